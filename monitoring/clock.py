@@ -1,0 +1,76 @@
+"""The only module that reads a clock."""
+
+import threading
+import time
+from typing import Protocol
+
+from monitoring.schedule import NS_PER_MS
+
+STEP_NS = 500 * NS_PER_MS
+"""How far the wall clock may differ from the monotonic one before it counts as stepped (or the machine as suspended)."""
+
+
+class Clock(Protocol):
+    """Time as the monitor sees it: one line of milliseconds that never runs backwards."""
+
+    def now_ms(self) -> int:
+        """UTC milliseconds since 1970 on the monitor's own line of time."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of the monotonic clock."""
+
+    def stamp_ms(self, monotonic_ns: int) -> int:
+        """The moment of `monotonic_ns` on the line of `now_ms`."""
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        """Wait until `stop` is set (True) or `seconds` are over (False)."""
+
+
+class SystemClock:
+    """The machine's clocks, joined so that stored times only ever rise.
+
+    The wall clock is read once and carried on by the monotonic one. When it has jumped ahead (a step, or the machine
+    slept), the line jumps with it, and what lies between is unknown time. When it was set back, the line goes on as it
+    was, ahead of the wall clock: a time that was used is never used again. The same holds across restarts through
+    `start_after`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._anchor = (time.time_ns(), time.monotonic_ns())
+
+    def start_after(self, last_ms: int | None) -> None:
+        """Let the line begin after `last_ms`, the newest stored time."""
+        if last_ms is None:
+            return
+        with self._lock:
+            wall_ns, mono_ns = self._anchor
+            self._anchor = (max(wall_ns, (last_ms + 1) * NS_PER_MS), mono_ns)
+
+    def ahead_ms(self) -> int:
+        """How far the line runs ahead of a wall clock that was set back; 0 when they agree."""
+        ahead_ns = self.now_ms() * NS_PER_MS - time.time_ns()
+        return ahead_ns // NS_PER_MS if ahead_ns > STEP_NS else 0
+
+    def now_ms(self) -> int:
+        return self.stamp_ms(time.monotonic_ns())
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def stamp_ms(self, monotonic_ns: int) -> int:
+        wall_ns, mono_ns = self._current_anchor()
+        return (wall_ns + monotonic_ns - mono_ns) // NS_PER_MS
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        return stop.wait(max(0.0, seconds))
+
+    def _current_anchor(self) -> tuple[int, int]:
+        wall_ns, mono_ns = anchor = self._anchor
+        now_wall, now_mono = time.time_ns(), time.monotonic_ns()
+        if now_wall - (wall_ns + now_mono - mono_ns) <= STEP_NS:
+            return anchor
+        with self._lock:
+            if self._anchor is anchor:
+                self._anchor = (now_wall, now_mono)
+            return self._anchor

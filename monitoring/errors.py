@@ -1,0 +1,46 @@
+"""The errors that cross a module border.
+
+    MonitoringError
+    ├── ConfigError        the user's configuration or command line is wrong (exit status 2)
+    └── StoreError         a store could not do what was asked
+        ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
+        ├── StoreDenied        wrong or missing credentials: shown to the user, tried again later
+        └── StoreRefused       these data will never be taken (400, 413, 422): find the bad point
+
+Drivers' own exceptions (sqlite3, requests, influxdb, pycurl) are translated where they are caught and
+never travel further. Only `main` turns an error into words and an exit status.
+"""
+
+from collections.abc import Sequence
+
+
+class MonitoringError(Exception):
+    """Base of everything this program raises on purpose; its text is fit for the user."""
+
+
+class ConfigError(MonitoringError):
+    """All that is wrong with a configuration, one line each, secrets masked."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class StoreError(MonitoringError):
+    """A store could not do what was asked."""
+
+    temporary = True
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer (in time) now."""
+
+
+class StoreDenied(StoreError):
+    """The store answers, but not to these credentials."""
+
+
+class StoreRefused(StoreError):
+    """The store will never take these data."""
+
+    temporary = False

@@ -1,0 +1,245 @@
+"""The values that cross module borders: frozen, slotted, without I/O.
+
+Units are in the names: `_ms` is integer milliseconds (of UTC since 1970 where it is a moment), `_us` integer
+microseconds. Integers, because every number shown must be recomputable by hand: no sum of floats decides anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+"""The parts of a check in order, named as blackbox_exporter names them."""
+
+
+class Cause(StrEnum):
+    """Why a check failed."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    STATUS = "status"
+    CONTENT = "content"
+    SLOW = "slow"
+    REDIRECTS = "redirects"
+    PROTOCOL = "protocol"
+    ERROR = "error"
+
+
+class State(StrEnum):
+    """What a person is told of a site at a glance."""
+
+    UP = "up"
+    FAILING = "failing"  # the last check failed, no alert is open yet
+    DOWN = "down"  # an alert is open
+    RECOVERING = "recovering"  # an alert is open, the last check was good
+    UNKNOWN = "unknown"  # nothing measured for more than three intervals
+
+
+class AlertType(StrEnum):
+    """The two transitions of a site."""
+
+    ALERT = "alert"
+    RECOVERY = "recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a site is alerted and when it has recovered (DESIGN 4).
+
+    `threshold` and `recovery_threshold` are percent, exact; `recovery_threshold >= threshold`.
+    `window_ms` already is at least `minimum_failures` check intervals of its site long.
+    """
+
+    threshold: Fraction = Fraction(80)
+    recovery_threshold: Fraction = Fraction(80)
+    window_ms: int = 120_000
+    minimum_failures: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One website to check, complete: every default is filled in.
+
+    `host` is its name in the stores and everywhere people look: the normalised URL with secrets masked.
+    `url`, `headers` and `body` may hold secrets and are kept out of `repr`.
+    `expected_status` are inclusive ranges; empty means "below 400".
+    """
+
+    host: str
+    url: str = field(repr=False)
+    name: str | None = None
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    interval_ms: int = 2_000
+    timeout_ms: int = 10_000
+    follow_redirects: bool = True
+    verify_tls: bool = True
+    expected_status: tuple[tuple[int, int], ...] = ()
+    expected_text: str | None = None
+    expected_pattern: str | None = None
+    max_response_us: int | None = None
+    rule: Rule = Rule()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What one check saw, before it is given its place in the schedule.
+
+    `status` is 0 without a response; `response_us` is None without one, else the sum of the phases that happened.
+    `phases_us` stands in the order of `PHASES`, None for a phase that never ran.
+    `cause` is None exactly when the site was available; `detail` is text for people, free of secrets.
+    """
+
+    status: int = 0
+    response_us: int | None = None
+    phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
+    cause: Cause | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A stored check: a `ProbeResult` with its site, its slot and the schedule it stands for.
+
+    `time_ms` is the slot, `covers_ms` the schedule it covers (interval x (1 + skipped slots)),
+    `lag_us` how late it really started.
+    """
+
+    host: str
+    time_ms: int
+    covers_ms: int
+    lag_us: int
+    status: int = 0
+    response_us: int | None = None
+    phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
+    cause: Cause | None = None
+    detail: str = ""
+
+    @property
+    def available(self) -> bool:
+        return self.cause is None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The half-open span of time `[from_ms, until_ms)`."""
+
+    from_ms: int
+    until_ms: int
+
+    @property
+    def length_ms(self) -> int:
+        return self.until_ms - self.from_ms
+
+    @classmethod
+    def before(cls, until_ms: int, length_ms: int) -> "Window":
+        return cls(until_ms - length_ms, until_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTimes:
+    """Response times in microseconds over the available checks of a window; percentiles by nearest rank."""
+
+    mean_us: float
+    min_us: int
+    max_us: int
+    p50_us: int
+    p95_us: int
+    p99_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One mark of a sparkline: mean response time of its available checks (None: there was none), and failures."""
+
+    mean_us: float | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStats:
+    """What a window held for one site.
+
+    `response` is None and `phases_us` lacks a phase when no available check had them. `phases_us` are means over the
+    available checks in which the phase happened. `statuses` counts responses by status, `causes` failures by cause.
+    `trend` holds `stats.TREND_BUCKETS` buckets, oldest first.
+    """
+
+    host: str
+    checks: int = 0
+    available: int = 0
+    covered_ms: int = 0
+    available_ms: int = 0
+    response: ResponseTimes | None = None
+    phases_us: Mapping[str, float] = field(default_factory=dict)
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    causes: Mapping[Cause, int] = field(default_factory=dict)
+    last_failure_ms: int | None = None
+    trend: tuple[Bucket, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """What the alert rule needs to know of a site's window."""
+
+    checks: int = 0
+    failures: int = 0
+    covered_ms: int = 0
+    down_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed check as an alert needs it."""
+
+    time_ms: int
+    covers_ms: int
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Where a site stands by its stored checks, for a monitor that starts.
+
+    The last check (`last_ms`, `last_covers_ms`, `last_available`), the last failed check (`last_failure_ms`), and the
+    first checks of the latest unbroken runs of good and of failed ones. None: no such check is known.
+    """
+
+    last_ms: int
+    last_covers_ms: int
+    last_available: bool
+    last_failure_ms: int | None = None
+    good_since_ms: int | None = None
+    failing_since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """A site's state now, and since when (None: unknown)."""
+
+    state: State = State.UNKNOWN
+    since_ms: int | None = None
+    last_failure_ms: int | None = None
+    detail: str = ""  # what the last failed check said, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A transition of a site, written once.
+
+    `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
+    check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
+    most seconds.
+    """
+
+    type: AlertType
+    host: str
+    time_ms: int
+    start_ms: int
+    end_ms: int | None
+    availability: float
+    cause: Cause | None

@@ -1,0 +1,123 @@
+"""Statistics of a window, in plain Python: the reference that every store's numbers must equal."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from monitoring.models import PHASES, Bucket, CheckResult, Downtime, ResponseTimes, SiteStats, Window
+
+TREND_BUCKETS = 20
+"""How many marks the sparkline of a window has."""
+
+
+def percentile(ordered: Sequence[int], percent: int) -> int:
+    """Nearest rank as InfluxQL's `percentile()` picks it: 0-based index `floor(n*p/100 + 0.5) - 1`, clamped.
+
+    `ordered` is ascending and not empty. In integers: floor((2*n*p + 100) / 200) - 1.
+    """
+    count = len(ordered)
+    index = (2 * count * percent + 100) // 200 - 1
+    return ordered[min(max(index, 0), count - 1)]
+
+
+def availability(available_ms: int, covered_ms: int) -> Fraction | None:
+    """Percent of the covered time that was available, exact; None when nothing was covered."""
+    return Fraction(100 * available_ms, covered_ms) if covered_ms else None
+
+
+def coverage(covered_ms: int, window_ms: int) -> Fraction:
+    """Percent of the window that checks stand for, exact.
+
+    At most 100: the last check of a window may cover some of what comes after it.
+    """
+    return min(Fraction(100 * covered_ms, window_ms), Fraction(100))
+
+
+def bucket_width_ms(window: Window) -> int:
+    """How many milliseconds one mark of the window's sparkline covers (rounded up: the last may be shorter)."""
+    return max(1, -(-window.length_ms // TREND_BUCKETS))
+
+
+def summarise(results: Iterable[CheckResult], window: Window) -> dict[str, SiteStats]:
+    """The statistics of each host that has a check in the window."""
+    by_host: defaultdict[str, list[CheckResult]] = defaultdict(list)
+    for result in results:
+        if window.from_ms <= result.time_ms < window.until_ms:
+            by_host[result.host].append(result)
+    return {host: _summarise_site(host, checks, window) for host, checks in by_host.items()}
+
+
+def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window) -> SiteStats:
+    good = [check for check in checks if check.available]
+    failed = [check for check in checks if not check.available]
+    return SiteStats(
+        host=host,
+        checks=len(checks),
+        available=len(good),
+        covered_ms=sum(check.covers_ms for check in checks),
+        available_ms=sum(check.covers_ms for check in good),
+        response=_response_times([check.response_us for check in good if check.response_us is not None]),
+        phases_us=_mean_phases(good),
+        statuses=Counter(check.status for check in checks if check.status),
+        causes=Counter(check.cause for check in failed if check.cause),
+        last_failure_ms=max((check.time_ms for check in failed), default=None),
+        trend=_trend(checks, window),
+    )
+
+
+def _response_times(times_us: Iterable[int]) -> ResponseTimes | None:
+    ordered = sorted(times_us)
+    if not ordered:
+        return None
+    return ResponseTimes(
+        mean_us=sum(ordered) / len(ordered),
+        min_us=ordered[0],
+        max_us=ordered[-1],
+        p50_us=percentile(ordered, 50),
+        p95_us=percentile(ordered, 95),
+        p99_us=percentile(ordered, 99),
+    )
+
+
+def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:
+    means = {}
+    for index, phase in enumerate(PHASES):
+        times = [time for check in good if (time := check.phases_us[index]) is not None]
+        if times:
+            means[phase] = sum(times) / len(times)
+    return means
+
+
+def _trend(checks: Sequence[CheckResult], window: Window) -> tuple[Bucket, ...]:
+    width = bucket_width_ms(window)
+    parts: list[list[CheckResult]] = [[] for _ in range(TREND_BUCKETS)]
+    for check in checks:
+        parts[(check.time_ms - window.from_ms) // width].append(check)
+    return tuple(_bucket(part) for part in parts)
+
+
+def _bucket(checks: Sequence[CheckResult]) -> Bucket:
+    times = [check.response_us for check in checks if check.available and check.response_us is not None]
+    return Bucket(
+        mean_us=sum(times) / len(times) if times else None,
+        failures=sum(not check.available for check in checks),
+    )
+
+
+def downtime(results: Iterable[CheckResult], window: Window) -> dict[str, Downtime]:
+    """What the alert rule needs of each host that has a check in the window."""
+    by_host: defaultdict[str, list[CheckResult]] = defaultdict(list)
+    for result in results:
+        if window.from_ms <= result.time_ms < window.until_ms:
+            by_host[result.host].append(result)
+    return {host: _downtime(checks) for host, checks in by_host.items()}
+
+
+def _downtime(checks: Sequence[CheckResult]) -> Downtime:
+    failed = [check for check in checks if not check.available]
+    return Downtime(
+        checks=len(checks),
+        failures=len(failed),
+        covered_ms=sum(check.covers_ms for check in checks),
+        down_ms=sum(check.covers_ms for check in failed),
+    )

@@ -1,0 +1,62 @@
+"""The contract of every store. One test-suite (`tests/test_store_contract.py`) holds each of them to it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+
+
+class Reader(Protocol):
+    """Questions about stored checks and alerts.
+
+    - A window is half open, `[from_ms, until_ms)` by the time of the check; no method reads a clock.
+    - A host with nothing in the window is missing from the answer. An empty store answers with nothing.
+    - Every number equals that of the pure functions in `monitoring.stats` over the same results.
+    - Methods may be called from any thread; each answer is a consistent view of one moment.
+    - Raises `StoreUnavailable` when there is no answer in time, `StoreDenied` on wrong credentials.
+    """
+
+    kind: str
+    """"influxdb", "local" or "gateway", as `--format json` names it."""
+
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        """Statistics by host: equals `stats.summarise`."""
+
+    def downtime(self, window: Window) -> Mapping[str, Downtime]:
+        """What the alert rule needs, by host: equals `stats.downtime`. Cheap: asked every few seconds."""
+
+    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        """The failed checks of these hosts in order of time."""
+
+    def results(self, window: Window) -> Sequence[CheckResult]:
+        """The checks of the window, whole, in order of (time, host). `detail` is kept by the local store only."""
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        """The transitions decided in the window, in order of (time, host)."""
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        """The newest transition of each host: an outage is open where it is an alert."""
+
+    def last_times(self) -> Mapping[str, int]:
+        """The time of the newest check of each host, in milliseconds."""
+
+    def close(self) -> None:
+        """Free connections. The store must not be used afterwards; a second close does nothing."""
+
+
+class Store(Reader, Protocol):
+    """A reader that also takes checks and alerts."""
+
+    def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        """Store these; when it returns they are durable. The same point written twice is one point.
+
+        Raises `StoreUnavailable` or `StoreDenied` when nothing may have been stored (try again with the same data) and
+        `StoreRefused` when some of these will never be accepted; others of the same call may have been stored.
+        """
+
+
+class HistoryReader(Reader, Protocol):
+    """A reader that also knows where each site stands: what a monitor needs when it starts."""
+
+    def histories(self) -> Mapping[str, History]:
+        """Where each host stands by its newest checks."""
