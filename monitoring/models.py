@@ -215,6 +215,7 @@ class History:
     last_failure_ms: int | None = None
     good_since_ms: int | None = None
     failing_since_ms: int | None = None
+    detail: str = ""  # what the last failed check said, for people
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,3 +53,8 @@ def skipped_slots(slot: Slot, finished_ns: int, timeout_ms: int) -> int:
 def passed_slots(slot: Slot, finished_ns: int) -> int:
     """How many slots after `slot` are past when its check ends: the next check takes the first that is not."""
     return max(0, (finished_ns - slot.due_ns) // slot.interval_ns)
+
+
+def next_round(start_ns: int, period_ns: int, now_ns: int) -> int:
+    """The first moment after `now_ns` that lies whole periods after `start_ns`: rounds that are late are left out."""
+    return start_ns + ((now_ns - start_ns) // period_ns + 1) * period_ns

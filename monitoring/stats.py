@@ -1,10 +1,10 @@
 """Statistics of a window, in plain Python: the reference that every store's numbers must equal."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from monitoring.models import PHASES, Bucket, CheckResult, Downtime, ResponseTimes, SiteStats, Window
+from monitoring.models import PHASES, Bucket, CheckResult, Downtime, Failure, ResponseTimes, SiteStats, Window
 
 TREND_BUCKETS = 20
 """How many marks the sparkline of a window has."""
@@ -38,13 +38,17 @@ def bucket_width_ms(window: Window) -> int:
     return max(1, -(-window.length_ms // TREND_BUCKETS))
 
 
-def summarise(results: Iterable[CheckResult], window: Window) -> dict[str, SiteStats]:
-    """The statistics of each host that has a check in the window."""
+def _by_host(results: Iterable[CheckResult], window: Window) -> Mapping[str, Sequence[CheckResult]]:
     by_host: defaultdict[str, list[CheckResult]] = defaultdict(list)
     for result in results:
         if window.from_ms <= result.time_ms < window.until_ms:
             by_host[result.host].append(result)
-    return {host: _summarise_site(host, checks, window) for host, checks in by_host.items()}
+    return by_host
+
+
+def summarise(results: Iterable[CheckResult], window: Window) -> dict[str, SiteStats]:
+    """The statistics of each host that has a check in the window."""
+    return {host: _summarise_site(host, checks, window) for host, checks in _by_host(results, window).items()}
 
 
 def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window) -> SiteStats:
@@ -106,11 +110,7 @@ def _bucket(checks: Sequence[CheckResult]) -> Bucket:
 
 def downtime(results: Iterable[CheckResult], window: Window) -> dict[str, Downtime]:
     """What the alert rule needs of each host that has a check in the window."""
-    by_host: defaultdict[str, list[CheckResult]] = defaultdict(list)
-    for result in results:
-        if window.from_ms <= result.time_ms < window.until_ms:
-            by_host[result.host].append(result)
-    return {host: _downtime(checks) for host, checks in by_host.items()}
+    return {host: _downtime(checks) for host, checks in _by_host(results, window).items()}
 
 
 def _downtime(checks: Sequence[CheckResult]) -> Downtime:
@@ -121,3 +121,13 @@ def _downtime(checks: Sequence[CheckResult]) -> Downtime:
         covered_ms=sum(check.covers_ms for check in checks),
         down_ms=sum(check.covers_ms for check in failed),
     )
+
+
+def failures(results: Iterable[CheckResult], window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
+    """The failed checks of these hosts in the window, in order of time; a host without any is missing."""
+    found = {
+        host: [Failure(check.time_ms, check.covers_ms, check.cause) for check in checks if check.cause]
+        for host, checks in _by_host(results, window).items()
+        if host in hosts
+    }
+    return {host: sorted(failed, key=lambda failure: failure.time_ms) for host, failed in found.items() if failed}

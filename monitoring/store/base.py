@@ -37,8 +37,8 @@ class Reader(Protocol):
     def last_alerts(self) -> Mapping[str, Alert]:
         """The newest transition of each host: an outage is open where it is an alert."""
 
-    def last_times(self) -> Mapping[str, int]:
-        """The time of the newest check of each host, in milliseconds."""
+    def last_time(self) -> int | None:
+        """The newest time stored, of any check or alert of any host: what comes next must be later."""
 
     def close(self) -> None:
         """Free connections. The store must not be used afterwards; a second close does nothing."""

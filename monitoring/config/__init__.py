@@ -1,0 +1,22 @@
+"""The configuration: read, checked whole, and complete (DESIGN 3).
+
+Data flows one way: file -> `syntax` (plain data) -> `section`, `text`, `values`, `addresses` (one value each)
+-> `websites`, `loading` (a `Config`) -> `describing`. Importing this package is light: the parsers that few
+files need are imported when one needs them.
+"""
+
+from monitoring.config.databases import DEFAULT_DATABASE, DatabaseAddress
+from monitoring.config.describing import describe
+from monitoring.config.loading import load_config, parse_config, parse_database, site_host
+from monitoring.config.settings import Config
+
+__all__ = [
+    "DEFAULT_DATABASE",
+    "Config",
+    "DatabaseAddress",
+    "describe",
+    "load_config",
+    "parse_config",
+    "parse_database",
+    "site_host",
+]

@@ -1,0 +1,82 @@
+"""What a configuration would run, in words, for `--check-config`. Never a secret."""
+
+from collections.abc import Iterator
+
+from monitoring.config.databases import DEFAULT_DATABASE
+from monitoring.config.settings import Config
+from monitoring.config.values import show_ms, show_number
+from monitoring.models import Rule, Site
+
+US_PER_MS = 1_000
+
+
+def describe(config: Config) -> list[str]:
+    """Lines for people: the websites, where checks are stored, and how long they are meant to be kept."""
+    return [
+        _headline(config),
+        *(f"  {_site_line(site)}" for site in config.sites),
+        f"database: {_database(config)}",
+        f"local file: {config.local_database}",
+        f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)}"
+        " (has no effect yet)",
+    ]
+
+
+def _headline(config: Config) -> str:
+    count = len(config.sites)
+    intervals = sorted({site.interval_ms for site in config.sites})
+    span = " to ".join(dict.fromkeys((show_ms(intervals[0]), show_ms(intervals[-1]))))
+    websites = f"{count} website{'' if count == 1 else 's'}"
+    return f"{websites}, a check every {span}, alerts decided every {show_ms(config.alert_interval_ms)}"
+
+
+def _database(config: Config) -> str:
+    if config.database is None:
+        return f"{DEFAULT_DATABASE} if it answers, else the local file alone"
+    return "none, the local file alone" if config.database.kind == "sqlite" else config.database.masked
+
+
+def _site_line(site: Site) -> str:
+    name = f" ({_printable(site.name)})" if site.name else ""
+    return (
+        f"{site.host}{name}: {', '.join(_request(site))}; expects {', '.join(_expectations(site))}; alert {_rule(site.rule)}"
+    )
+
+
+def _request(site: Site) -> Iterator[str]:
+    yield f"{site.method} every {show_ms(site.interval_ms)}"
+    yield f"timeout {show_ms(site.timeout_ms)}"
+    yield from (f"header {name}: ***" for name, _ in site.headers)
+    if site.body is not None:
+        yield f"body of {len(site.body)} bytes"
+    if not site.follow_redirects:
+        yield "redirects not followed"
+    if not site.verify_tls:
+        yield "certificate not verified"
+
+
+def _expectations(site: Site) -> Iterator[str]:
+    """Text and pattern are named only: a variable may have given them."""
+    ranges = (str(low) if low == high else f"{low}-{high}" for low, high in site.expected_status)
+    yield f"status {' or '.join(ranges)}" if site.expected_status else "a status below 400"
+    if site.expected_text is not None:
+        yield "its text"
+    if site.expected_pattern is not None:
+        yield "its pattern"
+    if site.max_response_us is not None:
+        yield f"an answer within {_show_us(site.max_response_us)}"
+
+
+def _rule(rule: Rule) -> str:
+    recovery = "" if rule.recovery_threshold == rule.threshold else f", recovery at {show_number(rule.recovery_threshold)} %"
+    failures = f"at least {rule.minimum_failures} failure{'' if rule.minimum_failures == 1 else 's'}"
+    return f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}, {failures}{recovery}"
+
+
+def _show_us(us: int) -> str:
+    return show_ms(us // US_PER_MS) if us % US_PER_MS == 0 else f"{us} µs"
+
+
+def _printable(text: str) -> str:
+    """A name is data: control characters would reach the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

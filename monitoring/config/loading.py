@@ -1,0 +1,136 @@
+"""A file, or the data in it, to a `Config`; or to a `ConfigError` that says all that is wrong."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from monitoring.config import settings, syntax, values
+from monitoring.config.addresses import site_address
+from monitoring.config.databases import DatabaseAddress, database_address
+from monitoring.config.section import Report, Section
+from monitoring.config.settings import Config
+from monitoring.config.text import Invalid, expand, unexpanded
+from monitoring.config.websites import INTERVAL, RULE_KEYS, SITE_KEYS, TIMEOUT, Defaults, read_rule, read_sites
+from monitoring.errors import ConfigError
+from monitoring.models import Rule, Site
+
+ROOT_KEYS = ("websites", "defaultCheckInterval", "defaultTimeout", "alerting", "database", "localDatabase", "retention")
+ALERTING_KEYS = (*RULE_KEYS, "interval")
+RETENTION_KEYS = ("checks", "alerts")
+
+_ALERT_INTERVAL = values.duration(100, values.HOUR_MS)
+_RETENTION = values.duration(values.DAY_MS, 36_500 * values.DAY_MS)
+
+
+def load_config(path: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
+    """Read the configuration file; `database` (the flag `--database`) stands over the one in the file.
+
+    Raises `ConfigError` with every problem there is.
+    """
+    try:
+        data = syntax.parse(_read(path))
+    except Invalid as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+    return parse_config(data, source=str(path), environ=environ, path=path, database=database)
+
+
+def parse_config(
+    data: object, *, source: str, environ: Mapping[str, str], path: Path, database: str | None = None
+) -> Config:
+    """The configuration in plain data (what `json.loads` returns). Pure.
+
+    `source` begins each message, `path` is the file that relative paths start from. Raises `ConfigError`.
+    """
+    report = Report(source, environ)
+    root = Section(report, data, "", ROOT_KEYS)
+    alerting = root.section("alerting", ALERTING_KEYS)
+    retention = root.section("retention", RETENTION_KEYS)
+    config = Config(
+        sites=_read_websites(report, root, read_rule(alerting, Rule())),
+        database=_read_database(report, root, database),
+        local_database=_read_local_database(root, path),
+        alert_interval_ms=alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS),
+        check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
+        alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),
+        warnings=tuple(report.warnings),
+    )
+    _compare_windows(retention, config)
+    if report.problems:
+        raise ConfigError(report.problems)
+    return config
+
+
+def parse_database(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
+    """The database of the flag `--database`, or of the default. Raises `ConfigError`."""
+    flagged = Report("--database", environ)
+    found = flagged.convert(address, "", database_address, None)
+    if found is None:
+        raise ConfigError(flagged.problems)
+    return found
+
+
+def parse_database(text: str, environ: Mapping[str, str], source: str = "--database") -> DatabaseAddress:
+    """The address in `text`; `source` begins the message of the `ConfigError` for what is none."""
+    try:
+        return database_address(expand(text, environ))
+    except Invalid as error:
+        raise ConfigError([f"{source}: {error}"]) from None
+
+
+def site_host(url: str) -> str:
+    """The name under which the site of this URL is stored; a name that is stored stays as it is.
+
+    Raises `ConfigError` for what is no URL of a website.
+    """
+    try:
+        return site_address(unexpanded(url)).host
+    except Invalid as error:
+        raise ConfigError([f"a website's URL {error}"]) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Invalid("there is no such file") from None
+    except OSError as error:
+        raise Invalid(f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise Invalid("is not the name of a file") from None
+
+
+def _read_websites(report: Report, root: Section, rule: Rule) -> tuple[Site, ...]:
+    plain = Defaults()
+    defaults = Defaults(
+        interval_ms=root.take("defaultCheckInterval", INTERVAL, plain.interval_ms),
+        timeout_ms=root.take("defaultTimeout", TIMEOUT, plain.timeout_ms),
+        rule=rule,
+    )
+    known = len(report.problems)
+    sites = read_sites(root.sections("websites", SITE_KEYS), defaults)
+    if root.is_object and not sites and len(report.problems) == known:
+        root.problem("websites", "nothing to check: no website with a URL")
+    return sites
+
+
+def _read_database(report: Report, root: Section, flag: str | None) -> DatabaseAddress | None:
+    if flag is None:
+        return root.take("database", database_address, None)
+    try:
+        return parse_database(flag, report.environ)
+    except ConfigError as error:
+        report.problems += error.problems
+        return None
+
+
+def _read_local_database(root: Section, path: Path) -> Path:
+    local = path.parent / root.take("localDatabase", values.file_name, f"{path.stem}.db")
+    if local == path:
+        root.problem("localDatabase", "must not be the configuration file itself")
+    return local
+
+
+def _compare_windows(retention: Section, config: Config) -> None:
+    """An alert window that reaches back further than checks are kept could never be judged."""
+    longest = max((site.rule.window_ms for site in config.sites), default=0)
+    if longest > config.check_retention_ms:
+        retention.problem("checks", f"must not be shorter than the longest alert window, {values.show_ms(longest)}")

@@ -1,0 +1,29 @@
+"""The whole configuration as one value."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from monitoring.config import values
+from monitoring.config.databases import DatabaseAddress
+from monitoring.models import Site
+
+DEFAULT_ALERT_INTERVAL_MS = 2 * values.SECOND_MS
+DEFAULT_CHECK_RETENTION_MS = 30 * values.DAY_MS
+DEFAULT_ALERT_RETENTION_MS = 365 * values.DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration that is right, complete: every default is filled in.
+
+    `database` is None when none is named: then the default InfluxDB is used if it answers. `warnings` are lines for
+    people. The sites are kept out of `repr`: what their variables gave may be a secret.
+    """
+
+    sites: tuple[Site, ...] = field(repr=False)
+    database: DatabaseAddress | None
+    local_database: Path
+    alert_interval_ms: int = DEFAULT_ALERT_INTERVAL_MS
+    check_retention_ms: int = DEFAULT_CHECK_RETENTION_MS
+    alert_retention_ms: int = DEFAULT_ALERT_RETENTION_MS
+    warnings: tuple[str, ...] = ()

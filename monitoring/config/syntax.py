@@ -1,0 +1,107 @@
+"""Bytes of a configuration file to plain data: JSON, with comments and trailing commas where there are some."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
+
+from monitoring.config.text import Invalid
+
+_MOST_DIGITS = 40
+_JSON5_ERROR = re.compile(r"[^:]*:(\d+) (.*) at column (\d+)", re.DOTALL)
+
+
+class RepeatedKeys(dict[str, object]):
+    """An object in which keys stand more than once: kept, so that the error can name the place."""
+
+    repeated: Sequence[str] = ()
+
+
+def repeated_keys(data: object) -> Sequence[str]:
+    """The keys that stood more than once in this object of the file."""
+    return data.repeated if isinstance(data, RepeatedKeys) else ()
+
+
+def parse(raw: bytes) -> object:
+    """The data of a file; numbers with a point are `Decimal`, so that 99.95 is exactly that.
+
+    What is no number (NaN, 1e99999999999999999999) is a `Decimal` that is not finite: whoever reads the key refuses it.
+    Raises `Invalid` with line and column.
+    """
+    text = _decoded(raw)
+    try:
+        # Plain JSON is read by C code, a hundred times faster than what comes next.
+        return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
+    except json.JSONDecodeError as error:
+        return _parse_relaxed(text, error)
+    except RecursionError:
+        raise Invalid("is nested too deeply") from None
+
+
+def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
+    if not text.strip():
+        raise Invalid("is empty") from None
+    import json5
+
+    try:
+        data = json5.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
+    except RecursionError:
+        raise Invalid("is nested too deeply") from None
+    except ValueError as error:
+        raise Invalid(_syntax_problem(str(error), strict)) from None
+    return _with_whole_characters(data)
+
+
+def _with_whole_characters(data: object) -> object:
+    """Join what json5 leaves in two halves: an escaped character beyond U+FFFF."""
+    if isinstance(data, str):
+        return data.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    if isinstance(data, list):
+        return [_with_whole_characters(item) for item in data]
+    if isinstance(data, dict):
+        data.update({key: _with_whole_characters(item) for key, item in data.items()})
+    return data
+
+
+def _syntax_problem(relaxed: str, strict: json.JSONDecodeError) -> str:
+    """The place where both parsers gave up, in the words of the one that knows more about it."""
+    match = _JSON5_ERROR.fullmatch(relaxed)
+    if match is None or (int(match[1]), int(match[3])) == (strict.lineno, strict.colno):
+        said = strict.msg.removesuffix(" at").removesuffix(" starting")
+        return f"line {strict.lineno}, column {strict.colno}: {_lowered(said)}"
+    said = match[2].encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
+    return f"line {match[1]}, column {match[3]}: {_lowered(said)}"
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Invalid(f"line {line}: is not UTF-8 text") from None
+
+
+def _object(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    listed = list(pairs)
+    data = dict(listed)
+    if len(data) == len(listed):
+        return data
+    marked = RepeatedKeys(data)
+    marked.repeated = [key for key, count in Counter(key for key, _ in listed).items() if count > 1]
+    return marked
+
+
+def _integer(digits: str, base: int = 10) -> int | Decimal:
+    return int(digits, base) if len(digits) <= _MOST_DIGITS else Decimal("Infinity")
+
+
+def _decimal(number: str) -> Decimal:
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        return Decimal("Infinity")

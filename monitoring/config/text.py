@@ -1,0 +1,83 @@
+"""Strings of the configuration: `${NAME}` comes from the environment, and where it went is remembered.
+
+What the environment gave may be a secret. So a string is kept in parts that know their origin, and whoever
+shows it shows the name in place of the value.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+_TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<broken>\$\{)")
+
+
+class Invalid(Exception):
+    """What is wrong with one value, as the end of the sentence that begins with its key. Never quotes the value.
+
+    It never leaves this package: a `ConfigError` carries its sentence.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a string; `variable` is the name in `${NAME}` when the environment gave it."""
+
+    value: str = field(repr=False)
+    variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of the configuration with its variables replaced."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def value(self) -> str:
+        return "".join(part.value for part in self.parts)
+
+    def between(self, start: int, end: int) -> "Text":
+        """The parts of `value[start:end]`; a part that a border cuts keeps its origin."""
+        return Text(tuple(_cut(self.parts, start, end)))
+
+
+def _cut(parts: tuple[Part, ...], start: int, end: int) -> Iterator[Part]:
+    offset = 0
+    for part in parts:
+        piece = part.value[max(0, start - offset) : max(0, end - offset)]
+        if piece:
+            yield Part(piece, part.variable)
+        offset += len(part.value)
+
+
+def expand(template: str, environ: Mapping[str, str]) -> Text:
+    """Replace `${NAME}` from the environment; `$${` stands for a plain `${`.
+
+    Raises `Invalid` for unset variables (all of them named), a `${` without a name and text that is no Unicode.
+    """
+    parts = tuple(_parts(template))
+    missing = sorted({part.variable for part in parts if part.variable and part.variable not in environ})
+    if missing:
+        names = " and ".join(f"${{{name}}}" for name in missing)
+        raise Invalid(f"{names} {'is' if len(missing) == 1 else 'are'} not set in the environment")
+    text = Text(tuple(Part(environ[part.variable], part.variable) if part.variable else part for part in parts))
+    if any("\ud800" <= character <= "\udfff" for character in text.value):
+        raise Invalid("holds a lone surrogate, which is no character")
+    return text
+
+
+def unexpanded(template: str) -> Text:
+    """The parts of a string whose variables stand for themselves, as in a site's `host`. Raises `Invalid`."""
+    names = {part.variable for part in _parts(template) if part.variable}
+    return expand(template, {name: f"${{{name}}}" for name in names})
+
+
+def _parts(template: str) -> Iterator[Part]:
+    end = 0
+    for token in _TOKEN.finditer(template):
+        yield Part(template[end : token.start()])
+        if token["broken"]:
+            raise Invalid("has a ${ that is not ${NAME}; write $${ for a plain ${")
+        yield Part("${") if token["escaped"] else Part("", token["name"])
+        end = token.end()
+    yield Part(template[end:])

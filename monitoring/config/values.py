@@ -1,0 +1,182 @@
+"""One value of the configuration at a time: what its type and range must be. Pure; a wrong one raises `Invalid`.
+
+Strings come as `Text`. No message quotes a value: it may be a secret in the wrong place.
+"""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+
+from monitoring.config.text import Invalid, Text
+
+Statuses = tuple[tuple[int, int], ...]
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+US_PER_MS = 1_000
+
+_UNITS_MS = {"ms": 1, "s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
+_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)
+_STATUS_RANGE = re.compile(r"([1-5]\d\d) ?- ?([1-5]\d\d)", re.ASCII)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_MOST_DIGITS = 30
+
+
+def text(value: object) -> str:
+    """Any string."""
+    if not isinstance(value, Text):
+        raise Invalid("must be a string")
+    return value.value
+
+
+def nonempty(value: object) -> str:
+    """Any string but the empty one, which everything contains."""
+    found = text(value)
+    if not found:
+        raise Invalid("must not be empty")
+    return found
+
+
+def file_name(value: object) -> str:
+    found = nonempty(value)
+    if "\0" in found:
+        raise Invalid("must not hold NUL")
+    return found
+
+
+def utf8(value: object) -> bytes:
+    """A string, as its UTF-8 bytes."""
+    return text(value).encode()
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("must be true or false")
+    return value
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    """A whole number from `low` to `high`."""
+
+    def convert(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise Invalid(f"must be a whole number from {low} to {high}")
+        return value
+
+    return convert
+
+
+def percent(value: object) -> Fraction:
+    """A percentage above 0 and up to 100, exact."""
+    found = _exact(value)
+    if found is None or not 0 < found <= 100:
+        raise Invalid("must be a number above 0 and up to 100 (percent)")
+    return found
+
+
+def duration(low_ms: int, high_ms: int, unit_us: int = US_PER_MS) -> Callable[[object], int]:
+    """Seconds or "90s" "5m" "1h" "30d" "500ms", as a whole number of units of `unit_us` microseconds."""
+    span = f"from {show_ms(low_ms)} to {show_ms(high_ms)}"
+    finest = "milliseconds" if unit_us == US_PER_MS else "microseconds"
+
+    def convert(value: object) -> int:
+        found_ms = _duration_ms(value)
+        if found_ms is None:
+            raise Invalid('must be a duration: a number of seconds, or "500ms" "90s" "5m" "1h" "30d"')
+        if not low_ms <= found_ms <= high_ms:
+            raise Invalid(f"must be {span}")
+        units = found_ms * US_PER_MS / unit_us
+        if units.denominator != 1:
+            raise Invalid(f"must be whole {finest}")
+        return int(units)
+
+    return convert
+
+
+def _duration_ms(value: object) -> Fraction | None:
+    if not isinstance(value, Text):
+        seconds = _exact(value)
+        return None if seconds is None else seconds * SECOND_MS
+    match = _DURATION.fullmatch(value.value)
+    return Fraction(match[1]) * _UNITS_MS[match[2]] if match else None
+
+
+def _exact(value: object) -> Fraction | None:
+    """A number as people wrote it; None for what is not one, and for exponents that only fill the memory."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if isinstance(value, int):
+        return Fraction(value)
+    number = Decimal(str(value))
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or number.adjusted() > _MOST_DIGITS:
+        return None
+    return Fraction(number)
+
+
+def show_ms(ms: int) -> str:
+    """A duration for people, exact: "3.5 s", "2 min", "30 d"."""
+    for unit, length in (("d", DAY_MS), ("h", HOUR_MS), ("min", MINUTE_MS), ("s", SECOND_MS)):
+        if ms and ms % length == 0:
+            return f"{ms // length} {unit}"
+    return f"{Decimal(ms) / SECOND_MS} s" if ms >= SECOND_MS else f"{ms} ms"
+
+
+def show_number(number: Fraction) -> str:
+    """A decimal number for people, as exact as it was written: "80", "99.95"."""
+    return f"{(Decimal(number.numerator) / Decimal(number.denominator)).normalize():f}"
+
+
+def statuses(value: object) -> Statuses:
+    """A status, a range like "200-299", or a list of them, as inclusive ranges in the order given."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise Invalid("must name at least one status; leave it out for any below 400")
+    return tuple(_status_range(item) for item in listed)
+
+
+def _status_range(value: object) -> tuple[int, int]:
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+        return value, value
+    match = _STATUS_RANGE.fullmatch(value.value) if isinstance(value, Text) else None
+    if match is None or match[1] > match[2]:
+        raise Invalid('must be statuses from 100 to 599 and ranges of them such as "200-299"')
+    return int(match[1]), int(match[2])
+
+
+def method(value: object) -> str:
+    """An HTTP method, in capitals."""
+    found = text(value)
+    if not _TOKEN.fullmatch(found):
+        raise Invalid("must be an HTTP method such as GET, HEAD or POST")
+    return found.upper()
+
+
+def pattern(value: object) -> str:
+    """A regular expression of the `regex` package, tried here so that no check has to fail of it."""
+    found = nonempty(value)
+    import regex
+
+    try:
+        regex.compile(found)
+    except (regex.error, ValueError, OverflowError, RecursionError) as error:
+        position = getattr(error, "pos", None)
+        raise Invalid(
+            "is not a valid regular expression" + (f" (see character {position + 1})" if position else "")
+        ) from None
+    return found
+
+
+def is_header_name(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None
+
+
+def header_value(value: object) -> str:
+    """The value of a header; a line break in it would be another header."""
+    found = text(value)
+    if any(character in found for character in "\r\n\0"):
+        raise Invalid("must not hold line breaks or NUL")
+    return found

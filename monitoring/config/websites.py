@@ -1,0 +1,130 @@
+"""The websites of a configuration: every default filled in, every contradiction noted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from monitoring.alerting import rule_window_ms
+from monitoring.config import values
+from monitoring.config.addresses import site_address
+from monitoring.config.section import Section
+from monitoring.models import Rule, Site
+
+SITE_KEYS = (
+    "URL",
+    "name",
+    "checkInterval",
+    "timeout",
+    "method",
+    "headers",
+    "body",
+    "followRedirects",
+    "verifyTLS",
+    "expectedStatus",
+    "expectedText",
+    "expectedPattern",
+    "maxResponseTime",
+    "alerting",
+)
+RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
+
+INTERVAL = values.duration(1, values.DAY_MS)
+TIMEOUT = values.duration(1, values.HOUR_MS)
+_WINDOW = values.duration(values.SECOND_MS, values.DAY_MS)
+_RESPONSE_TIME_US = values.duration(1, values.HOUR_MS, unit_us=1)
+_FAILURES = values.whole(1, 1_000)
+
+_PLAIN = Site(host="", url="")
+"""The defaults of a site stand in `models.Site`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a website has that does not say otherwise; the rule's window is not yet fitted to an interval."""
+
+    interval_ms: int = _PLAIN.interval_ms
+    timeout_ms: int = _PLAIN.timeout_ms
+    rule: Rule = _PLAIN.rule
+
+
+def read_rule(section: Section, inherited: Rule) -> Rule:
+    """The alert rule of one level, the keys it lacks taken from the level above."""
+    threshold = section.take("threshold", values.percent, inherited.threshold)
+    recovery = section.take("recoveryThreshold", values.percent, None)
+    if recovery is not None and recovery < threshold:
+        section.problem("recoveryThreshold", f"must not be below the threshold, {values.show_number(threshold)}")
+    return Rule(
+        threshold=threshold,
+        recovery_threshold=max(inherited.recovery_threshold, threshold) if recovery is None else recovery,
+        window_ms=section.take("window", _WINDOW, inherited.window_ms),
+        minimum_failures=section.take("minimumFailures", _FAILURES, inherited.minimum_failures),
+    )
+
+
+def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[Site, ...]:
+    """The sites that have a valid URL, in order."""
+    sites: dict[str, Site] = {}
+    places: dict[str, str] = {}
+    for section in sections:
+        site = _read_site(section, defaults)
+        if site is None:
+            continue
+        if site.host in sites:
+            section.problem("URL", f"the same site as {places[site.host]}")
+        sites.setdefault(site.host, site)
+        places.setdefault(site.host, section.where)
+    return tuple(sites.values())
+
+
+def _read_site(section: Section, defaults: Defaults) -> Site | None:
+    if not section.has("URL"):
+        if section.is_object:
+            section.warn("no URL, ignored")
+        return None
+    address = section.take("URL", site_address, None)
+    site = _read_rest(section, defaults, host=address.host if address else "", url=address.url if address else "")
+    _refuse_body_expectations(section, site)
+    return site if address else None
+
+
+def _read_rest(section: Section, defaults: Defaults, host: str, url: str) -> Site:
+    interval_ms = section.take("checkInterval", INTERVAL, defaults.interval_ms)
+    return Site(
+        host=host,
+        url=url,
+        name=section.take("name", values.text, None),
+        method=section.take("method", values.method, _PLAIN.method),
+        headers=_read_headers(section.section("headers", None)),
+        body=section.take("body", values.utf8, None),
+        interval_ms=interval_ms,
+        timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
+        follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),
+        verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
+        expected_status=section.take("expectedStatus", values.statuses, _PLAIN.expected_status),
+        expected_text=section.take("expectedText", values.nonempty, None),
+        expected_pattern=section.take("expectedPattern", values.pattern, None),
+        max_response_us=section.take("maxResponseTime", _RESPONSE_TIME_US, None),
+        rule=_fitted(read_rule(section.section("alerting", RULE_KEYS), defaults.rule), interval_ms),
+    )
+
+
+def _fitted(rule: Rule, interval_ms: int) -> Rule:
+    return replace(rule, window_ms=rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms))
+
+
+def _refuse_body_expectations(section: Section, site: Site) -> None:
+    for key, expected in (("expectedText", site.expected_text), ("expectedPattern", site.expected_pattern)):
+        if expected is not None and site.method == "HEAD":
+            section.problem(key, "can never match: the answer to HEAD has no body")
+
+
+def _read_headers(section: Section) -> tuple[tuple[str, str], ...]:
+    headers: dict[str, tuple[str, str]] = {}
+    for position, name in enumerate(section.keys(), start=1):
+        # A name that is wrong may be a value in the wrong place: it is counted, not quoted.
+        if not values.is_header_name(name):
+            section.problem(None, f"name {position} is not a valid header name")
+            continue
+        if name.lower() in headers:
+            section.problem(name, "given twice (case does not count)")
+        headers[name.lower()] = (name, section.take(name, values.header_value, ""))
+    return tuple(headers.values())

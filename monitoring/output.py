@@ -1,0 +1,182 @@
+"""Where what is shown goes. Only the main thread prints: the checkers and the judge hand things over."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from monitoring.models import Alert, SiteStatus
+from monitoring.report import (
+    Closing,
+    Header,
+    StatsReport,
+    View,
+    alert_detail,
+    alert_json,
+    alert_sentence,
+    closing_lines,
+    placeholder_line,
+    printable,
+    stats_json,
+    stats_lines,
+)
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+REMEMBERED_ALERTS = 50
+
+
+class Output(Protocol):
+    """What a running monitor tells."""
+
+    def start(self, header: Header) -> None:
+        """Monitoring begins."""
+
+    def statistics(self, report: StatsReport) -> None:
+        """A round of statistics."""
+
+    def transition(self, alert: Alert, name: str | None) -> None:
+        """A site went down or came back."""
+
+    def notice(self, text: str) -> None:
+        """Something is wrong with the monitor itself, or is right again."""
+
+    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
+        """About once a second: how things stand now."""
+
+    def close(self, closing: Closing) -> None:
+        """Monitoring has ended."""
+
+
+class SilentOutput:
+    """`--silent`: nothing but trouble, on stderr, once."""
+
+    def __init__(self, errors: TextIO) -> None:
+        self._errors = errors
+
+    def start(self, header: Header) -> None: ...
+
+    def statistics(self, report: StatsReport) -> None: ...
+
+    def transition(self, alert: Alert, name: str | None) -> None: ...
+
+    def notice(self, text: str) -> None:
+        print(printable(text), file=self._errors, flush=True)
+
+    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None: ...
+
+    def close(self, closing: Closing) -> None: ...
+
+
+class JsonOutput(SilentOutput):
+    """One JSON object a line, as things happen."""
+
+    def __init__(self, stdout: TextIO, errors: TextIO) -> None:
+        super().__init__(errors)
+        self._stdout = stdout
+
+    def statistics(self, report: StatsReport) -> None:
+        print(stats_json(report), file=self._stdout, flush=True)
+
+    def transition(self, alert: Alert, name: str | None) -> None:
+        print(alert_json(alert, name), file=self._stdout, flush=True)
+
+
+class PlainOutput(SilentOutput):
+    """Lines for pipes and logs."""
+
+    def __init__(self, stdout: TextIO, errors: TextIO) -> None:
+        super().__init__(errors)
+        self._stdout = stdout
+        self._header: Header | None = None
+
+    def _print(self, *lines: str) -> None:
+        print(*lines, sep="\n", file=self._stdout, flush=True)
+
+    def start(self, header: Header) -> None:
+        self._header = header
+        self._print(placeholder_line(header), *(f"== {printable(note)}" for note in header.notes))
+
+    def statistics(self, report: StatsReport) -> None:
+        self._print(*stats_lines(report))
+
+    def transition(self, alert: Alert, name: str | None) -> None:
+        self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
+
+    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
+        if self._header and header.source != self._header.source:
+            self._print(f"== reading {header.source}: {printable(header.why)}")
+        self._header = header
+
+    def close(self, closing: Closing) -> None:
+        self._print(*closing_lines(closing))
+
+
+class ScreenOutput:
+    """A screen of its own that is drawn anew; the closing one stays in the terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False)
+        self._live: Live | None = None
+        self._reports: dict[int, StatsReport] = {}
+        self._alerts: list[Alert] = []
+        self._notices: list[str] = []
+
+    def start(self, header: Header) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stderr=False)
+        self._live.start()
+        self._draw(View(header, 0))
+
+    def statistics(self, report: StatsReport) -> None:
+        self._reports[report.window.length_ms] = report
+
+    def transition(self, alert: Alert, name: str | None) -> None:
+        self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
+
+    def notice(self, text: str) -> None:
+        self._notices = [*self._notices, text][-3:]
+
+    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
+        reports = [_with_statuses(self._reports[length], statuses) for length in sorted(self._reports)]
+        header = replace(header, notes=(*header.notes, *self._notices))
+        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
+
+    def _draw(self, view: View) -> None:
+        from monitoring.report.screen import render_screen
+
+        width, height = self._console.size
+        if self._live:
+            self._live.update(render_screen(view, width, height), refresh=True)
+
+    def close(self, closing: Closing) -> None:
+        from monitoring.report.screen import render_closing
+
+        if self._live:
+            self._live.stop()
+        self._console.print(render_closing(closing, self._console.width))
+
+
+def _with_statuses(report: StatsReport, statuses: Mapping[str, SiteStatus]) -> StatsReport:
+    rows = tuple(replace(row, status=statuses.get(row.host, row.status)) for row in report.rows)
+    return replace(report, rows=rows)
+
+
+def open_output(form: str, *, silent: bool, environ: Mapping[str, str]) -> Output:
+    """The output that fits: `form` is "text" or "json"; a screen only on a terminal that wants one."""
+    if silent:
+        return SilentOutput(sys.stderr)
+    if form == "json":
+        return JsonOutput(sys.stdout, sys.stderr)
+    if is_fancy(environ):
+        return ScreenOutput()
+    return PlainOutput(sys.stdout, sys.stderr)
+
+
+def is_fancy(environ: Mapping[str, str]) -> bool:
+    """Is stdout a terminal that takes colours? (https://no-color.org)"""
+    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

@@ -1,0 +1,100 @@
+"""Where a check goes next after a redirect, and what it may take along. Pure.
+
+libcurl could follow redirects itself, but adds up its timers over all of them: they cannot be split into phases any
+more once the scheme changes on the way (blackbox_exporter #485).
+"""
+
+from dataclasses import dataclass, field, replace
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from monitoring.causes import Fault, printable
+from monitoring.models import Cause, Site
+
+MAX_REDIRECTS = 10
+"""How many redirects are followed; one more is a fault."""
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses that browsers follow; a 300 or 304 is an answer like any other."""
+
+_DEFAULT_PORTS = (("http", 80), ("https", 443))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One hop of a check.
+
+    `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's headers and login go with it.
+    """
+
+    url: str = field(repr=False)
+    method: str
+    at_home: bool = True
+    with_body: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whom one talks to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def includes(self, other: "Origin") -> bool:
+        """Whether `other` may see what was meant for this origin: itself, or the same host when http becomes https."""
+        upgraded = (self.scheme, self.port) == ("http", 80) and (other.scheme, other.port) == ("https", 443)
+        return self == other or (upgraded and self.host == other.host)
+
+
+def origin(url: str) -> Origin:
+    """The origin of an http(s) URL; ValueError for any other."""
+    parts = urlsplit(url)
+    default = dict(_DEFAULT_PORTS).get(parts.scheme)
+    if default is None or not parts.hostname:
+        raise ValueError
+    return Origin(parts.scheme, parts.hostname, default if parts.port is None else parts.port)
+
+
+def login(site: Site) -> tuple[str, str] | None:
+    """User name and password from the site's URL."""
+    parts = urlsplit(site.url)
+    return (unquote(parts.username or ""), unquote(parts.password or "")) if "@" in parts.netloc else None
+
+
+def first_request(site: Site) -> Request:
+    """The request as configured, its login left out of the URL: else libcurl would carry it through redirects."""
+    parts = urlsplit(site.url)
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return Request(bare, site.method, with_body=site.body is not None)
+
+
+def redirected(home: Origin, request: Request, status: int, target: str) -> Request | Fault:
+    """What follows when `request` was answered with a redirect to `target`, an absolute URL."""
+    try:
+        at_home = home.includes(origin(target))
+    except ValueError:
+        return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} is not followed"))
+    step = replace(request, url=target, at_home=at_home)
+    if _becomes_get(request.method, status):
+        return replace(step, method="GET", with_body=False)
+    if request.with_body and not at_home:
+        # Without its body the request would be another one, and the body may be secret: better said than guessed.
+        return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} would take the request's body there"))
+    return step
+
+
+def _becomes_get(method: str, status: int) -> bool:
+    if status == 303:
+        return method != "HEAD"
+    return status in (301, 302) and method == "POST"
+
+
+def _shown(target: str) -> str:
+    """Scheme and host, as anything beyond may be secret."""
+    try:
+        parts: SplitResult | None = urlsplit(target)
+    except ValueError:
+        parts = None
+    if parts is None or not parts.scheme:
+        return "an invalid URL"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,0 +1,105 @@
+"""What is shown, as values. Units are in the names, as in `monitoring.models`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from monitoring import stats
+from monitoring.models import Alert, SiteStats, SiteStatus, Window
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One site in one window; a site with nothing in the window has an empty `SiteStats`."""
+
+    host: str
+    name: str | None
+    stats: SiteStats
+    status: SiteStatus
+
+    @property
+    def availability(self) -> Fraction | None:
+        """Percent of the covered time, exact; None when nothing was covered."""
+        return stats.availability(self.stats.available_ms, self.stats.covered_ms)
+
+    @property
+    def last_failure_ms(self) -> int | None:
+        """The newer of what the window and the status know; None: no failure is known."""
+        known = (self.stats.last_failure_ms, self.status.last_failure_ms)
+        return max((moment for moment in known if moment is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReport:
+    """The statistics of all sites in one window, in the order of the configuration.
+
+    `source` is "influxdb", "local" or "gateway": where the numbers were read.
+    """
+
+    window: Window
+    source: str
+    rows: tuple[SiteRow, ...]
+
+    def coverage(self, row: SiteRow) -> Fraction:
+        """Percent of the window that the row's checks stand for, exact."""
+        return stats.coverage(row.stats.covered_ms, self.window.length_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """How many sites, where the numbers come from and why, and what else people should know.
+
+    "{sites} sites · reading {source}: {why}"; `why` may be empty.
+    """
+
+    sites: int
+    source: str
+    why: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that the live screen shows at `now_ms`.
+
+    `reports` stand shortest window first and may be missing yet; `alerts` are recent transitions, newest last;
+    `ongoing` are the alerts that are open, oldest first.
+    """
+
+    header: Header
+    now_ms: int
+    reports: Sequence[StatsReport] = ()
+    alerts: Sequence[Alert] = ()
+    ongoing: Sequence[Alert] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRow:
+    """What a run saw of one site; `incidents` is the number of its alerts."""
+
+    host: str
+    name: str | None
+    checks: int
+    available_ms: int
+    covered_ms: int
+    incidents: int
+
+    @property
+    def availability(self) -> Fraction | None:
+        """Percent of the covered time, exact; None when nothing was covered."""
+        return stats.availability(self.available_ms, self.covered_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A run from start to end; `undelivered` points still wait for the database, `alerts` are the run's, in order."""
+
+    started_ms: int
+    ended_ms: int
+    rows: tuple[ClosingRow, ...]
+    undelivered: int = 0
+    alerts: tuple[Alert, ...] = ()
+
+    def coverage(self, row: ClosingRow) -> Fraction:
+        """Percent of the run that the row's checks stand for, exact."""
+        return stats.coverage(row.covered_ms, max(1, self.ended_ms - self.started_ms))

@@ -1,0 +1,140 @@
+"""Numbers, times and sentences as people read them."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from monitoring.models import Alert, AlertType, Cause
+
+NOTHING = "—"
+"""Stands for what is unknown."""
+
+WAITING = "waiting for the first checks"
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
+
+
+def percent_text(percent: Fraction | float | None, decimals: int = 2) -> str:
+    """A percentage without its sign, cut off instead of rounded.
+
+    100.00 means exactly 100, and what is below a threshold never looks as if it had reached it. At the other end
+    0.00 means exactly 0: the least bit more is shown as 0.01.
+    """
+    if percent is None or not math.isfinite(percent):
+        return NOTHING
+    # A float stands for the decimal that is written for it: 79.99 is a hair less in binary, and is still 79.99.
+    exact = Fraction(repr(percent)) if isinstance(percent, float) else Fraction(percent)
+    steps = max(math.floor(exact * 10**decimals), 1 if exact > 0 else 0)
+    whole, part = divmod(steps, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}" if decimals else str(whole)
+
+
+def with_sign(percent: str) -> str:
+    """A percentage with its sign; what is unknown has none."""
+    return percent if percent == NOTHING else f"{percent} %"
+
+
+def duration_text(duration_ms: int) -> str:
+    """The two largest units of a duration, cut off: "45 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    if 0 < duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    left, counts = max(0, duration_ms), []
+    for unit, size in DURATIONS:
+        count, left = divmod(left, size)
+        counts.append((count, unit))
+    largest = next((place for place, (count, _) in enumerate(counts) if count), 0)
+    return " ".join(f"{count} {unit}" for count, unit in counts[largest : largest + 2] if count) or "0 s"
+
+
+def window_text(length_ms: int) -> str:
+    """A window that ends now: "past 10 minutes", "past hour", "past 1 d 12 h"."""
+    minutes, rest = divmod(length_ms, 60_000)
+    if rest == 0 and minutes == 60:
+        return "past hour"
+    if rest == 0 and 1 < minutes < 60:
+        return f"past {minutes} minutes"
+    return f"past {duration_text(length_ms)}"
+
+
+def seconds_text(time_us: float | None) -> str:
+    """A response time: "12.3 ms", "1.24 s"."""
+    if time_us is None:
+        return NOTHING
+    milliseconds = f"{time_us / 1_000:.1f}"
+    return f"{time_us / 1_000_000:.2f} s" if float(milliseconds) >= 1_000 else f"{milliseconds} ms"
+
+
+def time_text(moment_ms: int) -> str:
+    """A moment as RFC 3339 in UTC: "2026-01-01T00:00:00.000Z"."""
+    moment = EPOCH + timedelta(milliseconds=moment_ms)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def printable(text: str) -> str:
+    """The text with every character that is not plainly visible escaped: `\\x1b`, `\\u202e`.
+
+    No control sequence, line break, override of the writing direction or invisible character reaches a terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii") for mark in text)
+
+
+def label(host: str, name: str | None) -> str:
+    """What a site is called in tables."""
+    return printable(name or host)
+
+
+def counts_text(counts: Mapping[int, int] | Mapping[Cause, int], after: str = " ") -> str:
+    """How often what happened, most frequent first: "200:298 503:2"; nothing at all is "—"."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    return after.join(f"{what}:{count}" for what, count in ordered) or NOTHING
+
+
+def plural(count: int, noun: str) -> str:
+    """ "1 site", "2 sites"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def source_text(source: str, why: str) -> str:
+    """Where the numbers come from, and why."""
+    return printable(f"reading {source}: {why}" if why else f"reading {source}")
+
+
+def undelivered_text(undelivered: int) -> str:
+    """What became of points that the database has not taken yet."""
+    verb = "waits" if undelivered == 1 else "wait"
+    return f"{plural(undelivered, 'point')} {verb} in the local file for the database; the next start sends what is left"
+
+
+def alert_sentence(alert: Alert) -> str:
+    """The transition in one sentence; its words are fixed, people and scripts look for them."""
+    url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
+    if alert.type is AlertType.ALERT:
+        return f"Website {url} is down. availability={percent}%, time={time}"
+    return f"Website {url} recovered. availability={percent}%, down for {duration_text(outage_ms(alert))}, time={time}"
+
+
+def alert_detail(alert: Alert) -> str:
+    """A second line for people: why, and from when to when."""
+    detail = f"{_cause_text(alert)}, first failed check {time_text(alert.start_ms)}"
+    return detail if alert.end_ms is None else f"{detail}, answering again since {time_text(alert.end_ms)}"
+
+
+def ongoing_text(alert: Alert, now_ms: int) -> str:
+    """An outage that is not over."""
+    lasts = duration_text(now_ms - alert.start_ms)
+    return f"Website {printable(alert.host)} is down for {lasts} (since {time_text(alert.start_ms)}, {_cause_text(alert)})"
+
+
+def outage_ms(recovery: Alert) -> int:
+    """How long the outage was that this recovery ended."""
+    end_ms = recovery.time_ms if recovery.end_ms is None else recovery.end_ms
+    return max(0, end_ms - recovery.start_ms)
+
+
+def _cause_text(alert: Alert) -> str:
+    return f"cause {alert.cause}" if alert.cause else "cause unknown"

@@ -1,0 +1,49 @@
+"""What state a site is in, from the checks it had. Pure."""
+
+from dataclasses import replace
+
+from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State
+
+UNKNOWN_AFTER_INTERVALS = 3
+
+
+def advance(history: History | None, result: CheckResult) -> History:
+    """The history after one more check."""
+    if history is None:
+        good_since, failing_since, last_failure, changed = None, None, None, True
+    else:
+        good_since, failing_since = history.good_since_ms, history.failing_since_ms
+        last_failure, changed = history.last_failure_ms, history.last_available != result.available
+    return History(
+        last_ms=result.time_ms,
+        last_covers_ms=result.covers_ms,
+        last_available=result.available,
+        last_failure_ms=last_failure if result.available else result.time_ms,
+        good_since_ms=result.time_ms if result.available and changed else good_since,
+        failing_since_ms=result.time_ms if not result.available and changed else failing_since,
+        detail=history.detail if history and result.available else result.detail,
+    )
+
+
+def outage_is_open(last_alert: Alert | None) -> bool:
+    return last_alert is not None and last_alert.type is AlertType.ALERT
+
+
+def status(history: History | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
+    """A site's state at `now_ms`. `since_ms` is the first check that showed it.
+
+    Nothing is unknown while a check may still be under way: the limit is three intervals, or the time-out if longer.
+    """
+    if history is None:
+        return SiteStatus()
+    seen = SiteStatus(last_failure_ms=history.last_failure_ms, detail=history.detail)
+    measured_until_ms = history.last_ms + history.last_covers_ms
+    if now_ms - measured_until_ms > max(UNKNOWN_AFTER_INTERVALS * site.interval_ms, site.timeout_ms + site.interval_ms):
+        return replace(seen, since_ms=measured_until_ms)
+    if last_alert is not None and outage_is_open(last_alert):
+        if history.last_available:
+            return replace(seen, state=State.RECOVERING, since_ms=history.good_since_ms)
+        return replace(seen, state=State.DOWN, since_ms=last_alert.start_ms)
+    if history.last_available:
+        return replace(seen, state=State.UP, since_ms=history.good_since_ms)
+    return replace(seen, state=State.FAILING, since_ms=history.failing_since_ms)

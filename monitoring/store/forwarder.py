@@ -1,0 +1,145 @@
+"""The delivery thread: sends the outbox to the database in order, and never gives up."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from monitoring.clock import Clock
+from monitoring.errors import StoreError, StoreRefused
+from monitoring.models import Alert, CheckResult
+from monitoring.store.base import Store
+from monitoring.store.local import LocalStore
+from monitoring.store.outbox import DeadLetter, Delivery
+
+Point = TypeVar("Point", CheckResult, Alert)
+
+BATCH_POINTS = 5_000
+IDLE_S = 1.0
+FIRST_BACKOFF_S = 1.0
+MAX_BACKOFF_S = 30.0
+
+
+class RemoteStore(Store, Protocol):
+    """A store on the other side of a network."""
+
+    def prove(self, marker: str) -> bool:
+        """Write a point named `marker` and read it back; had this database seen it before? Raises `StoreError`."""
+
+
+class Forwarder:
+    """Delivers the outbox of `local` to `remote`: everything, in order, at least once; the same point twice is one point.
+
+    After any failure the database must prove itself again before it is trusted. When it does not know this file's
+    marker (it is new, or has lost its disk), everything stored here is sent to it again.
+    """
+
+    def __init__(self, local: LocalStore, remote: RemoteStore, clock: Clock) -> None:
+        self._local = local
+        self._remote = remote
+        self._clock = clock
+        self._stop = threading.Event()
+        self._work = threading.Event()
+        self._drained = threading.Event()
+        self._turn = threading.Lock()  # `notify` and the finding that nothing is left exclude each other
+        self._backoff_s = 0.0
+        self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
+        self.proven = False
+        self.trouble: str | None = "not asked yet"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def notify(self) -> None:
+        """There is something new in the outbox."""
+        with self._turn:
+            self._drained.clear()
+            self._work.set()
+
+    def wait_drained(self, timeout_s: float) -> bool:
+        """Wait until the outbox is empty; at once False when the database is not in reach."""
+        return self.proven and self._drained.wait(timeout_s)
+
+    def distrust(self, reason: str) -> None:
+        """The database failed elsewhere: it has to prove itself again."""
+        self.proven = False
+        self.trouble = reason
+        self._work.set()
+
+    def close(self, timeout_s: float) -> None:
+        """Deliver what can be delivered in this time, then end; the rest stays in the outbox."""
+        self.wait_drained(timeout_s)
+        self._stop.set()
+        self._work.set()
+        self._thread.join(timeout_s)
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                busy = self.step()
+            except Exception as error:  # noqa: BLE001 - delivery must go on, whatever happens to one round
+                self._fail(f"{type(error).__name__}: {error}")
+                busy = False
+            if self._backoff_s:
+                self._clock.wait(self._stop, self._backoff_s)
+            elif not busy:
+                self._work.wait(IDLE_S)
+
+    def step(self) -> bool:
+        """Deliver one batch; is there more to do at once?"""
+        self._work.clear()
+        try:
+            if not self.proven:
+                self._prove()
+            delivery = self._local.next_delivery(BATCH_POINTS)
+            if delivery is None:
+                self._found_nothing()
+                return False
+            self._deliver(delivery)
+        except StoreError as error:
+            self._fail(str(error))
+            return False
+        self._local.acknowledge(delivery)
+        return True
+
+    def _found_nothing(self) -> None:
+        with self._turn:
+            if not self._work.is_set():
+                self._drained.set()
+
+    def _prove(self) -> None:
+        known = self._remote.prove(self._local.marker)
+        if not known:
+            self._local.requeue()
+        self.proven, self.trouble, self._backoff_s = True, None, 0.0
+
+    def _fail(self, reason: str) -> None:
+        self.proven = False
+        self.trouble = reason
+        self._backoff_s = min(MAX_BACKOFF_S, self._backoff_s * 2 or FIRST_BACKOFF_S)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        refused = [
+            *_refused(lambda part: self._remote.write(part, ()), delivery.results),
+            *_refused(lambda part: self._remote.write((), part), delivery.alerts),
+        ]
+        if refused:
+            self._local.bury(refused, self._clock.now_ms())
+
+
+def _refused(write: Callable[[Sequence[Point]], None], points: Sequence[Point]) -> list[DeadLetter]:
+    """Write the points; halve what is refused until only the bad points are left, and return those."""
+    if not points:
+        return []
+    try:
+        write(points)
+    except StoreRefused as error:
+        if len(points) == 1:
+            return [_dead_letter(points[0], str(error))]
+        middle = len(points) // 2
+        return _refused(write, points[:middle]) + _refused(write, points[middle:])
+    return []
+
+
+def _dead_letter(point: CheckResult | Alert, reason: str) -> DeadLetter:
+    kind = "check" if isinstance(point, CheckResult) else "alert"
+    return DeadLetter(kind, point.host, point.time_ms, reason)

@@ -1,0 +1,132 @@
+"""The edge to InfluxDB: the `influxdb` package and `requests` on one side, our own errors on the other.
+
+A module of its own because the two packages take 0.2 s to import: `InfluxStore` does that when it is made.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import requests
+from influxdb import InfluxDBClient
+from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
+
+from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
+
+POOL_SIZE = 8
+"""Connections kept open: more than threads use one store, so that none is thrown away."""
+
+BATCH = 5_000
+"""Points sent in one request: about 1 MB."""
+
+_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.SSLError, "does not prove who it is (TLS)"),
+    (requests.exceptions.Timeout, "does not answer in time"),
+    (requests.exceptions.ConnectionError, "cannot be reached, or hung up"),
+    (Exception, "does not answer as an InfluxDB does"),
+)
+"""What is said of a driver's error; the first line that fits."""
+
+Series = dict[str, Any]
+"""One series of an answer as InfluxDB sends it: `name`, `tags`, `columns`, `values`."""
+
+
+class InfluxClient:
+    """Statements and lines to one database; every error is one of `monitoring.errors`, free of credentials.
+
+    Several threads may use one client at once: all it shares is the connection pool of `requests`, which allows that.
+    """
+
+    def __init__(
+        self, *, host: str, port: int, database: str, username: str, password: str, tls: bool, timeout: tuple[float, float]
+    ) -> None:
+        bracketed = f"[{host}]" if ":" in host else host
+        self.name = f"InfluxDB at {bracketed}:{port}"
+        self._ping_url = f"{'https' if tls else 'http'}://{bracketed}:{port}/ping"
+        self._timeout = timeout
+        self._auth = (username, password) if username else None
+        self._session = _session()
+        self._client = InfluxDBClient(
+            host=bracketed,
+            port=port,
+            database=database,
+            username=username or None,
+            password=password,
+            ssl=tls,
+            verify_ssl=True,
+            timeout=timeout,
+            retries=1,
+            session=self._session,
+            pool_size=POOL_SIZE,
+        )
+
+    def ping(self) -> None:
+        """Return when the server answers. (The package's own `ping` fails on compatible servers.)"""
+        with self._translated():
+            answer = self._session.get(self._ping_url, timeout=self._timeout, auth=self._auth)
+            if not answer.ok:
+                raise self._rejection(answer.status_code, answer.text, writing=False)
+
+    def query(self, statement: str) -> list[Series]:
+        """The series of one reading statement, times in milliseconds; none when nothing fits."""
+        return self._run(statement, "GET")
+
+    def execute(self, statement: str) -> None:
+        """Run one statement that changes something."""
+        self._run(statement, "POST")
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Store lines with times in milliseconds.
+
+        Raises `StoreRefused` when InfluxDB will never take one of them; it keeps the others of the same batch.
+        """
+        with self._translated(writing=True):
+            self._client.write_points(lines, time_precision="ms", batch_size=BATCH, protocol="line")
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _run(self, statement: str, method: str) -> list[Series]:
+        with self._translated():
+            answer = self._client.query(statement, epoch="ms", method=method).raw
+            if answer.get("partial"):  # a server with `max-row-limit` cuts answers short
+                raise StoreUnavailable(f"{self.name} answered in part only")
+            series: list[Series] = answer.get("series", [])
+            return series
+
+    @contextmanager
+    def _translated(self, *, writing: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except InfluxDBClientError as error:
+            raise self._rejection(error.code, error.content, writing=writing) from error
+        except InfluxDBServerError as error:
+            raise StoreUnavailable(f"{self.name} is in trouble{_reason(error.args[0])}") from error
+        # The package trips in these ways over an answer that is not InfluxDB's.
+        except (requests.RequestException, ValueError, TypeError, AttributeError) as error:
+            trouble = next(text for kind, text in _TROUBLES if isinstance(error, kind))
+            raise StoreUnavailable(f"{self.name} {trouble}") from error
+
+    def _rejection(self, status: int | None, content: Any, *, writing: bool) -> StoreError:
+        """The error of an answer that is no success; `status` is None for an error inside a complete answer."""
+        if status in (401, 403):
+            return StoreDenied(f"{self.name} does not accept these credentials")
+        kind = StoreRefused if writing and status in (400, 413, 422) else StoreUnavailable
+        return kind(f"{self.name} refused{_reason(content)}")
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override credentials
+    session.max_redirects = 0  # a redirected write arrives as a GET: it would look stored
+    return session
+
+
+def _reason(content: Any) -> str:
+    """What InfluxDB says, as ": words" on one short line; nothing when it says nothing."""
+    text = content.decode(errors="replace") if isinstance(content, bytes) else str(content or "")
+    with suppress(ValueError, LookupError, TypeError):  # an error inside a complete answer is plain text already
+        text = str(json.loads(text)["error"])
+    words = "".join(letter if letter.isprintable() else " " for letter in text)[:160].strip()
+    return f": {words}" if words else ""

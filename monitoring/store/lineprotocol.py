@@ -1,0 +1,89 @@
+"""Checks and alerts as lines of InfluxDB's line protocol, and the texts that its queries quote. Pure.
+
+The schema (DESIGN 5): `website_availability` and `website_alerts`, one series a site through the tag `host`, times in
+integer milliseconds. Written by hand because it runs for every check: a generic serialiser takes ten times as long.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from monitoring.errors import StoreRefused
+from monitoring.models import PHASES, Alert, CheckResult
+
+CHECKS = "website_availability"
+ALERTS = "website_alerts"
+PROOFS = "website_monitor"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_UNFIT = re.compile(r"[\x00-\x1f\\\ud800-\udfff]|\A\Z")
+"""What a tag cannot hold: line ends and backslashes break the protocol, NUL and CR cannot be asked for again."""
+
+_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
+
+
+def is_taggable(text: str) -> bool:
+    """Whether a tag can hold this text, and a query find it again."""
+    return _UNFIT.search(text) is None
+
+
+def check_line(check: CheckResult) -> str:
+    """One check. Raises `StoreRefused` when its host can be no tag.
+
+    Seconds are printed as microseconds with an exponent (153e-6): exact, and three times faster than a division.
+    """
+    available = 1 if check.cause is None else 0
+    fields = f"available={available}i,status={check.status}i,covers={check.covers_ms}i,lag={check.lag_us}e-6"
+    if check.response_us is not None:
+        fields += f",responseTime={check.response_us}e-6"
+    for phase, time_us in zip(PHASES, check.phases_us, strict=True):
+        if time_us is not None:
+            fields += f",{phase}={time_us}e-6"
+    if check.cause is not None:
+        fields += f',cause="{check.cause}"'
+    return f"{CHECKS},host={_tag(check.host)} {fields} {check.time_ms}"
+
+
+def alert_line(alert: Alert) -> str:
+    """One alert or recovery. Raises `StoreRefused` when its host can be no tag."""
+    fields = f'type="{alert.type}",startDate="{to_rfc3339(alert.start_ms)}",availability={float(alert.availability)}'
+    if alert.end_ms is not None:
+        fields += f',endDate="{to_rfc3339(alert.end_ms)}"'
+    if alert.cause is not None:
+        fields += f',cause="{alert.cause}"'
+    return f"{ALERTS},host={_tag(alert.host)} {fields} {alert.time_ms}"
+
+
+def proof_line(marker: str, proof: str, time_ms: int) -> str:
+    """The point by which a monitor knows its database again; `proof` is plain letters and digits."""
+    return f'{PROOFS},file={_tag(marker)} proof="{proof}" {time_ms}'
+
+
+def literal(text: str) -> str:
+    """The text as a string of InfluxQL, whatever it holds (as long as `is_taggable`)."""
+    return "'" + text.replace("\\", r"\\").replace("'", r"\'") + "'"
+
+
+def identifier(name: str) -> str:
+    """The name as a quoted identifier of InfluxQL."""
+    return '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
+
+
+def to_rfc3339(time_ms: int) -> str:
+    """UTC with milliseconds: 2026-01-01T00:00:00.000Z. Integer arithmetic, nothing is rounded."""
+    return (_EPOCH + time_ms * _MILLISECOND).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """The milliseconds of `to_rfc3339`. Raises ValueError for anything that is no date with a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a date without a time zone")
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _tag(text: str) -> str:
+    if _UNFIT.search(text):
+        raise StoreRefused(f"InfluxDB cannot hold this name: {ascii(text)[:120]}")
+    return text.translate(_ESCAPES)

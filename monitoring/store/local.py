@@ -1,0 +1,116 @@
+"""The local SQLite file of one monitor: every check and alert, and what is still to be delivered elsewhere."""
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitoring.errors import StoreRefused, StoreUnavailable
+from monitoring.models import Alert, CheckResult
+from monitoring.store import outbox, schema
+from monitoring.store.local_reader import LocalReader
+from monitoring.store.lock import WriterLock
+from monitoring.store.outbox import DeadLetter, Delivery
+from monitoring.store.schema import SITE_MASK, first_key
+from monitoring.store.sqlite import open_writer, transaction, translated
+
+Point = CheckResult | Alert
+
+MAX_SITES = SITE_MASK + 1
+
+
+class LocalStore(LocalReader):
+    """Writes the file; keeps `Store` and `HistoryReader`.
+
+    One process writes a file (the second is told who does), one thread at a time. With `deliver`, each commit also
+    leaves an entry in the outbox, in the same transaction.
+    """
+
+    def __init__(self, path: Path, *, deliver: bool = False) -> None:
+        """Opens or creates the file. Raises `MonitoringError` when another process writes it."""
+        super().__init__(path)
+        self._deliver = deliver
+        self._lock = threading.Lock()
+        self._owner = WriterLock(path)
+        try:
+            self._owner.acquire()
+            self._connection = open_writer(path)
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error.strerror}") from error
+        except BaseException:
+            self._owner.release()
+            raise
+        with translated(path):
+            self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
+            self.marker = self._get_marker()
+
+    def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        points: tuple[Point, ...] = (*results, *alerts)
+        if points:
+            self.append(results, alerts, created_ms=max(point.time_ms for point in points))
+
+    def append(self, results: Sequence[CheckResult], alerts: Sequence[Alert], created_ms: int) -> None:
+        """One commit; `created_ms` is when these points began to wait for delivery."""
+        points: tuple[Point, ...] = (*results, *alerts)
+        with self._writing() as connection:
+            sites = self._with_new_sites(connection, points)
+            keys = [first_key(point.time_ms) | sites[point.host] for point in points]
+            batch = outbox.add(connection, keys, created_ms) if self._deliver else 0
+            rows = [schema.result_row(result, sites[result.host], batch) for result in results]
+            connection.executemany(schema.INSERT_RESULT, rows)
+            alert_rows = [schema.alert_row(alert, sites[alert.host], batch) for alert in alerts]
+            connection.executemany(schema.INSERT_ALERT, alert_rows)
+        self._sites = sites
+
+    def next_delivery(self, limit: int) -> Delivery | None:
+        """The oldest undelivered points, about `limit` of them; None when all is delivered."""
+        with self._pool.snapshot() as connection:
+            return outbox.next_delivery(connection, limit)
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """These were delivered (or buried): they leave the outbox."""
+        with self._writing() as connection:
+            outbox.remove(connection, delivery.entries)
+
+    def bury(self, letters: Sequence[DeadLetter], at_ms: int) -> None:
+        """Keep what will never be accepted, with the reason."""
+        with self._writing() as connection:
+            outbox.bury(connection, letters, at_ms)
+
+    def dead_letters(self) -> Sequence[DeadLetter]:
+        with self._pool.snapshot() as connection:
+            return outbox.dead_letters(connection)
+
+    def requeue(self) -> int:
+        """Put all that is stored into the outbox again, for a database that lacks it; returns the number of points."""
+        with self._writing() as connection:
+            return outbox.requeue(connection)
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            self._connection.close()
+        self._owner.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self.path), transaction(self._connection):
+            yield self._connection
+
+    def _with_new_sites(self, connection: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
+        new = {point.host: point.time_ms for point in reversed(points) if point.host not in self._sites}
+        if not new:
+            return self._sites
+        if len(self._sites) + len(new) > MAX_SITES:
+            raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
+        numbers = {host: number for number, host in enumerate(new, start=len(self._sites))}
+        rows = [(numbers[host], host, first_ms) for host, first_ms in new.items()]
+        connection.executemany("INSERT INTO sites (id, host, first_ms) VALUES (?, ?, ?)", rows)
+        return self._sites | numbers
+
+    def _get_marker(self) -> str:
+        """The name of this file, by which a database can tell whether it has seen this file's data."""
+        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
+        return str(self._connection.execute("SELECT value FROM meta WHERE key = 'marker'").fetchone()[0])

@@ -1,0 +1,55 @@
+"""Questions while the local file cannot be written: what it holds, and what waits in memory."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from monitoring import stats
+from monitoring.errors import StoreError
+from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.store.journal import Journal
+from monitoring.store.local import LocalStore
+
+
+class MemoryReader:
+    """Keeps `Reader` by the pure functions of `monitoring.stats`: slow, and right."""
+
+    kind = "local"
+
+    def __init__(self, local: LocalStore, journal: Journal) -> None:
+        self._local = local
+        self._journal = journal
+
+    def results(self, window: Window) -> Sequence[CheckResult]:
+        found = {(result.time_ms, result.host): result for result in self._stored(window)}
+        for point in self._journal.waiting():
+            if isinstance(point, CheckResult) and window.from_ms <= point.time_ms < window.until_ms:
+                found[point.time_ms, point.host] = point
+        return [found[key] for key in sorted(found)]
+
+    def _stored(self, window: Window) -> Sequence[CheckResult]:
+        try:
+            return self._local.results(window)
+        except StoreError:
+            return ()
+
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        return stats.summarise(self.results(window), window)
+
+    def downtime(self, window: Window) -> Mapping[str, Downtime]:
+        return stats.downtime(self.results(window), window)
+
+    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        return stats.failures(self.results(window), window, hosts)
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        waiting = [point for point in self._journal.waiting() if isinstance(point, Alert)]
+        stored = {(alert.time_ms, alert.host): alert for alert in (*self._local.alerts(window), *waiting)}
+        return [stored[key] for key in sorted(stored)]
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        return self._local.last_alerts()
+
+    def last_time(self) -> int | None:
+        return self._local.last_time()
+
+    def close(self) -> None:
+        """Nothing of its own."""

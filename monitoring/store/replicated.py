@@ -1,0 +1,126 @@
+"""Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from monitoring.clock import Clock
+from monitoring.errors import StoreError
+from monitoring.models import Alert, CheckResult
+from monitoring.store.base import Reader
+from monitoring.store.forwarder import Forwarder, RemoteStore
+from monitoring.store.journal import Journal
+from monitoring.store.local import LocalStore
+from monitoring.store.memory import MemoryReader
+
+FRESH_MS = 5_000
+"""A database whose oldest undelivered point is younger than this has received everything that matters."""
+
+SLOW_PENALTY_MS = 30_000
+"""How long a database that did not answer a question in time is left alone with questions."""
+
+SETTLE_S = 0.5
+
+DELIVERY_AT_END_S = 1.0
+"""How long a monitor that ends goes on delivering; what is left stays in the outbox for the next start."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which store is read ("influxdb", "local" or "gateway") and the words that say why."""
+
+    kind: str
+    why: str
+
+
+class ReplicatedStore:
+    """The store of a running monitor.
+
+    `remote` receives, `reader` is asked (the same database, with shorter time limits); both None: the local file alone.
+    """
+
+    def __init__(
+        self,
+        local: LocalStore,
+        clock: Clock,
+        remote: RemoteStore | None = None,
+        reader: Reader | None = None,
+        remote_name: str = "",
+    ) -> None:
+        self._local = local
+        self._clock = clock
+        self._remote = remote
+        self._reader = reader
+        self._name = remote_name
+        self._slow_until_ms = 0
+        self._forwarder = None if remote is None else Forwarder(local, remote, clock)
+        self._journal = Journal(local, clock, self._forwarder.notify if self._forwarder else _nobody)
+        self._memory = MemoryReader(local, self._journal)
+
+    def start(self) -> None:
+        self._journal.start()
+        if self._forwarder:
+            self._forwarder.start()
+
+    def record(self, point: CheckResult | Alert) -> None:
+        """Take a check or an alert for good; never blocks."""
+        self._journal.append(point)
+
+    def settle(self) -> None:
+        """Let everything recorded so far become readable where the next question will go."""
+        self._journal.flush(SETTLE_S)
+        if self._forwarder and self.source().kind != "local":
+            self._forwarder.wait_drained(SETTLE_S)
+
+    def ask(self, question: Callable[[Reader], Answer]) -> tuple[Answer, Source]:
+        """The answer, and who gave it. Raises `StoreError` when the local file cannot answer either."""
+        source = self.source()
+        if self._reader and source.kind != "local":
+            try:
+                return question(self._reader), source
+            except StoreError as error:
+                self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
+                source = Source("local", str(error))
+        return question(self._memory if self._journal.trouble else self._local), source
+
+    def source(self) -> Source:
+        """Who would be asked now."""
+        if self._journal.trouble:
+            return Source("local", self._journal.trouble)
+        if self._forwarder is None or self._reader is None:
+            return Source("local", "as configured")
+        if self._forwarder.trouble:
+            return Source("local", self._forwarder.trouble)
+        waiting, oldest_ms = self._local.pending()
+        if oldest_ms is not None and self._clock.now_ms() - oldest_ms > FRESH_MS:
+            return Source("local", f"{self._name} has yet to receive {waiting} points")
+        if self._clock.now_ms() < self._slow_until_ms:
+            return Source("local", f"{self._name} answers too slowly")
+        return Source(self._reader.kind, f"{self._name} has received everything")
+
+    @property
+    def trouble(self) -> str | None:
+        """Why checks cannot be written to the local file; None while they can."""
+        return self._journal.trouble
+
+    def undelivered(self) -> int:
+        """How many points the database has yet to receive."""
+        return self._local.pending()[0] if self._forwarder else 0
+
+    def flush(self, timeout_s: float) -> bool:
+        """End the threads: write everything, deliver what can be delivered; False when something could not be written."""
+        written = self._journal.close(timeout_s)
+        if self._forwarder:
+            self._forwarder.close(min(timeout_s, DELIVERY_AT_END_S))
+        return written
+
+    def close(self) -> None:
+        for store in (self._reader, self._remote, self._local):
+            if store is not None:
+                store.close()
+
+
+def _nobody() -> None:
+    """Called after a commit when there is nobody to tell."""

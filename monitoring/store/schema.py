@@ -1,0 +1,115 @@
+"""How checks and alerts lie in the local SQLite file.
+
+A check's primary key is its time and its site in one integer, `time_ms << 20 | site`: the table is clustered by time,
+a window is a range of keys, and the same check written twice is the same row. `batch` names the commit that brought
+it: an outbox entry is one commit not yet delivered, a few bytes however many checks it holds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitoring.models import Alert, AlertType, Cause, CheckResult
+
+SITE_BITS = 20
+SITE_MASK = (1 << SITE_BITS) - 1
+
+SCHEMA_VERSION = 1
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS sites (id INTEGER PRIMARY KEY, host TEXT NOT NULL UNIQUE, first_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS checks (
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    covers INTEGER NOT NULL,   -- milliseconds
+    lag INTEGER NOT NULL,      -- microseconds, like all times below
+    status INTEGER NOT NULL,
+    response INTEGER, resolve INTEGER, connect INTEGER, tls INTEGER, processing INTEGER, transfer INTEGER,
+    cause INTEGER,             -- NULL: available; else its place in CAUSES
+    detail TEXT
+);
+CREATE INDEX IF NOT EXISTS failed ON checks (id & {SITE_MASK}, id) WHERE cause IS NOT NULL;
+CREATE TABLE IF NOT EXISTS alerts (
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER
+);
+CREATE TABLE IF NOT EXISTS outbox (
+    batch INTEGER PRIMARY KEY AUTOINCREMENT,
+    created_ms INTEGER NOT NULL,
+    first_batch INTEGER,       -- the commits it stands for, first_batch..last_batch; NULL: its own number
+    last_batch INTEGER,
+    first_id INTEGER NOT NULL, -- the range of keys in which they lie
+    last_id INTEGER NOT NULL,
+    points INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS dead_letters (
+    at_ms INTEGER NOT NULL, kind TEXT NOT NULL, host TEXT NOT NULL, time_ms INTEGER NOT NULL, reason TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+CAUSES = tuple(Cause)
+CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumerate(CAUSES)}
+
+RESULT_COLUMNS = "id, covers, lag, status, response, resolve, connect, tls, processing, transfer, cause, detail"
+INSERT_RESULT = f"INSERT OR REPLACE INTO checks ({RESULT_COLUMNS}, batch) VALUES ({', '.join('?' * 13)})"
+
+ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"
+INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}, batch) VALUES ({', '.join('?' * 7)})"
+
+
+def first_key(time_ms: int) -> int:
+    """The smallest key of a moment: `first_key(from) <= id < first_key(until)` is a half-open window."""
+    return time_ms << SITE_BITS
+
+
+def result_row(result: CheckResult, site: int, batch: int) -> tuple[Any, ...]:
+    return (
+        first_key(result.time_ms) | site,
+        result.covers_ms,
+        result.lag_us,
+        result.status,
+        result.response_us,
+        *result.phases_us,
+        None if result.cause is None else CAUSE_NUMBERS[result.cause],
+        result.detail or None,
+        batch,
+    )
+
+
+def result_from_row(row: tuple[Any, ...], hosts: Mapping[int, str]) -> CheckResult:
+    key, covers, lag, status, response, *phases, cause, detail = row
+    return CheckResult(
+        host=hosts[key & SITE_MASK],
+        time_ms=key >> SITE_BITS,
+        covers_ms=covers,
+        lag_us=lag,
+        status=status,
+        response_us=response,
+        phases_us=(phases[0], phases[1], phases[2], phases[3], phases[4]),
+        cause=cause_from_number(cause),
+        detail=detail or "",
+    )
+
+
+def alert_row(alert: Alert, site: int, batch: int) -> tuple[Any, ...]:
+    cause = None if alert.cause is None else CAUSE_NUMBERS[alert.cause]
+    key = first_key(alert.time_ms) | site
+    return (key, str(alert.type), alert.start_ms, alert.end_ms, alert.availability, cause, batch)
+
+
+def alert_from_row(row: tuple[Any, ...], hosts: Mapping[int, str]) -> Alert:
+    key, kind, start_ms, end_ms, availability, cause = row
+    return Alert(
+        type=AlertType(kind),
+        host=hosts[key & SITE_MASK],
+        time_ms=key >> SITE_BITS,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        availability=availability,
+        cause=cause_from_number(cause),
+    )
+
+
+def cause_from_number(number: int | None) -> Cause | None:
+    return None if number is None else CAUSES[number]

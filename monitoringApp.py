@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""The website monitor. `./monitoringApp.py -m` checks the sites of config.json; `--help` lists all modes."""
+
+import argparse
+import os
+import queue
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from monitoring import __version__, alerting
+from monitoring.board import Board
+from monitoring.checker import CheckerPool, Prober
+from monitoring.clock import Clock, SystemClock
+from monitoring.config import Config, describe, load_config
+from monitoring.errors import ConfigError, MonitoringError, StoreError
+from monitoring.judge import Evaluate, Judge
+from monitoring.models import Alert, CheckResult, Downtime, History, Site, SiteStatus, Window
+from monitoring.output import Output, open_output
+from monitoring.report import Closing, ClosingRow, Header, StatsReport, printable
+from monitoring.schedule import next_round
+from monitoring.states import outage_is_open
+from monitoring.store.replicated import ReplicatedStore
+from utils import database_address, enter_environment, query_window
+
+ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
+"""Each window of statistics, and how often it is shown."""
+
+REFRESH_S = 1.0
+FLUSH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a starting monitor takes over from the runs before it."""
+
+    last_alerts: Mapping[str, Alert] = field(default_factory=dict)
+    histories: Mapping[str, History] = field(default_factory=dict)
+
+
+class MonitoringApp:
+    """Checks the sites, shows statistics, decides on alerts: one object a run.
+
+    Checkers and the judge work in threads of their own and hand everything to the main thread, which alone prints.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: ReplicatedStore,
+        clock: Clock,
+        output: Output,
+        make_probe: Callable[[Site], Prober],
+        past: Past,
+        evaluate: Evaluate = alerting.evaluate,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._output = output
+        self._board = Board(config.sites, past.histories)
+        self._judge = Judge(config.sites, store, clock, past.last_alerts, self._board.histories, evaluate)
+        self._pool = CheckerPool(make_probe, self._record, clock)
+        self._alerts: list[Alert] = []
+        self._events: queue.SimpleQueue[Alert | str | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._judging = threading.Thread(target=self._keep_judging, name="judge", daemon=True)
+        self._started_ms = clock.now_ms()
+        self._started_ns = clock.monotonic_ns()
+        self._rounds_ns = {window: self._next_round_ns(window) for window in ROUNDS_MS}
+        self._last_notice = ""
+
+    def statistics(self, window_ms: int) -> StatsReport:
+        """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
+        report, _ = query_window(self._store, self._clock, window_ms, self._config.sites, self._status)
+        return report
+
+    def alert_status(self, site: Site) -> alerting.Verdict:
+        """What the rule says of one site now, from the stored checks. Raises `StoreError`."""
+        window = Window.before(self._clock.now_ms(), site.rule.window_ms)
+        seen, _ = self._store.ask(lambda reader: reader.downtime(window))
+        return self._judge.verdict(site, seen.get(site.host, Downtime()))
+
+    def run(self) -> None:
+        """Monitor until `stop`; then write and deliver what is left, and show the closing screen."""
+        self._store.start()
+        self._pool.start(self._config.sites)
+        self._judging.start()
+        self._output.start(self._header())
+        while not self._stopping.is_set():
+            self.step()
+        self._finish()
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from a signal handler and from any thread."""
+        self._stopping.set()
+        self._events.put(None)
+
+    def step(self) -> None:
+        """Wait for something to show, up to a second, and show what has come."""
+        try:
+            self._tell(self._events.get(timeout=REFRESH_S))
+            while not self._events.empty():
+                self._tell(self._events.get())
+        except queue.Empty:
+            for sentence in self._pool.replace_dead():
+                self._output.notice(sentence)
+        self._show_due_rounds()
+        now_ms = self._clock.now_ms()
+        statuses = {site.host: self._status(site, now_ms) for site in self._config.sites}
+        self._output.refresh(self._header(), now_ms, statuses, self._judge.open_outages())
+
+    def _record(self, result: CheckResult) -> None:
+        self._board.observe(result)
+        self._store.record(result)
+
+    def _status(self, site: Site, now_ms: int) -> SiteStatus:
+        return self._board.status(site, self._judge.last_alert(site.host), now_ms)
+
+    def _next_round_ns(self, window_ms: int) -> int:
+        return next_round(self._started_ns, ROUNDS_MS[window_ms] * 1_000_000, self._clock.monotonic_ns())
+
+    def _show_due_rounds(self) -> None:
+        for window_ms, due_ns in self._rounds_ns.items():
+            if self._clock.monotonic_ns() >= due_ns:
+                self._show(window_ms)
+                self._rounds_ns[window_ms] = self._next_round_ns(window_ms)
+
+    def _show(self, window_ms: int) -> None:
+        try:
+            self._output.statistics(self.statistics(window_ms))
+        except StoreError as error:
+            self._say(f"no statistics: {error}")
+
+    def _tell(self, event: Alert | str | None) -> None:
+        if isinstance(event, Alert):
+            self._alerts.append(event)
+            self._output.transition(event, self._name(event.host))
+        elif event is not None:
+            self._say(event)
+
+    def _say(self, text: str) -> None:
+        """Trouble is told when it begins and when it changes, not every second."""
+        if text != self._last_notice:
+            self._output.notice(text)
+        self._last_notice = text
+
+    def _name(self, host: str) -> str | None:
+        return next((site.name for site in self._config.sites if site.host == host), None)
+
+    def _header(self) -> Header:
+        source = self._store.source()
+        return Header(len(self._config.sites), source.kind, source.why, tuple(self._notes()))
+
+    def _notes(self) -> list[str]:
+        trouble = self._store.trouble
+        missed = self._pool.missed
+        return [
+            *self._config.warnings,
+            *([f"checks cannot be written: {trouble}"] if trouble else []),
+            *([f"{missed} checks were not made: this machine was too busy or asleep"] if missed else []),
+        ]
+
+    def _keep_judging(self) -> None:
+        """The judge's thread: alerts go out in time, however long statistics or the terminal take."""
+        interval_s = self._config.alert_interval_ms / 1_000
+        while not self._clock.wait(self._stopping, interval_s):
+            try:
+                for alert in self._judge.step():
+                    self._events.put(alert)
+            except StoreError as error:
+                self._events.put(f"alerts cannot be decided: {error}")
+            except Exception as error:  # noqa: BLE001 - judging must go on, whatever happens to one round
+                self._events.put(f"alerts cannot be decided: {type(error).__name__}: {error}")
+
+    def _finish(self) -> None:
+        self._pool.stop()
+        self._judging.join(FLUSH_S)
+        while not self._events.empty():
+            self._tell(self._events.get())
+        written = self._store.flush(FLUSH_S)
+        self._output.close(self._closing())
+        if not written:
+            raise MonitoringError(f"not everything could be written: {self._store.trouble}")
+
+    def _closing(self) -> Closing:
+        incidents = Counter(alert.host for alert in self._alerts if outage_is_open(alert))
+        rows = tuple(
+            ClosingRow(site.host, site.name, totals.checks, totals.available_ms, totals.covered_ms, incidents[site.host])
+            for site in self._config.sites
+            if (totals := self._board.totals[site.host])
+        )
+        undelivered = self._store.undelivered()
+        return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, tuple(self._alerts))
+
+
+def monitor(config: Config, output: Output) -> int:
+    """`-m`: monitor until Ctrl-C or SIGTERM."""
+    from monitoring.probe import Probe
+    from monitoring.store.opening import known_outages, open_local, open_replicated
+
+    clock, address = SystemClock(), database_address(config)
+    local = open_local(config.local_database, deliver=address.kind != "sqlite", say=output.notice)
+    last_alerts, last_time = known_outages(local, address)
+    clock.start_after(last_time)
+    store = open_replicated(local, address, clock)
+    try:
+        app = MonitoringApp(config, store, clock, output, Probe, Past(last_alerts, local.histories()))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: app.stop())
+        app.run()
+    finally:
+        store.close()
+    return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = Parser(prog="monitoringApp.py", description="Checks websites and tells when one goes down or comes back.")
+    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
+    for short, name, text in (
+        ("-m", "monitor", "check the sites; print statistics every 10 s (past 10 minutes) and every 60 s (past hour)"),
+        ("-a", "alerts", "print the history of alerts and recoveries, then follow it"),
+        ("-t", "test", "test the alerting with a server that goes down and comes back (about 30 s)"),
+    ):
+        modes.add_argument(short, f"--{name}", dest="mode", action="store_const", const=name, help=text)
+    modes.add_argument(
+        "--check-config", dest="mode", action="store_const", const="check-config", help="say what is wrong or what would run"
+    )
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, default=Path("config.json"), help="default: config.json"
+    )
+    parser.add_argument("-s", "--silent", action="store_true", help="with -m: print nothing but errors")
+    parser.add_argument("--database", metavar="URL", help="use this database instead of the configuration's")
+    parser.add_argument("--once", action="store_true", help="with -a: print the history and end")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser.parse_args(argv)
+
+
+def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Do what the command line asks; returns the exit status. Raises `MonitoringError`."""
+    if arguments.mode == "test":
+        from test import self_test
+
+        return self_test(arguments.database, environ)
+    config = load_config(arguments.config, environ, arguments.database)
+    for warning in config.warnings:
+        print(printable(warning), file=sys.stderr)
+    if arguments.mode == "check-config":
+        print(*describe(config), sep="\n")
+        return 0
+    if arguments.mode == "alerts":
+        from alertWatcher import watch
+
+        return watch(config, arguments.format, once=arguments.once, environ=environ)
+    return monitor(config, open_output(arguments.format, silent=arguments.silent, environ=environ))
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """The whole program; every error becomes words on stderr and an exit status."""
+    arguments = parse_arguments(argv)
+    try:
+        enter_environment()
+        return run(arguments, environ)
+    except ConfigError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return 2
+    except MonitoringError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""The self-test of alerting: a site goes down and comes back in three ways, a real monitor watches it through a real store.
+
+The server is a flask application on a free port. Each step says what is expected and what was seen; at the end the
+decisions are recomputed from the stored checks, apart from the code that made them.
+"""
+
+import os
+import queue
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitoring import alerting
+from monitoring.clock import SystemClock
+from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
+from monitoring.errors import MonitoringError, StoreError
+from monitoring.judge import Evaluate
+from monitoring.models import Alert, AlertType, CheckResult, Rule, Site, Window
+from monitoring.output import SilentOutput
+from monitoring.report import alert_sentence
+from monitoring.store.base import Reader
+from monitoring.store.influx import InfluxStore
+from monitoring.store.local import LocalStore
+from monitoring.store.opening import READER_TIMEOUT_S, open_database
+from monitoring.store.replicated import ReplicatedStore
+from monitoringApp import MonitoringApp, Past
+from utils import enter_environment
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+WINDOW_MS = 4_000
+RULE = Rule(threshold=Fraction(80), recovery_threshold=Fraction(80), window_ms=WINDOW_MS, minimum_failures=2)
+INTERVAL_MS = 200
+TIMEOUT_MS = 500
+PATIENCE_S = 15.0
+"""How long a step waits for what it expects; two to five seconds is what it takes."""
+
+QUIET_S = 4.0
+"""How long the site is watched while nothing is wrong and nothing must be announced."""
+
+TEST_DATABASE = "test"
+
+
+class ScriptedSite:
+    """A website that does what it is told: answer, fail, hang, or refuse connections."""
+
+    def __init__(self) -> None:
+        from flask import Flask, Response
+
+        self._behaviour = "answers"
+        self._released = threading.Event()
+        application = Flask("self-test")
+
+        @application.get("/")
+        def page() -> Response:
+            behaviour = self._behaviour
+            if behaviour == "hangs":
+                self._released.wait(PATIENCE_S)
+            return Response("down\n", 503) if behaviour == "fails" else Response("fine\n")
+
+        self._application = application
+        self._server: BaseWSGIServer | None = None
+        self.port = 0
+        self._listen()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def become(self, behaviour: str) -> None:
+        """`behaviour`: "answers" 200, "fails" with 503, "hangs" without an answer, or "refuses" connections."""
+        self._behaviour = behaviour
+        if behaviour != "hangs":
+            self._released.set()
+        else:
+            self._released.clear()
+        if behaviour == "refuses":
+            self.close()
+        elif self._server is None:
+            self._listen()
+
+    def _listen(self) -> None:
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Quiet(WSGIRequestHandler):
+            def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the name is werkzeug's
+                """Say nothing: the self-test has its own words."""
+
+        server = make_server("127.0.0.1", self.port, self._application, threaded=True, request_handler=Quiet)
+        self.port = server.server_port
+        threading.Thread(target=server.serve_forever, args=(0.05,), name="scripted site", daemon=True).start()
+        self._server = server
+
+    def close(self) -> None:
+        self._released.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something the site does, and the announcement that must follow (None: none may)."""
+
+    behaviour: str
+    what: str
+    expected: AlertType | None
+    cause: str | None = None
+
+
+STEPS = (
+    Step("answers", "the site answers", None),
+    Step("fails", "the site answers 503", AlertType.ALERT, "status"),
+    Step("answers", "the site answers again", AlertType.RECOVERY, "status"),
+    Step("refuses", "the site refuses connections", AlertType.ALERT, "connect"),
+    Step("answers", "the site answers again", AlertType.RECOVERY, "connect"),
+    Step("hangs", "the site accepts and never answers", AlertType.ALERT, "timeout"),
+    Step("answers", "the site answers again", AlertType.RECOVERY, "timeout"),
+)
+
+
+class Announcements(SilentOutput):
+    """Collects what the monitor announces."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self.seen: queue.SimpleQueue[Alert] = queue.SimpleQueue()
+
+    def transition(self, alert: Alert, name: str | None) -> None:
+        self.seen.put(alert)
+
+
+class SelfTestFailed(MonitoringError):
+    """What was seen is not what was expected."""
+
+
+class SelfTest:
+    """Plays the steps against a running monitor and says what it expects and sees."""
+
+    def __init__(self, site: ScriptedSite, announcements: Announcements) -> None:
+        self._site = site
+        self._announcements = announcements
+        self.alerts: list[Alert] = []
+
+    def play(self, steps: Sequence[Step]) -> None:
+        """Raises `SelfTestFailed` at the first step that goes otherwise than it must."""
+        for number, step in enumerate(steps, start=1):
+            print(f"[{number}/{len(steps)}] {step.what}: expecting {_expectation(step)}", flush=True)
+            self._site.become(step.behaviour)
+            self._check(step, self._next_announcement(QUIET_S if step.expected is None else PATIENCE_S))
+
+    def _next_announcement(self, timeout_s: float) -> Alert | None:
+        try:
+            return self._announcements.seen.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def _check(self, step: Step, alert: Alert | None) -> None:
+        print(f"      saw: {alert_sentence(alert) + f', cause {alert.cause}' if alert else 'no announcement'}", flush=True)
+        if alert:
+            self.alerts.append(alert)
+        if (alert and alert.type) != step.expected:
+            raise SelfTestFailed(f"expected {_expectation(step)}")
+        if alert and alert.cause != step.cause:
+            raise SelfTestFailed(f"expected the cause {step.cause}, not {alert.cause}")
+
+
+def _expectation(step: Step) -> str:
+    if step.expected is None:
+        return f"no announcement for {QUIET_S:g} s"
+    return f"{'an alert' if step.expected is AlertType.ALERT else 'a recovery'}, cause {step.cause}"
+
+
+def recompute(alert: Alert, checks: Sequence[CheckResult]) -> str:
+    """The arithmetic of one decision, from the stored checks alone; raises `SelfTestFailed` when it does not hold."""
+    window = [check for check in checks if alert.time_ms - WINDOW_MS <= check.time_ms < alert.time_ms]
+    covered_ms = sum(check.covers_ms for check in window)
+    down_ms = sum(check.covers_ms for check in window if not check.available)
+    failed = sum(not check.available for check in window)
+    if alert.type is AlertType.ALERT:
+        holds = 5 * down_ms > WINDOW_MS and failed >= 2
+        sum_text = f"{failed} failed checks, down {down_ms} of {WINDOW_MS} ms > 20 %"
+    else:
+        holds = 5 * (covered_ms - down_ms) >= 4 * covered_ms and 5 * covered_ms >= 4 * WINDOW_MS
+        sum_text = f"available {covered_ms - down_ms} of {covered_ms} ms >= 80 %, measured {covered_ms} of {WINDOW_MS} ms"
+    if not holds:
+        raise SelfTestFailed(f"{alert.type} at {alert.time_ms} was not due: {sum_text} does not hold")
+    return f"{alert.type:8}  {sum_text}"
+
+
+def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None:
+    """The store holds exactly what was announced, and each decision follows from the checks in it."""
+    everything = Window(0, announced[-1].time_ms + 3_600_000)
+    stored = [alert for alert in reader.alerts(everything) if alert.host == host]
+    if stored != list(announced):
+        raise SelfTestFailed(f"announced were {len(announced)} transitions, stored are {len(stored)} (or other ones)")
+    checks = [check for check in reader.results(everything) if check.host == host]
+    print(f"recomputed from the {len(checks)} checks in {reader.kind}:")
+    for alert in announced:
+        print(f"      {recompute(alert, checks)}")
+
+
+@contextmanager
+def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]:
+    """The database `test` of this server, dropped afterwards if it is new; None when no InfluxDB answers."""
+    if address.kind != "influxdb":
+        yield None
+        return
+    database = open_database(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S)
+    try:
+        existed = database.database_exists()
+        database.prove("self-test")
+    except StoreError:
+        database.close()
+        yield None
+        return
+    try:
+        yield database
+    finally:
+        if not existed:
+            database.drop_database()
+        database.close()
+
+
+def play_against(database: InfluxStore | None, directory: Path, evaluate: Evaluate) -> None:
+    """The whole self-test through this database (None: through SQLite). Raises `SelfTestFailed`."""
+    scripted, clock, announcements = ScriptedSite(), SystemClock(), Announcements()
+    site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
+    config = Config((site,), None, directory / "self-test.db", alert_interval_ms=INTERVAL_MS)
+    local = LocalStore(config.local_database, deliver=database is not None)
+    store = ReplicatedStore(local, clock, database, database, "InfluxDB")
+    from monitoring.probe import Probe
+
+    app = MonitoringApp(config, store, clock, announcements, Probe, Past(), evaluate)
+    monitoring = threading.Thread(target=app.run, name="monitor")
+    monitoring.start()
+    test = SelfTest(scripted, announcements)
+    try:
+        test.play(STEPS)
+        app.stop()
+        monitoring.join()
+        check_records(database or local, site.host, test.alerts)
+    finally:
+        app.stop()
+        monitoring.join()
+        scripted.close()
+        if database:
+            database.drop_host(site.host)
+        local.close()
+
+
+def self_test(database: str | None, environ: Mapping[str, str], evaluate: Evaluate = alerting.evaluate) -> int:
+    """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
+    address = parse_database(database or DEFAULT_DATABASE, environ)
+    with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
+        where = (
+            f"InfluxDB at {address.host}:{address.port}, database {TEST_DATABASE}"
+            if influx
+            else "SQLite, no InfluxDB answers"
+        )
+        rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
+        print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
+        try:
+            play_against(influx, Path(directory), evaluate)
+        except SelfTestFailed as failure:
+            print(f"FAILED: {failure}")
+            return 1
+    print("PASSED: every outage was announced, every recovery too, and nothing else.")
+    return 0
+
+
+if __name__ == "__main__":
+    enter_environment()
+    sys.exit(self_test(None, os.environ))

@@ -1,0 +1,13 @@
+"""What many tests share: one real InfluxDB for the whole run (tests that treat it badly start their own)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.influxd import Influxd
+
+
+@pytest.fixture(scope="session")
+def influxd() -> Iterator[Influxd]:
+    with Influxd() as server:
+        yield server

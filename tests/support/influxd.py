@@ -1,0 +1,160 @@
+"""A real InfluxDB for tests: started on free ports in a directory of its own, and treated badly on purpose."""
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_SECONDS = 60.0
+"""How long a start may take on a busy machine."""
+
+QUIET = {
+    "INFLUXDB_REPORTING_DISABLED": "true",
+    "INFLUXDB_MONITOR_STORE_ENABLED": "false",
+    "INFLUXDB_DATA_QUERY_LOG_ENABLED": "false",
+    "INFLUXDB_CONTINUOUS_QUERIES_ENABLED": "false",
+    "INFLUXDB_HTTP_LOG_ENABLED": "false",
+}
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # tests put a proxy into the environment
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Influxd:
+    """One InfluxDB 1.x server: `with Influxd() as server: ... server.url("monitoring")`.
+
+    `settings` are further environment variables of `influxd`. Its port and its data outlive `stop`, `kill` and
+    `start`; only `wipe` and leaving the `with` block lose the data.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        program = shutil.which("influxd")
+        if program is None:
+            raise RuntimeError("these tests need influxd 1.x on the PATH (Debian: apt-get install influxdb)")
+        self._program = program
+        self._settings = dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self.directory = Path(tempfile.mkdtemp(prefix="influxd-"))
+        self.host = "127.0.0.1"
+        self.port = free_port()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+        shutil.rmtree(self.directory)
+
+    def url(self, database: str) -> str:
+        """The database as the configuration names it."""
+        return f"influxdb://{self.host}:{self.port}/{database}"
+
+    def query(self, statement: str, username: str = "", password: str = "") -> None:
+        """Run one statement, around every code under test."""
+        self._ask("/query", {"q": statement}, username, password)
+
+    def write(self, database: str, line: str) -> None:
+        """Store one line of line protocol, around every code under test."""
+        url = f"http://{self.host}:{self.port}/write?{urllib.parse.urlencode({'db': database})}"
+        _direct.open(urllib.request.Request(url, line.encode(), method="POST"), timeout=10).close()
+
+    def start(self) -> None:
+        """Start the server (again: same port, same data) and wait until it answers."""
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, "-config", "/dev/null"],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal is for the tests, not for the server
+            )
+        self._wait_until_it_answers(self._process)
+
+    def stop(self) -> None:
+        """End the server as a service manager does."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the server as a power cut does (also when it is paused or already gone)."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Let the server hang: connections are accepted, nothing is answered."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._running().send_signal(signal.SIGCONT)
+
+    def wipe(self) -> None:
+        """Lose the disk: stops the server and deletes all it had. `start` begins anew."""
+        self.kill()
+        for part in ("meta", "data", "wal"):
+            shutil.rmtree(self.directory / part, ignore_errors=True)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("influxd is not running")
+        return self._process
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(timeout=START_SECONDS)
+            self._process = None
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            **QUIET,
+            "INFLUXDB_META_DIR": str(self.directory / "meta"),
+            "INFLUXDB_DATA_DIR": str(self.directory / "data"),
+            "INFLUXDB_DATA_WAL_DIR": str(self.directory / "wal"),
+            "INFLUXDB_HTTP_BIND_ADDRESS": f"{self.host}:{self.port}",
+            "INFLUXDB_BIND_ADDRESS": f"{self.host}:0",  # the backup service, which nobody asks
+            **self._settings,
+        }
+
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise RuntimeError(f"influxd ended at its start:\n{self._log_tail()}")
+            try:
+                self._ask("/ping", {}, "", "")
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        self.kill()
+        raise RuntimeError(f"influxd did not answer within {START_SECONDS:.0f} s:\n{self._log_tail()}")
+
+    def _ask(self, path: str, parameters: Mapping[str, str], username: str, password: str) -> None:
+        url = f"http://{self.host}:{self.port}{path}"
+        data = urllib.parse.urlencode(parameters).encode() if parameters else None
+        request = urllib.request.Request(url, data)
+        if username:
+            token = base64.b64encode(f"{username}:{password}".encode()).decode()
+            request.add_header("Authorization", f"Basic {token}")
+        _direct.open(request, timeout=10).close()
+
+    def _log_tail(self) -> str:
+        return (self.directory / "log").read_text(errors="replace")[-2000:]

@@ -1,0 +1,51 @@
+"""One check of a server, its result held to what every result promises."""
+
+import time
+
+from monitoring.models import PHASES, ProbeResult, Site
+from monitoring.probe import Probe
+from tests.support.servers import Handler, RawServer
+
+TIMEOUT_MS = 3_000
+SHORT_MS = 500
+GRACE_SECONDS = 2
+
+
+def site(url: str, **options: object) -> Site:
+    return Site(**{"host": "site", "url": url, "timeout_ms": TIMEOUT_MS, **options})  # type: ignore[arg-type]
+
+
+def check(url: str, cap_bytes: int = 1 << 20, ca_file: str | None = None, **options: object) -> ProbeResult:
+    """Check once; whatever the result, it came in time and is consistent."""
+    target = site(url, **options)
+    probe = Probe(target, cap_bytes, ca_file)
+    began = time.monotonic()
+    try:
+        result = probe.check()
+    finally:
+        probe.close()
+    assert time.monotonic() - began < target.timeout_ms / 1000 + GRACE_SECONDS
+    assert_consistent(result)
+    return result
+
+
+def assert_consistent(result: ProbeResult) -> None:
+    assert len(result.phases_us) == len(PHASES)
+    happened = [phase for phase in result.phases_us if phase is not None]
+    assert all(phase >= 0 for phase in happened)
+    assert result.response_us in (None, sum(happened))
+    assert (result.cause is None) == (result.detail == "")
+    assert result.detail.isprintable()
+    assert len(result.detail) <= 200
+    if result.cause is None:
+        assert result.response_us is not None
+        assert result.status
+
+
+def check_raw(handler: Handler, **options: object) -> ProbeResult:
+    with RawServer(handler) as server:
+        return check(server.url(), **options)  # type: ignore[arg-type]
+
+
+def phase(result: ProbeResult, name: str) -> int | None:
+    return result.phases_us[PHASES.index(name)]

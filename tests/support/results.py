@@ -1,0 +1,110 @@
+"""Any history that a monitor could have made, as hypothesis strategies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Window
+
+START_MS = 1_767_225_600_123
+"""Where generated histories begin: 2026-01-01, off the full second."""
+
+SPAN_MS = 3_600_000
+
+ODD_HOSTS = (
+    "https://example.org/",
+    "http://[::1]:8080/a?b=c&d=e,f",
+    'http://it\'s "quoted"/',
+    "x' OR host =~ /.*/ --",
+    "'; DROP DATABASE monitoring; --",
+    "bücher.example/straße ☃ 🛰",
+    " padded ",
+    "a,b=c d",
+    "http://***@example.org/%0A%5C",
+    "<b>html</b>{{ braces }}",
+)
+
+texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\\"), min_size=1, max_size=12)
+hosts = st.sampled_from(ODD_HOSTS) | texts
+
+phase_times = st.none() | st.integers(0, 10_000_000)
+covers = st.integers(1, 20_000) | st.integers(1, 10**12)
+lags = st.integers(0, 5_000_000)
+statuses = st.sampled_from([200, 200, 200, 204, 206, 301, 404]) | st.integers(100, 999)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Checks in order of time, and a window to ask about."""
+
+    checks: tuple[CheckResult, ...]
+    window: Window
+
+
+@st.composite
+def checks_of(draw: st.DrawFn, host: str, time_ms: int) -> CheckResult:
+    """One check: available with a response, failed with one, or failed without."""
+    resolve, connect, tls, processing, transfer = (draw(phase_times) for _ in PHASES)
+    phases = (resolve, connect, tls, processing, transfer)
+    answered = draw(st.sampled_from([True, True, True, False]))
+    failed = not answered or draw(st.sampled_from([False, False, True]))
+    return CheckResult(
+        host=host,
+        time_ms=time_ms,
+        covers_ms=draw(covers),
+        lag_us=draw(lags),
+        status=draw(statuses) if answered else 0,
+        response_us=sum(time for time in phases if time is not None) if answered else None,
+        phases_us=phases,
+        cause=draw(st.sampled_from(Cause)) if failed else None,
+    )
+
+
+times = st.lists(st.integers(START_MS, START_MS + SPAN_MS), min_size=1, max_size=8, unique=True)
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> Recording:
+    """A few sites with odd names, and a window whose bounds often fall exactly on a check."""
+    checks = [
+        draw(checks_of(host, time_ms))
+        for host in draw(st.lists(hosts, min_size=1, max_size=3, unique=True))
+        for time_ms in draw(times)
+    ]
+    checks.sort(key=lambda check: (check.time_ms, check.host))
+    return Recording(tuple(checks), draw(windows([check.time_ms for check in checks])))
+
+
+@st.composite
+def windows(draw: st.DrawFn, moments: Sequence[int]) -> Window:
+    """Bounds on, just before or just after some of these moments, or around all of them."""
+    bound = st.builds(int.__add__, st.sampled_from(moments), st.sampled_from([-1, 0, 1]))
+    exact = st.builds(lambda one, other: Window(min(one, other), max(one, other) + 1), bound, bound)
+    return draw(exact | st.just(Window(START_MS, START_MS + SPAN_MS + 1)))
+
+
+@st.composite
+def alert_lists(draw: st.DrawFn) -> list[Alert]:
+    """Alerts and recoveries in order of (time, host), at most one of a site at a time."""
+    alerts = [
+        draw(alerts_of(host, time_ms))
+        for host in draw(st.lists(hosts, min_size=1, max_size=3, unique=True))
+        for time_ms in draw(times)
+    ]
+    return sorted(alerts, key=lambda alert: (alert.time_ms, alert.host))
+
+
+@st.composite
+def alerts_of(draw: st.DrawFn, host: str, time_ms: int) -> Alert:
+    kind = draw(st.sampled_from(AlertType))
+    start_ms = time_ms - draw(st.integers(0, 10**9))
+    return Alert(
+        type=kind,
+        host=host,
+        time_ms=time_ms,
+        start_ms=start_ms,
+        end_ms=draw(st.integers(start_ms, time_ms)) if kind is AlertType.RECOVERY else None,
+        availability=draw(st.floats(0, 100)),
+        cause=draw(st.none() | st.sampled_from(Cause)),
+    )

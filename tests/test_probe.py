@@ -1,0 +1,210 @@
+"""A check of a site sees what a new visitor would, and judges what was expected."""
+
+import socket
+from pathlib import Path
+
+import psutil
+import pycurl
+import pytest
+
+from monitoring.causes import Progress, printable, transfer_fault
+from monitoring.models import PHASES, Cause
+from monitoring.probe import Probe
+from tests.support.certificates import Authority
+from tests.support.probing import SHORT_MS, check, check_raw, phase, site
+from tests.support.servers import OK, HttpServer, closed_port, pause, read_request, redirect, response
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+# --- A good server
+
+
+def test_a_site_that_answers_is_available_with_every_phase_it_had() -> None:
+    with HttpServer() as server:
+        result = check(server.url())
+    assert (result.status, result.cause) == (200, None)
+    assert [name for name, time_us in zip(PHASES, result.phases_us, strict=True) if time_us is None] == ["tls"]
+
+
+def test_a_tls_site_is_available_with_all_five_phases(authority: Authority) -> None:
+    with HttpServer(tls=authority.server("localhost")) as server:
+        result = check(server.url(host="localhost"), ca_file=authority.ca_file)
+    assert (result.status, result.cause) == (200, None)
+    assert None not in result.phases_us
+
+
+def test_a_delay_is_seen_in_the_phase_where_it_happened() -> None:
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        pause(connection, 0.2)
+        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n")
+        pause(connection, 0.4)
+        connection.sendall(b"ok")
+
+    result = check_raw(handle)
+    assert result.cause is None
+    assert 190_000 <= phase(result, "processing") < 1_000_000
+    assert 390_000 <= phase(result, "transfer") < 1_200_000
+
+
+def test_one_probe_follows_a_site_down_and_up_again_on_fresh_connections() -> None:
+    with HttpServer(OK, response(503), b"", redirect("/elsewhere"), OK, OK) as server:
+        probe = Probe(site(server.url()))
+        results = [probe.check() for _ in range(5)]
+        probe.close()
+        probe.close()
+    assert [result.cause for result in results] == [None, Cause.STATUS, Cause.PROTOCOL, None, None]
+    assert [result.status for result in results] == [200, 503, 0, 200, 200]
+    assert all(phase(result, "connect") for result in results)
+
+
+def test_a_name_with_an_address_that_refuses_is_tried_on_the_others() -> None:
+    """`localhost` may be ::1 as well, where nobody listens."""
+    with HttpServer() as server:
+        assert check(server.url(host="localhost")).cause is None
+
+
+def test_a_proxy_of_the_environment_is_not_between_the_site_and_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+    with HttpServer() as server:
+        assert check(server.url()).cause is None
+
+
+# --- What is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "cause"),
+    [(399, (), None), (400, (), Cause.STATUS), (503, (), Cause.STATUS), (401, ((200, 299), (401, 401)), None),
+     (200, ((201, 299),), Cause.STATUS), (503, ((500, 599),), None)],
+)  # fmt: skip
+def test_a_status_is_judged_by_the_ranges_given_or_else_below_400(
+    status: int, expected: tuple[tuple[int, int], ...], cause: Cause | None
+) -> None:
+    with HttpServer(response(status)) as server:
+        result = check(server.url(), expected_status=expected)
+    assert (result.status, result.cause) == (status, cause)
+    assert result.response_us is not None
+    assert result.detail == (f"status {status}" if cause else "")
+
+
+@pytest.mark.parametrize(
+    ("options", "detail"),
+    [
+        ({"expected_text": "all is caf\u00e9"}, ""),
+        ({"expected_text": "All is"}, "expected text not found"),
+        ({"expected_pattern": r"v\d+"}, ""),
+        ({"expected_pattern": r"v\d{3}"}, "expected pattern not found"),
+        ({"expected_text": "all", "expected_pattern": "nothing"}, "expected pattern not found"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [("utf-8", "utf-8"), ('"ISO-8859-1"', "latin-1"), ("utf-16", "utf-16"), ("punycode", "utf-8"), ("iso-8859-99", "utf-8")],
+)
+def test_text_is_found_in_the_charset_of_the_page(options: dict[str, str], detail: str, charset: str, codec: str) -> None:
+    page = response(200, "all is caf\u00e9 v42".encode(codec), {"Content-Type": f"text/plain; charset={charset}"})
+    with HttpServer(page) as server:
+        result = check(server.url(), **options)  # type: ignore[arg-type]
+    assert result.detail == detail
+    assert result.cause == (Cause.CONTENT if detail else None)
+
+
+def test_a_page_that_is_not_text_is_searched_all_the_same() -> None:
+    with HttpServer(response(200, bytes(range(256)))) as server:
+        assert check(server.url(), expected_text="ABC").cause is None
+
+
+def test_text_is_looked_for_up_to_the_cap_only() -> None:
+    with HttpServer(response(200, b"x" * 50_000 + b"word")) as server:
+        assert check(server.url(), cap_bytes=60_000, expected_text="word").cause is None
+        assert check(server.url(), cap_bytes=50_002, expected_text="word").cause == Cause.CONTENT
+        assert check(server.url(), cap_bytes=50_002, expected_pattern="xwo$").cause is None
+
+
+def test_a_pattern_that_would_take_for_ever_is_given_up() -> None:
+    with HttpServer(response(200, b"a" * 5_000 + b"!")) as server:
+        result = check(server.url(), timeout_ms=SHORT_MS, expected_pattern=r"^(a|aa|a*b?)+$")
+    assert result.cause == Cause.CONTENT
+    assert "took more than" in result.detail
+    assert result.response_us is not None
+
+
+def test_an_answer_slower_than_the_limit_is_slow() -> None:
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        pause(connection, 0.2)
+        connection.sendall(OK)
+
+    slow = check_raw(handle, max_response_us=100_000)
+    assert (slow.status, slow.cause) == (200, Cause.SLOW)
+    assert slow.detail.startswith("took 0.")
+    assert slow.detail.endswith(" s, limit 0.1 s")
+    assert check_raw(handle, max_response_us=2_900_000).cause is None
+
+
+def test_status_is_judged_before_content_and_content_before_time() -> None:
+    with HttpServer(response(500, b"no"), response(200, b"no"), response(200, b"yes")) as server:
+        causes = [check(server.url(), expected_text="yes", max_response_us=1).cause for _ in range(3)]
+    assert causes == [Cause.STATUS, Cause.CONTENT, Cause.SLOW]
+
+
+# --- Whatever happens
+
+
+def test_anything_unexpected_is_a_result_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("https://user:secret@host")
+
+    monkeypatch.setattr("monitoring.probe.judge", broken)
+    with HttpServer() as server:
+        result = check(server.url())
+    assert (result.cause, result.detail) == (Cause.ERROR, "unexpected RuntimeError in the probe")
+
+
+def test_certificates_that_cannot_be_read_are_an_error_of_ours(tmp_path: Path, authority: Authority) -> None:
+    with HttpServer(tls=authority.server("localhost")) as server:
+        assert check(server.url(host="localhost"), ca_file=str(tmp_path / "none.pem")).cause == Cause.ERROR
+
+
+def test_many_checks_leave_no_connection_open(authority: Authority) -> None:
+    with HttpServer(tls=authority.server("localhost")) as server:
+        probe = Probe(site(server.url(host="localhost")), ca_file=authority.ca_file)
+        probe.check()
+        before = psutil.Process().num_fds()
+        assert all(probe.check().cause is None for _ in range(50))
+        assert psutil.Process().num_fds() <= before + 5
+        probe.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "in_handshake", "request_sent", "cause"),
+    [
+        (pycurl.E_SEND_ERROR, False, False, Cause.CONNECT),  # lost before the request was out
+        (pycurl.E_SEND_ERROR, False, True, Cause.PROTOCOL),
+        (pycurl.E_SEND_ERROR, True, False, Cause.TLS),
+        (pycurl.E_RECV_ERROR, True, False, Cause.TLS),
+        (pycurl.E_GOT_NOTHING, True, False, Cause.TLS),
+        (pycurl.E_GOT_NOTHING, False, True, Cause.PROTOCOL),
+        (pycurl.E_OPERATION_TIMEDOUT, True, False, Cause.TIMEOUT),  # in whichever phase
+        (pycurl.E_OUT_OF_MEMORY, False, False, Cause.ERROR),
+    ],
+)
+def test_a_lost_connection_is_judged_by_how_far_it_had_come(
+    code: int, in_handshake: bool, request_sent: bool, cause: Cause
+) -> None:
+    """Pure: the order in which a reset and a request meet cannot be arranged on a real connection."""
+    fault = transfer_fault(code, "", Progress(in_handshake, request_sent, redirected=False))
+    assert fault.cause == cause
+    assert fault.detail == pycurl.easy_strerror(code)
+
+
+def test_a_detail_is_short_and_cannot_drive_a_terminal() -> None:
+    assert printable("a\x1b[2J\nb\u202e caf\u00e9") == "a\\x1b[2J\\nb\\u202e caf\u00e9"
+    assert len(printable("\0" * 1000)) == 200
