@@ -2,6 +2,7 @@
 """The website monitor. `./monitoringApp.py -m` checks the sites of config.json; `--help` lists all modes."""
 
 import argparse
+import io
 import os
 import queue
 import signal
@@ -66,6 +67,7 @@ class MonitoringApp:
         self._board = Board(config.sites, past.histories)
         self._judge = Judge(config.sites, store, clock, past.last_alerts, self._board.histories, evaluate)
         self._pool = CheckerPool(make_probe, self._record, clock)
+        self._open_at_start = self._judge.open_outages()
         self._alerts: list[Alert] = []
         self._events: queue.SimpleQueue[Alert | str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -91,7 +93,7 @@ class MonitoringApp:
         self._store.start()
         self._pool.start(self._config.sites)
         self._judging.start()
-        self._output.start(self._header())
+        self._output.start(self._header(), self._clock.now_ms())
         while not self._stopping.is_set():
             self.step()
         self._finish()
@@ -189,7 +191,7 @@ class MonitoringApp:
             raise MonitoringError(f"not everything could be written: {self._store.trouble}")
 
     def _closing(self) -> Closing:
-        incidents = Counter(alert.host for alert in self._alerts if outage_is_open(alert))
+        incidents = Counter(alert.host for alert in (*self._open_at_start, *self._alerts) if outage_is_open(alert))
         rows = tuple(
             ClosingRow(site.host, site.name, totals.checks, totals.available_ms, totals.covered_ms, incidents[site.host])
             for site in self._config.sites
@@ -270,6 +272,9 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """The whole program; every error becomes words on stderr and an exit status."""
+    for stream in (sys.stdout, sys.stderr):  # names of any script must not fail in a plain locale
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = parse_arguments(argv)
     try:
         enter_environment()

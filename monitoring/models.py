@@ -79,8 +79,8 @@ class Site:
     follow_redirects: bool = True
     verify_tls: bool = True
     expected_status: tuple[tuple[int, int], ...] = ()
-    expected_text: str | None = None
-    expected_pattern: str | None = None
+    expected_text: str | None = field(default=None, repr=False)
+    expected_pattern: str | None = field(default=None, repr=False)
     max_response_us: int | None = None
     rule: Rule = Rule()
 

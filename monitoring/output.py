@@ -30,7 +30,7 @@ REMEMBERED_ALERTS = 50
 class Output(Protocol):
     """What a running monitor tells."""
 
-    def start(self, header: Header) -> None:
+    def start(self, header: Header, now_ms: int) -> None:
         """Monitoring begins."""
 
     def statistics(self, report: StatsReport) -> None:
@@ -55,7 +55,7 @@ class SilentOutput:
     def __init__(self, errors: TextIO) -> None:
         self._errors = errors
 
-    def start(self, header: Header) -> None: ...
+    def start(self, header: Header, now_ms: int) -> None: ...
 
     def statistics(self, report: StatsReport) -> None: ...
 
@@ -94,7 +94,7 @@ class PlainOutput(SilentOutput):
     def _print(self, *lines: str) -> None:
         print(*lines, sep="\n", file=self._stdout, flush=True)
 
-    def start(self, header: Header) -> None:
+    def start(self, header: Header, now_ms: int) -> None:
         self._header = header
         self._print(placeholder_line(header), *(f"== {printable(note)}" for note in header.notes))
 
@@ -125,12 +125,12 @@ class ScreenOutput:
         self._alerts: list[Alert] = []
         self._notices: list[str] = []
 
-    def start(self, header: Header) -> None:
+    def start(self, header: Header, now_ms: int) -> None:
         from rich.live import Live
 
         self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stderr=False)
         self._live.start()
-        self._draw(View(header, 0))
+        self._draw(View(header, now_ms))
 
     def statistics(self, report: StatsReport) -> None:
         self._reports[report.window.length_ms] = report

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitoring.config import Config, describe, load_config, parse_config
+from monitoring.config import Config, describe, load_config, parse_config, parse_database
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
 
@@ -187,6 +187,18 @@ def test_the_local_database_lies_beside_its_configuration() -> None:
     assert parse({"websites": websites}).local_database == Path("/etc/monitor/config.db")
     assert parse({"websites": websites, "localDatabase": "data/x.db"}).local_database == Path("/etc/monitor/data/x.db")
     assert parse({"websites": websites, "localDatabase": "/srv/x.db"}).local_database == Path("/srv/x.db")
+
+
+def test_the_flag_stands_over_the_database_of_the_file() -> None:
+    data = {"websites": [{"URL": URL}], "database": "influxdb://user:${UNSET}@localhost/db"}
+    assert parse(data, database="sqlite:").database == parse_database("sqlite:", {})
+    assert parse({"websites": [{"URL": URL}]}).database is None
+    with pytest.raises(ConfigError) as caught:
+        parse({"treshold": 1, "websites": [{"URL": URL}]}, database="mysql://u:hunter2@localhost")
+    assert [line.partition(" must")[0] for line in caught.value.problems] == [
+        "config.json: treshold: unknown key",
+        "--database:",
+    ]
 
 
 def test_times_that_are_not_of_one_site() -> None:

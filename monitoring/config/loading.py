@@ -61,19 +61,10 @@ def parse_config(
 
 def parse_database(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
     """The database of the flag `--database`, or of the default. Raises `ConfigError`."""
-    flagged = Report("--database", environ)
-    found = flagged.convert(address, "", database_address, None)
-    if found is None:
-        raise ConfigError(flagged.problems)
-    return found
-
-
-def parse_database(text: str, environ: Mapping[str, str], source: str = "--database") -> DatabaseAddress:
-    """The address in `text`; `source` begins the message of the `ConfigError` for what is none."""
     try:
-        return database_address(expand(text, environ))
+        return database_address(expand(address, environ))
     except Invalid as error:
-        raise ConfigError([f"{source}: {error}"]) from None
+        raise ConfigError([f"--database: {error}"]) from None
 
 
 def site_host(url: str) -> str:

@@ -1,0 +1,54 @@
+# `make` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help install monitor alerts self-test test check lint types bench format clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(VENV)/debian/usr/bin:$(PATH)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/installed: requirements.txt
+	@scripts/python-environment requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements.txt requirements-dev.txt $(VENV)/installed
+	@scripts/python-environment requirements-dev.txt
+	@touch $@
+
+install: $(VENV)/installed ## make the virtual environment with what the monitor needs
+
+monitor: install ## check the websites of config.json and show statistics
+	@$(BIN)/python monitoringApp.py -m
+
+alerts: install ## show the history of alerts and follow it
+	@$(BIN)/python monitoringApp.py -a
+
+self-test: install ## test the alerting with a server that goes down and comes back
+	@$(BIN)/python monitoringApp.py -t
+
+test: $(VENV)/installed-dev ## install what the tests need, and run them
+	@scripts/test-programs
+	$(BIN)/python -m pytest $(TESTS)
+
+check: lint types test ## everything that must pass before a commit
+
+lint: $(VENV)/installed-dev ## ruff: style, and many kinds of mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev ## mypy --strict
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-dev ## measure 10, 200 and 1000 sites, and the queries on both stores
+	@scripts/test-programs
+	$(BIN)/python -m bench
+
+clean: ## remove the virtual environment and caches, not the data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -r {} +
