@@ -20,6 +20,7 @@ from monitoring.report import (
     stats_json,
     stats_lines,
 )
+from monitoring.report.words import source_text
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -106,7 +107,7 @@ class PlainOutput(SilentOutput):
 
     def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
         if self._header and header.source != self._header.source:
-            self._print(f"== reading {header.source}: {printable(header.why)}")
+            self._print(f"== {source_text(header.source, header.why)}")
         self._header = header
 
     def close(self, closing: Closing) -> None:

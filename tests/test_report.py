@@ -182,7 +182,7 @@ def test_plain_statistics_are_a_heading_and_an_aligned_line_a_site() -> None:
 
 def test_while_nothing_is_known_that_is_said() -> None:
     assert placeholder_line(Header(1, "influxdb", "it has everything")) == (
-        "== waiting for the first checks: 1 site, reading influxdb: it has everything"
+        "== waiting for the first checks: 1 site, reading InfluxDB: it has everything"
     )
 
 

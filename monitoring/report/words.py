@@ -12,6 +12,9 @@ NOTHING = "—"
 
 WAITING = "waiting for the first checks"
 
+SOURCES = {"local": "the local file", "influxdb": "InfluxDB", "gateway": "the gateway"}
+"""What people call the stores that JSON names."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
@@ -101,7 +104,8 @@ def plural(count: int, noun: str) -> str:
 
 def source_text(source: str, why: str) -> str:
     """Where the numbers come from, and why."""
-    return printable(f"reading {source}: {why}" if why else f"reading {source}")
+    store = SOURCES.get(source, source)
+    return printable(f"reading {store}: {why}" if why else f"reading {store}")
 
 
 def undelivered_text(undelivered: int) -> str:

@@ -23,7 +23,7 @@ BATCH = 5_000
 _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.SSLError, "does not prove who it is (TLS)"),
     (requests.exceptions.Timeout, "does not answer in time"),
-    (requests.exceptions.ConnectionError, "cannot be reached, or hung up"),
+    (requests.exceptions.ConnectionError, "does not answer"),
     (Exception, "does not answer as an InfluxDB does"),
 )
 """What is said of a driver's error; the first line that fits."""

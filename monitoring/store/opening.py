@@ -50,7 +50,7 @@ def open_replicated(local: LocalStore, address: DatabaseAddress, clock: Clock) -
     if address.kind == "sqlite":
         return ReplicatedStore(local, clock)
     writer, reader = open_database(address, WRITER_TIMEOUT_S), open_database(address, READER_TIMEOUT_S)
-    return ReplicatedStore(local, clock, writer, reader, address.masked)
+    return ReplicatedStore(local, clock, writer, reader, f"{address.host}:{address.port}")
 
 
 def known_outages(local: LocalStore, address: DatabaseAddress) -> tuple[Mapping[str, Alert], int | None]:

@@ -98,7 +98,7 @@ class ReplicatedStore:
             return Source("local", f"{self._name} has yet to receive {waiting} points")
         if self._clock.now_ms() < self._slow_until_ms:
             return Source("local", f"{self._name} answers too slowly")
-        return Source(self._reader.kind, f"{self._name} has received everything")
+        return Source(self._reader.kind, f"{self._name} has received everything so far")
 
     @property
     def trouble(self) -> str | None:

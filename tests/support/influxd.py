@@ -27,8 +27,6 @@ QUIET = {
     "INFLUXDB_HTTP_LOG_ENABLED": "false",
 }
 
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # tests put a proxy into the environment
-
 
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on."""
@@ -36,6 +34,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _send(request: urllib.request.Request) -> bytes:
+    """The whole answer: InfluxDB sends its headers first, and drops a statement whose client has gone by then."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # tests put a proxy into the environment
+    with direct.open(request, timeout=START_SECONDS) as answer:
+        body: bytes = answer.read()
+        return body
 
 
 class Influxd:
@@ -69,13 +75,15 @@ class Influxd:
         return f"influxdb://{self.host}:{self.port}/{database}"
 
     def query(self, statement: str, username: str = "", password: str = "") -> None:
-        """Run one statement, around every code under test."""
-        self._ask("/query", {"q": statement}, username, password)
+        """Run one statement, around every code under test. Raises RuntimeError when it fails."""
+        answer = self._ask("/query", {"q": statement}, username, password)
+        if b'"error"' in answer:
+            raise RuntimeError(f"{statement}: {answer.decode()}")
 
     def write(self, database: str, line: str) -> None:
         """Store one line of line protocol, around every code under test."""
         url = f"http://{self.host}:{self.port}/write?{urllib.parse.urlencode({'db': database})}"
-        _direct.open(urllib.request.Request(url, line.encode(), method="POST"), timeout=10).close()
+        _send(urllib.request.Request(url, line.encode(), method="POST"))
 
     def start(self) -> None:
         """Start the server (again: same port, same data) and wait until it answers."""
@@ -147,14 +155,14 @@ class Influxd:
         self.kill()
         raise RuntimeError(f"influxd did not answer within {START_SECONDS:.0f} s:\n{self._log_tail()}")
 
-    def _ask(self, path: str, parameters: Mapping[str, str], username: str, password: str) -> None:
+    def _ask(self, path: str, parameters: Mapping[str, str], username: str, password: str) -> bytes:
         url = f"http://{self.host}:{self.port}{path}"
         data = urllib.parse.urlencode(parameters).encode() if parameters else None
         request = urllib.request.Request(url, data)
         if username:
             token = base64.b64encode(f"{username}:{password}".encode()).decode()
             request.add_header("Authorization", f"Basic {token}")
-        _direct.open(request, timeout=10).close()
+        return _send(request)
 
     def _log_tail(self) -> str:
         return (self.directory / "log").read_text(errors="replace")[-2000:]

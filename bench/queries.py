@@ -1,0 +1,125 @@
+"""Fills both stores with the same hour of checks and times the questions that a running monitor asks."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.sites import INTERVAL_S
+from monitoring.models import Cause, CheckResult, Window
+from monitoring.store.base import Reader, Store
+
+HOUR_MS = 3_600_000
+BATCH = 5_000
+FILL_LIMIT_S = 100.0
+"""How long filling one store may take; then both keep the part of the hour that they have."""
+
+SLOW_S = 2.0
+REPEATS = 5
+REPEATS_WHEN_SLOW = 3
+
+QUESTIONS: Mapping[str, Callable[[Reader, int], int]] = {
+    "statistics, 10 minutes": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, 600_000))),
+    "statistics, 1 hour": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, HOUR_MS))),
+    "alerts, 2 minutes": lambda reader, until_ms: _checks(reader.downtime(Window.before(until_ms, 120_000))),
+}
+"""What is asked; each answers with the number of checks it counted, by which the stores are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """How many points both stores hold, the moment after the last one, and the seconds each store took."""
+
+    points: int
+    complete: bool
+    until_ms: int
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The median seconds of one question, by store."""
+
+    sites: int
+    question: str
+    checks: int
+    seconds: Mapping[str, float]
+
+
+def _checks(answer: Mapping[str, object]) -> int:
+    return sum(getattr(one, "checks", 0) for one in answer.values())
+
+
+def fill(stores: Sequence[Store], hosts: Sequence[str], until_ms: int) -> Fill:
+    """Write the hour before `until_ms` into all stores, oldest first, each batch to each of them."""
+    seconds = {store.kind: 0.0 for store in stores}
+    points, last_ms = 0, until_ms - HOUR_MS
+    for batch in _batches(hosts, until_ms - HOUR_MS, until_ms):
+        for store in stores:
+            began = time.perf_counter()
+            store.write(batch, ())
+            seconds[store.kind] += time.perf_counter() - began
+        points, last_ms = points + len(batch), batch[-1].time_ms
+        if max(seconds.values()) > FILL_LIMIT_S:
+            return Fill(points, False, last_ms + 1, seconds)
+    return Fill(points, True, last_ms + 1, seconds)
+
+
+def measure(stores: Sequence[Reader], sites: int, until_ms: int) -> list[Cost]:
+    """Ask every question of every store. Raises RuntimeError when the stores do not count the same checks."""
+    return [_measure(stores, sites, question, until_ms) for question in QUESTIONS]
+
+
+def _measure(stores: Sequence[Reader], sites: int, question: str, until_ms: int) -> Cost:
+    timed = {store.kind: _timed(lambda store=store: QUESTIONS[question](store, until_ms)) for store in stores}  # type: ignore[misc]
+    counts = {checks for checks, _ in timed.values()}
+    if len(counts) != 1:
+        raise RuntimeError(f"{question}: the stores do not agree: {timed}")
+    return Cost(sites, question, counts.pop(), {kind: seconds for kind, (_, seconds) in timed.items()})
+
+
+def _timed(ask: Callable[[], int]) -> tuple[int, float]:
+    """The answer and the median seconds it took."""
+    seconds: list[float] = []
+    repeats = REPEATS
+    while len(seconds) < repeats:
+        began = time.perf_counter()
+        answer = ask()
+        seconds.append(time.perf_counter() - began)
+        repeats = REPEATS_WHEN_SLOW if max(seconds) > SLOW_S else REPEATS
+    return answer, statistics.median(seconds)
+
+
+def _batches(hosts: Sequence[str], from_ms: int, until_ms: int) -> Iterator[list[CheckResult]]:
+    batch: list[CheckResult] = []
+    for check in _checks_of_an_hour(hosts, from_ms, until_ms):
+        batch.append(check)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _checks_of_an_hour(hosts: Sequence[str], from_ms: int, until_ms: int) -> Iterator[CheckResult]:
+    """All sites in turn, spread over their interval; one check in a hundred fails."""
+    chance = random.Random(1)
+    interval_ms = INTERVAL_S * 1_000
+    outcomes = [_outcome(chance) for _ in range(1_000)]
+    places = [(host, number * interval_ms // len(hosts)) for number, host in enumerate(hosts)]
+    for slot_ms in range(from_ms, until_ms, interval_ms):
+        for host, offset_ms in places:
+            yield CheckResult(host, slot_ms + offset_ms, interval_ms, *chance.choice(outcomes))
+
+
+Outcome = tuple[int, int, int | None, tuple[int | None, int | None, int | None, int | None, int | None], Cause | None]
+"""The rest of a check: lag, status, response, phases, cause."""
+
+
+def _outcome(chance: random.Random) -> Outcome:
+    lag_us = chance.randrange(100, 2_000)
+    if chance.random() < 0.01:
+        return lag_us, 0, None, (None,) * 5, Cause.TIMEOUT
+    phases = tuple(int(chance.expovariate(1 / mean_us)) + 1 for mean_us in (2_000, 20_000, 40_000, 80_000, 10_000))
+    return lag_us, 200, sum(phases), (phases[0], phases[1], phases[2], phases[3], phases[4]), None
