@@ -23,7 +23,7 @@ from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, History, Site, SiteStatus, Window
 from monitoring.output import Output, open_output
-from monitoring.report import Closing, ClosingRow, Header, StatsReport, printable
+from monitoring.report import Closing, ClosingRow, Header, StatsReport, duration_text, printable
 from monitoring.schedule import next_round
 from monitoring.states import outage_is_open
 from monitoring.store.replicated import ReplicatedStore
@@ -93,10 +93,15 @@ class MonitoringApp:
         self._store.start()
         self._pool.start(self._config.sites)
         self._judging.start()
-        self._output.start(self._header(), self._clock.now_ms())
-        while not self._stopping.is_set():
-            self.step()
-        self._finish()
+        try:
+            self._output.start(self._header(), self._clock.now_ms())
+            while not self._stopping.is_set():
+                self.step()
+        finally:  # also when the terminal or the pipe that we print to has gone
+            written = self._wind_down()
+        self._show_end()
+        if not written:
+            raise MonitoringError(f"not everything could be written: {self._store.trouble}")
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler and from any thread."""
@@ -161,10 +166,11 @@ class MonitoringApp:
 
     def _notes(self) -> list[str]:
         trouble = self._store.trouble
-        missed = self._pool.missed
+        missed, ahead_ms = self._pool.missed, self._clock.ahead_ms()
         return [
             *self._config.warnings,
             *([f"checks cannot be written: {trouble}"] if trouble else []),
+            *([f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"] if ahead_ms else []),
             *([f"{missed} checks were not made: this machine was too busy or asleep"] if missed else []),
         ]
 
@@ -180,15 +186,17 @@ class MonitoringApp:
             except Exception as error:  # noqa: BLE001 - judging must go on, whatever happens to one round
                 self._events.put(f"alerts cannot be decided: {type(error).__name__}: {error}")
 
-    def _finish(self) -> None:
+    def _wind_down(self) -> bool:
+        """End all threads; False when something could not be written."""
+        self._stopping.set()
         self._pool.stop()
         self._judging.join(FLUSH_S)
+        return self._store.flush(FLUSH_S)
+
+    def _show_end(self) -> None:
         while not self._events.empty():
             self._tell(self._events.get())
-        written = self._store.flush(FLUSH_S)
         self._output.close(self._closing())
-        if not written:
-            raise MonitoringError(f"not everything could be written: {self._store.trouble}")
 
     def _closing(self) -> Closing:
         incidents = Counter(alert.host for alert in (*self._open_at_start, *self._alerts) if outage_is_open(alert))
@@ -197,8 +205,10 @@ class MonitoringApp:
             for site in self._config.sites
             if (totals := self._board.totals[site.host])
         )
-        undelivered = self._store.undelivered()
-        return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, tuple(self._alerts))
+        awaited = self._config.database or self._store.has_met_database
+        undelivered = self._store.undelivered() if awaited else 0
+        alerts = (*self._open_at_start, *self._alerts)
+        return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, alerts)
 
 
 def monitor(config: Config, output: Output) -> int:

@@ -22,6 +22,9 @@ class Clock(Protocol):
     def stamp_ms(self, monotonic_ns: int) -> int:
         """The moment of `monotonic_ns` on the line of `now_ms`."""
 
+    def ahead_ms(self) -> int:
+        """How far the line runs ahead of a wall clock that was set back; 0 when they agree."""
+
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set (True) or `seconds` are over (False)."""
 
@@ -48,7 +51,6 @@ class SystemClock:
             self._anchor = (max(wall_ns, (last_ms + 1) * NS_PER_MS), mono_ns)
 
     def ahead_ms(self) -> int:
-        """How far the line runs ahead of a wall clock that was set back; 0 when they agree."""
         ahead_ns = self.now_ms() * NS_PER_MS - time.time_ns()
         return ahead_ns // NS_PER_MS if ahead_ns > STEP_NS else 0
 

@@ -1,12 +1,10 @@
 """What the InfluxDB store makes of a server that is absent, hung, wiped, guarded, mistaken or not InfluxDB at all."""
 
 import contextlib
-import http.server
 import ssl
-import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import trustme
@@ -15,6 +13,7 @@ from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavai
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.store.influx import PROOF_TIME_MS, InfluxStore
 from monitoring.store.lineprotocol import from_rfc3339, to_rfc3339
+from tests.support.impostor import Reply, impostor
 from tests.support.influxd import Influxd, free_port
 
 NOW_MS = 1_767_225_600_000
@@ -40,9 +39,14 @@ def connect(
 
 
 @pytest.fixture
-def store(influxd: Influxd) -> Iterator[InfluxStore]:
-    """A store whose database does not exist yet."""
-    opened = connect(influxd, f"store {uuid.uuid4()}")
+def database() -> str:
+    """The name of a database that does not exist yet."""
+    return f"store {uuid.uuid4()}"
+
+
+@pytest.fixture
+def store(influxd: Influxd, database: str) -> Iterator[InfluxStore]:
+    opened = connect(influxd, database)
     yield opened
     opened.drop_database()
     opened.close()
@@ -136,11 +140,10 @@ def test_a_database_that_lost_its_disk_knows_no_marker(own_server: Influxd) -> N
     assert not store.prove("file")
 
 
-def test_the_proof_survives_a_short_retention_policy(store: InfluxStore, influxd: Influxd) -> None:
+def test_the_proof_survives_a_short_retention_policy(store: InfluxStore, influxd: Influxd, database: str) -> None:
     """Also where a policy drops whatever is older than an hour, today and in ten years."""
     store.prove("first")
-    name = store._database
-    influxd.query(f'CREATE RETENTION POLICY "short" ON "{name}" DURATION 1h REPLICATION 1 DEFAULT')
+    influxd.query(f'CREATE RETENTION POLICY "short" ON "{database}" DURATION 1h REPLICATION 1 DEFAULT')
     assert not store.prove("file")
     assert store.prove("file")
     assert to_rfc3339(PROOF_TIME_MS) == "2100-01-01T00:00:00.000Z"
@@ -195,10 +198,12 @@ def test_a_user_without_the_right_to_create_databases_can_use_one_that_exists(gu
 # What will never be taken
 
 
-def test_a_point_of_another_type_is_refused_and_the_good_ones_are_kept(store: InfluxStore, influxd: Influxd) -> None:
+def test_a_point_of_another_type_is_refused_and_the_good_ones_are_kept(
+    store: InfluxStore, influxd: Influxd, database: str
+) -> None:
     """Somebody wrote `cause`, which only failed checks have, as a number first."""
     store.prove("file")
-    influxd.write(store._database, f"website_availability,host=x cause=1 {NOW_MS * 1_000_000}")
+    influxd.write(database, f"website_availability,host=x cause=1 {NOW_MS * 1_000_000}")
     with pytest.raises(StoreRefused, match="field type conflict"):
         store.write([check(at=0), replace(check(at=1), cause=Cause.DNS), check(at=2)], [])
     assert [found for found in store.results(WINDOW) if found.host == "a" and found.available] == [check(at=0), check(at=2)]
@@ -223,14 +228,14 @@ def test_a_host_can_be_dropped_without_touching_the_others(store: InfluxStore) -
     assert not store.last_alerts()
 
 
-def test_what_other_programs_wrote_does_no_harm(store: InfluxStore, influxd: Influxd) -> None:
+def test_what_other_programs_wrote_does_no_harm(store: InfluxStore, influxd: Influxd, database: str) -> None:
     """Unknown causes are `error`; an alert that is none of ours is passed over."""
     store.prove("file")
     time_ns = NOW_MS * 1_000_000
-    influxd.write(store._database, f'website_availability,host=x available=0i,cause="aliens" {time_ns}')
-    influxd.write(store._database, f"website_availability,host=y available=1i {time_ns}")
-    influxd.write(store._database, f'website_alerts,host=x type="siren" {time_ns}')
-    influxd.write(store._database, f'website_alerts,host=y type="alert",startDate="yesterday",availability=1 {time_ns}')
+    influxd.write(database, f'website_availability,host=x available=0i,cause="aliens" {time_ns}')
+    influxd.write(database, f"website_availability,host=y available=1i {time_ns}")
+    influxd.write(database, f'website_alerts,host=x type="siren" {time_ns}')
+    influxd.write(database, f'website_alerts,host=y type="alert",startDate="yesterday",availability=1 {time_ns}')
     assert store.stats(WINDOW)["x"].causes == {Cause.ERROR: 1}
     assert store.stats(WINDOW)["y"].checks == 1
     assert store.downtime(WINDOW)["x"].failures == 1
@@ -248,60 +253,6 @@ def test_a_proxy_in_the_environment_is_ignored(store: InfluxStore, monkeypatch: 
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     store.prove("file")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a server that is not InfluxDB answers to everything."""
-
-    status: int
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class Impostor(http.server.HTTPServer):
-    """Gives one reply to every request."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(("127.0.0.1", 0), ImpostorHandler)
-        self.reply = reply
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A failed handshake is no news."""
-
-
-class ImpostorHandler(http.server.BaseHTTPRequestHandler):
-    server: Impostor
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        reply = self.server.reply
-        self.send_response(reply.status)
-        for name, value in (*reply.headers, ("Content-Length", str(len(reply.body)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Say nothing."""
-
-
-@contextlib.contextmanager
-def impostor(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """An `Impostor` on the port it yields."""
-    with Impostor(reply) as server:
-        if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,11 @@ MAX_BACKOFF_S = 30.0
 class RemoteStore(Store, Protocol):
     """A store on the other side of a network."""
 
+    def knows(self, marker: str) -> bool:
+        """Has this database seen the data of the local file with this marker? Raises `StoreError`."""
+
     def prove(self, marker: str) -> bool:
-        """Write a point named `marker` and read it back; had this database seen it before? Raises `StoreError`."""
+        """Write a point named `marker` and read it back; was it known before? Raises `StoreError`."""
 
 
 class Forwarder:
@@ -44,6 +47,7 @@ class Forwarder:
         self._backoff_s = 0.0
         self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
         self.proven = False
+        self.met = False  # has it ever been proven?
         self.trouble: str | None = "not asked yet"
 
     def start(self) -> None:
@@ -107,10 +111,10 @@ class Forwarder:
                 self._drained.set()
 
     def _prove(self) -> None:
-        known = self._remote.prove(self._local.marker)
-        if not known:
-            self._local.requeue()
-        self.proven, self.trouble, self._backoff_s = True, None, 0.0
+        if not self._remote.knows(self._local.marker):
+            self._local.requeue()  # before the marker stands there: a kill in between must not lose this
+        self._remote.prove(self._local.marker)
+        self.proven, self.met, self.trouble, self._backoff_s = True, True, None, 0.0
 
     def _fail(self, reason: str) -> None:
         self.proven = False

@@ -156,6 +156,12 @@ class InfluxStore:
         """Return when the server answers at all; raises `StoreUnavailable` or `StoreDenied`."""
         self._client.ping()
 
+    def knows(self, marker: str) -> bool:
+        """Has the database this marker? Creates the database when it is missing. Raises StoreError."""
+        self._client.ping()
+        self._create_database()
+        return self._proof(marker) is not None
+
     def prove(self, marker: str) -> bool:
         """Prove that the database is usable, creating it when it is missing.
 
@@ -163,11 +169,8 @@ class InfluxStore:
         monitor's data; False: it is new to it (fresh, or emptied). Raises StoreError when it cannot be used.
         """
         proof = uuid.uuid4().hex
-        line = proof_line(marker, proof, PROOF_TIME_MS)
-        self._client.ping()
-        self._create_database()
-        known = self._proof(marker) is not None
-        self._client.write([line])
+        known = self.knows(marker)
+        self._client.write([proof_line(marker, proof, PROOF_TIME_MS)])
         if self._proof(marker) != proof:
             raise StoreUnavailable(f"{self._client.name} did not return what was written to it")
         return known

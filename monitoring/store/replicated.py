@@ -105,6 +105,11 @@ class ReplicatedStore:
         """Why checks cannot be written to the local file; None while they can."""
         return self._journal.trouble
 
+    @property
+    def has_met_database(self) -> bool:
+        """Has the database ever proved itself in this run?"""
+        return self._forwarder is not None and self._forwarder.met
+
     def undelivered(self) -> int:
         """How many points the database has yet to receive."""
         return self._local.pending()[0] if self._forwarder else 0

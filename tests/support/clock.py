@@ -21,6 +21,9 @@ class FakeClock:
     def stamp_ms(self, monotonic_ns: int) -> int:
         return self._wall_ms + (monotonic_ns - self._mono_ns) // NS_PER_MS
 
+    def ahead_ms(self) -> int:
+        return 0
+
     def advance(self, seconds: float) -> None:
         self._wall_ms += round(seconds * 1000)
         self._mono_ns += round(seconds * 1000) * NS_PER_MS
