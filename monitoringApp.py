@@ -35,6 +35,9 @@ ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
 REFRESH_S = 1.0
 FLUSH_S = 5.0
 
+RECENT_MS = 86_400_000
+"""How far back the alerts go that a new run still shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -42,6 +45,7 @@ class Past:
 
     last_alerts: Mapping[str, Alert] = field(default_factory=dict)
     histories: Mapping[str, History] = field(default_factory=dict)
+    recent_alerts: Sequence[Alert] = ()
 
 
 class MonitoringApp:
@@ -67,6 +71,7 @@ class MonitoringApp:
         self._board = Board(config.sites, past.histories)
         self._judge = Judge(config.sites, store, clock, past.last_alerts, self._board.histories, evaluate)
         self._pool = CheckerPool(make_probe, self._record, clock)
+        self._recent = past.recent_alerts
         self._open_at_start = self._judge.open_outages()
         self._alerts: list[Alert] = []
         self._events: queue.SimpleQueue[Alert | str | None] = queue.SimpleQueue()
@@ -76,6 +81,7 @@ class MonitoringApp:
         self._started_ns = clock.monotonic_ns()
         self._rounds_ns = {window: self._next_round_ns(window) for window in ROUNDS_MS}
         self._last_notice = ""
+        self._storage_trouble: str | None = None
 
     def statistics(self, window_ms: int) -> StatsReport:
         """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
@@ -94,7 +100,7 @@ class MonitoringApp:
         self._pool.start(self._config.sites)
         self._judging.start()
         try:
-            self._output.start(self._header(), self._clock.now_ms())
+            self._output.start(self._header(), self._clock.now_ms(), self._recent)
             while not self._stopping.is_set():
                 self.step()
         finally:  # also when the terminal or the pipe that we print to has gone
@@ -118,6 +124,7 @@ class MonitoringApp:
             for sentence in self._pool.replace_dead():
                 self._output.notice(sentence)
         self._show_due_rounds()
+        self._tell_of_storage()
         now_ms = self._clock.now_ms()
         statuses = {site.host: self._status(site, now_ms) for site in self._config.sites}
         self._output.refresh(self._header(), now_ms, statuses, self._judge.open_outages())
@@ -157,6 +164,15 @@ class MonitoringApp:
             self._output.notice(text)
         self._last_notice = text
 
+    def _tell_of_storage(self) -> None:
+        """Trouble with the local file is told when it begins and when it is over; the header says how it stands."""
+        trouble = self._store.trouble
+        if trouble and not self._storage_trouble:
+            self._output.notice(f"checks cannot be written: {trouble}")
+        elif self._storage_trouble and not trouble:
+            self._output.notice("checks are written again")
+        self._storage_trouble = trouble
+
     def _name(self, host: str) -> str | None:
         return next((site.name for site in self._config.sites if site.host == host), None)
 
@@ -165,11 +181,9 @@ class MonitoringApp:
         return Header(len(self._config.sites), source.kind, source.why, tuple(self._notes()))
 
     def _notes(self) -> list[str]:
-        trouble = self._store.trouble
         missed, ahead_ms = self._pool.missed, self._clock.ahead_ms()
         return [
             *self._config.warnings,
-            *([f"checks cannot be written: {trouble}"] if trouble else []),
             *([f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"] if ahead_ms else []),
             *([f"{missed} checks were not made: this machine was too busy or asleep"] if missed else []),
         ]
@@ -222,7 +236,8 @@ def monitor(config: Config, output: Output) -> int:
     clock.start_after(last_time)
     store = open_replicated(local, address, clock)
     try:
-        app = MonitoringApp(config, store, clock, output, Probe, Past(last_alerts, local.histories()))
+        recent = local.alerts(Window.before(clock.now_ms(), RECENT_MS))
+        app = MonitoringApp(config, store, clock, output, Probe, Past(last_alerts, local.histories(), recent))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: app.stop())
         app.run()

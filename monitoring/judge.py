@@ -55,6 +55,8 @@ class Judge:
         for alert in found:
             self._last[alert.host] = alert
             self._store.record(alert)
+        if found:
+            self._store.settle()  # stored before it is announced: a monitor killed in between announces nothing twice
         return found
 
     def _by_window(self) -> Mapping[int, Sequence[Site]]:

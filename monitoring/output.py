@@ -31,8 +31,8 @@ REMEMBERED_ALERTS = 50
 class Output(Protocol):
     """What a running monitor tells."""
 
-    def start(self, header: Header, now_ms: int) -> None:
-        """Monitoring begins."""
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        """Monitoring begins; `recent` are transitions of the runs before."""
 
     def statistics(self, report: StatsReport) -> None:
         """A round of statistics."""
@@ -56,7 +56,7 @@ class SilentOutput:
     def __init__(self, errors: TextIO) -> None:
         self._errors = errors
 
-    def start(self, header: Header, now_ms: int) -> None: ...
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None: ...
 
     def statistics(self, report: StatsReport) -> None: ...
 
@@ -95,7 +95,7 @@ class PlainOutput(SilentOutput):
     def _print(self, *lines: str) -> None:
         print(*lines, sep="\n", file=self._stdout, flush=True)
 
-    def start(self, header: Header, now_ms: int) -> None:
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._header = header
         self._print(placeholder_line(header), *(f"== {printable(note)}" for note in header.notes))
 
@@ -126,11 +126,12 @@ class ScreenOutput:
         self._alerts: list[Alert] = []
         self._notices: list[str] = []
 
-    def start(self, header: Header, now_ms: int) -> None:
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         from rich.live import Live
 
         self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stderr=False)
         self._live.start()
+        self._alerts = list(recent)[-REMEMBERED_ALERTS:]
         self._draw(View(header, now_ms))
 
     def statistics(self, report: StatsReport) -> None:

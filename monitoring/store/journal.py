@@ -44,7 +44,8 @@ class Journal:
 
     def waiting(self) -> list[CheckResult | Alert]:
         """What has come and could not be committed yet."""
-        return [*self._taken, *self._incoming.copy()]
+        incoming = self._incoming.copy()  # first: what the writer takes in between is then here twice, not missing
+        return [*self._taken, *incoming]
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything taken before this call is committed; False when that took too long or failed."""
@@ -56,10 +57,12 @@ class Journal:
 
     def close(self, timeout_s: float) -> bool:
         """Commit what is left and end the thread; False when it could not be committed in time."""
-        self._closing = True
-        flushed = self.flush(timeout_s)
+        flushed = self.flush(timeout_s)  # before the thread may end: one that has ended would serve nobody
+        with self._turn:
+            self._closing = True
+            self._turn.notify_all()
         self._thread.join(timeout_s)
-        return flushed
+        return flushed and not self.trouble
 
     def step(self) -> bool:
         """Commit what has come; was something committed?"""

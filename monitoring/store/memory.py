@@ -19,8 +19,9 @@ class MemoryReader:
         self._journal = journal
 
     def results(self, window: Window) -> Sequence[CheckResult]:
+        waiting = self._journal.waiting()  # first: what is committed in between is then seen twice, not missed
         found = {(result.time_ms, result.host): result for result in self._stored(window)}
-        for point in self._journal.waiting():
+        for point in waiting:
             if isinstance(point, CheckResult) and window.from_ms <= point.time_ms < window.until_ms:
                 found[point.time_ms, point.host] = point
         return [found[key] for key in sorted(found)]
