@@ -40,7 +40,7 @@ class AlertWatcher:
         new = [alert for alert in history if (alert.time_ms, alert.host) not in self._shown]
         for alert in new:
             self._shown.add((alert.time_ms, alert.host))
-            self._last[alert.host] = alert
+            self._last[alert.host] = max(self._last.get(alert.host, alert), alert, key=lambda it: it.time_ms)
             self._output.transition(alert)
         return new
 

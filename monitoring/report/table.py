@@ -75,6 +75,9 @@ def table_lines(blocks: Sequence[Block], now_ms: int, width: int) -> list[list[T
     """
     tables = [_columns(block, now_ms) for block in blocks]
     wanted = {key: max(table[key].width for table in tables) for key, *_ in COLUMNS} if tables else {}
+    if wanted:  # the window's name stands above state and site: short names must not cut it
+        names = max(len(window_text(block.report.window.length_ms)) for block in blocks)
+        wanted["site"] = max(wanted["site"], names - GAP - wanted["state"])
     widths = choose(wanted, width) if wanted else {}
     return [_block_lines(block, table, widths) for block, table in zip(blocks, tables, strict=True)]
 

@@ -63,12 +63,6 @@ class Forwarder:
         """Wait until the outbox is empty; at once False when the database is not in reach."""
         return self.proven and self._drained.wait(timeout_s)
 
-    def distrust(self, reason: str) -> None:
-        """The database failed elsewhere: it has to prove itself again."""
-        self.proven = False
-        self.trouble = reason
-        self._work.set()
-
     def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered in this time, then end; the rest stays in the outbox."""
         self.wait_drained(timeout_s)
@@ -95,12 +89,14 @@ class Forwarder:
             if not self.proven:
                 self._prove()
             delivery = self._local.next_delivery(BATCH_POINTS)
-            if delivery is None:
-                self._found_nothing()
-                return False
-            self._deliver(delivery)
+            if delivery is not None:
+                self._deliver(delivery)
         except StoreError as error:
             self._fail(str(error))
+            return False
+        self._backoff_s = 0.0  # not before: a database may prove itself each time and yet never take the points
+        if delivery is None:
+            self._found_nothing()
             return False
         self._local.acknowledge(delivery)
         return True
@@ -114,7 +110,7 @@ class Forwarder:
         if not self._remote.knows(self._local.marker):
             self._local.requeue()  # before the marker stands there: a kill in between must not lose this
         self._remote.prove(self._local.marker)
-        self.proven, self.met, self.trouble, self._backoff_s = True, True, None, 0.0
+        self.proven, self.met, self.trouble = True, True, None
 
     def _fail(self, reason: str) -> None:
         self.proven = False

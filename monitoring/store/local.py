@@ -36,15 +36,16 @@ class LocalStore(LocalReader):
         self._owner = WriterLock(path)
         try:
             self._owner.acquire()
-            self._connection = open_writer(path)
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
+        try:
+            self._connection = open_writer(path)
+            with translated(path):
+                self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
+                self.marker = self._get_marker()
         except BaseException:
             self._owner.release()
             raise
-        with translated(path):
-            self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
-            self.marker = self._get_marker()
 
     def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
         points: tuple[Point, ...] = (*results, *alerts)

@@ -238,13 +238,14 @@ def _histories(connection: sqlite3.Connection, first: int) -> dict[str, History]
     for site, last, covers, cause in connection.execute(LAST_CHECKS, {"first": first}).fetchall():
         last_failure, _, detail = failed.get(site, (None, None, None))
         last_good = good[site][0] if site in good else None
+        never_good = born[site] if first_key(born[site]) >= first else None  # of an older site nobody looks that far back
         histories[hosts[site]] = History(
             last_ms=last >> SITE_BITS,
             last_covers_ms=covers,
             last_available=cause is None,
             last_failure_ms=None if last_failure is None else last_failure >> SITE_BITS,
             good_since_ms=_run_start(connection, site, last_failure, "NULL") or born[site] if cause is None else None,
-            failing_since_ms=_run_start(connection, site, last_good, "NOT NULL") if cause is not None else None,
+            failing_since_ms=None if cause is None else _run_start(connection, site, last_good, "NOT NULL") or never_good,
             detail=detail or "",
         )
     return histories

@@ -43,7 +43,8 @@ class MemoryReader:
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         waiting = [point for point in self._journal.waiting() if isinstance(point, Alert)]
-        stored = {(alert.time_ms, alert.host): alert for alert in (*self._local.alerts(window), *waiting)}
+        inside = [alert for alert in waiting if window.from_ms <= alert.time_ms < window.until_ms]
+        stored = {(alert.time_ms, alert.host): alert for alert in (*self._local.alerts(window), *inside)}
         return [stored[key] for key in sorted(stored)]
 
     def last_alerts(self) -> Mapping[str, Alert]:

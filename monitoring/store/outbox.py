@@ -10,6 +10,9 @@ from monitoring.store import schema
 REQUEUE_POINTS = 5_000
 """How many checks one entry stands for when all that is stored is to be delivered anew."""
 
+OLDEST_MS = 0
+"""Since when such an entry waits: a database that lacks everything must not be asked before it has it again."""
+
 KEYS_AND_BATCHES = "id BETWEEN ? AND ? AND batch BETWEEN ? AND ?"
 
 
@@ -89,14 +92,13 @@ def dead_letters(connection: sqlite3.Connection) -> Sequence[DeadLetter]:
 
 def requeue(connection: sqlite3.Connection) -> int:
     """Replace the outbox by entries for everything stored; returns how many points that is."""
-    now = connection.execute("SELECT COALESCE(MAX(created_ms), 0) FROM outbox").fetchone()[0]
     newest = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
     last_batch = newest[0] if newest else 0
     connection.execute("DELETE FROM outbox")
     total, first = 0, 0
     while points := _points_from(connection, first):
         count, last = points
-        row = (now, 0, last_batch, first, last, count)
+        row = (OLDEST_MS, 0, last_batch, first, last, count)
         columns = "created_ms, first_batch, last_batch, first_id, last_id, points"
         connection.execute(f"INSERT INTO outbox ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
         total, first = total + count, last + 1

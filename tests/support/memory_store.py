@@ -1,0 +1,63 @@
+"""A store in memory that answers by the pure functions of `monitoring.stats`: the judge's, with nothing to wait for."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
+from typing import TypeVar
+
+from monitoring import stats
+from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.store.base import Reader
+from monitoring.store.replicated import Source
+
+Answer = TypeVar("Answer")
+
+by_time = attrgetter("time_ms")
+
+
+class MemoryStore:
+    """Keeps `Reader`, and of `ReplicatedStore` what the judge calls."""
+
+    kind = "local"
+
+    def __init__(self) -> None:
+        self._results: list[CheckResult] = []
+        self._alerts: list[Alert] = []
+
+    def record(self, point: CheckResult | Alert) -> None:
+        if isinstance(point, Alert):
+            insort(self._alerts, point, key=by_time)
+        else:
+            insort(self._results, point, key=by_time)
+
+    def settle(self) -> None:
+        """Everything is readable at once."""
+
+    def ask(self, question: Callable[[Reader], Answer]) -> tuple[Answer, Source]:
+        return question(self), Source(self.kind, "in memory")
+
+    def results(self, window: Window) -> Sequence[CheckResult]:
+        first, last = (bisect_left(self._results, bound, key=by_time) for bound in (window.from_ms, window.until_ms))
+        return self._results[first:last]
+
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        return stats.summarise(self.results(window), window)
+
+    def downtime(self, window: Window) -> Mapping[str, Downtime]:
+        return stats.downtime(self.results(window), window)
+
+    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        return stats.failures(self.results(window), window, hosts)
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        return [alert for alert in self._alerts if window.from_ms <= alert.time_ms < window.until_ms]
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        return {alert.host: alert for alert in self._alerts}
+
+    def last_time(self) -> int | None:
+        times = [*map(by_time, self._results), *map(by_time, self._alerts)]
+        return max(times, default=None)
+
+    def close(self) -> None:
+        """Nothing to free."""

@@ -1,0 +1,154 @@
+"""Hours of one site in milliseconds: the real checker, schedule and judge, on clocks that are told to go.
+
+First the checker lives through the whole time; then the judge does, every two seconds, and sees each result from the
+moment on at which its check had ended.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from monitoring import alerting
+from monitoring.board import Board
+from monitoring.checker import Checker
+from monitoring.judge import Judge
+from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
+from monitoring.store.replicated import ReplicatedStore
+from tests.support.clock import FakeClock
+from tests.support.memory_store import MemoryStore
+
+START_MS = 1_767_225_600_000
+"""Every simulation begins here; its behaviours are asked in seconds since then."""
+
+JUDGE_EVERY_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check meets: how long it takes, and why it fails (None: it does not)."""
+
+    duration_ms: int = 50
+    cause: Cause | None = None
+
+
+GOOD = Outcome()
+REFUSED = Outcome(1, Cause.CONNECT)
+HANGS = Outcome(10_000, Cause.TIMEOUT)
+
+Behaviour = Callable[[float], Outcome]
+"""What a check meets that starts so many seconds after the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The process does not run for this time; `asleep`: the machine neither, so that its monotonic clock stops too."""
+
+    from_s: float
+    until_s: float
+    asleep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A result, and the moment from which it could be read."""
+
+    at_ms: int
+    result: CheckResult
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What happened: every check, and every transition in order."""
+
+    known: tuple[Known, ...]
+    alerts: tuple[Alert, ...]
+
+    @property
+    def results(self) -> tuple[CheckResult, ...]:
+        return tuple(known.result for known in self.known)
+
+    def readable_at(self, now_ms: int) -> list[CheckResult]:
+        return [known.result for known in self.known if known.at_ms <= now_ms]
+
+
+def site(interval_s: float = 2, timeout_s: float = 10, rule: Rule | None = None) -> Site:
+    """A site whose rule has the window that the configuration would give it."""
+    rule, interval_ms = rule or Rule(), round(interval_s * 1_000)
+    window_ms = alerting.rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms)
+    rule = Rule(rule.threshold, rule.recovery_threshold, window_ms, rule.minimum_failures)
+    return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=round(timeout_s * 1_000), rule=rule)
+
+
+def down(*spans: tuple[float, float], how: Outcome = REFUSED) -> Behaviour:
+    """Good, except from the first (included) to the second moment of each span."""
+    return lambda second: how if any(first <= second < last for first, last in spans) else GOOD
+
+
+def simulate(
+    target: Site, behaviour: Behaviour, seconds: float, *, offset_s: float = 0, pauses: Sequence[Pause] = ()
+) -> Story:
+    """Let the monitor run for `seconds`; the first check is due `offset_s` after the beginning."""
+    known = _checks(target, behaviour, SimulatedClock(seconds, pauses), offset_s)
+    return Story(known, tuple(_judged(target, known, SimulatedClock(seconds, pauses))))
+
+
+def after_start(moment_ms: int | None) -> float:
+    """A moment in seconds since the beginning."""
+    assert moment_ms is not None
+    return (moment_ms - START_MS) / 1_000
+
+
+class SimulatedClock(FakeClock):
+    """Ends at a given second, and leaves the process standing in every pause on the way."""
+
+    def __init__(self, seconds: float, pauses: Sequence[Pause]) -> None:
+        super().__init__(START_MS)
+        self._until_ms = START_MS + round(seconds * 1_000)
+        self._pauses = list(pauses)
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.advance(max(0.0, seconds))
+        while self._pauses and self._pauses[0].from_s <= after_start(self.now_ms()):
+            pause = self._pauses.pop(0)
+            left_s = max(0.0, pause.until_s - after_start(self.now_ms()))
+            (self.step_wall if pause.asleep else self.advance)(left_s)
+        return self.now_ms() >= self._until_ms
+
+
+class ScriptedProbe:
+    """Keeps `Prober`: does what the behaviour says, and lets the clock run as long as that takes."""
+
+    def __init__(self, behaviour: Behaviour, clock: FakeClock) -> None:
+        self._behaviour = behaviour
+        self._clock = clock
+
+    def check(self) -> ProbeResult:
+        met = self._behaviour(after_start(self._clock.now_ms()))
+        self._clock.advance(met.duration_ms / 1_000)
+        return ProbeResult(200 if met.cause is None else 0, met.duration_ms * 1_000, cause=met.cause)
+
+    def close(self) -> None: ...
+
+
+def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s: float) -> tuple[Known, ...]:
+    known: list[Known] = []
+    probe = ScriptedProbe(behaviour, clock)
+    clock.advance(offset_s)
+    checker = Checker(target, lambda _: probe, lambda result: known.append(Known(clock.now_ms(), result)), clock, 0)
+    checker.run(probe)
+    return tuple(known)
+
+
+def _judged(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
+    store, board = MemoryStore(), Board([target], {})
+    judge = Judge([target], cast(ReplicatedStore, store), clock, {}, board.histories, alerting.evaluate)
+    found: list[Alert] = []
+    waiting = list(reversed(known))
+    while not clock.wait(threading.Event(), JUDGE_EVERY_MS / 1_000):
+        while waiting and waiting[-1].at_ms <= clock.now_ms():
+            result = waiting.pop().result
+            board.observe(result)
+            store.record(result)
+        found += judge.step()
+    return found

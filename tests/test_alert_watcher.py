@@ -1,0 +1,141 @@
+"""The notification mode shows every record once, whoever wrote it and however late it came."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from alertWatcher import AlertWatcher, watch
+from monitoring.config import load_config
+from monitoring.errors import StoreError, StoreUnavailable
+from monitoring.models import Alert
+from monitoring.store.base import Reader
+from monitoring.store.local import LocalStore
+from monitoring.store.local_reader import LocalReader
+from tests.support.clock import FakeClock
+from tests.support.points import alert, recovery
+
+
+class Shown:
+    """Keeps `HistoryOutput`: notes what it is told."""
+
+    def __init__(self) -> None:
+        self.records: list[Alert] = []
+        self.refreshed: list[tuple[list[Alert], str | None]] = []
+
+    def transition(self, alert: Alert) -> None:
+        self.records.append(alert)
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
+        self.refreshed.append((list(ongoing), trouble))
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    store = LocalStore(tmp_path / "config.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+@pytest.fixture
+def watcher(store: LocalStore, shown: Shown) -> AlertWatcher:
+    return AlertWatcher(lambda: LocalReader(store.path), shown, FakeClock())
+
+
+def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWatcher, shown: Shown) -> None:
+    assert watcher.step() == []
+    store.write([], [recovery(60), alert(1), alert(1, "b")])
+    assert watcher.step() == [alert(1), alert(1, "b"), recovery(60)]
+    assert watcher.step() == []
+    store.write([], [alert(100)])
+    assert watcher.step() == [alert(100)]
+    assert shown.records == [alert(1), alert(1, "b"), recovery(60), alert(100)]
+
+
+def test_an_old_record_that_was_delivered_late_is_shown_too(store: LocalStore, watcher: AlertWatcher) -> None:
+    """A monitor elsewhere had no network for a while."""
+    store.write([], [alert(100, "here")])
+    assert watcher.step() == [alert(100, "here")]
+    store.write([], [alert(1, "there"), recovery(50, "there")])
+    assert watcher.step() == [alert(1, "there"), recovery(50, "there")]
+
+
+def test_the_open_outages_are_those_that_no_recovery_followed(store: LocalStore, watcher: AlertWatcher) -> None:
+    store.write([], [alert(50, "late"), alert(1, "a"), recovery(60, "a"), alert(2, "b"), recovery(40, "c")])
+    watcher.step()
+    assert watcher.ongoing() == [alert(2, "b"), alert(50, "late")]
+    store.write([], [recovery(70, "b")])
+    watcher.step()
+    assert watcher.ongoing() == [alert(50, "late")]
+
+
+def test_a_late_record_opens_no_outage_that_is_over(store: LocalStore, watcher: AlertWatcher) -> None:
+    store.write([], [recovery(60)])
+    watcher.step()
+    store.write([], [alert(1)])
+    assert watcher.step() == [alert(1)]
+    assert watcher.ongoing() == []
+
+
+class Rounds(FakeClock):
+    """Ends after some rounds; does something between them."""
+
+    def __init__(self, *between: object) -> None:
+        super().__init__()
+        self._between = list(between)
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        if not self._between:
+            stop.set()
+        elif callable(act := self._between.pop(0)):
+            act()
+        return super().wait(stop, seconds)
+
+
+def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore, shown: Shown) -> None:
+    """A database that is away for a moment loses no record and forgets no open outage."""
+    answers: list[StoreError | None] = [None, StoreUnavailable("database: connection refused"), None]
+
+    def open_reader() -> Reader:
+        if trouble := answers.pop(0):
+            raise trouble
+        return LocalReader(store.path)
+
+    store.write([], [alert(1)])
+    clock = Rounds(lambda: store.write([], [alert(9, "b")]), None)
+    AlertWatcher(open_reader, shown, clock).run(threading.Event())
+    assert shown.records == [alert(1), alert(9, "b")]
+    assert shown.refreshed == [
+        ([alert(1)], None),
+        ([alert(1)], "database: connection refused"),
+        ([alert(1), alert(9, "b")], None),
+    ]
+
+
+def test_once_prints_the_history_and_ends(store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store.write([], [alert(1), recovery(60), alert(100)])
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
+    assert watch(load_config(path, {}), "json", once=True, environ={}) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["kind"], line["type"], line["URL"]) for line in lines] == [
+        ("alert", "alert", "a"),
+        ("alert", "recovery", "a"),
+        ("alert", "alert", "a"),
+    ]
+
+
+def test_before_any_monitor_has_run_it_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
+    with pytest.raises(StoreError, match="no monitor has run here yet"):
+        watch(load_config(path, {}), "json", once=True, environ={})

@@ -1,0 +1,263 @@
+"""Whatever happens to the database: in the end it holds every point once."""
+
+import threading
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import StoreDenied
+from monitoring.models import Cause
+from monitoring.store import forwarder as module
+from monitoring.store.forwarder import Forwarder
+from monitoring.store.local import LocalStore
+from monitoring.store.outbox import DeadLetter
+from tests.support.clock import FakeClock
+from tests.support.points import EVER, START_MS, alert, check, checks, recovery
+from tests.support.remote import DOWN, Remote
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[LocalStore]:
+    store = LocalStore(tmp_path / "monitor.db", deliver=True)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[Remote]:
+    store = Remote(tmp_path / "database.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def forwarder(local: LocalStore, remote: Remote) -> Forwarder:
+    return Forwarder(local, remote, FakeClock())
+
+
+def drain(forwarder: Forwarder) -> None:
+    while forwarder.step():
+        pass
+
+
+def assert_same(local: LocalStore, remote: Remote) -> None:
+    assert list(remote.results(EVER)) == list(local.results(EVER))
+    assert list(remote.alerts(EVER)) == list(local.alerts(EVER))
+    assert local.pending() == (0, None)
+
+
+def test_everything_is_delivered_in_the_order_of_its_commits(
+    local: LocalStore, remote: Remote, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_POINTS", 2)
+    drain(forwarder)  # a database that is new gets everything stored so far by time
+    commits = [[check(5)], [check(6)], [check(1, "slow", Cause.TIMEOUT), check(7)], [check(8)]]
+    for commit in commits:
+        local.append(commit, [], START_MS)
+    local.append([], [alert(9)], START_MS)
+    drain(forwarder)
+    assert [point for points in remote.writes for point in points] == [*chain.from_iterable(commits), alert(9)]
+    assert_same(local, remote)
+
+
+def test_an_empty_outbox_is_no_work_and_no_trouble(remote: Remote, forwarder: Forwarder) -> None:
+    assert forwarder.trouble == "not asked yet"
+    assert not forwarder.step()
+    assert forwarder.trouble is None
+    assert forwarder.proven
+    assert forwarder.wait_drained(0)
+    assert not remote.writes
+
+
+def test_a_database_that_is_away_loses_nothing(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    remote.trouble = DOWN
+    for second in range(5):
+        local.append([check(second)], [], START_MS)
+        assert not forwarder.step()
+    assert forwarder.trouble == "database: connection refused"
+    assert not forwarder.wait_drained(20), "at once, not in 20 s"
+    assert local.pending()[0] == 5
+    remote.trouble = None
+    drain(forwarder)
+    assert forwarder.trouble is None
+    assert_same(local, remote)
+
+
+def test_a_database_that_denies_is_shown_and_tried_again(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    remote.trouble = StoreDenied("database: authorization failed")
+    local.append([check(1)], [], START_MS)
+    assert not forwarder.step()
+    assert forwarder.trouble == "database: authorization failed"
+    assert not local.dead_letters()
+    remote.trouble = None
+    drain(forwarder)
+    assert_same(local, remote)
+
+
+class Waits(FakeClock):
+    """Notes how long the forwarder backs off, and calls `after` with the number of waits so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[float] = []
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.noted.append(seconds)
+        self.after(len(self.noted), stop)
+        return super().wait(stop, seconds)
+
+    def after(self, count: int, stop: threading.Event) -> None:
+        if count == 8:
+            stop.set()
+
+
+def test_it_backs_off_from_one_second_to_thirty(local: LocalStore, remote: Remote) -> None:
+    clock = Waits()
+    remote.trouble = DOWN
+    Forwarder(local, remote, clock).run()
+    assert clock.noted == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_it_backs_off_also_from_a_database_that_answers_and_takes_nothing(local: LocalStore, remote: Remote) -> None:
+    """A proof is a single point; the batch that times out every time is not."""
+    clock = Waits()
+    local.append([check(1)], [], START_MS)
+    remote.lost_answers = 100
+    Forwarder(local, remote, clock).run()
+    assert clock.noted == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert remote.proofs == 8
+
+
+def test_after_a_success_it_backs_off_from_one_second_again(local: LocalStore, remote: Remote) -> None:
+    class Changing(Waits):
+        def after(self, count: int, stop: threading.Event) -> None:
+            if count == 4:
+                local.append([check(count)], [], START_MS)
+                remote.trouble, remote.lost_answers = None, 0
+                changing.step()
+                remote.trouble = DOWN
+                local.append([check(count + 0.5)], [], START_MS)
+            super().after(count, stop)
+
+    clock = Changing()
+    remote.trouble = DOWN
+    changing = Forwarder(local, remote, clock)
+    changing.run()
+    assert clock.noted == [1, 2, 4, 8, 1, 2, 4, 8]
+
+
+def test_an_error_nobody_thought_of_is_only_a_failed_round(local: LocalStore, remote: Remote) -> None:
+    clock = Waits()
+    local.append([check(1)], [], START_MS)
+    remote.refuses = lambda _: bool(1 / 0)
+    forwarder = Forwarder(local, remote, clock)
+    forwarder.run()
+    assert clock.noted[:3] == [1, 2, 4]
+    assert forwarder.trouble == "ZeroDivisionError: division by zero"
+    assert local.pending()[0] == 1
+
+
+def test_points_that_will_never_be_taken_are_found_and_buried_alone(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    points = checks(range(100), "good")
+    bad = [check(second, "bad") for second in (0.5, 41.5, 99.5)]
+    local.append(sorted([*points, *bad], key=lambda it: it.time_ms), [alert(1), recovery(2, "bad")], START_MS)
+    remote.refuses = lambda point: point.host == "bad"
+    drain(forwarder)
+    assert list(remote.results(EVER)) == points
+    assert list(remote.alerts(EVER)) == [alert(1)]
+    assert local.pending() == (0, None)
+    reason = "database: field type conflict"
+    assert sorted(local.dead_letters(), key=lambda it: (it.kind, it.time_ms)) == [
+        DeadLetter("alert", "bad", recovery(2).time_ms, reason),
+        *(DeadLetter("check", "bad", point.time_ms, reason) for point in bad),
+    ]
+    assert forwarder.trouble is None, "one bad point is no reason to distrust the database"
+
+
+def test_a_batch_of_bad_points_blocks_nothing(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    local.append(checks(range(20), "bad"), [], START_MS)
+    local.append([check(30)], [], START_MS)
+    remote.refuses = lambda point: point.host == "bad"
+    drain(forwarder)
+    assert list(remote.results(EVER)) == [check(30)]
+    assert len(local.dead_letters()) == 20
+
+
+def test_a_database_that_goes_away_while_bad_points_are_sought_buries_no_good_one(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    local.append([*checks(range(8)), check(9, "bad")], [], START_MS)
+    remote.refuses = lambda point: point.host == "bad"
+    remote.lost_answers = 1
+    assert not forwarder.step()
+    assert not local.dead_letters()
+    drain(forwarder)
+    assert [letter.host for letter in local.dead_letters()] == ["bad"]
+    assert list(remote.results(EVER)) == checks(range(8))
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+def test_points_are_there_once_though_acknowledgements_were_lost(
+    local: LocalStore, remote: Remote, forwarder: Forwarder, lost: int
+) -> None:
+    remote.lost_answers = lost
+    for second in range(3):
+        local.append([check(second)], [alert(second)], START_MS)
+    for _ in range(lost):
+        assert not forwarder.step()
+    drain(forwarder)
+    assert len(remote.writes) > 2
+    assert_same(local, remote)
+
+
+def test_a_database_that_lost_its_disk_gets_everything_again(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    local.append(checks(range(10)), [alert(3)], START_MS)
+    drain(forwarder)
+    remote.wipe()
+    remote.trouble = DOWN
+    local.append([check(20), check(1.5, "slow", Cause.TIMEOUT)], [recovery(20)], START_MS)
+    assert not forwarder.step()
+    remote.trouble = None
+    drain(forwarder)
+    assert len(remote.results(EVER)) == 12
+    assert_same(local, remote)
+
+
+def test_a_database_that_only_was_away_gets_nothing_twice(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    local.append(checks(range(10)), [], START_MS)
+    drain(forwarder)
+    local.append([check(20)], [], START_MS)
+    remote.trouble = DOWN
+    assert not forwarder.step()
+    assert forwarder.trouble == str(DOWN)
+    remote.trouble = None
+    drain(forwarder)
+    assert remote.proofs == 2
+    assert sum(map(len, remote.writes)) == 11
+    assert forwarder.trouble is None
+
+
+def test_a_new_database_gets_what_was_stored_before_there_was_one(tmp_path: Path, remote: Remote) -> None:
+    alone = LocalStore(tmp_path / "monitor.db")
+    alone.append(checks(range(10)), [alert(3)], START_MS)
+    alone.close()
+    local = LocalStore(tmp_path / "monitor.db", deliver=True)
+    drain(Forwarder(local, remote, FakeClock()))
+    assert_same(local, remote)
+    local.close()
+
+
+def test_the_thread_delivers_what_it_is_told_of_and_ends(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    forwarder.start()
+    for second in range(20):
+        local.append([check(second)], [], START_MS)
+        forwarder.notify()
+    forwarder.close(20)
+    assert_same(local, remote)
+    assert not any(thread.name == "forwarder" for thread in threading.enumerate())

@@ -1,0 +1,190 @@
+"""Local first: the database is asked only while it has received everything that matters, and both say the same."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from monitoring import stats
+from monitoring.models import Cause, CheckResult, Downtime, Window
+from monitoring.store.base import Reader
+from monitoring.store.local import LocalStore
+from monitoring.store.replicated import FRESH_MS, SLOW_PENALTY_MS, ReplicatedStore, Source
+from tests.support.clock import FakeClock
+from tests.support.points import EVER, START_MS, alert, check, checks
+from tests.support.remote import DOWN, Remote
+from tests.support.waiting import eventually
+
+
+class StandingClock(FakeClock):
+    """Waits for real, a moment only, so that threads which back off do not move time."""
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        return stop.wait(0.005)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return StandingClock(START_MS)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[LocalStore]:
+    store = LocalStore(tmp_path / "monitor.db", deliver=True)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[Remote]:
+    store = Remote(tmp_path / "database.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(local: LocalStore, remote: Remote, clock: FakeClock) -> Iterator[ReplicatedStore]:
+    store = ReplicatedStore(local, clock, remote, remote, "database")
+    yield store
+    if store._journal._thread.is_alive():
+        store.flush(20)
+
+
+def settled(store: ReplicatedStore, *points: CheckResult) -> None:
+    """Started, and everything delivered."""
+    store.start()
+    for point in points:
+        store.record(point)
+    store.settle()
+    eventually(lambda: store.source().kind == "influxdb" and store.undelivered() == 0)
+
+
+def down_of(window: Window = EVER) -> Callable[[Reader], object]:
+    return lambda reader: (reader.kind, dict(reader.downtime(window)))
+
+
+def test_without_a_database_the_local_file_answers(tmp_path: Path, clock: FakeClock) -> None:
+    store = ReplicatedStore(LocalStore(tmp_path / "alone.db"), clock)
+    store.start()
+    store.record(check(1, cause=Cause.DNS))
+    store.settle()
+    answer, source = store.ask(down_of())
+    assert answer == ("local", {"a": Downtime(1, 1, 2_000, 2_000)})
+    assert source == Source("local", "as configured")
+    assert store.undelivered() == 0
+    assert store.flush(20)
+    store.close()
+
+
+def test_a_database_that_was_never_asked_answers_nothing(store: ReplicatedStore) -> None:
+    assert store.source() == Source("local", "not asked yet")
+    assert not store.has_met_database
+
+
+def test_a_database_that_has_everything_answers(store: ReplicatedStore) -> None:
+    settled(store, *checks(range(5)))
+    answer, source = store.ask(down_of())
+    assert answer == ("influxdb", {"a": Downtime(5, 0, 10_000, 0)})
+    assert source == Source("influxdb", "database has received everything so far")
+    assert store.has_met_database
+
+
+def test_both_say_the_same(store: ReplicatedStore, local: LocalStore, remote: Remote) -> None:
+    points = [check(second, host, Cause.DNS if second % 7 == 3 else None) for second in range(60) for host in "abc"]
+    settled(store, *points)
+    window = Window(START_MS + 5_000, START_MS + 55_000)
+    questions: tuple[Callable[[Reader], object], ...] = (
+        lambda reader: reader.stats(window),
+        lambda reader: reader.downtime(window),
+        lambda reader: reader.failures(window, ["a", "c"]),
+        lambda reader: reader.results(window),
+    )
+    for question in questions:
+        answer, source = store.ask(question)
+        assert source.kind == "influxdb"
+        assert answer == question(local)
+    assert store.ask(lambda reader: reader.downtime(window))[0] == stats.downtime(points, window)
+
+
+def test_a_database_that_lags_five_seconds_is_not_asked(store: ReplicatedStore, local: LocalStore, clock: FakeClock) -> None:
+    settled(store, check(0))
+    store.flush(20)  # its threads have ended: nothing is delivered any more
+    local.append(checks(range(1, 4)), [], clock.now_ms())
+    clock.advance(FRESH_MS / 1_000)
+    assert store.source().kind == "influxdb"
+    clock.advance(0.001)
+    assert store.source() == Source("local", "database has yet to receive 3 points")
+    assert store.ask(down_of())[0] == ("local", {"a": Downtime(4, 0, 8_000, 0)})
+
+
+def test_a_database_that_lost_its_disk_is_not_asked_before_it_has_everything_again(
+    store: ReplicatedStore, local: LocalStore
+) -> None:
+    """Young points among the old do not make it fresh: half a window could look like a recovery."""
+    settled(store, *checks(range(5)))
+    store.flush(20)
+    local.append([check(6)], [], START_MS)
+    local.requeue()
+    assert store.source() == Source("local", "database has yet to receive 6 points")
+
+
+def test_a_question_that_fails_goes_to_the_local_file_and_the_next_ones_too(
+    store: ReplicatedStore, remote: Remote, clock: FakeClock
+) -> None:
+    settled(store, *checks(range(5)))
+    remote.trouble = DOWN
+    same = {"a": Downtime(5, 0, 10_000, 0)}
+    assert store.ask(down_of()) == (("local", same), Source("local", "database: connection refused"))
+    remote.trouble = None
+    assert store.ask(down_of()) == (("local", same), Source("local", "database answers too slowly"))
+    clock.advance(SLOW_PENALTY_MS / 1_000)
+    assert store.ask(down_of())[0] == ("influxdb", same)
+
+
+def test_a_database_in_trouble_is_named_and_asked_again_afterwards(store: ReplicatedStore, remote: Remote) -> None:
+    settled(store, check(0))
+    remote.trouble = DOWN
+    store.record(check(1))
+    eventually(lambda: store.source() == Source("local", "database: connection refused"))
+    assert store.ask(down_of())[0] == ("local", {"a": Downtime(2, 0, 4_000, 0)})
+    assert store.undelivered() == 1
+    remote.trouble = None
+    eventually(lambda: store.source().kind == "influxdb" and store.undelivered() == 0)
+    assert store.ask(down_of())[0] == ("influxdb", {"a": Downtime(2, 0, 4_000, 0)})
+
+
+def test_while_the_file_takes_nothing_memory_answers(store: ReplicatedStore, local: LocalStore) -> None:
+    settled(store, check(0))
+    local._connection.execute(f"PRAGMA max_page_count = {local._connection.execute('PRAGMA page_count').fetchone()[0]}")
+    store.record(check(1, cause=Cause.DNS, detail="x" * 10_000))
+    store.settle()
+    eventually(lambda: store.trouble)
+    answer, source = store.ask(down_of())
+    assert answer == ("local", {"a": Downtime(2, 1, 4_000, 2_000)})
+    assert "disk is full" in source.why
+    local._connection.execute("PRAGMA max_page_count = 1000000")
+    store.settle()
+    eventually(lambda: not store.trouble)
+    eventually(lambda: store.ask(down_of())[0] == ("influxdb", {"a": Downtime(2, 1, 4_000, 2_000)}))
+
+
+def test_what_was_recorded_is_readable_when_it_is_settled(store: ReplicatedStore) -> None:
+    settled(store)
+    for second in range(10):
+        store.record(check(second))
+        store.settle()
+        answer, _ = store.ask(lambda reader: len(reader.results(EVER)))
+        assert answer == second + 1
+
+
+def test_ending_delivers_what_can_be_delivered(store: ReplicatedStore, remote: Remote) -> None:
+    store.start()
+    eventually(lambda: store.has_met_database)
+    for second in range(100):
+        store.record(check(second))
+    store.record(alert(5))
+    assert store.flush(20)
+    assert list(remote.results(EVER)) == checks(range(100))
+    assert list(remote.alerts(EVER)) == [alert(5)]
+    assert store.undelivered() == 0
