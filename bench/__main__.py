@@ -66,12 +66,13 @@ def ask_both(place: Place, urls: Sequence[str]) -> tuple[Fill, list[Cost]]:
     """Fill the stores of this place and time the questions, on the monitor's core."""
     with ExitStack() as stack:
         stack.enter_context(pinned(Core.MONITOR))
-        stores: list[LocalStore | InfluxStore] = [LocalStore(place.directory / "config.db")]
-        stack.callback(stores[0].close)
+        local = LocalStore(place.directory / "config.db")
+        stack.callback(local.close)
+        stores: list[LocalStore | InfluxStore] = [local]
         if place.influxdb:
             remote = open_database(parse_database(place.influxdb, {}), PATIENCE_S)
             stack.callback(remote.close)
-            remote.prove(stores[0].marker)  # else the monitor would send it the whole hour again
+            remote.prove(local.marker)  # else the monitor would send it the whole hour again
             stores.append(remote)
         filled = fill(stores, [site_host(url) for url in urls], time.time_ns() // 1_000_000)
         return filled, measure(stores, len(urls), filled.until_ms)
@@ -97,9 +98,10 @@ def heading() -> str:
     memory = psutil.virtual_memory().total / 2**30
     cores = len(os.sched_getaffinity(0))
     shared = "the monitor has one to itself" if cores > 1 else "shared by all"
-    machine = f"{platform.machine()}, {cores} cores ({shared}), {memory:.0f} GB, Linux {platform.release()}"
+    machine = f"{platform.machine()}, {cores} cores ({shared}), {memory:.0f} GB, {platform.system()}"
     load = f"load before: {os.getloadavg()[0]:.1f}"
-    return f"monitor {__version__}, Python {platform.python_version()}, {pycurl.version.split(' OpenSSL')[0]}\n{machine}, {load}"
+    curl = pycurl.version.split(" OpenSSL")[0]
+    return f"monitor {__version__}, Python {platform.python_version()}, {curl}\n{machine}, {load}"
 
 
 def numbers(text: str) -> list[int]:
@@ -114,7 +116,7 @@ def whole_intervals(text: str) -> int:
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the monitor on this machine.")
     parser.add_argument("--sites", type=numbers, default=[10, 200, 1_000], help="default: 10,200,1000")
-    parser.add_argument("--seconds", type=whole_intervals, default=30, help="how long each run is measured; default: 30")
+    parser.add_argument("--seconds", type=whole_intervals, default=20, help="how long each run is measured; default: 20")
     parser.add_argument("--skip-queries", action="store_true", help="start with empty stores and time no questions")
     return parser.parse_args(argv)
 
@@ -136,7 +138,7 @@ def main(argv: Sequence[str]) -> None:
     console.print(sites_table(runs))
     if costs:
         console.print(queries_table(costs), *sentences, sep="\n")
-    console.print(f"\nmeasured in {time.monotonic() - began:.0f} s")
+    console.print(f"\nmeasured in {time.monotonic() - began:.0f} s, load after: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

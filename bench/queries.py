@@ -15,9 +15,9 @@ BATCH = 5_000
 FILL_LIMIT_S = 100.0
 """How long filling one store may take; then both keep the part of the hour that they have."""
 
-SLOW_S = 2.0
 REPEATS = 5
-REPEATS_WHEN_SLOW = 3
+ASKING_LIMIT_S = 20.0
+"""A question is not asked again once its answers have taken this long."""
 
 QUESTIONS: Mapping[str, Callable[[Reader, int], int]] = {
     "statistics, 10 minutes": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, 600_000))),
@@ -72,22 +72,21 @@ def measure(stores: Sequence[Reader], sites: int, until_ms: int) -> list[Cost]:
 
 
 def _measure(stores: Sequence[Reader], sites: int, question: str, until_ms: int) -> Cost:
-    timed = {store.kind: _timed(lambda store=store: QUESTIONS[question](store, until_ms)) for store in stores}  # type: ignore[misc]
+    timed = {store.kind: _timed(QUESTIONS[question], store, until_ms) for store in stores}
     counts = {checks for checks, _ in timed.values()}
     if len(counts) != 1:
         raise RuntimeError(f"{question}: the stores do not agree: {timed}")
     return Cost(sites, question, counts.pop(), {kind: seconds for kind, (_, seconds) in timed.items()})
 
 
-def _timed(ask: Callable[[], int]) -> tuple[int, float]:
+def _timed(ask: Callable[[Reader, int], int], store: Reader, until_ms: int) -> tuple[int, float]:
     """The answer and the median seconds it took."""
     seconds: list[float] = []
-    repeats = REPEATS
-    while len(seconds) < repeats:
+    answer = 0
+    while len(seconds) < REPEATS and sum(seconds) < ASKING_LIMIT_S:
         began = time.perf_counter()
-        answer = ask()
+        answer = ask(store, until_ms)
         seconds.append(time.perf_counter() - began)
-        repeats = REPEATS_WHEN_SLOW if max(seconds) > SLOW_S else REPEATS
     return answer, statistics.median(seconds)
 
 

@@ -32,14 +32,13 @@ def sites_table(runs: Sequence[SitesRun]) -> Table:
         "memory": lambda run: f"{run.usage.memory_kb / 1_024:.0f} MB",
         "  at its peak": lambda run: f"{run.usage.peak_kb / 1_024:.0f} MB",
         "  a site more": lambda run: _memory_a_site(run, runs),
-        "lag": lambda run: _spread(run.lag),
-        "response time's error": lambda run: _spread(run.error),
+        "lag, ms (median / p99)": lambda run: _spread(run.lag),
+        "response time's error, ms": lambda run: _spread(run.error),
         "  against the target": lambda run: _spread(run.own_error),
         "  the target's own": lambda run: _spread(run.target),
     }
     for label, cell in rows.items():
         table.add_row(label, *(cell(run) for run in runs))
-    table.caption = "lag and errors: median / 99th percentile in milliseconds"
     return table
 
 
@@ -62,7 +61,7 @@ def fill_sentence(sites: int, filled: Fill) -> str:
 
 
 def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, caption_justify="left")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="left" if name == "question" else "right")

@@ -100,8 +100,9 @@ def test_a_file_of_another_version_is_refused_and_left_alone(path: Path) -> None
 
 def test_what_is_no_database_is_named_and_left_alone(path: Path) -> None:
     path.write_text("my notes\n" * 100)
-    with pytest.raises(StoreUnavailable, match=re.escape(f"{path}: file is not a database")):
+    with pytest.raises(MonitoringError, match=re.escape(f"{path}: not a file of this program")) as caught:
         LocalStore(path)
+    assert not isinstance(caught.value, StoreUnavailable), "else a temporary file would take its place"
     assert path.read_text() == "my notes\n" * 100
 
 
