@@ -1,0 +1,137 @@
+"""`-m` where people meet it: on a terminal of any size, in a pipe, and when they leave."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.monitor import PATIENCE_S, Monitor
+from tests.support.processes import Running, command, environment, write_websites
+from tests.support.target import Target
+from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal
+
+pytestmark = pytest.mark.promise
+
+FIRST_STATISTICS_S = 12.0
+"""When statistics stand on the screen: they come every 10 s."""
+
+BUSY_S = 15.0
+"""What a machine that has other things to do may add."""
+
+STATISTICS = re.compile(r"^ ?Past 10 minutes .*\bavail\b", re.MULTILINE)
+UP, DOWN, ALERT = re.compile(r"● up +Good "), re.compile(r"✖ down +Bad "), re.compile(r"Website \S+/bad is down\.")
+
+
+@pytest.fixture
+def config(target: Target, tmp_path: Path) -> Path:
+    """A site that is up and one that is down."""
+    target.go_down("/bad")
+    return write_websites(
+        tmp_path, [{"URL": target.url("/good"), "name": "Good"}, {"URL": target.url("/bad"), "name": "Bad"}]
+    )
+
+
+def test_sessions_from_start_to_ctrl_c(target: Target, config: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Statistics, states as glyph and word, an alert that stays; in the end the closing screen on the normal one."""
+    wide = tmp_path_factory.mktemp("wide") / "config.json"  # a session of its own, beside the narrow one
+    wide.write_text(config.read_text())
+    began = time.monotonic()
+    with Terminal(80, 24, "-m", "-c", config) as narrow, Terminal(140, 45, "-m", "-c", wide) as large:
+        for terminal in (narrow, large):
+            terminal.until("the alert", ALERT.search)
+        for terminal in (narrow, large):
+            terminal.until("statistics", STATISTICS.search, FIRST_STATISTICS_S + BUSY_S)
+            terminal.until("both states", lambda text: bool(UP.search(text) and DOWN.search(text)))
+        assert time.monotonic() - began < FIRST_STATISTICS_S + BUSY_S
+        target.come_back("/bad")
+        for terminal in (narrow, large):
+            terminal.until("the recovery", lambda text: re.search(r"/bad recovered\.", text.replace("\n", "")))
+            assert ALERT.search(terminal.text), "the alert was removed"
+            assert NORMAL_SCREEN not in terminal.raw
+            assert terminal.interrupt() == 0
+            _closed_well(terminal)
+
+
+def _closed_well(terminal: Terminal) -> None:
+    """The alternate screen was entered and left once, the cursor is shown again, the closing screen is what remains."""
+    assert (terminal.raw.count(ALTERNATE_SCREEN), terminal.raw.count(NORMAL_SCREEN)) == (1, 1)
+    assert terminal.raw.rfind(b"\x1b[?25h") > terminal.raw.rfind(b"\x1b[?25l")
+    remains = terminal.raw.partition(NORMAL_SCREEN)[2].decode()
+    assert re.search(r"[Mm]onitored .*2 sites", remains)
+    assert "/bad recovered." in re.sub(r"\s*\r\n\s*", " ", remains)
+    assert "Traceback" not in remains
+
+
+def test_a_resize_does_no_harm(config: Path) -> None:
+    """Smaller, tiny, larger: what is shown fits the new size, and goes on."""
+    with Terminal(100, 30, "-m", "-c", config) as terminal:
+        terminal.until("the alert", ALERT.search)
+        for width, height in ((40, 10), (10, 3), (160, 50)):
+            terminal.resize(width, height)
+            terminal.wait_for_output()
+        terminal.until("the alert, once", lambda text: len(ALERT.findall(text)) == 1)
+        assert terminal.interrupt() == 0
+        assert "Traceback" not in terminal.raw.decode()
+
+
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_that_wants_no_colour_gets_plain_lines(config: Path, variable: dict[str, str]) -> None:
+    with Terminal(200, 30, "-m", "-c", config, environ=variable) as terminal:
+        terminal.until("the alert", ALERT.search)
+        assert terminal.interrupt() == 0
+        assert b"\x1b" not in terminal.raw
+        assert "== monitored 2 sites for " in terminal.text
+
+
+def test_a_pipe_gets_plain_lines(config: Path) -> None:
+    with Running("-m", "-c", config) as monitor:
+        monitor.until(lambda running: ALERT.search(running.text))
+        assert monitor.interrupt() == 0
+        assert monitor.errors == []
+        assert monitor.printed[0].startswith("== waiting for the first checks: 2 sites, ")
+        assert [line for line in monitor.printed if not line.isprintable()] == []
+        assert any(line.startswith("== monitored 2 sites for ") for line in monitor.printed)
+
+
+@contextmanager
+def first_byte_of(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """The program when its reader has taken one byte and left, as `| head -c 1` does."""
+    reading, writing = os.pipe()
+    process = subprocess.Popen(command(*arguments), env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    try:
+        os.read(reading, 1)
+        os.close(reading)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_monitor_whose_reader_leaves_ends_quietly(config: Path, form: str) -> None:
+    """With the next line that it prints, without a word and with status 0."""
+    with first_byte_of("-m", "--format", form, "-c", config) as process:
+        _, errors = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, errors) == (0, "")
+
+
+def test_a_history_whose_reader_leaves_ends_quietly(target: Target, config: Path) -> None:
+    with Monitor(config) as monitor:
+        monitor.wait_for_announcement("alert")
+        with first_byte_of("-a", "-c", config) as process:
+            target.come_back("/bad")
+            _, errors = process.communicate(timeout=PATIENCE_S)
+            assert (process.returncode, errors) == (0, "")
+
+
+def test_sigterm_ends_it_like_ctrl_c(config: Path) -> None:
+    with Running("-m", "-c", config) as monitor:
+        monitor.until(lambda running: ALERT.search(running.text))
+        assert monitor.terminate() == 0
+        assert any(line.startswith("== monitored 2 sites for ") for line in monitor.printed)
