@@ -32,6 +32,9 @@ from utils import database_address, enter_environment, query_window
 ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
 """Each window of statistics, and how often it is shown."""
 
+FIRST_ROUND_MS = 3_000
+"""How soon the first statistics are shown; after that they come with their schedule."""
+
 REFRESH_S = 1.0
 FLUSH_S = 5.0
 
@@ -79,7 +82,7 @@ class MonitoringApp:
         self._judging = threading.Thread(target=self._keep_judging, name="judge", daemon=True)
         self._started_ms = clock.now_ms()
         self._started_ns = clock.monotonic_ns()
-        self._rounds_ns = {window: self._next_round_ns(window) for window in ROUNDS_MS}
+        self._rounds_ns = dict.fromkeys(ROUNDS_MS, self._started_ns + FIRST_ROUND_MS * 1_000_000)
         self._last_notice = ""
         self._storage_trouble: str | None = None
 
@@ -231,7 +234,7 @@ def monitor(config: Config, output: Output) -> int:
     from monitoring.store.opening import known_outages, open_local, open_replicated
 
     clock, address = SystemClock(), database_address(config)
-    local = open_local(config.local_database, deliver=address.kind != "sqlite", say=output.notice)
+    local = open_local(config.local_database, output.notice)
     last_alerts, last_time = known_outages(local, address)
     clock.start_after(last_time)
     store = open_replicated(local, address, clock)

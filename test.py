@@ -289,7 +289,7 @@ def play_against(database: InfluxStore | None, directory: Path, evaluate: Evalua
     scripted, clock, announcements = ScriptedSite(), SystemClock(), Announcements()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
     config = Config((site,), None, directory / "self-test.db", alert_interval_ms=INTERVAL_MS)
-    local = LocalStore(config.local_database, deliver=database is not None)
+    local = LocalStore(config.local_database)
     store = ReplicatedStore(local, clock, database, database, "InfluxDB")
     from monitoring.probe import Probe
 

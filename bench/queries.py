@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.sites import INTERVAL_S
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.store.base import Reader, Store
+from monitoring.store.local import LocalStore
 
 HOUR_MS = 3_600_000
 BATCH = 5_000
@@ -59,11 +60,18 @@ def fill(stores: Sequence[Store], hosts: Sequence[str], until_ms: int) -> Fill:
         for store in stores:
             began = time.perf_counter()
             store.write(batch, ())
+            _pack(store, batch[-1].time_ms)
             seconds[store.kind] += time.perf_counter() - began
         points, last_ms = points + len(batch), batch[-1].time_ms
         if max(seconds.values()) > FILL_LIMIT_S:
             return Fill(points, False, last_ms + 1, seconds)
     return Fill(points, True, last_ms + 1, seconds)
+
+
+def _pack(store: Store, now_ms: int) -> None:
+    """What the monitor's journal does between commits."""
+    while isinstance(store, LocalStore) and store.pack(now_ms):
+        pass
 
 
 def measure(stores: Sequence[Reader], sites: int, until_ms: int) -> list[Cost]:

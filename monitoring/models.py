@@ -166,7 +166,7 @@ class SiteStats:
 
     `response` is None and `phases_us` lacks a phase when no available check had them. `phases_us` are means over the
     available checks in which the phase happened. `statuses` counts responses by status, `causes` failures by cause.
-    `trend` holds `stats.TREND_BUCKETS` buckets, oldest first.
+    `trend` holds a bucket for each of `stats.bucket_range`, oldest first.
     """
 
     host: str

@@ -7,7 +7,10 @@ from fractions import Fraction
 from monitoring.models import PHASES, Bucket, CheckResult, Downtime, Failure, ResponseTimes, SiteStats, Window
 
 TREND_BUCKETS = 20
-"""How many marks the sparkline of a window has."""
+"""About how many marks the sparkline of a window has; one more when the window's ends cut through marks."""
+
+LONG_MARK_MS = 30_000
+"""Marks from this length on are whole multiples of it: stores can keep sums for them."""
 
 
 def percentile(ordered: Sequence[int], percent: int) -> int:
@@ -34,8 +37,15 @@ def coverage(covered_ms: int, window_ms: int) -> Fraction:
 
 
 def bucket_width_ms(window: Window) -> int:
-    """How many milliseconds one mark of the window's sparkline covers (rounded up: the last may be shorter)."""
-    return max(1, -(-window.length_ms // TREND_BUCKETS))
+    """How many milliseconds one mark of the window's sparkline covers; marks begin at whole multiples of it."""
+    width = max(1, -(-window.length_ms // TREND_BUCKETS))
+    return width if width < LONG_MARK_MS else -(-width // LONG_MARK_MS) * LONG_MARK_MS
+
+
+def bucket_range(window: Window) -> range:
+    """The numbers (time // width) of the window's marks, the first and the last of which it may cut through."""
+    width = bucket_width_ms(window)
+    return range(window.from_ms // width, (window.until_ms - 1) // width + 1)
 
 
 def _by_host(results: Iterable[CheckResult], window: Window) -> Mapping[str, Sequence[CheckResult]]:
@@ -94,10 +104,10 @@ def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:
 
 def _trend(checks: Sequence[CheckResult], window: Window) -> tuple[Bucket, ...]:
     width = bucket_width_ms(window)
-    parts: list[list[CheckResult]] = [[] for _ in range(TREND_BUCKETS)]
+    parts: dict[int, list[CheckResult]] = {number: [] for number in bucket_range(window)}
     for check in checks:
-        parts[(check.time_ms - window.from_ms) // width].append(check)
-    return tuple(_bucket(part) for part in parts)
+        parts[check.time_ms // width].append(check)
+    return tuple(_bucket(part) for part in parts.values())
 
 
 def _bucket(checks: Sequence[CheckResult]) -> Bucket:

@@ -20,7 +20,7 @@ from tests.support.remote import DOWN, Remote
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[LocalStore]:
-    store = LocalStore(tmp_path / "monitor.db", deliver=True)
+    store = LocalStore(tmp_path / "monitor.db")
     yield store
     store.close()
 
@@ -247,7 +247,7 @@ def test_a_new_database_gets_what_was_stored_before_there_was_one(tmp_path: Path
     alone = LocalStore(tmp_path / "monitor.db")
     alone.append(checks(range(10)), [alert(3)], START_MS)
     alone.close()
-    local = LocalStore(tmp_path / "monitor.db", deliver=True)
+    local = LocalStore(tmp_path / "monitor.db")
     drain(Forwarder(local, remote, FakeClock()))
     assert_same(local, remote)
     local.close()

@@ -21,7 +21,7 @@ BULKY = "x" * 10_000
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LocalStore]:
-    store = LocalStore(tmp_path / "monitor.db", deliver=True)
+    store = LocalStore(tmp_path / "monitor.db")
     yield store
     store.close()
 

@@ -31,7 +31,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[LocalStore]:
-    store = LocalStore(tmp_path / "monitor.db", deliver=True)
+    store = LocalStore(tmp_path / "monitor.db")
     yield store
     store.close()
 

@@ -137,9 +137,9 @@ def test_a_monitor_started_again_knows_where_each_site_stood(checks: list[CheckR
     assert {host: visible(it) for host, it in stored.items()} == {host: visible(it) for host, it in lived.items()}
 
 
-def test_a_site_that_fails_for_longer_than_anyone_looks_back_fails_since_an_unknown_time(tmp_path: Path) -> None:
+def test_a_site_that_fails_for_hours_is_known_to_fail_since_its_first_failure(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "monitor.db")
     store.write([check(0), *(check(60_000 * minute, Cause.DNS) for minute in range(1, 200))], [])
     history = store.histories()["a"]
     store.close()
-    assert (history.last_available, history.last_failure_ms, history.failing_since_ms) == (False, 199 * 60_000, None)
+    assert (history.last_available, history.last_failure_ms, history.failing_since_ms) == (False, 199 * 60_000, 60_000)

@@ -56,7 +56,27 @@ def local_store(_: Influxd) -> Iterator[Store]:
             store.close()
 
 
-STORES = {"influxdb": influx_store, "local": local_store}
+class PackingStore(LocalStore):
+    """Packs whatever it is given at once, however little it is: each answer comes from packed checks."""
+
+    def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        super().write(results, alerts)
+        while self.pack(ALWAYS.until_ms):
+            pass
+
+
+@contextmanager
+def packing_store(_: Influxd) -> Iterator[Store]:
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("monitoring.store.packing.LEAST_CHECKS", 1)
+        store = PackingStore(Path(directory) / "monitor.db")
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+STORES = {"influxdb": influx_store, "local": local_store, "local, packed": packing_store}
 
 
 @pytest.fixture(params=list(STORES.values()), ids=list(STORES), scope="module")

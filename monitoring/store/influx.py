@@ -228,7 +228,7 @@ class InfluxStore:
 
     def _mean_trends(self, window: Window) -> dict[str, list[Row]]:
         width = bucket_width_ms(window)
-        by = f"host, time({width}ms, {window.from_ms % width}ms) fill(none)"
+        by = f"host, time({width}ms) fill(none)"
         return self._ask("mean(responseTime) AS mean", CHECKS, _within(window), GOOD, by=by)
 
     def _create_database(self) -> None:

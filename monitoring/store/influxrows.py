@@ -20,7 +20,7 @@ from monitoring.models import (
     SiteStats,
     Window,
 )
-from monitoring.stats import TREND_BUCKETS, bucket_width_ms
+from monitoring.stats import bucket_range, bucket_width_ms
 from monitoring.store.lineprotocol import from_rfc3339
 
 Row = Mapping[str, Any]
@@ -125,6 +125,6 @@ def _response_times(good: Row) -> ResponseTimes | None:
 
 def _trend(window: Window, means: Sequence[Row], failed: Sequence[Row]) -> tuple[Bucket, ...]:
     width = bucket_width_ms(window)
-    failures = Counter((row["time"] - window.from_ms) // width for row in failed)
-    mean_us = {(row["time"] - window.from_ms) // width: row["mean"] * US_PER_S for row in means}
-    return tuple(Bucket(mean_us.get(index), failures[index]) for index in range(TREND_BUCKETS))
+    failures = Counter(row["time"] // width for row in failed)
+    mean_us = {row["time"] // width: row["mean"] * US_PER_S for row in means}
+    return tuple(Bucket(mean_us.get(number), failures[number]) for number in bucket_range(window))

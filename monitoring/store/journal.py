@@ -104,6 +104,8 @@ class Journal:
         asked = self._asked
         try:
             self.step()
+            if not self.trouble:
+                self._store.pack(self._clock.now_ms())
         except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one commit
             self.trouble = f"{type(error).__name__}: {error}"
         with self._turn:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult
-from monitoring.store import outbox, schema
+from monitoring.store import outbox, packer, schema
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import WriterLock
 from monitoring.store.outbox import DeadLetter, Delivery
@@ -24,14 +24,13 @@ MAX_SITES = SITE_MASK + 1
 class LocalStore(LocalReader):
     """Writes the file; keeps `Store` and `HistoryReader`.
 
-    One process writes a file (the second is told who does), one thread at a time. With `deliver`, each commit also
-    leaves an entry in the outbox, in the same transaction.
+    One process writes a file (the second is told who does), one thread at a time. Each commit also leaves an entry in
+    the outbox, in the same transaction: also while there is no database, for one may come.
     """
 
-    def __init__(self, path: Path, *, deliver: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         """Opens or creates the file. Raises `MonitoringError` when another process writes it."""
         super().__init__(path)
-        self._deliver = deliver
         self._lock = threading.Lock()
         self._owner = WriterLock(path)
         try:
@@ -58,12 +57,19 @@ class LocalStore(LocalReader):
         with self._writing() as connection:
             sites = self._with_new_sites(connection, points)
             keys = [first_key(point.time_ms) | sites[point.host] for point in points]
-            batch = outbox.add(connection, keys, created_ms) if self._deliver else 0
+            batch = outbox.add(connection, keys, created_ms)
             rows = [schema.result_row(result, sites[result.host], batch) for result in results]
-            connection.executemany(schema.INSERT_RESULT, rows)
+            packed = packer.already_packed(connection, (row[0] for row in rows))
+            connection.executemany(schema.INSERT_RESULT, [row for row in rows if row[0] not in packed])
             alert_rows = [schema.alert_row(alert, sites[alert.host], batch) for alert in alerts]
             connection.executemany(schema.INSERT_ALERT, alert_rows)
         self._sites = sites
+
+    def pack(self, now_ms: int) -> bool:
+        """Pack a few sites of the oldest minute that is over; was there one?"""
+        hosts = {number: host for host, number in self._sites.items()}
+        with self._writing() as connection:
+            return packer.step(connection, hosts, now_ms)
 
     def next_delivery(self, limit: int) -> Delivery | None:
         """The oldest undelivered points, about `limit` of them; None when all is delivered."""
@@ -73,7 +79,7 @@ class LocalStore(LocalReader):
     def acknowledge(self, delivery: Delivery) -> None:
         """These were delivered (or buried): they leave the outbox."""
         with self._writing() as connection:
-            outbox.remove(connection, delivery.entries)
+            outbox.settle(connection, delivery)
 
     def bury(self, letters: Sequence[DeadLetter], at_ms: int) -> None:
         """Keep what will never be accepted, with the reason."""
@@ -101,14 +107,14 @@ class LocalStore(LocalReader):
             yield self._connection
 
     def _with_new_sites(self, connection: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
-        new = {point.host: point.time_ms for point in reversed(points) if point.host not in self._sites}
+        new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
         if not new:
             return self._sites
         if len(self._sites) + len(new) > MAX_SITES:
             raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
         numbers = {host: number for number, host in enumerate(new, start=len(self._sites))}
-        rows = [(numbers[host], host, first_ms) for host, first_ms in new.items()]
-        connection.executemany("INSERT INTO sites (id, host, first_ms) VALUES (?, ?, ?)", rows)
+        rows = [(number, host) for host, number in numbers.items()]
+        connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", rows)
         return self._sites | numbers
 
     def _get_marker(self) -> str:

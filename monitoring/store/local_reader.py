@@ -1,75 +1,59 @@
-"""Questions to the local file. SQLite does the work with the interpreter's lock released; Python only merges."""
+"""Questions to the local file. SQLite does the work with the interpreter's lock released; Python only merges.
+
+A window is answered from two tables: whole minutes from the sums in `minutes`, what it cuts through from the checks
+packed there, and everything that is not packed from `checks`.
+"""
 
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from monitoring.models import (
-    PHASES,
-    Alert,
-    Bucket,
-    Cause,
-    CheckResult,
-    Downtime,
-    Failure,
-    History,
-    ResponseTimes,
-    SiteStats,
-    Window,
-)
-from monitoring.stats import TREND_BUCKETS, bucket_width_ms
-from monitoring.store import schema
-from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
+from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.stats import LONG_MARK_MS, bucket_width_ms
+from monitoring.store import packer, schema
+from monitoring.store.packing import MINUTE_MS, unpacked_rows
+from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
 from monitoring.store.sqlite import ReaderPool
+from monitoring.store.sums import Sums, merge
 
-RECENT_MS = 3_600_000
-"""How far before the newest check `histories` looks for the runs of a site."""
+SITE = f"id & {SITE_MASK}"
+TIME = f"(id >> {SITE_BITS})"
 
 # One row for each site, mark of the sparkline, status and cause: all counts and sums of a window in one scan.
-CELLS = f"""
-SELECT id & {SITE_MASK}, ((id >> {SITE_BITS}) - :from) / :width, status, cause, COUNT(*), SUM(covers), MAX(id),
+CHECK_CELLS = f"""
+SELECT {SITE}, {TIME} / :width, status, cause, COUNT(*), SUM(covers), MAX(id),
     COUNT(response), SUM(response),
     COUNT(resolve), SUM(resolve), COUNT(connect), SUM(connect), COUNT(tls), SUM(tls),
     COUNT(processing), SUM(processing), COUNT(transfer), SUM(transfer)
 FROM checks WHERE id >= :first AND id < :last GROUP BY 1, 2, 3, 4
 """
-
-# The picked ranks of each site: `stats.percentile` in SQL (integer division, clamped), with minimum and maximum.
-RANKS = f"""
-WITH ranked AS (
-    SELECT id & {SITE_MASK} AS site, response,
-        ROW_NUMBER() OVER (PARTITION BY id & {SITE_MASK} ORDER BY response) - 1 AS place,
-        COUNT(*) OVER (PARTITION BY id & {SITE_MASK}) AS n
-    FROM checks WHERE id >= :first AND id < :last AND cause IS NULL AND response IS NOT NULL)
-SELECT site, place, response FROM ranked WHERE place IN (
-    0, n - 1, MAX((100 * n + 100) / 200 - 1, 0), MAX((190 * n + 100) / 200 - 1, 0), MAX((198 * n + 100) / 200 - 1, 0))
+CHECK_RESPONSES = f"""
+SELECT {SITE}, response FROM checks WHERE id >= :first AND id < :last AND cause IS NULL AND response IS NOT NULL
 """
 
-DOWNTIME = f"""
-SELECT id & {SITE_MASK}, COUNT(*), SUM(cause IS NOT NULL), SUM(covers), SUM(covers * (cause IS NOT NULL))
+# The same of whole minutes. A minute's halves may lie in different marks.
+MINUTE_SUMS = f"SELECT {SITE}, MAX(last_failure), {schema.SUMMED} FROM minutes WHERE id >= :first AND id < :last GROUP BY 1"
+MINUTE_MARKS = f"""
+SELECT {SITE}, {TIME} / :width, ({TIME} + {LONG_MARK_MS}) / :width, SUM(responses_count), SUM(responses_sum),
+    SUM(checks - good), SUM(responses_count_first_half), SUM(responses_sum_first_half), SUM(failures_first_half)
+FROM minutes WHERE id >= :first AND id < :last GROUP BY 1, 2, 3
+"""
+MINUTE_COUNTS = f"""
+SELECT {SITE}, statuses, causes, COUNT(*) FROM minutes WHERE id >= :first AND id < :last GROUP BY 1, 2, 3
+"""
+MINUTE_RESPONSES = f"SELECT {SITE}, responses FROM minutes WHERE id >= :first AND id < :last"
+
+CHECK_DOWNTIME = f"""
+SELECT {SITE}, COUNT(*), SUM(cause IS NOT NULL), SUM(covers), SUM(covers * (cause IS NOT NULL))
 FROM checks WHERE id >= :first AND id < :last GROUP BY 1
 """
-
-FAILURES = f"""
-SELECT id, covers, cause FROM checks
-WHERE (id & {SITE_MASK}) = ? AND id >= ? AND id < ? AND cause IS NOT NULL ORDER BY id
+MINUTE_DOWNTIME = f"""
+SELECT {SITE}, SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)
+FROM minutes WHERE id >= :first AND id < :last GROUP BY 1
 """
 
-NEWEST_ALERTS = f"SELECT {schema.ALERT_COLUMNS}, MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
-
-# The newest check of each site among the recent ones; bare columns come from the row that holds the maximum.
-LAST_CHECKS = f"""
-SELECT id & {SITE_MASK}, MAX(id), covers, cause FROM checks WHERE id >= :first GROUP BY 1
-"""
-LAST_OF_KIND = f"""
-SELECT id & {SITE_MASK}, MAX(id), covers, detail FROM checks WHERE cause IS {{kind}} AND id >= :first GROUP BY 1
-"""
-FIRST_AFTER = f"""
-SELECT MIN(id) FROM checks WHERE id > ? AND (id & {SITE_MASK}) = ? AND cause IS {{kind}}
-"""
+NEWEST_ALERTS = f"SELECT {schema.ALERT_COLUMNS}, MAX(id) FROM alerts GROUP BY {SITE}"
 
 
 class LocalReader:
@@ -82,36 +66,48 @@ class LocalReader:
         self._pool = ReaderPool(path)
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
-        span = {**_span(window), "from": window.from_ms, "width": bucket_width_ms(window)}
+        width = bucket_width_ms(window)
+        whole, cut = _whole_and_cut(window, divisible=width % LONG_MARK_MS == 0)
         with self._pool.snapshot() as connection:
             hosts = _hosts(connection)
-            cells = connection.execute(CELLS, span).fetchall()
-            ranks = connection.execute(RANKS, span).fetchall()
-        return _merge(cells, ranks, hosts)
+            sums = {site: Sums() for site in hosts}
+            _add_minutes(connection, sums, {**_span(whole), "width": width})
+            _add_checks(connection, sums, {**_span(window), "width": width})
+            for rows in _packed(connection, cut, window):
+                sums[rows[0][0] & SITE_MASK].add_rows(rows, width)
+        return merge({hosts[site]: total for site, total in sums.items()}, window)
 
     def downtime(self, window: Window) -> Mapping[str, Downtime]:
+        whole, cut = _whole_and_cut(window)
         with self._pool.snapshot() as connection:
-            rows = connection.execute(DOWNTIME, _span(window)).fetchall()
             hosts = _hosts(connection)
-        return {hosts[site]: Downtime(*numbers) for site, *numbers in rows}
+            found = {site: [0, 0, 0, 0] for site in hosts}
+            rows = [
+                *connection.execute(CHECK_DOWNTIME, _span(window)),
+                *connection.execute(MINUTE_DOWNTIME, _span(whole)),
+                *map(_downtime_row, _packed(connection, cut, window)),
+            ]
+        for site, *numbers in rows:
+            found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
+        return {hosts[site]: Downtime(*numbers) for site, numbers in found.items() if numbers[0]}
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        span = tuple(_span(window).values())
-        with self._pool.snapshot() as connection:
-            found = {
-                host: [_failure(*row) for row in connection.execute(FAILURES, (site, *span))]
-                for site, host in _hosts(connection).items()
-                if host in hosts
-            }
-        return {host: failures for host, failures in found.items() if failures}
+        found: dict[str, list[Failure]] = {}
+        for check in self._results(window, "AND good < checks", "AND cause IS NOT NULL"):
+            if check.cause and check.host in hosts:
+                found.setdefault(check.host, []).append(Failure(check.time_ms, check.covers_ms, check.cause))
+        return {host: sorted(failures, key=lambda failure: failure.time_ms) for host, failures in found.items()}
 
     def results(self, window: Window) -> Sequence[CheckResult]:
-        query = f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE id >= :first AND id < :last"
+        return sorted(self._results(window), key=lambda check: (check.time_ms, check.host))
+
+    def _results(self, window: Window, which_minutes: str = "", which_checks: str = "") -> list[CheckResult]:
+        query = f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE id >= :first AND id < :last {which_checks}"
         with self._pool.snapshot() as connection:
             hosts = _hosts(connection)
-            rows = connection.execute(query, _span(window)).fetchall()
-        results = [schema.result_from_row(row, hosts) for row in rows]
-        return sorted(results, key=lambda result: (result.time_ms, result.host))
+            packed = chain.from_iterable(_packed(connection, (_touched(window),), window, which_minutes))
+            rows = chain(connection.execute(query, _span(window)), packed)
+            return [schema.result_from_row(row, hosts) for row in rows]
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         query = f"SELECT {schema.ALERT_COLUMNS} FROM alerts WHERE id >= :first AND id < :last"
@@ -131,14 +127,13 @@ class LocalReader:
         query = "SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM checks UNION ALL SELECT MAX(id) FROM alerts)"
         with self._pool.snapshot() as connection:
             key = connection.execute(query).fetchone()[0]
-        return None if key is None else int(key) >> SITE_BITS
+            packed = [history.last_ms for history in packer.load_histories(connection).values()]
+        return max([*packed, *([] if key is None else [int(key) >> SITE_BITS])], default=None)
 
     def histories(self) -> Mapping[str, History]:
-        newest = self.last_time()
-        if newest is None:
-            return {}
         with self._pool.snapshot() as connection:
-            return _histories(connection, first_key(newest - RECENT_MS))
+            hosts = _hosts(connection)
+            return {hosts[site]: history for site, history in packer.histories(connection, hosts).items()}
 
     def pending(self) -> tuple[int, int | None]:
         """How many points wait for delivery, and since when the oldest does (milliseconds)."""
@@ -158,102 +153,54 @@ def _hosts(connection: sqlite3.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT id, host FROM sites"))
 
 
-def _failure(key: int, covers: int, cause: int) -> Failure:
-    return Failure(key >> SITE_BITS, covers, schema.CAUSES[cause])
+def _touched(window: Window) -> Window:
+    """The minutes, from the first one's start to the last one's end, that have a moment in the window."""
+    if window.length_ms <= 0:
+        return Window(window.from_ms, window.from_ms)
+    return Window(window.from_ms // MINUTE_MS * MINUTE_MS, -(-window.until_ms // MINUTE_MS) * MINUTE_MS)
 
 
-@dataclass(slots=True)
-class _Sums:
-    """What the cells of one site add up to."""
-
-    good: list[int] = field(default_factory=lambda: [0, 0])  # checks, covered milliseconds
-    failed: list[int] = field(default_factory=lambda: [0, 0])
-    last_failure: int | None = None
-    times: list[int] = field(default_factory=lambda: [0] * (2 + 2 * len(PHASES)))  # pairs of count and sum
-    statuses: Counter[int] = field(default_factory=Counter)
-    causes: Counter[Cause] = field(default_factory=Counter)
-    marks: dict[int, list[int]] = field(default_factory=dict)  # bucket -> response count, sum, failures
-
-    def add(self, bucket: int, status: int, cause: int | None, numbers: Sequence[int | None]) -> None:
-        count, covers, key, *times = (number or 0 for number in numbers)
-        mark = self.marks.setdefault(bucket, [0, 0, 0])
-        if status:
-            self.statuses[status] += count
-        if cause is None:
-            self.good = [self.good[0] + count, self.good[1] + covers]
-            self.times = [total + time for total, time in zip(self.times, times, strict=True)]
-            mark[0] += times[0]
-            mark[1] += times[1]
-        else:
-            self.failed = [self.failed[0] + count, self.failed[1] + covers]
-            self.causes[schema.CAUSES[cause]] += count
-            self.last_failure = max(self.last_failure or 0, key >> SITE_BITS)
-            mark[2] += count
-
-    def stats(self, host: str, ranks: Mapping[int, int]) -> SiteStats:
-        (responses, total), *phases = zip(self.times[::2], self.times[1::2], strict=True)
-        return SiteStats(
-            host=host,
-            checks=self.good[0] + self.failed[0],
-            available=self.good[0],
-            covered_ms=self.good[1] + self.failed[1],
-            available_ms=self.good[1],
-            response=_response_times(responses, total, ranks) if responses else None,
-            phases_us={name: us / n for name, (n, us) in zip(PHASES, phases, strict=True) if n},
-            statuses=self.statuses,
-            causes=self.causes,
-            last_failure_ms=self.last_failure,
-            trend=tuple(_bucket(self.marks.get(bucket)) for bucket in range(TREND_BUCKETS)),
-        )
+def _whole_and_cut(window: Window, divisible: bool = True) -> tuple[Window, Sequence[Window]]:
+    """The minutes that lie whole in the window, and those that it cuts through; all are cut if not `divisible`."""
+    touched = _touched(window)
+    first = -(-window.from_ms // MINUTE_MS) * MINUTE_MS
+    last = window.until_ms // MINUTE_MS * MINUTE_MS
+    if not divisible or first >= last:
+        return Window(touched.from_ms, touched.from_ms), (touched,)
+    return Window(first, last), (Window(touched.from_ms, first), Window(last, touched.until_ms))
 
 
-def _merge(cells: Iterable[Sequence[Any]], ranks: Iterable[Sequence[int]], hosts: Mapping[int, str]) -> dict[str, SiteStats]:
-    sums: defaultdict[int, _Sums] = defaultdict(_Sums)
-    for site, bucket, status, cause, *numbers in cells:
-        sums[site].add(bucket, status, cause, numbers)
-    picked: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for site, place, response in ranks:
-        picked[site][place] = response
-    return {hosts[site]: total.stats(hosts[site], picked[site]) for site, total in sums.items()}
+def _packed(
+    connection: sqlite3.Connection, minutes: Sequence[Window], window: Window, which: str = ""
+) -> Iterator[list[Row]]:
+    """The rows of checks in the window that are packed in these minutes, those of a site and minute together."""
+    query = f"SELECT id, packed FROM minutes WHERE id >= :first AND id < :last {which}"
+    for span in minutes:
+        for key, data in connection.execute(query, _span(span)):
+            if rows := unpacked_rows(key, data, window):
+                yield rows
 
 
-def _response_times(count: int, total_us: int, ranks: Mapping[int, int]) -> ResponseTimes:
-    p50, p95, p99 = (ranks[max((2 * count * percent + 100) // 200 - 1, 0)] for percent in (50, 95, 99))
-    return ResponseTimes(total_us / count, ranks[0], ranks[count - 1], p50, p95, p99)
+def _add_minutes(connection: sqlite3.Connection, sums: Mapping[int, Sums], span: Mapping[str, int]) -> None:
+    for site, last_failure, *numbers in connection.execute(MINUTE_SUMS, span):
+        sums[site].add_minutes(last_failure, numbers)
+    for site, first_mark, second_mark, *numbers in connection.execute(MINUTE_MARKS, span):
+        sums[site].add_marks(first_mark, second_mark, *numbers)
+    for site, statuses, causes, times in connection.execute(MINUTE_COUNTS, span):
+        sums[site].add_counts(statuses, causes, times)
+    for site, responses in connection.execute(MINUTE_RESPONSES, span):
+        sums[site].responses.append(responses)
 
 
-def _bucket(mark: Sequence[int] | None) -> Bucket:
-    if mark is None:
-        return Bucket()
-    count, total_us, failures = mark
-    return Bucket(total_us / count if count else None, failures)
+def _add_checks(connection: sqlite3.Connection, sums: Mapping[int, Sums], span: Mapping[str, int]) -> None:
+    for site, mark, status, cause, *numbers in connection.execute(CHECK_CELLS, span):
+        sums[site].add_cell(mark, status, cause, numbers)
+    for site, response in connection.execute(CHECK_RESPONSES, span):
+        sums[site].loose_responses.append(response)
 
 
-def _histories(connection: sqlite3.Connection, first: int) -> dict[str, History]:
-    hosts = _hosts(connection)
-    born = dict(connection.execute("SELECT id, first_ms FROM sites"))
-    failed = {row[0]: row[1:] for row in connection.execute(LAST_OF_KIND.format(kind="NOT NULL"), {"first": 0})}
-    good = {row[0]: row[1:] for row in connection.execute(LAST_OF_KIND.format(kind="NULL"), {"first": first})}
-    histories = {}
-    for site, last, covers, cause in connection.execute(LAST_CHECKS, {"first": first}).fetchall():
-        last_failure, _, detail = failed.get(site, (None, None, None))
-        last_good = good[site][0] if site in good else None
-        never_good = born[site] if first_key(born[site]) >= first else None  # of an older site nobody looks that far back
-        histories[hosts[site]] = History(
-            last_ms=last >> SITE_BITS,
-            last_covers_ms=covers,
-            last_available=cause is None,
-            last_failure_ms=None if last_failure is None else last_failure >> SITE_BITS,
-            good_since_ms=_run_start(connection, site, last_failure, "NULL") or born[site] if cause is None else None,
-            failing_since_ms=None if cause is None else _run_start(connection, site, last_good, "NOT NULL") or never_good,
-            detail=detail or "",
-        )
-    return histories
-
-
-def _run_start(connection: sqlite3.Connection, site: int, after: int | None, kind: str) -> int | None:
-    """The first check of this kind after key `after`; None when no `after` is known."""
-    if after is None:
-        return None
-    key = connection.execute(FIRST_AFTER.format(kind=kind), (after, site)).fetchone()[0]
-    return None if key is None else int(key) >> SITE_BITS
+def _downtime_row(rows: Sequence[Row]) -> tuple[int, int, int, int, int]:
+    """A row as `CHECK_DOWNTIME` gives it, of checks of one site."""
+    covers = [row[1] for row in rows]
+    failed = [row[1] for row in rows if row[10] is not None]
+    return rows[0][0] & SITE_MASK, len(rows), len(failed), sum(covers), sum(failed)

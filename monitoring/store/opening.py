@@ -35,14 +35,14 @@ def open_database(address: DatabaseAddress, read_timeout_s: float) -> InfluxStor
     )
 
 
-def open_local(path: Path, *, deliver: bool, say: Callable[[str], None]) -> LocalStore:
+def open_local(path: Path, say: Callable[[str], None]) -> LocalStore:
     """The local file, or while it cannot be written one in a temporary directory: monitoring goes on, and says so."""
     try:
-        return LocalStore(path, deliver=deliver)
+        return LocalStore(path)
     except StoreUnavailable as error:
         substitute = Path(tempfile.mkdtemp(prefix="monitoring-")) / path.name
         say(f"{error}; checks are kept in {substitute} instead")
-        return LocalStore(substitute, deliver=deliver)
+        return LocalStore(substitute)
 
 
 def open_replicated(local: LocalStore, address: DatabaseAddress, clock: Clock) -> ReplicatedStore:

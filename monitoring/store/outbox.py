@@ -1,4 +1,7 @@
-"""What of the local file is still to be delivered. An entry stands for a commit: a few bytes, whatever it holds."""
+"""What of the local file is still to be delivered.
+
+An entry stands for a commit, or for all that lies in a range of keys: a few bytes, whatever it holds.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,23 +9,38 @@ from dataclasses import dataclass
 
 from monitoring.models import Alert, CheckResult
 from monitoring.store import schema
-
-REQUEUE_POINTS = 5_000
-"""How many checks one entry stands for when all that is stored is to be delivered anew."""
+from monitoring.store.packing import EVER, unpacked
 
 OLDEST_MS = 0
-"""Since when such an entry waits: a database that lacks everything must not be asked before it has it again."""
+"""Since when an entry for everything waits: a database that lacks all must not be asked before it has it again."""
+
+NEWEST_KEY = """
+SELECT MAX(id) FROM (
+    SELECT MAX(id) AS id FROM minutes UNION ALL SELECT MAX(id) FROM checks UNION ALL SELECT MAX(id) FROM alerts)
+"""
 
 KEYS_AND_BATCHES = "id BETWEEN ? AND ? AND batch BETWEEN ? AND ?"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Points to deliver, and the outbox entries that they settle."""
+    """Points to deliver, and the outbox entries that they settle: whole, or up to the key `until`."""
 
     entries: tuple[int, ...]
     results: tuple[CheckResult, ...]
     alerts: tuple[Alert, ...]
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the outbox."""
+
+    batch: int
+    whole: int
+    first: int
+    last: int
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,47 +55,134 @@ class DeadLetter:
 
 def add(connection: sqlite3.Connection, keys: Sequence[int], created_ms: int) -> int:
     """A new entry for points with these keys; returns the batch number that they are to carry."""
-    insert = "INSERT INTO outbox (created_ms, first_id, last_id, points) VALUES (?, ?, ?, ?)"
+    insert = "INSERT INTO outbox (created_ms, whole, first_id, last_id, points) VALUES (?, 0, ?, ?, ?)"
     cursor = connection.execute(insert, (created_ms, min(keys), max(keys), len(keys)))
     return int(cursor.lastrowid or 0)
 
 
+def last_batch(connection: sqlite3.Connection) -> int:
+    """The number of the newest commit; 0 when there was none."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def cover(connection: sqlite3.Connection, first: int, end: int) -> None:
+    """The keys `first <= key < end` are about to be packed, and their batch numbers will be gone.
+
+    When some of them are undelivered, an entry for the whole range takes the place of those of the commits. It is a new
+    one even where another covers this range already: that may be on its way, cut at a key which packing moves.
+    """
+    query = "SELECT MIN(created_ms) FROM outbox WHERE first_id < ? AND last_id >= ?"
+    waiting_since = connection.execute(query, (end, first)).fetchone()[0]
+    if waiting_since is None:
+        return
+    points = _count(connection, first, end - 1)
+    longer = "UPDATE outbox SET last_id = ?, points = points + ? WHERE whole = 1 AND last_id = ?"
+    if not connection.execute(longer, (end - 1, points, first - 1)).rowcount:
+        _add_whole(connection, waiting_since, first, end - 1)
+    # Only entries that begin in this minute: older keys of the range may be on their way already, without late comers.
+    connection.execute("DELETE FROM outbox WHERE whole = 0 AND first_id >= ? AND last_id < ?", (first, end))
+
+
+def requeue(connection: sqlite3.Connection) -> int:
+    """Replace the outbox by an entry for everything stored; returns how many points that is."""
+    connection.execute("DELETE FROM outbox")
+    newest = connection.execute(NEWEST_KEY).fetchone()[0]
+    return 0 if newest is None else _add_whole(connection, OLDEST_MS, 0, newest)
+
+
+def _add_whole(connection: sqlite3.Connection, created_ms: int, first: int, last: int) -> int:
+    points = _count(connection, first, last)
+    if points:
+        insert = "INSERT INTO outbox (created_ms, whole, first_id, last_id, points) VALUES (?, 1, ?, ?, ?)"
+        connection.execute(insert, (created_ms, first, last, points))
+    return points
+
+
+def _count(connection: sqlite3.Connection, first: int, last: int) -> int:
+    """How many points lie in a range of keys."""
+    query = """
+        SELECT (SELECT COALESCE(SUM(checks), 0) FROM minutes WHERE id BETWEEN :first AND :last)
+            + (SELECT COUNT(*) FROM checks WHERE id BETWEEN :first AND :last)
+            + (SELECT COUNT(*) FROM alerts WHERE id BETWEEN :first AND :last)
+    """
+    return int(connection.execute(query, {"first": first, "last": last}).fetchone()[0])
+
+
 def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None:
-    """The oldest entries that together hold about `limit` points, with the points."""
-    query = "SELECT batch, first_batch, last_batch, first_id, last_id, points FROM outbox ORDER BY batch LIMIT ?"
-    entries = connection.execute(query, (limit,)).fetchall()
+    """The oldest entries that together hold about `limit` points, or that much of the first one, with the points."""
+    query = "SELECT batch, whole, first_id, last_id, points FROM outbox ORDER BY whole DESC, batch LIMIT ?"
+    entries = [Entry(*row) for row in connection.execute(query, (limit,))]
     if not entries:
         return None
+    if entries[0].whole:
+        return _part_of(connection, entries[0], limit)
     taken = _take(entries, limit)
-    first_batch, last_batch = taken[0][1], taken[0][2]
-    if first_batch is None:
-        first_batch, last_batch = taken[0][0], taken[-1][0]
-    span = (min(entry[3] for entry in taken), max(entry[4] for entry in taken), first_batch, last_batch)
+    span = (min(entry.first for entry in taken), max(entry.last for entry in taken), taken[0].batch, taken[-1].batch)
     hosts = dict(connection.execute("SELECT id, host FROM sites"))
     checks = connection.execute(f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE {KEYS_AND_BATCHES}", span)
     alerts = connection.execute(f"SELECT {schema.ALERT_COLUMNS} FROM alerts WHERE {KEYS_AND_BATCHES}", span)
     return Delivery(
-        entries=tuple(entry[0] for entry in taken),
+        entries=tuple(entry.batch for entry in taken),
         results=tuple(schema.result_from_row(row, hosts) for row in checks),
         alerts=tuple(schema.alert_from_row(row, hosts) for row in alerts),
     )
 
 
-def _take(entries: Sequence[Sequence[int]], limit: int) -> Sequence[Sequence[int]]:
-    """The first entries up to `limit` points; one that stands for other commits than its own goes alone."""
+def _take(entries: Sequence[Entry], limit: int) -> Sequence[Entry]:
+    """The first entries up to `limit` points, at least one."""
     points = 0
     for count, entry in enumerate(entries):
-        stands_for_others = entry[1] is not None
-        if count and (stands_for_others or points + entry[5] > limit):
+        points += entry.points
+        if count and points > limit:
             return entries[:count]
-        if stands_for_others:
-            return entries[:1]
-        points += entry[5]
     return entries
 
 
-def remove(connection: sqlite3.Connection, entries: Sequence[int]) -> None:
-    connection.executemany("DELETE FROM outbox WHERE batch = ?", [(entry,) for entry in entries])
+def _part_of(connection: sqlite3.Connection, entry: Entry, limit: int) -> Delivery:
+    """The first points of a range, about `limit` of them, whether packed or not."""
+    last = _last_key(connection, entry, limit)
+    span = (entry.first, last)
+    hosts = dict(connection.execute("SELECT id, host FROM sites"))
+    packed = connection.execute("SELECT id, packed FROM minutes WHERE id BETWEEN ? AND ?", span)
+    checks = connection.execute(f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE id BETWEEN ? AND ?", span)
+    alerts = connection.execute(f"SELECT {schema.ALERT_COLUMNS} FROM alerts WHERE id BETWEEN ? AND ?", span)
+    return Delivery(
+        entries=(entry.batch,),
+        results=(
+            *(check for key, data in packed for check in unpacked(key, data, EVER, hosts)),
+            *(schema.result_from_row(row, hosts) for row in checks),
+        ),
+        alerts=tuple(schema.alert_from_row(row, hosts) for row in alerts),
+        until=last,
+    )
+
+
+def _last_key(connection: sqlite3.Connection, entry: Entry, limit: int) -> int:
+    """The key up to which the range holds about `limit` points."""
+    span = (entry.first, entry.last, limit)
+    sizes = [
+        row
+        for source in ("id, checks FROM minutes", "id, 1 FROM checks", "id, 1 FROM alerts")
+        for row in connection.execute(f"SELECT {source} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", span)
+    ]
+    points = 0
+    for key, count in sorted(sizes):
+        points += count
+        if points >= limit:
+            return int(key)
+    return entry.last
+
+
+def settle(connection: sqlite3.Connection, delivery: Delivery) -> None:
+    """These points were delivered: their entries go, or begin after them (they may have grown meanwhile)."""
+    if delivery.until is None:
+        connection.executemany("DELETE FROM outbox WHERE batch = ?", [(entry,) for entry in delivery.entries])
+        return
+    points = len(delivery.results) + len(delivery.alerts)
+    shorter = "UPDATE outbox SET first_id = ?, points = MAX(0, points - ?) WHERE batch = ?"
+    connection.execute(shorter, (delivery.until + 1, points, delivery.entries[0]))
+    connection.execute("DELETE FROM outbox WHERE whole = 1 AND first_id > last_id")
 
 
 def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter], at_ms: int) -> None:
@@ -88,29 +193,3 @@ def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter], at_ms: i
 def dead_letters(connection: sqlite3.Connection) -> Sequence[DeadLetter]:
     query = "SELECT kind, host, time_ms, reason FROM dead_letters ORDER BY at_ms, time_ms"
     return [DeadLetter(*row) for row in connection.execute(query)]
-
-
-def requeue(connection: sqlite3.Connection) -> int:
-    """Replace the outbox by entries for everything stored; returns how many points that is."""
-    newest = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-    last_batch = newest[0] if newest else 0
-    connection.execute("DELETE FROM outbox")
-    total, first = 0, 0
-    while points := _points_from(connection, first):
-        count, last = points
-        row = (OLDEST_MS, 0, last_batch, first, last, count)
-        columns = "created_ms, first_batch, last_batch, first_id, last_id, points"
-        connection.execute(f"INSERT INTO outbox ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
-        total, first = total + count, last + 1
-    return total
-
-
-def _points_from(connection: sqlite3.Connection, first: int) -> tuple[int, int] | None:
-    """How many of the next points after key `first` make an entry, and the key of the last one."""
-    query = """
-        SELECT COUNT(*), MAX(id) FROM (
-            SELECT id FROM (SELECT id FROM checks UNION ALL SELECT id FROM alerts)
-            WHERE id >= ? ORDER BY id LIMIT ?)
-    """
-    count, last = connection.execute(query, (first, REQUEUE_POINTS)).fetchone()
-    return (count, last) if count else None

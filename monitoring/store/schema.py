@@ -3,20 +3,35 @@
 A check's primary key is its time and its site in one integer, `time_ms << 20 | site`: the table is clustered by time,
 a window is a range of keys, and the same check written twice is the same row. `batch` names the commit that brought
 it: an outbox entry is one commit not yet delivered, a few bytes however many checks it holds.
+
+Minutes that are over are moved into the table `minutes`, one row a site and minute (see `packing`); `checks` keeps what
+is newer, what came late, and the few checks of sites that are seldom asked. Together they are all there is.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from monitoring.models import Alert, AlertType, Cause, CheckResult
+from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
 
 SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
 
 SCHEMA_VERSION = 1
 
+# The columns of `minutes` that are plain sums: of checks, milliseconds, microseconds.
+SUMS = (
+    *("checks", "good", "covers", "good_covers", "failures_first_half"),
+    *("responses_count", "responses_sum", "responses_count_first_half", "responses_sum_first_half"),
+    *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),
+)
+SUMMED = ", ".join(f"SUM({column})" for column in SUMS)
+INSERT_MINUTE = f"INSERT INTO minutes VALUES ({', '.join('?' * (len(SUMS) + 6))})"
+
 SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS sites (id INTEGER PRIMARY KEY, host TEXT NOT NULL UNIQUE, first_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS sites (
+    id INTEGER PRIMARY KEY, host TEXT NOT NULL UNIQUE,
+    history TEXT               -- where it stood at the end of what is packed: models.History as JSON
+);
 CREATE TABLE IF NOT EXISTS checks (
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL,
@@ -27,7 +42,11 @@ CREATE TABLE IF NOT EXISTS checks (
     cause INTEGER,             -- NULL: available; else its place in CAUSES
     detail TEXT
 );
-CREATE INDEX IF NOT EXISTS failed ON checks (id & {SITE_MASK}, id) WHERE cause IS NOT NULL;
+CREATE TABLE IF NOT EXISTS minutes (
+    id INTEGER PRIMARY KEY,    -- the minute's start and the site, as in checks
+    {", ".join(f"{column} INTEGER NOT NULL" for column in SUMS)},
+    last_failure INTEGER, statuses TEXT, causes TEXT, responses BLOB NOT NULL, packed BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS alerts (
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL,
@@ -36,9 +55,8 @@ CREATE TABLE IF NOT EXISTS alerts (
 CREATE TABLE IF NOT EXISTS outbox (
     batch INTEGER PRIMARY KEY AUTOINCREMENT,
     created_ms INTEGER NOT NULL,
-    first_batch INTEGER,       -- the commits it stands for, first_batch..last_batch; NULL: its own number
-    last_batch INTEGER,
-    first_id INTEGER NOT NULL, -- the range of keys in which they lie
+    whole INTEGER NOT NULL,    -- 1: stands for all that lies in its range of keys; 0: for the commit of its number
+    first_id INTEGER NOT NULL,
     last_id INTEGER NOT NULL,
     points INTEGER NOT NULL
 );
@@ -51,7 +69,27 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 CAUSES = tuple(Cause)
 CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumerate(CAUSES)}
 
-RESULT_COLUMNS = "id, covers, lag, status, response, resolve, connect, tls, processing, transfer, cause, detail"
+Row = tuple[Any, ...]
+
+
+class Columns(NamedTuple):
+    """The columns of table `checks` that make a check, in their order."""
+
+    id: Sequence[int]
+    covers: Sequence[int]
+    lag: Sequence[int]
+    status: Sequence[int]
+    response: Sequence[int | None]
+    resolve: Sequence[int | None]
+    connect: Sequence[int | None]
+    tls: Sequence[int | None]
+    processing: Sequence[int | None]
+    transfer: Sequence[int | None]
+    cause: Sequence[int | None]
+    detail: Sequence[str | None]
+
+
+RESULT_COLUMNS = ", ".join(Columns._fields)
 INSERT_RESULT = f"INSERT OR REPLACE INTO checks ({RESULT_COLUMNS}, batch) VALUES ({', '.join('?' * 13)})"
 
 ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"
@@ -63,7 +101,7 @@ def first_key(time_ms: int) -> int:
     return time_ms << SITE_BITS
 
 
-def result_row(result: CheckResult, site: int, batch: int) -> tuple[Any, ...]:
+def result_row(result: CheckResult, site: int, batch: int) -> Row:
     return (
         first_key(result.time_ms) | site,
         result.covers_ms,
@@ -77,7 +115,7 @@ def result_row(result: CheckResult, site: int, batch: int) -> tuple[Any, ...]:
     )
 
 
-def result_from_row(row: tuple[Any, ...], hosts: Mapping[int, str]) -> CheckResult:
+def result_from_row(row: Row, hosts: Mapping[int, str]) -> CheckResult:
     key, covers, lag, status, response, *phases, cause, detail = row
     return CheckResult(
         host=hosts[key & SITE_MASK],
@@ -92,13 +130,13 @@ def result_from_row(row: tuple[Any, ...], hosts: Mapping[int, str]) -> CheckResu
     )
 
 
-def alert_row(alert: Alert, site: int, batch: int) -> tuple[Any, ...]:
+def alert_row(alert: Alert, site: int, batch: int) -> Row:
     cause = None if alert.cause is None else CAUSE_NUMBERS[alert.cause]
     key = first_key(alert.time_ms) | site
     return (key, str(alert.type), alert.start_ms, alert.end_ms, alert.availability, cause, batch)
 
 
-def alert_from_row(row: tuple[Any, ...], hosts: Mapping[int, str]) -> Alert:
+def alert_from_row(row: Row, hosts: Mapping[int, str]) -> Alert:
     key, kind, start_ms, end_ms, availability, cause = row
     return Alert(
         type=AlertType(kind),

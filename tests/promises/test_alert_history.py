@@ -136,7 +136,7 @@ def two_histories(own_influxd: Influxd, tmp_path: Path) -> Iterator[tuple[Path, 
     """A configuration whose database and local file hold different outages, so that one sees which was read."""
     config = write_websites(tmp_path, [{"URL": "http://a.example"}], database=own_influxd.url("history"))
     store = InfluxStore(host=own_influxd.host, port=own_influxd.port, database="history", read_timeout=60)
-    with closing(store), closing(LocalStore(local_file(config), deliver=True)) as local:
+    with closing(store), closing(LocalStore(local_file(config))) as local:
         store.prove("test")
         store.write([], outage("http://influxdb.example", 1_700_000_000_000))
         local.append([], outage("http://local.example", 1_700_000_000_000), created_ms=now_ms())

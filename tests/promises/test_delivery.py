@@ -181,7 +181,7 @@ def test_after_an_hour_without_influxdb_all_of_it_is_delivered_and_statistics_co
     tmp_path: Path, target: Target, own_influxd: Influxd
 ) -> None:
     config = config_for(tmp_path, target, own_influxd)
-    store = LocalStore(local_file(config), deliver=True)
+    store = LocalStore(local_file(config))
     for path in SITES:
         store.write(past_hour(target.url(path)), [])
     store.close()
