@@ -15,8 +15,11 @@ from utils import choose_reader
 
 POLL_S = 1.0
 
-FOREVER = Window(0, 7_258_118_400_000)
-"""From 1970 to 2200: the history is whole, whatever the clocks of the monitors that wrote it said."""
+END_MS = 7_258_118_400_000
+"""The year 2200: whatever the clocks of the monitors said that wrote the history."""
+
+DELIVERED_WITHIN_MS = 86_400_000
+"""How far before the newest record older ones are still looked for: a database may get them late."""
 
 
 class AlertWatcher:
@@ -29,17 +32,19 @@ class AlertWatcher:
         self._clock = clock
         self._shown: set[tuple[int, str]] = set()
         self._last: dict[str, Alert] = {}
+        self._newest_ms = 0
 
     def step(self) -> list[Alert]:
         """Ask once; shows and returns what is new, oldest first. Raises `StoreError` when there is nothing to read."""
         reader = self._open_reader()
         try:
-            history = reader.alerts(FOREVER)
+            history = reader.alerts(Window(max(0, self._newest_ms - DELIVERED_WITHIN_MS), END_MS))
         finally:
             reader.close()
         new = [alert for alert in history if (alert.time_ms, alert.host) not in self._shown]
         for alert in new:
             self._shown.add((alert.time_ms, alert.host))
+            self._newest_ms = max(self._newest_ms, alert.time_ms)
             self._last[alert.host] = max(self._last.get(alert.host, alert), alert, key=lambda it: it.time_ms)
             self._output.transition(alert)
         return new

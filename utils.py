@@ -92,7 +92,7 @@ def _answering(address: DatabaseAddress) -> Reader | None:
 
     database = open_database(address, READER_TIMEOUT_S)
     try:
-        if database.last_time() is not None:
+        if database.is_known():
             return database
     except StoreError:
         pass

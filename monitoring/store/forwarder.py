@@ -91,6 +91,7 @@ class Forwarder:
             delivery = self._local.next_delivery(BATCH_POINTS)
             if delivery is not None:
                 self._deliver(delivery)
+                self._local.acknowledge(delivery)
         except StoreError as error:
             self._fail(str(error))
             return False
@@ -98,7 +99,6 @@ class Forwarder:
         if delivery is None:
             self._found_nothing()
             return False
-        self._local.acknowledge(delivery)
         return True
 
     def _found_nothing(self) -> None:

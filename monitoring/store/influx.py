@@ -162,6 +162,10 @@ class InfluxStore:
         self._create_database()
         return self._proof(marker) is not None
 
+    def is_known(self) -> bool:
+        """Has any monitor proved this database? Quick, however much it holds."""
+        return bool(self._client.query(f"SELECT last(proof) FROM {PROOFS}"))
+
     def prove(self, marker: str) -> bool:
         """Prove that the database is usable, creating it when it is missing.
 

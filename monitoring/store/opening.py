@@ -40,7 +40,10 @@ def open_local(path: Path, say: Callable[[str], None]) -> LocalStore:
     try:
         return LocalStore(path)
     except StoreUnavailable as error:
-        substitute = Path(tempfile.mkdtemp(prefix="monitoring-")) / path.name
+        try:
+            substitute = Path(tempfile.mkdtemp(prefix="monitoring-")) / path.name
+        except OSError:
+            raise error from None  # there is no place at all
         say(f"{error}; checks are kept in {substitute} instead")
         return LocalStore(substitute)
 
