@@ -48,7 +48,7 @@ class Forwarder:
         self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
         self.proven = False
         self.met = False  # has it ever been proven?
-        self.trouble: str | None = "not asked yet"
+        self.trouble: str | None = "the database has not been asked yet"
 
     def start(self) -> None:
         self._thread.start()
