@@ -33,7 +33,7 @@ ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
 """Each window of statistics, and how often it is shown."""
 
 FIRST_ROUND_MS = 3_000
-"""How soon the first statistics are shown; after that they come with their schedule."""
+"""How soon the first statistics are shown; after that they follow their schedule."""
 
 REFRESH_S = 1.0
 FLUSH_S = 5.0

@@ -63,7 +63,7 @@ def test_everything_is_delivered_in_the_order_of_its_commits(
 
 
 def test_an_empty_outbox_is_no_work_and_no_trouble(remote: Remote, forwarder: Forwarder) -> None:
-    assert forwarder.trouble == "not asked yet"
+    assert forwarder.trouble == "the database has not been asked yet"
     assert not forwarder.step()
     assert forwarder.trouble is None
     assert forwarder.proven

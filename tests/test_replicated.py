@@ -78,7 +78,7 @@ def test_without_a_database_the_local_file_answers(tmp_path: Path, clock: FakeCl
 
 
 def test_a_database_that_was_never_asked_answers_nothing(store: ReplicatedStore) -> None:
-    assert store.source() == Source("local", "not asked yet")
+    assert store.source() == Source("local", "the database has not been asked yet")
     assert not store.has_met_database
 
 
