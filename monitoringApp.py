@@ -262,7 +262,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     for short, name, text in (
         ("-m", "monitor", "check the sites; print statistics every 10 s (past 10 minutes) and every 60 s (past hour)"),
         ("-a", "alerts", "print the history of alerts and recoveries, then follow it"),
-        ("-t", "test", "test the alerting with a server that goes down and comes back (about 30 s)"),
+        ("-t", "test", "test the alerting with a server that goes down and comes back (about 20 s)"),
     ):
         modes.add_argument(short, f"--{name}", dest="mode", action="store_const", const=name, help=text)
     modes.add_argument(
