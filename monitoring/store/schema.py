@@ -16,7 +16,7 @@ from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
 SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # The columns of `minutes` that are plain sums: of checks, milliseconds, microseconds.
 SUMS = (
