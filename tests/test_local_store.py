@@ -14,6 +14,7 @@ from monitoring.store import local, outbox
 from monitoring.store.local import LocalStore
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import writer_is_alive
+from monitoring.store.schema import SCHEMA_VERSION
 from monitoring.store.sqlite import transaction
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
@@ -59,7 +60,7 @@ def test_a_file_that_was_refused_is_free_again(path: Path, store: LocalStore) ->
     set_version(path, 99)
     with pytest.raises(MonitoringError):
         LocalStore(path)
-    set_version(path, 1)
+    set_version(path, SCHEMA_VERSION)
     LocalStore(path).close()
 
 
