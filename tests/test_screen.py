@@ -206,6 +206,14 @@ def test_long_names_are_cut_with_an_ellipsis() -> None:
     assert "…" in row
 
 
+def test_sites_of_one_host_can_be_told_apart_on_a_narrow_screen() -> None:
+    hosts = [f"https://a-long-name.example.org/section/{page}" for page in ("shop", "docs")]
+    view = replace(few(), reports=reports([site(host) for host in hosts]))
+    text = "\n".join(lines_of(render_screen(view, 80, 24), 80, 24))
+    assert "shop " in text
+    assert "docs " in text
+
+
 def test_a_host_longer_than_the_terminal_does_not_push_its_alert_off_the_screen() -> None:
     view = replace(few(), alerts=[down("http://" + "x" * 2_000)], ongoing=[])
     assert "is down. availability=78.33%" in unwrapped(lines_of(render_screen(view, 80, 24), 80, 24))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
 
 from monitoring.report.words import NOTHING
@@ -40,8 +40,11 @@ def total(widths: Collection[int]) -> int:
 
 
 def fit(cell: Text, width: int, right: bool = False) -> Text:
-    """The cell in exactly `width` cells: padded, or cut with an ellipsis."""
-    fitted = cell.copy()
+    """The cell in exactly `width` cells: padded, or cut with an ellipsis; on the left so that both its ends stay.
+
+    Sites of one host differ at the end of their URLs.
+    """
+    fitted = cell.copy() if right or cell.cell_len <= width else Text(_both_ends(cell.plain, width), cell.style)
     fitted.truncate(max(1, width), overflow="ellipsis")
     padding = max(0, width - fitted.cell_len)
     if right:
@@ -49,6 +52,16 @@ def fit(cell: Text, width: int, right: bool = False) -> Text:
     else:
         fitted.pad_right(padding)
     return fitted
+
+
+def _both_ends(text: str, width: int) -> str:
+    """About two thirds of the width from the beginning of a text, the rest from its end."""
+    head = set_cell_size(text, max(1, 2 * width // 3))
+    room = width - cell_len(head) - 1
+    tail = text[max(0, len(text) - max(0, room)) :] if room > 0 else ""
+    while cell_len(tail) > room > 0:
+        tail = tail[1:]
+    return f"{head}…{tail}"
 
 
 def title_line(name: Text, columns: Sequence[Column], widths: Sequence[int]) -> Text:

@@ -41,7 +41,7 @@ EXTRAS = ("causes", "since", "statuses", "max", "last failure", "checks", "detai
 """What a wider terminal shows as well, the most useful first."""
 
 SITE_WIDTHS = (8, 16, 32)
-"""How wide the sites' names are at least, beside the essentials, and before there are extras."""
+"""How wide the sites' names are at least, beside the essentials, and before trends are long and there are extras."""
 
 TEXTS = ("causes", "statuses", "detail")
 """The extras that may be cut."""
@@ -96,8 +96,8 @@ def choose(wanted: Mapping[str, int], room: int) -> dict[str, int]:
             del chosen[key]
     if set(ESSENTIAL) <= set(chosen):
         _add(chosen, wanted, "coverage", room)
-        _lengthen_trend(chosen, wanted, room)
         _widen_site(chosen, good, room)
+        _lengthen_trend(chosen, wanted, room)
         for key in EXTRAS:
             _add(chosen, wanted, key, room)
     _widen_site(chosen, wanted["site"], room)
