@@ -88,8 +88,7 @@ class MonitoringApp:
 
     def statistics(self, window_ms: int) -> StatsReport:
         """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
-        report, _ = query_window(self._store, self._clock, window_ms, self._config.sites, self._status)
-        return report
+        return query_window(self._store, self._clock, window_ms, self._config.sites, self._status)
 
     def alert_status(self, site: Site) -> alerting.Verdict:
         """What the rule says of one site now, from the stored checks. Raises `StoreError`."""
@@ -129,8 +128,7 @@ class MonitoringApp:
         self._show_due_rounds()
         self._tell_of_storage()
         now_ms = self._clock.now_ms()
-        statuses = {site.host: self._status(site, now_ms) for site in self._config.sites}
-        self._output.refresh(self._header(), now_ms, statuses, self._judge.open_outages())
+        self._output.refresh(self._header(), now_ms, lambda: self._statuses(now_ms), self._judge.open_outages())
 
     def _record(self, result: CheckResult) -> None:
         self._board.observe(result)
@@ -138,6 +136,9 @@ class MonitoringApp:
 
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
         return self._board.status(site, self._judge.last_alert(site.host), now_ms)
+
+    def _statuses(self, now_ms: int) -> Mapping[str, SiteStatus]:
+        return {site.host: self._status(site, now_ms) for site in self._config.sites}
 
     def _next_round_ns(self, window_ms: int) -> int:
         return next_round(self._started_ns, ROUNDS_MS[window_ms] * 1_000_000, self._clock.monotonic_ns())

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitoring.clock import Clock
@@ -13,7 +13,7 @@ from monitoring.models import Site, SiteStats, SiteStatus, Window
 from monitoring.report import SiteRow, StatsReport
 from monitoring.store.base import Reader
 from monitoring.store.local_reader import LocalReader
-from monitoring.store.replicated import FRESH_MS, ReplicatedStore, Source
+from monitoring.store.replicated import FRESH_MS, ReplicatedStore
 
 NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
 
@@ -40,27 +40,16 @@ def database_address(config: Config) -> DatabaseAddress:
 
 def query_window(
     store: ReplicatedStore, clock: Clock, length_ms: int, sites: Sequence[Site], status_of: Callable[[Site, int], SiteStatus]
-) -> tuple[StatsReport, Source]:
-    """The statistics of all sites over the `length_ms` before now, and who gave them."""
+) -> StatsReport:
+    """The statistics over the `length_ms` before now: a row a site, also for sites with nothing in the window."""
     store.settle()
     window = Window.before(clock.now_ms(), length_ms)
     found, source = store.ask(lambda reader: reader.stats(window))
-    return report_of(window, source.kind, sites, found, status_of), source
-
-
-def report_of(
-    window: Window,
-    source: str,
-    sites: Sequence[Site],
-    found: Mapping[str, SiteStats],
-    status_of: Callable[[Site, int], SiteStatus],
-) -> StatsReport:
-    """One row a site, in the order of the configuration, also for sites with nothing in the window."""
     rows = (
         SiteRow(site.host, site.name, found.get(site.host) or SiteStats(site.host), status_of(site, window.until_ms))
         for site in sites
     )
-    return StatsReport(window, source, tuple(rows))
+    return StatsReport(window, source.kind, tuple(rows))
 
 
 def choose_reader(config: Config, clock: Clock) -> Reader:

@@ -29,8 +29,6 @@ class ConfigError(MonitoringError):
 class StoreError(MonitoringError):
     """A store could not do what was asked."""
 
-    temporary = True
-
 
 class StoreUnavailable(StoreError):
     """The store does not answer (in time) now."""
@@ -42,5 +40,3 @@ class StoreDenied(StoreError):
 
 class StoreRefused(StoreError):
     """The store will never take these data."""
-
-    temporary = False

@@ -1,7 +1,7 @@
 """Where what is shown goes. Only the main thread prints: the checkers and the judge hand things over."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 REMEMBERED_ALERTS = 50
 
+Statuses = Callable[[], Mapping[str, SiteStatus]]
+"""How each site stands now, by host; asked only by an output that shows it."""
+
 
 class Output(Protocol):
     """What a running monitor tells."""
@@ -43,7 +46,7 @@ class Output(Protocol):
     def notice(self, text: str) -> None:
         """Something is wrong with the monitor itself, or is right again."""
 
-    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         """About once a second: how things stand now."""
 
     def close(self, closing: Closing) -> None:
@@ -65,7 +68,7 @@ class SilentOutput:
     def notice(self, text: str) -> None:
         print(printable(text), file=self._errors, flush=True)
 
-    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None: ...
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
 
     def close(self, closing: Closing) -> None: ...
 
@@ -105,7 +108,7 @@ class PlainOutput(SilentOutput):
     def transition(self, alert: Alert, name: str | None) -> None:
         self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
 
-    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         if self._header and header.source != self._header.source:
             self._print(f"== {source_text(header.source, header.why)}")
         self._header = header
@@ -143,8 +146,9 @@ class ScreenOutput:
     def notice(self, text: str) -> None:
         self._notices = [*self._notices, text][-3:]
 
-    def refresh(self, header: Header, now_ms: int, statuses: Mapping[str, SiteStatus], ongoing: Sequence[Alert]) -> None:
-        reports = [_with_statuses(self._reports[length], statuses) for length in sorted(self._reports)]
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        current = statuses()
+        reports = [_with_statuses(self._reports[length], current) for length in sorted(self._reports)]
         header = replace(header, notes=(*header.notes, *self._notices))
         self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
 

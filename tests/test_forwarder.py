@@ -1,7 +1,6 @@
 """Whatever happens to the database: in the end it holds every point once."""
 
 import threading
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -16,20 +15,6 @@ from monitoring.store.outbox import DeadLetter
 from tests.support.clock import FakeClock
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 from tests.support.remote import DOWN, Remote
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[LocalStore]:
-    store = LocalStore(tmp_path / "monitor.db")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Remote]:
-    store = Remote(tmp_path / "database.db")
-    yield store
-    store.close()
 
 
 @pytest.fixture

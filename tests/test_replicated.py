@@ -30,20 +30,6 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Iterator[LocalStore]:
-    store = LocalStore(tmp_path / "monitor.db")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Remote]:
-    store = Remote(tmp_path / "database.db")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def store(local: LocalStore, remote: Remote, clock: FakeClock) -> Iterator[ReplicatedStore]:
     store = ReplicatedStore(local, clock, remote, remote, "database")
     yield store

@@ -13,7 +13,7 @@ from monitoring.models import Alert, CheckResult, Downtime, Failure, History, Si
 from monitoring.stats import LONG_MARK_MS, bucket_width_ms
 from monitoring.store import packer, schema
 from monitoring.store.packing import MINUTE_MS, unpacked_rows
-from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
+from monitoring.store.schema import CAUSE, COVERS, SITE_BITS, SITE_MASK, Row, first_key
 from monitoring.store.sqlite import ReaderPool
 from monitoring.store.sums import Sums, merge
 
@@ -201,6 +201,6 @@ def _add_checks(connection: sqlite3.Connection, sums: Mapping[int, Sums], span: 
 
 def _downtime_row(rows: Sequence[Row]) -> tuple[int, int, int, int, int]:
     """A row as `CHECK_DOWNTIME` gives it, of checks of one site."""
-    covers = [row[1] for row in rows]
-    failed = [row[1] for row in rows if row[10] is not None]
+    covers = [row[COVERS] for row in rows]
+    failed = [row[COVERS] for row in rows if row[CAUSE] is not None]
     return rows[0][0] & SITE_MASK, len(rows), len(failed), sum(covers), sum(failed)

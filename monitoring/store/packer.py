@@ -12,7 +12,7 @@ from monitoring.models import History
 from monitoring.states import advance
 from monitoring.store import outbox, packing, schema
 from monitoring.store.packing import MINUTE_MS
-from monitoring.store.schema import SITE_MASK, Row, first_key
+from monitoring.store.schema import CAUSE, SITE_MASK, Row, first_key
 
 SETTLED_MS = 15_000
 """A minute is packed this long after its end. What comes later still stays in `checks`, where it is found as well."""
@@ -101,7 +101,7 @@ def _span(position: Position) -> dict[str, int]:
 
 
 def _keep_histories(connection: sqlite3.Connection, by_site: Mapping[int, Sequence[Row]], hosts: Mapping[int, str]) -> None:
-    known = load_histories(connection)
+    known = load_histories(connection, min(by_site, default=0), max(by_site, default=0))
     rows = [(json.dumps(asdict(fold(known.get(site), rows, hosts))), site) for site, rows in by_site.items()]
     connection.executemany("UPDATE sites SET history = ? WHERE id = ?", rows)
 
@@ -117,9 +117,10 @@ def already_packed(connection: sqlite3.Connection, keys: Iterable[int]) -> set[i
     return late & packed
 
 
-def load_histories(connection: sqlite3.Connection) -> dict[int, History]:
-    """Where each site stood at the end of what is packed."""
-    rows = connection.execute("SELECT id, history FROM sites WHERE history IS NOT NULL")
+def load_histories(connection: sqlite3.Connection, first: int = 0, last: int = SITE_MASK) -> dict[int, History]:
+    """Where each of the sites `first` to `last` stood at the end of what is packed."""
+    query = "SELECT id, history FROM sites WHERE id BETWEEN ? AND ? AND history IS NOT NULL"
+    rows = connection.execute(query, (first, last))
     return {site: History(**json.loads(history)) for site, history in rows}
 
 
@@ -136,7 +137,7 @@ def histories(connection: sqlite3.Connection, hosts: Mapping[int, str]) -> dict[
 
 def fold(history: History | None, rows: Sequence[Row], hosts: Mapping[int, str]) -> History:
     """The history after these checks as well; checks that are in it already change nothing."""
-    if history is not None and all((row[10] is None) == history.last_available for row in rows):
+    if history is not None and all((row[CAUSE] is None) == history.last_available for row in rows):
         rows = rows[-1:]  # a run that only goes on: its last check says it all
     for row in rows:
         check = schema.result_from_row(row, hosts)

@@ -18,7 +18,7 @@ from typing import Any
 
 from monitoring.models import CheckResult, Window
 from monitoring.stats import LONG_MARK_MS
-from monitoring.store.schema import CAUSES, SITE_BITS, SITE_MASK, Columns, Row, result_from_row
+from monitoring.store.schema import CAUSE, CAUSES, RESPONSE, SITE_BITS, SITE_MASK, Columns, Row, result_from_row
 
 MINUTE_MS = 60_000
 LEAST_CHECKS = 8
@@ -31,15 +31,15 @@ EVER = Window(0, 2**43)
 
 def can_pack(rows: Sequence[Row]) -> bool:
     """Are these enough checks, with response times that fit?"""
-    return len(rows) >= LEAST_CHECKS and max(row[4] or 0 for row in rows) <= LARGEST_TIME_US
+    return len(rows) >= LEAST_CHECKS and max(row[RESPONSE] or 0 for row in rows) <= LARGEST_TIME_US
 
 
 def pack(rows: Sequence[Row]) -> tuple[Any, ...]:
     """The values of a row of `minutes` after its key, from `schema.SUMS` on, in their order."""
     columns = Columns(*zip(*rows, strict=True))
-    good = [row for row in rows if row[10] is None]
-    failed_ms = [row[0] >> SITE_BITS for row in rows if row[10] is not None]
-    responses = sorted(row[4] for row in good if row[4] is not None)
+    good = [row for row in rows if row[CAUSE] is None]
+    failed_ms = [row[0] >> SITE_BITS for row in rows if row[CAUSE] is not None]
+    responses = sorted(row[RESPONSE] for row in good if row[RESPONSE] is not None)
     return (
         *_sums(columns, Columns(*zip(*good, strict=True)) if good else NOTHING, failed_ms),
         max(failed_ms, default=None),

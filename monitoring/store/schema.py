@@ -90,6 +90,8 @@ class Columns(NamedTuple):
 
 
 RESULT_COLUMNS = ", ".join(Columns._fields)
+COVERS, STATUS, RESPONSE, CAUSE = map(Columns._fields.index, ("covers", "status", "response", "cause"))
+"""Where these stand in a row."""
 INSERT_RESULT = f"INSERT OR REPLACE INTO checks ({RESULT_COLUMNS}, batch) VALUES ({', '.join('?' * 13)})"
 
 ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"

@@ -9,7 +9,7 @@ from itertools import groupby
 from monitoring.models import PHASES, Bucket, Cause, ResponseTimes, SiteStats, Window
 from monitoring.stats import bucket_range, percentile
 from monitoring.store import schema
-from monitoring.store.schema import SITE_BITS, Columns, Row
+from monitoring.store.schema import CAUSE, SITE_BITS, STATUS, Columns, Row
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ NO_MARK = Mark()
 
 def _cell_of(row: Row, width_ms: int) -> tuple[int, int, int | None]:
     """The mark, status and cause of a row."""
-    return (row[0] >> SITE_BITS) // width_ms, row[3], row[10]
+    return (row[0] >> SITE_BITS) // width_ms, row[STATUS], row[CAUSE]
 
 
 def _known(times: Sequence[int | None]) -> list[int]:
@@ -90,7 +90,7 @@ class Sums:
         """Rows of table `checks`, in order of time."""
         for (mark, status, cause), group in groupby(rows, lambda row: _cell_of(row, width_ms)):
             columns = Columns(*zip(*group, strict=True))
-            times = (columns.response, *columns[5:10])
+            times = (columns.response, *(getattr(columns, phase) for phase in PHASES))
             counted = [number for known in map(_known, times) for number in (len(known), sum(known))]
             self.add_cell(mark, status, cause, (len(columns.id), sum(columns.covers), columns.id[-1], *counted))
             if cause is None:
