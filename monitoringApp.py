@@ -11,18 +11,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from monitoring import __version__, alerting
+from monitoring import __version__, alerting, process
 from monitoring.board import Board
-from monitoring.checker import CheckerPool, Prober
 from monitoring.clock import Clock, SystemClock
 from monitoring.config import Config, describe, load_config
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, History, Site, SiteStatus, Window
 from monitoring.output import Output, open_output
+from monitoring.pool import CheckerPool, Prober
 from monitoring.report import Closing, ClosingRow, Header, StatsReport, duration_text, printable
 from monitoring.schedule import next_round
 from monitoring.states import outage_is_open
@@ -100,6 +101,7 @@ class MonitoringApp:
         """Monitor until `stop`; then write and deliver what is left, and show the closing screen."""
         self._store.start()
         self._pool.start(self._config.sites)
+        process.settle()
         self._judging.start()
         try:
             self._output.start(self._header(), self._clock.now_ms(), self._recent)
@@ -229,11 +231,12 @@ class MonitoringApp:
         return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, alerts)
 
 
-def monitor(config: Config, output: Output) -> int:
-    """`-m`: monitor until Ctrl-C or SIGTERM."""
+def monitor(config: Config, output: Output, ca_file: str | None = None) -> int:
+    """`-m`: monitor until Ctrl-C or SIGTERM. `ca_file`: whom sites may be certified by; None: Mozilla's list."""
     from monitoring.probe import Probe
     from monitoring.store.opening import known_outages, open_local, open_replicated
 
+    process.prepare(len(config.sites))
     clock, address = SystemClock(), database_address(config)
     local = open_local(config.local_database, output.notice)
     last_alerts, last_time = known_outages(local, address)
@@ -241,7 +244,8 @@ def monitor(config: Config, output: Output) -> int:
     store = open_replicated(local, address, clock)
     try:
         recent = local.alerts(Window.before(clock.now_ms(), RECENT_MS))
-        app = MonitoringApp(config, store, clock, output, Probe, Past(last_alerts, local.histories(), recent))
+        make_probe = partial(Probe, ca_file=ca_file)
+        app = MonitoringApp(config, store, clock, output, make_probe, Past(last_alerts, local.histories(), recent))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: app.stop())
         app.run()
@@ -296,7 +300,8 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         from alertWatcher import watch
 
         return watch(config, arguments.format, once=arguments.once, environ=environ)
-    return monitor(config, open_output(arguments.format, silent=arguments.silent, environ=environ))
+    output = open_output(arguments.format, silent=arguments.silent, environ=environ)
+    return monitor(config, output, environ.get("SSL_CERT_FILE") or None)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -1,20 +1,38 @@
 """One check of one website, by libcurl."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import cast
 
 import certifi
 import pycurl
 
 from monitoring import __version__
-from monitoring.causes import Fault, Progress, transfer_fault
+from monitoring.causes import Fault, Progress, printable, transfer_fault
 from monitoring.expectations import Answer, judge, needs_body
 from monitoring.models import Cause, ProbeResult, Site
-from monitoring.redirects import MAX_REDIRECTS, REDIRECTS, Request, first_request, login, origin, redirected
+from monitoring.redirects import (
+    MAX_REDIRECTS,
+    REDIRECTS,
+    Request,
+    first_request,
+    login,
+    lookup_entry,
+    origin,
+    redirected,
+)
+from monitoring.steps import Answer as StepAnswer
+from monitoring.steps import Check, Ended, Found, Lookup, Step, Transfer
 
 Phases = tuple[int | None, int | None, int | None, int | None, int | None]
 """Microseconds in the order of `models.PHASES`; None for a phase that never ran or never ended."""
 
 NO_PHASES: Phases = (None,) * 5
+
+Marks = tuple[int, int, int, int, int]
+"""When name lookup, connect, TLS handshake, wait and transfer had ended, in microseconds from the start; 0: not."""
+
+NO_LOOKUP = Found()
 
 # Options of libcurl that pycurl has no names for.
 _CA_CACHE_TIMEOUT = 321  # libcurl 7.87
@@ -70,7 +88,7 @@ class Body:
 class Probe:
     """Checks one site, again and again, each time as a new visitor would.
 
-    Not for use by two threads at once. The interpreter lock is free while a check waits.
+    A check is a generator (see `monitoring.steps`); one at a time.
 
     `site` comes from a validated configuration: ValueError if its URL is not http(s). `cap_bytes`: how much of a
     decompressed body is read. `ca_file`: the certificates to trust, certifi's by default.
@@ -87,7 +105,7 @@ class Probe:
         self._prepared: Request | None = None
         self._curl = _new_handle(self._body, ca_file or certifi.where(), site.verify_tls)
 
-    def check(self) -> ProbeResult:
+    def check(self) -> Check:
         """Check the site once: takes no longer than its time-out, redirects included; never raises.
 
         A redirect is followed only when the site says so; then the last answer counts.
@@ -97,7 +115,7 @@ class Probe:
         - `phases_us` are sums over all redirects; after a failed transfer only the phases that had ended.
         """
         try:
-            return self._check()
+            return (yield from self._check())
         except Exception as error:  # noqa: BLE001 - a check is a measurement: whatever happens is its result
             self._prepared = None
             # Its text is not shown: it could quote a header or a URL.
@@ -109,12 +127,12 @@ class Probe:
         """Free the handle; a second close does nothing."""
         self._curl.close()
 
-    def _check(self) -> ProbeResult:
+    def _check(self) -> Check:
         # Cookies live for one check: sites that set one and redirect to themselves would loop for ever without.
         self._curl.setopt(pycurl.COOKIELIST, "ALL")
         request, before = self._first, NO_PHASES
         for _ in range(MAX_REDIRECTS + 1):
-            hop = self._perform(request, self._left_us(before))
+            hop = yield from self._perform(request, self._left_us(before))
             before = _add(before, hop.phases_us)
             if hop.fault:
                 return ProbeResult(hop.status, None, before, hop.fault.cause, hop.fault.detail)
@@ -135,50 +153,65 @@ class Probe:
         answer = Answer(status, _total(phases_us), left_us, self._info_text(pycurl.CONTENT_TYPE), self._body.take())
         return _result(status, phases_us, judge(self._site, answer))
 
-    def _perform(self, request: Request, left_us: int) -> Hop:
+    def _perform(self, request: Request, left_us: int) -> Generator[Step, StepAnswer, Hop]:
+        found = yield from self._look_up(request, left_us)
+        if found.trouble or found.timed_out:
+            return Hop(0, NO_PHASES, _lookup_fault(request, found))
         self._prepare(request)
-        self._curl.setopt(pycurl.TIMEOUT_MS, max(1, left_us // 1000))
+        self._curl.setopt(pycurl.TIMEOUT_MS, max(1, (left_us - found.took_us) // 1000))
         self._body.start()
-        try:
-            self._curl.perform()
-        except pycurl.error as error:
-            if not self._body.full:
-                return self._failed_hop(request, *error.args)
-        return self._complete_hop()
+        ended = cast(Ended, (yield Transfer(self._curl)))
+        marks = self._marks(found.took_us)
+        if ended.code and not self._body.full:
+            return self._failed_hop(request, ended, marks)
+        return self._complete_hop(marks)
 
-    def _complete_hop(self) -> Hop:
-        status, phases_us = self._status(), _phases(self._marks(), answered=True, complete=True)
+    def _look_up(self, request: Request, left_us: int) -> Generator[Step, StepAnswer, Found]:
+        """Find the addresses of the host and tell libcurl; it looks up by itself what is no plain name."""
+        if request.name is None:
+            return NO_LOOKUP
+        found = cast(Found, (yield Lookup(request.name, left_us)))
+        if found.addresses:
+            self._curl.setopt(pycurl.RESOLVE, [lookup_entry(request.url, found.addresses)])
+        return found
+
+    def _complete_hop(self, marks: Marks) -> Hop:
+        status, phases_us = self._status(), _phases(marks, answered=True, complete=True)
         if status not in REDIRECTS or not self._site.follow_redirects:
             return Hop(status, phases_us)
         if self._body.full:  # libcurl tells the target only after the whole body
             return Hop(status, phases_us, Fault(Cause.REDIRECTS, "the redirect's own page is too large"))
         return Hop(status, phases_us, target=self._info_text(pycurl.REDIRECT_URL) or None)
 
-    def _failed_hop(self, request: Request, code: int, text: str) -> Hop:
-        status, marks = self._status(), self._marks()
+    def _failed_hop(self, request: Request, ended: Ended, marks: Marks) -> Hop:
+        status = self._status()
         progress = Progress(
             in_handshake=request.url.startswith("https:") and marks[1] > 0 and marks[2] == 0,
             request_sent=self._curl.getinfo(pycurl.REQUEST_SIZE) > 0,
             redirected=request is not self._first,
         )
         phases_us = _phases(marks, answered=status > 0, complete=False)
-        return Hop(status, phases_us, transfer_fault(code, text, progress))
+        return Hop(status, phases_us, transfer_fault(ended.code, ended.text, progress))
 
     def _status(self) -> int:
         """The status received last; 0 if only interim ones (1xx) came."""
         status = self._curl.getinfo(pycurl.RESPONSE_CODE)
         return int(status) if status >= 200 else 0
 
-    def _marks(self) -> tuple[int, int, int, int, int]:
-        """When name lookup, connect, TLS handshake, wait and transfer had ended, in microseconds; 0: not."""
+    def _marks(self, before_us: int) -> Marks:
+        """What libcurl's clock shows, after a lookup that took `before_us`."""
         info = self._curl.getinfo
-        return (
+        marks = (
             info(pycurl.NAMELOOKUP_TIME_T),
             info(pycurl.CONNECT_TIME_T),
             info(pycurl.APPCONNECT_TIME_T),
             info(pycurl.STARTTRANSFER_TIME_T),
             info(pycurl.TOTAL_TIME_T),
         )
+        if not before_us:
+            return marks
+        lookup, connect, tls, start, total = (mark and mark + before_us for mark in marks)
+        return lookup, connect, tls, start, total
 
     def _info_text(self, info: int) -> str:
         return (self._curl.getinfo_raw(info) or b"").decode("utf-8", "surrogateescape")
@@ -253,7 +286,7 @@ def _use_certificates(curl: pycurl.Curl, ca_file: str, verify_tls: bool) -> None
     curl.setopt(_CA_CACHE_TIMEOUT, 86_400)
 
 
-def _phases(marks: tuple[int, int, int, int, int], answered: bool, complete: bool) -> Phases:
+def _phases(marks: Marks, answered: bool, complete: bool) -> Phases:
     """Split libcurl's marks into phases: each lasts from the end of the one before to its own mark.
 
     So they add up to the last mark exactly. libcurl sets the last two marks also when a transfer fails before them.
@@ -268,12 +301,20 @@ def _phases(marks: tuple[int, int, int, int, int], answered: bool, complete: boo
 
 
 def _add(one: Phases, other: Phases) -> Phases:
+    if one is NO_PHASES:
+        return other
     sums = [a if b is None else b + (a or 0) for a, b in zip(one, other, strict=True)]
     return (sums[0], sums[1], sums[2], sums[3], sums[4])
 
 
 def _total(phases_us: Phases) -> int:
     return sum(phase for phase in phases_us if phase is not None)
+
+
+def _lookup_fault(request: Request, found: Found) -> Fault:
+    if found.timed_out:
+        return Fault(Cause.TIMEOUT, printable(f"no answer to the lookup of {request.name} in time"))
+    return Fault(Cause.DNS, printable(f"could not resolve {request.name}: {found.trouble}"))
 
 
 def _result(status: int, phases_us: Phases, fault: Fault | None) -> ProbeResult:

@@ -4,6 +4,8 @@ libcurl could follow redirects itself, but adds up its timers over all of them: 
 more once the scheme changes on the way (blackbox_exporter #485).
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -16,6 +18,9 @@ MAX_REDIRECTS = 10
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses that browsers follow; a 300 or 304 is an answer like any other."""
 
+_NAME = re.compile(r"(?=.*[a-z])([a-z0-9_-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
+"""A plain host name: not an address, nothing that libcurl would have to decode first."""
+
 _DEFAULT_PORTS = (("http", 80), ("https", 443))
 
 
@@ -24,9 +29,11 @@ class Request:
     """One hop of a check.
 
     `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's headers and login go with it.
+    `name` is the host name to look up first; None when there is nothing to look up, or only libcurl can tell.
     """
 
     url: str = field(repr=False)
+    name: str | None
     method: str
     at_home: bool = True
     with_body: bool = False
@@ -55,6 +62,17 @@ def origin(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, default if parts.port is None else parts.port)
 
 
+def _name_of(url: str) -> str | None:
+    host = urlsplit(url).hostname or ""
+    return host if _NAME.fullmatch(host) and host != "localhost" and not host.startswith("0x") else None
+
+
+def lookup_entry(url: str, addresses: Sequence[str]) -> str:
+    """What libcurl's option RESOLVE takes: the host and port of `url`, and its addresses."""
+    place = origin(url)
+    return f"{place.host}:{place.port}:" + ",".join(f"[{one}]" if ":" in one else one for one in addresses)
+
+
 def login(site: Site) -> tuple[str, str] | None:
     """User name and password from the site's URL."""
     parts = urlsplit(site.url)
@@ -65,7 +83,7 @@ def first_request(site: Site) -> Request:
     """The request as configured, its login left out of the URL: else libcurl would carry it through redirects."""
     parts = urlsplit(site.url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return Request(bare, site.method, with_body=site.body is not None)
+    return Request(bare, _name_of(bare), site.method, with_body=site.body is not None)
 
 
 def redirected(home: Origin, request: Request, status: int, target: str) -> Request | Fault:
@@ -74,7 +92,7 @@ def redirected(home: Origin, request: Request, status: int, target: str) -> Requ
         at_home = home.includes(origin(target))
     except ValueError:
         return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} is not followed"))
-    step = replace(request, url=target, at_home=at_home)
+    step = replace(request, url=target, name=_name_of(target), at_home=at_home)
     if _becomes_get(request.method, status):
         return replace(step, method="GET", with_body=False)
     if request.with_body and not at_home:

@@ -21,8 +21,9 @@ LAYERS = (
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
         *("monitoring.causes", "monitoring.expectations", "monitoring.redirects", "monitoring.probe"),
+        *("monitoring.steps", "monitoring.engine", "monitoring.process"),
     ),
-    ("monitoring.store", "monitoring.checker", "monitoring.board", "monitoring.gateway"),
+    ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
     ("monitoring.judge", "monitoring.output", "monitoring.history_output"),
     ("utils",),
     ("monitoringApp", "alertWatcher", "test"),

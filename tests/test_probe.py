@@ -11,6 +11,7 @@ from monitoring.causes import Progress, printable, transfer_fault
 from monitoring.models import PHASES, Cause
 from monitoring.probe import Probe
 from tests.support.certificates import Authority
+from tests.support.driving import result_of
 from tests.support.probing import SHORT_MS, check, check_raw, phase, site
 from tests.support.servers import OK, HttpServer, closed_port, pause, read_request, redirect, response
 
@@ -56,7 +57,7 @@ def test_a_delay_is_seen_in_the_phase_where_it_happened() -> None:
 def test_one_probe_follows_a_site_down_and_up_again_on_fresh_connections() -> None:
     with HttpServer(OK, response(503), b"", redirect("/elsewhere"), OK, OK) as server:
         probe = Probe(site(server.url()))
-        results = [probe.check() for _ in range(5)]
+        results = [result_of(probe.check()) for _ in range(5)]
         probe.close()
         probe.close()
     assert [result.cause for result in results] == [None, Cause.STATUS, Cause.PROTOCOL, None, None]
@@ -176,9 +177,9 @@ def test_certificates_that_cannot_be_read_are_an_error_of_ours(tmp_path: Path, a
 def test_many_checks_leave_no_connection_open(authority: Authority) -> None:
     with HttpServer(tls=authority.server("localhost")) as server:
         probe = Probe(site(server.url(host="localhost")), ca_file=authority.ca_file)
-        probe.check()
+        result_of(probe.check())
         before = psutil.Process().num_fds()
-        assert all(probe.check().cause is None for _ in range(50))
+        assert all(result_of(probe.check()).cause is None for _ in range(50))
         assert psutil.Process().num_fds() <= before + 5
         probe.close()
 

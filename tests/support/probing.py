@@ -4,6 +4,7 @@ import time
 
 from monitoring.models import PHASES, ProbeResult, Site
 from monitoring.probe import Probe
+from tests.support.driving import result_of
 from tests.support.servers import Handler, RawServer
 
 TIMEOUT_MS = 3_000
@@ -21,7 +22,7 @@ def check(url: str, cap_bytes: int = 1 << 20, ca_file: str | None = None, **opti
     probe = Probe(target, cap_bytes, ca_file)
     began = time.monotonic()
     try:
-        result = probe.check()
+        result = result_of(probe.check())
     finally:
         probe.close()
     assert time.monotonic() - began < target.timeout_ms / 1000 + GRACE_SECONDS

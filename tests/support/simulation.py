@@ -16,6 +16,7 @@ from monitoring.judge import Judge
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
 from monitoring.store.replicated import ReplicatedStore
 from tests.support.clock import FakeClock
+from tests.support.driving import live
 from tests.support.memory_store import MemoryStore
 
 START_MS = 1_767_225_600_000
@@ -116,27 +117,16 @@ class SimulatedClock(FakeClock):
         return self.now_ms() >= self._until_ms
 
 
-class ScriptedProbe:
-    """Keeps `Prober`: does what the behaviour says, and lets the clock run as long as that takes."""
-
-    def __init__(self, behaviour: Behaviour, clock: FakeClock) -> None:
-        self._behaviour = behaviour
-        self._clock = clock
-
-    def check(self) -> ProbeResult:
-        met = self._behaviour(after_start(self._clock.now_ms()))
-        self._clock.advance(met.duration_ms / 1_000)
-        return ProbeResult(200 if met.cause is None else 0, met.duration_ms * 1_000, cause=met.cause)
-
-    def close(self) -> None: ...
-
-
 def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s: float) -> tuple[Known, ...]:
     known: list[Known] = []
-    probe = ScriptedProbe(behaviour, clock)
+
+    def see() -> ProbeResult:
+        met = behaviour(after_start(clock.now_ms()))
+        clock.advance(met.duration_ms / 1_000)
+        return ProbeResult(200 if met.cause is None else 0, met.duration_ms * 1_000, cause=met.cause)
+
     clock.advance(offset_s)
-    checker = Checker(target, lambda _: probe, lambda result: known.append(Known(clock.now_ms(), result)), clock, 0)
-    checker.run(probe)
+    live(Checker(target, clock, 0), see, clock, lambda result: known.append(Known(clock.now_ms(), result)))
     return tuple(known)
 
 
