@@ -12,13 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import NoReturn
 
-from monitoring import __version__, alerting, process
+from monitoring import alerting, process
 from monitoring.board import Board
 from monitoring.clock import Clock, SystemClock
-from monitoring.config import Config, describe, load_config
+from monitoring.commandline import parse_arguments
+from monitoring.config import Config, ConfigWatcher, describe, load_config
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, History, Site, SiteStatus, Window
@@ -37,6 +36,7 @@ FIRST_ROUND_MS = 3_000
 """How soon the first statistics are shown; after that they follow their schedule."""
 
 REFRESH_S = 1.0
+LOOK_MS = 1_000
 FLUSH_S = 5.0
 
 RECENT_MS = 86_400_000
@@ -67,8 +67,11 @@ class MonitoringApp:
         make_probe: Callable[[Site], Prober],
         past: Past,
         evaluate: Evaluate = alerting.evaluate,
+        watcher: ConfigWatcher | None = None,
     ) -> None:
+        """`watcher` brings new configurations while this one runs."""
         self._config = config
+        self._watcher = watcher
         self._store = store
         self._clock = clock
         self._output = output
@@ -84,6 +87,7 @@ class MonitoringApp:
         self._started_ms = clock.now_ms()
         self._started_ns = clock.monotonic_ns()
         self._rounds_ns = dict.fromkeys(ROUNDS_MS, self._started_ns + FIRST_ROUND_MS * 1_000_000)
+        self._next_look_ns = self._started_ns
         self._last_notice = ""
         self._storage_trouble: str | None = None
 
@@ -125,12 +129,47 @@ class MonitoringApp:
             while not self._events.empty():
                 self._tell(self._events.get())
         except queue.Empty:
-            for sentence in self._pool.replace_dead():
-                self._output.notice(sentence)
+            pass
+        self._look_after()
         self._show_due_rounds()
         self._tell_of_storage()
         now_ms = self._clock.now_ms()
         self._output.refresh(self._header(), now_ms, lambda: self._statuses(now_ms), self._judge.open_outages())
+
+    def reload(self) -> None:
+        """Read the configuration again soon, changed or not; may be called from a signal handler."""
+        if self._watcher:
+            self._watcher.ask()
+            self._events.put(None)
+
+    def _look_after(self) -> None:
+        """Once a second: dead checkers and a new configuration."""
+        if self._clock.monotonic_ns() < self._next_look_ns:
+            return
+        self._next_look_ns = self._clock.monotonic_ns() + LOOK_MS * 1_000_000
+        for sentence in self._pool.replace_dead():
+            self._output.notice(sentence)
+        try:
+            config = self._watcher.look() if self._watcher else None
+        except ConfigError as error:
+            for problem in [*error.problems, "the configuration stays as it was"]:
+                self._output.notice(problem)
+        else:
+            if config:
+                self._follow(config)
+
+    def _follow(self, config: Config) -> None:
+        """Go on with another configuration: first those who take in results, then those who make them."""
+        self._board.watch(config.sites)
+        self._judge.watch(config.sites)
+        before, self._config = self._config, config
+        change = self._pool.change(config.sites)
+        self._output.notice(
+            f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
+            f"{len(change.removed)} removed, {len(change.changed)} checked in another way"
+        )
+        if (before.database, before.local_database) != (config.database, config.local_database):
+            self._output.notice("another database takes effect at the next start")
 
     def _record(self, result: CheckResult) -> None:
         self._board.observe(result)
@@ -196,8 +235,7 @@ class MonitoringApp:
 
     def _keep_judging(self) -> None:
         """The judge's thread: alerts go out in time, however long statistics or the terminal take."""
-        interval_s = self._config.alert_interval_ms / 1_000
-        while not self._clock.wait(self._stopping, interval_s):
+        while not self._clock.wait(self._stopping, self._config.alert_interval_ms / 1_000):
             try:
                 for alert in self._judge.step():
                     self._events.put(alert)
@@ -231,7 +269,7 @@ class MonitoringApp:
         return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, alerts)
 
 
-def monitor(config: Config, output: Output, ca_file: str | None = None) -> int:
+def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str | None = None) -> int:
     """`-m`: monitor until Ctrl-C or SIGTERM. `ca_file`: whom sites may be certified by; None: Mozilla's list."""
     from monitoring.probe import Probe
     from monitoring.store.opening import known_outages, open_local, open_replicated
@@ -245,43 +283,15 @@ def monitor(config: Config, output: Output, ca_file: str | None = None) -> int:
     try:
         recent = local.alerts(Window.before(clock.now_ms(), RECENT_MS))
         make_probe = partial(Probe, ca_file=ca_file)
-        app = MonitoringApp(config, store, clock, output, make_probe, Past(last_alerts, local.histories(), recent))
+        past = Past(last_alerts, local.histories(), recent)
+        app = MonitoringApp(config, store, clock, output, make_probe, past, watcher=watcher)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: app.stop())
+        signal.signal(signal.SIGHUP, lambda *_: app.reload())
         app.run()
     finally:
         store.close()
     return 0
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(prog="monitoringApp.py", description="Checks websites and tells when one goes down or comes back.")
-    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
-    for short, name, text in (
-        ("-m", "monitor", "check the sites; print statistics every 10 s (past 10 minutes) and every 60 s (past hour)"),
-        ("-a", "alerts", "print the history of alerts and recoveries, then follow it"),
-        ("-t", "test", "test the alerting with a server that goes down and comes back (about 20 s)"),
-    ):
-        modes.add_argument(short, f"--{name}", dest="mode", action="store_const", const=name, help=text)
-    modes.add_argument(
-        "--check-config", dest="mode", action="store_const", const="check-config", help="say what is wrong or what would run"
-    )
-    parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, default=Path("config.json"), help="default: config.json"
-    )
-    parser.add_argument("-s", "--silent", action="store_true", help="with -m: print nothing but errors")
-    parser.add_argument("--database", metavar="URL", help="use this database instead of the configuration's")
-    parser.add_argument("--once", action="store_true", help="with -a: print the history and end")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser.parse_args(argv)
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -290,7 +300,8 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         from test import self_test
 
         return self_test(arguments.database, environ)
-    config = load_config(arguments.config, environ, arguments.database)
+    load = partial(load_config, arguments.config, environ, arguments.database)
+    config = load()
     for warning in config.warnings:
         print(printable(warning), file=sys.stderr)
     if arguments.mode == "check-config":
@@ -301,7 +312,8 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
         return watch(config, arguments.format, once=arguments.once, environ=environ)
     output = open_output(arguments.format, silent=arguments.silent, environ=environ)
-    return monitor(config, output, environ.get("SSL_CERT_FILE") or None)
+    watcher = ConfigWatcher(arguments.config, load, config)
+    return monitor(config, output, watcher, environ.get("SSL_CERT_FILE") or None)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:

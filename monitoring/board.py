@@ -21,7 +21,13 @@ class Board:
 
     def __init__(self, sites: Iterable[Site], histories: Mapping[str, History]) -> None:
         self.histories = dict(histories)
-        self.totals = {site.host: Totals() for site in sites}
+        self.totals: dict[str, Totals] = {}
+        self.watch(sites)
+
+    def watch(self, sites: Iterable[Site]) -> None:
+        """Be ready for the checks of these sites; what is known of others stays."""
+        for site in sites:
+            self.totals.setdefault(site.host, Totals())
 
     def observe(self, result: CheckResult) -> None:
         """Take note of one more check."""

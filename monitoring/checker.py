@@ -4,14 +4,17 @@ import random
 
 from monitoring.clock import Clock
 from monitoring.models import CheckResult, ProbeResult, Site
-from monitoring.schedule import first_slot, missed_slots, passed_slots, skipped_slots
+from monitoring.schedule import Slot, first_slot, missed_slots, passed_slots, skipped_slots
 
 
 class Checker:
     """Checks one site at its fixed rate: `begin` when it is due, `finish` when the check has ended, again and again."""
 
-    def __init__(self, site: Site, clock: Clock, spread_ms: int) -> None:
-        """The first check is due at a random moment of the first `spread_ms` (at most one interval)."""
+    def __init__(self, site: Site, clock: Clock, spread_ms: int, predecessor: "Checker | None" = None) -> None:
+        """The first check is due at a random moment of the first `spread_ms` (at most one interval).
+
+        With a predecessor, whose site this one is with other settings, it is due when the predecessor's next one was.
+        """
         self.site = site
         self.missed = 0
         self._clock = clock
@@ -20,6 +23,9 @@ class Checker:
         within_ms = min(spread_ms, site.interval_ms)
         share = random.random() * within_ms / site.interval_ms  # noqa: S311 - spreads load, guards nothing
         self._slot = first_slot(clock.monotonic_ns(), site.interval_ms, share)
+        if predecessor:
+            self._slot = Slot(predecessor.due_ns, site.interval_ms)
+            self._last_ms = predecessor._last_ms
 
     @property
     def due_ns(self) -> int:

@@ -1,7 +1,7 @@
 """Asks the store what each site's window held, lets the rule decide, and records the transitions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from monitoring import alerting
 from monitoring.clock import Clock
@@ -31,6 +31,10 @@ class Judge:
         self._last = dict(last_alerts)
         self._histories = histories
         self._evaluate = evaluate
+
+    def watch(self, sites: Iterable[Site]) -> None:
+        """Judge these sites from the next round on; what was decided of others is remembered."""
+        self._sites = tuple(sites)
 
     def last_alert(self, host: str) -> Alert | None:
         """The newest transition of a site."""
@@ -67,12 +71,21 @@ class Judge:
         return groups
 
     def _judge(self, sites: Sequence[Site], window: Window) -> list[Alert]:
-        seen, _ = self._store.ask(lambda reader: reader.downtime(window))
+        seen = self._downtime({site.host for site in sites}, window)
         nothing = Downtime()
         decided = {site.host: self.verdict(site, seen.get(site.host, nothing)).transition for site in sites}
         down = [host for host, transition in decided.items() if transition is AlertType.ALERT]
         recovered = [host for host, transition in decided.items() if transition is AlertType.RECOVERY]
         return self._alerts(down, seen, window) + [self._recovery(host, seen[host], window.until_ms) for host in recovered]
+
+    def _downtime(self, hosts: Collection[str], window: Window) -> Mapping[str, Downtime]:
+        """Of those of these hosts for which anything can change: that have an open alert, or failed in the window."""
+        failing, _ = self._store.ask(lambda reader: reader.failing(window))
+        asked = {host for host in hosts if host in failing or outage_is_open(self._last.get(host))}
+        if not asked:
+            return {}
+        seen, _ = self._store.ask(lambda reader: reader.downtime(window, asked))
+        return seen
 
     def _alerts(self, hosts: Sequence[str], seen: Mapping[str, Downtime], window: Window) -> list[Alert]:
         if not hosts:

@@ -2,14 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from monitoring.checker import Checker
 from monitoring.clock import Clock
-from monitoring.models import CheckResult, ProbeResult, Site
+from monitoring.models import CheckResult, ProbeResult, Rule, Site
 from monitoring.schedule import NS_PER_MS
 from monitoring.steps import Check
 
@@ -44,12 +44,41 @@ class Death:
     reason: BaseException
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
-    """A checker at work and its probe."""
+    """A checker at work and its probe. One that leaves ends its check first; then its successor, if any, begins."""
 
     checker: Checker
     probe: Prober
+    under_way: bool = False
+    leaving: bool = False
+    successor: Site | None = None
+
+    @property
+    def host(self) -> str:
+        return self.checker.site.host
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a new set of sites means for the checkers."""
+
+    added: tuple[Site, ...]
+    removed: tuple[str, ...]
+    changed: tuple[Site, ...]
+
+    @classmethod
+    def between(cls, before: Mapping[str, Site], after: Mapping[str, Site]) -> "Change":
+        return cls(
+            added=tuple(site for host, site in after.items() if host not in before),
+            removed=tuple(host for host in before if host not in after),
+            changed=tuple(s for host, s in after.items() if host in before and _as_checked(s) != _as_checked(before[host])),
+        )
+
+
+def _as_checked(site: Site) -> Site:
+    """What matters to a checker: neither what the site is called nor when it is alerted."""
+    return replace(site, name=None, rule=Rule())
 
 
 class CheckerPool:
@@ -72,6 +101,14 @@ class CheckerPool:
         self._add(self._sites.values(), max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(self._sites)))
         self._thread.start()
 
+    def change(self, sites: Iterable[Site]) -> Change:
+        """Check these sites from now on. Those that stay as they are notice nothing."""
+        before, self._sites = self._sites, {site.host: site for site in sites}
+        change = Change.between(before, self._sites)
+        self._engine.call_soon(lambda: self._let_go(change))
+        self._add(change.added, max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(change.added)))
+        return change
+
     def replace_dead(self) -> list[str]:
         """Start a checker for each site whose own has died; returns a sentence for each."""
         told = []
@@ -80,9 +117,9 @@ class CheckerPool:
             if death.site is None:
                 self._start_again()
                 told.append(f"the checkers died ({death.reason!r}) and were replaced")
-            else:
-                self._add([death.site], MINIMUM_SPREAD_MS)
-                told.append(f"the checker of {death.site.host} died ({death.reason!r}) and was replaced")
+            elif site := self._sites.get(death.site.host):  # still wanted, perhaps with other settings
+                self._add([site], MINIMUM_SPREAD_MS)
+                told.append(f"the checker of {site.host} died ({death.reason!r}) and was replaced")
         return told
 
     def stop(self) -> None:
@@ -131,40 +168,63 @@ class CheckerPool:
         self._engine.call_at(self._stop_ns, _nothing)
 
     def _join(self, checker: Checker) -> None:
+        if leaving := self._members.get(checker.site.host):
+            leaving.successor = checker.site
+            return
         try:
             member = Member(checker, self._make_probe(checker.site))
         except Exception as error:  # noqa: BLE001 - of one site: all others go on
             self._deaths.append(Death(checker.site, error))
         else:
-            self._members[checker.site.host] = member
+            self._members[member.host] = member
             self._wait(member)
 
     def _wait(self, member: Member) -> None:
         self._engine.call_at(member.checker.due_ns, lambda: self._begin(member))
 
     def _begin(self, member: Member) -> None:
-        if self._stop_ns is not None:
+        if self._stop_ns is not None or self._members.get(member.host) is not member:
             return
         if member.checker.begin():
+            member.under_way = True
             check = member.probe.check()
             self._engine.begin(check, lambda seen: self._finish(member, seen), lambda error: self._bury(member, error))
         else:
             self._wait(member)
 
     def _finish(self, member: Member, seen: ProbeResult) -> None:
+        member.under_way = False
         try:
             self._record(member.checker.finish(seen))
         except Exception as error:  # noqa: BLE001 - of one site: all others go on
             self._bury(member, error)
+            return
+        if member.leaving:
+            self._relieve(member)
         else:
             self._wait(member)
 
+    def _let_go(self, change: Change) -> None:
+        for host, successor in (*((host, None) for host in change.removed), *((site.host, site) for site in change.changed)):
+            if member := self._members.get(host):  # else it died, and is replaced by what is wanted now
+                member.leaving, member.successor = True, successor
+                if not member.under_way:
+                    self._relieve(member)
+
+    def _relieve(self, member: Member) -> None:
+        self._remove(member)
+        if member.successor:
+            self._join(Checker(member.successor, self._clock, MINIMUM_SPREAD_MS, member.checker))
+
     def _bury(self, member: Member, error: Exception) -> None:
         """Told by `replace_dead`, which starts another checker."""
-        del self._members[member.checker.site.host]
+        self._remove(member)
+        self._deaths.append(Death(member.checker.site, error))
+
+    def _remove(self, member: Member) -> None:
+        del self._members[member.host]
         self._missed += member.checker.missed
         member.probe.close()
-        self._deaths.append(Death(member.checker.site, error))
 
 
 def _new_engine(clock: Clock) -> "Engine":

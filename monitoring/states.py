@@ -1,5 +1,6 @@
 """What state a site is in, from the checks it had. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State
@@ -25,20 +26,42 @@ def advance(history: History | None, result: CheckResult) -> History:
     )
 
 
+def histories_from(results: Iterable[CheckResult]) -> dict[str, History]:
+    """Where each host stands by the checks of a window, given in order of time.
+
+    Exact for what the window holds: None is what lies before it, such as the beginning of a run that goes through it all.
+    """
+    found: dict[str, History] = {}
+    for result in results:
+        known = found.get(result.host)
+        found[result.host] = advance(known, result) if known else _in_the_midst(result)
+    return found
+
+
+def _in_the_midst(result: CheckResult) -> History:
+    """The history by one check of which nobody knows whether it was the first of its kind."""
+    return replace(advance(None, result), good_since_ms=None, failing_since_ms=None)
+
+
+def unknown_after_ms(site: Site) -> int:
+    """How long after the time that its last check covers a site still counts as measured.
+
+    Three intervals, or as long as a check may be under way.
+    """
+    return max(UNKNOWN_AFTER_INTERVALS * site.interval_ms, site.timeout_ms + site.interval_ms)
+
+
 def outage_is_open(last_alert: Alert | None) -> bool:
     return last_alert is not None and last_alert.type is AlertType.ALERT
 
 
 def status(history: History | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
-    """A site's state at `now_ms`. `since_ms` is the first check that showed it.
-
-    Nothing is unknown while a check may still be under way: the limit is three intervals, or the time-out if longer.
-    """
+    """A site's state at `now_ms`. `since_ms` is the first check that showed it."""
     if history is None:
         return SiteStatus()
     seen = SiteStatus(last_failure_ms=history.last_failure_ms, detail=history.detail)
     measured_until_ms = history.last_ms + history.last_covers_ms
-    if now_ms - measured_until_ms > max(UNKNOWN_AFTER_INTERVALS * site.interval_ms, site.timeout_ms + site.interval_ms):
+    if now_ms - measured_until_ms > unknown_after_ms(site):
         return replace(seen, since_ms=measured_until_ms)
     if last_alert is not None and outage_is_open(last_alert):
         if history.last_available:

@@ -118,9 +118,15 @@ def _bucket(checks: Sequence[CheckResult]) -> Bucket:
     )
 
 
-def downtime(results: Iterable[CheckResult], window: Window) -> dict[str, Downtime]:
-    """What the alert rule needs of each host that has a check in the window."""
-    return {host: _downtime(checks) for host, checks in _by_host(results, window).items()}
+def failing(results: Iterable[CheckResult], window: Window) -> set[str]:
+    """The hosts that have a failed check in the window."""
+    return {host for host, checks in _by_host(results, window).items() if not all(check.available for check in checks)}
+
+
+def downtime(results: Iterable[CheckResult], window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
+    """What the alert rule needs of each host (None: of any) that has a check in the window."""
+    by_host = _by_host(results, window)
+    return {host: _downtime(checks) for host, checks in by_host.items() if hosts is None or host in hosts}
 
 
 def _downtime(checks: Sequence[CheckResult]) -> Downtime:

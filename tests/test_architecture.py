@@ -21,7 +21,7 @@ LAYERS = (
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
         *("monitoring.causes", "monitoring.expectations", "monitoring.redirects", "monitoring.probe"),
-        *("monitoring.steps", "monitoring.engine", "monitoring.process"),
+        *("monitoring.steps", "monitoring.engine", "monitoring.process", "monitoring.commandline", "monitoring.notify"),
     ),
     ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
     ("monitoring.judge", "monitoring.output", "monitoring.history_output"),

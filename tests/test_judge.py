@@ -1,6 +1,6 @@
 """Alerts from the stored checks: each transition written once, across restarts too."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from monitoring import alerting
 from monitoring.board import Board
 from monitoring.judge import Judge
-from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Rule, Site
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Rule, Site, Window
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import ReplicatedStore
 from tests.support.clock import FakeClock
@@ -200,3 +200,24 @@ def test_the_verdict_of_a_site_says_why(monitor: Monitor) -> None:
 def test_checks_of_other_programs_in_the_same_file_do_no_harm(monitor: Monitor) -> None:
     monitor.local.write([check(second, "stranger", Cause.DNS) for second in range(60)], [])
     assert monitor.judged_at(60) == []
+
+
+def test_only_sites_that_failed_or_are_down_are_asked_about(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand sites few can change: the others cost nothing. The one that is down is asked about when it is good."""
+    asked: list[set[str]] = []
+    real = LocalStore.downtime
+
+    def downtime(store: LocalStore, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        asked.append(set(hosts or ()))
+        return real(store, window, hosts)
+
+    monkeypatch.setattr(LocalStore, "downtime", downtime)
+    monitor.checked(FAST, range(0, 60, 2))
+    monitor.judged_at(60)
+    assert asked == []
+    monitor.checked(FAST, range(60, 120, 2), Cause.DNS)
+    monitor.judged_at(120)
+    assert asked == [{"fast"}]
+    monitor.checked(FAST, range(300, 420, 2))
+    assert [found.type for found in monitor.judged_at(420)] == [RECOVERY]
+    assert asked == [{"fast"}, {"fast"}]

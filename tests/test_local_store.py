@@ -11,10 +11,11 @@ import pytest
 from monitoring.errors import MonitoringError, StoreRefused, StoreUnavailable
 from monitoring.models import Cause
 from monitoring.store import local, outbox
+from monitoring.store.blocks import MinuteBlock, decode_checks
 from monitoring.store.local import LocalStore
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import writer_is_alive
-from monitoring.store.schema import SCHEMA_VERSION
+from monitoring.store.schema import SCHEMA_VERSION, SITE_BITS, SITE_MASK
 from monitoring.store.sqlite import transaction
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
@@ -242,3 +243,68 @@ def test_dead_letters_are_kept_with_their_reason(store: LocalStore) -> None:
     ]
     store.bury(letters, START_MS)
     assert list(store.dead_letters()) == letters
+
+
+def pack_all(store: LocalStore) -> None:
+    while store.pack(START_MS + 10**8):
+        pass
+
+
+def rows_of(block: MinuteBlock) -> list[tuple[int, str]]:
+    """Second and host of each check of a block."""
+    rows = decode_checks(block.data, block.minute_ms)
+    return [(((row[0] >> SITE_BITS) - START_MS) // 1_000, block.hosts[row[0] & SITE_MASK]) for row in rows]
+
+
+def test_a_minute_that_was_packed_is_due_until_it_was_delivered(store: LocalStore) -> None:
+    store.append([check(1), check(2, "b"), check(61)], [], START_MS)
+    drain(store)
+    assert store.pending() == (0, None)
+    pack_all(store)
+    first, second = store.next_blocks(5)
+    assert (first.minute_ms, first.part, first.hosts, first.version != second.version) == (START_MS, 0, ("a", "b"), True)
+    assert rows_of(first) == [(1, "a"), (2, "b")]
+    assert [(place, checks) for place, checks, *_ in first.sums] == [(0, 1), (1, 1)]
+    assert store.pending()[0] == 2
+    assert [block.minute_ms for block in store.next_blocks(1)] == [START_MS]
+    store.acknowledge_blocks([first, second])
+    assert store.pending() == (0, None)
+    assert not store.next_blocks(5)
+
+
+def test_a_late_check_makes_its_minute_due_again_with_all_its_checks(store: LocalStore) -> None:
+    store.append([check(1), check(3)], [], START_MS)
+    pack_all(store)
+    store.acknowledge_blocks(store.next_blocks(5))
+    store.append([check(2, "slow", Cause.TIMEOUT), check(3)], [], START_MS)
+    (block,) = store.next_blocks(5)
+    assert rows_of(block) == [(1, "a"), (2, "slow"), (3, "a")]
+    assert [(place, checks, good) for place, checks, good, *_ in block.sums] == [(0, 2, 2), (1, 1, 0)]
+
+
+def test_a_block_that_changed_on_its_way_stays_due(store: LocalStore) -> None:
+    store.append([check(1)], [], START_MS)
+    pack_all(store)
+    on_its_way = store.next_blocks(5)
+    store.append([check(2)], [], START_MS)
+    store.acknowledge_blocks(on_its_way)
+    (block,) = store.next_blocks(5)
+    assert rows_of(block) == [(1, "a"), (2, "a")]
+
+
+def test_requeue_makes_every_block_due_and_forgets_what_was_on_its_way(store: LocalStore) -> None:
+    store.append([check(1), check(61)], [], START_MS)
+    pack_all(store)
+    store.append([check(2, "late")], [], START_MS)
+    on_its_way = store.next_blocks(5)
+    store.requeue()
+    store.acknowledge_blocks(on_its_way)
+    assert [rows_of(block) for block in store.next_blocks(5)] == [[(1, "a"), (2, "late")], [(61, "a")]]
+    assert store.pending()[1] == 0
+
+
+def test_what_is_packed_is_told_by_the_minute(store: LocalStore) -> None:
+    assert store.packed_until_ms() == 0
+    store.append([check(1), check(61)], [], START_MS)
+    pack_all(store)
+    assert store.packed_until_ms() == START_MS + 120_000

@@ -1,17 +1,21 @@
 """Minutes that are over take less room, answer sooner, and say just what they said before."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitoring.models import Cause, CheckResult, History, Window
+from monitoring import stats
+from monitoring.models import Cause, CheckResult, History, SiteStats, Window
 from monitoring.states import advance
+from monitoring.store import blocks, schema, windows
+from monitoring.store.blocks import MinuteBlock
 from monitoring.store.local import LocalStore
-from monitoring.store.outbox import Delivery
-from tests.support.points import EVER, START_MS, alert, check, checks
+from tests.support.delivering import STEPS, Delivering
+from tests.support.points import EVER, START_MS, check, checks
 
 LATER_MS = START_MS + 10**8
 
@@ -31,9 +35,10 @@ def store(tmp_path: Path) -> Iterator[LocalStore]:
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two checks make a row, two sites a step: so that a few checks take several steps."""
-    monkeypatch.setattr("monitoring.store.packing.LEAST_CHECKS", 2)
-    monkeypatch.setattr("monitoring.store.packer.SITES_A_STEP", 2)
+    """Two sites make a part, two parts are stored at once: so that a few checks take several steps."""
+    for module in ("blocks", "due", "packer", "windows"):
+        monkeypatch.setattr(f"monitoring.store.{module}.PART_SITES", 2)
+    monkeypatch.setattr("monitoring.store.packer.PARTS_AT_ONCE", 2)
 
 
 def pack_all(store: LocalStore, now_ms: int = LATER_MS) -> int:
@@ -52,16 +57,16 @@ def test_a_minute_is_packed_when_it_is_over_and_late_comers_have_had_their_time(
     store.append(checks(range(0, 60, 2)), [], START_MS)
     assert not store.pack(START_MS + 74_999)
     assert loose(store) == 30
-    assert store.pack(START_MS + 75_000)
+    assert pack_all(store, START_MS + 75_000)
     assert loose(store) == 0
 
 
-def test_the_few_checks_of_a_site_that_is_seldom_asked_stay_as_they_are(store: LocalStore) -> None:
-    seldom = checks(range(0, 60, 15), "seldom")
+def test_the_few_checks_of_a_site_that_is_seldom_asked_are_packed_with_the_others(store: LocalStore) -> None:
+    seldom = checks([30], "seldom")
     often = checks(range(0, 60, 2), "often")
     store.append([*seldom, *often], [], START_MS)
     pack_all(store)
-    assert loose(store) == len(seldom)
+    assert loose(store) == 0
     assert set(store.results(EVER)) == {*seldom, *often}
 
 
@@ -93,8 +98,9 @@ def test_a_response_time_that_does_not_fit_is_left_alone(store: LocalStore) -> N
     long = CheckResult("a", START_MS, 1, 1, 200, 2**32, (None,) * 5)
     store.append([long, *checks(range(2, 60, 2))], [], START_MS)
     pack_all(store)
-    assert loose(store) == 30
+    assert loose(store) == 1
     assert long in store.results(EVER)
+    assert [block.sums[0][1] for block in store.next_blocks(9)] == [29]
 
 
 def test_a_packed_check_takes_less_than_forty_bytes_with_everything(tmp_path: Path) -> None:
@@ -122,6 +128,16 @@ def test_a_site_stands_where_it_stood_however_old_its_checks_are(store: LocalSto
     pack_all(store)
     assert store.histories() == {"a": fold(story)["a"]}
     assert store.histories()["a"].failing_since_ms == START_MS + 60_000
+
+
+def test_a_check_that_came_late_is_remembered_as_well(store: LocalStore) -> None:
+    """A site that hangs for minutes before it fails: each of its checks comes when its minute is packed."""
+    hung = check(50, "hung", Cause.TIMEOUT, "nothing in 300 s")
+    store.append([*checks(range(0, 120, 2)), check(20, "hung")], [], START_MS)
+    pack_all(store)
+    store.append([hung], [], START_MS)
+    assert store.histories()["hung"] == fold([check(20, "hung"), hung])["hung"]
+    assert store.last_time() == START_MS + 118_000
 
 
 def fold(story: Sequence[CheckResult]) -> dict[str, History]:
@@ -154,73 +170,81 @@ def test_packing_changes_no_history(
     again.close()
 
 
-class Delivering:
-    """A local file and a database that takes what it is given, at the pace of the test."""
-
-    def __init__(self, store: LocalStore) -> None:
-        self.store = store
-        self.delivered: set[object] = set()
-        self.written: set[object] = set()
-        self.under_way: Delivery | None = None
-        self.now_s = 0.0
-
-    def go_on(self, late: bool) -> None:
-        """Half a minute of checks of three sites, some with a slot long past."""
-        self.now_s += 30
-        points = [check(self.now_s + n * 3, host) for n in range(6) for host in ("a", "b", "c")]
-        points += [check(self.now_s - 100.5, "late", Cause.TIMEOUT)] if late else []
-        self.store.append(points, [alert(self.now_s)], round(self.now_s * 1_000))
-        self.written |= {*points, alert(self.now_s)}
-
-    def pack(self) -> None:
-        self.store.pack(START_MS + round(self.now_s * 1_000))
-
-    def send(self) -> None:
-        self.under_way = self.store.next_delivery(10)
-
-    def arrive(self) -> None:
-        if self.under_way:
-            self.delivered |= {*self.under_way.results, *self.under_way.alerts}
-            self.store.acknowledge(self.under_way)
-        self.under_way = None
-
-    def lose_disk(self) -> None:
-        self.under_way = None
-        self.delivered.clear()
-        self.store.requeue()
-
-    def drain(self) -> None:
-        self.arrive()
-        while delivery := self.store.next_delivery(10):
-            self.under_way = delivery
-            self.arrive()
+numbers = st.integers(0, 3) | st.integers(-(2**40), 2**62)
+columns = st.tuples(
+    *[numbers] * 3, *[st.none() | numbers] * 6, st.none() | st.integers(0, 9), st.none() | st.text(max_size=5)
+)
+places = st.tuples(st.integers(0, blocks.MINUTE_MS - 1), st.integers(0, blocks.PART_SITES - 1))
 
 
-STEPS: dict[str, Callable[[Delivering], None]] = {
-    "go on": lambda it: it.go_on(late=False),
-    "go on, late": lambda it: it.go_on(late=True),
-    "pack": Delivering.pack,
-    "pack more": lambda it: [it.pack() for _ in range(6)] and None,
-    "send": Delivering.send,
-    "arrive": Delivering.arrive,
-    "lose disk": Delivering.lose_disk,
-}
+@settings(deadline=None)
+@given(checks=st.dictionaries(places, columns, min_size=1, max_size=30))
+def test_whatever_numbers_a_block_is_given_come_back(checks: dict[tuple[int, int], tuple[object, ...]]) -> None:
+    minute_ms = START_MS - START_MS % blocks.MINUTE_MS
+    rows = [(schema.first_key(minute_ms + at_ms) | place, *values) for (at_ms, place), values in checks.items()]
+    assert blocks.decode_checks(blocks.encode_checks(rows), minute_ms) == sorted(rows)
+
+
+stories = st.lists(st.sampled_from([*STEPS, "go on", "go on, late", "pack", "pack more"]), max_size=40)
 
 
 @quick
-@given(steps=st.lists(st.sampled_from([*STEPS, "go on", "go on, late", "pack more"]), max_size=40))
+@given(steps=stories)
 def test_everything_is_delivered_however_packing_and_delivery_meet(
     tmp_path_factory: pytest.TempPathFactory, small_steps: None, steps: list[str]
 ) -> None:
-    store = LocalStore(tmp_path_factory.mktemp("delivering") / "monitor.db")
-    story = Delivering(store)
+    story = Delivering(LocalStore(tmp_path_factory.mktemp("delivering") / "monitor.db"))
     for step in steps:
         STEPS[step](story)
     story.drain()
+    store = story.store
     assert story.delivered == story.written
     assert store.pending() == (0, None)
-    assert {*store.results(EVER), *store.alerts(EVER)} == story.written
+    found = [*store.results(EVER), *store.alerts(EVER)]
+    assert len(found) == len(story.written)
+    assert set(found) == story.written
     store.close()
+
+
+@quick
+@given(steps=stories)
+def test_in_the_end_the_blocks_tell_of_every_check_once_late_ones_included(
+    tmp_path_factory: pytest.TempPathFactory, small_steps: None, steps: list[str]
+) -> None:
+    story = Delivering(LocalStore(tmp_path_factory.mktemp("delivering") / "monitor.db"))
+    for step in steps:
+        STEPS[step](story)
+    pack_all(story.store)
+    story.drain()
+    written = [point for point in story.written if isinstance(point, CheckResult)]
+    told = [check for block in story.copies.values() for check in checks_in(block)]
+    assert len(told) == len(written)
+    assert set(told) == set(written)
+    assert stats_of(story.copies.values()) == stats.summarise(written, WHOLE_MINUTES) == story.store.stats(WHOLE_MINUTES)
+    story.store.close()
+
+
+WHOLE_MINUTES = Window(START_MS - 600_000, START_MS + 3_000_000)
+
+
+def checks_in(block: MinuteBlock) -> list[CheckResult]:
+    hosts = dict(enumerate(block.hosts))
+    return [schema.result_from_row(row, hosts) for row in blocks.decode_checks(block.data, block.minute_ms)]
+
+
+def stats_of(copies: Iterable[MinuteBlock]) -> dict[str, SiteStats]:
+    """The statistics of what the sums of these blocks add up to."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(schema.SCHEMA)
+    numbers: dict[str, int] = {}
+    for block in copies:
+        for place, *values in block.sums:
+            number = numbers.setdefault(block.hosts[place], len(numbers))
+            connection.execute(schema.INSERT_MINUTE, (schema.first_key(block.minute_ms) | number, *values))
+    connection.executemany("INSERT INTO sites (host, id) VALUES (?, ?)", numbers.items())
+    found = windows.stats(connection, WHOLE_MINUTES)
+    connection.close()
+    return found
 
 
 def test_without_a_database_the_outbox_stays_small(store: LocalStore, small_steps: None) -> None:
@@ -233,6 +257,7 @@ def test_without_a_database_the_outbox_stays_small(store: LocalStore, small_step
         story.pack()
     entries = store._connection.execute("SELECT COUNT(*) FROM outbox").fetchone()[0]
     assert entries < 12
-    assert store.pending()[0] == len(story.written)
+    due = store._connection.execute("SELECT COUNT(*) FROM blocks_due").fetchone()[0]
+    assert store.pending()[0] == len(story.written) + due
     story.drain()
     assert story.delivered == story.written

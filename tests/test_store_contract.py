@@ -67,8 +67,7 @@ class PackingStore(LocalStore):
 
 @contextmanager
 def packing_store(_: Influxd) -> Iterator[Store]:
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("monitoring.store.packing.LEAST_CHECKS", 1)
+    with tempfile.TemporaryDirectory() as directory:
         store = PackingStore(Path(directory) / "monitor.db")
         try:
             yield store
@@ -143,6 +142,9 @@ def test_what_the_alert_rule_asks_for_equals_the_reference(fresh_store: FreshSto
     with fresh_store() as store:
         store.write(recording.checks, [])
         assert store.downtime(recording.window) == stats.downtime(recording.checks, recording.window)
+        failing = store.failing(recording.window)
+        assert set(failing) == stats.failing(recording.checks, recording.window)
+        assert store.downtime(recording.window, failing) == stats.downtime(recording.checks, recording.window, failing)
         failures = store.failures(recording.window, hosts)
         assert {host: list(found) for host, found in failures.items()} == stats.failures(
             recording.checks, recording.window, hosts
@@ -175,7 +177,9 @@ def test_every_alert_comes_back_as_it_was_written(fresh_store: FreshStore, alert
 
 def test_an_empty_store_answers_with_nothing(store: Store) -> None:
     assert not store.stats(ALWAYS)
+    assert not store.failing(ALWAYS)
     assert not store.downtime(ALWAYS)
+    assert not store.downtime(ALWAYS, ["a"])
     assert not store.failures(ALWAYS, ["a"])
     assert not store.results(ALWAYS)
     assert not store.alerts(ALWAYS)

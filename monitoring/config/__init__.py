@@ -9,10 +9,12 @@ from monitoring.config.databases import DEFAULT_DATABASE, DatabaseAddress
 from monitoring.config.describing import describe
 from monitoring.config.loading import load_config, parse_config, parse_database, site_host
 from monitoring.config.settings import Config
+from monitoring.config.watching import ConfigWatcher
 
 __all__ = [
     "DEFAULT_DATABASE",
     "Config",
+    "ConfigWatcher",
     "DatabaseAddress",
     "describe",
     "load_config",

@@ -2,13 +2,18 @@
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import unquote
 
 from monitoring.config.addresses import URL, address_text, masked_user, read_authority
-from monitoring.config.text import Invalid, Text
+from monitoring.config.text import Invalid, Part, Text
+from monitoring.errors import ConfigError
 
 DEFAULT_DATABASE = "influxdb://localhost:8086/monitoring"
 """Used when the configuration names none and it answers."""
+
+DEFAULT_LISTEN = "127.0.0.1:8087"
+"""Where a gateway listens when nothing else is said: reachable from its own machine only."""
 
 _KINDS = {
     "influxdb": ("influxdb", False),
@@ -37,6 +42,36 @@ class DatabaseAddress:
     database: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a gateway listens; `host` is without brackets."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Can it be reached from its own machine only?"""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_listen(value: str) -> ListenAddress:
+    """The address of the flag `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
+    try:
+        authority = read_authority(Text((Part(value),)))
+    except Invalid as error:
+        raise ConfigError([f"--listen: {error}"]) from None
+    if authority.port is None or "@" in value:
+        raise ConfigError([f"--listen: must be a host and a port, as in {DEFAULT_LISTEN}"])
+    return ListenAddress(authority.host.strip("[]"), authority.port)
+
+
 def database_address(value: object) -> DatabaseAddress:
     """The address in a string of the configuration or of `--database`. Raises `Invalid`."""
     text = address_text(value)
@@ -57,6 +92,8 @@ def _server(scheme: str, server: Text, path: str) -> DatabaseAddress:
     kind, tls = _KINDS[scheme]
     authority = read_authority(server)
     database = _database(kind, path)
+    if kind == "gateway" and "@" in server.value:
+        raise Invalid("must not hold a user: the gateway's token stands in MONITORING_TOKEN")
     port = authority.port or (_INFLUX_PORT if kind == "influxdb" else None)
     if port is None:
         raise Invalid("must name the gateway's port")

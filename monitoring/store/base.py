@@ -1,7 +1,7 @@
 """The contract of every store. One test-suite (`tests/test_store_contract.py`) holds each of them to it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
 
@@ -22,8 +22,11 @@ class Reader(Protocol):
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         """Statistics by host: equals `stats.summarise`."""
 
-    def downtime(self, window: Window) -> Mapping[str, Downtime]:
-        """What the alert rule needs, by host: equals `stats.downtime`. Cheap: asked every few seconds."""
+    def failing(self, window: Window) -> Collection[str]:
+        """The hosts that have a failed check in the window. Cheap: asked every few seconds."""
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        """What the alert rule needs of these hosts (None: of all), by host: equals `stats.downtime`."""
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         """The failed checks of these hosts in order of time."""
@@ -55,8 +58,12 @@ class Store(Reader, Protocol):
         """
 
 
+@runtime_checkable
 class HistoryReader(Reader, Protocol):
-    """A reader that also knows where each site stands: what a monitor needs when it starts."""
+    """A reader that also knows where each site stands: what a monitor needs when it starts, and what `-p` shows.
+
+    `-p` finds out with `isinstance`; of other readers it asks what every `Reader` answers (`store.standing`).
+    """
 
     def histories(self) -> Mapping[str, History]:
         """Where each host stands by its newest checks."""

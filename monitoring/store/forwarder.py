@@ -1,4 +1,4 @@
-"""The delivery thread: sends the outbox to the database in order, and never gives up."""
+"""The delivery thread: sends the outbox to the database in order, then minutes that are over, and never gives up."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -8,18 +8,21 @@ from monitoring.clock import Clock
 from monitoring.errors import StoreError, StoreRefused
 from monitoring.models import Alert, CheckResult
 from monitoring.store.base import Store
+from monitoring.store.blocks import MinuteBlock
+from monitoring.store.ledger import Ledger, MinuteStore
 from monitoring.store.local import LocalStore
 from monitoring.store.outbox import DeadLetter, Delivery
 
-Point = TypeVar("Point", CheckResult, Alert)
+Point = TypeVar("Point", CheckResult, Alert, MinuteBlock)
 
 BATCH_POINTS = 5_000
+BATCH_BLOCKS = 10
 IDLE_S = 1.0
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
 
 
-class RemoteStore(Store, Protocol):
+class RemoteStore(Store, MinuteStore, Protocol):
     """A store on the other side of a network."""
 
     def knows(self, marker: str) -> bool:
@@ -28,9 +31,15 @@ class RemoteStore(Store, Protocol):
     def prove(self, marker: str) -> bool:
         """Write a point named `marker` and read it back; was it known before? Raises `StoreError`."""
 
+    def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
+        """Store these in the place of what was there of their parts and minutes. Raises as `Store.write` does."""
+
 
 class Forwarder:
     """Delivers the outbox of `local` to `remote`: everything, in order, at least once; the same point twice is one point.
+
+    When no point waits, the blocks of minutes that are over follow. Before any point is written, the ledger announces
+    where the checks of its minute can be read.
 
     After any failure the database must prove itself again before it is trusted. When it does not know this file's
     marker (it is new, or has lost its disk), everything stored here is sent to it again.
@@ -40,6 +49,7 @@ class Forwarder:
         self._local = local
         self._remote = remote
         self._clock = clock
+        self._ledger = Ledger(local.marker, remote)
         self._stop = threading.Event()
         self._work = threading.Event()
         self._drained = threading.Event()
@@ -60,7 +70,7 @@ class Forwarder:
             self._work.set()
 
     def wait_drained(self, timeout_s: float) -> bool:
-        """Wait until the outbox is empty; at once False when the database is not in reach."""
+        """Wait until no point and no block is left; at once False when the database is not in reach."""
         return self.proven and self._drained.wait(timeout_s)
 
     def close(self, timeout_s: float) -> None:
@@ -88,17 +98,33 @@ class Forwarder:
         try:
             if not self.proven:
                 self._prove()
-            delivery = self._local.next_delivery(BATCH_POINTS)
-            if delivery is not None:
-                self._deliver(delivery)
-                self._local.acknowledge(delivery)
+            busy = self._deliver_points() or self._deliver_blocks()
         except StoreError as error:
             self._fail(str(error))
             return False
         self._backoff_s = 0.0  # not before: a database may prove itself each time and yet never take the points
-        if delivery is None:
+        if not busy:
             self._found_nothing()
+        return busy
+
+    def _deliver_points(self) -> bool:
+        delivery = self._local.next_delivery(BATCH_POINTS)
+        if delivery is None:
             return False
+        self._ledger.announce(delivery)
+        self._deliver(delivery)
+        self._local.acknowledge(delivery)
+        return True
+
+    def _deliver_blocks(self) -> bool:
+        packed_until_ms = self._local.packed_until_ms()  # first: what is packed meanwhile may have blocks unseen here
+        blocks = self._local.next_blocks(BATCH_BLOCKS)
+        if not blocks:
+            self._ledger.seal(packed_until_ms)
+            return False
+        refused = _refused(lambda part: self._remote.write_blocks(self._local.marker, part), blocks)
+        self._ledger.spoil({block.minute_ms for block, _ in refused})
+        self._local.acknowledge_blocks(blocks)
         return True
 
     def _found_nothing(self) -> None:
@@ -110,6 +136,7 @@ class Forwarder:
         if not self._remote.knows(self._local.marker):
             self._local.requeue()  # before the marker stands there: a kill in between must not lose this
         self._remote.prove(self._local.marker)
+        self._ledger.load()
         self.proven, self.met, self.trouble = True, True, None
 
     def _fail(self, reason: str) -> None:
@@ -118,23 +145,22 @@ class Forwarder:
         self._backoff_s = min(MAX_BACKOFF_S, self._backoff_s * 2 or FIRST_BACKOFF_S)
 
     def _deliver(self, delivery: Delivery) -> None:
-        refused = [
-            *_refused(lambda part: self._remote.write(part, ()), delivery.results),
-            *_refused(lambda part: self._remote.write((), part), delivery.alerts),
-        ]
-        if refused:
-            self._local.bury(refused, self._clock.now_ms())
+        bad_checks = _refused(lambda part: self._remote.write(part, ()), delivery.results)
+        bad_alerts = _refused(lambda part: self._remote.write((), part), delivery.alerts)
+        letters = [_dead_letter(*bad) for bad in bad_checks] + [_dead_letter(*bad) for bad in bad_alerts]
+        if letters:
+            self._local.bury(letters, self._clock.now_ms())
 
 
-def _refused(write: Callable[[Sequence[Point]], None], points: Sequence[Point]) -> list[DeadLetter]:
-    """Write the points; halve what is refused until only the bad points are left, and return those."""
+def _refused(write: Callable[[Sequence[Point]], None], points: Sequence[Point]) -> list[tuple[Point, str]]:
+    """Write the points; halve what is refused until only the bad points are left, and return those with the reasons."""
     if not points:
         return []
     try:
         write(points)
     except StoreRefused as error:
         if len(points) == 1:
-            return [_dead_letter(points[0], str(error))]
+            return [(points[0], str(error))]
         middle = len(points) // 2
         return _refused(write, points[:middle]) + _refused(write, points[middle:])
     return []

@@ -1,48 +1,42 @@
 """The store in InfluxDB 1.x and the databases that speak its language.
 
-Every question is asked for all sites at once, between two explicit bounds, within count, sum, mean, min, max, last,
-percentile and `GROUP BY host`: so it stays fast with a thousand sites, and right on every compatible server.
+Every question is asked for all sites at once, between two explicit bounds, within count, sum, last and `GROUP BY`: so it
+stays fast with a thousand sites, and right on every compatible server. Statistics come from blocks (`influxwindow`).
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
-from monitoring.models import PHASES, Alert, CheckResult, Downtime, Failure, SiteStats, Window
-from monitoring.stats import bucket_width_ms
-from monitoring.store.influxrows import Row, alert_of, check_of, downtime_of, failure_of, site_stats
+from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.store.blocks import MINUTE_MS, MinuteBlock
+from monitoring.store.influxblocks import Piece, Told
+from monitoring.store.influxminutes import NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, among, within
+from monitoring.store.influxrows import Row, alert_of, downtime_of, failure_of
+from monitoring.store.influxwindow import InfluxWindow
 from monitoring.store.lineprotocol import (
     ALERTS,
     CHECKS,
+    MINUTES,
     PROOFS,
+    RECENT,
+    Tags,
     alert_line,
+    block_line,
     check_line,
     identifier,
     is_taggable,
     literal,
+    piece_line,
     proof_line,
+    told_line,
 )
 
 PROOF_TIME_MS = 4_102_444_800_000
 """When the proof's point lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
 
-NAMED_HOSTS = 20
-"""Up to so many hosts are named in a query; for more, the answer is sifted here (a URL must stay short)."""
-
-GOOD = "available = 1"
 FAILED = "available = 0"
-
-COUNTS = (
-    "count(available) AS checks, sum(covers) AS covers, mean(responseTime) AS mean, "
-    "min(status) AS low, max(status) AS high, " + ", ".join(f"mean({phase}) AS {phase}" for phase in PHASES)
-)
-SPREAD = (
-    "min(responseTime) AS min, max(responseTime) AS max, percentile(responseTime, 50) AS p50, "
-    "percentile(responseTime, 95) AS p95, percentile(responseTime, 99) AS p99"
-)
-WHOLE_CHECK = "available, status, covers, lag, cause, responseTime, " + ", ".join(PHASES)
 
 
 class InfluxStore:
@@ -79,6 +73,8 @@ class InfluxStore:
             tls=tls,
             timeout=(connect_timeout, read_timeout),
         )
+        self._minutes = InfluxMinutes(self._client)
+        self._window = InfluxWindow(self._minutes)
 
     # The writer
 
@@ -90,52 +86,53 @@ class InfluxStore:
         if refusals:
             raise refusals[0]
 
+    def open_minutes(self, marker: str) -> dict[int, Told]:
+        condition = f"file = {literal(marker)} AND told > 0"
+        series = self._client.query(f"SELECT told FROM {MINUTES} WHERE {condition}")
+        return {time_ms: Told(told) for one in series for time_ms, told in one["values"]}
+
+    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
+        lines = [told_line(marker, minute_ms, state) for minute_ms, state in told.items()]
+        self._client.write([*lines, *(piece_line(marker, piece) for piece in pieces)])
+
+    def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
+        self._client.write([block_line(marker, block) for block in blocks])
+
+    def seal(self, marker: str, minutes: Collection[int]) -> None:
+        self._client.write([told_line(marker, minute_ms, Told.BLOCKS) for minute_ms in minutes])
+        for minute_ms in minutes:
+            span = within(Window(minute_ms, minute_ms + MINUTE_MS))
+            self._client.execute(f"DELETE FROM {MINUTES} WHERE file = {literal(marker)} AND part = '{RECENT}' AND {span}")
+
     # The reader
 
-    def stats(self, window: Window) -> dict[str, SiteStats]:
-        # Two statements where one would do, since each has its own time-out: these are the costly ones.
-        good = {host: rows[0] for host, rows in self._ask(COUNTS, CHECKS, _within(window), GOOD).items()}
-        spread = {host: rows[0] for host, rows in self._ask(SPREAD, CHECKS, _within(window), GOOD).items()}
-        failed = self._ask("covers, cause, status", CHECKS, _within(window), FAILED)
-        statuses = self._good_statuses(window, good)
-        trends = self._mean_trends(window)
-        return {
-            host: site_stats(
-                host,
-                window,
-                good={**good.get(host, {}), **spread.get(host, {})},
-                failed=failed.get(host, ()),
-                good_statuses=statuses.get(host, {}),
-                means=trends.get(host, ()),
-            )
-            for host in good.keys() | failed.keys()
-        }
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        return self._window.stats(window)
 
-    def downtime(self, window: Window) -> dict[str, Downtime]:
+    def failing(self, window: Window) -> set[str]:
+        """Only failed checks have a cause: so few values are read, however many checks there are."""
+        found = self._client.stream(f"SELECT cause, host FROM {CHECKS} WHERE {within(window)}", ROWS_AT_ONCE)
+        return {host for series in found for *_, host in series["values"]}
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
         fields = "count(available) AS checks, sum(covers) AS covers"
-        failed = self._ask(fields, CHECKS, _within(window), FAILED)  # first: what comes in meanwhile adds no downtime
+        conditions = (within(window), *_named(hosts))
+        failed = self._ask(fields, CHECKS, *conditions, FAILED)  # first: what comes in meanwhile adds no downtime
         return {
             host: downtime_of(row, failed.get(host, [{}])[0])
-            for host, (row, *_) in self._ask(fields, CHECKS, _within(window)).items()
+            for host, (row, *_) in self._ask(fields, CHECKS, *conditions).items()
+            if hosts is None or host in hosts
         }
 
     def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-        wanted = {host for host in hosts if is_taggable(host)}
-        if not wanted:
-            return {}
-        conditions = [_within(window), FAILED]
-        if len(wanted) <= NAMED_HOSTS:
-            conditions.append("(" + " OR ".join(f"host = {literal(host)}" for host in sorted(wanted)) + ")")
-        found = self._ask("covers, cause", CHECKS, *conditions)
-        return {host: [failure_of(row) for row in rows] for host, rows in found.items() if host in wanted}
+        found = self._ask("covers, cause", CHECKS, within(window), FAILED, *_named(hosts))
+        return {host: [failure_of(row) for row in rows] for host, rows in found.items() if host in hosts}
 
     def results(self, window: Window) -> list[CheckResult]:
-        found = self._ask(WHOLE_CHECK, CHECKS, _within(window))
-        checks = [check_of(host, row) for host, rows in found.items() for row in rows]
-        return sorted(checks, key=lambda check: (check.time_ms, check.host))
+        return sorted(self._minutes.points(window), key=lambda check: (check.time_ms, check.host))
 
     def alerts(self, window: Window) -> list[Alert]:
-        found = self._ask("type, startDate, endDate, availability, cause", ALERTS, _within(window))
+        found = self._ask("type, startDate, endDate, availability, cause", ALERTS, within(window))
         alerts = [alert for host, rows in found.items() for row in rows if (alert := alert_of(host, row))]
         return sorted(alerts, key=lambda alert: (alert.time_ms, alert.host))
 
@@ -148,6 +145,7 @@ class InfluxStore:
         return max((rows[0]["time"] for found in newest for rows in found.values()), default=None)
 
     def close(self) -> None:
+        self._window.close()
         self._client.close()
 
     # The database itself
@@ -187,8 +185,12 @@ class InfluxStore:
         """Delete the database with all its data."""
         self._client.execute(f"DROP DATABASE {identifier(self._database)}")
 
+    def drop_file(self, marker: str) -> None:
+        """Delete all blocks and pieces that one local file sent, and that it was ever here."""
+        self._client.execute(f"DROP SERIES FROM {MINUTES}, {PROOFS} WHERE file = {literal(marker)}")
+
     def drop_host(self, host: str) -> None:
-        """Delete all checks and alerts of one host."""
+        """Delete all checks and alerts of one host; what blocks tell of it goes with `drop_file`."""
         if is_taggable(host):
             self._client.execute(f"DROP SERIES FROM {CHECKS}, {ALERTS} WHERE host = {literal(host)}")
 
@@ -203,38 +205,6 @@ class InfluxStore:
             for one in series
         }
 
-    def _good_statuses(self, window: Window, good: Mapping[str, Row]) -> dict[str, Counter[int]]:
-        """How often each status was answered in available checks, by host.
-
-        A site that always gives the same answer needs no further question. For the others the lowest and highest
-        statuses are counted and set aside, until nothing is left between them.
-        """
-        counts = {host: Counter({row["low"]: row["checks"]}) for host, row in good.items() if row["low"] == row["high"]}
-        ends = {row[end] for host, row in good.items() if host not in counts for end in ("low", "high")}
-        done: set[int] = set()
-        while ends:
-            for status in ends:
-                for host, checks in self._count_status(window, status).items():
-                    counts.setdefault(host, Counter())[status] = checks
-            done |= ends
-            ends = self._status_ends(window, done)
-        return counts
-
-    def _count_status(self, window: Window, status: int) -> dict[str, int]:
-        found = self._ask("count(status) AS checks", CHECKS, _within(window), GOOD, f"status = {status}")
-        return {host: rows[0]["checks"] for host, rows in found.items()}
-
-    def _status_ends(self, window: Window, but: Collection[int]) -> set[int]:
-        """The lowest and highest statuses of the available checks of each site, leaving out some."""
-        others = [f"status != {status}" for status in sorted(but)]
-        found = self._ask("min(status) AS low, max(status) AS high", CHECKS, _within(window), GOOD, *others)
-        return {row[end] for rows in found.values() for row in rows for end in ("low", "high")}
-
-    def _mean_trends(self, window: Window) -> dict[str, list[Row]]:
-        width = bucket_width_ms(window)
-        by = f"host, time({width}ms) fill(none)"
-        return self._ask("mean(responseTime) AS mean", CHECKS, _within(window), GOOD, by=by)
-
     def _create_database(self) -> None:
         with suppress(StoreDenied):  # for administrators only; the proof tells whether it exists
             self._client.execute(f"CREATE DATABASE {identifier(self._database)}")
@@ -245,18 +215,20 @@ class InfluxStore:
         return str(series[0]["values"][0][1]) if series else None
 
 
-def _within(window: Window) -> str:
-    return f"time >= {window.from_ms}ms AND time < {window.until_ms}ms"
+def _named(hosts: Collection[str] | None) -> tuple[str, ...]:
+    """The condition that names these hosts, unless there are too many."""
+    return () if hosts is None or len(hosts) > NAMED_HOSTS else (among(hosts),)
 
 
 def _lines(results: Sequence[CheckResult], alerts: Sequence[Alert]) -> tuple[list[str], list[StoreRefused]]:
     """The lines of these points, and the refusals of those that can have none."""
     lines: list[str] = []
     refusals: list[StoreRefused] = []
+    tags = Tags()
     points: tuple[CheckResult | Alert, ...] = (*results, *alerts)
     for point in points:
         try:
-            lines.append(check_line(point) if isinstance(point, CheckResult) else alert_line(point))
+            lines.append(check_line(point, tags) if isinstance(point, CheckResult) else alert_line(point, tags))
         except StoreRefused as refusal:
             refusals.append(refusal)
     return lines, refusals

@@ -3,24 +3,10 @@
 A database may hold points of other writers: what is no cause is `error`, what is no alert is passed over.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from monitoring.models import (
-    PHASES,
-    Alert,
-    AlertType,
-    Bucket,
-    Cause,
-    CheckResult,
-    Downtime,
-    Failure,
-    ResponseTimes,
-    SiteStats,
-    Window,
-)
-from monitoring.stats import bucket_range, bucket_width_ms
+from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Downtime, Failure
 from monitoring.store.lineprotocol import from_rfc3339
 
 Row = Mapping[str, Any]
@@ -28,29 +14,8 @@ Row = Mapping[str, Any]
 
 US_PER_S = 1e6
 
-
-def site_stats(
-    host: str, window: Window, *, good: Row, failed: Sequence[Row], good_statuses: Mapping[int, int], means: Sequence[Row]
-) -> SiteStats:
-    """Put a site's statistics together from what was asked about its available and its failed checks.
-
-    `good` holds aggregates (empty: there was no available check), `failed` the failed checks themselves, `means` the
-    mean response time of those parts of the window that have one.
-    """
-    available_ms = good.get("covers") or 0
-    return SiteStats(
-        host=host,
-        checks=good.get("checks", 0) + len(failed),
-        available=good.get("checks", 0),
-        covered_ms=available_ms + sum(row["covers"] or 0 for row in failed),
-        available_ms=available_ms,
-        response=_response_times(good),
-        phases_us={phase: good[phase] * US_PER_S for phase in PHASES if good.get(phase) is not None},
-        statuses=_statuses(good_statuses, failed),
-        causes=Counter(_cause(row) for row in failed),
-        last_failure_ms=failed[-1]["time"] if failed else None,
-        trend=_trend(window, means, failed),
-    )
+WHOLE_CHECK = "available, status, covers, lag, cause, responseTime, " + ", ".join(PHASES)
+"""The fields that `check_of` reads."""
 
 
 def downtime_of(checks: Row, failed: Row) -> Downtime:
@@ -107,24 +72,3 @@ def _cause(row: Row) -> Cause:
         return Cause(row["cause"])
     except ValueError:
         return Cause.ERROR
-
-
-def _statuses(good: Mapping[int, int], failed: Sequence[Row]) -> Counter[int]:
-    counts = Counter(row["status"] for row in failed)
-    counts.update(good)
-    return Counter({status: count for status, count in counts.items() if status})
-
-
-def _response_times(good: Row) -> ResponseTimes | None:
-    """None too when the first answer came late: a site's row may lack what a later statement did not see."""
-    if good.get("mean") is None or good.get("min") is None:
-        return None
-    low, high, p50, p95, p99 = (round(good[name] * US_PER_S) for name in ("min", "max", "p50", "p95", "p99"))
-    return ResponseTimes(good["mean"] * US_PER_S, low, high, p50, p95, p99)
-
-
-def _trend(window: Window, means: Sequence[Row], failed: Sequence[Row]) -> tuple[Bucket, ...]:
-    width = bucket_width_ms(window)
-    failures = Counter(row["time"] // width for row in failed)
-    mean_us = {row["time"] // width: row["mean"] * US_PER_S for row in means}
-    return tuple(Bucket(mean_us.get(number), failures[number]) for number in bucket_range(window))

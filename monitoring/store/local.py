@@ -9,11 +9,12 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult
-from monitoring.store import outbox, packer, schema
+from monitoring.store import due, histories, outbox, packer, packing, position, schema
+from monitoring.store.blocks import MinuteBlock, block_key
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import WriterLock
 from monitoring.store.outbox import DeadLetter, Delivery
-from monitoring.store.schema import SITE_MASK, first_key
+from monitoring.store.schema import SITE_MASK, Row, first_key
 from monitoring.store.sqlite import open_writer, transaction, translated
 
 Point = CheckResult | Alert
@@ -32,6 +33,7 @@ class LocalStore(LocalReader):
         """Opens or creates the file. Raises `MonitoringError` when another process writes it."""
         super().__init__(path)
         self._lock = threading.Lock()
+        self._packer = packer.Packer()
         self._owner = WriterLock(path)
         try:
             self._owner.acquire()
@@ -59,17 +61,16 @@ class LocalStore(LocalReader):
             keys = [first_key(point.time_ms) | sites[point.host] for point in points]
             batch = outbox.add(connection, keys, created_ms)
             rows = [schema.result_row(result, sites[result.host], batch) for result in results]
-            packed = packer.already_packed(connection, (row[0] for row in rows))
-            connection.executemany(schema.INSERT_RESULT, [row for row in rows if row[0] not in packed])
+            connection.executemany(schema.INSERT_RESULT, self._without_packed(connection, rows, created_ms))
             alert_rows = [schema.alert_row(alert, sites[alert.host], batch) for alert in alerts]
             connection.executemany(schema.INSERT_ALERT, alert_rows)
         self._sites = sites
 
     def pack(self, now_ms: int) -> bool:
-        """Pack a few sites of the oldest minute that is over; was there one?"""
-        hosts = {number: host for host, number in self._sites.items()}
+        """Take the next small step in packing the oldest minute that is over; was there one?"""
+        last_site = max(self._sites.values(), default=0)
         with self._writing() as connection:
-            return packer.step(connection, hosts, now_ms)
+            return self._packer.step(connection, last_site, now_ms)
 
     def next_delivery(self, limit: int) -> Delivery | None:
         """The oldest undelivered points, about `limit` of them; None when all is delivered."""
@@ -81,6 +82,21 @@ class LocalStore(LocalReader):
         with self._writing() as connection:
             outbox.settle(connection, delivery)
 
+    def packed_until_ms(self) -> int:
+        """All minutes before this moment are packed: their blocks are due or were delivered."""
+        with self._pool.snapshot() as connection:
+            return position.load(connection).minute_ms
+
+    def next_blocks(self, limit: int) -> Sequence[MinuteBlock]:
+        """The oldest minutes, up to `limit`, whose copy in the database is missing or out of date: as they are now."""
+        with self._pool.snapshot() as connection:
+            return due.next_blocks(connection, limit)
+
+    def acknowledge_blocks(self, blocks: Sequence[MinuteBlock]) -> None:
+        """These were delivered; one that has changed meanwhile stays due."""
+        with self._writing() as connection:
+            due.settle(connection, blocks)
+
     def bury(self, letters: Sequence[DeadLetter], at_ms: int) -> None:
         """Keep what will never be accepted, with the reason."""
         with self._writing() as connection:
@@ -91,8 +107,12 @@ class LocalStore(LocalReader):
             return outbox.dead_letters(connection)
 
     def requeue(self) -> int:
-        """Put all that is stored into the outbox again, for a database that lacks it; returns the number of points."""
+        """Put all that is stored into the outbox again, for a database that lacks it; returns the number of points.
+
+        All blocks are due again as well.
+        """
         with self._writing() as connection:
+            due.add_all(connection, outbox.OLDEST_MS, position.load(connection).key)
             return outbox.requeue(connection)
 
     def close(self) -> None:
@@ -100,6 +120,18 @@ class LocalStore(LocalReader):
         with self._lock:
             self._connection.close()
         self._owner.release()
+
+    def _without_packed(self, connection: sqlite3.Connection, rows: Sequence[Row], created_ms: int) -> Sequence[Row]:
+        """These rows without those that are packed already. Blocks and histories hear of the others of packed minutes."""
+        reached = position.load(connection)
+        if not rows or not reached.may_be_past(min(rows)[0]):
+            return rows
+        past = [row[0] for row in rows if reached.is_past(row[0])]
+        packed = packer.already_packed(connection, past)
+        late = [row for row in rows if row[0] in set(past) - packed]
+        due.add(connection, {block_key(row[0]) for row in late if packing.fits(row)}, created_ms)
+        histories.add_late(connection, [row[:-1] for row in late])
+        return [row for row in rows if row[0] not in packed]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

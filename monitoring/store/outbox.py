@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitoring.models import Alert, CheckResult
-from monitoring.store import schema
-from monitoring.store.packing import EVER, unpacked
+from monitoring.store import position, schema
+from monitoring.store.blocks import PackedChecks
+from monitoring.store.position import Position
+from monitoring.store.schema import SITE_BITS, SITE_MASK, Row
 
 OLDEST_MS = 0
 """Since when an entry for everything waits: a database that lacks all must not be asked before it has it again."""
 
 NEWEST_KEY = """
 SELECT MAX(id) FROM (
-    SELECT MAX(id) AS id FROM minutes UNION ALL SELECT MAX(id) FROM checks UNION ALL SELECT MAX(id) FROM alerts)
+    SELECT MAX(id) AS id FROM blocks UNION ALL SELECT MAX(id) FROM checks UNION ALL SELECT MAX(id) FROM alerts)
 """
 
 KEYS_AND_BATCHES = "id BETWEEN ? AND ? AND batch BETWEEN ? AND ?"
@@ -24,12 +26,16 @@ KEYS_AND_BATCHES = "id BETWEEN ? AND ? AND batch BETWEEN ? AND ?"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Points to deliver, and the outbox entries that they settle: whole, or up to the key `until`."""
+    """Points to deliver, and the outbox entries that they settle: whole, or up to the key `until`.
+
+    `packed` is how far the file was packed when they were read: later keys may have moved since.
+    """
 
     entries: tuple[int, ...]
     results: tuple[CheckResult, ...]
     alerts: tuple[Alert, ...]
     until: int | None = None
+    packed: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +73,30 @@ def last_batch(connection: sqlite3.Connection) -> int:
 
 
 def cover(connection: sqlite3.Connection, first: int, end: int) -> None:
-    """The keys `first <= key < end` are about to be packed, and their batch numbers will be gone.
+    """Some of the keys `first <= key < end`, a minute, are about to be packed: to move to its start, without their batch.
 
-    When some of them are undelivered, an entry for the whole range takes the place of those of the commits. It is a new
-    one even where another covers this range already: that may be on its way, cut at a key which packing moves.
+    When some are undelivered, an entry for the whole range takes the place of those of the commits.
     """
-    query = "SELECT MIN(created_ms) FROM outbox WHERE first_id < ? AND last_id >= ?"
+    connection.execute(
+        "UPDATE outbox SET first_id = ? WHERE whole = 1 AND first_id BETWEEN ? AND ?", (first, first, end - 1)
+    )
+    query = "SELECT MIN(created_ms) FROM outbox WHERE whole = 0 AND first_id < ? AND last_id >= ?"
     waiting_since = connection.execute(query, (end, first)).fetchone()[0]
     if waiting_since is None:
         return
-    points = _count(connection, first, end - 1)
-    longer = "UPDATE outbox SET last_id = ?, points = points + ? WHERE whole = 1 AND last_id = ?"
-    if not connection.execute(longer, (end - 1, points, first - 1)).rowcount:
-        _add_whole(connection, waiting_since, first, end - 1)
+    _cover_whole(connection, waiting_since, first, end - 1)
     # Only entries that begin in this minute: older keys of the range may be on their way already, without late comers.
     connection.execute("DELETE FROM outbox WHERE whole = 0 AND first_id >= ? AND last_id < ?", (first, end))
+
+
+def _cover_whole(connection: sqlite3.Connection, created_ms: int, first: int, last: int) -> None:
+    """By the entry that does so already, by one that ends just before, or by a new one."""
+    query = "SELECT 1 FROM outbox WHERE whole = 1 AND first_id <= ? AND last_id >= ?"
+    if connection.execute(query, (first, last)).fetchone():
+        return
+    longer = "UPDATE outbox SET last_id = ?, points = points + ? WHERE whole = 1 AND last_id = ?"
+    if not connection.execute(longer, (last, _count(connection, first, last), first - 1)).rowcount:
+        _add_whole(connection, created_ms, first, last)
 
 
 def requeue(connection: sqlite3.Connection) -> int:
@@ -102,7 +117,7 @@ def _add_whole(connection: sqlite3.Connection, created_ms: int, first: int, last
 def _count(connection: sqlite3.Connection, first: int, last: int) -> int:
     """How many points lie in a range of keys."""
     query = """
-        SELECT (SELECT COALESCE(SUM(checks), 0) FROM minutes WHERE id BETWEEN :first AND :last)
+        SELECT (SELECT COALESCE(SUM(checks), 0) FROM blocks WHERE id BETWEEN :first AND :last)
             + (SELECT COUNT(*) FROM checks WHERE id BETWEEN :first AND :last)
             + (SELECT COUNT(*) FROM alerts WHERE id BETWEEN :first AND :last)
     """
@@ -144,18 +159,23 @@ def _part_of(connection: sqlite3.Connection, entry: Entry, limit: int) -> Delive
     last = _last_key(connection, entry, limit)
     span = (entry.first, last)
     hosts = dict(connection.execute("SELECT id, host FROM sites"))
-    packed = connection.execute("SELECT id, packed FROM minutes WHERE id BETWEEN ? AND ?", span)
+    packed = connection.execute("SELECT id, data FROM blocks WHERE id BETWEEN ? AND ?", span)
     checks = connection.execute(f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE id BETWEEN ? AND ?", span)
     alerts = connection.execute(f"SELECT {schema.ALERT_COLUMNS} FROM alerts WHERE id BETWEEN ? AND ?", span)
     return Delivery(
         entries=(entry.batch,),
         results=(
-            *(check for key, data in packed for check in unpacked(key, data, EVER, hosts)),
+            *(schema.result_from_row(row, hosts) for key, data in packed for row in _unpacked(key, data)),
             *(schema.result_from_row(row, hosts) for row in checks),
         ),
         alerts=tuple(schema.alert_from_row(row, hosts) for row in alerts),
         until=last,
+        packed=position.load(connection),
     )
+
+
+def _unpacked(key: int, data: bytes) -> Sequence[Row]:
+    return PackedChecks(data).rows(key >> SITE_BITS, key & SITE_MASK)
 
 
 def _last_key(connection: sqlite3.Connection, entry: Entry, limit: int) -> int:
@@ -163,7 +183,7 @@ def _last_key(connection: sqlite3.Connection, entry: Entry, limit: int) -> int:
     span = (entry.first, entry.last, limit)
     sizes = [
         row
-        for source in ("id, checks FROM minutes", "id, 1 FROM checks", "id, 1 FROM alerts")
+        for source in ("id, checks FROM blocks", "id, 1 FROM checks", "id, 1 FROM alerts")
         for row in connection.execute(f"SELECT {source} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", span)
     ]
     points = 0
@@ -179,9 +199,11 @@ def settle(connection: sqlite3.Connection, delivery: Delivery) -> None:
     if delivery.until is None:
         connection.executemany("DELETE FROM outbox WHERE batch = ?", [(entry,) for entry in delivery.entries])
         return
-    points = len(delivery.results) + len(delivery.alerts)
-    shorter = "UPDATE outbox SET first_id = ?, points = MAX(0, points - ?) WHERE batch = ?"
-    connection.execute(shorter, (delivery.until + 1, points, delivery.entries[0]))
+    until, points = delivery.until, len(delivery.results) + len(delivery.alerts)
+    if delivery.packed and position.load(connection) != delivery.packed:
+        until, points = min(until, schema.first_key(delivery.packed.minute_ms) - 1), 0
+    shorter = "UPDATE outbox SET first_id = MAX(first_id, ?), points = MAX(0, points - ?) WHERE batch = ?"
+    connection.execute(shorter, (until + 1, points, delivery.entries[0]))
     connection.execute("DELETE FROM outbox WHERE whole = 1 AND first_id > last_id")
 
 

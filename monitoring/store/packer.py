@@ -1,148 +1,138 @@
-"""Packs minutes that are over, a few sites at a time, between two commits: nobody waits for it.
+"""Packs minutes that are over, in small steps between two commits: nobody waits for it.
+
+A step packs the checks of one part (a hundred sites) in memory. What some parts have come to is then stored in one
+step, and their checks leave the table: in one pass over its pages instead of one for each part. What is in memory is
+only work done ahead; a monitor that ends between two steps does it again.
 
 On the way every check is folded into its site's `History`, which so stands in the file whole, however long it is.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from monitoring.models import History
-from monitoring.states import advance
-from monitoring.store import outbox, packing, schema
-from monitoring.store.packing import MINUTE_MS
-from monitoring.store.schema import CAUSE, SITE_MASK, Row, first_key
+from monitoring.store import due, histories, outbox, packing, position, schema
+from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, SiteColumns, block_key, encode
+from monitoring.store.position import Position
+from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
 
 SETTLED_MS = 15_000
 """A minute is packed this long after its end. What comes later still stays in `checks`, where it is found as well."""
 
-SITES_A_STEP = 100
+PARTS_AT_ONCE = 10
+"""How many parts are stored in one step, which then takes about as long as one that packs."""
 
-MINUTE_CHECKS = f"""
-SELECT {schema.RESULT_COLUMNS} FROM checks
-WHERE id >= :first AND id < :last AND batch <= :batch
-    AND (id & {SITE_MASK}) >= :first_site AND (id & {SITE_MASK}) < :last_site
+# The site's number first: for nine rows in ten it says no before the row is read.
+SPAN = f"""
+id >= :first AND id < :last AND (id & {SITE_MASK}) BETWEEN :first_site AND :last_site
+    AND batch <= :batch AND {packing.FITS}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """All minutes before `minute_ms` are packed, and of this one all sites before `site`.
+class Packed:
+    """What a part of a minute was packed to: rows of `minutes` and `blocks`, and where its sites stand then."""
 
-    `batch` is the last commit that was there when this minute was begun. Later ones stay loose: their outbox entries
-    must find them.
-    """
-
-    minute_ms: int = 0
-    site: int = 0
-    batch: int = 0
+    checks: int = 0
+    minutes: Sequence[Row] = ()
+    blocks: Sequence[Row] = ()
+    histories: Mapping[int, History] = field(default_factory=dict)
 
 
-def step(connection: sqlite3.Connection, hosts: Mapping[int, str], now_ms: int) -> bool:
-    """Pack the next sites of the oldest minute that is over; False when there is none. Within a transaction."""
-    position = _load_position(connection)
-    if position.site == 0:
-        begun = _begin_minute(connection, position, now_ms)
+class Packer:
+    """Works on the one connection that writes, within its transactions."""
+
+    def __init__(self) -> None:
+        self._begun: Position | None = None
+        self._parts: list[Packed] = []
+
+    def step(self, connection: sqlite3.Connection, last_site: int, now_ms: int) -> bool:
+        """Pack or store the next parts of the oldest minute that is over, up to this site; False when there is none."""
+        self._begun = begun = self._begun or _begin(connection, now_ms)
         if begun is None:
             return False
-        position = begun
-    _pack_sites(connection, hosts, position)
-    if position.site + SITES_A_STEP > max(hosts, default=0):
-        _save_position(connection, Position(position.minute_ms + MINUTE_MS))
-    else:
-        _save_position(connection, replace(position, site=position.site + SITES_A_STEP))
-    return True
+        reached = replace(begun, site=begun.site + len(self._parts) * PART_SITES)
+        is_last = reached.site > last_site
+        if is_last or len(self._parts) == PARTS_AT_ONCE:
+            parts, self._parts, self._begun = self._parts, [], None  # before the commit, which can fail
+            if _have_changed(connection, begun, parts):
+                return True
+            _store(connection, begun, parts, now_ms)
+            position.save(connection, Position(begun.minute_ms + MINUTE_MS) if is_last else reached)
+        else:
+            self._parts.append(_pack(connection, reached))
+        return True
 
 
-def _begin_minute(connection: sqlite3.Connection, position: Position, now_ms: int) -> Position | None:
-    """The next minute that has checks, if it is over; the outbox is told that its commits' numbers will go."""
+def _begin(connection: sqlite3.Connection, now_ms: int) -> Position | None:
+    """Where to go on: in a minute that was stored in part, or in the next one that has checks, if it is over."""
+    reached = position.load(connection)
+    if reached.site:
+        return reached
     query = "SELECT MIN(id) FROM checks WHERE id >= ?"
-    oldest = connection.execute(query, (first_key(position.minute_ms),)).fetchone()[0]
+    oldest = connection.execute(query, (first_key(reached.minute_ms),)).fetchone()[0]
     if oldest is None:
         return None
-    minute_ms = packing.minute_key(oldest) >> schema.SITE_BITS
+    minute_ms = block_key(oldest) >> SITE_BITS
     if minute_ms + MINUTE_MS + SETTLED_MS > now_ms:
         return None
-    outbox.cover(connection, first_key(minute_ms), first_key(minute_ms + MINUTE_MS))
     return Position(minute_ms, 0, outbox.last_batch(connection))
 
 
-def _load_position(connection: sqlite3.Connection) -> Position:
-    row = connection.execute("SELECT value FROM meta WHERE key = 'packed until'").fetchone()
-    return Position(**json.loads(row[0])) if row else Position()
-
-
-def _save_position(connection: sqlite3.Connection, position: Position) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('packed until', ?)", (json.dumps(asdict(position)),))
-
-
-def _pack_sites(connection: sqlite3.Connection, hosts: Mapping[int, str], position: Position) -> None:
-    by_site: dict[int, list[Row]] = {}
-    for row in connection.execute(MINUTE_CHECKS, _span(position)):
-        by_site.setdefault(row[0] & SITE_MASK, []).append(row)
-    _keep_histories(connection, by_site, hosts)
-    packable = {site: rows for site, rows in by_site.items() if packing.can_pack(rows)}
-    minutes = [(first_key(position.minute_ms) | site, *packing.pack(rows)) for site, rows in packable.items()]
-    connection.executemany(schema.INSERT_MINUTE, minutes)
-    packed = [(row[0],) for rows in packable.values() for row in rows]
-    connection.executemany("DELETE FROM checks WHERE id = ?", packed)
-
-
-def _span(position: Position) -> dict[str, int]:
-    """The bounds of one step: its minute, its sites, its commits."""
+def _span(at: Position, parts: int) -> dict[str, int]:
+    """The bounds of the checks of so many parts that are to be packed."""
     return {
-        "first": first_key(position.minute_ms),
-        "last": first_key(position.minute_ms + MINUTE_MS),
-        "first_site": position.site,
-        "last_site": position.site + SITES_A_STEP,
-        "batch": position.batch,
+        "first": first_key(at.minute_ms),
+        "last": first_key(at.minute_ms + MINUTE_MS),
+        "first_site": at.site,
+        "last_site": at.site + parts * PART_SITES - 1,
+        "batch": at.batch,
     }
 
 
-def _keep_histories(connection: sqlite3.Connection, by_site: Mapping[int, Sequence[Row]], hosts: Mapping[int, str]) -> None:
-    known = load_histories(connection, min(by_site, default=0), max(by_site, default=0))
-    rows = [(json.dumps(asdict(fold(known.get(site), rows, hosts))), site) for site, rows in by_site.items()]
-    connection.executemany("UPDATE sites SET history = ? WHERE id = ?", rows)
+def _pack(connection: sqlite3.Connection, at: Position) -> Packed:
+    query = f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE {SPAN} ORDER BY id"
+    rows = connection.execute(query, _span(at, 1)).fetchall()
+    if not rows:
+        return Packed()
+    checks = SiteColumns.of(rows)
+    known = histories.load(connection, at.site, at.site + PART_SITES - 1)
+    return Packed(
+        checks=len(rows),
+        minutes=[(first_key(at.minute_ms) | site, *values) for site, *values in packing.add_up_sites(at.minute_ms, checks)],
+        blocks=[(at.key, len(rows), encode(checks, at.site))],
+        histories={
+            span.site: histories.fold(known.get(span.site), checks.rows[span.first : span.last]) for span in checks.spans
+        },
+    )
+
+
+def _have_changed(connection: sqlite3.Connection, at: Position, parts: Sequence[Packed]) -> bool:
+    """Was one of their checks written again since they were packed? Then it is a new one, and stays loose."""
+    query = f"SELECT COUNT(*) FROM checks WHERE {SPAN}"
+    count = connection.execute(query, _span(at, len(parts))).fetchone()[0]
+    return bool(count != sum(part.checks for part in parts))
+
+
+def _store(connection: sqlite3.Connection, at: Position, parts: Sequence[Packed], now_ms: int) -> None:
+    """Put what was packed in the place of its checks."""
+    span = _span(at, len(parts))
+    outbox.cover(connection, span["first"], span["last"])
+    connection.execute(f"DELETE FROM checks WHERE {SPAN}", span)
+    for part in parts:
+        connection.executemany(schema.INSERT_MINUTE, part.minutes)
+        connection.executemany("INSERT INTO blocks VALUES (?, ?, ?)", part.blocks)
+        histories.save(connection, part.histories)
+        due.add(connection, [key for key, *_ in part.blocks], now_ms)
+    due.add_loose(connection, span, now_ms)
 
 
 def already_packed(connection: sqlite3.Connection, keys: Iterable[int]) -> set[int]:
     """Those of these keys whose checks are packed: a point that is written twice is one point."""
-    position = _load_position(connection)
-    late = {key for key in keys if key < first_key(position.minute_ms + (MINUTE_MS if position.site else 0))}
-    packed = set()
-    for packed_as in {packing.minute_key(key) for key in late}:
-        for (data,) in connection.execute("SELECT packed FROM minutes WHERE id = ?", (packed_as,)):
-            packed |= {row[0] for row in packing.unpacked_rows(packed_as, data, packing.EVER)}
-    return late & packed
-
-
-def load_histories(connection: sqlite3.Connection, first: int = 0, last: int = SITE_MASK) -> dict[int, History]:
-    """Where each of the sites `first` to `last` stood at the end of what is packed."""
-    query = "SELECT id, history FROM sites WHERE id BETWEEN ? AND ? AND history IS NOT NULL"
-    rows = connection.execute(query, (first, last))
-    return {site: History(**json.loads(history)) for site, history in rows}
-
-
-def histories(connection: sqlite3.Connection, hosts: Mapping[int, str]) -> dict[int, History]:
-    """Where each site stands: at the end of what is packed, and then by what is not."""
-    position = _load_position(connection)
-    found = load_histories(connection)
-    query = f"SELECT {schema.RESULT_COLUMNS} FROM checks WHERE id >= ? ORDER BY id"
-    for row in connection.execute(query, (first_key(position.minute_ms),)):
-        site = row[0] & SITE_MASK
-        found[site] = fold(found.get(site), [row], hosts)
-    return found
-
-
-def fold(history: History | None, rows: Sequence[Row], hosts: Mapping[int, str]) -> History:
-    """The history after these checks as well; checks that are in it already change nothing."""
-    if history is not None and all((row[CAUSE] is None) == history.last_available for row in rows):
-        rows = rows[-1:]  # a run that only goes on: its last check says it all
-    for row in rows:
-        check = schema.result_from_row(row, hosts)
-        if history is None or check.time_ms > history.last_ms:
-            history = advance(history, check)
-    if history is None:
-        raise ValueError("no checks to fold")
-    return history
+    wanted = set(keys)
+    packed: set[int] = set()
+    for block in {block_key(key) for key in wanted}:
+        for (data,) in connection.execute("SELECT data FROM blocks WHERE id = ?", (block,)):
+            packed.update(PackedChecks(data).keys(block))
+    return wanted & packed

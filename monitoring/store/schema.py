@@ -4,8 +4,9 @@ A check's primary key is its time and its site in one integer, `time_ms << 20 | 
 a window is a range of keys, and the same check written twice is the same row. `batch` names the commit that brought
 it: an outbox entry is one commit not yet delivered, a few bytes however many checks it holds.
 
-Minutes that are over are moved into the table `minutes`, one row a site and minute (see `packing`); `checks` keeps what
-is newer, what came late, and the few checks of sites that are seldom asked. Together they are all there is.
+Minutes that are over are moved out of `checks` (see `packer`). What they add up to is in `minutes`, one row a site and
+minute; the checks themselves are in `blocks`, one row a minute and part (a hundred sites by number). `checks` keeps
+what is newer and what came late. `minutes` and `checks` together count everything once; so do `blocks` and `checks`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
 SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # The columns of `minutes` that are plain sums: of checks, milliseconds, microseconds.
 SUMS = (
@@ -24,13 +25,12 @@ SUMS = (
     *("responses_count", "responses_sum", "responses_count_first_half", "responses_sum_first_half"),
     *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),
 )
-SUMMED = ", ".join(f"SUM({column})" for column in SUMS)
-INSERT_MINUTE = f"INSERT INTO minutes VALUES ({', '.join('?' * (len(SUMS) + 6))})"
+INSERT_MINUTE = f"INSERT INTO minutes VALUES ({', '.join('?' * (len(SUMS) + 5))})"
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sites (
     id INTEGER PRIMARY KEY, host TEXT NOT NULL UNIQUE,
-    history TEXT               -- where it stood at the end of what is packed: models.History as JSON
+    history TEXT               -- where it stood at the end of what is packed: the values of a models.History, JSON
 );
 CREATE TABLE IF NOT EXISTS checks (
     id INTEGER PRIMARY KEY,
@@ -42,11 +42,25 @@ CREATE TABLE IF NOT EXISTS checks (
     cause INTEGER,             -- NULL: available; else its place in CAUSES
     detail TEXT
 );
+CREATE INDEX IF NOT EXISTS failed_checks ON checks (id, covers, status, cause) WHERE cause IS NOT NULL;
 CREATE TABLE IF NOT EXISTS minutes (
     id INTEGER PRIMARY KEY,    -- the minute's start and the site, as in checks
     {", ".join(f"{column} INTEGER NOT NULL" for column in SUMS)},
-    last_failure INTEGER, statuses TEXT, causes TEXT, responses BLOB NOT NULL, packed BLOB NOT NULL
+    last_failure INTEGER,      -- milliseconds
+    statuses TEXT, causes TEXT,  -- how often each occurred, "200:29,503:1"; NULL: none did
+    responses BLOB NOT NULL    -- response times of available checks in order, four bytes each (array "I")
 );
+CREATE TABLE IF NOT EXISTS blocks (
+    id INTEGER PRIMARY KEY,    -- the minute's start and the part's first site, as in checks
+    checks INTEGER NOT NULL,   -- how many
+    data BLOB NOT NULL         -- see module blocks
+);
+CREATE TABLE IF NOT EXISTS blocks_due (
+    id INTEGER PRIMARY KEY,    -- of the block whose copy in the database is missing or out of date
+    version INTEGER NOT NULL,  -- another number each time that its contents change
+    created_ms INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS blocks_due_since ON blocks_due (created_ms);
 CREATE TABLE IF NOT EXISTS alerts (
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL,

@@ -95,7 +95,9 @@ class ReaderPool:
 
     def _open(self) -> sqlite3.Connection:
         uri = f"file:{quote(str(self._path.absolute()))}?mode=ro"
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA temp_store = MEMORY")  # rows to be grouped are sorted there, not in a file
+        return connection
 
     def close(self) -> None:
         with self._lock:

@@ -1,146 +1,112 @@
 """What the rows of one site add up to: from many small sums to the statistics of a window."""
 
-import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from array import array
+from collections.abc import Sequence
+from operator import add
+from typing import Any
 
-from monitoring.models import PHASES, Bucket, Cause, ResponseTimes, SiteStats, Window
-from monitoring.stats import bucket_range, percentile
-from monitoring.store import schema
-from monitoring.store.schema import CAUSE, SITE_BITS, STATUS, Columns, Row
+from monitoring.models import PHASES, Bucket, Cause, ResponseTimes, SiteStats
+from monitoring.stats import percentile
+from monitoring.store.packing import counts
+from monitoring.store.schema import CAUSES, SITE_BITS, SUMS
 
-
-@dataclass(slots=True)
-class Mark:
-    """One mark of a sparkline, added up."""
-
-    count: int = 0
-    sum_us: int = 0
-    failures: int = 0
-
-    def bucket(self) -> Bucket:
-        return Bucket(self.sum_us / self.count if self.count else None, self.failures)
+NOTHING = (0,) * len(SUMS)
+NO_MARK = Bucket()
 
 
-NO_MARK = Mark()
-
-
-def _cell_of(row: Row, width_ms: int) -> tuple[int, int, int | None]:
-    """The mark, status and cause of a row."""
-    return (row[0] >> SITE_BITS) // width_ms, row[STATUS], row[CAUSE]
-
-
-def _known(times: Sequence[int | None]) -> list[int]:
-    return [time for time in times if time is not None]
-
-
-@dataclass(slots=True)
 class Sums:
-    """The checks of one site, added up. `responses` are packed (four bytes each), `loose_responses` are not (µs)."""
+    """The checks of one site, added up; `marks` is how many marks its sparkline has."""
 
-    checks: int = 0
-    good: int = 0
-    covers: int = 0
-    good_covers: int = 0
-    last_failure: int | None = None
-    response_sum: int = 0
-    phases: list[int] = field(default_factory=lambda: [0] * (2 * len(PHASES)))  # pairs of count and sum
-    statuses: Counter[int] = field(default_factory=Counter)
-    causes: Counter[Cause] = field(default_factory=Counter)
-    marks: dict[int, Mark] = field(default_factory=dict)
-    responses: list[bytes] = field(default_factory=list)
-    loose_responses: list[int] = field(default_factory=list)
+    def __init__(self, marks: int) -> None:
+        self._numbers: Sequence[int] = NOTHING  # in the order of schema.SUMS
+        self._last_failure: int | None = None
+        self._statuses: list[str] = []  # as the columns of `minutes`
+        self._causes: list[str] = []
+        self._times, self._summed, self._failures = ([0] * marks for _ in range(3))  # of each mark
+        self._packed: list[bytes] = []  # response times, four bytes each
+        self._loose: list[str] = []  # response times, with commas between them
 
-    def add_minutes(self, last_failure: int | None, numbers: Sequence[int]) -> None:
-        """Sums of whole minutes; `numbers` stand in the order of `schema.SUMS`."""
-        checks, good, covers, good_covers, _, _, sum_us, _, _, *phases = numbers
-        self._add(checks, good, covers, good_covers, sum_us, phases)
-        self._fail_at(last_failure)
+    @property
+    def checks(self) -> int:
+        return self._numbers[0]
 
-    def add_marks(self, first: int, second: int, *sums: int) -> None:
-        """Responses, their sum and failures: of whole minutes, and of their first halves, which lie in mark `first`."""
-        count, sum_us, failures, early_count, early_sum, early_failures = sums
-        self._mark(first, early_count, early_sum, early_failures)
-        self._mark(second, count - early_count, sum_us - early_sum, failures - early_failures)
+    def add(self, values: Sequence[Any]) -> None:
+        """The columns of `minutes` after the key: of one row, or of many added up."""
+        *numbers, last_failure, statuses, causes, responses = values
+        self._numbers = list(map(add, self._numbers, numbers))
+        self._packed.append(responses)
+        if statuses:
+            self._statuses.append(statuses)
+        if causes:
+            self._causes.append(causes)
+            self._fail_at(last_failure)
 
-    def add_counts(self, statuses: str | None, causes: str | None, times: int) -> None:
-        """Statuses and causes (JSON objects) that so many minutes had alike."""
-        for status, count in json.loads(statuses or "{}").items():
-            self.statuses[int(status)] += count * times
-        for cause, count in json.loads(causes or "{}").items():
-            self.causes[Cause(cause)] += count * times
+    def add_piece(self, marks: tuple[int, int], values: Sequence[Any]) -> None:
+        """The same of a minute, or of a piece of one, whose halves lie in the marks at these places."""
+        self.add(values)
+        checks, good, _, _, early_failures, times, sum_us, early_times, early_sum, *_ = values
+        self.add_mark(marks[0], early_times, early_sum, early_failures)
+        self.add_mark(marks[1], times - early_times, sum_us - early_sum, checks - good - early_failures)
 
-    def add_cell(self, mark: int, status: int, cause: int | None, numbers: Sequence[int | None]) -> None:
-        """Checks with the same mark, status and cause."""
-        count, covers, key, responses, sum_us, *phases = (number or 0 for number in numbers)
+    def add_mark(self, place: int, times: int, sum_us: int, failures: int) -> None:
+        """Response times of available checks, their sum, and failures, in one mark."""
+        if times or failures:  # else it may be one that the window does not reach
+            self._times[place] += times
+            self._summed[place] += sum_us
+            self._failures[place] += failures
+
+    def add_good(
+        self, mark: int, status: int, responses: str | None, count: int, covers: int, times: int, sum_us: int, *phases: int
+    ) -> None:
+        """Available checks with the same mark and status."""
+        self._numbers = list(map(add, self._numbers, (count, count, covers, covers, 0, times, sum_us, 0, 0, *phases)))
+        self.add_mark(mark, times, sum_us, 0)
         if status:
-            self.statuses[status] += count
-        if cause is None:
-            self._add(count, count, covers, covers, sum_us, phases)
-            self._mark(mark, responses, sum_us, 0)
-        else:
-            self._add(count, 0, covers, 0, 0, ())
-            self.causes[schema.CAUSES[cause]] += count
-            self._fail_at(key >> SITE_BITS)
-            self._mark(mark, 0, 0, count)
+            self._statuses.append(f"{status}:{count}")
+        if responses:
+            self._loose.append(responses)
 
-    def add_rows(self, rows: Sequence[Row], width_ms: int) -> None:
-        """Rows of table `checks`, in order of time."""
-        for (mark, status, cause), group in groupby(rows, lambda row: _cell_of(row, width_ms)):
-            columns = Columns(*zip(*group, strict=True))
-            times = (columns.response, *(getattr(columns, phase) for phase in PHASES))
-            counted = [number for known in map(_known, times) for number in (len(known), sum(known))]
-            self.add_cell(mark, status, cause, (len(columns.id), sum(columns.covers), columns.id[-1], *counted))
-            if cause is None:
-                self.loose_responses += _known(columns.response)
+    def add_failed(self, mark: int, status: int, cause: int, newest: int, count: int, covers: int) -> None:
+        """Failed checks with the same mark, status and cause; `newest` is the last one's key."""
+        self._numbers = list(map(add, self._numbers, (count, 0, covers, *NOTHING[3:])))
+        self.add_mark(mark, 0, 0, count)
+        self._causes.append(f"{CAUSES[cause]}:{count}")
+        self._fail_at(newest >> SITE_BITS)
+        if status:
+            self._statuses.append(f"{status}:{count}")
 
-    def _add(self, checks: int, good: int, covers: int, good_covers: int, sum_us: int, phases: Sequence[int]) -> None:
-        self.checks += checks
-        self.good += good
-        self.covers += covers
-        self.good_covers += good_covers
-        self.response_sum += sum_us
-        if phases:
-            self.phases = [total + number for total, number in zip(self.phases, phases, strict=True)]
+    def _fail_at(self, time_ms: int) -> None:
+        self._last_failure = max(self._last_failure or 0, time_ms)
 
-    def _fail_at(self, time_ms: int | None) -> None:
-        if time_ms is not None:
-            self.last_failure = max(self.last_failure or 0, time_ms)
-
-    def _mark(self, number: int, count: int, sum_us: int, failures: int) -> None:
-        mark = self.marks.setdefault(number, Mark())
-        mark.count += count
-        mark.sum_us += sum_us
-        mark.failures += failures
-
-    def stats(self, host: str, marks: range) -> SiteStats:
-        phases = zip(self.phases[::2], self.phases[1::2], strict=True)
+    def stats(self, host: str) -> SiteStats:
+        checks, good, covers, good_covers, _, _, response_sum, _, _, *phases = self._numbers
+        sums = zip(PHASES, phases[::2], phases[1::2], strict=True)
         return SiteStats(
             host=host,
-            checks=self.checks,
-            available=self.good,
-            covered_ms=self.covers,
-            available_ms=self.good_covers,
-            response=self._response_times(),
-            phases_us={name: sum_us / count for name, (count, sum_us) in zip(PHASES, phases, strict=True) if count},
-            statuses=self.statuses,
-            causes=self.causes,
-            last_failure_ms=self.last_failure,
-            trend=tuple(self.marks.get(number, NO_MARK).bucket() for number in marks),
+            checks=checks,
+            available=good,
+            covered_ms=covers,
+            available_ms=good_covers,
+            response=self._response_times(response_sum),
+            phases_us={name: sum_us / count for name, count, sum_us in sums if count},
+            statuses={int(status): count for status, count in counts(self._statuses).items()},
+            causes={Cause(cause): count for cause, count in counts(self._causes).items()},
+            last_failure_ms=self._last_failure,
+            trend=tuple(map(_bucket, self._times, self._summed, self._failures)),
         )
 
-    def _response_times(self) -> ResponseTimes | None:
-        ordered = [*memoryview(b"".join(self.responses)).cast("I"), *self.loose_responses]
-        ordered.sort()  # quick: the packed ones are runs in order
+    def _response_times(self, sum_us: int) -> ResponseTimes | None:
+        ordered = array("I", b"".join(self._packed)).tolist()
+        if self._loose:
+            ordered += map(int, ",".join(self._loose).split(","))
         if not ordered:
             return None
+        ordered.sort()
         p50, p95, p99 = (percentile(ordered, percent) for percent in (50, 95, 99))
-        return ResponseTimes(self.response_sum / len(ordered), ordered[0], ordered[-1], p50, p95, p99)
+        return ResponseTimes(sum_us / len(ordered), ordered[0], ordered[-1], p50, p95, p99)
 
 
-def merge(sums: Mapping[str, Sums], window: Window) -> dict[str, SiteStats]:
-    """The statistics of every host that has a check."""
-    marks = bucket_range(window)
-    return {host: total.stats(host, marks) for host, total in sums.items() if total.checks}
+def _bucket(times: int, sum_us: int, failures: int) -> Bucket:
+    if times:
+        return Bucket(sum_us / times, failures)
+    return Bucket(None, failures) if failures else NO_MARK

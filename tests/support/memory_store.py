@@ -43,8 +43,11 @@ class MemoryStore:
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         return stats.summarise(self.results(window), window)
 
-    def downtime(self, window: Window) -> Mapping[str, Downtime]:
-        return stats.downtime(self.results(window), window)
+    def failing(self, window: Window) -> Collection[str]:
+        return stats.failing(self.results(window), window)
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        return stats.downtime(self.results(window), window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         return stats.failures(self.results(window), window, hosts)

@@ -1,10 +1,12 @@
 """A database on the other side of a network that can be made to fail: a local file of its own in the part of InfluxDB."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Window
+from monitoring.store.blocks import MinuteBlock
+from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.local import LocalStore
 
 Points = Sequence[CheckResult | Alert]
@@ -16,7 +18,8 @@ class Remote(LocalStore):
     """Keeps `RemoteStore`.
 
     `trouble` is raised by whatever is asked of it; `lost_answers` that many writes are stored, and then fail all the
-    same; points for which `refuses` holds are never taken.
+    same; points, blocks and pieces for which `refuses` holds are never taken. `told`, `blocks` and `pieces` are by
+    minute, part and number what was last sent of them.
     """
 
     kind = "influxdb"
@@ -24,10 +27,13 @@ class Remote(LocalStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.trouble: StoreError | None = None
-        self.refuses: Callable[[CheckResult | Alert], bool] = lambda _: False
+        self.refuses: Callable[[CheckResult | Alert | MinuteBlock | Piece], bool] = lambda _: False
         self.lost_answers = 0
         self.writes: list[Points] = []
         self.proofs = 0
+        self.told: dict[int, Told] = {}
+        self.blocks: dict[tuple[int, int], MinuteBlock] = {}
+        self.pieces: dict[tuple[int, int], Piece] = {}
         self._markers: set[str] = set()
 
     def knows(self, marker: str) -> bool:
@@ -41,26 +47,50 @@ class Remote(LocalStore):
         return known
 
     def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
-        self._answer()
         points: Points = (*results, *alerts)
-        if any(self.refuses(point) for point in points):
-            raise StoreRefused("database: field type conflict")
+        self._take(points)
         super().write(results, alerts)
         self.writes.append(points)
         if self.lost_answers:
             self.lost_answers -= 1
             raise StoreUnavailable("database: no answer in time")
 
-    def downtime(self, window: Window) -> dict[str, Downtime]:
+    def open_minutes(self, marker: str) -> Mapping[int, Told]:
         self._answer()
-        return dict(super().downtime(window))
+        return {minute_ms: told for minute_ms, told in self.told.items() if told is not Told.BLOCKS}
+
+    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
+        self._take(pieces)
+        self.told.update(told)
+        self.pieces.update({(piece.minute_ms, piece.number): piece for piece in pieces})
+
+    def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
+        self._take(blocks)
+        self.blocks.update({(block.minute_ms, block.part): block for block in blocks})
+
+    def seal(self, marker: str, minutes: Collection[int]) -> None:
+        self._answer()
+        self.told.update(dict.fromkeys(minutes, Told.BLOCKS))
+        self.pieces = {key: piece for key, piece in self.pieces.items() if piece.minute_ms not in minutes}
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
+        self._answer()
+        return dict(super().downtime(window, hosts))
 
     def wipe(self) -> None:
         """It lost its disk and came back empty."""
         self._markers.clear()
+        self.told.clear()
+        self.blocks.clear()
+        self.pieces.clear()
         with self._writing() as connection:
             connection.execute("DELETE FROM checks")
             connection.execute("DELETE FROM alerts")
+
+    def _take(self, points: Sequence[CheckResult | Alert | MinuteBlock | Piece]) -> None:
+        self._answer()
+        if any(self.refuses(point) for point in points):
+            raise StoreRefused("database: field type conflict")
 
     def _answer(self) -> None:
         if self.trouble:

@@ -1,0 +1,224 @@
+"""Statistics of a window from a database's minutes. What was read once is kept, and read again when it has changed."""
+
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from monitoring.errors import StoreUnavailable
+from monitoring.models import SiteStats, Window
+from monitoring.stats import LONG_MARK_MS, bucket_width_ms
+from monitoring.store.blocks import MINUTE_MS
+from monitoring.store.influxminutes import InfluxMinutes, Outline, Packed, PackedId, Sums
+from monitoring.store.scratch import Scratch
+from monitoring.store.windows import whole_and_cut
+
+KEPT_MS = 2 * 3_600_000
+"""Minutes that lie longer before the end of a window are forgotten after it."""
+
+ATTEMPTS = 3
+
+LONGEST_SPAN_MS = 600_000
+"""What one statement asks for: its answer is in memory at once."""
+
+
+@dataclass(slots=True)
+class Minute:
+    """What is kept of one minute: sums (and blocks, when a window cuts it), or all checks one by one."""
+
+    outline: Outline
+    is_summed: bool
+    hosts: set[str]
+    has_blocks: bool = False
+    loaded: dict[PackedId, int] = field(default_factory=dict)
+
+
+class InfluxWindow:
+    """Answers windows from blocks and pieces where the database says that they hold everything, else from the points.
+
+    Each question begins with the outline: a few bytes for each block, among them its version. So what is kept here is
+    never trusted, only spared. Several threads may ask; they take turns.
+    """
+
+    def __init__(self, source: InfluxMinutes) -> None:
+        self._source = source
+        self._turn = threading.Lock()
+        self._scratch = Scratch()
+        self._minutes: dict[int, Minute] = {}
+
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        """Statistics by host. Raises `StoreError`."""
+        with self._turn:
+            try:
+                return self._stats(window)
+            except BaseException:
+                self._forget()  # something may have been read by half
+                raise
+
+    def close(self) -> None:
+        with self._turn:
+            self._forget()
+
+    def _stats(self, window: Window) -> Mapping[str, SiteStats]:
+        packed = self._load(window)
+        self._load_blocks(window)
+        with self._scratch.passing():
+            for span, hosts in self._missing(window, packed):
+                self._scratch.put_checks(self._source.points(span, hosts))
+            return self._scratch.stats(window)
+
+    def _load(self, window: Window) -> list[int]:
+        """Keep all that blocks and pieces tell of the window; returns the minutes of which they tell everything.
+
+        Pieces may be gone, and blocks be there, between the outline and the reading: then it begins again.
+        """
+        for _ in range(ATTEMPTS):
+            outlines = self._source.outline(_touched(window))
+            packed = {at_ms: outline for at_ms, outline in sorted(outlines.items()) if outline.is_packed}
+            self._drop([at_ms for at_ms in self._minutes if at_ms not in packed and not self._is_kept(at_ms, window)])
+            self._load_sums(packed)
+            if self._load_checks(packed):
+                return list(packed)
+        raise StoreUnavailable("the database changes faster than it can be read")
+
+    def _is_kept(self, at_ms: int, window: Window) -> bool:
+        """May a minute of which this window's outline says nothing be wanted again? Only if the window is elsewhere."""
+        oldest_ms = window.until_ms - max(KEPT_MS, window.length_ms)
+        return oldest_ms <= at_ms < _touched(window).from_ms
+
+    def _forget(self) -> None:
+        self._scratch.close()
+        self._scratch = Scratch()
+        self._minutes = {}
+
+    def _drop(self, minutes: Iterable[int]) -> None:
+        for at_ms in list(minutes):
+            self._scratch.drop(at_ms)
+            self._minutes.pop(at_ms, None)
+
+    # Sums
+
+    def _load_sums(self, outlines: Mapping[int, Outline]) -> None:
+        """Read the blocks' sums of minutes that have changed, and decide how each of these minutes is kept."""
+        while changed := [at_ms for at_ms, outline in outlines.items() if self._has_changed(at_ms, outline)]:
+            for span in _spans(changed):
+                self._load_span(span, outlines)
+
+    def _load_span(self, span: Window, outlines: Mapping[int, Outline]) -> None:
+        found: dict[int, list[Sums]] = {at_ms: [] for at_ms in range(span.from_ms, span.until_ms, MINUTE_MS)}
+        renumbered = False
+        for sums in self._source.sums(span):
+            found[sums.minute_ms].append(sums)
+            renumbered |= self._scratch.number(sums.part, sums.hosts)
+        if renumbered:
+            self._drop([at_ms for at_ms, minute in self._minutes.items() if not minute.is_summed])
+        for at_ms, parts in found.items():
+            self._keep(at_ms, outlines[at_ms], parts)
+
+    def _has_changed(self, at_ms: int, outline: Outline) -> bool:
+        minute = self._minutes.get(at_ms)
+        if minute is None or minute.is_summed:
+            return minute is None or minute.outline != outline
+        return (minute.outline.told, minute.outline.blocks) != (outline.told, outline.blocks)
+
+    def _keep(self, at_ms: int, outline: Outline, parts: list[Sums]) -> None:
+        names = [host for sums in parts for host in sums.hosts]
+        hosts = set(names)
+        is_summed = outline.is_sealed and len(hosts) == len(names)
+        before = self._minutes.get(at_ms)
+        if before is None or before.is_summed or is_summed:
+            self._drop([at_ms])
+            before = None
+        kept = self._minutes[at_ms] = before or Minute(outline, is_summed, set())
+        kept.outline = outline
+        kept.hosts |= hosts
+        if is_summed:
+            for sums in parts:
+                self._scratch.put_sums(at_ms, sums.part, sums.hosts, sums.rows)
+
+    # Checks
+
+    def _load_checks(self, outlines: Mapping[int, Outline]) -> bool:
+        """Read the blocks and pieces that are new of minutes kept check by check; were all of them there?"""
+        minutes = {at_ms: outline for at_ms, outline in outlines.items() if not self._minutes[at_ms].is_summed}
+        blocks = [at_ms for at_ms, outline in minutes.items() if self._lacks(at_ms, outline.blocks)]
+        for span in _spans(blocks):
+            self._put(self._source.blocks(span))
+        pieces = [time for at_ms, outline in minutes.items() for *_, time in self._lacks(at_ms, outline.pieces)]
+        if pieces:
+            self._put(self._source.pieces(Window(min(pieces), max(pieces) + 1)))
+        return not any(self._lacks(at_ms, outline.blocks | outline.pieces) for at_ms, outline in minutes.items())
+
+    def _lacks(self, at_ms: int, versions: Mapping[PackedId, int]) -> list[PackedId]:
+        loaded = self._minutes[at_ms].loaded
+        return [identity for identity, version in versions.items() if loaded.get(identity) != version]
+
+    def _put(self, found: Iterable[Packed]) -> None:
+        for packed in found:
+            minute = self._minutes.get(packed.minute_ms)
+            if minute is not None and not minute.is_summed and minute.loaded.get(packed.id) != packed.version:
+                self._scratch.put_packed(packed.minute_ms, packed.hosts, packed.data)
+                minute.hosts.update(packed.hosts)
+                minute.loaded[packed.id] = packed.version
+
+    def _load_blocks(self, window: Window) -> None:
+        """Read the checks of minutes that the window cuts, of those kept as sums."""
+        _, cut = whole_and_cut(window, divisible=bucket_width_ms(window) % LONG_MARK_MS == 0)
+        wanted = {
+            at_ms
+            for at_ms, minute in self._minutes.items()
+            if minute.is_summed and not minute.has_blocks
+            if any(at_ms < span.until_ms and at_ms + MINUTE_MS > span.from_ms for span in cut)
+        }
+        for span in _spans(sorted(wanted)):
+            found: dict[int, list[Packed]] = {}
+            for packed in self._source.blocks(span):
+                found.setdefault(packed.minute_ms, []).append(packed)
+            for at_ms, blocks in found.items():
+                self._scratch.put_blocks(at_ms, [(one.part, one.hosts, one.data) for one in blocks])
+        for at_ms in wanted:
+            self._minutes[at_ms].has_blocks = True
+
+    # Points
+
+    def _missing(self, window: Window, packed: list[int]) -> Iterator[tuple[Window, Collection[str] | None]]:
+        """Spans of which only the points tell: of all hosts (None), or of these, whom no block had named until then."""
+        for span in _gaps(window, packed):
+            yield span, None
+        known: set[str] = set()
+        for at_ms in packed:
+            new = self._minutes[at_ms].hosts - known
+            known |= new
+            if new and window.from_ms < at_ms and at_ms != packed[0]:
+                yield Window(max(window.from_ms, packed[0]), at_ms), new
+        strangers = self._source.hosts() - known if packed else None
+        if strangers:
+            yield window, strangers
+
+
+def _touched(window: Window) -> Window:
+    """The minutes that have a moment in the window."""
+    if window.length_ms <= 0:
+        return Window(window.from_ms, window.from_ms)
+    return Window(window.from_ms // MINUTE_MS * MINUTE_MS, -(-window.until_ms // MINUTE_MS) * MINUTE_MS)
+
+
+def _spans(minutes: Iterable[int]) -> list[Window]:
+    """These minutes, which are in order of time, with neighbours joined."""
+    spans: list[Window] = []
+    for at_ms in minutes:
+        if spans and spans[-1].until_ms == at_ms and spans[-1].length_ms < LONGEST_SPAN_MS:
+            spans[-1] = Window(spans[-1].from_ms, at_ms + MINUTE_MS)
+        else:
+            spans.append(Window(at_ms, at_ms + MINUTE_MS))
+    return spans
+
+
+def _gaps(window: Window, minutes: Iterable[int]) -> Iterator[Window]:
+    """The parts of a window that lie outside of these minutes, which are in order of time."""
+    begin = window.from_ms
+    for span in _spans(minutes):
+        if begin < span.from_ms:
+            yield Window(begin, span.from_ms)
+        begin = max(begin, span.until_ms)
+    if begin < window.until_ms:
+        yield Window(begin, window.until_ms)

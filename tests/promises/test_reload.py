@@ -1,0 +1,154 @@
+"""The configuration changes while the monitor runs: only those whom it concerns notice."""
+
+import json
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import StoreUnavailable
+from monitoring.models import CheckResult
+from tests.support.monitor import Monitor, stored_checks, wait_for, write_config
+from tests.support.servers import HttpServer, response
+
+pytestmark = pytest.mark.promise
+
+INTERVAL_MS = 500
+SITES = 200
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpServer]:
+    with HttpServer(response(200)) as server:
+        yield server
+
+
+def urls(server: HttpServer, numbers: range) -> list[str]:
+    return [server.url(f"/{number}") for number in numbers]
+
+
+def checks(folder: Path) -> dict[str, list[CheckResult]]:
+    """The stored checks by the number of their site."""
+    by_number: defaultdict[str, list[CheckResult]] = defaultdict(list)
+    try:
+        for result in stored_checks(folder / "config.db"):
+            by_number[result.host.rpartition("/")[2]].append(result)
+    except StoreUnavailable:  # the monitor is about to make the file
+        pass
+    return by_number
+
+
+def wait_for_checks(folder: Path, names: Sequence[int], more: int = 3) -> None:
+    """Wait until each of these sites was checked so many times more."""
+    before = {number: len(found) for number, found in checks(folder).items()}
+
+    def have_come() -> bool:
+        now = checks(folder)
+        return all(len(now[str(number)]) >= before.get(str(number), 0) + more for number in names)
+
+    wait_for(have_come, f"{more} more checks of each of {len(names)} sites")
+
+
+def replace(path: Path, text: str) -> None:
+    """As an editor does: another file takes its place."""
+    other = path.with_suffix(".new")
+    other.write_text(text)
+    os.replace(other, path)
+
+
+def assert_one_check_a_slot(found: Sequence[CheckResult]) -> None:
+    assert {later.time_ms - earlier.time_ms for earlier, later in pairwise(found)} == {INTERVAL_MS}
+
+
+def test_a_change_under_two_hundred_sites_is_not_noticed_by_those_it_leaves_alone(
+    tmp_path: Path, server: HttpServer
+) -> None:
+    """Ten sites go, ten come, one is checked in another way, one gets another name and rule; twice an editor saves."""
+    path = write_config(tmp_path, urls(server, range(SITES)), interval_s=INTERVAL_MS / 1_000)
+    with Monitor(path) as monitor:
+        wait_for_checks(tmp_path, range(SITES))
+        config = json.loads(path.read_text())
+        sites = config["websites"]
+        sites[20]["checkInterval"] = 0.2
+        sites[21] |= {"name": "renamed", "alerting": {"threshold": 90, "recoveryThreshold": 95}}
+        config["websites"] = [*sites[10:], *({"URL": url} for url in urls(server, range(SITES, SITES + 10)))]
+        replace(path, json.dumps(config))
+        wait_for_checks(tmp_path, range(SITES, SITES + 10))
+        config["websites"] = config["websites"][:-5]
+        path.write_text(json.dumps(config))
+        wait_for(lambda: "5 removed" in "".join(monitor.errors), "the second change")
+        wait_for_checks(tmp_path, range(10, SITES))
+        assert monitor.terminate() == 0
+    assert not [line for line in monitor.errors if "configuration" not in line]
+    found = checks(tmp_path)
+    for number in {*range(SITES + 10)} - {20}:
+        assert_one_check_a_slot(found[str(number)])
+    newest = max(results[-1].time_ms for results in found.values())
+    for number in range(10):
+        assert found[str(number)][-1].time_ms < newest - 3 * INTERVAL_MS
+    assert {b.time_ms - a.time_ms for a, b in pairwise(found["20"])} == {INTERVAL_MS, 200}
+
+
+def test_a_bad_file_is_told_once_with_all_its_errors_and_the_old_one_goes_on(tmp_path: Path, server: HttpServer) -> None:
+    path = write_config(tmp_path, urls(server, range(2)), interval_s=INTERVAL_MS / 1_000)
+    good = path.read_text()
+    with Monitor(path) as monitor:
+        wait_for_checks(tmp_path, range(2))
+        replace(path, good.replace('"window"', '"windoww"').replace('"URL"', '"url"', 1))
+        wait_for(lambda: "stays as it was" in "".join(monitor.errors), "the errors")
+        wait_for_checks(tmp_path, range(2), more=5)
+        told = "\n".join(monitor.errors)
+        replace(path, good)
+        path.unlink()
+        wait_for(lambda: "no such file" in "\n".join(monitor.errors), "that the file has gone")
+        path.write_text(good)
+        wait_for_checks(tmp_path, range(2), more=5)
+        assert monitor.terminate() == 0
+    assert told.count("windoww: unknown key") == 1
+    assert told.count("stays as it was") == 1
+    for number in range(2):
+        assert_one_check_a_slot(checks(tmp_path)[str(number)])
+
+
+def test_a_half_written_file_does_no_harm(tmp_path: Path, server: HttpServer) -> None:
+    """Written in pieces with pauses shorter than a second, as a slow copy does."""
+    path = write_config(tmp_path, urls(server, range(2)), interval_s=INTERVAL_MS / 1_000)
+    whole = path.read_text().replace('"/1"', '"/2"')
+    with Monitor(path) as monitor:
+        wait_for_checks(tmp_path, range(2))
+        with path.open("w") as file:
+            for start in range(0, len(whole), 40):
+                file.write(whole[start : start + 40])
+                file.flush()
+                wait_for_checks(tmp_path, range(1), more=1)
+        wait_for_checks(tmp_path, range(2), more=4)
+        assert monitor.terminate() == 0
+    assert monitor.errors == []
+
+
+def test_a_hangup_signal_reads_the_file_at_once(tmp_path: Path, server: HttpServer) -> None:
+    path = write_config(tmp_path, urls(server, range(2)), interval_s=INTERVAL_MS / 1_000)
+    with Monitor(path) as monitor:
+        wait_for_checks(tmp_path, range(2))
+        replace(path, path.read_text().replace('/1"', '/2"'))
+        os.kill(monitor.pid, signal.SIGHUP)
+        wait_for_checks(tmp_path, [2])
+        os.kill(monitor.pid, signal.SIGHUP)  # nothing has changed: nothing happens
+        wait_for_checks(tmp_path, [0], more=5)
+        assert monitor.terminate() == 0
+    assert_one_check_a_slot(checks(tmp_path)["0"])
+
+
+def test_an_open_alert_outlives_a_change_and_is_not_told_twice(tmp_path: Path, server: HttpServer) -> None:
+    with HttpServer(response(500)) as broken:
+        path = write_config(tmp_path, [server.url("/0"), broken.url("/down")])
+        with Monitor(path) as monitor:
+            monitor.wait_for_announcement("alert")
+            replace(path, path.read_text().replace('/0"', '/1"'))
+            wait_for_checks(tmp_path, [1], more=20)
+            assert monitor.terminate() == 0
+    assert len(monitor.announced("alert")) == 1
