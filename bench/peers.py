@@ -5,138 +5,188 @@ come from Debian's packages `prometheus` and `prometheus-blackbox-exporter`.
 """
 
 import argparse
-import json
 import shutil
-import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Protocol
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.processes import Core, Monitor, Target, pinned, write_config
-from bench.sites import INTERVAL_S, SETTLE_S, START_LIMIT_S
-from tests.support.influxd import free_port
+from bench.processes import Target, delay_us
+from bench.prometheus import PROGRAMS, Prometheus
+from bench.sites import INTERVAL_S, LAST_ANSWER_S, REACH_S, SETTLE_S, Spread, Task
+from bench.tables import spread_text, table_of
+from monitoring.models import Window
 
-PROMETHEUS, BLACKBOX = "prometheus", "prometheus-blackbox-exporter"
+SCHEMES = ("http", "https")
 
-CpuOf = Callable[[], tuple[float, int]]
-"""Seconds of CPU used so far and resident memory in kB, of all processes of a contender."""
+LEAST_SHARE = 0.99
+
+
+class Contender(Protocol):
+    """One of the two, at work."""
+
+    def usage(self) -> tuple[float, int]:
+        """Seconds of CPU used so far and resident memory in kB, of all its processes."""
+        ...
+
+    def responses_us(self, window: Window) -> Sequence[tuple[str, int]]:
+        """What it measured: URL and response time of each good check."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One contender's turn: `done` of `due` checks, CPU seconds, memory in kB."""
+    """One contender's turn: `done` of `due` checks were answered by the target, `good` is what the contender says.
+
+    CPU in seconds, memory in kB; `error` is the measured response time minus the target's delay.
+    """
 
     contender: str
+    scheme: str
     sites: int
+    seconds: int
     due: int
     done: int
+    good: int
     cpu_s: float
     memory_kb: int
+    error: Spread
 
     @property
     def cpu_ms_a_check(self) -> float:
         return 1_000 * self.cpu_s / max(1, self.done)
 
-
-@contextmanager
-def monitor(directory: Path, urls: Sequence[str]) -> Iterator[CpuOf]:
-    with Monitor(write_config(directory, urls, INTERVAL_S, "sqlite:")) as running:
-        yield lambda: (running.cpu_s(), running.memory_kb()[0])
-
-
-@contextmanager
-def prometheus(directory: Path, urls: Sequence[str]) -> Iterator[CpuOf]:
-    """Prometheus scrapes blackbox_exporter once an interval for each target; JSON is YAML."""
-    ports = free_port(), free_port()
-    modules = {"modules": {"http": {"prober": "http", "http": {"preferred_ip_protocol": "ip4"}}}}
-    blackbox_file, prometheus_file = directory / "blackbox.yml", directory / "prometheus.yml"
-    blackbox_file.write_text(json.dumps(modules))
-    prometheus_file.write_text(json.dumps(_scrapes(urls, ports[1])))
-    places = [f"--web.listen-address=127.0.0.1:{port}" for port in ports]
-    commands = [
-        [BLACKBOX, f"--config.file={blackbox_file}", places[1], "--log.level=error"],
-        [PROMETHEUS, f"--config.file={prometheus_file}", f"--storage.tsdb.path={directory / 'tsdb'}", places[0]],
-    ]
-    with pinned(Core.MONITOR):
-        processes = [psutil.Popen(command, stderr=subprocess.DEVNULL) for command in commands]
-    try:
-        yield lambda: _usage(processes)
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait(30)
+    @property
+    def kept_up(self) -> bool:
+        """Whether nearly all that was due was done and measured; else CPU a check says little."""
+        return self.good >= LEAST_SHARE * self.due
 
 
-def _scrapes(urls: Sequence[str], blackbox_port: int) -> Mapping[str, object]:
-    relabel = [
-        {"source_labels": ["__address__"], "target_label": "__param_target"},
-        {"source_labels": ["__param_target"], "target_label": "instance"},
-        {"target_label": "__address__", "replacement": f"127.0.0.1:{blackbox_port}"},
-    ]
-    job = {"job_name": "sites", "metrics_path": "/probe", "params": {"module": ["http"]}, "relabel_configs": relabel}
-    job["static_configs"] = [{"targets": list(urls)}]
-    interval = f"{INTERVAL_S}s"
-    return {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]}
+class ThisMonitor:
+    """The monitor and its file."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._running = task.monitor()
+
+    @contextmanager
+    def running(self) -> Iterator["ThisMonitor"]:
+        with self._running:
+            yield self
+
+    def usage(self) -> tuple[float, int]:
+        return self._running.cpu_s(), self._running.memory_kb()[0]
+
+    def responses_us(self, window: Window) -> Sequence[tuple[str, int]]:
+        results = self._task.results(window)
+        return [(one.host, one.response_us) for one in results if one.available and one.response_us is not None]
 
 
-def _usage(processes: Sequence[psutil.Popen]) -> tuple[float, int]:
-    times = [process.cpu_times() for process in processes]
-    memory = sum(process.memory_info().rss for process in processes) // 1_024
-    return sum(time.user + time.system for time in times), memory
+def this_monitor(directory: Path, urls: Sequence[str], bundle: Path) -> AbstractContextManager[Contender]:
+    return ThisMonitor(Task(directory, urls, "sqlite:", "sqlite", bundle=bundle)).running()
 
 
-CONTENDERS: Mapping[str, Callable[[Path, Sequence[str]], AbstractContextManager[CpuOf]]] = {
-    "this monitor": monitor,
-    "blackbox + Prometheus": prometheus,
+def blackbox(directory: Path, urls: Sequence[str], bundle: Path) -> AbstractContextManager[Contender]:
+    return Prometheus(directory, urls, INTERVAL_S, bundle)
+
+
+CONTENDERS: Mapping[str, Callable[[Path, Sequence[str], Path], AbstractContextManager[Contender]]] = {
+    "this monitor": this_monitor,
+    "blackbox + Prometheus": blackbox,
 }
 
 
-def take_turn(contender: str, sites: int, seconds: int) -> Turn:
+def take_turn(contender: str, scheme: str, sites: int, seconds: int) -> Turn:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         target = stack.enter_context(Target())
-        usage = stack.enter_context(CONTENDERS[contender](directory, target.urls(sites)))
-        target.wait_for(sites, START_LIMIT_S)
+        running = stack.enter_context(CONTENDERS[contender](directory, target.urls(sites, scheme), target.bundle))
+        with suppress(TimeoutError):
+            target.wait_for(sites, REACH_S)
         time.sleep(SETTLE_S)
         target.report()
-        before_s, _ = usage()
+        from_ms, (before_s, _) = time.time_ns() // 1_000_000, running.usage()
         time.sleep(seconds)
-        after_s, memory_kb = usage()
+        after_s, memory_kb = running.usage()
         done = sum(map(len, target.report().served_us.values()))
-    return Turn(contender, sites, sites * seconds // INTERVAL_S, done, after_s - before_s, memory_kb)
+        time.sleep(LAST_ANSWER_S)
+        seen = running.responses_us(Window(from_ms, from_ms + 1_000 * seconds))
+    due, error = sites * seconds // INTERVAL_S, Spread.of([us - delay_us(url) for url, us in seen])
+    return Turn(contender, scheme, sites, seconds, due, done, len(seen), after_s - before_s, memory_kb, error)
 
 
-def table(turns: Sequence[Turn]) -> Table:
-    shown = Table("sites", "contender", "done / due", "CPU a check", "memory", title="In turn, on one core", box=None)
+def take_turns(cases: Sequence[tuple[str, int]], turns: int, seconds: int, progress: Console) -> list[Turn]:
+    """All turns of both contenders, one after the other, for each scheme and number of sites."""
+    taken: list[Turn] = []
+    for scheme, sites in cases:
+        for contender in list(CONTENDERS) * turns:
+            progress.print(f"{sites} sites by {scheme}: {contender}")
+            taken.append(take_turn(contender, scheme, sites, seconds))
+    return taken
+
+
+def peers_table(turns: Sequence[Turn]) -> Table:
+    heads = ("scheme", "sites", "contender", "done / due", "good", "CPU a check", "of one core", "memory", "error, ms")
+    table = table_of("Beside blackbox_exporter with Prometheus, in turn on one core", *heads)
     for turn in turns:
         done, cpu = f"{turn.done} / {turn.due}", f"{turn.cpu_ms_a_check:.2f} ms"
-        shown.add_row(str(turn.sites), turn.contender, done, cpu, f"{turn.memory_kb / 1_024:.0f} MB")
-    return shown
+        core, memory = f"{100 * turn.cpu_s / turn.seconds:.0f} %", f"{turn.memory_kb / 1_024:.0f} MB"
+        cells = (turn.contender, done, str(turn.good), cpu, core, memory, spread_text(turn.error))
+        table.add_row(turn.scheme, str(turn.sites), *cells)
+    return table
 
 
-def main() -> None:
+def ratio_sentences(turns: Sequence[Turn]) -> Iterator[str]:
+    """For each scheme and number of sites: what this monitor needs of what they need; medians of the turns."""
+    for scheme, sites in dict.fromkeys((turn.scheme, turn.sites) for turn in turns):
+        those = [turn for turn in turns if (turn.scheme, turn.sites) == (scheme, sites)]
+        if late := {turn.contender for turn in those if not turn.kept_up}:
+            yield f"{scheme}, {sites} sites: no comparison, {' and '.join(sorted(late))} did not keep up"
+            continue
+        cpu = _ratio(those, lambda turn: turn.cpu_ms_a_check)
+        memory = _ratio(those, lambda turn: turn.memory_kb)
+        yield f"{scheme}, {sites} sites: {cpu:.2f} of their CPU a check, {memory:.2f} of their memory"
+
+
+def _ratio(turns: Sequence[Turn], measure: Callable[[Turn], float]) -> float:
+    ours, theirs = (median(measure(turn) for turn in turns if turn.contender == name) for name in CONTENDERS)
+    return ours / theirs
+
+
+def missing_programs() -> list[str]:
+    """The programs that this comparison needs and that are not installed."""
+    return [program for program in PROGRAMS if shutil.which(program) is None]
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers")
-    parser.add_argument("--sites", type=int, nargs="+", default=[200, 1000])
+    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=SCHEMES)
+    parser.add_argument("--sites", type=int, nargs="+", default=[200, 1_000])
     parser.add_argument("--seconds", type=int, default=20, help="of each turn")
     parser.add_argument("--turns", type=int, default=2, help="of each contender")
-    arguments = parser.parse_args()
-    if missing := [program for program in (PROMETHEUS, BLACKBOX) if shutil.which(program) is None]:
+    if missing := missing_programs():
         parser.exit(2, f"not installed: {', '.join(missing)} (Debian's packages of these names)\n")
-    turns = [
-        take_turn(contender, sites, arguments.seconds)
-        for sites in arguments.sites
-        for _ in range(arguments.turns)
-        for contender in CONTENDERS
-    ]
-    Console(width=100).print(table(turns))
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> None:
+    arguments = parse_arguments(argv)
+    progress = Console(stderr=True, style="dim", highlight=False)
+    cases = [(scheme, sites) for scheme in arguments.schemes for sites in arguments.sites]
+    turns = take_turns(cases, arguments.turns, arguments.seconds, progress)
+    console = Console(width=120, highlight=False)
+    console.print(peers_table(turns))
+    for sentence in ratio_sentences(turns):
+        console.print(sentence)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +15,19 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import psutil
+
+from bench.certificates import make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "monitoringApp.py"
 
 DELAYS_MS = (5, 20, 50, 200)
 """How long the sites take to answer, one after the other."""
+
+HANGING_MS = 3_600_000
 
 STOP_SECONDS = 30.0
 
@@ -34,17 +40,33 @@ class Core(Enum):
     MONITOR = 0
     SERVERS = 1
 
+    @property
+    def number(self) -> int:
+        """Its number among those that this process may use; without a second core there is nothing to part."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cores[min(self.value, len(cores) - 1)]
+
+    def busy_s(self) -> float:
+        """Seconds that this core was busy since the machine started, whoever used it."""
+        times = psutil.cpu_times(percpu=True)[self.number]
+        return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
 
 @contextmanager
-def pinned(core: Core) -> Iterator[None]:
-    """Run this thread, and the processes it starts, on one core; without a second core there is nothing to part."""
+def pinned(core: Core | None) -> Iterator[None]:
+    """Run this thread, and the processes it starts, on one core (None: on any)."""
     before = os.sched_getaffinity(0)
-    if len(before) > 1:
-        os.sched_setaffinity(0, {sorted(before)[core.value]})
+    if core:
+        os.sched_setaffinity(0, {core.number})
     try:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def delay_us(url: str) -> int:
+    """How long the target waits before it answers this address."""
+    return int(urlsplit(url).path.split("/")[2]) * 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +78,38 @@ class TargetReport:
 
 
 class Target:
-    """`bench.target` in a process of its own."""
+    """`bench.target` in a process of its own. `bundle` is the file of certificates that trusts its https."""
+
+    def __init__(self, core: Core | None = Core.SERVERS) -> None:
+        self._core = core
 
     def __enter__(self) -> Self:
-        with pinned(Core.SERVERS):
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "bench.target"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        self._directory = tempfile.TemporaryDirectory(prefix="bench-target-")
+        certificate, self.bundle = make_certificate(Path(self._directory.name))
+        with pinned(self._core):
+            self._process = psutil.Popen(
+                [sys.executable, "-m", "bench.target", certificate], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-        assert self._process.stdout
-        self._base = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        ports = {scheme: int(self._process.stdout.readline()) for scheme in ("http", "https")}
+        self._bases = {scheme: f"{scheme}://127.0.0.1:{port}" for scheme, port in ports.items()}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.communicate(timeout=STOP_SECONDS)
+        self._directory.cleanup()
 
-    def urls(self, sites: int) -> list[str]:
+    def urls(self, sites: int, scheme: str = "http") -> list[str]:
         """The address of each site; their delays take turns."""
-        return [f"{self._base}/d/{DELAYS_MS[number % len(DELAYS_MS)]}/{number}" for number in range(sites)]
+        base = self._bases[scheme]
+        return [f"{base}/d/{DELAYS_MS[number % len(DELAYS_MS)]}/{number}" for number in range(sites)]
+
+    def hanging_urls(self, sites: int) -> list[str]:
+        """Addresses of sites that take the request and never answer."""
+        return [f"{self._bases['http']}/d/{HANGING_MS}/{number}" for number in range(sites)]
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU used so far, user and system."""
+        return cpu_s(self._process)
 
     def seen(self) -> int:
         """How many sites were asked for since the last report."""
@@ -92,42 +129,68 @@ class Target:
             time.sleep(0.1)
 
     def _get(self, path: str) -> bytes:
-        with _direct.open(self._base + path, timeout=STOP_SECONDS) as answer:
+        with _direct.open(self._bases["http"] + path, timeout=STOP_SECONDS) as answer:
             body: bytes = answer.read()
             return body
 
 
 class Monitor:
-    """`monitoringApp.py -m --silent` with a configuration of its own, watched from outside."""
+    """`monitoringApp.py -m` with a configuration of its own, watched from outside.
 
-    def __init__(self, config: Path) -> None:
-        self._command = [sys.executable, str(APP), "-m", "--silent", "-c", str(config)]
+    `options` are those of its command line; what it prints goes to the file `output` beside the configuration.
+    `bundle` is the file of certificates it trusts, None: its own.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        options: Sequence[str] = ("--silent",),
+        core: Core = Core.MONITOR,
+        bundle: Path | None = None,
+    ) -> None:
+        self._command = [sys.executable, str(APP), "-m", *options, "-c", str(config)]
+        self._core = core
+        self._environment = os.environ | ({"SSL_CERT_FILE": str(bundle)} if bundle else {})
+        self._stop_s: float | None = None
+        self.output = config.with_name("output")
 
     def __enter__(self) -> Self:
         self.started_ns = time.monotonic_ns()
-        with pinned(Core.MONITOR):
-            self._process = subprocess.Popen(self._command, cwd=ROOT)
-        self._watched = psutil.Process(self._process.pid)
+        with pinned(self._core), self.output.open("wb") as output:
+            self._process = psutil.Popen(self._command, cwd=ROOT, env=self._environment, stdout=output)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.stop()
+
+    def stop(self) -> float:
+        """End it as a service manager does; returns the seconds that took. One that does not end is killed."""
+        if self._stop_s is None:
+            began_ns = time.monotonic_ns()
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._stop_s = (time.monotonic_ns() - began_ns) / 1e9
+        return self._stop_s
 
     def cpu_s(self) -> float:
         """Seconds of CPU used so far, user and system."""
-        times = self._watched.cpu_times()
-        return float(times.user + times.system)
+        return cpu_s(self._process)
 
     def memory_kb(self) -> tuple[int, int]:
         """Resident memory now, and the most there ever was."""
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines)
         return int(fields["VmRSS"].split()[0]), int(fields["VmHWM"].split()[0])
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Seconds of CPU that a process used so far, user and system."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def write_config(directory: Path, urls: Sequence[str], interval_s: int, database: str) -> Path:

@@ -52,11 +52,11 @@ def _checks(answer: Mapping[str, object]) -> int:
     return sum(getattr(one, "checks", 0) for one in answer.values())
 
 
-def fill(stores: Sequence[Store], hosts: Sequence[str], until_ms: int) -> Fill:
-    """Write the hour before `until_ms` into all stores, oldest first, each batch to each of them."""
+def fill(stores: Sequence[Store], hosts: Sequence[str], until_ms: int, length_ms: int = HOUR_MS) -> Fill:
+    """Write the time before `until_ms` into all stores, oldest first, each batch to each of them."""
     seconds = {store.kind: 0.0 for store in stores}
-    points, last_ms = 0, until_ms - HOUR_MS
-    for batch in _batches(hosts, until_ms - HOUR_MS, until_ms):
+    points, last_ms = 0, until_ms - length_ms
+    for batch in _batches(hosts, until_ms - length_ms, until_ms):
         for store in stores:
             began = time.perf_counter()
             store.write(batch, ())
@@ -100,7 +100,7 @@ def _timed(ask: Callable[[Reader, int], int], store: Reader, until_ms: int) -> t
 
 def _batches(hosts: Sequence[str], from_ms: int, until_ms: int) -> Iterator[list[CheckResult]]:
     batch: list[CheckResult] = []
-    for check in _checks_of_an_hour(hosts, from_ms, until_ms):
+    for check in _checks_of_all(hosts, from_ms, until_ms):
         batch.append(check)
         if len(batch) == BATCH:
             yield batch
@@ -109,7 +109,7 @@ def _batches(hosts: Sequence[str], from_ms: int, until_ms: int) -> Iterator[list
         yield batch
 
 
-def _checks_of_an_hour(hosts: Sequence[str], from_ms: int, until_ms: int) -> Iterator[CheckResult]:
+def _checks_of_all(hosts: Sequence[str], from_ms: int, until_ms: int) -> Iterator[CheckResult]:
     """All sites in turn, spread over their interval; one check in a hundred fails."""
     chance = random.Random(1)
     interval_ms = INTERVAL_S * 1_000

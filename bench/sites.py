@@ -3,11 +3,12 @@
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.processes import Monitor, Target, TargetReport, write_config
+from bench.processes import Core, Monitor, Target, TargetReport, delay_us, write_config
 from monitoring.models import CheckResult, Window
 from monitoring.stats import percentile
 from monitoring.store.local_reader import LocalReader
@@ -20,6 +21,9 @@ LAST_ANSWER_S = 1.5
 """Between the end of the measurement and the stop of the monitor: checks under way end and are committed."""
 
 START_LIMIT_S = 60.0
+
+REACH_S = 20.0
+"""How long all sites may take to be checked once; then what there is is measured: done and due will tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,31 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What one monitor has to do, and with what. `store` is the name of its database in the tables."""
+
+    directory: Path
+    urls: Sequence[str]
+    database: str
+    store: str
+    core: Core = Core.MONITOR
+    bundle: Path | None = None
+
+    def monitor(self) -> Monitor:
+        return Monitor(
+            write_config(self.directory, self.urls, INTERVAL_S, self.database), core=self.core, bundle=self.bundle
+        )
+
+    def results(self, window: Window) -> Sequence[CheckResult]:
+        """The checks in the monitor's file."""
+        reader = LocalReader(self.directory / "config.db")
+        try:
+            return reader.results(window)
+        finally:
+            reader.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What the monitor used: CPU seconds while it was measured, memory in kB at its end and at its peak."""
 
@@ -45,80 +74,114 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Servers:
+    """What the other side used meanwhile: CPU seconds of the target, and the share of its core that was busy."""
+
+    target_cpu_s: float
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
 class SitesRun:
     """One run of the monitor.
 
     A window of n intervals holds exactly n slots of every site: `due`; `done` were checked, `failed` of them wrongly
     (the target never fails). `error` is measured response time minus the delay asked for, `own_error` minus the time
-    that the target really took for this very check, `target` the target's time minus the delay.
+    that the target really took for this very check, `target` the target's time minus the delay. `servers` has worked
+    for all monitors that ran at the same time.
     """
 
     sites: int
     store: str
     seconds: int
-    start_s: float
+    start_s: float | None
+    stop_s: float
     due: int
     done: int
     failed: int
     usage: Usage
+    servers: Servers
     lag: Spread
     error: Spread
     own_error: Spread
     target: Spread
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was seen while some monitors ran."""
+
+    began_ms: int
+    window: Window
+    usages: Sequence[Usage]
+    servers: Servers
+
+
 def run_sites(target: Target, directory: Path, urls: Sequence[str], database: str, store: str, seconds: int) -> SitesRun:
     """Let the monitor check these sites for `seconds` (a multiple of the interval), on what `directory` holds already."""
+    return run_tasks(target, [Task(directory, urls, database, store)], seconds)[0]
+
+
+def run_tasks(target: Target, tasks: Sequence[Task], seconds: int) -> list[SitesRun]:
+    """Run a monitor for each task, all at the same time, and measure for `seconds` (a multiple of the interval)."""
     target.report()
     began_ms = time.time_ns() // 1_000_000
-    with Monitor(write_config(directory, urls, INTERVAL_S, database)) as monitor:
-        target.wait_for(len(urls), START_LIMIT_S)
+    with ExitStack() as stack:
+        monitors = [stack.enter_context(task.monitor()) for task in tasks]
+        with suppress(TimeoutError):
+            target.wait_for(sum(len(task.urls) for task in tasks), REACH_S)
         time.sleep(SETTLE_S)
-        window, usage = _watch(monitor, seconds)
+        watched = _watch(target, monitors, seconds, began_ms)
         time.sleep(LAST_ANSWER_S)
     report = target.report()
-    reader = LocalReader(directory / "config.db")
-    results = reader.results(Window(began_ms, window.until_ms))
-    reader.close()
-    return _evaluate(urls, store, window, usage, results, report, monitor.started_ns)
+    return [
+        _evaluate(task, monitor, usage, watched, report)
+        for task, monitor, usage in zip(tasks, monitors, watched.usages, strict=True)
+    ]
 
 
-def _watch(monitor: Monitor, seconds: int) -> tuple[Window, Usage]:
-    """Let `seconds` pass: the window that was watched, and what the monitor used in it."""
-    from_ms, cpu_s = time.time_ns() // 1_000_000, monitor.cpu_s()
+def _watch(target: Target, monitors: Sequence[Monitor], seconds: int, began_ms: int) -> Watched:
+    """Let `seconds` pass, and see what everybody used in them."""
+    from_ms = time.time_ns() // 1_000_000
+    before_s, target_s, busy_s = [monitor.cpu_s() for monitor in monitors], target.cpu_s(), Core.SERVERS.busy_s()
     time.sleep(seconds)
-    used_s = monitor.cpu_s() - cpu_s
-    return Window(from_ms, from_ms + seconds * 1_000), Usage(used_s, *monitor.memory_kb())
+    used_s = [monitor.cpu_s() - cpu_s for monitor, cpu_s in zip(monitors, before_s, strict=True)]
+    servers = Servers(target.cpu_s() - target_s, (Core.SERVERS.busy_s() - busy_s) / seconds)
+    usages = [Usage(cpu_s, *monitor.memory_kb()) for cpu_s, monitor in zip(used_s, monitors, strict=True)]
+    return Watched(began_ms, Window(from_ms, from_ms + seconds * 1_000), usages, servers)
 
 
-def _evaluate(
-    urls: Sequence[str],
-    store: str,
-    window: Window,
-    usage: Usage,
-    results: Sequence[CheckResult],
-    report: TargetReport,
-    started_ns: int,
-) -> SitesRun:
+def _evaluate(task: Task, monitor: Monitor, usage: Usage, watched: Watched, report: TargetReport) -> SitesRun:
+    window = watched.window
+    results = task.results(Window(watched.began_ms, window.until_ms))
     seen = [result for result in results if result.time_ms >= window.from_ms]
     good = [(result, result.response_us) for result in seen if result.available and result.response_us is not None]
     served = _served(results, report.served_us)
-    delays = {url: int(urlsplit(url).path.split("/")[2]) * 1_000 for url in urls}
+    delays = {url: delay_us(url) for url in task.urls}
     pairs = [(us, served[key], delays[key[0]]) for result, us in good if (key := (result.host, result.time_ms)) in served]
     return SitesRun(
-        sites=len(urls),
-        store=store,
+        sites=len(task.urls),
+        store=task.store,
         seconds=window.length_ms // 1_000,
-        start_s=(min(report.first_ns.values()) - started_ns) / 1e9,
-        due=len(urls) * window.length_ms // (INTERVAL_S * 1_000),
+        start_s=_first_check_s(task, monitor, report),
+        stop_s=monitor.stop(),
+        due=len(task.urls) * window.length_ms // (INTERVAL_S * 1_000),
         done=len(seen),
         failed=len(seen) - len(good),
         usage=usage,
+        servers=watched.servers,
         lag=Spread.of([result.lag_us for result in seen]),
         error=Spread.of([us - delays[result.host] for result, us in good]),
         own_error=Spread.of([us - took_us for us, took_us, _ in pairs]),
-        target=Spread.of([took_us - delay_us for _, took_us, delay_us in pairs]),
+        target=Spread.of([took_us - asked_us for _, took_us, asked_us in pairs]),
     )
+
+
+def _first_check_s(task: Task, monitor: Monitor, report: TargetReport) -> float | None:
+    """Seconds from the start of the monitor until its first request reached the target."""
+    paths = [urlsplit(url).path for url in task.urls]
+    moments = [report.first_ns[path] for path in paths if path in report.first_ns]
+    return (min(moments) - monitor.started_ns) / 1e9 if moments else None
 
 
 def _served(results: Sequence[CheckResult], served_us: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:

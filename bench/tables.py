@@ -7,35 +7,45 @@ from rich.table import Table
 
 from bench.queries import Cost, Fill
 from bench.sites import SitesRun, Spread
-from bench.startup import Startup
+from bench.startup import StartAndEnd
 
 
-def startup_table(startup: Startup) -> Table:
-    table = _table("Start", "", "seconds")
-    table.add_row("--help", f"{startup.help_s:.2f}")
-    table.add_row("-m with 4 sites: first check after", f"{startup.first_check_s:.2f}")
-    table.add_row("-m with 4 sites: each site checked after", f"{startup.all_checks_s:.2f}")
+def startup_table(help_s: float, measured: Sequence[StartAndEnd]) -> Table:
+    heads = [f"{one.sites} sites" for one in measured]
+    table = table_of("Start and end, in seconds", "", *heads)
+    rows: Mapping[str, Callable[[StartAndEnd], float]] = {
+        "-m: first check after": lambda one: one.first_check_s,
+        "  each site checked after": lambda one: one.all_checks_s,
+        "  first statistics after": lambda one: one.statistics_s,
+        "SIGTERM: ended after": lambda one: one.stop_s,
+        "  while all sites hang": lambda one: one.hung_stop_s,
+    }
+    table.add_row("--help", f"{help_s:.2f}", *[""] * (len(heads) - 1))
+    for label, seconds in rows.items():
+        table.add_row(label, *(f"{seconds(one):.2f}" for one in measured))
     return table
 
 
-def sites_table(runs: Sequence[SitesRun]) -> Table:
+def sites_table(title: str, runs: Sequence[SitesRun]) -> Table:
     """One column a run, one row a measure."""
-    seconds = runs[0].seconds
     heads = [f"{run.sites} sites\n{run.store}" for run in runs]
-    table = _table(f"Checks every 2 s, measured for {seconds} s", "", *heads)
+    table = table_of(f"{title}: checks every 2 s, measured for {runs[0].seconds} s", "", *heads)
     rows: Mapping[str, Callable[[SitesRun], str]] = {
         "checks done / due": lambda run: f"{run.done} / {run.due}",
         "  of these failed": lambda run: str(run.failed),
-        "first check after": lambda run: f"{run.start_s:.1f} s",
+        "first check after": lambda run: _seconds(run.start_s),
+        "ended after": lambda run: _seconds(run.stop_s),
         "CPU a check": lambda run: f"{1_000 * run.usage.cpu_s / max(1, run.done):.2f} ms",
         "CPU of one core": lambda run: f"{100 * run.usage.cpu_s / run.seconds:.0f} %",
         "memory": lambda run: f"{run.usage.memory_kb / 1_024:.0f} MB",
         "  at its peak": lambda run: f"{run.usage.peak_kb / 1_024:.0f} MB",
         "  a site more": lambda run: _memory_a_site(run, runs),
-        "lag, ms (median / p99)": lambda run: _spread(run.lag),
-        "response time's error, ms": lambda run: _spread(run.error),
-        "  against the target": lambda run: _spread(run.own_error),
-        "  the target's own": lambda run: _spread(run.target),
+        "lag, ms (median / p99)": lambda run: spread_text(run.lag),
+        "response time's error, ms": lambda run: spread_text(run.error),
+        "  against the target": lambda run: spread_text(run.own_error),
+        "  the target's own": lambda run: spread_text(run.target),
+        "the target's CPU": lambda run: f"{100 * run.servers.target_cpu_s / run.seconds:.0f} %",
+        "  its core, busy": lambda run: f"{100 * run.servers.busy:.0f} %",
     }
     for label, cell in rows.items():
         table.add_row(label, *(cell(run) for run in runs))
@@ -44,7 +54,7 @@ def sites_table(runs: Sequence[SitesRun]) -> Table:
 
 def queries_table(costs: Sequence[Cost]) -> Table:
     kinds = list(costs[0].seconds)
-    table = _table("Questions with an hour of checks stored", "sites", "question", "checks in it", *kinds, "ratio")
+    table = table_of("Questions to filled stores", "sites", "question", "checks in it", *kinds, "ratio")
     for cost in costs:
         seconds = [cost.seconds[kind] for kind in kinds]
         ratio = f"1 : {seconds[1] / seconds[0]:.1f}" if len(seconds) == 2 else ""
@@ -56,22 +66,28 @@ def queries_table(costs: Sequence[Cost]) -> Table:
 
 def fill_sentence(sites: int, filled: Fill) -> str:
     speeds = (f"{filled.points / seconds:,.0f} a second into {kind}" for kind, seconds in filled.seconds.items())
-    part = "" if filled.complete else " (not the whole hour: it took too long)"
+    part = "" if filled.complete else " (not all that was meant: it took too long)"
     return f"{sites} sites: {filled.points:,} checks written, {', '.join(speeds)}{part}"
 
 
-def _table(title: str, first: str, *others: str) -> Table:
+def table_of(title: str, first: str, *others: str) -> Table:
+    """An empty table in the style of all of them: text on the left, numbers on the right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column(first)
     for name in others:
-        table.add_column(name, justify="left" if name == "question" else "right")
+        table.add_column(name, justify="left" if name in ("question", "contender") else "right")
     return table
 
 
-def _spread(spread: Spread) -> str:
+def spread_text(spread: Spread) -> str:
+    """Median and 99th percentile in milliseconds."""
     if spread.median_us is None or spread.p99_us is None:
         return "-"
     return f"{spread.median_us / 1_000:.2f} / {spread.p99_us / 1_000:.2f}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s"
 
 
 def _memory_a_site(run: SitesRun, runs: Sequence[SitesRun]) -> str:

@@ -1,17 +1,20 @@
 """A server that answers `/d/<milliseconds>/<name>` after that delay, and knows how long it really took.
 
-Runs as a process of its own (`python -m bench.target`), prints its port, and ends with its standard input.
-`/seen` tells how many different paths were asked for, `/report` all it has measured (and forgets it):
+Runs as a process of its own (`python -m bench.target CERTIFICATE`), prints its ports of http and https, and ends with its
+standard input. `/seen` tells how many different paths were asked for, `/report` all it has measured (and forgets it):
 `{"served_us": {path: [microseconds of each request, in order]}, "first_ns": {path: monotonic clock at the first}}`.
 """
 
 import asyncio
 import json
+import resource
 import select
 import selectors
+import ssl
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -55,12 +58,15 @@ class Connection(asyncio.Protocol):
         self._log = log
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._answering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
         self._transport = None
+        if self._answering:
+            self._answering.cancel()
 
     def data_received(self, data: bytes) -> None:
         received_ns = time.monotonic_ns()
@@ -68,7 +74,7 @@ class Connection(asyncio.Protocol):
         if path.startswith("/d/"):
             self._log.first_ns.setdefault(path, received_ns)
             due_ns = received_ns + int(path.split("/")[2]) * 1_000_000
-            self._loop.call_at(due_ns / 1e9, self._answer, path, received_ns)
+            self._answering = self._loop.call_at(due_ns / 1e9, self._answer, path, received_ns)
         else:
             text = self._log.take() if path == "/report" else str(len(self._log.first_ns))
             self._send((HEADER.format(length=len(text)) + text).encode())
@@ -82,19 +88,26 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
 
 
-async def serve() -> None:
-    """Serve on a free port of the loopback interface until standard input ends."""
+async def serve(tls: ssl.SSLContext) -> None:
+    """Serve on a free port of http and one of https until standard input ends."""
     loop, log = asyncio.get_running_loop(), Log()
-    server = await loop.create_server(lambda: Connection(log, loop), "127.0.0.1", 0, backlog=BACKLOG)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    for context in (None, tls):
+        server = await loop.create_server(lambda: Connection(log, loop), "127.0.0.1", 0, backlog=BACKLOG, ssl=context)
+        print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
-    server.close()
 
 
-def main() -> None:
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(FineSelector())) as runner:
-        runner.run(serve())
+def main(certificate: str) -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # thousands of sites hang at the same time
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with (
+        suppress(KeyboardInterrupt),  # Ctrl-C is for the bench, which then closes our standard input
+        asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(FineSelector())) as runner,
+    ):
+        runner.run(serve(tls))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

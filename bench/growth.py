@@ -1,0 +1,94 @@
+"""The same measurement for more and more sites: the questions on filled stores, then the monitor on these stores."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from rich.console import Console
+
+from bench.places import Place, prepared
+from bench.processes import Core, pinned
+from bench.queries import HOUR_MS, Cost, Fill, fill, measure
+from bench.sites import SitesRun, Task, run_sites, run_tasks
+from monitoring.clock import SystemClock
+from monitoring.config import parse_database, site_host
+from monitoring.store.forwarder import Forwarder
+from monitoring.store.influx import InfluxStore
+from monitoring.store.local import LocalStore
+from monitoring.store.opening import open_database
+
+PATIENCE_S = 120.0
+"""How long a question may take here; the monitor itself would turn to its local file long before."""
+
+WHOLE_HOUR_SITES = 1_000
+"""Up to so many sites the stores are filled with an hour of checks; for more with the ten minutes shown most often."""
+
+SHORT_MS = 600_000
+
+
+@dataclass(slots=True)
+class Growth:
+    """All that was measured for some numbers of sites."""
+
+    runs: list[SitesRun] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+    fills: dict[int, Fill] = field(default_factory=dict)
+
+
+def measure_growth(sizes: Sequence[int], seconds: int, with_queries: bool, progress: Console) -> Growth:
+    """For each number of sites: fill both stores and ask, then run the monitor on each of them."""
+    growth = Growth()
+    for sites in sizes:
+        with prepared() as place:
+            urls = place.target.urls(sites)
+            if with_queries:
+                progress.print(f"{sites} sites: filling the stores and asking")
+                growth.fills[sites], costs = _ask_both(place, urls)
+                growth.costs += costs
+            for store, database in place.databases.items():
+                progress.print(f"{sites} sites: the monitor runs on {store}")
+                growth.runs.append(run_sites(place.target, place.directory, urls, database, store, seconds))
+    return growth
+
+
+def measure_https(sizes: Sequence[int], seconds: int, progress: Console) -> list[SitesRun]:
+    """The same by https, on an empty local file; nobody shares the target's core."""
+    runs: list[SitesRun] = []
+    for sites in sizes:
+        progress.print(f"{sites} sites: https")
+        with prepared(with_influxdb=False) as place:
+            target = place.target
+            task = Task(place.directory, target.urls(sites, "https"), "sqlite:", "https, sqlite", bundle=target.bundle)
+            runs += run_tasks(target, [task], seconds)
+    return runs
+
+
+def _ask_both(place: Place, urls: Sequence[str]) -> tuple[Fill, list[Cost]]:
+    """Fill the stores of this place and time the questions, on the monitor's core."""
+    length_ms = HOUR_MS if len(urls) <= WHOLE_HOUR_SITES else SHORT_MS
+    with ExitStack() as stack:
+        stack.enter_context(pinned(Core.MONITOR))
+        local = LocalStore(place.directory / "config.db")
+        stack.callback(local.close)
+        filled = fill([local], [site_host(url) for url in urls], time.time_ns() // 1_000_000, length_ms)
+        stores: list[LocalStore | InfluxStore] = [local]
+        if place.influxdb:
+            remote = open_database(parse_database(place.influxdb, {}), PATIENCE_S)
+            stack.callback(remote.close)
+            filled = replace(filled, seconds={**filled.seconds, remote.kind: _deliver(local, remote)})
+            stores.append(remote)
+        return filled, measure(stores, len(urls), filled.until_ms)
+
+
+def _deliver(local: LocalStore, remote: InfluxStore) -> float:
+    """Bring all that is stored to the database as the monitor does; returns the seconds that took.
+
+    Raises RuntimeError when the database does not take it.
+    """
+    forwarder, began = Forwarder(local, remote, SystemClock()), time.perf_counter()
+    while forwarder.step():
+        pass
+    if forwarder.trouble:
+        raise RuntimeError(f"the database could not be filled: {forwarder.trouble}")
+    return time.perf_counter() - began

@@ -1,0 +1,30 @@
+"""The process makes ready for as many sites as it has."""
+
+import subprocess
+import sys
+
+import pytest
+
+PREPARED = """
+import gc, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+from monitoring import process
+process.prepare({sites})
+process.settle()
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], sys.getswitchinterval(), gc.get_freeze_count() > 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sites", "soft", "hard", "allowed"),
+    [
+        pytest.param(2_000, 1_024, 10_000, 4_256, id="as many as the sites need"),
+        pytest.param(2_000, 1_024, 2_048, 2_048, id="no more than is allowed"),
+        pytest.param(10, 1_024, 2_048, 1_024, id="never fewer than before"),
+    ],
+)
+def test_a_thousand_hanging_sites_do_not_run_out_of_file_descriptors(sites: int, soft: int, hard: int, allowed: int) -> None:
+    """Else a good site would seem to refuse connections."""
+    program = PREPARED.format(sites=sites, soft=soft, hard=hard)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert (int(found[0]), float(found[1]), found[2]) == (allowed, 0.0005, "True")
