@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import certifi
@@ -22,7 +23,7 @@ from monitoring.redirects import (
     redirected,
 )
 from monitoring.steps import Answer as StepAnswer
-from monitoring.steps import Check, Ended, Found, Lookup, Step, Transfer
+from monitoring.steps import Check, Ended, Found, Lookup, Step, Transfer, Work, Worked
 
 Phases = tuple[int | None, int | None, int | None, int | None, int | None]
 """Microseconds in the order of `models.PHASES`; None for a phase that never ran or never ended."""
@@ -137,7 +138,7 @@ class Probe:
             if hop.fault:
                 return ProbeResult(hop.status, None, before, hop.fault.cause, hop.fault.detail)
             if hop.target is None:
-                return self._judged(hop.status, before)
+                return (yield from self._judged(hop.status, before))
             step = redirected(self._home, request, hop.status, hop.target)
             if isinstance(step, Fault):
                 return _result(hop.status, before, step)
@@ -148,10 +149,13 @@ class Probe:
         """What is left of the check's time after complete hops; by libcurl's own clock."""
         return self._site.timeout_ms * 1000 - _total(phases_us)
 
-    def _judged(self, status: int, phases_us: Phases) -> ProbeResult:
+    def _judged(self, status: int, phases_us: Phases) -> Check:
         left_us = self._left_us(phases_us)
         answer = Answer(status, _total(phases_us), left_us, self._info_text(pycurl.CONTENT_TYPE), self._body.take())
-        return _result(status, phases_us, judge(self._site, answer))
+        if self._site.expected_pattern is None:
+            return _result(status, phases_us, judge(self._site, answer))
+        found = cast(Worked, (yield Work(partial(judge, self._site, answer))))
+        return _result(status, phases_us, cast(Fault | None, found.result))
 
     def _perform(self, request: Request, left_us: int) -> Generator[Step, StepAnswer, Hop]:
         found = yield from self._look_up(request, left_us)

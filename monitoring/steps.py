@@ -3,7 +3,7 @@
 A check is a generator: it yields a step, is sent what became of it, and returns its result.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -46,8 +46,22 @@ class Ended:
     text: str = ""
 
 
-Step: TypeAlias = Lookup | Transfer
-Answer: TypeAlias = Found | Ended | None
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Do this in a thread: it may take longer than other checks can wait."""
+
+    job: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What a job returned; one that raised raises in the check."""
+
+    result: object
+
+
+Step: TypeAlias = Lookup | Transfer | Work
+Answer: TypeAlias = Found | Ended | Worked | None
 """What a step comes back with; None begins the check."""
 
 Check: TypeAlias = Generator[Step, Answer, ProbeResult]

@@ -144,11 +144,24 @@ def test_names_whose_servers_hang_do_not_keep_other_names_from_being_found(monke
         hanging = [Site(f"hangs {n}", f"http://hangs{n}.example/", interval_ms=200, timeout_ms=500) for n in range(100)]
         with running(Probe, [*hanging, Site("good", url, interval_ms=100)], found):
             eventually(lambda: all(count_of(site.host, found) > 1 for site in hanging))
-            threads = sum(thread.name == "resolver" for thread in threading.enumerate())
+            threads = sum(thread.name == "worker" for thread in threading.enumerate())
         release.set()
     assert {result.cause for result in found if result.host == "good"} == {None}
     assert {result.cause for result in found if result.host != "good"} == {Cause.TIMEOUT}
     assert threads <= 2 * len(hanging) + 17
+
+
+def test_a_pattern_that_takes_for_ever_does_not_hold_up_the_others() -> None:
+    found: list[CheckResult] = []
+    with HttpServer(response(200, b"a" * 60 + b"!")) as server:
+        url = server.url()
+        slow = Site("slow", url, interval_ms=500, timeout_ms=1_500, expected_pattern="(a|aa|aaa)+$(?<!x)b")
+        with running(Probe, [slow, Site("good", url, interval_ms=50)], found):
+            eventually(lambda: count_of("slow", found) >= 2)
+    good = [result for result in found if result.host == "good"]
+    assert {result.cause for result in good} == {None}
+    assert sum(result.covers_ms for result in good) == 50 * len(good)  # no slot was skipped
+    assert {result.cause for result in found if result.host == "slow"} == {Cause.CONTENT}
 
 
 def test_results_of_a_site_are_handed_on_in_order() -> None:

@@ -1,13 +1,16 @@
 """Carries many checks at once: takes each from step to step until it has its result."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from monitoring.clock import Clock
 from monitoring.engine.loop import Job, Loop
 from monitoring.engine.resolver import Resolver
 from monitoring.engine.transfers import Transfers
+from monitoring.engine.workers import Task, Workers
 from monitoring.models import ProbeResult
-from monitoring.steps import Answer, Check, Step, Transfer
+from monitoring.steps import Answer, Check, Lookup, Step, Transfer, Worked
 
 Done = Callable[[ProbeResult], None]
 Failed = Callable[[Exception], None]
@@ -22,9 +25,10 @@ class Engine:
 
     def __init__(self, clock: Clock) -> None:
         self._loop = Loop(clock)
-        self._resolver = Resolver(self._loop, clock)
+        self._workers = Workers(self._loop)
+        self._resolver = Resolver(self._loop, self._workers, clock)
         self._transfers = Transfers(self._loop, clock)
-        self._under_way: set[Check] = set()
+        self._under_way: set[_Carried] = set()
 
     @property
     def under_way(self) -> int:
@@ -33,8 +37,9 @@ class Engine:
 
     def begin(self, check: Check, done: Done, failed: Failed) -> None:
         """Start a check; `done` is called with its result, or `failed` when it raises instead of having one."""
-        self._under_way.add(check)
-        self._send(check, None, done, failed)
+        carried = _Carried(check, done, failed)
+        self._under_way.add(carried)
+        self._go_on(carried, lambda: check.send(None))
 
     def call_at(self, due_ns: int, job: Job) -> None:
         """Run `job` when the monotonic clock shows `due_ns`."""
@@ -51,29 +56,50 @@ class Engine:
     def close(self) -> None:
         """Abandon what is under way and free everything."""
         self._transfers.close()
-        for check in self._under_way:
-            check.close()
+        for carried in self._under_way:
+            carried.check.close()
         self._under_way.clear()
         self._resolver.close()
+        self._workers.close()
         self._loop.close()
 
-    def _send(self, check: Check, answer: Answer, done: Done, failed: Failed) -> None:
+    def _go_on(self, carried: "_Carried", to_next_step: Callable[[], Step]) -> None:
         """Take a check to its next step."""
-        if check not in self._under_way:
+        if carried not in self._under_way:
             return  # abandoned
         try:
-            step = check.send(answer)
+            step = to_next_step()
         except StopIteration as end:
-            self._under_way.discard(check)
-            done(end.value)
+            self._under_way.discard(carried)
+            carried.done(end.value)
         except Exception as error:  # noqa: BLE001 - of one check: all others go on
-            self._under_way.discard(check)
-            failed(error)
+            self._under_way.discard(carried)
+            carried.failed(error)
         else:
-            self._take(step, lambda answer: self._send(check, answer, done, failed))
+            self._take(step, carried)
 
-    def _take(self, step: Step, then: Callable[[Answer], None]) -> None:
+    def _take(self, step: Step, carried: "_Carried") -> None:
+        check = carried.check
+
+        def answered(answer: Answer) -> None:
+            self._go_on(carried, lambda: check.send(answer))
+
         if isinstance(step, Transfer):
-            self._transfers.start(step.handle, then)
+            self._transfers.start(step.handle, answered)
+        elif isinstance(step, Lookup):
+            self._resolver.find(step, answered)
         else:
-            self._resolver.find(step, then)
+            raised = partial(self._raise, carried)
+            self._workers.run(Task(step.job, lambda result: answered(Worked(result)), raised))
+
+    def _raise(self, carried: "_Carried", error: Exception) -> None:
+        self._go_on(carried, lambda: carried.check.throw(error))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Carried:
+    """A check under way, and whom to tell of its end."""
+
+    check: Check
+    done: Done
+    failed: Failed

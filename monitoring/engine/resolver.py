@@ -5,36 +5,31 @@ binding cannot raise: twenty names whose servers hang, and every other site woul
 """
 
 import socket
-import threading
 from collections import Counter
 from collections.abc import Callable
-from queue import SimpleQueue
+from functools import partial
 
 from monitoring.clock import Clock
-from monitoring.engine.loop import Job, Loop
+from monitoring.engine.loop import Loop
+from monitoring.engine.workers import Task, Workers
 from monitoring.steps import Found, Lookup
-
-IDLE_THREADS = 16
-"""How many threads are kept for later; more come when needed, and go again."""
 
 LOOKUPS_A_NAME = 2
 """More than this at once for the same name, and the next ones wait for those: a name whose server hangs does not
 take one more thread with every check."""
 
-STACK_BYTES = 256 * 1024
 NS_PER_US = 1_000
 
 
 class Resolver:
     """Finds the addresses of names. All methods belong to the loop's thread; answers arrive there too."""
 
-    def __init__(self, loop: Loop, clock: Clock) -> None:
+    def __init__(self, loop: Loop, workers: Workers, clock: Clock) -> None:
         self._loop = loop
+        self._workers = workers
         self._clock = clock
         self._asked: dict[str, list[_Asker]] = {}
         self._running: Counter[str] = Counter()
-        self._names: SimpleQueue[str | None] = SimpleQueue()
-        self._idle = 0
 
     def find(self, lookup: Lookup, found: Callable[[Found], None]) -> None:
         """Look a name up; `found` is called once, in time."""
@@ -43,13 +38,11 @@ class Resolver:
         self._loop.call_at(asker.until_ns, lambda: self._give_up(asker))
         if self._running[lookup.name] < LOOKUPS_A_NAME:
             self._running[lookup.name] += 1
-            self._names.put(lookup.name)
-            self._take_thread()
+            answer = partial(self._answer, lookup.name)
+            self._workers.run(Task(partial(_look_up, lookup.name), answer, lambda error: answer(((), str(error)))))
 
     def close(self) -> None:
-        """End the threads that wait for work; one that hangs in a lookup ends with the process."""
-        for _ in range(self._idle):
-            self._names.put(None)
+        """Whoever still waits is not told any more."""
         self._asked.clear()
 
     def _give_up(self, asker: "_Asker") -> None:
@@ -58,38 +51,13 @@ class Resolver:
             waiting.remove(asker)
             asker.answer(Found(timed_out=True))
 
-    def _take_thread(self) -> None:
-        if self._idle:
-            self._idle -= 1
-            return
-        before = threading.stack_size(STACK_BYTES)
-        try:
-            threading.Thread(target=self._work, name="resolver", daemon=True).start()
-        finally:
-            threading.stack_size(before)
-
-    def _work(self) -> None:
-        """A thread's life: one name after the other."""
-        while (name := self._names.get()) is not None:
-            self._loop.call_soon(self._answered(name, *_look_up(name)))
-
-    def _answered(self, name: str, addresses: tuple[str, ...], trouble: str) -> Job:
-        def answer() -> None:
-            self._running[name] -= 1
-            if not self._running[name]:
-                del self._running[name]
-            for asker in self._asked.pop(name, ()):
-                asker.answer(Found(addresses, trouble=trouble))
-            self._keep_thread()
-
-        return answer
-
-    def _keep_thread(self) -> None:
-        """The thread that has answered is free again, or one too many."""
-        if self._idle < IDLE_THREADS:
-            self._idle += 1
-        else:
-            self._names.put(None)
+    def _answer(self, name: str, seen: tuple[tuple[str, ...], str]) -> None:
+        self._running[name] -= 1
+        if not self._running[name]:
+            del self._running[name]
+        addresses, trouble = seen
+        for asker in self._asked.pop(name, ()):
+            asker.answer(Found(addresses, trouble=trouble))
 
 
 class _Asker:
