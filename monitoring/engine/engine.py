@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from monitoring.clock import Clock
 from monitoring.engine.loop import Job, Loop
@@ -14,6 +15,7 @@ from monitoring.steps import Answer, Check, Lookup, Step, Transfer, Worked
 
 Done = Callable[[ProbeResult], None]
 Failed = Callable[[Exception], None]
+Given = TypeVar("Given")
 
 
 class Engine:
@@ -39,7 +41,7 @@ class Engine:
         """Start a check; `done` is called with its result, or `failed` when it raises instead of having one."""
         carried = _Carried(check, done, failed)
         self._under_way.add(carried)
-        self._go_on(carried, lambda: check.send(None))
+        self._go_on(carried, check.send, None)
 
     def call_at(self, due_ns: int, job: Job) -> None:
         """Run `job` when the monotonic clock shows `due_ns`."""
@@ -63,12 +65,12 @@ class Engine:
         self._workers.close()
         self._loop.close()
 
-    def _go_on(self, carried: "_Carried", to_next_step: Callable[[], Step]) -> None:
-        """Take a check to its next step."""
+    def _go_on(self, carried: "_Carried", advance: Callable[[Given], Step], given: Given) -> None:
+        """Take a check to its next step: send it an answer, or throw an error into it."""
         if carried not in self._under_way:
             return  # abandoned
         try:
-            step = to_next_step()
+            step = advance(given)
         except StopIteration as end:
             self._under_way.discard(carried)
             carried.done(end.value)
@@ -82,21 +84,18 @@ class Engine:
         check = carried.check
 
         def answered(answer: Answer) -> None:
-            self._go_on(carried, lambda: check.send(answer))
+            self._go_on(carried, check.send, answer)
 
         if isinstance(step, Transfer):
             self._transfers.start(step.handle, answered)
         elif isinstance(step, Lookup):
             self._resolver.find(step, answered)
         else:
-            raised = partial(self._raise, carried)
+            raised = partial(self._go_on, carried, check.throw)
             self._workers.run(Task(step.job, lambda result: answered(Worked(result)), raised))
 
-    def _raise(self, carried: "_Carried", error: Exception) -> None:
-        self._go_on(carried, lambda: carried.check.throw(error))
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Carried:
     """A check under way, and whom to tell of its end."""
 
