@@ -3,6 +3,7 @@
 One multi handle for all: what it keeps (parsed certificates above all, about 0.5 MB) is there once, not for each site.
 """
 
+import heapq
 from collections.abc import Callable
 
 import pycurl
@@ -26,7 +27,7 @@ class Transfers:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._ends: dict[pycurl.Curl, Callable[[Ended], None]] = {}
         self._due_ns: int | None = None  # when libcurl wants to be called
-        self._job_ns: int | None = None  # for when the loop was told so last
+        self._waking_ns: list[int] = []  # when the loop will wake us up; a heap
 
     def start(self, handle: pycurl.Curl, ended: Callable[[Ended], None]) -> None:
         """Begin the transfer that this handle is set up for."""
@@ -56,16 +57,14 @@ class Transfers:
         self._tell_loop()
 
     def _tell_loop(self) -> None:
-        """One job at most waits in the loop, however often libcurl changes its mind: too early, it waits again."""
-        if self._due_ns is not None and (self._job_ns is None or self._due_ns < self._job_ns):
-            self._job_ns = self._due_ns
+        """The loop is told only of a wish that comes before all it knows of: woken too early, we wait again."""
+        if self._due_ns is not None and (not self._waking_ns or self._due_ns < self._waking_ns[0]):
+            heapq.heappush(self._waking_ns, self._due_ns)
             self._loop.call_at(self._due_ns, self._on_time)
 
     def _on_time(self) -> None:
-        now_ns = self._clock.monotonic_ns()
-        if self._job_ns is not None and self._job_ns <= now_ns:
-            self._job_ns = None
-        if self._due_ns is not None and self._due_ns <= now_ns:
+        heapq.heappop(self._waking_ns)
+        if self._due_ns is not None and self._due_ns <= self._clock.monotonic_ns():
             self._due_ns = None
             self._act(pycurl.SOCKET_TIMEOUT, 0)
             if self._due_ns is None:  # libcurl repeats no wish; called a little early, it would wait for ever

@@ -1,0 +1,57 @@
+"""Does the monitor grow while it runs? From the samples of a long run."""
+
+from collections.abc import Callable, Sequence
+
+from bench.promises import Promise, at_most
+from bench.watched import Line, Sample, line, second_half
+
+LEAST_S = 900.0
+"""The second half must be so long, else a rise in an hour is mostly noise."""
+
+MEMORY_KB_AN_HOUR = 2_048
+"""Under 6 bytes a check at 100 checks a second: nothing is kept of each."""
+
+DESCRIPTORS_AN_HOUR = 10
+THREADS_AN_HOUR = 2
+WAL_MB = 80
+"""What `journal_size_limit` allows, and a commit beyond it."""
+
+
+def growth_promises(samples: Sequence[Sample]) -> list[Promise]:
+    largest = max((sample.wal_bytes for sample in samples), default=0)
+    return [
+        _flat("memory", samples, lambda sample: sample.memory_kb, MEMORY_KB_AN_HOUR, "kB"),
+        _flat("descriptors", samples, lambda sample: sample.descriptors, DESCRIPTORS_AN_HOUR, ""),
+        _flat("threads", samples, lambda sample: sample.threads, THREADS_AN_HOUR, ""),
+        at_most("write-ahead log", largest / 2**20, WAL_MB, "MB"),
+    ]
+
+
+def _flat(what: str, samples: Sequence[Sample], value: Callable[[Sample], float], limit: float, unit: str) -> Promise:
+    """It rises by no more than `limit` an hour, or by no more than chance explains (two standard errors)."""
+    half = second_half(samples)
+    if len(half) < 3:
+        return Promise(what, "no samples", "flat", False)
+    rise = line(half, value)
+    long_enough = half[-1].at_s - half[0].at_s >= LEAST_S
+    kept = rise.an_hour - 2 * rise.error <= limit if long_enough else None
+    return Promise(f"{what}, rise in the second half", _rise_text(rise, unit), f"at most {limit:,} {unit}/h", kept)
+
+
+def _rise_text(rise: Line, unit: str) -> str:
+    return f"{rise.an_hour:+,.1f} ± {2 * rise.error:,.1f} {unit}/h"
+
+
+def facts_of_growth(samples: Sequence[Sample]) -> list[tuple[str, str]]:
+    """How it stood after a quarter, half, three quarters and all of the time."""
+    if len(samples) < 4:
+        return []
+    chosen = [samples[len(samples) * part // 4 - 1] for part in (1, 2, 3, 4)]
+    times = " / ".join(f"{sample.at_s / 60:.0f}" for sample in chosen)
+    return [
+        (f"after {times} min: memory, MB", " / ".join(f"{sample.memory_kb / 1_024:.1f}" for sample in chosen)),
+        ("descriptors", " / ".join(str(sample.descriptors) for sample in chosen)),
+        ("threads", " / ".join(str(sample.threads) for sample in chosen)),
+        ("CPU of one core", f"{100 * chosen[-1].cpu_s / chosen[-1].at_s:.1f} %"),
+        ("write-ahead log, largest", f"{max(sample.wal_bytes for sample in samples) / 2**20:.1f} MB"),
+    ]

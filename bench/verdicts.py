@@ -1,0 +1,132 @@
+"""Recomputes every transition of a run from the stored checks, and looks for those that never came. Pure."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from monitoring import alerting, stats
+from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, Rule, Window
+from monitoring.states import advance, outage_is_open
+
+MOST_UNSEEN = 3
+"""How many of a site's newest checks the judge may not have seen: the one under way, and what a database that is still
+read may lack (5 s; see `replicated.FRESH_MS`)."""
+
+LATE_MS = 15_000
+"""How long the rule may hold before the transition is recorded: several rounds, and a database that hangs."""
+
+ROUND_MS = 2_000
+CLOSE = 1e-9
+
+
+@dataclass(slots=True)
+class Audit:
+    """How many transitions there were, how many of them were decided without the newest checks, and what is wrong."""
+
+    transitions: int = 0
+    unseen: int = 0
+    breaches: list[str] = field(default_factory=list)
+
+
+class Ledger:
+    """The checks of one site in order, summed up so that any window is answered at once."""
+
+    def __init__(self, host: str, checks: Sequence[CheckResult]) -> None:
+        self.host = host
+        self.checks = checks
+        self._times = [check.time_ms for check in checks]
+        failed = [not check.available for check in checks]
+        self._failures = [0, *accumulate(failed)]
+        self._covered = [0, *accumulate(check.covers_ms for check in checks)]
+        self._down = [0, *accumulate(check.covers_ms * bad for check, bad in zip(checks, failed, strict=True))]
+
+    def seen(self, until_ms: int, unseen: int = 0) -> int:
+        """How many checks lie before this moment, without the newest `unseen`."""
+        return max(0, bisect_left(self._times, until_ms) - unseen)
+
+    def downtime(self, window: Window, unseen: int) -> Downtime:
+        first, last = bisect_left(self._times, window.from_ms), self.seen(window.until_ms, unseen)
+        if last <= first:
+            return Downtime()
+        sums = (self._failures, self._covered, self._down)
+        return Downtime(last - first, *(one[last] - one[first] for one in sums))
+
+    def window(self, window: Window, unseen: int) -> Sequence[CheckResult]:
+        """The checks of a window, without the newest."""
+        return self.checks[bisect_left(self._times, window.from_ms) : self.seen(window.until_ms, unseen)]
+
+    def good_since(self) -> list[int | None]:
+        """After each check, the first of the latest unbroken run of good ones."""
+        history: History | None = None
+        found = []
+        for check in self.checks:
+            history = advance(history, check)
+            found.append(history.good_since_ms)
+        return found
+
+
+def audit(checks: Mapping[str, Sequence[CheckResult]], alerts: Sequence[Alert], rule: Rule, run: Window) -> Audit:
+    """Is every transition what the rule says of the stored checks at its time, and is none missing?"""
+    found = Audit(len(alerts))
+    rounds = [check.time_ms // ROUND_MS for own in checks.values() for check in own]
+    awake = sorted(number * ROUND_MS for number in {*rounds} if run.from_ms <= number * ROUND_MS < run.until_ms)
+    for host, own in checks.items():
+        ledger, transitions = Ledger(host, own), [alert for alert in alerts if alert.host == host]
+        _audit_transitions(found, ledger, transitions, rule)
+        found.breaches += _missing(ledger, transitions, rule, awake)
+    return found
+
+
+def _audit_transitions(found: Audit, ledger: Ledger, transitions: Sequence[Alert], rule: Rule) -> None:
+    last: Alert | None = None
+    good_since = ledger.good_since()
+    for alert in transitions:
+        fitting = [unseen for unseen in range(MOST_UNSEEN + 1) if _fits(alert, last, ledger, good_since, rule, unseen)]
+        if not fitting:
+            found.breaches.append(f"{alert.host}: the {alert.type} at {alert.time_ms} does not follow from the checks")
+        elif fitting[0] > 1:
+            found.unseen += 1
+        last = alert
+
+
+def _fits(
+    alert: Alert, last: Alert | None, ledger: Ledger, good_since: Sequence[int | None], rule: Rule, unseen: int
+) -> bool:
+    """Would the rule have recorded exactly this, without the newest checks?"""
+    window = Window.before(alert.time_ms, rule.window_ms)
+    checks = ledger.window(window, unseen)
+    seen = stats.downtime(checks, window).get(ledger.host, Downtime())
+    if alerting.evaluate(outage_is_open(last), seen, rule).transition is not alert.type:
+        return False
+    if alert.type is AlertType.ALERT:
+        failures = stats.failures(checks, window, [ledger.host]).get(ledger.host, [])
+        after_ms = last.end_ms or 0 if last else 0
+        return alert == alerting.alert_record(ledger.host, alert.time_ms, seen, failures, after_ms)
+    known = ledger.seen(alert.time_ms)
+    ends = good_since[max(0, known - MOST_UNSEEN - 1) : known + 1]  # where the site stands is known sooner than stored
+    return last is not None and any(
+        alert == alerting.recovery_record(last, alert.time_ms, seen, end_ms) for end_ms in ends if end_ms
+    )
+
+
+def _missing(ledger: Ledger, transitions: Sequence[Alert], rule: Rule, awake: Sequence[int]) -> Iterator[str]:
+    """Moments from which the rule held for long, whatever the judge had seen, and nothing was recorded.
+
+    Only rounds count in which anything was checked at all: a machine that stands still records nothing.
+    """
+    times = [alert.time_ms for alert in transitions]
+    due: list[int] = []
+    for now_ms in awake:
+        before = bisect_left(times, now_ms)
+        is_open = outage_is_open(transitions[before - 1] if before else None)
+        due = [*due, now_ms] if _surely_due(ledger, is_open, rule, now_ms) else []
+        if len(due) == LATE_MS // ROUND_MS + 1:
+            yield f"{ledger.host}: the rule held from {due[0]} on, nothing was recorded"
+
+
+def _surely_due(ledger: Ledger, is_open: bool, rule: Rule, now_ms: int) -> bool:
+    window = Window.before(now_ms, rule.window_ms)
+    return all(
+        alerting.evaluate(is_open, ledger.downtime(window, unseen), rule).transition for unseen in range(MOST_UNSEEN + 1)
+    )
