@@ -28,7 +28,7 @@ from monitoring.report import alert_sentence
 from monitoring.store.base import Reader
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
-from monitoring.store.opening import READER_TIMEOUT_S, open_database
+from monitoring.store.opening import READER_TIMEOUT_S, open_influx
 from monitoring.store.replicated import ReplicatedStore
 from monitoringApp import MonitoringApp, Past
 from utils import enter_environment
@@ -268,7 +268,7 @@ def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]
     if address.kind != "influxdb":
         yield None
         return
-    database = open_database(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S)
+    database = open_influx(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S)
     try:
         existed = database.database_exists()
         database.prove("self-test")
@@ -310,6 +310,7 @@ def play_against(database: InfluxStore | None, directory: Path, evaluate: Evalua
         scripted.close()
         if database:
             database.drop_host(site.host)
+            database.drop_file(local.marker)
         local.close()
 
 

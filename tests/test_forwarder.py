@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import StoreDenied
-from monitoring.models import Cause
+from monitoring.models import Cause, CheckResult
 from monitoring.store import forwarder as module
+from monitoring.store.blocks import MinuteBlock, decode_checks
 from monitoring.store.forwarder import Forwarder
+from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.local import LocalStore
 from monitoring.store.outbox import DeadLetter
 from tests.support.clock import FakeClock
@@ -246,3 +248,119 @@ def test_the_thread_delivers_what_it_is_told_of_and_ends(local: LocalStore, remo
     forwarder.close(20)
     assert_same(local, remote)
     assert not any(thread.name == "forwarder" for thread in threading.enumerate())
+
+
+# Minutes that are over
+
+OVER_MS = START_MS + 10**6
+
+
+def pack(local: LocalStore) -> None:
+    while local.pack(OVER_MS):
+        pass
+
+
+def count_of(block: MinuteBlock) -> int:
+    return len(decode_checks(block.data, block.minute_ms))
+
+
+def test_blocks_follow_when_no_point_waits(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    local.append(checks(range(0, 120, 2)), [], START_MS)
+    pack(local)
+    assert forwarder.step()
+    assert len(remote.results(EVER)) == 60
+    assert not remote.blocks
+    assert not forwarder.wait_drained(0)
+    drain(forwarder)
+    assert {key: count_of(block) for key, block in remote.blocks.items()} == {
+        (START_MS, 0): 30,
+        (START_MS + 60_000, 0): 30,
+    }
+    assert forwarder.wait_drained(0)
+    assert local.pending() == (0, None)
+
+
+def test_where_checks_can_be_read_is_announced_before_they_are_written(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    drain(forwarder)
+    local.append(checks([1, 61]), [], START_MS)
+    remote.refuses = lambda it: isinstance(it, CheckResult)
+    assert forwarder.step()
+    assert remote.told == {START_MS: Told.PIECES, START_MS + 60_000: Told.PIECES}
+    assert [piece.hosts for piece in remote.pieces.values()] == [("a",), ("a",)]
+
+
+def test_a_minute_is_sealed_and_its_pieces_go_when_its_blocks_are_there(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    drain(forwarder)
+    local.append(checks(range(0, 62, 2)), [], START_MS)
+    drain(forwarder)
+    while local.pack(START_MS + 75_000):
+        pass
+    drain(forwarder)
+    assert remote.told == {START_MS: Told.BLOCKS, START_MS + 60_000: Told.PIECES}
+    assert {minute_ms for minute_ms, _ in remote.pieces} == {START_MS + 60_000}
+
+
+def test_a_minute_left_open_by_an_earlier_run_is_sealed_by_this_one(local: LocalStore, remote: Remote) -> None:
+    first = Forwarder(local, remote, FakeClock())
+    drain(first)
+    local.append(checks(range(30)), [], START_MS)
+    drain(first)
+    pack(local)
+    drain(Forwarder(local, remote, FakeClock()))
+    assert remote.told == {START_MS: Told.BLOCKS}
+    assert not remote.pieces
+
+
+def test_a_late_check_sends_its_block_again(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
+    local.append(checks(range(0, 60, 2)), [], START_MS)
+    pack(local)
+    drain(forwarder)
+    local.append([check(3)], [], START_MS)
+    drain(forwarder)
+    assert count_of(remote.blocks[START_MS, 0]) == 31
+    assert remote.told == {START_MS: Told.BLOCKS}
+
+
+def test_a_block_that_is_refused_stops_nothing_and_leaves_its_minute_open_for_good(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    local.append(checks(range(0, 180, 2)), [], START_MS)
+    pack(local)
+    bad_ms = START_MS + 60_000
+    remote.refuses = lambda it: isinstance(it, MinuteBlock) and it.minute_ms == bad_ms
+    drain(forwarder)
+    assert remote.blocks.keys() == {(START_MS, 0), (START_MS + 120_000, 0)}
+    assert remote.told == {START_MS: Told.BLOCKS, bad_ms: Told.POINTS_FOR_GOOD, START_MS + 120_000: Told.BLOCKS}
+    assert forwarder.trouble is None
+    assert forwarder.wait_drained(0)
+    assert not local.dead_letters(), "every point is there"
+
+
+def test_a_piece_that_is_refused_leaves_its_minute_to_the_points(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    drain(forwarder)
+    local.append(checks(range(5)), [], START_MS)
+    remote.refuses = lambda it: isinstance(it, Piece)
+    drain(forwarder)
+    assert remote.told == {START_MS: Told.POINTS}
+    assert_same(local, remote)
+
+
+def test_a_database_that_lost_its_disk_gets_all_blocks_again(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    local.append(checks(range(0, 120, 2)), [], START_MS)
+    pack(local)
+    drain(forwarder)
+    before = {key: count_of(block) for key, block in remote.blocks.items()}
+    remote.wipe()
+    forwarder.proven = False  # as after any failure
+    drain(forwarder)
+    assert {key: count_of(block) for key, block in remote.blocks.items()} == before
+    assert set(remote.told.values()) == {Told.BLOCKS}
+    assert_same(local, remote)

@@ -286,6 +286,18 @@ def test_a_backlog_is_answered_from_its_points_until_its_blocks_are_there(world:
     assert_all_right(world)
 
 
+def test_a_late_check_in_a_backlog_does_not_stand_for_its_minute(world: World) -> None:
+    """Its piece is not all that there is: the blocks of the backlog are still to come."""
+    monitor = world.monitor()
+    monitor.local.append(checks(0, SPAN.length_ms), [], START_MS)
+    monitor.pack()
+    assert monitor.forwarder.step(), "the backlog's points"
+    monitor.local.append([check(30_333)], [], START_MS)
+    assert monitor.forwarder.step(), "the late point"
+    assert told(world, monitor)[0] is Told.POINTS
+    assert_all_right(world)
+
+
 def test_a_reader_sees_what_was_delivered_since_its_last_question(world: World) -> None:
     monitor = world.monitor()
     for second in range(0, 240, 7):
@@ -410,6 +422,19 @@ def test_a_file_that_is_dropped_leaves_nothing_behind(world: World) -> None:
     world.writer.drop_file(gone.local.marker)
     assert world.reader.stats(SPAN).keys() == {"b"}
     assert not world.writer.knows(gone.local.marker)
+
+
+def test_what_was_read_and_then_deleted_is_counted_no_more(world: World) -> None:
+    """In a minute that lives on: another file's pieces are still there."""
+    gone, stays = world.monitor(), world.monitor()
+    for monitor, points in ((gone, checks(0, 30_000, ["a"])), (stays, measured(1, 0, 15, ["b"]))):
+        monitor.deliver()
+        monitor.local.append(points, [], START_MS)
+        monitor.deliver()
+    assert world.reader.stats(SPAN).keys() == {"a", "b"}
+    world.writer.drop_host("a")
+    world.writer.drop_file(gone.local.marker)
+    assert world.reader.stats(SPAN).keys() == {"b"}
 
 
 def test_a_question_that_failed_is_answered_by_the_next_one(influxd: Influxd) -> None:

@@ -20,6 +20,8 @@ from monitoring.models import Alert, AlertType, Bucket, Cause, CheckResult, Site
 from monitoring.store.base import Store
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
+from tests.support.forwarding import ForwardingStore
+from tests.support.gateway import through_gateway
 from tests.support.influxd import Influxd
 from tests.support.results import ODD_HOSTS, START_MS, Recording, alert_lists, recordings
 
@@ -36,7 +38,7 @@ any_history = settings(
 
 
 @contextmanager
-def influx_store(server: Influxd) -> Iterator[Store]:
+def influx_store(server: Influxd) -> Iterator[InfluxStore]:
     store = InfluxStore(host=server.host, port=server.port, database=f"contract {uuid.uuid4()}", read_timeout=60)
     store.prove("contract")
     try:
@@ -75,7 +77,31 @@ def packing_store(_: Influxd) -> Iterator[Store]:
             store.close()
 
 
-STORES = {"influxdb": influx_store, "local": local_store, "local, packed": packing_store}
+@contextmanager
+def gateway_store(server: Influxd) -> Iterator[Store]:
+    with influx_store(server) as database, through_gateway(database) as store:
+        yield store
+
+
+@contextmanager
+def influx_store_with_blocks(server: Influxd) -> Iterator[Store]:
+    with tempfile.TemporaryDirectory() as directory:
+        store = ForwardingStore(server, f"contract {uuid.uuid4()}", Path(directory))
+        store.prove("contract")
+        try:
+            yield store
+        finally:
+            store.drop_database()
+            store.close()
+
+
+STORES = {
+    "influxdb": influx_store,
+    "influxdb, with blocks": influx_store_with_blocks,
+    "local": local_store,
+    "local, packed": packing_store,
+    "gateway": gateway_store,
+}
 
 
 @pytest.fixture(params=list(STORES.values()), ids=list(STORES), scope="module")

@@ -12,7 +12,7 @@ from monitoring.store.influxminutes import InfluxMinutes, Outline, Packed, Packe
 from monitoring.store.scratch import Scratch
 from monitoring.store.windows import whole_and_cut
 
-KEPT_MS = 2 * 3_600_000
+KEPT_MS = 3_600_000
 """Minutes that lie longer before the end of a window are forgotten after it."""
 
 ATTEMPTS = 3
@@ -74,16 +74,18 @@ class InfluxWindow:
         for _ in range(ATTEMPTS):
             outlines = self._source.outline(_touched(window))
             packed = {at_ms: outline for at_ms, outline in sorted(outlines.items()) if outline.is_packed}
-            self._drop([at_ms for at_ms in self._minutes if at_ms not in packed and not self._is_kept(at_ms, window)])
+            self._drop([at_ms for at_ms, minute in self._minutes.items() if self._is_stale(at_ms, minute, packed, window)])
             self._load_sums(packed)
             if self._load_checks(packed):
                 return list(packed)
         raise StoreUnavailable("the database changes faster than it can be read")
 
-    def _is_kept(self, at_ms: int, window: Window) -> bool:
-        """May a minute of which this window's outline says nothing be wanted again? Only if the window is elsewhere."""
+    def _is_stale(self, at_ms: int, minute: Minute, packed: Mapping[int, Outline], window: Window) -> bool:
+        """Is something kept of this minute that is there no more, or that nobody will ask for again?"""
+        if at_ms in packed:
+            return not minute.loaded.items() <= (packed[at_ms].blocks | packed[at_ms].pieces).items()
         oldest_ms = window.until_ms - max(KEPT_MS, window.length_ms)
-        return oldest_ms <= at_ms < _touched(window).from_ms
+        return not oldest_ms <= at_ms < _touched(window).from_ms
 
     def _forget(self) -> None:
         self._scratch.close()
@@ -104,7 +106,7 @@ class InfluxWindow:
                 self._load_span(span, outlines)
 
     def _load_span(self, span: Window, outlines: Mapping[int, Outline]) -> None:
-        found: dict[int, list[Sums]] = {at_ms: [] for at_ms in range(span.from_ms, span.until_ms, MINUTE_MS)}
+        found: dict[int, list[Sums]] = {at_ms: [] for at_ms in _minutes_in(span)}
         renumbered = False
         for sums in self._source.sums(span):
             found[sums.minute_ms].append(sums)
@@ -161,21 +163,24 @@ class InfluxWindow:
                 minute.loaded[packed.id] = packed.version
 
     def _load_blocks(self, window: Window) -> None:
-        """Read the checks of minutes that the window cuts, of those kept as sums."""
+        """Of minutes kept as sums, have the checks of those that the window cuts; of no others, for they take room."""
         _, cut = whole_and_cut(window, divisible=bucket_width_ms(window) % LONG_MARK_MS == 0)
-        wanted = {
-            at_ms
-            for at_ms, minute in self._minutes.items()
-            if minute.is_summed and not minute.has_blocks
-            if any(at_ms < span.until_ms and at_ms + MINUTE_MS > span.from_ms for span in cut)
-        }
-        for span in _spans(sorted(wanted)):
-            found: dict[int, list[Packed]] = {}
-            for packed in self._source.blocks(span):
-                found.setdefault(packed.minute_ms, []).append(packed)
-            for at_ms, blocks in found.items():
-                self._scratch.put_blocks(at_ms, [(one.part, one.hosts, one.data) for one in blocks])
-        for at_ms in wanted:
+        wanted = {at_ms for span in cut for at_ms in _minutes_in(span) if at_ms in self._minutes}
+        for at_ms, minute in self._minutes.items():
+            if minute.has_blocks and at_ms not in wanted:
+                self._scratch.drop_blocks(at_ms)
+                minute.has_blocks = False
+        summed = {at_ms for at_ms, minute in self._minutes.items() if minute.is_summed and not minute.has_blocks}
+        lacking = sorted(wanted & summed)
+        for span in _spans(lacking):
+            self._read_blocks(span)
+
+    def _read_blocks(self, span: Window) -> None:
+        found: dict[int, list[Packed]] = {at_ms: [] for at_ms in _minutes_in(span)}
+        for packed in self._source.blocks(span):
+            found[packed.minute_ms].append(packed)
+        for at_ms, blocks in found.items():
+            self._scratch.put_blocks(at_ms, [(one.part, one.hosts, one.data) for one in blocks])
             self._minutes[at_ms].has_blocks = True
 
     # Points
@@ -200,6 +205,12 @@ def _touched(window: Window) -> Window:
     if window.length_ms <= 0:
         return Window(window.from_ms, window.from_ms)
     return Window(window.from_ms // MINUTE_MS * MINUTE_MS, -(-window.until_ms // MINUTE_MS) * MINUTE_MS)
+
+
+def _minutes_in(span: Window) -> range:
+    """The starts of the minutes that have a moment in this span."""
+    touched = _touched(span)
+    return range(touched.from_ms, touched.until_ms, MINUTE_MS)
 
 
 def _spans(minutes: Iterable[int]) -> list[Window]:

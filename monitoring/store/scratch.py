@@ -16,7 +16,6 @@ FIRST_STRANGER = 1 << (SITE_BITS - 1)
 
 PUT_CHECK = schema.INSERT_RESULT.replace("REPLACE", "IGNORE")
 PUT_BLOCK = "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)"
-TABLES = ("minutes", "blocks", "checks")
 
 Part = tuple[str, str]
 """The marker of a file, and the number of a part of its sites."""
@@ -82,9 +81,16 @@ class Scratch:
 
     def drop(self, minute_ms: int) -> None:
         """Forget all of this minute."""
+        for table in ("minutes", "blocks", "checks"):
+            self._delete(table, minute_ms)
+
+    def drop_blocks(self, minute_ms: int) -> None:
+        """Forget its blocks, but not its sums."""
+        self._delete("blocks", minute_ms)
+
+    def _delete(self, table: str, minute_ms: int) -> None:
         bounds = (first_key(minute_ms), first_key(minute_ms + MINUTE_MS))
-        for table in TABLES:
-            self._connection.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", bounds)
+        self._connection.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", bounds)
 
     def number(self, part: Part, hosts: Sequence[str]) -> bool:
         """Hear the names of a part's sites; True when single checks kept here bear numbers that are no longer right."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Window
@@ -27,7 +28,7 @@ class Remote(LocalStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.trouble: StoreError | None = None
-        self.refuses: Callable[[CheckResult | Alert | MinuteBlock | Piece], bool] = lambda _: False
+        self.refuses: Callable[[Any], bool] = lambda _: False
         self.lost_answers = 0
         self.writes: list[Points] = []
         self.proofs = 0
