@@ -21,6 +21,7 @@ from monitoring.config import Config, ConfigWatcher, describe, load_config
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, History, Site, SiteStatus, Window
+from monitoring.notify import Manager
 from monitoring.output import Output, open_output
 from monitoring.pool import CheckerPool, Prober
 from monitoring.report import Closing, ClosingRow, Header, StatsReport, duration_text, printable
@@ -90,6 +91,7 @@ class MonitoringApp:
         self._next_look_ns = self._started_ns
         self._last_notice = ""
         self._storage_trouble: str | None = None
+        self._manager = Manager({}, clock.monotonic_ns)
 
     def statistics(self, window_ms: int) -> StatsReport:
         """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
@@ -101,14 +103,19 @@ class MonitoringApp:
         seen, _ = self._store.ask(lambda reader: reader.downtime(window))
         return self._judge.verdict(site, seen.get(site.host, Downtime()))
 
-    def run(self) -> None:
-        """Monitor until `stop`; then write and deliver what is left, and show the closing screen."""
+    def run(self, manager: Manager | None = None) -> None:
+        """Monitor until `stop`; then write and deliver what is left, and show the closing screen.
+
+        `manager` is told that we are there, alive, and going.
+        """
+        self._manager = manager or self._manager
         self._store.start()
         self._pool.start(self._config.sites)
         process.settle()
         self._judging.start()
         try:
             self._output.start(self._header(), self._clock.now_ms(), self._recent)
+            self._manager.ready(self._standing())
             while not self._stopping.is_set():
                 self.step()
         finally:  # also when the terminal or the pipe that we print to has gone
@@ -135,6 +142,7 @@ class MonitoringApp:
         self._tell_of_storage()
         now_ms = self._clock.now_ms()
         self._output.refresh(self._header(), now_ms, lambda: self._statuses(now_ms), self._judge.open_outages())
+        self._tell_manager()
 
     def reload(self) -> None:
         """Read the configuration again soon, changed or not; may be called from a signal handler."""
@@ -149,6 +157,7 @@ class MonitoringApp:
         self._next_look_ns = self._clock.monotonic_ns() + LOOK_MS * 1_000_000
         for sentence in self._pool.replace_dead():
             self._output.notice(sentence)
+            self._manager.end("checkers")  # those that died will never answer
         try:
             config = self._watcher.look() if self._watcher else None
         except ConfigError as error:
@@ -218,6 +227,16 @@ class MonitoringApp:
             self._output.notice("checks are written again")
         self._storage_trouble = trouble
 
+    def _tell_manager(self) -> None:
+        """That we are alive: this loop turns, the checkers' loop too, and the judge is not stuck."""
+        if self._manager.begin("checkers"):
+            self._pool.call_back(lambda: self._manager.end("checkers"))
+        self._manager.step(self._standing())
+
+    def _standing(self) -> str:
+        sites = len(self._config.sites)
+        return f"{sites} site{'' if sites == 1 else 's'}, {len(self._judge.open_outages())} down; {self._store.source().why}"
+
     def _name(self, host: str) -> str | None:
         return next((site.name for site in self._config.sites if site.host == host), None)
 
@@ -237,7 +256,9 @@ class MonitoringApp:
         """The judge's thread: alerts go out in time, however long statistics or the terminal take."""
         while not self._clock.wait(self._stopping, self._config.alert_interval_ms / 1_000):
             try:
-                for alert in self._judge.step():
+                with self._manager.work("judge"):
+                    found = self._judge.step()
+                for alert in found:
                     self._events.put(alert)
             except StoreError as error:
                 self._events.put(f"alerts cannot be decided: {error}")
@@ -247,6 +268,7 @@ class MonitoringApp:
     def _wind_down(self) -> bool:
         """End all threads; False when something could not be written."""
         self._stopping.set()
+        self._manager.stopping()
         self._pool.stop()
         self._judging.join(FLUSH_S)
         return self._store.flush(FLUSH_S)
@@ -288,7 +310,7 @@ def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: app.stop())
         signal.signal(signal.SIGHUP, lambda *_: app.reload())
-        app.run()
+        app.run(Manager(os.environ, clock.monotonic_ns))
     finally:
         store.close()
     return 0

@@ -128,6 +128,10 @@ class CheckerPool:
             self._engine.call_soon(self._begin_to_stop)
             self._thread.join(JOIN_S)
 
+    def call_back(self, heard: Callable[[], None]) -> None:
+        """Call `heard` in the checkers' thread, at its next turn: never, if that thread stands still or has died."""
+        self._engine.call_soon(heard)
+
     @property
     def missed(self) -> int:
         """How many due checks were never made because the process was kept from running."""

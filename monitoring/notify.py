@@ -1,0 +1,113 @@
+"""Tells the service manager how we are, in systemd's words (sd_notify). Where there is none, nothing is said."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from os import getpid
+
+NS_PER_US = 1_000
+
+LONGEST_STATUS = 500
+
+
+def ready(environ: Mapping[str, str], status: str = "") -> None:
+    """The service has started; `status` is a line for `systemctl status`."""
+    _send(environ, "READY=1", *_status_lines(status))
+
+
+def alive(environ: Mapping[str, str], status: str = "") -> None:
+    """The service still works: due every `watchdog_us`, else it is killed and started again."""
+    _send(environ, "WATCHDOG=1", *_status_lines(status))
+
+
+def stopping(environ: Mapping[str, str]) -> None:
+    """The service has begun to end."""
+    _send(environ, "STOPPING=1")
+
+
+def watchdog_us(environ: Mapping[str, str]) -> int | None:
+    """How many microseconds may pass from one `alive` to the next; None when nobody waits for it, or not for us."""
+    limit, process = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    if not limit.isdecimal() or int(limit) == 0 or process not in ("", str(getpid())):
+        return None
+    return int(limit)
+
+
+class Manager:
+    """The service manager, as the main loop sees it: told that we are `alive` while no work stands still anywhere.
+
+    Work is what has a name, a beginning and an end: a round of the judge, a turn of the checkers' loop. To wait for
+    the next round is not to stand still. `environ` without a manager in it: all of this does nothing.
+    """
+
+    def __init__(self, environ: Mapping[str, str], monotonic_ns: Callable[[], int]) -> None:
+        limit = watchdog_us(environ)
+        self._environ = environ
+        self._monotonic_ns = monotonic_ns
+        self._limit_ns = None if limit is None else limit * NS_PER_US
+        self._lock = threading.Lock()
+        self._begun: dict[str, int] = {}
+        self._due_ns = 0
+
+    def ready(self, status: str = "") -> None:
+        ready(self._environ, status)
+
+    def stopping(self) -> None:
+        stopping(self._environ)
+
+    @contextmanager
+    def work(self, name: str) -> Iterator[None]:
+        """What is done inside must come to an end."""
+        self.begin(name)
+        try:
+            yield
+        finally:
+            self.end(name)
+
+    def begin(self, name: str) -> bool:
+        """This work must `end`, in whatever thread; False when nobody watches, or it was begun before and has not ended."""
+        if self._limit_ns is None:
+            return False
+        with self._lock:
+            new = name not in self._begun
+            self._begun.setdefault(name, self._monotonic_ns())
+        return new
+
+    def end(self, name: str) -> None:
+        with self._lock:
+            self._begun.pop(name, None)
+
+    def standing_still(self) -> list[str]:
+        """The work that was begun longer ago than half the limit."""
+        if self._limit_ns is None:
+            return []
+        latest_ns = self._monotonic_ns() - self._limit_ns // 2
+        with self._lock:
+            return [name for name, begun_ns in self._begun.items() if begun_ns < latest_ns]
+
+    def step(self, status: str = "") -> bool:
+        """Call it about once a second: says `alive` four times within the limit, if we are; was it said?"""
+        now_ns = self._monotonic_ns()
+        if self._limit_ns is None or now_ns < self._due_ns or self.standing_still():
+            return False
+        self._due_ns = now_ns + self._limit_ns // 4
+        alive(self._environ, status)
+        return True
+
+
+def _status_lines(status: str) -> list[str]:
+    """One line at most: what follows a line break would be another message."""
+    text = "".join(character if character.isprintable() else " " for character in status)
+    return [f"STATUS={text[:LONGEST_STATUS]}"] if status else []
+
+
+def _send(environ: Mapping[str, str], *messages: str) -> None:
+    """One datagram. A manager that does not listen is no reason to stop."""
+    path = environ.get("NOTIFY_SOCKET", "")
+    if not path.startswith(("/", "@")):
+        return
+    address = f"\0{path[1:]}" if path.startswith("@") else path  # an abstract socket has no file
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.setblocking(False)  # a full queue must not hold up the monitor
+        sender.sendto("\n".join(messages).encode(), address)

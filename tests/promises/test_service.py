@@ -1,0 +1,76 @@
+"""`-m --silent` as a service: silent while all is well, heard once when it is not, and known to the service manager."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.promises.test_kill import fill_disk, free_disk
+from tests.support.monitor import Monitor, local_file, stored_alerts, stored_checks, wait_for, wait_for_checks, write_config
+from tests.support.systemd import Systemd
+from tests.support.target import Target
+
+pytestmark = pytest.mark.promise
+
+WATCHDOG_S = 2.0
+
+
+def test_nothing_is_said_of_sites_that_go_down_and_come_back(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/")])
+    file = local_file(config)
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file)
+        target.go_down("/")
+        wait_for(lambda: len(stored_alerts(file)) == 1, "the alert")
+        target.come_back("/")
+        wait_for(lambda: len(stored_alerts(file)) == 2, "the recovery")
+        assert monitor.terminate() == 0
+    assert monitor.printed == monitor.errors == []
+
+
+def test_trouble_with_the_file_is_said_once_and_its_end_too(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/")])
+    file = local_file(config)
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file)
+        fill_disk(monitor, file)
+        wait_for(lambda: monitor.errors, "words about the full disk")
+        stored, asked = len(stored_checks(file)), len(target.asked("/"))
+        wait_for(lambda: len(target.asked("/")) > asked + 20, "checks that go on")
+        assert len(monitor.errors) == 1
+        assert monitor.errors[0].startswith(f"checks cannot be written: {file}: ")
+        free_disk(monitor)
+        wait_for_checks(file, more_than=stored)
+        wait_for(lambda: len(monitor.errors) == 2, "words about the free disk")
+        assert monitor.terminate() == 0
+    assert monitor.errors[1:] == ["checks are written again"]
+    assert monitor.printed == []
+
+
+def test_a_place_that_cannot_be_written_is_said_at_the_start_and_checks_go_on(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/")], localDatabase="missing/checks.db")
+    with Monitor(config, "--silent", environ={"TMPDIR": str(tmp_path)}) as monitor:
+        wait_for(lambda: len(target.asked("/")) > 10, "checks")
+        assert monitor.terminate() == 0
+    (said,) = monitor.errors
+    assert said.startswith(f"{tmp_path}/missing/checks.db: ")
+    assert "; checks are kept in " in said
+    assert monitor.printed == []
+
+
+def test_the_service_manager_hears_of_the_start_of_life_and_of_the_end(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/")])
+    with Systemd(str(tmp_path / "notify"), WATCHDOG_S) as systemd:
+        heard: list[str] = []
+
+        def lives(times: int) -> bool:
+            heard.extend(systemd.heard())
+            return sum(message.startswith("WATCHDOG=1") for message in heard) >= times
+
+        with Monitor(config, "--silent", environ=systemd.environ) as monitor:
+            wait_for(lambda: lives(3), "three signs of life")
+            assert monitor.terminate() == 0
+        heard.extend(systemd.heard())
+    kinds = [message.partition("\n")[0] for message in heard]
+    assert kinds == ["READY=1", *["WATCHDOG=1"] * (len(kinds) - 2), "STOPPING=1"]
+    assert "\nSTATUS=1 site" in heard[0]
+    assert monitor.errors == []
