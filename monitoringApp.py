@@ -10,28 +10,27 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from monitoring import alerting, process
-from monitoring.board import Board
+from monitoring.board import Board, Past
 from monitoring.clock import Clock, SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, ConfigWatcher, describe, load_config
 from monitoring.errors import ConfigError, MonitoringError, StoreError
+from monitoring.following import new_config
 from monitoring.judge import Evaluate, Judge
-from monitoring.models import Alert, CheckResult, Downtime, History, Site, SiteStatus, Window
+from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window
+from monitoring.modes import run_beside_monitors
 from monitoring.notify import Manager
 from monitoring.output import Output, open_output
 from monitoring.pool import CheckerPool, Prober
-from monitoring.report import Closing, ClosingRow, Header, StatsReport, duration_text, printable
-from monitoring.schedule import next_round
+from monitoring.report import Closing, Header, StatsReport, duration_text, printable
+from monitoring.rounds import Rounds
 from monitoring.states import outage_is_open
 from monitoring.store.replicated import ReplicatedStore
 from utils import database_address, enter_environment, query_window
-
-ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
-"""Each window of statistics, and how often it is shown."""
 
 FIRST_ROUND_MS = 3_000
 """How soon the first statistics are shown; after that they follow their schedule."""
@@ -44,13 +43,11 @@ RECENT_MS = 86_400_000
 """How far back the alerts go that a new run still shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a starting monitor takes over from the runs before it."""
+class Trouble(NamedTuple):
+    """What does not work, and why."""
 
-    last_alerts: Mapping[str, Alert] = field(default_factory=dict)
-    histories: Mapping[str, History] = field(default_factory=dict)
-    recent_alerts: Sequence[Alert] = ()
+    what: str
+    why: str
 
 
 class MonitoringApp:
@@ -82,14 +79,13 @@ class MonitoringApp:
         self._recent = past.recent_alerts
         self._open_at_start = self._judge.open_outages()
         self._alerts: list[Alert] = []
-        self._events: queue.SimpleQueue[Alert | str | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Alert | Trouble | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._judging = threading.Thread(target=self._keep_judging, name="judge", daemon=True)
         self._started_ms = clock.now_ms()
-        self._started_ns = clock.monotonic_ns()
-        self._rounds_ns = dict.fromkeys(ROUNDS_MS, self._started_ns + FIRST_ROUND_MS * 1_000_000)
-        self._next_look_ns = self._started_ns
-        self._last_notice = ""
+        self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
+        self._next_look_ns = clock.monotonic_ns()
+        self._told: dict[str, Trouble] = {}
         self._storage_trouble: str | None = None
         self._manager = Manager({}, clock.monotonic_ns)
 
@@ -158,14 +154,8 @@ class MonitoringApp:
         for sentence in self._pool.replace_dead():
             self._output.notice(sentence)
             self._manager.end("checkers")  # those that died will never answer
-        try:
-            config = self._watcher.look() if self._watcher else None
-        except ConfigError as error:
-            for problem in [*error.problems, "the configuration stays as it was"]:
-                self._output.notice(problem)
-        else:
-            if config:
-                self._follow(config)
+        if config := new_config(self._watcher, self._output.notice):
+            self._follow(config)
 
     def _follow(self, config: Config) -> None:
         """Go on with another configuration: first those who take in results, then those who make them."""
@@ -190,33 +180,29 @@ class MonitoringApp:
     def _statuses(self, now_ms: int) -> Mapping[str, SiteStatus]:
         return {site.host: self._status(site, now_ms) for site in self._config.sites}
 
-    def _next_round_ns(self, window_ms: int) -> int:
-        return next_round(self._started_ns, ROUNDS_MS[window_ms] * 1_000_000, self._clock.monotonic_ns())
-
     def _show_due_rounds(self) -> None:
-        for window_ms, due_ns in self._rounds_ns.items():
-            if self._clock.monotonic_ns() >= due_ns:
-                self._show(window_ms)
-                self._rounds_ns[window_ms] = self._next_round_ns(window_ms)
+        for window_ms in self._rounds.due():
+            self._show(window_ms)
+            self._rounds.done(window_ms)
 
     def _show(self, window_ms: int) -> None:
         try:
             self._output.statistics(self.statistics(window_ms))
         except StoreError as error:
-            self._say(f"no statistics: {error}")
+            self._say(Trouble("no statistics", str(error)))
 
-    def _tell(self, event: Alert | str | None) -> None:
+    def _tell(self, event: Alert | Trouble | None) -> None:
         if isinstance(event, Alert):
             self._alerts.append(event)
             self._output.transition(event, self._name(event.host))
         elif event is not None:
             self._say(event)
 
-    def _say(self, text: str) -> None:
+    def _say(self, trouble: Trouble) -> None:
         """Trouble is told when it begins and when it changes, not every second."""
-        if text != self._last_notice:
-            self._output.notice(text)
-        self._last_notice = text
+        if trouble != self._told.get(trouble.what):
+            self._output.notice(f"{trouble.what}: {trouble.why}")
+        self._told[trouble.what] = trouble
 
     def _tell_of_storage(self) -> None:
         """Trouble with the local file is told when it begins and when it is over; the header says how it stands."""
@@ -261,9 +247,9 @@ class MonitoringApp:
                 for alert in found:
                     self._events.put(alert)
             except StoreError as error:
-                self._events.put(f"alerts cannot be decided: {error}")
+                self._events.put(Trouble("alerts cannot be decided", str(error)))
             except Exception as error:  # noqa: BLE001 - judging must go on, whatever happens to one round
-                self._events.put(f"alerts cannot be decided: {type(error).__name__}: {error}")
+                self._events.put(Trouble("alerts cannot be decided", f"{type(error).__name__}: {error}"))
 
     def _wind_down(self) -> bool:
         """End all threads; False when something could not be written."""
@@ -279,15 +265,11 @@ class MonitoringApp:
         self._output.close(self._closing())
 
     def _closing(self) -> Closing:
-        incidents = Counter(alert.host for alert in (*self._open_at_start, *self._alerts) if outage_is_open(alert))
-        rows = tuple(
-            ClosingRow(site.host, site.name, totals.checks, totals.available_ms, totals.covered_ms, incidents[site.host])
-            for site in self._config.sites
-            if (totals := self._board.totals[site.host])
-        )
+        alerts = (*self._open_at_start, *self._alerts)
+        incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
+        rows = self._board.closing_rows(self._config.sites, incidents)
         awaited = self._config.database or self._store.has_met_database
         undelivered = self._store.undelivered() if awaited else 0
-        alerts = (*self._open_at_start, *self._alerts)
         return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, alerts)
 
 
@@ -329,13 +311,15 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if arguments.mode == "check-config":
         print(*describe(config), sep="\n")
         return 0
+    watcher = ConfigWatcher(arguments.config, load, config)
     if arguments.mode == "alerts":
         from alertWatcher import watch
 
-        return watch(config, arguments.format, once=arguments.once, environ=environ)
-    output = open_output(arguments.format, silent=arguments.silent, environ=environ)
-    watcher = ConfigWatcher(arguments.config, load, config)
-    return monitor(config, output, watcher, environ.get("SSL_CERT_FILE") or None)
+        return watch(config, watcher, arguments.format, once=arguments.once, environ=environ)
+    if arguments.mode == "monitor":
+        output = open_output(arguments.format, silent=arguments.silent, environ=environ)
+        return monitor(config, output, watcher, environ.get("SSL_CERT_FILE") or None)
+    return run_beside_monitors(arguments, config, watcher, environ)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:

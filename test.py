@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitoring import alerting
+from monitoring.board import Past
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.errors import MonitoringError, StoreError
@@ -30,7 +31,7 @@ from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
 from monitoring.store.opening import READER_TIMEOUT_S, open_influx
 from monitoring.store.replicated import ReplicatedStore
-from monitoringApp import MonitoringApp, Past
+from monitoringApp import MonitoringApp
 from utils import enter_environment
 
 if TYPE_CHECKING:

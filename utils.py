@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitoring.clock import Clock
-from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
-from monitoring.errors import MonitoringError, StoreError
-from monitoring.models import Site, SiteStats, SiteStatus, Window
-from monitoring.report import SiteRow, StatsReport
+from monitoring.config import Config
+from monitoring.errors import MonitoringError
+from monitoring.models import Site, SiteStatus, Window
+from monitoring.report import StatsReport
+from monitoring.rounds import stats_report
 from monitoring.store.base import Reader
-from monitoring.store.local_reader import LocalReader
-from monitoring.store.replicated import FRESH_MS, ReplicatedStore
+from monitoring.store.choosing import NO_MONITOR, ReaderChoice, database_address
+from monitoring.store.replicated import ReplicatedStore
 
-NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
+__all__ = ["NO_MONITOR", "choose_reader", "database_address", "enter_environment", "query_window"]
 
 ROOT = Path(__file__).resolve().parent
 
@@ -33,11 +34,6 @@ def enter_environment() -> None:
     raise MonitoringError("Python packages are missing: run `make install`, or `pip install -r requirements.txt`")
 
 
-def database_address(config: Config) -> DatabaseAddress:
-    """The database of a configuration; the default one where it names none."""
-    return config.database or parse_database(DEFAULT_DATABASE, {})
-
-
 def query_window(
     store: ReplicatedStore, clock: Clock, length_ms: int, sites: Sequence[Site], status_of: Callable[[Site, int], SiteStatus]
 ) -> StatsReport:
@@ -45,45 +41,14 @@ def query_window(
     store.settle()
     window = Window.before(clock.now_ms(), length_ms)
     found, source = store.ask(lambda reader: reader.stats(window))
-    rows = (
-        SiteRow(site.host, site.name, found.get(site.host) or SiteStats(site.host), status_of(site, window.until_ms))
-        for site in sites
-    )
-    return StatsReport(window, source.kind, tuple(rows))
+    return stats_report(window, source.kind, found, sites, status_of)
 
 
 def choose_reader(config: Config, clock: Clock) -> Reader:
-    """The store that another process should read: the database if it has everything, else the local file.
-
-    Raises `StoreError` when there is neither.
-    """
-    address = database_address(config)
-    local = LocalReader(config.local_database) if config.local_database.exists() else None
-    if address.kind != "sqlite" and not (local and _has_undelivered(local, clock)):
-        database = _answering(address)
-        if database:
-            if local:
-                local.close()
-            return database
-    if local is None:
-        raise StoreError(NO_MONITOR)
-    return local
-
-
-def _has_undelivered(local: LocalReader, clock: Clock) -> bool:
-    _, oldest_ms = local.pending()
-    return oldest_ms is not None and clock.now_ms() - oldest_ms > FRESH_MS
-
-
-def _answering(address: DatabaseAddress) -> Reader | None:
-    """The database, when it answers and a monitor has written to it."""
-    from monitoring.store.opening import READER_TIMEOUT_S, open_database
-
-    database = open_database(address, READER_TIMEOUT_S)
+    """The store that another process should read, for one look: the caller closes it. Raises `StoreError`."""
+    choice, reader = ReaderChoice(config, clock), None
     try:
-        if database.is_known():
-            return database
-    except StoreError:
-        pass
-    database.close()
-    return None
+        reader, _ = choice.choose()
+        return reader
+    finally:
+        choice.close(but=reader)

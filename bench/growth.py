@@ -16,7 +16,7 @@ from monitoring.config import parse_database, site_host
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
-from monitoring.store.opening import open_database
+from monitoring.store.opening import open_influx
 
 PATIENCE_S = 120.0
 """How long a question may take here; the monitor itself would turn to its local file long before."""
@@ -74,7 +74,7 @@ def _ask_both(place: Place, urls: Sequence[str]) -> tuple[Fill, list[Cost]]:
         filled = fill([local], [site_host(url) for url in urls], time.time_ns() // 1_000_000, length_ms)
         stores: list[LocalStore | InfluxStore] = [local]
         if place.influxdb:
-            remote = open_database(parse_database(place.influxdb, {}), PATIENCE_S)
+            remote = open_influx(parse_database(place.influxdb, {}), PATIENCE_S)
             stack.callback(remote.close)
             filled = replace(filled, seconds={**filled.seconds, remote.kind: _deliver(local, remote)})
             stores.append(remote)

@@ -1,9 +1,10 @@
 """Where every site stands, kept up to date by the checks as they are made."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from monitoring.models import Alert, CheckResult, History, Site, SiteStatus
+from monitoring.report import ClosingRow
 from monitoring.states import advance, status
 
 
@@ -14,6 +15,15 @@ class Totals:
     checks: int = 0
     covered_ms: int = 0
     available_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a starting monitor takes over from the runs before it."""
+
+    last_alerts: Mapping[str, Alert] = field(default_factory=dict)
+    histories: Mapping[str, History] = field(default_factory=dict)
+    recent_alerts: Sequence[Alert] = ()
 
 
 class Board:
@@ -39,3 +49,13 @@ class Board:
 
     def status(self, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
         return status(self.histories.get(site.host), site, last_alert, now_ms)
+
+    def closing_rows(self, sites: Iterable[Site], incidents: Mapping[str, int]) -> tuple[ClosingRow, ...]:
+        """What this run saw of each site, with the number of its outages."""
+        return tuple(
+            ClosingRow(
+                site.host, site.name, totals.checks, totals.available_ms, totals.covered_ms, incidents.get(site.host, 0)
+            )
+            for site in sites
+            if (totals := self.totals[site.host])
+        )

@@ -15,6 +15,7 @@ from monitoring.report import (
     alert_json,
     alert_sentence,
     closing_lines,
+    ongoing_text,
     placeholder_line,
     printable,
     stats_json,
@@ -46,11 +47,14 @@ class Output(Protocol):
     def notice(self, text: str) -> None:
         """Something is wrong with the monitor itself, or is right again."""
 
+    def trouble(self, text: str | None) -> None:
+        """Why nothing can be read now; None: it can. Told again and again, shown while it lasts or when it changes."""
+
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         """About once a second: how things stand now."""
 
-    def close(self, closing: Closing) -> None:
-        """Monitoring has ended."""
+    def close(self, closing: Closing | None) -> None:
+        """Monitoring has ended; None: it goes on elsewhere, and is no longer shown."""
 
 
 class SilentOutput:
@@ -58,6 +62,7 @@ class SilentOutput:
 
     def __init__(self, errors: TextIO) -> None:
         self._errors = errors
+        self._trouble: str | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None: ...
 
@@ -68,9 +73,14 @@ class SilentOutput:
     def notice(self, text: str) -> None:
         print(printable(text), file=self._errors, flush=True)
 
+    def trouble(self, text: str | None) -> None:
+        if text and text != self._trouble:
+            self.notice(text)
+        self._trouble = text
+
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
 
-    def close(self, closing: Closing) -> None: ...
+    def close(self, closing: Closing | None) -> None: ...
 
 
 class JsonOutput(SilentOutput):
@@ -113,8 +123,9 @@ class PlainOutput(SilentOutput):
             self._print(f"== {source_text(header.source, header.why)}")
         self._header = header
 
-    def close(self, closing: Closing) -> None:
-        self._print(*closing_lines(closing))
+    def close(self, closing: Closing | None) -> None:
+        if closing:
+            self._print(*closing_lines(closing))
 
 
 class ScreenOutput:
@@ -128,6 +139,8 @@ class ScreenOutput:
         self._reports: dict[int, StatsReport] = {}
         self._alerts: list[Alert] = []
         self._notices: list[str] = []
+        self._trouble: str | None = None
+        self._view: View | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         from rich.live import Live
@@ -146,30 +159,65 @@ class ScreenOutput:
     def notice(self, text: str) -> None:
         self._notices = [*self._notices, text][-3:]
 
+    def trouble(self, text: str | None) -> None:
+        self._trouble = text
+
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         current = statuses()
         reports = [_with_statuses(self._reports[length], current) for length in sorted(self._reports)]
-        header = replace(header, notes=(*header.notes, *self._notices))
+        header = replace(header, notes=(*header.notes, *self._notices, *filter(None, [self._trouble])))
         self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
 
     def _draw(self, view: View) -> None:
         from monitoring.report.screen import render_screen
 
+        self._view = view
         width, height = self._console.size
         if self._live:
             self._live.update(render_screen(view, width, height), refresh=True)
 
-    def close(self, closing: Closing) -> None:
-        from monitoring.report.screen import render_closing
+    def close(self, closing: Closing | None) -> None:
+        from monitoring.report.screen import render_closing, render_screen
 
         if self._live:
             self._live.stop()
-        self._console.print(render_closing(closing, self._console.width))
+        if closing:
+            self._console.print(render_closing(closing, self._console.width))
+        elif self._view:  # what was on the screen stays in the terminal
+            self._console.print(render_screen(self._view, *self._console.size))
 
 
 def _with_statuses(report: StatsReport, statuses: Mapping[str, SiteStatus]) -> StatsReport:
     rows = tuple(replace(row, status=statuses.get(row.host, row.status)) for row in report.rows)
     return replace(report, rows=rows)
+
+
+def say(text: str) -> None:
+    """A sentence of a mode that is no display."""
+    print(printable(text), flush=True)
+
+
+def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
+    """All of a view once: as JSON its statistics, as text the outages that go on as well."""
+    if form == "json":
+        print(*map(stats_json, view.reports), sep="\n", flush=True)
+    elif is_fancy(environ):
+        _print_tables(view)
+    else:
+        lines = [line for report in view.reports for line in stats_lines(report)]
+        ongoing = [ongoing_text(alert, view.now_ms) for alert in view.ongoing]
+        print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing, sep="\n", flush=True)
+
+
+def _print_tables(view: View) -> None:
+    """In colours, as long as it takes."""
+    from rich.console import Console
+
+    from monitoring.report.screen import render_screen
+
+    console = Console(highlight=False)
+    rows = sum(len(report.rows) + 4 for report in view.reports)
+    console.print(render_screen(view, console.width, 3 * (rows + len(view.alerts) + len(view.ongoing)) + 30))
 
 
 def open_output(form: str, *, silent: bool, environ: Mapping[str, str]) -> Output:

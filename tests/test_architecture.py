@@ -17,14 +17,16 @@ from tests.support.sources import (
 
 LAYERS = (
     ("monitoring", "monitoring.models", "monitoring.errors"),
-    ("monitoring.stats", "monitoring.alerting", "monitoring.schedule", "monitoring.states"),
+    ("monitoring.stats", "monitoring.alerting", "monitoring.schedule", "monitoring.states", "monitoring.alertlog"),
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
         *("monitoring.causes", "monitoring.expectations", "monitoring.redirects", "monitoring.probe"),
+        *("monitoring.rounds", "monitoring.moments", "monitoring.following"),
         *("monitoring.steps", "monitoring.engine", "monitoring.process", "monitoring.commandline", "monitoring.notify"),
     ),
     ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
-    ("monitoring.judge", "monitoring.output", "monitoring.history_output"),
+    ("monitoring.judge", "monitoring.survey", "monitoring.output", "monitoring.history_output"),
+    ("monitoring.printer", "monitoring.purging", "monitoring.modes"),
     ("utils",),
     ("monitoringApp", "alertWatcher", "test"),
 )

@@ -8,6 +8,7 @@ from monitoring.clock import Clock
 from monitoring.config import DatabaseAddress
 from monitoring.errors import ConfigError, StoreError, StoreUnavailable
 from monitoring.models import Alert
+from monitoring.store.gateway import GatewayStore, open_gateway
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import ReplicatedStore
@@ -19,10 +20,17 @@ WRITER_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 1.0
 
 
-def open_database(address: DatabaseAddress, read_timeout_s: float) -> InfluxStore:
-    """A connection to the database of this address; nothing is sent yet."""
+def open_database(address: DatabaseAddress, read_timeout_s: float) -> InfluxStore | GatewayStore:
+    """A connection to the database of this address (none of "sqlite"); nothing is sent yet. Raises `ConfigError`."""
+    if address.kind == "gateway":
+        return open_gateway(address, CONNECT_TIMEOUT_S, read_timeout_s)
+    return open_influx(address, read_timeout_s)
+
+
+def open_influx(address: DatabaseAddress, read_timeout_s: float) -> InfluxStore:
+    """A connection to the InfluxDB of this address; nothing is sent yet."""
     if address.kind != "influxdb":
-        raise ConfigError([f"database: {address.masked}: this version cannot use a {address.kind}"])
+        raise ConfigError([f"database: {address.masked}: this needs an InfluxDB"])
     return InfluxStore(
         host=address.host,
         port=address.port,

@@ -1,0 +1,67 @@
+"""The tokens by which a gateway knows who may write and who may read, from the environment. Never shown."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from monitoring.errors import ConfigError
+
+CLIENT = "MONITORING_TOKEN"
+WRITE = "MONITORING_WRITE_TOKEN"
+READ = "MONITORING_READ_TOKEN"
+
+SHORTEST = 16
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750: what can stand in a header as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a gateway asks for; None: nobody may do that. `required` is False where everybody may do everything."""
+
+    write: str | None = field(default=None, repr=False)
+    read: str | None = field(default=None, repr=False)
+
+    @property
+    def required(self) -> bool:
+        return self.write is not None or self.read is not None
+
+
+def client_token(environ: Mapping[str, str]) -> str | None:
+    """The token that a monitor or a reader shows to its gateway. Raises `ConfigError`."""
+    return _secret(environ, CLIENT)
+
+
+def gateway_tokens(environ: Mapping[str, str]) -> Tokens:
+    """The tokens of a gateway. Raises `ConfigError`."""
+    tokens = Tokens(_secret(environ, WRITE), _secret(environ, READ))
+    for name, token in ((WRITE, tokens.write), (READ, tokens.read)):
+        if token is not None and len(token) < SHORTEST:
+            raise ConfigError([f"{name}: must have at least {SHORTEST} characters"])
+    return tokens
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    """The variable `name`, or what is in the file that `name`_FILE names."""
+    file_name = f"{name}_FILE"
+    if name in environ and file_name in environ:
+        raise ConfigError([f"{name} and {file_name} are both set: one of them must go"])
+    if file_name in environ:
+        return _checked(file_name, _read(file_name, environ[file_name]).strip())
+    return _checked(name, environ[name]) if name in environ else None
+
+
+def _read(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError as error:
+        raise ConfigError([f"{name}: {path}: {error.strerror}"]) from None
+    except ValueError:
+        raise ConfigError([f"{name}: {path}: is not text"]) from None
+
+
+def _checked(name: str, token: str) -> str:
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError([f"{name}: must be a token of letters, digits and . _ ~ + / - ="])
+    return token

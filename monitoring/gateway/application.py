@@ -1,0 +1,133 @@
+"""The gateway as a WSGI application: who may ask, what becomes of errors, and how answers look."""
+
+import gzip
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
+
+from monitoring.clock import Clock
+from monitoring.config.tokens import Tokens
+from monitoring.errors import StoreError, StoreRefused
+from monitoring.gateway.access import Forbidden, Role, Unauthorised, authorise
+from monitoring.gateway.api import Api, Endpoint
+from monitoring.gateway.database import Database
+from monitoring.gateway.limits import Limits, RateLimiter
+from monitoring.gateway.metrics import Metrics
+from monitoring.store.wire import Malformed
+
+JSON = "application/json"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+RETRY_AFTER_S = 1
+WORTH_PACKING = 4_096
+
+
+def make_application(database: Database, tokens: Tokens, limits: Limits, clock: Clock) -> Flask:
+    """The gateway to this database."""
+    application = Flask("gateway", static_folder=None)
+    application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
+    application.url_map.strict_slashes = False
+    application.url_map.merge_slashes = False
+    metrics = Metrics()
+    guard = Guard(tokens, RateLimiter(limits, clock))
+    application.before_request(guard.admit)
+    for endpoint in Api(database, limits, clock, metrics).endpoints():
+        guard.add(endpoint)
+        application.add_url_rule(
+            endpoint.path,
+            f"{endpoint.method} {endpoint.path}",
+            partial(_answer, endpoint.answer),
+            methods=[endpoint.method],
+            provide_automatic_options=False,
+        )
+    for kind, status in _STATUSES:
+        application.register_error_handler(kind, partial(_refuse, status))
+    application.register_error_handler(HTTPException, _say)
+    application.after_request(partial(_count, metrics))
+    application.after_request(_finish)
+    return application
+
+
+class Guard:
+    """Lets a request in, or not: first by how often its address asks, then by its token."""
+
+    def __init__(self, tokens: Tokens, rate: RateLimiter) -> None:
+        self._tokens = tokens
+        self._rate = rate
+        self._roles: dict[str, Role] = {}
+
+    def add(self, endpoint: Endpoint) -> None:
+        if endpoint.role is not None:
+            self._roles[f"{endpoint.method} {endpoint.path}"] = endpoint.role
+
+    def admit(self) -> None:
+        """Raises `TooManyRequests`, `Unauthorised` or `Forbidden`."""
+        wait_s = self._rate.take(request.remote_addr or "")
+        if wait_s:
+            raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
+        role = self._roles.get(request.endpoint or "")
+        if role is not None:
+            authorise(self._tokens, role, request.headers.get("Authorization", ""))
+
+
+_STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (Unauthorised, 401),
+    (Forbidden, 403),
+    (Malformed, 422),
+    (StoreRefused, 422),
+    (StoreError, 503),  # also when the database denies access to the gateway: no token of a client helps then
+)
+
+
+def _answer(answer: Callable[[], object]) -> Response:
+    found = answer()
+    if isinstance(found, bytes):
+        return Response(found, content_type=METRICS_TYPE)
+    return _json(found, 200)
+
+
+def _json(found: object, status: int) -> Response:
+    return Response(json.dumps(found, separators=(",", ":"), allow_nan=False), status, content_type=JSON)
+
+
+def _refuse(status: int, error: Exception) -> Response:
+    response = _json({"error": str(error)}, status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _say(error: HTTPException) -> Response:
+    """An error of HTTP as JSON, with the headers that belong to it."""
+    words = "internal error" if isinstance(error, InternalServerError) else error.description or error.name
+    response = _json({"error": words}, error.code or 500)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _count(metrics: Metrics, response: Response) -> Response:
+    path = request.url_rule.rule if request.url_rule else "other"
+    metrics.answered(path, response.status_code)
+    if request.method == "POST" and response.status_code in (400, 413, 415, 422):
+        metrics.refused()
+    return response
+
+
+def _finish(response: Response) -> Response:
+    """Long answers are packed for clients that can unpack them; none is kept or taken for something else."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Vary"] = "Accept-Encoding"
+    body = response.get_data()
+    if len(body) >= WORTH_PACKING and request.accept_encodings.quality("gzip"):
+        response.set_data(gzip.compress(body, 1))
+        response.headers["Content-Encoding"] = "gzip"
+    return response

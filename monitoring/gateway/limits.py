@@ -1,0 +1,73 @@
+"""How much anybody may ask of a gateway."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from monitoring.clock import Clock
+from monitoring.errors import StoreRefused
+from monitoring.store.wire import LONGEST_BODY
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A thousand sites with a day's backlog stay far below all of them.
+
+    A client's address may send `requests_per_s`, and `burst` at once. `busy` requests use the database at a time, and
+    others wait `patience_s` for their turn: so there is always a thread left that says how things stand.
+    """
+
+    body_bytes: int = LONGEST_BODY
+    points: int = 20_000  # checks, and alerts, of one request
+    sites: int = 50_000  # names of sites since the gateway started
+    answer_checks: int = 100_000  # of one answer that tells all of each check
+    requests_per_s: int = 500
+    burst: int = 2_000
+    addresses: int = 10_000  # clients that are remembered
+    threads: int = 16
+    busy: int = 12
+    patience_s: float = 2.0
+    connections: int = 500
+    request_s: int = 60  # in which a request must have come whole
+
+
+class RateLimiter:
+    """A bucket of tokens for each address: it fills steadily, and a request takes one."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()  # what is left, and when that was
+
+    def take(self, address: str) -> float:
+        """Seconds until this address may ask again; 0: it may now, and has done so."""
+        with self._lock:
+            now_ns = self._clock.monotonic_ns()
+            left, then_ns = self._buckets.pop(address, (float(self._limits.burst), now_ns))
+            left = min(self._limits.burst, left + (now_ns - then_ns) * self._limits.requests_per_s / NS_PER_S)
+            allowed = left >= 1
+            self._buckets[address] = (left - allowed, now_ns)
+            if len(self._buckets) > self._limits.addresses:
+                self._buckets.popitem(last=False)
+            return 0.0 if allowed else (1 - left) / self._limits.requests_per_s
+
+
+class SiteLimiter:
+    """Counts the names of sites: each new one costs the database memory for ever."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
+
+    def admit(self, hosts: Iterable[str]) -> None:
+        """Remember these names. Raises `StoreRefused` when there would be too many, and remembers none then."""
+        with self._lock:
+            new = set(hosts) - self._known
+            if len(self._known) + len(new) > self._most:
+                raise StoreRefused(f"this gateway takes {self._most} sites at most")
+            self._known |= new

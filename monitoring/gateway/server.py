@@ -1,0 +1,62 @@
+"""The WSGI server: waitress. One loop reads requests and sends answers, threads work only on what has come whole."""
+
+import socket
+
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+
+from monitoring.config.databases import ListenAddress
+from monitoring.errors import StoreUnavailable
+from monitoring.gateway.limits import Limits
+from monitoring.gateway.tls import Wsgi
+
+BACKLOG = 1_024
+
+
+class PatientChannel(HTTPChannel):
+    """A connection whose requests must come whole in time: a byte now and then does not keep it open.
+
+    waitress closes a channel some time after its last activity; here a request that is not complete is no activity.
+    """
+
+    begun: float | None = None
+
+    def received(self, data: bytes) -> bool:
+        taken = bool(super().received(data))
+        if self.request is None:
+            self.begun = None
+        elif self.begun is None:
+            self.begun = self.last_activity
+        else:
+            self.last_activity = self.begun
+        return taken
+
+
+def listen(address: ListenAddress) -> socket.socket:
+    """A listening socket. Raises `StoreUnavailable`."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server((str(place[0]), int(place[1])), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise StoreUnavailable(f"--listen {address}: {error.strerror or error}") from error
+
+
+def make_server(application: Wsgi, listening: socket.socket, limits: Limits) -> BaseWSGIServer:
+    """A server on this socket; `run` serves until SystemExit is raised in its thread."""
+    server: BaseWSGIServer = create_server(  # type: ignore[assignment]  # of several sockets it would be another one
+        application,
+        sockets=[listening],
+        threads=limits.threads,
+        connection_limit=limits.connections,
+        asyncore_use_poll=True,  # `select` ends at 1024 files
+        backlog=BACKLOG,
+        channel_timeout=limits.request_s,
+        cleanup_interval=max(1, limits.request_s // 6),
+        max_request_header_size=65_536,
+        max_request_body_size=limits.body_bytes,
+        clear_untrusted_proxy_headers=True,
+        log_socket_errors=False,
+        ident=None,
+    )
+    server.channel_class = PatientChannel
+    return server

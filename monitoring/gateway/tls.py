@@ -1,0 +1,166 @@
+"""TLS in front of the gateway: waitress has none, and a handshake must not keep anybody else waiting.
+
+`asyncio` takes the connections, with a time limit for each handshake, and passes their bytes on to waitress over the
+loopback interface, as stunnel or a proxy would do. (A listening socket wrapped by `ssl` shakes hands inside waitress's
+only loop: one client that falls silent there stops all others. Servers with TLS of their own give each connection a
+thread, which a slow client keeps.)
+"""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+from monitoring.errors import ConfigError
+
+HANDSHAKE_S = 10.0
+CHUNK = 1 << 16
+END_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: the certificate with those that certify it, and its key."""
+
+    certificate: Path
+    key: Path
+
+
+def make_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 and later. Raises `ConfigError` when the files cannot be used."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except ssl.SSLError as error:
+        raise ConfigError([f"--tls-cert {files.certificate}, --tls-key {files.key}: {error.reason or 'no PEM'}"]) from None
+    except OSError as error:
+        raise ConfigError([f"--tls-cert {files.certificate}, --tls-key {files.key}: {error.strerror}"]) from None
+    except ValueError:
+        raise ConfigError([f"--tls-key {files.key}: must not have a password"]) from None
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError
+
+
+class TlsFront:
+    """Passes what comes over TLS to the server at `target`, and its answers back. Runs in a thread of its own."""
+
+    def __init__(self, listening: socket, context: ssl.SSLContext, target: tuple[str, int], connections: int) -> None:
+        self._listening = listening
+        self._context = context
+        self._target = target
+        self._most = connections
+        self._clients: dict[int, str] = {}  # the address of the client by the port of its connection to the target
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
+
+    def client(self, port: int) -> str | None:
+        """Who is behind the connection from this port; None: it did not come through here."""
+        return self._clients.get(port)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all connections."""
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(END_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        with self._loop_closed():
+            self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(
+            self._pass_on, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=1
+        )
+        await self._ending.wait()
+        server.close()
+
+    def _loop_closed(self) -> "_Closing":
+        return _Closing(self._loop)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, from after its handshake to its end."""
+        if len(self._clients) >= self._most:
+            writer.close()
+            return
+        with suppress(OSError, asyncio.CancelledError):  # cancelled when all ends; asyncio would report that as an error
+            inner_reader, inner_writer = await asyncio.open_connection(*self._target)
+            port = inner_writer.get_extra_info("sockname")[1]
+            self._clients[port] = writer.get_extra_info("peername")[0]
+            try:
+                await _both_ways((reader, inner_writer), (inner_reader, writer))
+            finally:
+                del self._clients[port]
+                inner_writer.close()
+        writer.close()
+
+
+class _Closing:
+    """Ends what still runs on a loop, and the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+
+_Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _both_ways(to_server: _Way, to_client: _Way) -> None:
+    """Until the server has ended its side: it hears of the client's end, and answers what it was asked before."""
+    asking = asyncio.ensure_future(_copy(*to_server))
+    try:
+        await _copy(*to_client)
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
+    with suppress(OSError, RuntimeError):
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+def behind(front: TlsFront, application: Wsgi) -> Wsgi:
+    """The application for those who come through the front; it sees their own addresses. Others are turned away."""
+
+    def guarded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        client = front.client(int(environ.get("REMOTE_PORT") or 0))
+        if client is None:
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [b'{"error":"this port is for the gateway itself"}']
+        return application({**environ, "REMOTE_ADDR": client, "wsgi.url_scheme": "https"}, start_response)
+
+    return guarded

@@ -1,0 +1,33 @@
+"""The modes that work beside monitors, on what those have stored."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+
+from monitoring.clock import SystemClock
+from monitoring.config import Config, ConfigWatcher
+
+
+def run_beside_monitors(
+    arguments: argparse.Namespace, config: Config, watcher: ConfigWatcher, environ: Mapping[str, str]
+) -> int:
+    """Print, purge or serve, as the command line asks; returns the exit status. Raises `MonitoringError`."""
+    if arguments.mode == "print":
+        from monitoring.printer import Wanted, show
+
+        return show(config, watcher, Wanted(arguments.window, arguments.at, arguments.once), arguments.format, environ)
+    if arguments.mode == "purge":
+        return _purge(arguments, config)
+    from monitoring.gateway.serve import serve_as_asked
+
+    return serve_as_asked(config, arguments.listen, arguments.tls_cert, arguments.tls_key, environ)
+
+
+def _purge(arguments: argparse.Namespace, config: Config) -> int:
+    from monitoring.output import say
+    from monitoring.purging import Purge, Terminal, scope_of
+
+    clock = SystemClock()
+    scope = scope_of(arguments.site, arguments.before, clock.now_ms())
+    terminal = Terminal(say=say, ask=input if sys.stdin.isatty() else None)
+    return Purge(config, scope, clock, terminal).run(yes=arguments.yes)

@@ -1,0 +1,185 @@
+"""The store on the other side of a gateway: `./monitoringApp.py -g` on the machine that has the database."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from monitoring.config.databases import DatabaseAddress
+from monitoring.config.tokens import client_token
+from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.store import wire
+from monitoring.store.blocks import MinuteBlock
+from monitoring.store.influxblocks import Piece, Told, data_text
+
+LONGEST_QUERY = 8_000
+"""Hosts are named in a question up to so many characters; for more, the whole answer is sifted here."""
+
+SMALLEST_WINDOW_MS = 2
+"""A shorter window cannot be halved."""
+
+
+class GatewayStore:
+    """Keeps `monitoring.store.forwarder.RemoteStore` through a gateway's HTTP interface.
+
+    Several threads may use it at once. A long history of checks comes in several answers, each of its own moment.
+    """
+
+    kind = "gateway"
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        tls: bool = False,
+        token: str | None = None,
+        ca_file: str | None = None,
+        connect_timeout: float = 2.0,
+        read_timeout: float = 5.0,
+    ) -> None:
+        """Make the store without connecting. `ca_file`: who may have certified the gateway; None: Mozilla's list."""
+        from monitoring.store.gatewayclient import GatewayClient  # late: `requests` takes a while
+
+        timeout = (connect_timeout, read_timeout)
+        self._client = GatewayClient(host=host, port=port, tls=tls, token=token, timeout=timeout, ca_file=ca_file)
+
+    # The writer
+
+    def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        content = {"checks": list(map(wire.check_json, results)), "alerts": list(map(wire.alert_json, alerts))}
+        self._client.post("/api/v1/results", content)
+
+    def knows(self, marker: str) -> bool:
+        """Has the database behind the gateway seen this file's data? Raises `StoreError`."""
+        return self._proof(marker, prove=False)
+
+    def prove(self, marker: str) -> bool:
+        """Let the gateway write a point of this name and read it back; was it known before? Raises `StoreError`."""
+        return self._proof(marker, prove=True)
+
+    def open_minutes(self, marker: str) -> dict[int, Told]:
+        answer = self._client.get("/api/v1/minutes", {"file": marker})
+        with self._client.understood():
+            return {minute["minuteMs"]: Told(minute["told"]) for minute in answer["minutes"]}
+
+    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
+        minutes = [{"minuteMs": minute_ms, "told": int(state)} for minute_ms, state in told.items()]
+        content = {"file": marker, "told": minutes, "pieces": list(map(_piece_json, pieces))}
+        self._client.post("/api/v1/minutes/announcements", content)
+
+    def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
+        """Sums stay here: the gateway adds up the checks itself."""
+        self._client.post("/api/v1/minutes", {"file": marker, "blocks": list(map(_block_json, blocks))})
+
+    def seal(self, marker: str, minutes: Collection[int]) -> None:
+        self._client.post("/api/v1/minutes/seals", {"file": marker, "minutes": list(minutes)})
+
+    # The reader
+
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        answer = self._client.get("/api/v1/stats", wire.window_query(window))
+        with self._client.understood():
+            return {site.host: site for site in map(wire.read_stats, answer["sites"])}
+
+    def failing(self, window: Window) -> set[str]:
+        answer = self._client.get("/api/v1/failing", wire.window_query(window))
+        with self._client.understood():
+            return set(answer["hosts"])
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
+        if hosts is not None and not any(map(wire.is_host_name, hosts)):
+            return {}
+        answer = self._client.get("/api/v1/downtime", {**wire.window_query(window), **_named(hosts)})
+        with self._client.understood():
+            found = {site["host"]: wire.read_downtime(site) for site in answer["sites"]}
+        return found if hosts is None else {host: found[host] for host in hosts if host in found}
+
+    def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
+        if not any(map(wire.is_host_name, hosts)):
+            return {}
+        answer = self._client.get("/api/v1/failures", {**wire.window_query(window), **_named(hosts)})
+        with self._client.understood():
+            found = wire.read_failures(answer["failures"])
+        return {host: found[host] for host in hosts if host in found}
+
+    def results(self, window: Window) -> list[CheckResult]:
+        return list(self._results(window))
+
+    def alerts(self, window: Window) -> list[Alert]:
+        answer = self._client.get("/api/v1/alerts", wire.window_query(window))
+        with self._client.understood():
+            return list(map(wire.read_alert, answer["alerts"]))
+
+    def last_alerts(self) -> dict[str, Alert]:
+        answer = self._client.get("/api/v1/alerts/latest")
+        with self._client.understood():
+            return {alert.host: alert for alert in map(wire.read_alert, answer["alerts"])}
+
+    def last_time(self) -> int | None:
+        answer = self._client.get("/api/v1/last-time")
+        with self._client.understood():
+            found: int | None = answer["timeMs"]
+            return found
+
+    def is_known(self) -> bool:
+        """Has any monitor proved the database behind the gateway? Raises `StoreError`."""
+        answer = self._client.get("/api/v1/known")
+        with self._client.understood():
+            return bool(answer["known"])
+
+    def ping(self) -> None:
+        """Return when the gateway reaches its database; raises `StoreUnavailable`."""
+        self._client.get("/healthz")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _proof(self, marker: str, *, prove: bool) -> bool:
+        answer = self._client.post("/api/v1/proof", {"file": marker, "prove": prove})
+        with self._client.understood():
+            return bool(answer["known"])
+
+    def _results(self, window: Window) -> Iterator[CheckResult]:
+        """The checks of the window, by halves of it while there are too many for one answer."""
+        from monitoring.store.gatewayclient import TooLong
+
+        try:
+            answer = self._client.get("/api/v1/results", wire.window_query(window))
+        except TooLong:
+            if window.length_ms < SMALLEST_WINDOW_MS:
+                raise
+            middle_ms = window.from_ms + window.length_ms // 2
+            yield from self._results(Window(window.from_ms, middle_ms))
+            yield from self._results(Window(middle_ms, window.until_ms))
+            return
+        with self._client.understood():
+            found = list(map(wire.read_check, answer["checks"]))
+        yield from found
+
+
+def open_gateway(
+    address: DatabaseAddress, connect_timeout_s: float, read_timeout_s: float, environ: Mapping[str, str] = os.environ
+) -> GatewayStore:
+    """The store at this address, with the token of the environment. Raises `ConfigError` when that is not readable."""
+    return GatewayStore(
+        host=address.host,
+        port=address.port,
+        tls=address.tls,
+        token=client_token(environ),
+        ca_file=environ.get("SSL_CERT_FILE") or None,
+        connect_timeout=connect_timeout_s,
+        read_timeout=read_timeout_s,
+    )
+
+
+def _named(hosts: Collection[str] | None) -> dict[str, list[str]]:
+    """The part of a question that names these hosts, unless there are too many. A name that cannot be is no host's."""
+    names = sorted(filter(wire.is_host_name, hosts or ()))
+    return {"host": names} if sum(map(len, names)) <= LONGEST_QUERY else {}
+
+
+def _piece_json(piece: Piece) -> wire.Record:
+    return {"minuteMs": piece.minute_ms, "number": piece.number, "hosts": piece.hosts, "checks": data_text(piece.data)}
+
+
+def _block_json(block: MinuteBlock) -> wire.Record:
+    return {"minuteMs": block.minute_ms, "part": block.part, "hosts": block.hosts, "checks": data_text(block.data)}

@@ -1,0 +1,123 @@
+"""The edge to a gateway: `requests` on one side, our own errors on the other.
+
+A module of its own because `requests` takes a while to import: `GatewayStore` does that when it is made.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
+from monitoring.store.wire import LONGEST_BODY
+
+POOL_SIZE = 8
+"""Connections kept open: more than threads use one store."""
+
+_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.SSLError, "does not prove who it is (TLS)"),
+    (requests.exceptions.Timeout, "does not answer in time"),
+    (requests.exceptions.ConnectionError, "does not answer"),
+    (Exception, "does not answer as a gateway does"),
+)
+"""What is said of an error; the first line that fits."""
+
+Parameters = Mapping[str, int | str | Sequence[str]]
+
+
+class TooLong(StoreUnavailable):
+    """The answer would be longer than the gateway gives: ask about less."""
+
+
+class GatewayClient:
+    """Questions and data to one gateway; every error is one of `monitoring.errors`, free of the token.
+
+    Several threads may use one client at once: all it shares is the connection pool of `requests`, which allows that.
+    """
+
+    def __init__(
+        self, *, host: str, port: int, tls: bool, token: str | None, timeout: tuple[float, float], ca_file: str | None
+    ) -> None:
+        bracketed = f"[{host}]" if ":" in host else host
+        self.name = f"gateway at {bracketed}:{port}"
+        self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
+        self._timeout = timeout
+        self._session = _session(token, ca_file)
+
+    def get(self, path: str, parameters: Parameters | None = None) -> Any:
+        """The JSON of an answer. Raises `StoreError`; `TooLong` when there is too much to tell."""
+        with self._translated():
+            answer = self._session.get(self._url + path, params=parameters, timeout=self._timeout, allow_redirects=False)
+            return self._content(answer, writing=False)
+
+    def post(self, path: str, content: object) -> Any:
+        """Send JSON; the JSON of the answer. Raises `StoreRefused` when it will never be taken."""
+        body = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+        if len(body) > LONGEST_BODY:  # a refusal that comes while we send may never be heard
+            raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
+        with self._translated():
+            answer = self._session.post(
+                self._url + path,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+            return self._content(answer, writing=True)
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """What goes wrong while an answer is read makes it no answer."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreUnavailable(f"{self.name} {_TROUBLES[-1][1]}") from error
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _content(self, answer: requests.Response, *, writing: bool) -> Any:
+        if answer.status_code != requests.codes.ok:
+            raise self._rejection(answer, writing=writing)
+        return answer.json()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (requests.RequestException, ValueError) as error:
+            trouble = next(text for kind, text in _TROUBLES if isinstance(error, kind))
+            raise StoreUnavailable(f"{self.name} {trouble}") from error
+
+    def _rejection(self, answer: requests.Response, *, writing: bool) -> StoreError:
+        status, reason = answer.status_code, _reason(answer)
+        if status in (401, 403):
+            return StoreDenied(f"{self.name} denies access{reason}")
+        if status in (400, 413, 422) and writing:
+            return StoreRefused(f"{self.name} refused{reason}")
+        if status == 413:
+            return TooLong(f"{self.name} refused{reason}")
+        return StoreUnavailable(f"{self.name} answered {status}{reason}")
+
+
+def _session(token: str | None, ca_file: str | None) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override the token
+    session.verify = ca_file or True
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
+    if token is not None:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+def _reason(answer: requests.Response) -> str:
+    """What the gateway says, as ": words" on one short line; nothing when it says nothing."""
+    text = ""
+    with suppress(ValueError, LookupError, TypeError):
+        text = str(answer.json()["error"])
+    words = "".join(letter if letter.isprintable() else " " for letter in text)[:160].strip()
+    return f": {words}" if words else ""

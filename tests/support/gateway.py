@@ -1,0 +1,111 @@
+"""A gateway: inside the tests' own process, or in one of its own as people start it."""
+
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from monitoring.clock import SystemClock
+from monitoring.config.databases import DatabaseAddress
+from monitoring.config.tokens import Tokens
+from monitoring.gateway.application import make_application
+from monitoring.gateway.database import Database
+from monitoring.gateway.limits import Limits
+from monitoring.gateway.server import make_server
+from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
+from monitoring.store.gateway import GatewayStore, open_gateway
+from tests.support.influxd import free_port
+from tests.support.monitor import PATIENCE_S, ROOT
+from tests.support.processes import Running
+
+HOST = "127.0.0.1"
+WRITE_TOKEN = "writes-0123456789abcdef"
+READ_TOKEN = "reads-0123456789abcdef"
+TOKENS = Tokens(WRITE_TOKEN, READ_TOKEN)
+NO_TOKENS = Tokens()
+MOST = Limits()
+
+
+
+@contextmanager
+def serving(
+    database: Database,
+    tokens: Tokens = NO_TOKENS,
+    limits: Limits = MOST,
+    tls: TlsFiles | None = None,
+    tell_inner: Callable[[int], None] = lambda port: None,
+) -> Iterator[int]:
+    """A gateway to this database in a thread of this process; yields its port. `tell_inner` hears of that behind TLS."""
+    application = make_application(database, tokens, limits, SystemClock())
+    with socket.create_server((HOST, 0)) as listening, socket.create_server((HOST, 0)) as inner:
+        port = listening.getsockname()[1]
+        if tls is None:
+            with _running(application, listening, limits):
+                yield port
+            return
+        front = TlsFront(listening, make_context(tls), inner.getsockname(), limits.connections)
+        tell_inner(inner.getsockname()[1])
+        with _running(behind(front, application), inner, limits):
+            front.start()
+            try:
+                yield port
+            finally:
+                front.close()
+
+
+@contextmanager
+def _running(application: Wsgi, listening: socket.socket, limits: Limits) -> Iterator[None]:
+    server = make_server(application, listening, limits)
+    thread = threading.Thread(target=server.run, name="gateway")
+    thread.start()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a worker's trigger may have run it already, and closed the trigger
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+        thread.join()
+        server.task_dispatcher.shutdown()
+
+
+@contextmanager
+def through_gateway(database: Database) -> Iterator[GatewayStore]:
+    """The same database, seen through a gateway that asks for no tokens."""
+    with serving(database) as port:
+        store = GatewayStore(host=HOST, port=port, read_timeout=60)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+class Gateway(Running):
+    """A gateway in a process of its own: `with Gateway(config) as gateway: ... gateway.url`. Its port outlives it."""
+
+    def __init__(
+        self, config: Path, *tls: Path, listen: str | None = None, tokens: Tokens = TOKENS, port: int | None = None
+    ) -> None:
+        """`tls` are the files of its certificate and key; `listen` is for one that will not start."""
+        named = {"MONITORING_WRITE_TOKEN": tokens.write, "MONITORING_READ_TOKEN": tokens.read}
+        given = {name: token for name, token in named.items() if token is not None}
+        super().__init__(environ={**given, "PYTHONPATH": str(ROOT)})
+        self.port = port or free_port()
+        self.is_tls = bool(tls)
+        files = [f"--tls-{name}={file}" for name, file in zip(("cert", "key"), tls, strict=False)]
+        program = [sys.executable, str(ROOT / "monitoringApp.py"), "-g", "-c", str(config)]
+        self._command = [*program, "--listen", listen or f"{HOST}:{self.port}", *files]
+
+    @property
+    def url(self) -> str:
+        """What clients name as their database."""
+        return f"gateway+{'https' if self.is_tls else 'http'}://{HOST}:{self.port}"
+
+    def wait_until_it_serves(self) -> None:
+        self.until(lambda gateway: any("gateway at" in line for line in gateway.printed))
+
+    def store(self, token: str | None, ca_file: str = "") -> GatewayStore:
+        """A client with this token."""
+        environ = {"SSL_CERT_FILE": ca_file, **({} if token is None else {"MONITORING_TOKEN": token})}
+        address = DatabaseAddress("gateway", self.url, tls=self.is_tls, host=HOST, port=self.port)
+        return open_gateway(address, PATIENCE_S, PATIENCE_S, environ)

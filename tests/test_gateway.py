@@ -1,0 +1,351 @@
+"""The gateway's interface: who may do what, what is taken, and what every mistake is answered with."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+from monitoring.clock import SystemClock
+from monitoring.config.tokens import Tokens
+from monitoring.errors import StoreDenied, StoreError, StoreUnavailable
+from monitoring.gateway.application import make_application
+from monitoring.gateway.database import FileDatabase
+from monitoring.gateway.limits import Limits, RateLimiter
+from monitoring.models import SiteStats, Window
+from tests.support.clock import FakeClock
+from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN
+from tests.support.remote import Remote
+from tests.support.results import START_MS
+
+CHECK = {"host": "https://example.org", "timeMs": START_MS, "coversMs": 2_000, "lagUs": 7, "status": 200}
+ALERT = {"type": "alert", "host": "a", "timeMs": START_MS, "startMs": START_MS - 9, "availability": 76.5, "cause": "dns"}
+WRITER = {"Authorization": f"Bearer {WRITE_TOKEN}"}
+READER = {"Authorization": f"Bearer {READ_TOKEN}"}
+ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
+PAST = f"from={ALWAYS.from_ms}&until={ALWAYS.until_ms}"
+
+QUESTIONS = [
+    *(f"/api/v1/{name}?{PAST}" for name in ("stats", "failing", "downtime", "failures", "results", "alerts")),
+    *("/api/v1/alerts/latest", "/api/v1/last-time", "/api/v1/known", "/metrics"),
+]
+
+
+class Database(Remote, FileDatabase):
+    """A local file in the part of InfluxDB that can be made to fail."""
+
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        self._answer()
+        return super().stats(window)
+
+    def is_known(self) -> bool:
+        self._answer()
+        return bool(self._markers)
+
+    def ping(self) -> None:
+        self._answer()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    store = Database(tmp_path / "gateway.db")
+    yield store
+    store.close()
+
+
+def client_of(database: Database, tokens: Tokens = TOKENS, limits: Limits | None = None) -> Client:
+    return make_application(database, tokens, limits or Limits(), SystemClock()).test_client()
+
+
+@pytest.fixture
+def client(database: Database) -> Client:
+    return client_of(database)
+
+
+def send(client: Client, *checks: object, alerts: tuple[object, ...] = ()) -> TestResponse:
+    return client.post("/api/v1/results", json={"checks": checks, "alerts": alerts}, headers=WRITER)
+
+
+def reason(response: TestResponse) -> str:
+    """Why it was refused: always JSON with one key."""
+    assert response.content_type == "application/json"
+    found = json.loads(response.data)
+    assert list(found) == ["error"]
+    return str(found["error"])
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_nobody_reads_without_the_token_for_reading(client: Client, question: str) -> None:
+    assert client.get(question).status_code == 401
+    assert client.get(question).headers["WWW-Authenticate"] == "Bearer"
+    assert client.get(question, headers={"Authorization": "Bearer wrong-0123456789"}).status_code == 401
+    assert client.get(question, headers={"Authorization": f"Basic {READ_TOKEN}"}).status_code == 401
+    assert client.get(question, headers={"Authorization": "Bearer ünïcode"}).status_code == 401
+    refused = client.get(question, headers=WRITER)
+    assert (refused.status_code, reason(refused)) == (403, "this token is not for reading (MONITORING_READ_TOKEN is)")
+    assert client.get(question, headers=READER).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["results", "minutes", "minutes/announcements", "minutes/seals", "proof"])
+def test_nobody_writes_without_the_token_for_writing(client: Client, database: Database, path: str) -> None:
+    assert client.post(f"/api/v1/{path}", json={"checks": [CHECK]}).status_code == 401
+    refused = client.post(f"/api/v1/{path}", json={"checks": [CHECK]}, headers=READER)
+    assert (refused.status_code, reason(refused)) == (403, "this token is not for writing (MONITORING_WRITE_TOKEN is)")
+    assert not database.writes
+
+
+def test_a_token_that_is_not_set_opens_nothing(database: Database) -> None:
+    """A gateway with a token for writing alone takes, and tells nobody."""
+    client = client_of(database, Tokens(write=WRITE_TOKEN))
+    assert send(client, CHECK).status_code == 200
+    assert client.get("/api/v1/known").status_code == 401
+    assert client.get("/api/v1/known", headers=WRITER).status_code == 403
+    assert client.get("/api/v1/known", headers={"Authorization": "Bearer "}).status_code == 401
+
+
+def test_one_token_may_be_for_both(database: Database) -> None:
+    client = client_of(database, Tokens(WRITE_TOKEN, WRITE_TOKEN))
+    assert send(client, CHECK).status_code == 200
+    assert client.get("/api/v1/known", headers=WRITER).status_code == 200
+
+
+def test_without_tokens_everybody_may_do_everything(database: Database) -> None:
+    client = client_of(database, Tokens())
+    assert client.post("/api/v1/results", json={"checks": [CHECK]}).status_code == 200
+    assert client.get("/api/v1/last-time").json == {"timeMs": START_MS}
+
+
+def test_no_token_is_ever_shown(client: Client) -> None:
+    assert WRITE_TOKEN not in repr(TOKENS)
+    for path in ("/healthz", "/api/v1/openapi.json", "/api/v1/stats", "/nothing"):
+        assert WRITE_TOKEN.encode() not in client.get(path, headers=READER).data
+
+
+# What is taken
+
+
+def test_what_was_sent_can_be_read(client: Client) -> None:
+    assert send(client, CHECK, alerts=(ALERT,)).json == {"stored": 2}
+    whole = {**CHECK, "responseUs": None, "phasesUs": [None] * 5, "cause": None}
+    assert client.get(f"/api/v1/results?{PAST}", headers=READER).json["checks"] == [whole]
+    assert client.get("/api/v1/alerts/latest", headers=READER).json == {"alerts": [{**ALERT, "endMs": None}]}
+    site = client.get(f"/api/v1/stats?{PAST}", headers=READER).json["sites"][0]
+    assert (site["host"], site["checks"], site["availability"], site["statuses"]) == (CHECK["host"], 1, 100, {"200": 1})
+
+
+def test_a_window_may_be_named_by_its_length(client: Client) -> None:
+    answer = client.get("/api/v1/stats?window=600", headers=READER).json
+    assert answer["until"] - answer["from"] == 600_000
+
+
+ODD_VALUES = [
+    *(("host", value) for value in (7, None, "", "x" * 8_001, "line\nbreak", "back\\slash", "\ud800", "\x9b31m", ["a"])),
+    *(("timeMs", value) for value in (float(START_MS), str(START_MS), None, -1, 0, 10**30)),
+    *(("coversMs", value) for value in (0, True, 10**13)),
+    *(("lagUs", value) for value in (-1, 0.5)),
+    *(("status", value) for value in (99, 1_000, 200.0, False, "200", None)),
+    *(("responseUs", value) for value in (-5, 10**13, 1.5)),
+    *(("phasesUs", value) for value in ([1, 2, 3], [1, 2, 3, 4, "5"], {"tls": 1}, 7)),
+    *(("cause", value) for value in ("bored", "", ["dns"], 3)),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ODD_VALUES, ids=ascii)
+def test_an_odd_value_is_named_and_nothing_of_its_request_is_stored(
+    client: Client, database: Database, key: str, value: object
+) -> None:
+    response = send(client, CHECK, {**CHECK, key: value})
+    assert response.status_code == 422
+    assert reason(response).startswith(f"checks[1]: {key}: must ")
+    assert not database.writes
+
+
+def test_what_nobody_asked_for_is_refused(client: Client) -> None:
+    assert reason(send(client, {**CHECK, "extra": 1})) == "checks[0]: has the unknown key 'extra'"
+    assert reason(send(client, {"host": "a"})) == "checks[0]: lacks timeMs"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"type": "joy"}, {"endMs": START_MS}, {"availability": 101}, {"availability": "80"}, {"startMs": None}, {"cause": 1}],
+)
+def test_an_odd_alert_is_refused(client: Client, database: Database, change: dict[str, object]) -> None:
+    assert send(client, alerts=({**ALERT, **change},)).status_code == 422
+    assert not database.writes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff\xfe", b'{"checks": NaN}', b'{"checks": [1e999', b"[" * 100_000, b"1" * 10_000, b'{"a": Infinity}'],
+)
+def test_what_is_no_json_is_not_understood(client: Client, body: bytes) -> None:
+    response = client.post("/api/v1/results", data=body, content_type="application/json", headers=WRITER)
+    assert (response.status_code, reason(response)) == (400, "the body is not JSON")
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "7", "null", '{"checks": 5}', '{"checks": [[]]}', '{"nobody": []}', '{"checks": [{}]}']
+)
+def test_json_of_another_shape_is_refused(client: Client, body: str) -> None:
+    response = client.post("/api/v1/results", data=body, content_type="application/json", headers=WRITER)
+    assert response.status_code == 422
+    assert reason(response)
+
+
+def test_a_body_must_be_plain_json(client: Client) -> None:
+    assert client.post("/api/v1/results", data="a=b", content_type="text/plain", headers=WRITER).status_code == 415
+    packed = {**WRITER, "Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert client.post("/api/v1/results", data=b"\x1f\x8b", headers=packed).status_code == 415
+
+
+def test_a_long_body_is_refused_unread(database: Database) -> None:
+    client = client_of(database, limits=Limits(body_bytes=1_000))
+    response = send(client, *[CHECK] * 20)
+    assert response.status_code == 413
+    assert reason(response)
+    assert not database.writes
+
+
+def test_only_so_many_points_come_in_one_request_and_so_many_sites_in_all(database: Database) -> None:
+    client = client_of(database, limits=Limits(points=3, sites=2))
+    assert send(client, *[CHECK] * 4).status_code == 422
+    assert send(client, {**CHECK, "host": "a"}, {**CHECK, "host": "b"}).status_code == 200
+    refused = send(client, {**CHECK, "host": "c"})
+    assert (refused.status_code, reason(refused)) == (422, "this gateway takes 2 sites at most")
+    assert send(client, {**CHECK, "host": "a"}).status_code == 200
+
+
+# Questions
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "from=1", "from=1&until=2&until=3", "from=a&until=b", "from=-1&until=5", "from=2&until=1"),
+        *("from=1&until=2&sql=1", "from=1&until=99999999999999", "from=1'&until=2"),
+        *("window=0", "window=600&from=1", "window=1e3", "window=%D9%A3"),
+    ],
+)
+def test_an_odd_question_is_not_understood(client: Client, query: str) -> None:
+    response = client.get(f"/api/v1/stats?{query}", headers=READER)
+    assert response.status_code == 400
+    assert reason(response)
+
+
+def test_statements_in_a_name_are_names(client: Client) -> None:
+    odd = "'; DROP DATABASE monitoring; --"
+    send(client, {**CHECK, "host": odd, "cause": "dns"})
+    found = client.get("/api/v1/failures", query_string={"from": 0, "until": ALWAYS.until_ms, "host": odd}, headers=READER)
+    assert [failure["host"] for failure in found.json["failures"]] == [odd]
+    other = client.get(f"/api/v1/downtime?{PAST}&host=x' OR '1'='1", headers=READER)
+    assert other.json["sites"] == []
+
+
+def test_a_history_too_long_for_one_answer_is_asked_for_in_parts(database: Database) -> None:
+    client = client_of(database, limits=Limits(answer_checks=2))
+    send(client, *({**CHECK, "timeMs": START_MS + at} for at in range(3)))
+    refused = client.get(f"/api/v1/results?{PAST}", headers=READER)
+    assert (refused.status_code, reason(refused)) == (413, "these are more than 2 checks: ask for a shorter window")
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1", "/api/v2/stats", "/api/v1/../../etc/passwd", "/query?q=SHOW+DATABASES"])
+def test_there_is_nothing_else(client: Client, path: str) -> None:
+    assert client.get(path, headers=READER).status_code == 404
+
+
+def test_another_method_is_not_allowed(client: Client) -> None:
+    response = client.delete("/api/v1/results", headers=WRITER)
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].replace(" ", "").split(",")) >= {"GET", "POST"}
+
+
+# When the database is away
+
+
+@pytest.mark.parametrize("trouble", [StoreUnavailable("it is away"), StoreDenied("its password is wrong")])
+def test_while_the_database_is_away_everybody_is_told_to_try_again(
+    client: Client, database: Database, trouble: StoreError
+) -> None:
+    database.trouble = trouble
+    response = send(client, CHECK)
+    assert (response.status_code, reason(response), response.headers["Retry-After"]) == (503, str(trouble), "1")
+    assert client.get(f"/api/v1/downtime?{PAST}", headers=READER).status_code == 503
+    assert client.get("/healthz").status_code == 503
+    assert reason(client.get("/healthz")) == "the database does not answer"
+    assert b"monitoring_database_up 0.0" in client.get("/metrics", headers=READER).data
+    database.trouble = None
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_what_the_database_will_never_take_is_refused(client: Client, database: Database) -> None:
+    database.refuses = lambda point: True
+    response = send(client, CHECK)
+    assert (response.status_code, reason(response)) == (422, "database: field type conflict")
+
+
+def test_a_mistake_of_ours_is_an_internal_error_without_details(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "last_time", lambda: 1 / 0)
+    client.application.config["PROPAGATE_EXCEPTIONS"] = False  # type: ignore[attr-defined]
+    response = client.get("/api/v1/last-time", headers=READER)
+    assert (response.status_code, reason(response)) == (500, "internal error")
+
+
+# Rates
+
+
+def test_an_address_that_asks_too_often_has_to_wait_and_others_do_not(database: Database) -> None:
+    client = client_of(database, limits=Limits(burst=3, requests_per_s=1))
+    statuses = [client.get("/healthz").status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    assert client.get("/healthz").headers["Retry-After"] == "1"
+    assert client.get("/healthz", environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 200
+
+
+def test_a_bucket_fills_up_again_and_never_runs_over() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(Limits(burst=2, requests_per_s=4), clock)
+    assert [limiter.take("a") for _ in range(3)] == [0, 0, 0.25]
+    clock.advance(0.25)
+    assert [limiter.take("a") for _ in range(2)] == [0, 0.25]
+    clock.advance(3_600)
+    assert [limiter.take("a") for _ in range(3)] == [0, 0, 0.25]
+
+
+def test_only_so_many_addresses_are_remembered() -> None:
+    limiter = RateLimiter(replace(Limits(), burst=1, addresses=2), FakeClock())
+    assert [limiter.take(address) for address in ("a", "b", "c")] == [0, 0, 0]
+    assert limiter.take("c") > 0
+    assert limiter.take("a") == 0
+
+
+# Metrics
+
+
+def test_metrics_tell_what_was_taken_and_how_sites_are(client: Client) -> None:
+    now_ms = SystemClock().now_ms()
+    good = {**CHECK, "timeMs": now_ms - 10_000}
+    send(client, good, {**good, "timeMs": now_ms - 5_000, "cause": "dns"}, alerts=({**ALERT, "host": CHECK["host"]},))
+    send(client, {**CHECK, "status": 5})
+    lines = client.get("/metrics", headers=READER).text.splitlines()
+    assert {
+        'monitoring_gateway_points_total{kind="check"} 2.0',
+        'monitoring_gateway_points_total{kind="alert"} 1.0',
+        "monitoring_gateway_refused_total 1.0",
+        'monitoring_gateway_requests_total{path="/api/v1/results",status="422"} 1.0',
+        "monitoring_database_up 1.0",
+        'monitoring_site_up{site="https://example.org"} 0.0',
+        'monitoring_site_availability_ratio{site="https://example.org"} 0.5',
+    } <= set(lines)
+
+
+def test_the_description_names_every_limit_as_it_is(client: Client) -> None:
+    schemas = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/results"]["post"]["requestBody"]
+    points = schemas["content"]["application/json"]["schema"]["properties"]["checks"]
+    assert points["maxItems"] == asdict(Limits())["points"]

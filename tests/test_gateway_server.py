@@ -1,0 +1,397 @@
+"""The gateway on a real socket: what its client makes of it, slow and oversized requests, TLS, and how it starts."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+
+from monitoring.config.databases import parse_listen
+from monitoring.config.tokens import Tokens, client_token, gateway_tokens
+from monitoring.errors import ConfigError, StoreDenied, StoreError, StoreRefused, StoreUnavailable
+from monitoring.gateway.database import FileDatabase
+from monitoring.gateway.limits import Limits
+from monitoring.gateway.tls import TlsFiles
+from monitoring.models import Cause, CheckResult, Window
+from monitoring.store.gateway import GatewayStore
+from tests.support.gateway import HOST, NO_TOKENS, READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway, serving
+from tests.support.influxd import free_port
+from tests.support.monitor import write_config
+from tests.support.results import START_MS
+from tests.support.servers import HttpServer, response
+
+ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
+CHECK = CheckResult("https://example.org", START_MS, 2_000, 7, 503, 1_500_000, cause=Cause.STATUS)
+SHORT = Limits(request_s=1)
+CLOSE = {"Connection": "close"}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[FileDatabase]:
+    store = FileDatabase(tmp_path / "gateway.db")
+    yield store
+    store.close()
+
+
+@contextmanager
+def client(port: int, token: str | None = None, **settings: object) -> Iterator[GatewayStore]:
+    store = GatewayStore(host=HOST, port=port, token=token, **settings)  # type: ignore[arg-type]
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+# The client
+
+
+@pytest.mark.parametrize(("status", "reading", "writing"), [
+    (301, StoreUnavailable, StoreUnavailable),
+    (400, StoreUnavailable, StoreRefused),
+    (401, StoreDenied, StoreDenied),
+    (403, StoreDenied, StoreDenied),
+    (404, StoreUnavailable, StoreUnavailable),
+    (413, StoreUnavailable, StoreRefused),
+    (422, StoreUnavailable, StoreRefused),
+    (429, StoreUnavailable, StoreUnavailable),
+    (500, StoreUnavailable, StoreUnavailable),
+    (503, StoreUnavailable, StoreUnavailable),
+])  # fmt: skip
+def test_every_status_is_an_error_of_ours(status: int, reading: type[StoreError], writing: type[StoreError]) -> None:
+    answered = response(status, b'{"error": "because of \\u001b[31m this"}', {**CLOSE, "Location": "http://127.0.0.1:1/"})
+    with HttpServer(lambda _: answered) as server, client(server.port) as store:
+        with pytest.raises(reading) as read:
+            store.last_time()
+        with pytest.raises(writing) as written:
+            store.write([CHECK], [])
+    assert str(read.value).endswith(": because of  [31m this")
+    assert str(written.value).endswith(": because of  [31m this")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"sites": 7}', b'{"sites": [{"host": 1}]}', b"null"])
+def test_an_answer_that_is_no_gateways_is_no_answer(body: bytes) -> None:
+    with HttpServer(lambda _: response(200, body, CLOSE)) as server, client(server.port) as store:
+        for question in (store.stats, store.alerts, store.results, store.downtime):
+            with pytest.raises(StoreUnavailable, match="does not answer as a gateway does"):
+                question(ALWAYS)
+        with pytest.raises(StoreUnavailable):
+            store.prove("file")
+
+
+def test_a_gateway_that_is_not_there_is_unavailable() -> None:
+    with client(free_port()) as store, pytest.raises(StoreUnavailable, match=r"does not answer$"):
+        store.write([CHECK], [])
+
+
+def test_a_gateway_that_hangs_is_unavailable() -> None:
+    late = pytest.raises(StoreUnavailable, match="in time")
+    with socket.create_server((HOST, 0)) as silent, client(silent.getsockname()[1], read_timeout=0.2) as store, late:
+        store.last_time()
+
+
+def test_each_token_does_its_own_part(database: FileDatabase) -> None:
+    with serving(database, TOKENS) as port, ExitStack() as stack:
+        writer, reader, nobody = (stack.enter_context(client(port, token)) for token in (WRITE_TOKEN, READ_TOKEN, None))
+        writer.write([CHECK], [])
+        assert reader.results(ALWAYS) == [CHECK]
+        for denied in (lambda: writer.results(ALWAYS), lambda: reader.write([CHECK], []), nobody.last_time):
+            with pytest.raises(StoreDenied, match="token"):
+                denied()
+
+
+def test_a_proxy_of_the_environment_is_not_asked(database: FileDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with serving(database) as port, client(port) as store:
+        assert store.last_time() is None
+
+
+def test_a_long_history_is_read_in_parts(database: FileDatabase) -> None:
+    checks = [CheckResult("a", START_MS + at, 2_000, 7, 200, at) for at in range(50)]
+    database.write(checks, [])
+    with serving(database, NO_TOKENS, Limits(answer_checks=4)) as port, client(port) as store:
+        assert store.results(ALWAYS) == checks
+
+
+def test_a_moment_with_too_many_checks_is_said_to_be_so(database: FileDatabase) -> None:
+    database.write([CheckResult(host, START_MS, 2_000, 7) for host in "abc"], [])
+    refused = pytest.raises(StoreUnavailable, match="more than 2 checks")
+    with serving(database, NO_TOKENS, Limits(answer_checks=2)) as port, client(port) as store, refused:
+        store.results(ALWAYS)
+
+
+def test_many_hosts_in_one_question_are_no_problem(database: FileDatabase) -> None:
+    hosts = [f"https://{number}.example/{'x' * 100}" for number in range(500)]
+    database.write([CheckResult(host, START_MS, 2_000, 7, cause=Cause.DNS) for host in hosts], [])
+    with serving(database) as port, client(port) as store:
+        assert store.failures(ALWAYS, hosts[:400]).keys() == set(hosts[:400])
+        assert store.downtime(ALWAYS, hosts[:400]).keys() == set(hosts[:400])
+        assert store.downtime(ALWAYS, hosts[:2]).keys() == set(hosts[:2])
+
+
+# Bad requests on the wire
+
+
+@contextmanager
+def connection(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection((HOST, port), timeout=30) as sock:
+        yield sock
+
+
+def answer(sock: socket.socket) -> bytes:
+    """Everything until the other side ends the connection."""
+    found = b""
+    while part := sock.recv(65_536):
+        found += part
+    return found
+
+
+def head(path: str, *lines: str, method: str = "POST") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize("length", ["9000000", "99999999999999"])
+def test_a_long_body_is_refused_before_it_is_sent(database: FileDatabase, length: str) -> None:
+    with serving(database) as port, connection(port) as sock:
+        sock.sendall(head("/api/v1/results", f"Content-Length: {length}"))
+        assert b" 413 " in answer(sock).splitlines()[0]
+
+
+def test_a_long_body_in_chunks_is_refused_on_its_way(database: FileDatabase) -> None:
+    with serving(database, NO_TOKENS, Limits(body_bytes=10_000)) as port, connection(port) as sock:
+        sock.sendall(head("/api/v1/results", "Transfer-Encoding: chunked") + b"2711\r\n" + b"x" * 0x2711)
+        assert b" 413 " in answer(sock).splitlines()[0]
+
+
+def test_the_client_does_not_send_what_is_too_long(database: FileDatabase) -> None:
+    """A gateway that ends a connection before all is sent may not be heard: the batch would be sent again for ever."""
+    checks = [CheckResult("a" * 8_000, START_MS + at, 1, 1) for at in range(1_100)]
+    with serving(database) as port, client(port) as store:
+        with pytest.raises(StoreRefused, match="8 MB"):
+            store.write(checks, [])
+        store.write(checks[:550], [])
+        assert len(store.results(ALWAYS)) == 550
+
+
+@pytest.mark.parametrize("request_bytes", [
+    b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", head("/", "Content-Length: -5"), head("/", "Content-Length: 1, 2"),
+    head("/", "X: " + "y" * 100_000), head("/", "Transfer-Encoding: gzip"), b"\0" * 5_000 + b"\r\n\r\n",
+], ids=lambda it: ascii(it[:20]))  # fmt: skip
+def test_what_is_no_request_harms_nobody(database: FileDatabase, request_bytes: bytes) -> None:
+    with serving(database) as port:
+        with connection(port) as sock:
+            sock.sendall(request_bytes)
+            sock.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):
+                assert answer(sock)[:10] in (b"", b"HTTP/1.0 4", b"HTTP/1.1 4", b"HTTP/1.0 5", b"HTTP/1.1 5")
+        with client(port) as store:
+            store.ping()
+
+
+def slowly(sock: socket.socket, done: threading.Event) -> None:
+    """A byte now and then, for ever."""
+    while not done.wait(0.1):
+        try:
+            sock.sendall(b"x")
+        except OSError:
+            return
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET /heal", head("/api/v1/results", "Content-Length: 1000000")], ids=len)
+def test_slow_clients_are_let_go_and_nobody_waits_for_them(database: FileDatabase, begin: bytes) -> None:
+    """More of them than there are threads, each sending a byte now and then."""
+    done = threading.Event()
+    with serving(database, NO_TOKENS, SHORT) as port, ExitStack() as stack:
+        socks = [stack.enter_context(connection(port)) for _ in range(2 * SHORT.threads)]
+        for sock in socks:
+            sock.sendall(begin)
+        drips = [threading.Thread(target=slowly, args=(sock, done)) for sock in socks if begin]
+        for drip in drips:
+            drip.start()
+        with client(port) as store:
+            store.ping()
+        for sock in socks:
+            with pytest.raises((ConnectionError, AssertionError)):  # reset, or ended
+                assert sock.recv(100)
+        done.set()
+        for drip in drips:
+            drip.join()
+
+
+def test_a_hung_database_leaves_threads_that_say_so(database: FileDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    released, waiting = threading.Event(), threading.Semaphore(0)
+
+    def hang() -> None:
+        waiting.release()
+        released.wait()
+
+    monkeypatch.setattr(database, "last_time", hang)
+    limits = Limits(threads=4, busy=2, patience_s=0.05)
+    with serving(database, NO_TOKENS, limits) as port, client(port, read_timeout=30) as store:
+        hung = [threading.Thread(target=store.last_time) for _ in range(2)]
+        for thread in hung:
+            thread.start()
+            waiting.acquire()
+        with pytest.raises(StoreUnavailable, match="503: the gateway is waiting for its database"):
+            store.stats(ALWAYS)
+        store.ping()
+        released.set()
+        for thread in hung:
+            thread.join()
+
+
+# TLS
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[TlsFiles, str]:
+    """A gateway's files, and whom its clients must trust."""
+    authority = trustme.CA()
+    issued = authority.issue_cert(HOST)
+    files = TlsFiles(tmp_path / "gateway.pem", tmp_path / "gateway.key")
+    issued.private_key_pem.write_to_path(files.key)
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(files.certificate, append=True)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return files, str(tmp_path / "ca.pem")
+
+
+def test_everything_works_over_tls_and_with_nobody_else(database: FileDatabase, certificate: tuple[TlsFiles, str]) -> None:
+    files, ca_file = certificate
+    with serving(database, TOKENS, tls=files) as port:
+        with client(port, WRITE_TOKEN, tls=True, ca_file=ca_file) as writer:
+            for at in range(20):
+                writer.write([CheckResult("a" * 4_000, START_MS + at * 500 + number, 1, 1) for number in range(500)], [])
+        with client(port, READ_TOKEN, tls=True, ca_file=ca_file) as reader:
+            assert len(reader.results(ALWAYS)) == 10_000
+        with client(port, READ_TOKEN, tls=True) as stranger, pytest.raises(StoreUnavailable, match="TLS"):
+            stranger.last_time()
+        with client(port, READ_TOKEN) as plain, pytest.raises(StoreUnavailable):
+            plain.last_time()
+
+
+def test_a_handshake_that_never_ends_keeps_nobody_waiting(database: FileDatabase, certificate: tuple[TlsFiles, str]) -> None:
+    files, ca_file = certificate
+    with serving(database, tls=files) as port, ExitStack() as stack:
+        for begin in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n") * 10:
+            stack.enter_context(connection(port)).sendall(begin)
+        with client(port, tls=True, ca_file=ca_file) as store:
+            store.ping()
+
+
+def test_the_address_behind_tls_is_the_clients_own_and_the_way_around_is_shut(
+    database: FileDatabase, certificate: tuple[TlsFiles, str]
+) -> None:
+    files, ca_file = certificate
+    inner: list[int] = []
+    with serving(database, NO_TOKENS, Limits(burst=2, requests_per_s=1), tls=files, tell_inner=inner.append) as port:
+        with client(inner[0]) as around, pytest.raises(StoreDenied, match="this port is for the gateway itself"):
+            around.last_time()
+        context = ssl.create_default_context(cafile=ca_file)
+        statuses = []
+        for source in ("127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2"):
+            sock = socket.create_connection((HOST, port), source_address=(source, 0))
+            with context.wrap_socket(sock, server_hostname=HOST) as tls:
+                tls.sendall(head("/healthz", "Connection: close", method="GET"))
+                statuses.append(int(answer(tls).split()[1]))
+    assert statuses == [200, 200, 429, 200]
+
+
+# How it starts
+
+
+LISTEN = {
+    "127.0.0.1:8087": ("127.0.0.1", 8087, True), "localhost:1": ("localhost", 1, True), "[::1]:8087": ("::1", 8087, True),
+    "0.0.0.0:80": ("0.0.0.0", 80, False), "[::]:80": ("::", 80, False), "gate.example:443": ("gate.example", 443, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), LISTEN.items())
+def test_an_address_to_listen_on_is_a_host_and_a_port(text: str, wanted: tuple[str, int, bool]) -> None:
+    found = parse_listen(text)
+    assert (found.host, found.port, found.is_loopback) == wanted
+    assert str(found) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8087", ":8087", "host", "host:", "host:99999", "me@host:1", "host:1/x", "h h:1", "[::1:1"]
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--listen: "):
+        parse_listen(text)
+
+
+def test_a_token_comes_from_a_variable_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{READ_TOKEN}\n")
+    environ = {"MONITORING_WRITE_TOKEN": WRITE_TOKEN, "MONITORING_READ_TOKEN_FILE": str(tmp_path / "token")}
+    assert gateway_tokens(environ) == Tokens(WRITE_TOKEN, READ_TOKEN)
+    assert client_token({"MONITORING_TOKEN_FILE": str(tmp_path / "token")}) == READ_TOKEN
+    assert client_token({}) is None
+
+
+@pytest.mark.parametrize(("environ", "words"), [
+    ({"MONITORING_READ_TOKEN": ""}, "MONITORING_READ_TOKEN: must be a token"),
+    ({"MONITORING_READ_TOKEN": "two words of secret"}, "MONITORING_READ_TOKEN: must be a token"),
+    ({"MONITORING_READ_TOKEN": "short-secret"}, "MONITORING_READ_TOKEN: must have at least 16 characters"),
+    ({"MONITORING_READ_TOKEN_FILE": "/nothing/here"}, "MONITORING_READ_TOKEN_FILE: /nothing/here: No such file"),
+    ({"MONITORING_READ_TOKEN": "x", "MONITORING_READ_TOKEN_FILE": "y"}, "are both set"),
+])  # fmt: skip
+def test_a_token_that_cannot_be_used_is_named_but_not_shown(environ: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as refused:
+        gateway_tokens(environ)
+    assert "secret" not in str(refused.value)
+
+
+def start(folder: Path, *tls: Path, listen: str | None = None, tokens: Tokens = TOKENS) -> tuple[int, list[str]]:
+    """Start a gateway that will not start; its exit status and what it said."""
+    config = write_config(folder, ["http://127.0.0.1:1"], database="sqlite:")
+    with Gateway(config, *tls, listen=listen, tokens=tokens) as gateway:
+        return gateway.wait(), gateway.errors
+
+
+def test_without_tokens_it_does_not_listen_where_others_could_come(tmp_path: Path) -> None:
+    status, said = start(tmp_path, listen=f"0.0.0.0:{free_port()}", tokens=NO_TOKENS)
+    assert status == 2
+    assert len(said) == 1
+    assert "set MONITORING_WRITE_TOKEN and MONITORING_READ_TOKEN" in said[0]
+
+
+def test_a_certificate_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "junk").write_text("junk")
+    for file in (tmp_path / "junk", tmp_path / "missing"):
+        status, said = start(tmp_path, file, file)
+        assert (status, len(said)) == (2, 1)
+        assert said[0].startswith("--tls-cert")
+
+
+def test_an_address_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        status, said = start(tmp_path, listen=f"{HOST}:{taken.getsockname()[1]}")
+    assert (status, len(said)) == (1, 1)
+    assert "Address already in use" in said[0]
+
+
+def test_a_gateway_of_a_gateway_is_refused(tmp_path: Path) -> None:
+    config = write_config(tmp_path, ["http://127.0.0.1:1"], database="gateway+http://127.0.0.1:1")
+    with Gateway(config) as gateway:
+        assert gateway.wait() == 2
+    assert gateway.errors == ["database: gateway+http://127.0.0.1:1: a gateway needs a database of its own"]
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
+def test_sigterm_ends_it_with_all_that_was_taken(tmp_path: Path, certificate: tuple[TlsFiles, str], is_tls: bool) -> None:
+    config = write_config(tmp_path, ["http://127.0.0.1:1"], database="sqlite:")
+    files, ca_file = certificate
+    with Gateway(config, *([files.certificate, files.key] if is_tls else [])) as gateway:
+        gateway.wait_until_it_serves()
+        writer = gateway.store(WRITE_TOKEN, ca_file)
+        writer.write([CHECK], [])
+        assert gateway.terminate() == 0  # its client is still connected
+        writer.close()
+    assert gateway.errors == []
+    kept = FileDatabase(config.with_suffix(".db"))
+    assert kept.results(ALWAYS) == [CHECK]
+    kept.close()
