@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alertWatcher import AlertWatcher, watch
-from monitoring.config import load_config
+from monitoring.config import Config, ConfigWatcher, load_config
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert
 from monitoring.store.base import Reader
@@ -121,11 +121,16 @@ def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore
     ]
 
 
+def loaded(path: Path) -> tuple[Config, ConfigWatcher]:
+    config = load_config(path, {})
+    return config, ConfigWatcher(path, lambda: config, config)
+
+
 def test_once_prints_the_history_and_ends(store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.write([], [alert(1), recovery(60), alert(100)])
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
-    assert watch(load_config(path, {}), "json", once=True, environ={}) == 0
+    assert watch(*loaded(path), "json", once=True, environ={}) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["kind"], line["type"], line["URL"]) for line in lines] == [
         ("alert", "alert", "a"),
@@ -138,4 +143,4 @@ def test_before_any_monitor_has_run_it_says_so(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
     with pytest.raises(StoreError, match="no monitor has run here yet"):
-        watch(load_config(path, {}), "json", once=True, environ={})
+        watch(*loaded(path), "json", once=True, environ={})

@@ -67,6 +67,8 @@ def sums_text(block: MinuteBlock) -> str:
 def read_sums(text: str) -> tuple[list[str], Iterator[Row]]:
     """Hosts by place, and `MinuteBlock.sums`."""
     (hosts, columns), planes = _unpacked(text)
+    if not columns:  # all that it told of was purged
+        return hosts, iter(())
     count = len(planes) // WORD
     raw = bytearray(len(planes))
     for plane in range(WORD):

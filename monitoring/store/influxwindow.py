@@ -123,7 +123,7 @@ class InfluxWindow:
         return (minute.outline.told, minute.outline.blocks) != (outline.told, outline.blocks)
 
     def _keep(self, at_ms: int, outline: Outline, parts: list[Sums]) -> None:
-        names = [host for sums in parts for host in sums.hosts]
+        names = [host for sums in parts for host in sums.hosts if host]  # a site that was purged has none
         hosts = set(names)
         is_summed = outline.is_sealed and len(hosts) == len(names)
         before = self._minutes.get(at_ms)

@@ -11,6 +11,7 @@ from monitoring.store.local import LocalStore
 
 COMMIT_INTERVAL_S = 0.5
 RETRY_INTERVAL_S = 2.0
+TIDY_NS = 100_000_000
 MEMORY_LIMIT = 2_000_000
 """How many points are kept in memory while the file cannot be written; beyond that the oldest go, and are counted."""
 
@@ -32,11 +33,16 @@ class Journal:
         self._closing = False
         self._turn = threading.Condition()
         self._asked = self._served = 0
+        self._retention_ms: tuple[int, int] | None = None
         self._thread = threading.Thread(target=self.run, name="journal", daemon=True)
         self.trouble: str | None = None
 
     def start(self) -> None:
         self._thread.start()
+
+    def keep(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on delete what is older than this, in the background; before the first call nothing is deleted."""
+        self._retention_ms = (checks_ms, alerts_ms)
 
     def append(self, point: CheckResult | Alert) -> None:
         """Take one point; never blocks."""
@@ -104,10 +110,23 @@ class Journal:
         asked = self._asked
         try:
             self.step()
-            if not self.trouble:
-                self._store.pack(self._clock.now_ms())
+            if not self.trouble and not self._store.pack(self._clock.now_ms()):
+                self._tidy()
         except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one commit
             self.trouble = f"{type(error).__name__}: {error}"
         with self._turn:
             self._served = asked
             self._turn.notify_all()
+
+    def _tidy(self) -> None:
+        """What can wait: steps of some milliseconds each, until a fifth of a round is over."""
+        end_ns = self._clock.monotonic_ns() + TIDY_NS
+        now_ms = self._clock.now_ms()
+        while (self._store.purge(now_ms) or self._retain(now_ms)) and self._clock.monotonic_ns() < end_ns:
+            pass
+
+    def _retain(self, now_ms: int) -> bool:
+        if self._retention_ms is None:
+            return False
+        checks_ms, alerts_ms = self._retention_ms
+        return self._store.retain(now_ms - checks_ms, now_ms - alerts_ms)

@@ -9,17 +9,24 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult
-from monitoring.store import due, histories, outbox, packer, packing, position, schema
+from monitoring.store import due, histories, outbox, packer, packing, position, purge, retention, schema
 from monitoring.store.blocks import MinuteBlock, block_key
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import WriterLock
 from monitoring.store.outbox import DeadLetter, Delivery
 from monitoring.store.schema import SITE_MASK, Row, first_key
 from monitoring.store.sqlite import open_writer, transaction, translated
+from monitoring.store.underway import UnderWay
 
 Point = CheckResult | Alert
 
 MAX_SITES = SITE_MASK + 1
+
+NEXT_SITE = """
+SELECT IFNULL(MAX(number), -1) + 1
+FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'sites')
+"""
+"""Never the number of a site that was deleted."""
 
 
 class LocalStore(LocalReader):
@@ -34,6 +41,7 @@ class LocalStore(LocalReader):
         super().__init__(path)
         self._lock = threading.Lock()
         self._packer = packer.Packer()
+        self._under_way = UnderWay(self._lock)
         self._owner = WriterLock(path)
         try:
             self._owner.acquire()
@@ -44,6 +52,7 @@ class LocalStore(LocalReader):
             with translated(path):
                 self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
                 self.marker = self._get_marker()
+                due.begin(self._connection)
         except BaseException:
             self._owner.release()
             raise
@@ -72,15 +81,49 @@ class LocalStore(LocalReader):
         with self._writing() as connection:
             return self._packer.step(connection, last_site, now_ms)
 
+    def retain(self, checks_before_ms: int, alerts_before_ms: int) -> bool:
+        """Take the next small step in deleting what is older than these moments; was there one?"""
+        with self._writing() as connection:
+            return retention.step(connection, checks_before_ms, alerts_before_ms)
+
+    def given_up(self) -> int:
+        """How many checks grew older than retention before any database had them."""
+        with self._pool.snapshot() as connection:
+            return retention.load(connection).undelivered
+
+    def purge(self, now_ms: int) -> bool:
+        """Take the next small step in what `--purge` asked for; was there one?"""
+        with self._writing() as connection:
+            request = purge.find(connection)
+            if request is None:
+                return False
+            if request.state == purge.PURGED:
+                if self._under_way.is_clear_of_purged:
+                    purge.end(connection, request)
+                return self._under_way.is_clear_of_purged
+            is_last = not purge.step(connection, request, now_ms, self._under_way.last_block)
+        if is_last:
+            self._under_way.purged()
+            self._forget_sites()
+        return True
+
+    def _forget_sites(self) -> None:
+        with self._lock, translated(self.path):
+            self._sites = dict(self._connection.execute("SELECT host, id FROM sites"))
+
     def next_delivery(self, limit: int) -> Delivery | None:
         """The oldest undelivered points, about `limit` of them; None when all is delivered."""
+        self._under_way.begin_turn()
         with self._pool.snapshot() as connection:
-            return outbox.next_delivery(connection, limit)
+            delivery = outbox.next_delivery(connection, limit)
+        self._under_way.took(something=delivery is not None)
+        return delivery
 
     def acknowledge(self, delivery: Delivery) -> None:
         """These were delivered (or buried): they leave the outbox."""
         with self._writing() as connection:
             outbox.settle(connection, delivery)
+        self._under_way.took(something=False)
 
     def packed_until_ms(self) -> int:
         """All minutes before this moment are packed: their blocks are due or were delivered."""
@@ -89,13 +132,17 @@ class LocalStore(LocalReader):
 
     def next_blocks(self, limit: int) -> Sequence[MinuteBlock]:
         """The oldest minutes, up to `limit`, whose copy in the database is missing or out of date: as they are now."""
+        self._under_way.begin_blocks()
         with self._pool.snapshot() as connection:
-            return due.next_blocks(connection, limit)
+            blocks = due.next_blocks(connection, limit)
+        self._under_way.took_blocks(blocks)
+        return blocks
 
     def acknowledge_blocks(self, blocks: Sequence[MinuteBlock]) -> None:
         """These were delivered; one that has changed meanwhile stays due."""
         with self._writing() as connection:
             due.settle(connection, blocks)
+        self._under_way.took(something=False)
 
     def bury(self, letters: Sequence[DeadLetter], at_ms: int) -> None:
         """Keep what will never be accepted, with the reason."""
@@ -129,7 +176,8 @@ class LocalStore(LocalReader):
         past = [row[0] for row in rows if reached.is_past(row[0])]
         packed = packer.already_packed(connection, past)
         late = [row for row in rows if row[0] in set(past) - packed]
-        due.add(connection, {block_key(row[0]) for row in late if packing.fits(row)}, created_ms)
+        changed = {block_key(row[0]) for row in late if packing.fits(row)}
+        due.add_late(connection, changed, created_ms, self._under_way.last_block)
         histories.add_late(connection, [row[:-1] for row in late])
         return [row for row in rows if row[0] not in packed]
 
@@ -142,9 +190,10 @@ class LocalStore(LocalReader):
         new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
         if not new:
             return self._sites
-        if len(self._sites) + len(new) > MAX_SITES:
+        first = connection.execute(NEXT_SITE).fetchone()[0]
+        if first + len(new) > MAX_SITES:
             raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
-        numbers = {host: number for number, host in enumerate(new, start=len(self._sites))}
+        numbers = {host: number for number, host in enumerate(new, start=first)}
         rows = [(number, host) for host, number in numbers.items()]
         connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", rows)
         return self._sites | numbers

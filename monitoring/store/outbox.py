@@ -21,6 +21,11 @@ SELECT MAX(id) FROM (
     SELECT MAX(id) AS id FROM blocks UNION ALL SELECT MAX(id) FROM checks UNION ALL SELECT MAX(id) FROM alerts)
 """
 
+COUNT_CHECKS = """
+SELECT (SELECT COALESCE(SUM(checks), 0) FROM blocks INDEXED BY block_sizes WHERE id BETWEEN :first AND :last)
+    + (SELECT COUNT(*) FROM checks WHERE id BETWEEN :first AND :last)
+"""
+
 KEYS_AND_BATCHES = "id BETWEEN ? AND ? AND batch BETWEEN ? AND ?"
 
 
@@ -99,6 +104,51 @@ def _cover_whole(connection: sqlite3.Connection, created_ms: int, first: int, la
         _add_whole(connection, created_ms, first, last)
 
 
+def give_up(connection: sqlite3.Connection, end: int) -> int:
+    """Checks with keys before `end` are about to be deleted; returns how many of them were undelivered.
+
+    Alerts live longer: an entry that has some there stays.
+    """
+    query = "SELECT batch, whole, first_id, last_id, points FROM outbox WHERE first_id < ?"
+    entries = [Entry(*row) for row in connection.execute(query, (end,)).fetchall()]
+    lost = {entry: _checks_before(connection, entry, end) for entry in entries}
+    shorter = "UPDATE outbox SET first_id = :end WHERE whole = 1 AND first_id < :end"
+    alerts = "EXISTS (SELECT 1 FROM alerts WHERE id >= outbox.first_id AND id < :end)"
+    for entry, checks in lost.items():
+        connection.execute("UPDATE outbox SET points = MAX(0, points - ?) WHERE batch = ?", (checks, entry.batch))
+    connection.execute(f"{shorter} AND NOT {alerts}", {"end": end})
+    connection.execute("DELETE FROM outbox WHERE whole = 1 AND first_id > last_id")
+    connection.execute("DELETE FROM outbox WHERE whole = 0 AND points = 0")
+    return sum(lost.values())
+
+
+def _checks_before(connection: sqlite3.Connection, entry: Entry, end: int) -> int:
+    """How many checks before the key `end` this entry stands for."""
+    span = {"first": entry.first, "last": min(entry.last, end - 1), "batch": entry.batch}
+    if entry.whole:
+        return int(connection.execute(COUNT_CHECKS, span).fetchone()[0])
+    query = "SELECT COUNT(*) FROM checks WHERE id BETWEEN :first AND :last AND batch = :batch"
+    return int(connection.execute(query, span).fetchone()[0])
+
+
+def recount(connection: sqlite3.Connection) -> None:
+    """Some of what was to be delivered has been deleted: entries with nothing left go, the others count anew."""
+    query = "SELECT batch, whole, first_id, last_id, points FROM outbox"
+    for entry in [Entry(*row) for row in connection.execute(query).fetchall()]:
+        points = _count(connection, entry.first, entry.last) if entry.whole else _count_batch(connection, entry)
+        connection.execute("UPDATE outbox SET points = ? WHERE batch = ?", (points, entry.batch))
+    connection.execute("DELETE FROM outbox WHERE points = 0")
+
+
+def _count_batch(connection: sqlite3.Connection, entry: Entry) -> int:
+    span = (entry.first, entry.last, entry.batch, entry.batch)
+    checks, alerts = (
+        connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {KEYS_AND_BATCHES}", span).fetchone()[0]
+        for table in ("checks", "alerts")
+    )
+    return int(checks + alerts)
+
+
 def requeue(connection: sqlite3.Connection) -> int:
     """Replace the outbox by an entry for everything stored; returns how many points that is."""
     connection.execute("DELETE FROM outbox")
@@ -116,11 +166,7 @@ def _add_whole(connection: sqlite3.Connection, created_ms: int, first: int, last
 
 def _count(connection: sqlite3.Connection, first: int, last: int) -> int:
     """How many points lie in a range of keys."""
-    query = """
-        SELECT (SELECT COALESCE(SUM(checks), 0) FROM blocks WHERE id BETWEEN :first AND :last)
-            + (SELECT COUNT(*) FROM checks WHERE id BETWEEN :first AND :last)
-            + (SELECT COUNT(*) FROM alerts WHERE id BETWEEN :first AND :last)
-    """
+    query = f"{COUNT_CHECKS} + (SELECT COUNT(*) FROM alerts WHERE id BETWEEN :first AND :last)"
     return int(connection.execute(query, {"first": first, "last": last}).fetchone()[0])
 
 
@@ -183,7 +229,7 @@ def _last_key(connection: sqlite3.Connection, entry: Entry, limit: int) -> int:
     span = (entry.first, entry.last, limit)
     sizes = [
         row
-        for source in ("id, checks FROM blocks", "id, 1 FROM checks", "id, 1 FROM alerts")
+        for source in ("id, checks FROM blocks INDEXED BY block_sizes", "id, 1 FROM checks", "id, 1 FROM alerts")
         for row in connection.execute(f"SELECT {source} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", span)
     ]
     points = 0

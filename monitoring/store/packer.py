@@ -20,7 +20,7 @@ from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
 SETTLED_MS = 15_000
 """A minute is packed this long after its end. What comes later still stays in `checks`, where it is found as well."""
 
-PARTS_AT_ONCE = 10
+PARTS_AT_ONCE = 3
 """How many parts are stored in one step, which then takes about as long as one that packs."""
 
 # The site's number first: for nine rows in ten it says no before the row is read.
@@ -124,7 +124,7 @@ def _store(connection: sqlite3.Connection, at: Position, parts: Sequence[Packed]
         connection.executemany(schema.INSERT_MINUTE, part.minutes)
         connection.executemany("INSERT INTO blocks VALUES (?, ?, ?)", part.blocks)
         histories.save(connection, part.histories)
-        due.add(connection, [key for key, *_ in part.blocks], now_ms)
+    due.grow(connection, [key for part in parts for key, *_ in part.blocks], now_ms)
     due.add_loose(connection, span, now_ms)
 
 

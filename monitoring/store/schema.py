@@ -29,7 +29,8 @@ INSERT_MINUTE = f"INSERT INTO minutes VALUES ({', '.join('?' * (len(SUMS) + 5))}
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sites (
-    id INTEGER PRIMARY KEY, host TEXT NOT NULL UNIQUE,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was a site's is never another one's
+    host TEXT NOT NULL UNIQUE,
     history TEXT               -- where it stood at the end of what is packed: the values of a models.History, JSON
 );
 CREATE TABLE IF NOT EXISTS checks (
@@ -55,8 +56,9 @@ CREATE TABLE IF NOT EXISTS blocks (
     checks INTEGER NOT NULL,   -- how many
     data BLOB NOT NULL         -- see module blocks
 );
+CREATE INDEX IF NOT EXISTS block_sizes ON blocks (id, checks);  -- to count without reading what lies in between
 CREATE TABLE IF NOT EXISTS blocks_due (
-    id INTEGER PRIMARY KEY,    -- of the block whose copy in the database is missing or out of date
+    id INTEGER PRIMARY KEY,    -- of a block that is to be sent (again); those after `due.Mark` are to be sent anyway
     version INTEGER NOT NULL,  -- another number each time that its contents change
     created_ms INTEGER NOT NULL
 );
@@ -73,6 +75,14 @@ CREATE TABLE IF NOT EXISTS outbox (
     first_id INTEGER NOT NULL,
     last_id INTEGER NOT NULL,
     points INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS purges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT,                 -- NULL: all sites
+    before_ms INTEGER NOT NULL,
+    forget INTEGER NOT NULL,   -- 1: all that is known of the site goes, an open alert too
+    reached INTEGER,           -- blocks with smaller keys are done; NULL: nothing is done yet
+    state INTEGER NOT NULL     -- see purge.State
 );
 CREATE TABLE IF NOT EXISTS dead_letters (
     at_ms INTEGER NOT NULL, kind TEXT NOT NULL, host TEXT NOT NULL, time_ms INTEGER NOT NULL, reason TEXT NOT NULL

@@ -44,10 +44,10 @@ class SiteNumbers:
         first = self._firsts.setdefault(part, len(self._firsts) * PART_SITES)
         renumbered = False
         for place, host in enumerate(hosts):
-            if self._numbers.setdefault(host, first + place) >= FIRST_STRANGER:
+            if host and self._numbers.setdefault(host, first + place) >= FIRST_STRANGER:
                 self._numbers[host] = first + place
                 renumbered = True
-        return [self._numbers[host] for host in hosts], renumbered
+        return [self._numbers.get(host, first + place) for place, host in enumerate(hosts)], renumbered
 
     def all(self) -> list[tuple[int, str]]:
         return [(number, host) for host, number in self._numbers.items()]
