@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring import alerting, process
 from monitoring.board import Board, Past
@@ -29,8 +29,10 @@ from monitoring.pool import CheckerPool, Prober
 from monitoring.report import Closing, Header, StatsReport, duration_text, printable
 from monitoring.rounds import Rounds
 from monitoring.states import outage_is_open
-from monitoring.store.replicated import ReplicatedStore
-from utils import database_address, enter_environment, query_window
+from utils import enter_environment, query_window
+
+if TYPE_CHECKING:
+    from monitoring.store.replicated import ReplicatedStore
 
 FIRST_ROUND_MS = 3_000
 """How soon the first statistics are shown; after that they follow their schedule."""
@@ -59,7 +61,7 @@ class MonitoringApp:
     def __init__(
         self,
         config: Config,
-        store: ReplicatedStore,
+        store: "ReplicatedStore",
         clock: Clock,
         output: Output,
         make_probe: Callable[[Site], Prober],
@@ -220,8 +222,7 @@ class MonitoringApp:
         self._manager.step(self._standing())
 
     def _standing(self) -> str:
-        sites = len(self._config.sites)
-        return f"{sites} site{'' if sites == 1 else 's'}, {len(self._judge.open_outages())} down; {self._store.source().why}"
+        return f"{len(self._config.sites)} sites, {len(self._judge.open_outages())} down; {self._store.source().why}"
 
     def _name(self, host: str) -> str | None:
         return next((site.name for site in self._config.sites if site.host == host), None)
@@ -276,6 +277,7 @@ class MonitoringApp:
 def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str | None = None) -> int:
     """`-m`: monitor until Ctrl-C or SIGTERM. `ca_file`: whom sites may be certified by; None: Mozilla's list."""
     from monitoring.probe import Probe
+    from monitoring.store.choosing import database_address
     from monitoring.store.opening import known_outages, open_local, open_replicated
 
     process.prepare(len(config.sites))

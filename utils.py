@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitoring.clock import Clock
 from monitoring.config import Config
@@ -12,11 +13,10 @@ from monitoring.errors import MonitoringError
 from monitoring.models import Site, SiteStatus, Window
 from monitoring.report import StatsReport
 from monitoring.rounds import stats_report
-from monitoring.store.base import Reader
-from monitoring.store.choosing import NO_MONITOR, ReaderChoice, database_address
-from monitoring.store.replicated import ReplicatedStore
 
-__all__ = ["NO_MONITOR", "choose_reader", "database_address", "enter_environment", "query_window"]
+if TYPE_CHECKING:  # stores are imported when they are opened: `--help` needs none
+    from monitoring.store.base import Reader
+    from monitoring.store.replicated import ReplicatedStore
 
 ROOT = Path(__file__).resolve().parent
 
@@ -35,7 +35,11 @@ def enter_environment() -> None:
 
 
 def query_window(
-    store: ReplicatedStore, clock: Clock, length_ms: int, sites: Sequence[Site], status_of: Callable[[Site, int], SiteStatus]
+    store: "ReplicatedStore",
+    clock: Clock,
+    length_ms: int,
+    sites: Sequence[Site],
+    status_of: Callable[[Site, int], SiteStatus],
 ) -> StatsReport:
     """The statistics over the `length_ms` before now: a row a site, also for sites with nothing in the window."""
     store.settle()
@@ -44,8 +48,10 @@ def query_window(
     return stats_report(window, source.kind, found, sites, status_of)
 
 
-def choose_reader(config: Config, clock: Clock) -> Reader:
+def choose_reader(config: Config, clock: Clock) -> "Reader":
     """The store that another process should read, for one look: the caller closes it. Raises `StoreError`."""
+    from monitoring.store.choosing import ReaderChoice
+
     choice, reader = ReaderChoice(config, clock), None
     try:
         reader, _ = choice.choose()

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from monitoring import alerting
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, History, Rule, Site, Window
 from monitoring.states import outage_is_open
-from monitoring.store.replicated import ReplicatedStore
+
+if TYPE_CHECKING:
+    from monitoring.store.replicated import ReplicatedStore
 
 Evaluate = Callable[[bool, Downtime, Rule], alerting.Verdict]
 
@@ -18,7 +21,7 @@ class Judge:
     def __init__(
         self,
         sites: Iterable[Site],
-        store: ReplicatedStore,
+        store: "ReplicatedStore",
         clock: Clock,
         last_alerts: Mapping[str, Alert],
         histories: Mapping[str, History],
