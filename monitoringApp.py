@@ -102,11 +102,9 @@ class MonitoringApp:
         return self._judge.verdict(site, seen.get(site.host, Downtime()))
 
     def run(self, manager: Manager | None = None) -> None:
-        """Monitor until `stop`; then write and deliver what is left, and show the closing screen.
-
-        `manager` is told that we are there, alive, and going.
-        """
+        """Monitor until `stop`; then write and deliver what is left, and show the closing screen. `manager` is told."""
         self._manager = manager or self._manager
+        self._store.keep(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
         self._pool.start(self._config.sites)
         process.settle()
@@ -163,6 +161,7 @@ class MonitoringApp:
         """Go on with another configuration: first those who take in results, then those who make them."""
         self._board.watch(config.sites)
         self._judge.watch(config.sites)
+        self._store.keep(config.check_retention_ms, config.alert_retention_ms)
         before, self._config = self._config, config
         change = self._pool.change(config.sites)
         self._output.notice(

@@ -64,6 +64,10 @@ class ReplicatedStore:
         if self._forwarder:
             self._forwarder.start()
 
+    def keep(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on what is older than this leaves the local file, in the background."""
+        self._journal.keep(checks_ms, alerts_ms)
+
     def record(self, point: CheckResult | Alert) -> None:
         """Take a check or an alert for good; never blocks."""
         self._journal.append(point)

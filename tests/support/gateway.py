@@ -28,7 +28,6 @@ NO_TOKENS = Tokens()
 MOST = Limits()
 
 
-
 @contextmanager
 def serving(
     database: Database,

@@ -1,0 +1,241 @@
+"""Purge and retention while a real monitor runs: what was to go goes and never comes back, nothing else is touched."""
+
+import threading
+from collections.abc import Collection
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitoring.clock import SystemClock
+from monitoring.config import load_config
+from monitoring.errors import ConfigError, MonitoringError
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
+from monitoring.purging import Purge, Terminal, scope_of
+from monitoring.store.influx import InfluxStore
+from monitoring.store.local import LocalStore
+from monitoring.store.lock import writer_is_alive
+from monitoring.store.replicated import ReplicatedStore
+from monitoring.store.schema import SITE_BITS
+from tests.promises.test_kill import assert_sound
+from tests.support.influxd import Influxd
+from tests.support.keeper import Keeper
+from tests.support.monitor import Monitor, local_file, stored_alerts, stored_checks, undelivered, wait_for, wait_for_checks
+from tests.support.monitor import write_config as write_any_config
+from tests.support.target import Target, by_path, now_ms
+
+pytestmark = pytest.mark.promise
+
+HOUR_MS = 3_600_000
+PATHS = ("/gone", "/stays")
+RARELY = {"window": 60, "interval": 60}
+
+
+def write_config(folder: Path, target: Target, database: str = "sqlite:", **settings: object) -> Path:
+    urls = [target.url(path) for path in PATHS]
+    return write_any_config(folder, urls, 0.2, database=database, alerting=RARELY, **settings)
+
+
+def the_past(hosts: Collection[str], hours: int = 3) -> list[CheckResult]:
+    """A check of each of these sites every ten seconds, until half an hour ago."""
+    until_ms = now_ms() - HOUR_MS // 2
+    times = range(until_ms - hours * HOUR_MS, until_ms, 10_000)
+    return [CheckResult(host, at_ms, 10_000, 3, 200, 1_000) for at_ms in times for host in hosts]
+
+
+def fill(config: Path, past: list[CheckResult], alerts: Collection[Alert] = ()) -> None:
+    """What earlier runs left in the local file, packed."""
+    with closing(LocalStore(local_file(config))) as store:
+        store.write(past, list(alerts))
+        while store.pack(now_ms()):
+            pass
+
+
+def purge(config: Path, *, site: str | None = None, before: str | None = None, yes: bool = True) -> tuple[int, list[str]]:
+    """The exit status, and what was said; run in this process, as `--purge` does it in its own."""
+    said: list[str] = []
+    clock = SystemClock()
+    scope = scope_of(site, before, clock.now_ms())
+    status = Purge(load_config(config, {}), scope, clock, Terminal(said.append, None)).run(yes=yes)
+    return status, said
+
+
+def of(target: Target, path: str, checks: Collection[CheckResult]) -> list[CheckResult]:
+    return [check for check in checks if check.host == target.url(path)]
+
+
+def test_a_site_is_purged_under_a_running_monitor_which_misses_no_check_of_the_others(
+    tmp_path: Path, target: Target
+) -> None:
+    config = write_config(tmp_path, target)
+    past = the_past([target.url(path) for path in PATHS])
+    fill(config, past, [alert_of(target.url("/gone"))])
+    with Monitor(config) as monitor:
+        wait_for_checks(local_file(config), more_than=len(past) + 4)
+        asked_ms = now_ms()
+        status, said = purge(config, site=target.url("/gone"))
+        assert status == 0
+        assert f"{target.url('/gone')}" in said[0]
+        monitor_goes_on(target)
+        assert monitor.terminate() == 0
+    checks = stored_checks(local_file(config))
+    assert all(check.time_ms >= asked_ms for check in of(target, "/gone", checks))
+    assert stored_alerts(local_file(config)) == []
+    stays = of(target, "/stays", checks)
+    assert len(stays) == len(set(stays))
+    assert set(of(target, "/stays", past)) <= set(stays)
+    assert 0 <= len(target.asked("/stays")) - (len(stays) - len(of(target, "/stays", past))) <= 1
+    assert of(target, "/gone", checks), "it is checked on"
+
+
+def alert_of(host: str) -> Alert:
+    at_ms = now_ms() - HOUR_MS
+    return Alert(AlertType.RECOVERY, host, at_ms, at_ms - 9_000, at_ms - 5_000, 75.0, Cause.TIMEOUT)
+
+
+def monitor_goes_on(target: Target) -> None:
+    before = target.counts()
+    wait_for(lambda: all(target.counts()[path] > before[path] + 4 for path in PATHS), "checks after it")
+
+
+def test_a_purge_survives_kill_9_of_the_monitor_that_was_at_it(tmp_path: Path, target: Target) -> None:
+    """The one who purges goes on himself; the next monitor finds nothing of it and everything else."""
+    config = write_config(tmp_path, target)
+    past = the_past([target.url(path) for path in PATHS], hours=6)
+    fill(config, past)
+    done: list[int] = []
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(local_file(config), more_than=len(past))
+        asked_ms = now_ms()
+        purging = threading.Thread(target=lambda: done.append(purge(config, site=target.url("/gone"))[0]))
+        purging.start()
+        gone = of(target, "/gone", past)
+        wait_for(lambda: len(of(target, "/gone", stored_checks(local_file(config)))) < len(gone), "the first of it to go")
+        monitor.kill()
+    purging.join()
+    assert done == [0]
+    before = stored_checks(local_file(config))
+    with Monitor(config, "--silent") as again:
+        wait_for_checks(local_file(config), more_than=len(before) + 4)
+        assert again.terminate() == 0
+    checks = stored_checks(local_file(config))
+    assert checks[: len(before)] == before
+    assert all(check.time_ms >= asked_ms for check in of(target, "/gone", checks))
+    assert set(of(target, "/stays", past)) <= set(of(target, "/stays", checks))
+
+
+def test_everything_before_a_moment_goes_and_an_open_alert_stays(tmp_path: Path, target: Target) -> None:
+    config = write_config(tmp_path, target)
+    past = the_past([target.url(path) for path in PATHS])
+    opened = Alert(
+        AlertType.ALERT, target.url("/stays"), now_ms() - 3 * HOUR_MS, now_ms() - 3 * HOUR_MS, None, 7.0, Cause.DNS
+    )
+    fill(config, past, [opened])
+    status, said = purge(config, before="2h")
+    cut_ms = (now_ms() - 2 * HOUR_MS) // HOUR_MS * HOUR_MS
+    assert status == 0
+    assert stored_checks(local_file(config)) == sorted_checks([check for check in past if check.time_ms >= cut_ms])
+    assert stored_alerts(local_file(config)) == [opened]
+    assert "2 sites" in said[0]
+    assert "0 alerts" in said[1]
+
+
+def sorted_checks(checks: Collection[CheckResult]) -> list[CheckResult]:
+    return sorted(checks, key=lambda check: (check.time_ms, check.host))
+
+
+def test_nothing_is_deleted_where_nobody_can_be_asked_and_nobody_said_yes(tmp_path: Path, target: Target) -> None:
+    config = write_config(tmp_path, target)
+    past = the_past([target.url("/gone")], hours=1)
+    fill(config, past)
+    with pytest.raises(ConfigError, match="--yes"):
+        purge(config, yes=False)
+    assert stored_checks(local_file(config)) == sorted_checks(past)
+    assert purge(config, site="http://nobody.example/")[1] == ["There is nothing of that to delete."]
+
+
+def test_a_named_database_that_does_not_answer_keeps_everything_where_it_is(tmp_path: Path, target: Target) -> None:
+    config = write_config(tmp_path, target, "influxdb://127.0.0.1:1/monitoring")
+    past = the_past([target.url("/gone")], hours=1)
+    fill(config, past)
+    with pytest.raises(MonitoringError, match="nothing was deleted"):
+        purge(config)
+    assert stored_checks(local_file(config)) == sorted_checks(past)
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["while a monitor runs", "with no monitor"])
+def test_influxdb_is_purged_as_well_and_gets_nothing_of_it_back(
+    tmp_path: Path, target: Target, own_influxd: Influxd, running: bool
+) -> None:
+    config = write_config(tmp_path, target, f"influxdb://{own_influxd.host}:{own_influxd.port}/monitoring")
+    past = the_past([target.url(path) for path in PATHS], hours=1)
+    fill(config, past)
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(local_file(config), more_than=len(past) + 4)
+        wait_for(lambda: undelivered(local_file(config)) == 0, "delivery")
+        if not running:
+            assert monitor.terminate() == 0
+        asked_ms = now_ms()
+        assert purge(config, site=target.url("/gone"))[0] == 0
+        if running:
+            monitor_goes_on(target)
+            wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of the blocks")
+            assert monitor.terminate() == 0
+    assert not writer_is_alive(local_file(config))
+    with closing(InfluxStore(host=own_influxd.host, port=own_influxd.port, database="monitoring", read_timeout=60)) as store:
+        held = store.results(Window(0, 1 << 42))
+        window = Window(past[0].time_ms, asked_ms)
+        seen = store.stats(window)
+    assert all(check.time_ms >= asked_ms for check in of(target, "/gone", held))
+    assert set(of(target, "/stays", past)) <= set(held)
+    assert set(seen) == {target.url("/stays")}
+    assert seen[target.url("/stays")].checks == sum(window.from_ms <= one.time_ms < asked_ms for one in held)
+
+
+@pytest.mark.skipif(not hasattr(ReplicatedStore, "keep"), reason="the monitor does not pass its retention on yet")
+def test_what_is_older_than_retention_goes_while_a_monitor_runs(tmp_path: Path, target: Target) -> None:
+    config = write_config(tmp_path, target, retention={"checks": "1d", "alerts": "2d"})
+    day_ms = 24 * HOUR_MS
+    old = [CheckResult(target.url(path), now_ms() - 3 * day_ms + n * 60_000, 60_000, 1, 200, 5)
+           for n in range(120) for path in PATHS]  # fmt: skip
+    young = the_past([target.url(path) for path in PATHS], hours=1)
+    fill(config, old + young)
+    with Monitor(config, "--silent") as monitor:
+        wait_for(lambda: not set(old) & set(stored_checks(local_file(config))), "the old ones to go")
+        assert monitor.terminate() == 0
+    checks = stored_checks(local_file(config))
+    assert set(young) <= set(checks)
+    stored = by_path([check for check in checks if check not in set(young)])
+    for path in PATHS:
+        assert 0 <= len(target.asked(path)) - stored[path] <= 1
+
+
+def test_retention_survives_kill_9_at_any_moment_and_takes_nothing_young(tmp_path: Path) -> None:
+    """A writer that retains while it writes, killed again and again."""
+    file = tmp_path / "monitor.db"
+    hour_ms = now_ms() // HOUR_MS * HOUR_MS
+    old = [CheckResult(f"site {n % 40}", hour_ms - 60 * HOUR_MS + n * 1_500, 60_000, 1, 200, 5) for n in range(12_000)]
+    young = [CheckResult("young", hour_ms - HOUR_MS + n * 1_000, 1_000, 1, 200, 5) for n in range(100)]
+    with closing(LocalStore(file)) as store:
+        store.write(old + young, [])
+        while store.pack(now_ms()):
+            pass
+    left = len(old)
+    for _ in range(30):
+        with Keeper(file) as keeper:
+            wait_for(lambda: keeper.committed, "a commit")
+            keeper.kill()
+        assert_sound(file)
+        checks = stored_checks(file)
+        assert set(young) <= set(checks)
+        assert len(set(keeper.committed) - {check.time_ms for check in checks}) == 0, "what was committed is there"
+        before, left = left, len(set(old) & set(checks))
+        assert left <= before
+        if not left:
+            break
+    assert left == 0
+    with closing(LocalStore(file)) as store:
+        tables = ("minutes", "blocks", "blocks_due")
+        first = [store._connection.execute(f"SELECT MIN(id) FROM {table}").fetchone()[0] for table in tables]
+        assert all(key is None or key >> SITE_BITS >= hour_ms - HOUR_MS for key in first)
+        assert store.given_up() == len(old)
