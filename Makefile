@@ -45,7 +45,7 @@ format: $(VENV)/installed-dev ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed-dev ## measure 10, 200 and 1000 sites, and the queries on both stores
+bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and the monitor beside its peers
 	@scripts/test-programs
 	$(BIN)/python -m bench
 
