@@ -2,6 +2,7 @@
 
 import base64
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,12 +30,17 @@ QUIET = {
 }
 
 
+LENT_PORTS_BEGIN = 32_768
+"""From here on the system lends ports to connections (Linux: `net.ipv4.ip_local_port_range`)."""
+
+
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback interface that nobody listens on; no connection will be lent it before a server does."""
+    while True:
+        port = random.randrange(10_240, LENT_PORTS_BEGIN)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _send(request: urllib.request.Request) -> bytes:
