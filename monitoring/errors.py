@@ -12,6 +12,9 @@ never travel further. Only `main` turns an error into words and an exit status.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
+
+Error = TypeVar("Error", bound=BaseException)
 
 
 class MonitoringError(Exception):
@@ -40,3 +43,17 @@ class StoreDenied(StoreError):
 
 class StoreRefused(StoreError):
     """The store will never take these data."""
+
+
+def untraced(error: Error) -> Error:
+    """The same error, without the tracebacks of it and of all that led to it.
+
+    For the edge to urllib3, whose frames keep the errors that they raise, and errors keep the frames of their
+    tracebacks: a circle, with all that the callers were about to send, until the garbage collector looks. A running
+    monitor lets it look once in hours (`process.prepare`), and a database may be away for days.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__traceback__ = None
+        cause = cause.__cause__ or cause.__context__
+    return error

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
+from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.store.wire import LONGEST_BODY
 
 POOL_SIZE = 8
@@ -90,7 +90,7 @@ class GatewayClient:
             yield
         except (requests.RequestException, ValueError) as error:
             trouble = next(text for kind, text in _TROUBLES if isinstance(error, kind))
-            raise StoreUnavailable(f"{self.name} {trouble}") from error
+            raise StoreUnavailable(f"{self.name} {trouble}") from untraced(error)
 
     def _rejection(self, answer: requests.Response, *, writing: bool) -> StoreError:
         status, reason = answer.status_code, _reason(answer)

@@ -12,7 +12,7 @@ import requests
 from influxdb import InfluxDBClient
 from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
-from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
+from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 
 POOL_SIZE = 8
 """Connections kept open: more than threads use one store, so that none is thrown away."""
@@ -125,13 +125,13 @@ class InfluxClient:
         try:
             yield
         except InfluxDBClientError as error:
-            raise self._rejection(error.code, error.content, writing=writing) from error
+            raise self._rejection(error.code, error.content, writing=writing) from untraced(error)
         except InfluxDBServerError as error:
-            raise StoreUnavailable(f"{self.name} is in trouble{_reason(error.args[0])}") from error
+            raise StoreUnavailable(f"{self.name} is in trouble{_reason(error.args[0])}") from untraced(error)
         # The package trips in these ways over an answer that is not InfluxDB's.
         except (requests.RequestException, ValueError, TypeError, AttributeError) as error:
             trouble = next(text for kind, text in _TROUBLES if isinstance(error, kind))
-            raise StoreUnavailable(f"{self.name} {trouble}") from error
+            raise StoreUnavailable(f"{self.name} {trouble}") from untraced(error)
 
     def _rejection(self, status: int | None, content: Any, *, writing: bool) -> StoreError:
         """The error of an answer that is no success; `status` is None for an error inside a complete answer."""
