@@ -20,7 +20,7 @@ def run_beside_monitors(
         return _purge(arguments, config)
     from monitoring.gateway.serve import serve_as_asked
 
-    return serve_as_asked(config, arguments.listen, arguments.tls_cert, arguments.tls_key, environ)
+    return serve_as_asked(config, watcher, arguments.listen, arguments.tls_cert, arguments.tls_key, environ)
 
 
 def _purge(arguments: argparse.Namespace, config: Config) -> int:

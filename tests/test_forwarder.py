@@ -364,3 +364,53 @@ def test_a_database_that_lost_its_disk_gets_all_blocks_again(
     assert {key: count_of(block) for key, block in remote.blocks.items()} == before
     assert set(remote.told.values()) == {Told.BLOCKS}
     assert_same(local, remote)
+
+
+# What is too old
+
+
+class Retention:
+    """Keeps `RemoteRetention`: counts its turns, and says as often that there is more to do."""
+
+    trouble: str | None = None
+
+    def __init__(self, more: int = 0) -> None:
+        self.turns = 0
+        self._more = more
+
+    def keep(self, checks_ms: int, alerts_ms: int) -> None: ...
+
+    def step(self, now_ms: int) -> bool:
+        self.turns += 1
+        return self.turns <= self._more
+
+    def close(self) -> None: ...
+
+
+def test_what_is_too_old_is_deleted_when_nothing_waits(local: LocalStore, remote: Remote) -> None:
+    retention = Retention(more=2)
+    forwarder = Forwarder(local, remote, FakeClock(), retention)
+    local.append(checks(range(0, 120, 2)), [], START_MS)
+    pack(local)
+    while not remote.blocks:
+        assert forwarder.step()
+        assert retention.turns == 0
+    drain(forwarder)
+    assert retention.turns == 3
+
+
+def test_between_two_steps_of_deleting_what_has_come_is_delivered(local: LocalStore, remote: Remote) -> None:
+    retention = Retention(more=9)
+    forwarder = Forwarder(local, remote, FakeClock(), retention)
+    assert forwarder.step()
+    assert forwarder.wait_drained(0), "what nobody waits for keeps nobody waiting"
+    local.append([check(1)], [], START_MS)
+    assert forwarder.step()
+    assert (retention.turns, len(remote.writes)) == (1, 1)
+
+
+def test_a_database_that_is_away_is_asked_to_delete_nothing(local: LocalStore, remote: Remote) -> None:
+    retention = Retention()
+    remote.trouble = DOWN
+    assert not Forwarder(local, remote, FakeClock(), retention).step()
+    assert retention.turns == 0

@@ -10,11 +10,9 @@ from monitoring.models import Window
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influx import InfluxStore
 from monitoring.store.influxblocks import read_sums, sums_text
-from monitoring.store.influxpurge import Held, InfluxPurge, InfluxRetention
+from monitoring.store.influxpurge import Held, InfluxPurge
 from tests.support.influxd import Influxd
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
-
-HOUR_MS = 3_600_000
 
 
 @pytest.fixture
@@ -80,15 +78,3 @@ def test_blocks_of_one_file_go_by_whole_minutes_and_its_proof_stays(store: Influ
 def test_a_block_of_which_nothing_is_left_can_be_read() -> None:
     hosts, rows = read_sums(sums_text(MinuteBlock(START_MS, 0, ("", "b"), (), b"")))
     assert (hosts, list(rows)) == (["", "b"], [])
-
-
-def test_retention_deletes_once_an_hour_what_is_older(store: InfluxStore, database: InfluxPurge) -> None:
-    store.write([*checks([1, 3_601, 7_201]), check(1, "theirs")], [alert(1), recovery(2), alert(3_700)])
-    retention = InfluxRetention(database, "ours")
-    assert retention.step(["a"], START_MS + HOUR_MS + 5, START_MS, {})
-    assert store.results(EVER) == [check(1, "theirs"), check(3_601), check(7_201)]
-    assert len(store.alerts(EVER)) == 3
-    assert not retention.step(["a"], START_MS + 2 * HOUR_MS - 1, START_MS + 1, {})
-    assert retention.step(["a"], START_MS + 2 * HOUR_MS, START_MS + HOUR_MS, {})
-    assert store.results(EVER) == [check(1, "theirs"), check(7_201)]
-    assert store.alerts(EVER) == [alert(3_700)]

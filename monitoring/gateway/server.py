@@ -1,5 +1,6 @@
 """The WSGI server: waitress. One loop reads requests and sends answers, threads work only on what has come whole."""
 
+import logging
 import socket
 
 from waitress.channel import HTTPChannel
@@ -43,6 +44,7 @@ def listen(address: ListenAddress) -> socket.socket:
 
 def make_server(application: Wsgi, listening: socket.socket, limits: Limits) -> BaseWSGIServer:
     """A server on this socket; `run` serves until SystemExit is raised in its thread."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits a moment
     server: BaseWSGIServer = create_server(  # type: ignore[assignment]  # of several sockets it would be another one
         application,
         sockets=[listening],

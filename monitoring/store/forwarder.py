@@ -35,19 +35,40 @@ class RemoteStore(Store, MinuteStore, Protocol):
         """Store these in the place of what was there of their parts and minutes. Raises as `Store.write` does."""
 
 
+class RemoteRetention(Protocol):
+    """Deletes from a database what is older than retention."""
+
+    trouble: str | None
+    """Why that has not been possible for some time."""
+
+    def keep(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on delete what is older than this; before the first call nothing is deleted. From any thread."""
+
+    def step(self, now_ms: int) -> bool:
+        """Take the next short step; are there more at once? One that fails is taken again later."""
+
+    def close(self) -> None:
+        """Free connections."""
+
+
 class Forwarder:
     """Delivers the outbox of `local` to `remote`: everything, in order, at least once; the same point twice is one point.
 
     When no point waits, the blocks of minutes that are over follow. Before any point is written, the ledger announces
     where the checks of its minute can be read.
 
+    When nothing waits at all, it is time for `retention`, a step after each look at the outbox.
+
     After any failure the database must prove itself again before it is trusted. When it does not know this file's
     marker (it is new, or has lost its disk), everything stored here is sent to it again.
     """
 
-    def __init__(self, local: LocalStore, remote: RemoteStore, clock: Clock) -> None:
+    def __init__(
+        self, local: LocalStore, remote: RemoteStore, clock: Clock, retention: RemoteRetention | None = None
+    ) -> None:
         self._local = local
         self._remote = remote
+        self._retention = retention
         self._clock = clock
         self._ledger = Ledger(local.marker, remote)
         self._stop = threading.Event()
@@ -103,9 +124,10 @@ class Forwarder:
             self._fail(str(error))
             return False
         self._backoff_s = 0.0  # not before: a database may prove itself each time and yet never take the points
-        if not busy:
-            self._found_nothing()
-        return busy
+        if busy:
+            return True
+        self._found_nothing()
+        return self._retention is not None and self._retention.step(self._clock.now_ms())
 
     def _deliver_points(self) -> bool:
         delivery = self._local.next_delivery(BATCH_POINTS)

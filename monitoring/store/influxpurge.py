@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.config import DatabaseAddress
 from monitoring.errors import StoreUnavailable
+from monitoring.models import AlertType
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import among
 from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, is_taggable, literal
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from monitoring.store.influxclient import InfluxClient  # at run time later: it takes 0.2 s
 
 HOSTS_AT_ONCE = 100
+"""How many hosts a statement names: deleting an hour of so many takes InfluxDB some tenths of a second."""
 
-HOUR_MS = 3_600_000
+COUNTED = {CHECKS: "available", ALERTS: "type"}
+"""A field that every point has."""
+
+NEWEST_ALERTS = f"SELECT last(type) FROM {ALERTS} GROUP BY host"
 
 ATTEMPTS = 3
 """What a monitor was sending while something was deleted may come after it."""
@@ -65,12 +70,22 @@ class InfluxPurge:
         """Has this database ever had anything of the local file with this marker?"""
         return bool(self._client.query(f"SELECT proof FROM {PROOFS} WHERE file = {literal(marker)}"))
 
+    def hosts_before(self, source: str, before_ms: int) -> set[str]:
+        """The hosts that have something in this measurement before this moment. Quick, however much it holds."""
+        first = f"SELECT first({COUNTED[source]}) FROM {source} WHERE time < {before_ms}ms GROUP BY host"
+        return {series["tags"]["host"] for series in self._client.query(first)}
+
+    def open_alerts(self) -> Mapping[str, int]:
+        """When the alerts were that no recovery has followed, by host."""
+        newest = {one["tags"]["host"]: one["values"][0] for one in self._client.query(NEWEST_ALERTS)}
+        return {host: time_ms for host, (time_ms, kind) in newest.items() if kind == AlertType.ALERT}
+
     def held(self, hosts: Collection[str], before_ms: int) -> Held:
         """What there is of these hosts before this moment."""
         found = Held()
-        for some in _groups(hosts):
-            checks, first_check = self._count(CHECKS, "available", some, before_ms)
-            alerts, first_alert = self._count(ALERTS, "type", some, before_ms)
+        for some in groups(hosts):
+            checks, first_check = self._count(CHECKS, some, before_ms)
+            alerts, first_alert = self._count(ALERTS, some, before_ms)
             found += Held(checks, alerts) + Held(from_ms=first_check) + Held(from_ms=first_alert)
         return found
 
@@ -84,21 +99,22 @@ class InfluxPurge:
         raise StoreUnavailable(f"{self._client.name} still holds some of it: something goes on writing it")
 
     def delete_checks(self, hosts: Collection[str], before_ms: int) -> None:
-        for some in _groups(hosts):
+        for some in groups(hosts):
             self._delete(CHECKS, some, before_ms)
 
     def delete_alerts(self, hosts: Collection[str], before_ms: int, open_since_ms: Mapping[str, int]) -> None:
         """Open alerts stay: a monitor that starts on another machine must know that they were announced."""
-        for some in _groups(set(hosts) - open_since_ms.keys()):
+        for some in groups(set(hosts) - open_since_ms.keys()):
             self._delete(ALERTS, some, before_ms)
         for host in set(hosts) & open_since_ms.keys():
-            for some in _groups([host]):
+            for some in groups([host]):
                 self._delete(ALERTS, some, min(before_ms, open_since_ms[host]))
 
-    def delete_blocks(self, marker: str, before_ms: int) -> None:
-        """Delete what blocks of this file tell of whole minutes before this moment."""
+    def delete_blocks(self, marker: str | None, before_ms: int) -> None:
+        """Delete what blocks of this file (None: of all files) tell of whole minutes before this moment."""
+        whose = "" if marker is None else f"file = {literal(marker)} AND "
         until_ms = before_ms // MINUTE_MS * MINUTE_MS
-        self._client.execute(f"DELETE FROM {MINUTES} WHERE file = {literal(marker)} AND time < {until_ms}ms")
+        self._client.execute(f"DELETE FROM {MINUTES} WHERE {whose}time < {until_ms}ms")
 
     def delete_pieces(self, marker: str) -> None:
         """Delete what this file sent of minutes that are not over; nobody may be sending more."""
@@ -107,8 +123,8 @@ class InfluxPurge:
     def close(self) -> None:
         self._client.close()
 
-    def _count(self, source: str, field: str, hosts: Sequence[str], before_ms: int) -> tuple[int, int | None]:
-        condition = f"{among(hosts)} AND time < {before_ms}ms"
+    def _count(self, source: str, hosts: Sequence[str], before_ms: int) -> tuple[int, int | None]:
+        field, condition = COUNTED[source], f"{among(hosts)} AND time < {before_ms}ms"
         counted = self._client.query(f"SELECT count({field}) FROM {source} WHERE {condition}")
         if not counted:
             return 0, None
@@ -119,29 +135,7 @@ class InfluxPurge:
         self._client.execute(f"DELETE FROM {source} WHERE {among(hosts)} AND time < {before_ms}ms")
 
 
-def _groups(hosts: Collection[str]) -> Iterator[list[str]]:
+def groups(hosts: Collection[str]) -> Iterator[list[str]]:
     """Hosts that fit into one statement; what can be no tag was never sent."""
     names = sorted(filter(is_taggable, hosts))
     return (names[place : place + HOSTS_AT_ONCE] for place in range(0, len(names), HOSTS_AT_ONCE))
-
-
-class InfluxRetention:
-    """Deletes from InfluxDB what is older than retention, once an hour."""
-
-    def __init__(self, database: InfluxPurge, marker: str) -> None:
-        self._database = database
-        self._marker = marker
-        self._done_ms = (0, 0)
-
-    def step(
-        self, hosts: Collection[str], checks_before_ms: int, alerts_before_ms: int, open_since_ms: Mapping[str, int]
-    ) -> bool:
-        """Delete what lies before these moments, if an hour has gone by since it was done. Raises `StoreError`."""
-        due_ms = (checks_before_ms // HOUR_MS * HOUR_MS, alerts_before_ms // HOUR_MS * HOUR_MS)
-        if due_ms == self._done_ms:
-            return False
-        self._database.delete_checks(hosts, due_ms[0])
-        self._database.delete_blocks(self._marker, due_ms[0])
-        self._database.delete_alerts(hosts, due_ms[1], open_since_ms)
-        self._done_ms = due_ms
-        return True

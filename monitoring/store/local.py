@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,6 +85,10 @@ class LocalStore(LocalReader):
         """Take the next small step in deleting what is older than these moments; was there one?"""
         with self._writing() as connection:
             return retention.step(connection, checks_before_ms, alerts_before_ms)
+
+    def hosts(self) -> Collection[str]:
+        """Every host that has something here, or had."""
+        return tuple(self._sites)
 
     def given_up(self) -> int:
         """How many checks grew older than retention before any database had them."""

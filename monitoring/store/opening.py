@@ -10,6 +10,8 @@ from monitoring.errors import ConfigError, StoreError, StoreUnavailable
 from monitoring.models import Alert
 from monitoring.store.gateway import GatewayStore, open_gateway
 from monitoring.store.influx import InfluxStore
+from monitoring.store.influxpurge import InfluxPurge
+from monitoring.store.influxretention import InfluxRetention, Owner
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import ReplicatedStore
 
@@ -61,7 +63,13 @@ def open_replicated(local: LocalStore, address: DatabaseAddress, clock: Clock) -
     if address.kind == "sqlite":
         return ReplicatedStore(local, clock)
     writer, reader = open_database(address, WRITER_TIMEOUT_S), open_database(address, READER_TIMEOUT_S)
-    return ReplicatedStore(local, clock, writer, reader, f"{address.host}:{address.port}")
+    retention = open_retention(address, local) if address.kind == "influxdb" else None  # behind a gateway, that does it
+    return ReplicatedStore(local, clock, writer, reader, f"{address.host}:{address.port}", retention)
+
+
+def open_retention(address: DatabaseAddress, owner: Owner | None) -> InfluxRetention:
+    """What deletes from the InfluxDB at this address: what this local file has sent, or everything."""
+    return InfluxRetention(InfluxPurge.at(address, CONNECT_TIMEOUT_S, WRITER_TIMEOUT_S), owner)
 
 
 def known_outages(local: LocalStore, address: DatabaseAddress) -> tuple[Mapping[str, Alert], int | None]:

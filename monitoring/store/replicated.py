@@ -8,7 +8,7 @@ from monitoring.clock import Clock
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult
 from monitoring.store.base import Reader
-from monitoring.store.forwarder import Forwarder, RemoteStore
+from monitoring.store.forwarder import Forwarder, RemoteRetention, RemoteStore
 from monitoring.store.journal import Journal
 from monitoring.store.local import LocalStore
 from monitoring.store.memory import MemoryReader
@@ -39,6 +39,7 @@ class ReplicatedStore:
     """The store of a running monitor.
 
     `remote` receives, `reader` is asked (the same database, with shorter time limits); both None: the local file alone.
+    `retention` deletes from that database; None: somebody else sees to it.
     """
 
     def __init__(
@@ -48,14 +49,16 @@ class ReplicatedStore:
         remote: RemoteStore | None = None,
         reader: Reader | None = None,
         remote_name: str = "",
+        retention: RemoteRetention | None = None,
     ) -> None:
         self._local = local
         self._clock = clock
         self._remote = remote
         self._reader = reader
         self._name = remote_name
+        self._retention = retention
         self._slow_until_ms = 0
-        self._forwarder = None if remote is None else Forwarder(local, remote, clock)
+        self._forwarder = None if remote is None else Forwarder(local, remote, clock, retention)
         self._journal = Journal(local, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._memory = MemoryReader(local, self._journal)
 
@@ -65,8 +68,10 @@ class ReplicatedStore:
             self._forwarder.start()
 
     def keep(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on what is older than this leaves the local file, in the background."""
+        """From now on what is older than this leaves the local file and the database, in the background."""
         self._journal.keep(checks_ms, alerts_ms)
+        if self._retention:
+            self._retention.keep(checks_ms, alerts_ms)
 
     def record(self, point: CheckResult | Alert) -> None:
         """Take a check or an alert for good; never blocks."""
@@ -126,9 +131,9 @@ class ReplicatedStore:
         return written
 
     def close(self) -> None:
-        for store in (self._reader, self._remote, self._local):
-            if store is not None:
-                store.close()
+        for part in (self._reader, self._remote, self._retention, self._local):
+            if part is not None:
+                part.close()
 
 
 def _nobody() -> None:

@@ -15,18 +15,28 @@ from monitoring.purging import Purge, Terminal, scope_of
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
 from monitoring.store.lock import writer_is_alive
-from monitoring.store.replicated import ReplicatedStore
 from monitoring.store.schema import SITE_BITS
 from tests.promises.test_kill import assert_sound
+from tests.support.gateway import READ_TOKEN, WRITE_TOKEN, Gateway
 from tests.support.influxd import Influxd
 from tests.support.keeper import Keeper
-from tests.support.monitor import Monitor, local_file, stored_alerts, stored_checks, undelivered, wait_for, wait_for_checks
+from tests.support.monitor import (
+    FOREVER,
+    Monitor,
+    local_file,
+    stored_alerts,
+    stored_checks,
+    undelivered,
+    wait_for,
+    wait_for_checks,
+)
 from tests.support.monitor import write_config as write_any_config
 from tests.support.target import Target, by_path, now_ms
 
 pytestmark = pytest.mark.promise
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 PATHS = ("/gone", "/stays")
 RARELY = {"window": 60, "interval": 60}
 
@@ -182,8 +192,8 @@ def test_influxdb_is_purged_as_well_and_gets_nothing_of_it_back(
             wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of the blocks")
             assert monitor.terminate() == 0
     assert not writer_is_alive(local_file(config))
-    with closing(InfluxStore(host=own_influxd.host, port=own_influxd.port, database="monitoring", read_timeout=60)) as store:
-        held = store.results(Window(0, 1 << 42))
+    with closing(influx_of(own_influxd)) as store:
+        held = store.results(FOREVER)
         window = Window(past[0].time_ms, asked_ms)
         seen = store.stats(window)
     assert all(check.time_ms >= asked_ms for check in of(target, "/gone", held))
@@ -192,11 +202,9 @@ def test_influxdb_is_purged_as_well_and_gets_nothing_of_it_back(
     assert seen[target.url("/stays")].checks == sum(window.from_ms <= one.time_ms < asked_ms for one in held)
 
 
-@pytest.mark.skipif(not hasattr(ReplicatedStore, "keep"), reason="the monitor does not pass its retention on yet")
 def test_what_is_older_than_retention_goes_while_a_monitor_runs(tmp_path: Path, target: Target) -> None:
     config = write_config(tmp_path, target, retention={"checks": "1d", "alerts": "2d"})
-    day_ms = 24 * HOUR_MS
-    old = [CheckResult(target.url(path), now_ms() - 3 * day_ms + n * 60_000, 60_000, 1, 200, 5)
+    old = [CheckResult(target.url(path), now_ms() - 3 * DAY_MS + n * 60_000, 60_000, 1, 200, 5)
            for n in range(120) for path in PATHS]  # fmt: skip
     young = the_past([target.url(path) for path in PATHS], hours=1)
     fill(config, old + young)
@@ -208,6 +216,70 @@ def test_what_is_older_than_retention_goes_while_a_monitor_runs(tmp_path: Path, 
     stored = by_path([check for check in checks if check not in set(young)])
     for path in PATHS:
         assert 0 <= len(target.asked(path)) - stored[path] <= 1
+
+
+def the_past_days_ago(hosts: Collection[str], days: int) -> list[CheckResult]:
+    """Two hours of one check a minute of each of these sites."""
+    begin_ms = now_ms() - days * DAY_MS
+    times = range(begin_ms, begin_ms + 2 * HOUR_MS, 60_000)
+    return [CheckResult(host, at_ms, 60_000, 1, 200, 5) for at_ms in times for host in hosts]
+
+
+def test_what_is_older_than_retention_leaves_influxdb_and_nothing_that_others_wrote(
+    tmp_path: Path, target: Target, own_influxd: Influxd
+) -> None:
+    """A monitor is told a shorter retention while it runs; it misses no check meanwhile."""
+    config = write_config(tmp_path, target, own_influxd.url("monitoring"), retention={"checks": "30d", "alerts": "60d"})
+    hosts = [target.url(path) for path in PATHS]
+    old, young = the_past_days_ago(hosts, 20), the_past(hosts, hours=1)
+    theirs = the_past_days_ago(["http://theirs.example/"], 20)
+    fill(config, old + young, [Alert(AlertType.ALERT, hosts[0], old[0].time_ms, old[0].time_ms, None, 7.0, Cause.DNS)])
+    with closing(influx_of(own_influxd)) as store, Monitor(config, "--silent") as monitor:
+        wait_for_checks(local_file(config), more_than=len(old + young) + 4)
+        wait_for(lambda: undelivered(local_file(config)) == 0, "delivery")
+        store.write(theirs, [])
+        assert set(old) <= set(store.results(FOREVER))
+        write_config(tmp_path, target, own_influxd.url("monitoring"), retention={"checks": "2d", "alerts": "3d"})
+        wait_for(lambda: not set(old) & set(store.results(FOREVER)), "the old ones to go")
+        wait_for(lambda: not store.stats(Window(old[0].time_ms, old[-1].time_ms)).keys() & set(hosts), "their minutes to go")
+        monitor_goes_on(target)
+        wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of what came meanwhile")
+        assert monitor.terminate() == 0
+        assert monitor.errors == [f"new configuration: {len(PATHS)} sites, 0 added, 0 removed, 0 checked in another way"]
+        held = store.results(FOREVER)
+        assert [alert.host for alert in store.alerts(FOREVER)] == [hosts[0]], "it is still open"
+    assert set(theirs) <= set(held)
+    assert set(young) <= set(held)
+    for path in PATHS:
+        made = len(of(target, path, held)) - len(of(target, path, young))
+        assert 0 <= len(target.asked(path)) - made <= 1
+
+
+def influx_of(server: Influxd) -> InfluxStore:
+    return InfluxStore(host=server.host, port=server.port, database="monitoring", read_timeout=60)
+
+
+@pytest.mark.parametrize("kind", ["influxdb", "sqlite"])
+def test_a_gateway_keeps_its_database_within_its_own_retention(
+    tmp_path: Path, target: Target, own_influxd: Influxd, kind: str
+) -> None:
+    where = own_influxd.url("monitoring") if kind == "influxdb" else "sqlite:"
+    config = write_config(tmp_path, target, where, retention={"checks": "30d", "alerts": "30d"})
+    old, young = the_past_days_ago(["http://one/", "http://two/"], 20), the_past(["http://one/", "http://two/"], hours=1)
+    with (
+        Gateway(config) as gateway,
+        closing(gateway.store(WRITE_TOKEN)) as writer,
+        closing(gateway.store(READ_TOKEN)) as reader,
+    ):
+        gateway.wait_until_it_serves()
+        writer.prove("file")
+        writer.write(old + young, [])
+        assert len(reader.results(FOREVER)) == len(old + young)
+        write_config(tmp_path, target, where, retention={"checks": "2d", "alerts": "2d"})
+        wait_for(lambda: len(reader.results(FOREVER)) <= len(young), "the old ones to go")
+        assert reader.results(FOREVER) == sorted_checks(young)
+        assert gateway.terminate() == 0
+        assert gateway.errors == []
 
 
 def test_retention_survives_kill_9_at_any_moment_and_takes_nothing_young(tmp_path: Path) -> None:
