@@ -23,10 +23,11 @@ from monitoring.following import new_config
 from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window
 from monitoring.modes import run_beside_monitors
+from monitoring.notes import Notes
 from monitoring.notify import Manager
 from monitoring.output import Output, open_output
 from monitoring.pool import CheckerPool, Prober
-from monitoring.report import Closing, Header, StatsReport, duration_text, printable
+from monitoring.report import Closing, Header, StatsReport, printable
 from monitoring.rounds import Rounds
 from monitoring.states import outage_is_open
 from utils import enter_environment, query_window
@@ -90,6 +91,7 @@ class MonitoringApp:
         self._told: dict[str, Trouble] = {}
         self._storage_trouble: str | None = None
         self._manager = Manager({}, clock.monotonic_ns)
+        self._notes = Notes(store, self._pool, clock, self._awaits_database)
 
     def statistics(self, window_ms: int) -> StatsReport:
         """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
@@ -136,6 +138,8 @@ class MonitoringApp:
         self._look_after()
         self._show_due_rounds()
         self._tell_of_storage()
+        for sentence in self._notes.news():
+            self._output.news(sentence)
         now_ms = self._clock.now_ms()
         self._output.refresh(self._header(), now_ms, lambda: self._statuses(now_ms), self._judge.open_outages())
         self._tell_manager()
@@ -228,15 +232,7 @@ class MonitoringApp:
 
     def _header(self) -> Header:
         source = self._store.source()
-        return Header(len(self._config.sites), source.kind, source.why, tuple(self._notes()))
-
-    def _notes(self) -> list[str]:
-        missed, ahead_ms = self._pool.missed, self._clock.ahead_ms()
-        return [
-            *self._config.warnings,
-            *([f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"] if ahead_ms else []),
-            *([f"{missed} checks were not made: this machine was too busy or asleep"] if missed else []),
-        ]
+        return Header(len(self._config.sites), source.kind, source.why, (*self._config.warnings, *self._notes.standing()))
 
     def _keep_judging(self) -> None:
         """The judge's thread: alerts go out in time, however long statistics or the terminal take."""
@@ -264,12 +260,15 @@ class MonitoringApp:
             self._tell(self._events.get())
         self._output.close(self._closing())
 
+    def _awaits_database(self) -> bool:
+        """Is there one that is to have everything? The default one counts when it has been there."""
+        return bool(self._config.database) or self._store.has_met_database
+
     def _closing(self) -> Closing:
         alerts = (*self._open_at_start, *self._alerts)
         incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
         rows = self._board.closing_rows(self._config.sites, incidents)
-        awaited = self._config.database or self._store.has_met_database
-        undelivered = self._store.undelivered() if awaited else 0
+        undelivered = self._store.undelivered() if self._awaits_database() else 0
         return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, alerts)
 
 

@@ -47,6 +47,9 @@ class Output(Protocol):
     def notice(self, text: str) -> None:
         """Something is wrong with the monitor itself, or is right again."""
 
+    def news(self, text: str) -> None:
+        """The header says this from now on as well."""
+
     def trouble(self, text: str | None) -> None:
         """Why nothing can be read now; None: it can. Told again and again, shown while it lasts or when it changes."""
 
@@ -72,6 +75,9 @@ class SilentOutput:
 
     def notice(self, text: str) -> None:
         print(printable(text), file=self._errors, flush=True)
+
+    def news(self, text: str) -> None:
+        self.notice(text)
 
     def trouble(self, text: str | None) -> None:
         if text and text != self._trouble:
@@ -158,6 +164,9 @@ class ScreenOutput:
 
     def notice(self, text: str) -> None:
         self._notices = [*self._notices, text][-3:]
+
+    def news(self, text: str) -> None:
+        """It is on the screen."""
 
     def trouble(self, text: str | None) -> None:
         self._trouble = text

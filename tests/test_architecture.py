@@ -25,7 +25,7 @@ LAYERS = (
         *("monitoring.steps", "monitoring.engine", "monitoring.process", "monitoring.commandline", "monitoring.notify"),
     ),
     ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
-    ("monitoring.judge", "monitoring.survey", "monitoring.output", "monitoring.history_output"),
+    ("monitoring.judge", "monitoring.survey", "monitoring.notes", "monitoring.output", "monitoring.history_output"),
     ("monitoring.printer", "monitoring.purging", "monitoring.modes"),
     ("utils",),
     ("monitoringApp", "alertWatcher", "test"),

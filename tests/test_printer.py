@@ -52,6 +52,9 @@ class Shown:
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
+    def news(self, text: str) -> None:
+        self.notices.append(text)
+
     def trouble(self, text: str | None) -> None:
         self.troubles.append(text)
 

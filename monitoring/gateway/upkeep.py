@@ -8,6 +8,7 @@ from monitoring.errors import StoreError
 from monitoring.following import new_config
 from monitoring.gateway import output
 from monitoring.gateway.database import Database, FileDatabase
+from monitoring.report.words import too_old_text
 from monitoring.store.forwarder import RemoteRetention
 
 PAUSE_S = 1.0
@@ -82,7 +83,7 @@ class Upkeep:
 
     def _tell(self, trouble: str | None) -> None:
         if trouble and trouble != self._told:
-            output.warn(f"what is older than retention stays: {trouble}")
+            output.warn(too_old_text(trouble))
         self._told = trouble
 
     def _follow(self, config: Config) -> None:

@@ -114,6 +114,26 @@ def undelivered_text(undelivered: int) -> str:
     return f"{plural(undelivered, 'point')} {verb} in the local file for the database; the next start sends what is left"
 
 
+def missed_text(missed: int) -> str:
+    """Slots that were slept through."""
+    return f"{plural(missed, 'check')} {'was' if missed == 1 else 'were'} not made: this machine was too busy or asleep"
+
+
+def given_up_text(given_up: int, database: str) -> str:
+    """Checks that retention took before they could be delivered."""
+    return f"{plural(given_up, 'check')} grew older than retention before {database} had them"
+
+
+def too_old_text(why: str) -> str:
+    """What should have been deleted from the database is still there."""
+    return f"what is older than retention stays: {why}"
+
+
+def ahead_text(ahead_ms: int) -> str:
+    """How far new checks' times lie ahead of the wall clock."""
+    return f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"
+
+
 def alert_sentence(alert: Alert) -> str:
     """The transition in one sentence; its words are fixed, people and scripts look for them."""
     url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)

@@ -55,7 +55,7 @@ class ReplicatedStore:
         self._clock = clock
         self._remote = remote
         self._reader = reader
-        self._name = remote_name
+        self.name = remote_name
         self._retention = retention
         self._slow_until_ms = 0
         self._forwarder = None if remote is None else Forwarder(local, remote, clock, retention)
@@ -104,10 +104,10 @@ class ReplicatedStore:
             return Source("local", self._forwarder.trouble)
         waiting, oldest_ms = self._local.pending()
         if oldest_ms is not None and self._clock.now_ms() - oldest_ms > FRESH_MS:
-            return Source("local", f"{self._name} has yet to receive {waiting} points")
+            return Source("local", f"{self.name} has yet to receive {waiting} points")
         if self._clock.now_ms() < self._slow_until_ms:
-            return Source("local", f"{self._name} answers too slowly")
-        return Source(self._reader.kind, f"{self._name} has received everything so far")
+            return Source("local", f"{self.name} answers too slowly")
+        return Source(self._reader.kind, f"{self.name} has received everything so far")
 
     @property
     def trouble(self) -> str | None:
@@ -122,6 +122,15 @@ class ReplicatedStore:
     def undelivered(self) -> int:
         """How many points the database has yet to receive."""
         return self._local.pending()[0] if self._forwarder else 0
+
+    def given_up(self) -> int:
+        """How many checks grew older than retention before the database had them; 0 while the file cannot tell."""
+        return 0 if self._forwarder is None or self._journal.trouble else self._local.given_up()
+
+    @property
+    def too_old(self) -> str | None:
+        """Why what is older than retention has not left the database for some time."""
+        return self._retention.trouble if self._retention else None
 
     def flush(self, timeout_s: float) -> bool:
         """End the threads: write everything, deliver what can be delivered; False when something could not be written."""

@@ -259,6 +259,27 @@ def influx_of(server: Influxd) -> InfluxStore:
     return InfluxStore(host=server.host, port=server.port, database="monitoring", read_timeout=60)
 
 
+def test_checks_that_grew_too_old_before_the_database_had_them_are_told(tmp_path: Path, target: Target) -> None:
+    config = write_config(tmp_path, target, "influxdb://127.0.0.1:1/monitoring", retention={"checks": "1d", "alerts": "2d"})
+    old = the_past_days_ago([target.url("/stays")], 3)
+    fill(config, old)
+    sentence = f"{len(old)} checks grew older than retention before 127.0.0.1:1 had them"
+    with Monitor(config, "--silent") as monitor:
+        wait_for(lambda: len(monitor.errors) > 0, "words about them")
+        wait_for(lambda: not set(old) & set(stored_checks(local_file(config))), "the old ones to go")
+        monitor_goes_on(target)
+        assert monitor.terminate() == 0
+    assert monitor.errors == [sentence]
+    with Monitor(config, "--format", "text") as again:
+        wait_for(lambda: len(again.printed) > 1, "the header")
+        assert again.terminate() == 0
+    assert again.printed[1] == f"== {sentence}"
+    with Monitor(config, "--silent", "--database", "sqlite:") as alone:
+        monitor_goes_on(target)
+        assert alone.terminate() == 0
+    assert alone.errors == [], "no database is to have them"
+
+
 @pytest.mark.parametrize("kind", ["influxdb", "sqlite"])
 def test_a_gateway_keeps_its_database_within_its_own_retention(
     tmp_path: Path, target: Target, own_influxd: Influxd, kind: str

@@ -1,5 +1,8 @@
 """`-m --silent` as a service: silent while all is well, heard once when it is not, and known to the service manager."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,22 @@ def test_trouble_with_the_file_is_said_once_and_its_end_too(target: Target, tmp_
         assert monitor.terminate() == 0
     assert monitor.errors[1:] == ["checks are written again"]
     assert monitor.printed == []
+
+
+@pytest.mark.parametrize("options", [("--silent",), ("--format", "json"), ("--format", "text")], ids=" ".join)
+def test_checks_that_a_stall_prevented_are_told_once(target: Target, tmp_path: Path, options: tuple[str, ...]) -> None:
+    config = write_config(tmp_path, [target.url(path) for path in ("/one", "/two")], interval_s=0.5)
+    with Monitor(config, *options) as monitor:
+        wait_for_checks(local_file(config))
+        os.kill(monitor.pid, signal.SIGSTOP)
+        time.sleep(3)
+        os.kill(monitor.pid, signal.SIGCONT)
+        wait_for(lambda: monitor.stalls, "words about the stall")
+        wait_for_checks(local_file(config), more_than=len(stored_checks(local_file(config))) + 8)
+        assert monitor.terminate() == 0
+    (said,) = monitor.stalls
+    assert 8 <= int(said.split()[0]) <= 14
+    assert monitor.errors == []
 
 
 def test_a_place_that_cannot_be_written_is_said_at_the_start_and_checks_go_on(target: Target, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ PATIENCE_S = 60.0
 ALERT_IN_TIME_S = 15.0
 """How long an alert may take there; by the rule of `write_config` it is due after two failed checks and 0.6 s."""
 
+STALLED = "not made: this machine was too busy or asleep"
+
 Found = TypeVar("Found")
 
 
@@ -58,7 +60,8 @@ def write_config(folder: Path, urls: Collection[str], interval_s: float = 0.25, 
 class Monitor:
     """`monitoringApp.py -m --format json`: `with Monitor(config) as monitor: ... monitor.terminate()`.
 
-    `printed` and `errors` are the lines of stdout and stderr so far. Leaving the `with` block kills what still runs.
+    `printed` and `errors` are the lines of stdout and stderr so far; those that only tell of a busy machine are `stalls`.
+    Leaving the `with` block kills what still runs.
     """
 
     def __init__(self, config: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
@@ -68,6 +71,7 @@ class Monitor:
         self._environ = {**os.environ, **(environ or {})}
         self.printed: list[str] = []
         self.errors: list[str] = []
+        self.stalls: list[str] = []
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -79,7 +83,7 @@ class Monitor:
             text=True,
             encoding="utf-8",
         )
-        pipes = ((self._process.stdout, self.printed), (self._process.stderr, self.errors))
+        pipes = ((self._process.stdout, self.printed.append), (self._process.stderr, self._hear))
         self._readers = [threading.Thread(target=_collect, args=pair) for pair in pipes]
         for reader in self._readers:
             reader.start()
@@ -88,6 +92,9 @@ class Monitor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._process.poll() is None:
             self.kill()
+
+    def _hear(self, line: str) -> None:
+        (self.stalls if line.endswith(STALLED) else self.errors).append(line)
 
     @property
     def pid(self) -> int:
@@ -123,10 +130,10 @@ class Monitor:
         self.wait()
 
 
-def _collect(pipe: IO[str], lines: list[str]) -> None:
+def _collect(pipe: IO[str], take: Callable[[str], None]) -> None:
     with pipe:
         for line in pipe:
-            lines.append(line.rstrip("\n"))  # as it comes, not at the end
+            take(line.rstrip("\n"))  # as it comes, not at the end
 
 
 def local_file(config: Path) -> Path:

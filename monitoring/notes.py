@@ -1,0 +1,91 @@
+"""What is wrong with the monitor itself: the header says it while it lasts, and it is told once when it begins."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from monitoring.clock import Clock
+from monitoring.report.words import ahead_text, given_up_text, missed_text, too_old_text
+from monitoring.schedule import NS_PER_MS
+
+if TYPE_CHECKING:
+    from monitoring.pool import CheckerPool
+    from monitoring.store.replicated import ReplicatedStore
+
+SETTLED_MS = 2_000
+"""So long after a stall all checkers have counted what they missed."""
+
+STALL_MS = 60_000
+GIVING_UP_MS = 2 * 3_600_000
+"""What is missed, and what is given up, with no longer a pause than this belongs together."""
+
+
+class Tally:
+    """A number that grows by fits and starts, to be told once a fit, and what it grew after that when the fit is over."""
+
+    def __init__(self, pause_ms: int) -> None:
+        """`pause_ms`: how long it stands still when a fit is over."""
+        self._pause_ns = pause_ms * NS_PER_MS
+        self._told = self._seen = 0
+        self._began_ns: int | None = None
+        self._grew_ns = 0
+        self._is_told = False
+
+    def step(self, count: int, now_ns: int) -> int:
+        """How much of the number, which is `count` now, is to be told now; mostly 0."""
+        if count > self._seen:
+            if self._began_ns is None:
+                self._began_ns, self._is_told = now_ns, False
+            self._seen, self._grew_ns = count, now_ns
+        if self._began_ns is None:
+            return 0
+        is_over = now_ns - self._grew_ns >= self._pause_ns
+        is_settled = not self._is_told and now_ns - self._began_ns >= SETTLED_MS * NS_PER_MS
+        if is_over:
+            self._began_ns = None
+        return self._tell() if is_over or is_settled else 0
+
+    def _tell(self) -> int:
+        self._is_told = True
+        more, self._told = self._seen - self._told, self._seen
+        return more
+
+
+class Notes:
+    """Asked about once a second by the thread that prints."""
+
+    def __init__(
+        self, store: "ReplicatedStore", pool: "CheckerPool", clock: Clock, awaits_database: Callable[[], bool]
+    ) -> None:
+        """`awaits_database`: is there a database that is to have everything?"""
+        self._store = store
+        self._pool = pool
+        self._clock = clock
+        self._awaits_database = awaits_database
+        self._missed = Tally(STALL_MS)
+        self._given_up = Tally(GIVING_UP_MS)
+        self._too_old: str | None = None
+
+    def standing(self) -> Sequence[str]:
+        """What the header says."""
+        missed, ahead_ms, given_up, too_old = self._pool.missed, self._clock.ahead_ms(), self._lost(), self._store.too_old
+        return [
+            *([ahead_text(ahead_ms)] if ahead_ms else []),
+            *([missed_text(missed)] if missed else []),
+            *([given_up_text(given_up, self._store.name)] if given_up else []),
+            *([too_old_text(too_old)] if too_old else []),
+        ]
+
+    def news(self) -> Iterator[str]:
+        """What is to be told now, where no header is seen."""
+        now_ns = self._clock.monotonic_ns()
+        if more := self._missed.step(self._pool.missed, now_ns):
+            yield missed_text(more)
+        given_up = self._lost()
+        if self._given_up.step(given_up, now_ns):
+            yield given_up_text(given_up, self._store.name)
+        before, self._too_old = self._too_old, self._store.too_old
+        if self._too_old and self._too_old != before:
+            yield too_old_text(self._too_old)
+
+    def _lost(self) -> int:
+        return self._store.given_up() if self._awaits_database() else 0
