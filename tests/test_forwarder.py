@@ -152,7 +152,7 @@ def test_points_that_will_never_be_taken_are_found_and_buried_alone(
     points = checks(range(100), "good")
     bad = [check(second, "bad") for second in (0.5, 41.5, 99.5)]
     local.append(sorted([*points, *bad], key=lambda it: it.time_ms), [alert(1), recovery(2, "bad")], START_MS)
-    remote.refuses = lambda point: point.host == "bad"
+    remote.refuses = lambda point: getattr(point, "host", "") == "bad"
     drain(forwarder)
     assert list(remote.results(EVER)) == points
     assert list(remote.alerts(EVER)) == [alert(1)]
@@ -168,7 +168,7 @@ def test_points_that_will_never_be_taken_are_found_and_buried_alone(
 def test_a_batch_of_bad_points_blocks_nothing(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:
     local.append(checks(range(20), "bad"), [], START_MS)
     local.append([check(30)], [], START_MS)
-    remote.refuses = lambda point: point.host == "bad"
+    remote.refuses = lambda point: getattr(point, "host", "") == "bad"
     drain(forwarder)
     assert list(remote.results(EVER)) == [check(30)]
     assert len(local.dead_letters()) == 20
@@ -178,7 +178,7 @@ def test_a_database_that_goes_away_while_bad_points_are_sought_buries_no_good_on
     local: LocalStore, remote: Remote, forwarder: Forwarder
 ) -> None:
     local.append([*checks(range(8)), check(9, "bad")], [], START_MS)
-    remote.refuses = lambda point: point.host == "bad"
+    remote.refuses = lambda point: getattr(point, "host", "") == "bad"
     remote.lost_answers = 1
     assert not forwarder.step()
     assert not local.dead_letters()

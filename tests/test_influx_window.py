@@ -286,6 +286,14 @@ def test_a_backlog_is_answered_from_its_points_until_its_blocks_are_there(world:
     assert_all_right(world)
 
 
+def test_a_database_that_comes_later_gets_the_newest_minutes_in_pieces(world: World) -> None:
+    """What is packed is a backlog; what is not is delivered as if it were fresh."""
+    points = checks(0, SPAN.length_ms)
+    monitor = delivered(world, points, packed_until_ms=START_MS + 2 * MINUTE_MS + 15_000)
+    assert told(world, monitor) == {2: Told.PIECES, 3: Told.PIECES}
+    assert_told_without_points(world, points)
+
+
 def test_a_late_check_in_a_backlog_does_not_stand_for_its_minute(world: World) -> None:
     """Its piece is not all that there is: the blocks of the backlog are still to come."""
     monitor = world.monitor()

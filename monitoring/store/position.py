@@ -25,6 +25,11 @@ class Position:
         """The key of the first block that is not packed yet."""
         return first_key(self.minute_ms) | self.site
 
+    @property
+    def untouched_ms(self) -> int:
+        """The start of the first minute of which nothing is packed yet."""
+        return self.minute_ms + MINUTE_MS if self.site else self.minute_ms
+
     def is_past(self, key: int) -> bool:
         """Is the part that the check with this key belongs to packed?"""
         return block_key(key) < self.key
