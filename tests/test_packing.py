@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from monitoring import stats
@@ -179,6 +179,7 @@ places = st.tuples(st.integers(0, blocks.MINUTE_MS - 1), st.integers(0, blocks.P
 
 @settings(deadline=None)
 @given(checks=st.dictionaries(places, columns, min_size=1, max_size=30))
+@example({(0, 0): (0,) * 3 + (None,) * 8, (0, 1): (0,) * 3 + (-1,) * 6 + (None,) * 2})
 def test_whatever_numbers_a_block_is_given_come_back(checks: dict[tuple[int, int], tuple[object, ...]]) -> None:
     minute_ms = START_MS - START_MS % blocks.MINUTE_MS
     rows = [(schema.first_key(minute_ms + at_ms) | place, *values) for (at_ms, place), values in checks.items()]

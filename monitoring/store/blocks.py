@@ -174,12 +174,11 @@ def _packed(column: Sequence[int | None]) -> tuple[_Field, bytes]:
     if column.count(column[0]) == len(column):
         return _Field(0, value=column[0]), b""
     known = [number for number in column if number is not None]
+    if min(known) < 0:
+        return _Field(0, value=column, is_list=True), b""
     has_none = len(known) < len(column)
     numbers = [0 if number is None else number + 1 for number in column] if has_none else known
-    try:
-        raw = _bytes(numbers)
-    except OverflowError:
-        return _Field(0, value=column, is_list=True), b""
+    raw = _bytes(numbers)
     width = (max(numbers).bit_length() + 7) // 8
     return _Field(width, has_none), b"".join(raw[plane::WORD] for plane in range(width))
 
