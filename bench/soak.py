@@ -1,4 +1,4 @@
-"""`python -m bench.soak`: the monitor for an hour while websites and InfluxDB fail at random, and its books afterwards.
+"""`python -m bench.soak`: the monitor for 90 minutes while websites and InfluxDB fail at random, and its books afterwards.
 
 The monitor runs on a terminal. At the end every slot, every request, every point in InfluxDB and every transition is
 accounted for, and its memory, descriptors and threads must not have grown. Exit status 1 when a promise was broken.
@@ -240,9 +240,9 @@ def facts(done: Soak, arguments: argparse.Namespace, influxdb: TroubledInfluxdb)
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.soak", description="An hour in which everything fails at times.")
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description="Everything fails at times.")
     parser.add_argument("--sites", type=int, default=200, help="default: 200")
-    parser.add_argument("--seconds", type=int, default=3_600, help="default: 3600")
+    parser.add_argument("--seconds", type=int, default=5_400, help="default: 5400; memory is judged after the first 3600")
     parser.add_argument("--seed", type=int, default=1, help="the same seed fails in the same way; default: 1")
     parser.add_argument("--window", type=int, default=120, help="seconds of the alert window; default: 120")
     parser.add_argument("--keep", type=Path, help="an empty directory for the files of the run, which then stay")

@@ -11,7 +11,9 @@ import pytest
 from bench.accounts import TargetLog, account_for_slots, compare_with_target
 from bench.faults import Fault, plan
 from bench.faulty import LATE_S, WELL
+from bench.steadiness import FULL_S, growth_promises
 from bench.verdicts import audit
+from bench.watched import Sample
 from monitoring import alerting, stats
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Rule, Window
 from monitoring.states import advance
@@ -142,3 +144,23 @@ def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time() -> No
     for spells in plans:
         assert all(0 <= spell.from_s < spell.until_s for spell in spells)
         assert all(not earlier.overlaps(later) for earlier, later in pairwise(spells))
+
+
+def samples(seconds: int, memory_kb: Callable[[float], float]) -> list[Sample]:
+    return [Sample(at_s, int(memory_kb(at_s)), 20, 5, at_s / 10, 0) for at_s in range(5, seconds, 5)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "memory_kb", "kept"),
+    [
+        pytest.param(5_400, lambda at_s: 70_000, True, id="flat"),
+        pytest.param(5_400, lambda at_s: 70_000 + min(at_s, FULL_S), True, id="flat once the hour is full"),
+        pytest.param(5_400, lambda at_s: 70_000 + at_s, False, id="a kilobyte a second"),
+        pytest.param(3_600, lambda at_s: 70_000 + at_s, None, id="the hour was never full"),
+    ],
+)
+def test_memory_that_grows_once_the_hour_that_is_shown_is_full_breaks_a_promise(
+    seconds: int, memory_kb: Callable[[float], float], kept: bool | None
+) -> None:
+    memory, descriptors, threads, _ = growth_promises(samples(seconds, memory_kb))
+    assert (memory.kept, descriptors.kept, threads.kept) == (kept, True, True)
