@@ -126,8 +126,10 @@ def test_a_dropped_database_is_unavailable_until_it_is_proved_again(store: Influ
 
 def test_a_database_knows_a_marker_from_the_second_time_on(store: InfluxStore) -> None:
     assert not store.database_exists()
+    assert not store.is_known()
     assert not store.prove("file 1")
     assert store.database_exists()
+    assert store.is_known()
     assert store.prove("file 1")
     assert not store.prove("file 2")
 

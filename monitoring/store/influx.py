@@ -162,7 +162,7 @@ class InfluxStore:
 
     def is_known(self) -> bool:
         """Has any monitor proved this database? Quick, however much it holds."""
-        return bool(self._client.query(f"SELECT last(proof) FROM {PROOFS}"))
+        return self.database_exists() and bool(self._client.query(f"SELECT last(proof) FROM {PROOFS}"))
 
     def prove(self, marker: str) -> bool:
         """Prove that the database is usable, creating it when it is missing.
