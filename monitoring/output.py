@@ -157,7 +157,7 @@ class ScreenOutput:
         self._draw(View(header, now_ms))
 
     def statistics(self, report: StatsReport) -> None:
-        self._reports[report.window.length_ms] = report
+        self._reports[report.length_ms] = report
 
     def transition(self, alert: Alert, name: str | None) -> None:
         self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]

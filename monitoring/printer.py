@@ -143,7 +143,7 @@ class Printer:
             return  # a monitor has begun just now: there will be something to show in a moment
         for report in reports:
             self._output.statistics(report)
-            self._rounds.done(report.window.length_ms)
+            self._rounds.done(report.length_ms)
 
     def _follow(self, config: Config) -> None:
         self._config = config

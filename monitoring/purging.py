@@ -16,6 +16,7 @@ from monitoring.config.text import Invalid, Part, Text
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.moments import length_ms, moment_ms
 from monitoring.states import outage_is_open
+from monitoring.stats import HOUR_MS
 from monitoring.store import position, purge
 from monitoring.store.choosing import database_address
 from monitoring.store.forwarder import Forwarder
@@ -27,7 +28,6 @@ from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import writer_is_alive
 from monitoring.store.opening import CONNECT_TIMEOUT_S, WRITER_TIMEOUT_S, open_influx
 from monitoring.store.purge import Request, Survey
-from monitoring.store.retention import HOUR_MS
 from monitoring.store.sqlite import BUSY_TIMEOUT_S, transaction, translated
 
 QUESTION_TIMEOUT_S = 120.0
@@ -101,7 +101,7 @@ class Purge:
         try:
             hosts = self._hosts(local)
             held = database.held(hosts, self._request.before_ms) if database else Held()
-            if not (local.checks or local.alerts or held.checks or held.alerts):
+            if not (local.checks or local.alerts or local.summed_from_ms is not None or held.checks or held.alerts):
                 self._terminal.say("There is nothing of that to delete.")
                 return 0
             self._announce(local, held if database else None)
@@ -168,6 +168,8 @@ class Purge:
         hosts = [self._request.host] if self._request.host is not None else self._hosts(local)
         say(f"To be deleted: everything before {until} of {_listed(hosts)}")
         say(f"  {self._path}: {_counted(local.checks, local.alerts, local.from_ms)}")
+        if local.summed_from_ms is not None:
+            say(f"    and what hours and days add up to, from {_date(local.summed_from_ms)} on")
         if held:
             say(f"  {database_address(self._config).masked}: {_counted(held.checks, held.alerts, held.from_ms)}")
 

@@ -50,10 +50,11 @@ def stats_report(
     found: Mapping[str, SiteStats],
     sites: Sequence[Site],
     status_of: Callable[[Site, int], SiteStatus],
+    asked_ms: int | None = None,
 ) -> StatsReport:
     """A row a site, also for sites with nothing in the window; `source` is the kind of the store that found it."""
     rows = (
         SiteRow(site.host, site.name, found.get(site.host) or SiteStats(site.host), status_of(site, window.until_ms))
         for site in sites
     )
-    return StatsReport(window, source, tuple(rows))
+    return StatsReport(window, source, tuple(rows), asked_ms)

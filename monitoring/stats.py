@@ -12,15 +12,33 @@ TREND_BUCKETS = 20
 LONG_MARK_MS = 30_000
 """Marks from this length on are whole multiples of it: stores can keep sums for them."""
 
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+PERCENTS = (50, 95, 99)
+
+
+def is_long(window: Window) -> bool:
+    """Is it answered from sums of whole hours? Its percentiles are within 1 % then, and its marks longer."""
+    return window.length_ms > DAY_MS
+
+
+def from_whole_hour(window: Window) -> Window:
+    """A long window from the start of the hour on that it begins in: of times long past only whole hours are known."""
+    return Window(window.from_ms // HOUR_MS * HOUR_MS, window.until_ms) if is_long(window) else window
+
+
+def rank(count: int, percent: int) -> int:
+    """The place of the nearest rank as InfluxQL's `percentile()` picks it: `floor(n*p/100 + 0.5) - 1`, clamped, from 0.
+
+    In integers: floor((2*n*p + 100) / 200) - 1.
+    """
+    return min(max((2 * count * percent + 100) // 200 - 1, 0), count - 1)
+
 
 def percentile(ordered: Sequence[int], percent: int) -> int:
-    """Nearest rank as InfluxQL's `percentile()` picks it: 0-based index `floor(n*p/100 + 0.5) - 1`, clamped.
-
-    `ordered` is ascending and not empty. In integers: floor((2*n*p + 100) / 200) - 1.
-    """
-    count = len(ordered)
-    index = (2 * count * percent + 100) // 200 - 1
-    return ordered[min(max(index, 0), count - 1)]
+    """By nearest rank; `ordered` is ascending and not empty."""
+    return ordered[rank(len(ordered), percent)]
 
 
 def availability(available_ms: int, covered_ms: int) -> Fraction | None:
@@ -39,7 +57,9 @@ def coverage(covered_ms: int, window_ms: int) -> Fraction:
 def bucket_width_ms(window: Window) -> int:
     """How many milliseconds one mark of the window's sparkline covers; marks begin at whole multiples of it."""
     width = max(1, -(-window.length_ms // TREND_BUCKETS))
-    return width if width < LONG_MARK_MS else -(-width // LONG_MARK_MS) * LONG_MARK_MS
+    units = (DAY_MS, HOUR_MS) if is_long(window) else (LONG_MARK_MS, 1)
+    unit = next((unit for unit in units if width >= unit), units[-1])
+    return -(-width // unit) * unit
 
 
 def bucket_range(window: Window) -> range:
@@ -70,7 +90,7 @@ def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window) ->
         available=len(good),
         covered_ms=sum(check.covers_ms for check in checks),
         available_ms=sum(check.covers_ms for check in good),
-        response=_response_times([check.response_us for check in good if check.response_us is not None]),
+        response=_response_times([check.response_us for check in good if check.response_us is not None], window),
         phases_us=_mean_phases(good),
         statuses=Counter(check.status for check in checks if check.status),
         causes=Counter(check.cause for check in failed if check.cause),
@@ -79,18 +99,23 @@ def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window) ->
     )
 
 
-def _response_times(times_us: Iterable[int]) -> ResponseTimes | None:
+def _response_times(times_us: Iterable[int], window: Window) -> ResponseTimes | None:
     ordered = sorted(times_us)
     if not ordered:
         return None
     return ResponseTimes(
-        mean_us=sum(ordered) / len(ordered),
-        min_us=ordered[0],
-        max_us=ordered[-1],
-        p50_us=percentile(ordered, 50),
-        p95_us=percentile(ordered, 95),
-        p99_us=percentile(ordered, 99),
+        sum(ordered) / len(ordered), ordered[0], ordered[-1], *_percentiles(ordered, approximate=is_long(window))
     )
+
+
+def _percentiles(ordered: Sequence[int], *, approximate: bool) -> tuple[int, int, int]:
+    """Of `PERCENTS`, exact or within 1 %."""
+    if not approximate:
+        p50, p95, p99 = (percentile(ordered, percent) for percent in PERCENTS)
+        return p50, p95, p99
+    from monitoring import sketch
+
+    return sketch.percentiles(sketch.of(ordered), ordered[0], ordered[-1])
 
 
 def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:

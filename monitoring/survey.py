@@ -7,6 +7,7 @@ from monitoring.models import Alert, History, Site, SiteStats, SiteStatus, Windo
 from monitoring.report import StatsReport
 from monitoring.rounds import stats_report
 from monitoring.states import status
+from monitoring.stats import from_whole_hour
 from monitoring.store.base import Reader
 from monitoring.store.standing import Standing
 
@@ -39,15 +40,15 @@ class Survey:
 
     def reports(self, reader: Reader, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         """The statistics of windows of these lengths, and the states by what was checked before `until_ms`."""
-        windows = [Window.before(until_ms, length_ms) for length_ms in windows_ms]
+        windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
         found = [reader.stats(window) for window in windows]
         for stats in found:
             self._note_failures(stats)
         self._histories = self._standing.at(reader, self._sites, until_ms, self._failed_ms)
         self._at_ms = until_ms
         return [
-            stats_report(window, reader.kind, stats, self._sites, self._status_then)
-            for window, stats in zip(windows, found, strict=True)
+            stats_report(window, reader.kind, stats, self._sites, self._status_then, length_ms)
+            for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
         ]
 
     def statuses(self) -> Mapping[str, SiteStatus]:

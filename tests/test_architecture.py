@@ -17,7 +17,10 @@ from tests.support.sources import (
 
 LAYERS = (
     ("monitoring", "monitoring.models", "monitoring.errors"),
-    ("monitoring.stats", "monitoring.alerting", "monitoring.schedule", "monitoring.states", "monitoring.alertlog"),
+    (
+        *("monitoring.stats", "monitoring.sketch", "monitoring.alerting"),
+        *("monitoring.schedule", "monitoring.states", "monitoring.alertlog"),
+    ),
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
         *("monitoring.causes", "monitoring.expectations", "monitoring.redirects", "monitoring.probe"),

@@ -12,7 +12,7 @@ from monitoring import stats
 from monitoring.alertlog import AlertLog
 from monitoring.config import Config, parse_database
 from monitoring.errors import ConfigError, StoreError
-from monitoring.models import Alert, Cause, Site, SiteStatus, State
+from monitoring.models import Alert, Cause, Site, SiteStatus, State, Window
 from monitoring.moments import length_ms, moment_ms
 from monitoring.output import Statuses
 from monitoring.printer import SETTLED_MS, Printer, Wanted, look_anywhere
@@ -301,6 +301,21 @@ def test_the_screen_of_a_moment_knows_nothing_of_what_came_later(
     for second, expected in moments.items():
         wanted = Wanted(window_ms=10_000, at_ms=START_MS + second * 1_000)
         assert look(config, clock, wanted) == [(10_000, 5, expected)], second
+
+
+def test_a_window_longer_than_a_day_begins_at_a_whole_hour_and_is_known_by_the_length_asked_for(
+    store: LocalStore, config: Config, clock: FakeClock, shown: Shown
+) -> None:
+    store.write(checks(range(0, 60, 2)), [])
+    clock.advance(7_000)
+    wanted = Wanted(window_ms=length_ms("30h"))
+    with closing(ReaderChoice(config, clock)) as choice:
+        printer = Printer(config, choice, clock, shown, wanted.rounds_ms)
+        steps(printer, clock, 61)
+    until_ms = START_MS + 7_060_000 - SETTLED_MS
+    assert [report.length_ms for report in shown.reports] == [wanted.window_ms] * 2
+    assert shown.reports[0].window == Window(START_MS - 29 * 3_600_000, until_ms)
+    assert shown.reports[0].rows[0].stats.checks == 30
 
 
 def test_a_moment_to_come_is_refused(store: LocalStore, config: Config, clock: FakeClock) -> None:

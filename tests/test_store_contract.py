@@ -23,7 +23,7 @@ from monitoring.store.local import LocalStore
 from tests.support.forwarding import ForwardingStore
 from tests.support.gateway import through_gateway
 from tests.support.influxd import Influxd
-from tests.support.results import ODD_HOSTS, START_MS, Recording, alert_lists, recordings
+from tests.support.results import ODD_HOSTS, START_MS, Recording, alert_lists, long_recordings, recordings
 
 FreshStore = Callable[[], AbstractContextManager[Store]]
 """Opens an empty store and removes it afterwards."""
@@ -156,6 +156,16 @@ def assert_same_stats(store: Store, checks: Sequence[CheckResult], window: Windo
 @any_history
 @given(recording=recordings())
 def test_statistics_of_any_window_equal_the_reference(fresh_store: FreshStore, recording: Recording) -> None:
+    with fresh_store() as store:
+        store.write(recording.checks, [])
+        assert_same_stats(store, recording.checks, recording.window)
+
+
+@any_history
+@given(recording=long_recordings())
+def test_statistics_of_days_equal_the_reference_wherever_hours_are_cut(
+    fresh_store: FreshStore, recording: Recording
+) -> None:
     with fresh_store() as store:
         store.write(recording.checks, [])
         assert_same_stats(store, recording.checks, recording.window)

@@ -18,7 +18,7 @@ def stats_json(report: StatsReport) -> str:
     return _line(
         {
             "kind": "stats",
-            "window": _whole_or_float(report.window.length_ms),
+            "window": _whole_or_float(report.length_ms),
             "from": time_text(report.window.from_ms),
             "until": time_text(report.window.until_ms),
             "source": report.source,

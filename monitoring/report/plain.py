@@ -31,9 +31,7 @@ CLOSING_ROWS = 50
 def stats_lines(report: StatsReport) -> list[str]:
     """One line on the window, then one aligned line a site in the order of the configuration."""
     until = time_text(report.window.until_ms)
-    head = (
-        f"== {window_text(report.window.length_ms)} until {until}, {plural(len(report.rows), 'site')}, from {report.source}"
-    )
+    head = f"== {window_text(report.length_ms)} until {until}, {plural(len(report.rows), 'site')}, from {report.source}"
     return [head, *_aligned([_site_words(report, row) for row in report.rows])]
 
 

@@ -76,7 +76,7 @@ def table_lines(blocks: Sequence[Block], now_ms: int, width: int) -> list[list[T
     tables = [_columns(block, now_ms) for block in blocks]
     wanted = {key: max(table[key].width for table in tables) for key, *_ in COLUMNS} if tables else {}
     if wanted:  # the window's name stands above state and site: short names must not cut it
-        names = max(len(window_text(block.report.window.length_ms)) for block in blocks)
+        names = max(len(window_text(block.report.length_ms)) for block in blocks)
         wanted["site"] = max(wanted["site"], names - GAP - wanted["state"])
     widths = choose(wanted, width) if wanted else {}
     return [_block_lines(block, table, widths) for block, table in zip(blocks, tables, strict=True)]
@@ -159,7 +159,7 @@ def _rest_line(rest: Sequence[SiteRow], width: int) -> Text:
 
 def _title(block: Block, columns: Sequence[Column], widths: Sequence[int]) -> Text:
     """The window's name in place of the titles of state and site, then the other titles."""
-    name = window_text(block.report.window.length_ms).capitalize()
+    name = window_text(block.report.length_ms).capitalize()
     return title_line(fit(Text(name, "bold"), total(widths[:2])), columns[2:], widths[2:])
 
 

@@ -33,12 +33,19 @@ class SiteRow:
 class StatsReport:
     """The statistics of all sites in one window, in the order of the configuration.
 
-    `source` is "influxdb", "local" or "gateway": where the numbers were read.
+    `source` is "influxdb", "local" or "gateway": where the numbers were read. `asked_ms` is how long a window was asked
+    for, when this one is longer: it begins at a whole hour.
     """
 
     window: Window
     source: str
     rows: tuple[SiteRow, ...]
+    asked_ms: int | None = None
+
+    @property
+    def length_ms(self) -> int:
+        """By this length people know the window."""
+        return self.asked_ms or self.window.length_ms
 
     def coverage(self, row: SiteRow) -> Fraction:
         """Percent of the window that the row's checks stand for, exact."""

@@ -10,11 +10,9 @@ from functools import partial
 from typing import Protocol
 
 from monitoring.errors import StoreError
+from monitoring.stats import DAY_MS, HOUR_MS
 from monitoring.store.influxpurge import InfluxPurge, groups
 from monitoring.store.lineprotocol import ALERTS, CHECKS
-from monitoring.store.retention import HOUR_MS
-
-DAY_MS = 24 * HOUR_MS
 
 ROUNDS = 30
 """What is deleted at once is about this part of what is kept."""

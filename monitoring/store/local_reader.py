@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.store import due, histories, schema, windows
+from monitoring.store import due, histories, rollups, schema, windows
 from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
 from monitoring.store.sqlite import ReaderPool
 
@@ -23,7 +23,7 @@ class LocalReader:
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         with self._pool.snapshot() as connection:
-            return windows.stats(connection, window)
+            return windows.stats(connection, window, rollups.reach_ms(connection, window))
 
     def failing(self, window: Window) -> Collection[str]:
         with self._pool.snapshot() as connection:

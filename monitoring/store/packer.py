@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitoring.models import History
-from monitoring.store import due, histories, outbox, packing, position, schema
+from monitoring.store import due, histories, outbox, packing, position, rollups, schema
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, SiteColumns, block_key, encode
 from monitoring.store.position import Position
 from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
@@ -32,10 +32,14 @@ id >= :first AND id < :last AND (id & {SITE_MASK}) BETWEEN :first_site AND :last
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What a part of a minute was packed to: rows of `minutes` and `blocks`, and where its sites stand then."""
+    """What a part of a minute was packed to: rows of `minutes` and `blocks`, and where its sites stand then.
+
+    `rolled` is what it adds to hours and days.
+    """
 
     checks: int = 0
     minutes: Sequence[Row] = ()
+    rolled: Sequence[Row] = ()
     blocks: Sequence[Row] = ()
     histories: Mapping[int, History] = field(default_factory=dict)
 
@@ -98,9 +102,11 @@ def _pack(connection: sqlite3.Connection, at: Position) -> Packed:
         return Packed()
     checks = SiteColumns.of(rows)
     known = histories.load(connection, at.site, at.site + PART_SITES - 1)
+    minutes = [(first_key(at.minute_ms) | site, *values) for site, *values in packing.add_up_sites(at.minute_ms, checks)]
     return Packed(
         checks=len(rows),
-        minutes=[(first_key(at.minute_ms) | site, *values) for site, *values in packing.add_up_sites(at.minute_ms, checks)],
+        minutes=minutes,
+        rolled=rollups.of_minutes(minutes),
         blocks=[(at.key, len(rows), encode(checks, at.site))],
         histories={
             span.site: histories.fold(known.get(span.site), checks.rows[span.first : span.last]) for span in checks.spans
@@ -122,6 +128,7 @@ def _store(connection: sqlite3.Connection, at: Position, parts: Sequence[Packed]
     connection.execute(f"DELETE FROM checks WHERE {SPAN}", span)
     for part in parts:
         connection.executemany(schema.INSERT_MINUTE, part.minutes)
+        rollups.add(connection, part.rolled)
         connection.executemany("INSERT INTO blocks VALUES (?, ?, ?)", part.blocks)
         histories.save(connection, part.histories)
     due.grow(connection, [key for part in parts for key, *_ in part.blocks], now_ms)

@@ -55,16 +55,27 @@ class Measured(NamedTuple):
 MEASURED = Measured._fields[1:]
 
 
+def measured_by_site(checks: SiteColumns) -> Iterator[tuple[int, Measured]]:
+    """The number of each site, and its checks."""
+    measured = Measured(checks.offsets, *(getattr(checks.columns, name) for name in MEASURED))
+    for span in checks.spans:
+        yield span.site, measured.part(span.first, span.last)
+
+
 def add_up_sites(minute_ms: int, checks: SiteColumns) -> Iterator[tuple[Any, ...]]:
     """For each site its number and then the values of its row of `minutes` after the key."""
-    columns = [getattr(checks.columns, name) for name in MEASURED]
-    measured = Measured(checks.offsets, *columns)
-    for span in checks.spans:
-        yield span.site, *add_up(minute_ms, measured.part(span.first, span.last))
+    for site, measured in measured_by_site(checks):
+        yield site, *add_up(minute_ms, measured)
 
 
 def add_up(minute_ms: int, checks: Measured) -> tuple[Any, ...]:
     """The values of a row of `minutes` after its key, from `schema.SUMS` on, in their order. At least one check."""
+    *values, times = sum_up(minute_ms, checks)
+    return (*values, array("I", times).tobytes())
+
+
+def sum_up(minute_ms: int, checks: Measured) -> tuple[Any, ...]:
+    """The same with the response times, however long they are, as a list."""
     good, failed = _good_and_failed(checks)
     half = bisect_left(good.offset, LONG_MARK_MS)
     return (
@@ -75,7 +86,7 @@ def add_up(minute_ms: int, checks: Measured) -> tuple[Any, ...]:
         minute_ms + failed[-1] if failed else None,
         counted({status: count for status, count in Counter(checks.status).items() if status}),
         counted({CAUSES[cause]: count for cause, count in Counter(checks.cause).items() if cause is not None}),
-        array("I", sorted(known(good.response))).tobytes(),
+        sorted(known(good.response)),
     )
 
 

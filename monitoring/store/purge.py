@@ -12,14 +12,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from monitoring.models import History
-from monitoring.store import due, histories, outbox, packing, retention
+from monitoring.store import due, histories, outbox, packing, retention, rollups
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, SiteColumns, encode
 from monitoring.store.schema import INSERT_MINUTE, SITE_BITS, SITE_MASK, first_key
 
 LOOK_MS = 6 * 3_600_000
 """How much of a site that was seldom checked is looked through in one step."""
 
+SITES_AT_ONCE = 20
+"""Of how many sites the hour and the day that the moment cuts are added up anew in one step."""
+
 INSIDE = "id >= :first AND id < :last"
+
+OLDEST_KEY = "SELECT IFNULL(MIN(id), ?) FROM (SELECT MIN(id) AS id FROM blocks UNION ALL SELECT MIN(id) FROM hours)"
 
 ASKED, PURGED = 0, 1
 """The states of a request; when nothing of it can be on its way to the database any more, the row goes."""
@@ -29,7 +34,8 @@ ASKED, PURGED = 0, 1
 class Request:
     """Delete what lies before a moment: of one site (None: of all).
 
-    `forget`: everything known of the site goes, an open alert too. `reached`: blocks with smaller keys are done.
+    `forget`: everything known of the site goes, an open alert too. `reached`: blocks with smaller keys are done; from
+    the moment's own first key on, the hours and days of so many sites.
     """
 
     host: str | None
@@ -42,13 +48,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a request would delete: about how many checks, how many alerts, of which hosts, from when until when."""
+    """What a request would delete: about how many checks, how many alerts, of which hosts, from when until when.
+
+    `summed_from_ms`: since when hours tell of checks, which themselves may be gone (None: there are none).
+    """
 
     checks: int = 0
     alerts: int = 0
     hosts: tuple[str, ...] = ()
     from_ms: int | None = None
     until_ms: int | None = None
+    summed_from_ms: int | None = None
 
 
 def survey(connection: sqlite3.Connection, request: Request) -> Survey:
@@ -70,6 +80,7 @@ def survey(connection: sqlite3.Connection, request: Request) -> Survey:
         hosts=tuple(host for (host,) in hosts),
         from_ms=min(keys) >> SITE_BITS if keys else None,
         until_ms=max(keys) >> SITE_BITS if keys else None,
+        summed_from_ms=rollups.oldest_ms(connection, cut.site, request.before_ms),
     )
 
 
@@ -148,12 +159,13 @@ def _site(connection: sqlite3.Connection, host: str | None) -> int | None:
 def _take_step(connection: sqlite3.Connection, cut: _Cut) -> bool:
     if cut.request.reached is None:
         _delete_loose(connection, cut)
-        _reach(connection, cut, connection.execute("SELECT IFNULL(MIN(id), ?) FROM blocks", (cut.end,)).fetchone()[0])
+        _reach(connection, cut, min(cut.end, connection.execute(OLDEST_KEY, (cut.end,)).fetchone()[0]))
         return True
-    whole = first_key(cut.request.before_ms // MINUTE_MS * MINUTE_MS)
-    if cut.site is None and retention.delete_some(connection, whole):
+    before_ms, reached = cut.request.before_ms, cut.request.reached
+    whole = first_key(before_ms // MINUTE_MS * MINUTE_MS)
+    if cut.site is None and (retention.delete_some(connection, whole) or rollups.delete_some(connection, before_ms)):
         return True
-    return _rewrite_next(connection, cut, cut.request.reached)
+    return _rewrite_next(connection, cut, reached) or _add_up_next(connection, cut, reached)
 
 
 def _reach(connection: sqlite3.Connection, cut: _Cut, key: int) -> None:
@@ -180,7 +192,22 @@ def _rewrite_next(connection: sqlite3.Connection, cut: _Cut, reached: int) -> bo
     if key is not None:
         _rewrite(connection, key, cut.takes)
         due.add_changed(connection, [key], cut.now_ms, cut.handed_out)
-    _reach(connection, cut, until if key is None else key + 1)
+    done = until if key is None else key + 1
+    if cut.site is not None:
+        rollups.delete_of(connection, cut.site, reached >> SITE_BITS, done >> SITE_BITS)
+    _reach(connection, cut, done)
+    return True
+
+
+def _add_up_next(connection: sqlite3.Connection, cut: _Cut, reached: int) -> bool:
+    """Add up the hour and the day that the moment cuts, of the next sites; False when there is none left."""
+    last_site = connection.execute("SELECT IFNULL(MAX(id), 0) FROM sites").fetchone()[0]
+    sites = range(last_site + 1) if cut.site is None else range(cut.site, cut.site + 1)
+    some = sites[max(0, reached - cut.end - sites.start) :][:SITES_AT_ONCE]
+    if not some:
+        return False
+    rollups.add_up_anew(connection, some, cut.request.before_ms)
+    _reach(connection, cut, cut.end + some.stop)
     return True
 
 
@@ -221,7 +248,7 @@ def _forget_sites(connection: sqlite3.Connection, cut: _Cut) -> None:
     sites = connection.execute("SELECT id FROM sites WHERE ?1 IS NULL OR id = ?1", (cut.site,)).fetchall()
     for (site,) in sites:
         history = _after(known.get(site), cut.request)
-        if history is None and site not in busy:
+        if history is None and site not in busy and not rollups.has_some(connection, site, cut.request.before_ms):
             connection.execute("DELETE FROM sites WHERE id = ?", (site,))
         else:
             text = None if history is None else json.dumps(histories.VALUES(history))

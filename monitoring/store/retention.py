@@ -9,10 +9,9 @@ import json
 import sqlite3
 from dataclasses import asdict, dataclass, replace
 
-from monitoring.store import due, outbox
+from monitoring.stats import DAY_MS, HOUR_MS
+from monitoring.store import due, outbox, rollups
 from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
-
-HOUR_MS = 3_600_000
 
 AT_ONCE = {"minutes": 1_000, "blocks": 20, "checks": 1_000}
 """How many rows of each table go in one step: some milliseconds of work."""
@@ -54,23 +53,32 @@ def _save(connection: sqlite3.Connection, kept: Kept) -> None:
 
 
 def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms: int) -> bool:
-    """Take the next step towards keeping nothing before these moments (whole hours); was there one?"""
+    """Take the next step towards keeping nothing before these moments (whole hours); was there one?
+
+    What hours and days tell of checks lives as long as alerts, by whole days.
+    """
     kept = load(connection)
     return (
-        delete_some(connection, first_key(kept.from_ms))
+        delete_some(connection, first_key(kept.from_ms), stay_in_rollups=True)
         or _advance(connection, kept, checks_before_ms)
         or _delete_alerts(connection, kept, alerts_before_ms // HOUR_MS * HOUR_MS)
+        or rollups.delete_some(connection, min(checks_before_ms, alerts_before_ms) // DAY_MS * DAY_MS)
     )
 
 
-def delete_some(connection: sqlite3.Connection, end: int) -> bool:
-    """Delete the oldest rows of checks with keys before `end`; were there any?"""
+def delete_some(connection: sqlite3.Connection, end: int, *, stay_in_rollups: bool = False) -> bool:
+    """Delete the oldest rows of checks with keys before `end`; were there any?
+
+    Those that came late are only now added to hours and days, if they are to stay in them.
+    """
     for table, count in AT_ONCE.items():
         oldest = f"SELECT id FROM {table} WHERE id < ? ORDER BY id LIMIT ?"
         last = connection.execute(f"SELECT MAX(id) FROM ({oldest})", (end, count)).fetchone()[0]
         if last is not None:
             if table == "blocks":  # mostly given up already, unless a new database was to have them meanwhile
                 due.shrink(connection, 0, last + 1)
+            if table == "checks" and stay_in_rollups:
+                rollups.add_checks(connection, last)
             connection.execute(f"DELETE FROM {table} WHERE id <= ?", (last,))
             return True
     return False

@@ -7,6 +7,9 @@ it: an outbox entry is one commit not yet delivered, a few bytes however many ch
 Minutes that are over are moved out of `checks` (see `packer`). What they add up to is in `minutes`, one row a site and
 minute; the checks themselves are in `blocks`, one row a minute and part (a hundred sites by number). `checks` keeps
 what is newer and what came late. `minutes` and `checks` together count everything once; so do `blocks` and `checks`.
+
+What minutes add up to, and late checks that retention took, is added to `hours` and `days` as well (see `rollups`).
+Those stay when minutes and blocks go.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +29,22 @@ SUMS = (
     *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),
 )
 INSERT_MINUTE = f"INSERT INTO minutes VALUES ({', '.join('?' * (len(SUMS) + 5))})"
+
+# Those that hours and days have: their halves are in no mark of their own.
+ROLLED_SUMS = tuple(column for column in SUMS if not column.endswith("_first_half"))
+
+
+def _rolled(table: str) -> str:
+    return f"""
+CREATE TABLE IF NOT EXISTS {table} (
+    id INTEGER PRIMARY KEY,    -- the start of the hour or day (UTC) and the site, as in checks
+    {", ".join(f"{column} INTEGER NOT NULL" for column in ROLLED_SUMS)},
+    last_failure INTEGER, statuses TEXT, causes TEXT,  -- as in minutes
+    shortest INTEGER, longest INTEGER,  -- response times of available checks; NULL: there was none
+    sketch BLOB NOT NULL       -- the same response times, see sketch.pack
+);
+"""
+
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sites (
@@ -51,6 +70,8 @@ CREATE TABLE IF NOT EXISTS minutes (
     statuses TEXT, causes TEXT,  -- how often each occurred, "200:29,503:1"; NULL: none did
     responses BLOB NOT NULL    -- response times of available checks in order, four bytes each (array "I")
 );
+{_rolled("hours")}
+{_rolled("days")}
 CREATE TABLE IF NOT EXISTS blocks (
     id INTEGER PRIMARY KEY,    -- the minute's start and the part's first site, as in checks
     checks INTEGER NOT NULL,   -- how many

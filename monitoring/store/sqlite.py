@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.errors import MonitoringError, StoreUnavailable
+from monitoring.store import rollups
 from monitoring.store.schema import SCHEMA, SCHEMA_VERSION
 
 BUSY_TIMEOUT_S = 5.0
@@ -38,6 +39,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}")
             connection.executescript(SCHEMA)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            rollups.prepare(connection)
+            with transaction(connection):
+                rollups.begin(connection)
         except BaseException:
             connection.close()
             raise

@@ -6,7 +6,7 @@ from operator import add
 from typing import Any
 
 from monitoring.models import PHASES, Bucket, Cause, ResponseTimes, SiteStats
-from monitoring.stats import percentile
+from monitoring.stats import PERCENTS, percentile
 from monitoring.store.packing import counts
 from monitoring.store.schema import CAUSES, SITE_BITS, SUMS
 
@@ -15,9 +15,13 @@ NO_MARK = Bucket()
 
 
 class Sums:
-    """The checks of one site, added up; `marks` is how many marks its sparkline has."""
+    """The checks of one site, added up.
 
-    def __init__(self, marks: int) -> None:
+    `marks` is how many marks its sparkline has; `in_sketch`: percentiles are those of a long window.
+    """
+
+    def __init__(self, marks: int, *, in_sketch: bool = False) -> None:
+        self._in_sketch = in_sketch
         self._numbers: Sequence[int] = NOTHING  # in the order of schema.SUMS
         self._last_failure: int | None = None
         self._statuses: list[str] = []  # as the columns of `minutes`
@@ -25,6 +29,8 @@ class Sums:
         self._times, self._summed, self._failures = ([0] * marks for _ in range(3))  # of each mark
         self._packed: list[bytes] = []  # response times, four bytes each
         self._loose: list[str] = []  # response times, with commas between them
+        self._sketches: list[bytes] = []  # response times, as in `hours` and `days`
+        self._extremes: list[int] = []  # the shortest and the longest of those
 
     @property
     def checks(self) -> int:
@@ -32,9 +38,23 @@ class Sums:
 
     def add(self, values: Sequence[Any]) -> None:
         """The columns of `minutes` after the key: of one row, or of many added up."""
-        *numbers, last_failure, statuses, causes, responses = values
-        self._numbers = list(map(add, self._numbers, numbers))
+        *counted, responses = values
+        self._add_counted(counted)
         self._packed.append(responses)
+
+    def add_rolled(self, values: Sequence[Any]) -> None:
+        """The columns of `hours` or `days` after the key, those that are only in `minutes` as 0, without the sketch."""
+        *counted, shortest, longest = values
+        self._add_counted(counted)
+        if shortest is not None:
+            self._extremes += shortest, longest
+
+    def add_sketch(self, packed: bytes) -> None:
+        self._sketches.append(packed)
+
+    def _add_counted(self, values: Sequence[Any]) -> None:
+        *numbers, last_failure, statuses, causes = values
+        self._numbers = list(map(add, self._numbers, numbers))
         if statuses:
             self._statuses.append(statuses)
         if causes:
@@ -79,7 +99,7 @@ class Sums:
         self._last_failure = max(self._last_failure or 0, time_ms)
 
     def stats(self, host: str) -> SiteStats:
-        checks, good, covers, good_covers, _, _, response_sum, _, _, *phases = self._numbers
+        checks, good, covers, good_covers, _, responses, response_sum, _, _, *phases = self._numbers
         sums = zip(PHASES, phases[::2], phases[1::2], strict=True)
         return SiteStats(
             host=host,
@@ -87,7 +107,7 @@ class Sums:
             available=good,
             covered_ms=covers,
             available_ms=good_covers,
-            response=self._response_times(response_sum),
+            response=self._response_times(responses, response_sum),
             phases_us={name: sum_us / count for name, count, sum_us in sums if count},
             statuses={int(status): count for status, count in counts(self._statuses).items()},
             causes={Cause(cause): count for cause, count in counts(self._causes).items()},
@@ -95,15 +115,27 @@ class Sums:
             trend=tuple(map(_bucket, self._times, self._summed, self._failures)),
         )
 
-    def _response_times(self, sum_us: int) -> ResponseTimes | None:
+    def _response_times(self, count: int, sum_us: int) -> ResponseTimes | None:
+        if not count:
+            return None
+        ordered = self._ordered()
+        if not self._in_sketch:
+            p50, p95, p99 = (percentile(ordered, percent) for percent in PERCENTS)
+            return ResponseTimes(sum_us / count, ordered[0], ordered[-1], p50, p95, p99)
+        from monitoring import sketch
+
+        extremes = [*self._extremes, ordered[0], ordered[-1]] if ordered else self._extremes
+        shortest, longest = min(extremes), max(extremes)
+        merged = sum(map(sketch.unpack, self._sketches), sketch.of(ordered))
+        return ResponseTimes(sum_us / count, shortest, longest, *sketch.percentiles(merged, shortest, longest))
+
+    def _ordered(self) -> list[int]:
+        """The response times that are known one by one."""
         ordered = array("I", b"".join(self._packed)).tolist()
         if self._loose:
             ordered += map(int, ",".join(self._loose).split(","))
-        if not ordered:
-            return None
         ordered.sort()
-        p50, p95, p99 = (percentile(ordered, percent) for percent in (50, 95, 99))
-        return ResponseTimes(sum_us / len(ordered), ordered[0], ordered[-1], p50, p95, p99)
+        return ordered
 
 
 def _bucket(times: int, sum_us: int, failures: int) -> Bucket:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from monitoring.models import PHASES, CheckResult, Downtime, Failure, SiteStats, Window
-from monitoring.stats import LONG_MARK_MS, bucket_range, bucket_width_ms
+from monitoring.stats import LONG_MARK_MS, bucket_range, bucket_width_ms, is_long
+from monitoring.store import rollups
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, Span
 from monitoring.store.packing import MEASURED, Measured, add_up
 from monitoring.store.schema import CAUSES, RESULT_COLUMNS, SITE_BITS, SITE_MASK, SUMS, first_key, result_from_row
@@ -77,20 +78,32 @@ FAILING_MINUTES = f"SELECT id, last_failure FROM minutes WHERE {INSIDE} AND good
 FAILED_CHECKS = f"SELECT id, covers, cause FROM checks WHERE {INSIDE} AND cause IS NOT NULL {CHOSEN}"
 
 
-def stats(connection: sqlite3.Connection, window: Window) -> dict[str, SiteStats]:
-    """Statistics by host: equals `stats.summarise`."""
+def stats(connection: sqlite3.Connection, window: Window, rolled_until_ms: int = 0) -> dict[str, SiteStats]:
+    """Statistics by host: equals `stats.summarise`.
+
+    `rolled_until_ms`: of a long window, the whole hours before this moment are answered from `hours` and `days`
+    (`rollups.reach_ms` says until when they tell all).
+    """
     hosts = _hosts(connection)
-    width = bucket_width_ms(window)
-    whole, cut = whole_and_cut(window, divisible=width % LONG_MARK_MS == 0)
     marks = bucket_range(window)
-    sums = {site: Sums(len(marks)) for site in hosts}
-    grid = {"width": width, "start": marks.start}
-    _add_minutes(connection, sums, _keys(whole) | grid)
+    sums = {site: Sums(len(marks), in_sketch=is_long(window)) for site in hosts}
+    grid = {"width": bucket_width_ms(window), "start": marks.start}
+    spans = rollups.Spans.of(window, rolled_until_ms)
+    rollups.add_up(connection, sums, spans, grid)
+    for span in spans.rest:
+        _add_packed(connection, sums, span, grid)
     _add_checks(connection, sums, _keys(window) | grid)
-    pieces = (piece for span in cut for piece in _pieces(span, width, marks.start))
+    return {hosts[site]: total.stats(hosts[site]) for site, total in sums.items() if total.checks}
+
+
+def _add_packed(connection: sqlite3.Connection, sums: Mapping[int, Sums], span: Window, grid: dict[str, int]) -> None:
+    """What minutes, and blocks of those that are cut, tell of a span."""
+    width = grid["width"]
+    whole, cut = whole_and_cut(span, divisible=width % LONG_MARK_MS == 0)
+    _add_minutes(connection, sums, _keys(whole) | grid)
+    pieces = (piece for part in cut for piece in _pieces(part, width, grid["start"]))
     for minute_ms, group in groupby(pieces, lambda piece: piece.minute_ms):
         _add_pieces(connection, sums, minute_ms, list(group))
-    return {hosts[site]: total.stats(hosts[site]) for site, total in sums.items() if total.checks}
 
 
 @dataclass(frozen=True, slots=True)

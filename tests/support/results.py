@@ -11,6 +11,7 @@ START_MS = 1_767_225_600_123
 """Where generated histories begin: 2026-01-01, off the full second."""
 
 SPAN_MS = 3_600_000
+LONG_SPAN_MS = 72 * SPAN_MS
 
 ODD_HOSTS = (
     "https://example.org/",
@@ -61,27 +62,36 @@ def checks_of(draw: st.DrawFn, host: str, time_ms: int) -> CheckResult:
     )
 
 
-times = st.lists(st.integers(START_MS, START_MS + SPAN_MS), min_size=1, max_size=8, unique=True)
+def times_within(span_ms: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(START_MS, START_MS + span_ms), min_size=1, max_size=8, unique=True)
+
+
+times = times_within(SPAN_MS)
 
 
 @st.composite
-def recordings(draw: st.DrawFn) -> Recording:
+def recordings(draw: st.DrawFn, span_ms: int = SPAN_MS) -> Recording:
     """A few sites with odd names, and a window whose bounds often fall exactly on a check."""
     checks = [
         draw(checks_of(host, time_ms))
         for host in draw(st.lists(hosts, min_size=1, max_size=3, unique=True))
-        for time_ms in draw(times)
+        for time_ms in draw(times_within(span_ms))
     ]
     checks.sort(key=lambda check: (check.time_ms, check.host))
-    return Recording(tuple(checks), draw(windows([check.time_ms for check in checks])))
+    return Recording(tuple(checks), draw(windows([check.time_ms for check in checks], span_ms)))
+
+
+def long_recordings() -> st.SearchStrategy[Recording]:
+    """The same of some days, mostly with windows longer than one."""
+    return recordings(LONG_SPAN_MS)
 
 
 @st.composite
-def windows(draw: st.DrawFn, moments: Sequence[int]) -> Window:
+def windows(draw: st.DrawFn, moments: Sequence[int], span_ms: int) -> Window:
     """Bounds on, just before or just after some of these moments, or around all of them."""
     bound = st.builds(int.__add__, st.sampled_from(moments), st.sampled_from([-1, 0, 1]))
     exact = st.builds(lambda one, other: Window(min(one, other), max(one, other) + 1), bound, bound)
-    return draw(exact | st.just(Window(START_MS, START_MS + SPAN_MS + 1)))
+    return draw(exact | st.just(Window(START_MS, START_MS + span_ms + 1)))
 
 
 @st.composite
