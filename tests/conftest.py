@@ -1,4 +1,4 @@
-"""What many tests share: a local file, a store to deliver to, and one real InfluxDB for the whole run.
+"""What many tests share: a local file, a store to deliver to, and one real InfluxDB for each process of the run.
 
 Tests that treat InfluxDB badly start their own.
 """
@@ -11,6 +11,13 @@ import pytest
 from monitoring.store.local import LocalStore
 from tests.support.influxd import Influxd
 from tests.support.remote import Remote
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`-n 2`) one runs the promises: they mostly wait, and leave each other alone so."""
+    for item in items:
+        if item.get_closest_marker("promise"):
+            item.add_marker(pytest.mark.xdist_group("promises"))
 
 
 @pytest.fixture(scope="session")
