@@ -49,6 +49,19 @@ def test_everything_is_delivered_in_the_order_of_its_commits(
     assert_same(local, remote)
 
 
+def test_a_batch_is_written_in_parts_and_settled_when_all_have_arrived(
+    local: LocalStore, remote: Remote, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PART_POINTS", 3)
+    local.append(checks(range(10)), [alert(5)], START_MS)
+    remote.lost_answers = 1
+    assert not forwarder.step(), "one part failed"
+    assert local.pending()[0] == 11
+    drain(forwarder)
+    assert max(map(len, remote.writes)) == 3
+    assert_same(local, remote)
+
+
 def test_an_empty_outbox_is_no_work_and_no_trouble(remote: Remote, forwarder: Forwarder) -> None:
     assert forwarder.trouble == "the database has not been asked yet"
     assert not forwarder.step()

@@ -3,6 +3,7 @@
 An entry stands for a commit, or for all that lies in a range of keys: a few bytes, whatever it holds.
 """
 
+import heapq
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -233,19 +234,18 @@ def _part_of(connection: sqlite3.Connection, entry: Entry, limit: int) -> Delive
 
 
 def _unpacked(key: int, data: bytes) -> Sequence[Row]:
-    return PackedChecks(data).rows(key >> SITE_BITS, key & SITE_MASK)
+    return PackedChecks(data).rows_by_site(key >> SITE_BITS, key & SITE_MASK)
 
 
 def _last_key(connection: sqlite3.Connection, entry: Entry, limit: int) -> int:
     """The key up to which the range holds about `limit` points."""
-    span = (entry.first, entry.last, limit)
+    sources = ("id, checks FROM blocks INDEXED BY block_sizes", "id, 1 FROM checks", "id, 1 FROM alerts")
     sizes = [
-        row
-        for source in ("id, checks FROM blocks INDEXED BY block_sizes", "id, 1 FROM checks", "id, 1 FROM alerts")
-        for row in connection.execute(f"SELECT {source} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", span)
+        connection.execute(f"SELECT {source} WHERE id BETWEEN ? AND ? ORDER BY id", (entry.first, entry.last))
+        for source in sources
     ]
     points = 0
-    for key, count in sorted(sizes):
+    for key, count in heapq.merge(*sizes):
         points += count
         if points >= limit:
             return int(key)
