@@ -191,6 +191,15 @@ class Downtime:
     covered_ms: int = 0
     down_ms: int = 0
 
+    def __add__(self, other: "Downtime") -> "Downtime":
+        """Of two spans, or of checks that one of them lacks."""
+        return Downtime(
+            self.checks + other.checks,
+            self.failures + other.failures,
+            self.covered_ms + other.covered_ms,
+            self.down_ms + other.down_ms,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -1,4 +1,4 @@
-"""Statistics from InfluxDB equal the reference over its points, whoever delivered what of them, and however far."""
+"""What InfluxDB tells of a window equals the reference over its points, whoever delivered what of them, and how far."""
 
 import tempfile
 import uuid
@@ -19,6 +19,7 @@ from monitoring.store.blocks import MinuteBlock
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import InfluxStore
 from monitoring.store.influxblocks import Told
+from monitoring.store.influxminutes import NAMED_HOSTS
 from monitoring.store.local import LocalStore
 from monitoring.store.packing import LARGEST_TIME_US
 from tests.support.clock import FakeClock
@@ -138,9 +139,12 @@ def plain(found: dict[str, SiteStats]) -> dict[str, SiteStats]:
 
 
 def assert_right(world: World, window: Window, reader: InfluxStore | None = None) -> None:
-    reader = reader or world.reader
-    wanted = stats.summarise(world.writer.results(window), window)
-    assert plain(dict(reader.stats(window))) == plain(wanted)
+    assert_equals(reader or world.reader, world.writer.results(window), window)
+
+
+def assert_equals(reader: InfluxStore, points: Sequence[CheckResult], window: Window) -> None:
+    assert plain(dict(reader.stats(window))) == plain(stats.summarise(points, window))
+    assert reader.downtime(window) == stats.downtime(points, window)
 
 
 WINDOWS = (
@@ -248,7 +252,7 @@ def told(world: World, monitor: Monitor) -> dict[int, Told]:
 def assert_told_without_points(world: World, points: Sequence[CheckResult]) -> None:
     drop_points(world)
     for window in WINDOWS:
-        assert plain(dict(world.reader.stats(window))) == plain(stats.summarise(points, window))
+        assert_equals(world.reader, points, window)
 
 
 def test_minutes_that_are_over_are_answered_without_their_points(world: World) -> None:
@@ -376,7 +380,19 @@ def test_hundreds_of_sites_are_told_of_in_several_blocks_a_minute(world: World) 
     monitor = delivered(world, checks(0, SPAN.length_ms, hosts, step=5_000))
     assert {block.part for block in all_blocks(monitor)} == {0, 1, 2}
     assert_all_right(world)
-    assert_told_without_points(world, checks(0, SPAN.length_ms, hosts, step=5_000))
+    points = checks(0, SPAN.length_ms, hosts, step=5_000)
+    assert_told_without_points(world, points)
+    many = [*hosts[:NAMED_HOSTS], "nobody"]
+    assert world.reader.downtime(SPAN, many) == stats.downtime(points, SPAN, many)
+
+
+def test_downtime_of_many_sites_is_that_of_these_sites_only(world: World) -> None:
+    """Also where only the points tell of some of them."""
+    hosts = [f"http://site-{number}.example/" for number in range(NAMED_HOSTS + 10)]
+    delivered(world, checks(0, 2 * MINUTE_MS, hosts[:-5], step=20_000))
+    world.writer.write(checks(MINUTE_MS, SPAN.length_ms, hosts[-5:], step=20_000), [])
+    points = world.writer.results(SPAN)
+    assert world.reader.downtime(SPAN, hosts[4:]) == stats.downtime(points, SPAN, hosts[4:])
 
 
 def all_blocks(monitor: Monitor) -> Sequence[MinuteBlock]:

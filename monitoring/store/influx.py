@@ -12,8 +12,8 @@ from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
-from monitoring.store.influxminutes import NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, among, within
-from monitoring.store.influxrows import Row, alert_of, downtime_of, failure_of
+from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, named, within
+from monitoring.store.influxrows import Row, alert_of, by_host, failure_of
 from monitoring.store.influxwindow import InfluxWindow
 from monitoring.store.lineprotocol import (
     ALERTS,
@@ -35,8 +35,6 @@ from monitoring.store.lineprotocol import (
 
 PROOF_TIME_MS = 4_102_444_800_000
 """When the proof's point lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
-
-FAILED = "available = 0"
 
 
 class InfluxStore:
@@ -114,18 +112,14 @@ class InfluxStore:
         found = self._client.stream(f"SELECT cause, host FROM {CHECKS} WHERE {within(window)}", ROWS_AT_ONCE)
         return {host for series in found for *_, host in series["values"]}
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
-        fields = "count(available) AS checks, sum(covers) AS covers"
-        conditions = (within(window), *_named(hosts))
-        failed = self._ask(fields, CHECKS, *conditions, FAILED)  # first: what comes in meanwhile adds no downtime
-        return {
-            host: downtime_of(row, failed.get(host, [{}])[0])
-            for host, (row, *_) in self._ask(fields, CHECKS, *conditions).items()
-            if hosts is None or host in hosts
-        }
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        """Of few hosts by their points, which are soon counted; of many by blocks and pieces."""
+        if hosts is not None and len(hosts) <= NAMED_HOSTS:
+            return self._minutes.downtime(window, hosts)
+        return self._window.downtime(window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-        found = self._ask("covers, cause", CHECKS, within(window), FAILED, *_named(hosts))
+        found = self._ask("covers, cause", CHECKS, within(window), FAILED, *named(hosts))
         return {host: [failure_of(row) for row in rows] for host, rows in found.items() if host in hosts}
 
     def results(self, window: Window) -> list[CheckResult]:
@@ -199,11 +193,7 @@ class InfluxStore:
     def _ask(self, fields: str, source: str, *conditions: str, by: str = "host") -> dict[str, list[Row]]:
         """Answer rows (column to value) by host, in order of time."""
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        series = self._client.query(f"SELECT {fields} FROM {source}{where} GROUP BY {by}")
-        return {
-            one["tags"]["host"]: [dict(zip(one["columns"], values, strict=True)) for values in one["values"]]
-            for one in series
-        }
+        return by_host(self._client.query(f"SELECT {fields} FROM {source}{where} GROUP BY {by}"))
 
     def _create_database(self) -> None:
         with suppress(StoreDenied):  # for administrators only; the proof tells whether it exists
@@ -213,11 +203,6 @@ class InfluxStore:
         condition = f"file = {literal(marker)} AND time = {PROOF_TIME_MS}ms"
         series = self._client.query(f"SELECT proof FROM {PROOFS} WHERE {condition}")
         return str(series[0]["values"][0][1]) if series else None
-
-
-def _named(hosts: Collection[str] | None) -> tuple[str, ...]:
-    """The condition that names these hosts, unless there are too many."""
-    return () if hosts is None or len(hosts) > NAMED_HOSTS else (among(hosts),)
 
 
 def _lines(results: Sequence[CheckResult], alerts: Sequence[Alert]) -> tuple[list[str], list[StoreRefused]]:

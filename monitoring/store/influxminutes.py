@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from monitoring.models import CheckResult, Window
+from monitoring.models import CheckResult, Downtime, Window
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxblocks import Told, read_data, read_hosts, read_sums
-from monitoring.store.influxrows import WHOLE_CHECK, Row, check_of
+from monitoring.store.influxrows import WHOLE_CHECK, Row, by_host, check_of, downtime_of
 from monitoring.store.lineprotocol import CHECKS, MINUTES, RECENT, is_taggable, literal
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ TEXTS_AT_ONCE = 4
 
 NAMED_HOSTS = 100
 """Up to so many hosts are named in a question; for more, the answer is sifted here, which is quicker then."""
+
+FAILED = "available = 0"
 
 Part = tuple[str, str]
 """The marker of a file, and the number of a part of its sites."""
@@ -106,16 +108,29 @@ class InfluxMinutes:
 
     def points(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         """The checks themselves, of these hosts (None: of all), in order of time."""
-        conditions = [within(window)]
-        if hosts is not None and len(hosts) <= NAMED_HOSTS:
-            conditions.append(among(hosts))
-        statement = f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {' AND '.join(conditions)}"
+        where = " AND ".join((within(window), *named(hosts)))
+        statement = f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {where}"
         for series in self._client.stream(statement, ROWS_AT_ONCE):
             for values in series["values"]:
                 row = dict(zip(series["columns"], values, strict=True))
                 host = row["host"] or ""
                 if hosts is None or host in hosts:
                     yield check_of(host, row)
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
+        """What the points say of these hosts (None: of all): the server adds up, 60 000 points in 0.2 s."""
+        conditions = [within(window), *named(hosts)]
+        failed = self._count([*conditions, FAILED])  # first: what comes in meanwhile adds no downtime
+        return {
+            host: downtime_of(row, failed.get(host, {}))
+            for host, row in self._count(conditions).items()
+            if hosts is None or host in hosts
+        }
+
+    def _count(self, conditions: Collection[str]) -> dict[str, Row]:
+        fields, where = "count(available) AS checks, sum(covers) AS covers", " AND ".join(conditions)
+        series = self._client.query(f"SELECT {fields} FROM {CHECKS} WHERE {where} GROUP BY host")
+        return {host: rows[0] for host, rows in by_host(series).items()}
 
     def hosts(self) -> set[str]:
         """Every host that ever had a point."""
@@ -139,6 +154,11 @@ def among(hosts: Collection[str]) -> str:
     """The condition that a point is of one of these hosts; what can be no tag has none."""
     names = [literal(host) for host in sorted(hosts) if is_taggable(host)]
     return "(" + " OR ".join(f"host = {name}" for name in names or ["''"]) + ")"
+
+
+def named(hosts: Collection[str] | None) -> tuple[str, ...]:
+    """The condition that names these hosts, unless there are too many."""
+    return () if hosts is None or len(hosts) > NAMED_HOSTS else (among(hosts),)
 
 
 def _packed(tags: Mapping[str, str], row: Row, hosts: list[str]) -> Packed:

@@ -3,7 +3,7 @@
 A database may hold points of other writers: what is no cause is `error`, what is no alert is passed over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Downtime, Failure
@@ -16,6 +16,13 @@ US_PER_S = 1e6
 
 WHOLE_CHECK = "available, status, covers, lag, cause, responseTime, " + ", ".join(PHASES)
 """The fields that `check_of` reads."""
+
+
+def by_host(series: Iterable[Mapping[str, Any]]) -> dict[str, list[Row]]:
+    """The rows of an answer that is grouped by host, in order of time."""
+    return {
+        one["tags"]["host"]: [dict(zip(one["columns"], values, strict=True)) for values in one["values"]] for one in series
+    }
 
 
 def downtime_of(checks: Row, failed: Row) -> Downtime:

@@ -1,11 +1,12 @@
-"""Statistics of a window from a database's minutes. What was read once is kept, and read again when it has changed."""
+"""Windows of checks, answered from a database's minutes. What was read once is kept, and read again when it has changed."""
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from monitoring.errors import StoreUnavailable
-from monitoring.models import SiteStats, Window
+from monitoring.models import Downtime, SiteStats, Window
 from monitoring.stats import LONG_MARK_MS, bucket_width_ms
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import InfluxMinutes, Outline, Packed, PackedId, Sums
@@ -16,6 +17,9 @@ KEPT_MS = 3_600_000
 """Minutes that lie longer before the end of a window are forgotten after it."""
 
 ATTEMPTS = 3
+
+MOST_CUT = 4
+"""A monitor asks about two minutes, ten and an hour in turn: the minute that each of them begins in is cut."""
 
 LONGEST_SPAN_MS = 600_000
 """What one statement asks for: its answer is in memory at once."""
@@ -44,27 +48,43 @@ class InfluxWindow:
         self._turn = threading.Lock()
         self._scratch = Scratch()
         self._minutes: dict[int, Minute] = {}
+        self._cut: list[int] = []  # minutes that the last windows cut, newest window first
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         """Statistics by host. Raises `StoreError`."""
-        with self._turn:
-            try:
-                return self._stats(window)
-            except BaseException:
-                self._forget()  # something may have been read by half
-                raise
+        with self._asking():
+            packed = self._load(window)
+            self._load_blocks(window, divisible=bucket_width_ms(window) % LONG_MARK_MS == 0)
+            with self._scratch.passing():
+                for span, hosts in self._missing(window, packed):
+                    self._scratch.put_checks(self._source.points(span, hosts))
+                return self._scratch.stats(window)
+
+    def downtime(self, window: Window, hosts: Collection[str] | None) -> Mapping[str, Downtime]:
+        """What the alert rule needs of these hosts (None: of all). Raises `StoreError`."""
+        with self._asking():
+            packed = self._load(window)
+            self._load_blocks(window)
+            found = dict(self._scratch.downtime(window, hosts))
+            for span, strangers in self._missing(window, packed):
+                asked = strangers if hosts is None else hosts if strangers is None else strangers.intersection(hosts)
+                for host, more in self._source.downtime(span, asked).items():
+                    found[host] = found.get(host, Downtime()) + more
+            return found
 
     def close(self) -> None:
         with self._turn:
             self._forget()
 
-    def _stats(self, window: Window) -> Mapping[str, SiteStats]:
-        packed = self._load(window)
-        self._load_blocks(window)
-        with self._scratch.passing():
-            for span, hosts in self._missing(window, packed):
-                self._scratch.put_checks(self._source.points(span, hosts))
-            return self._scratch.stats(window)
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One question at a time; what one that fails has read by half is not kept."""
+        with self._turn:
+            try:
+                yield
+            except BaseException:
+                self._forget()
+                raise
 
     def _load(self, window: Window) -> list[int]:
         """Keep all that blocks and pieces tell of the window; returns the minutes of which they tell everything.
@@ -91,6 +111,7 @@ class InfluxWindow:
         self._scratch.close()
         self._scratch = Scratch()
         self._minutes = {}
+        self._cut = []
 
     def _drop(self, minutes: Iterable[int]) -> None:
         for at_ms in list(minutes):
@@ -162,12 +183,14 @@ class InfluxWindow:
                 minute.hosts.update(packed.hosts)
                 minute.loaded[packed.id] = packed.version
 
-    def _load_blocks(self, window: Window) -> None:
-        """Of minutes kept as sums, have the checks of those that the window cuts; of no others, for they take room."""
-        _, cut = whole_and_cut(window, divisible=bucket_width_ms(window) % LONG_MARK_MS == 0)
+    def _load_blocks(self, window: Window, *, divisible: bool = True) -> None:
+        """Of minutes kept as sums, have the checks of those that the window cuts; of no others for long: they take room."""
+        _, cut = whole_and_cut(window, divisible=divisible)
         wanted = {at_ms for span in cut for at_ms in _minutes_in(span) if at_ms in self._minutes}
+        before = [at_ms for at_ms in self._cut if at_ms not in wanted]
+        self._cut = [*wanted, *before[: max(0, MOST_CUT - len(wanted))]]
         for at_ms, minute in self._minutes.items():
-            if minute.has_blocks and at_ms not in wanted:
+            if minute.has_blocks and at_ms not in self._cut:
                 self._scratch.drop_blocks(at_ms)
                 minute.has_blocks = False
         summed = {at_ms for at_ms, minute in self._minutes.items() if minute.is_summed and not minute.has_blocks}
@@ -185,19 +208,22 @@ class InfluxWindow:
 
     # Points
 
-    def _missing(self, window: Window, packed: list[int]) -> Iterator[tuple[Window, Collection[str] | None]]:
-        """Spans of which only the points tell: of all hosts (None), or of these, whom no block had named until then."""
+    def _missing(self, window: Window, packed: list[int]) -> Iterator[tuple[Window, set[str] | None]]:
+        """Spans of which only the points tell: of all hosts (None), or of these, whom no block had named until then.
+
+        No moment of a host is in two of them.
+        """
         for span in _gaps(window, packed):
             yield span, None
         known: set[str] = set()
-        for at_ms in packed:
+        for place, at_ms in enumerate(packed):
             new = self._minutes[at_ms].hosts - known
             known |= new
-            if new and window.from_ms < at_ms and at_ms != packed[0]:
-                yield Window(max(window.from_ms, packed[0]), at_ms), new
-        strangers = self._source.hosts() - known if packed else None
-        if strangers:
-            yield window, strangers
+            for span in _parts(window, packed[:place] if new else ()):
+                yield span, new
+        strangers = self._source.hosts() - known if packed else set()
+        for span in _parts(window, packed if strangers else ()):
+            yield span, strangers
 
 
 def _touched(window: Window) -> Window:
@@ -213,15 +239,21 @@ def _minutes_in(span: Window) -> range:
     return range(touched.from_ms, touched.until_ms, MINUTE_MS)
 
 
-def _spans(minutes: Iterable[int]) -> list[Window]:
+def _spans(minutes: Iterable[int], longest_ms: int = LONGEST_SPAN_MS) -> list[Window]:
     """These minutes, which are in order of time, with neighbours joined."""
     spans: list[Window] = []
     for at_ms in minutes:
-        if spans and spans[-1].until_ms == at_ms and spans[-1].length_ms < LONGEST_SPAN_MS:
+        if spans and spans[-1].until_ms == at_ms and spans[-1].length_ms < longest_ms:
             spans[-1] = Window(spans[-1].from_ms, at_ms + MINUTE_MS)
         else:
             spans.append(Window(at_ms, at_ms + MINUTE_MS))
     return spans
+
+
+def _parts(window: Window, minutes: Collection[int]) -> Iterator[Window]:
+    """The parts of a window that lie in these minutes, which are in order of time and have a moment in it."""
+    for span in _spans(minutes, window.length_ms):
+        yield Window(max(window.from_ms, span.from_ms), min(window.until_ms, span.until_ms))
 
 
 def _gaps(window: Window, minutes: Iterable[int]) -> Iterator[Window]:

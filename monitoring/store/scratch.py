@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
-from monitoring.models import CheckResult, SiteStats, Window
+from monitoring.models import CheckResult, Downtime, SiteStats, Window
 from monitoring.store import schema, windows
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, decode_checks, encode_checks
 from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
@@ -63,9 +63,16 @@ class Scratch:
         self._connection.execute("DROP INDEX failed_checks")  # nobody asks for failures here
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
+        self._name_sites()
+        return windows.stats(self._connection, window)
+
+    def downtime(self, window: Window, hosts: Collection[str] | None) -> Mapping[str, Downtime]:
+        self._name_sites()
+        return windows.downtime(self._connection, window, hosts)
+
+    def _name_sites(self) -> None:
         self._connection.execute("DELETE FROM sites")
         self._connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", self._sites.all())
-        return windows.stats(self._connection, window)
 
     @contextmanager
     def passing(self) -> Iterator[None]:
