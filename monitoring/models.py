@@ -228,6 +228,17 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Streak:
+    """Since when a site is good, by all that is stored of it: its last failed check, and its first check after that.
+
+    Without a failure (None) the first check there is; `good_since_ms` is None when none has followed the failure.
+    """
+
+    last_failure_ms: int | None
+    good_since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SiteStatus:
     """A site's state now, and since when (None: unknown)."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State
+from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State, Streak
 
 UNKNOWN_AFTER_INTERVALS = 3
 
@@ -41,6 +41,14 @@ def histories_from(results: Iterable[CheckResult]) -> dict[str, History]:
 def _in_the_midst(result: CheckResult) -> History:
     """The history by one check of which nobody knows whether it was the first of its kind."""
     return replace(advance(None, result), good_since_ms=None, failing_since_ms=None)
+
+
+def streak_of(history: History, before_ms: int) -> Streak | None:
+    """The streak by the checks before a moment; None when what it was then has been forgotten."""
+    failed_ms, since_ms = history.last_failure_ms, history.good_since_ms
+    if failed_ms is not None and failed_ms >= before_ms:
+        return None
+    return Streak(failed_ms, since_ms if history.last_available and since_ms is not None and since_ms < before_ms else None)
 
 
 def unknown_after_ms(site: Site) -> int:

@@ -1,7 +1,8 @@
 """Where every site stood at any moment, by questions that every reader answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring import stats
-from monitoring.models import Cause, CheckResult, History, Site, SiteStatus, State, Window
+from monitoring.models import Cause, CheckResult, History, Site, SiteStatus, State, Streak, Window
 from monitoring.states import advance, status, unknown_after_ms
 from monitoring.store import standing
 from monitoring.store.local import LocalStore
 from monitoring.store.standing import Standing
 from tests.support.memory_store import MemoryStore
-from tests.support.points import START_MS, alert, checks
+from tests.support.points import EVER, START_MS, alert, checks
+from tests.support.streaks import streaks_of
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 SLOW = Site("slow", "http://slow/", interval_ms=300_000, timeout_ms=10_000)
@@ -133,6 +135,31 @@ def test_a_reader_that_keeps_no_histories_tells_since_when_a_site_is_good_again(
         found = known.at(store, [SITE], at_ms, failed_ms)["a"]
         assert (found.good_since_ms, found.last_failure_ms) == (START_MS + 603_000, START_MS + 598_000)
         assert store.asked == looks
+
+
+class Streaky(MemoryStore):
+    """Keeps `StreakReader` as well."""
+
+    def streaks(self, before_ms: int) -> Mapping[str, Streak]:
+        return streaks_of(self.results(EVER), before_ms)
+
+
+@settings(deadline=None, max_examples=300)
+@given(told=histories(), opened=st.booleans())
+def test_a_reader_that_looks_back_tells_all_of_a_good_site_however_long_that_is(
+    told: tuple[list[CheckResult], int], opened: bool
+) -> None:
+    stored, at_ms = told
+    store, last = Streaky(), alert(0) if opened else None
+    for result in stored:
+        store.record(result)
+    found = Standing().at(store, [SITE, SLOW], at_ms, {})
+    for site in (SITE, SLOW):
+        exact = status(lived(stored, site.host, at_ms), site, last, at_ms)
+        seen = status(found.get(site.host), site, last, at_ms)
+        assert_true(seen, exact)
+        if exact.state in (State.UP, State.RECOVERING):
+            assert seen == replace(exact, detail=seen.detail)
 
 
 class Counting(MemoryStore):

@@ -66,6 +66,7 @@ class Api:
             Endpoint("GET", "/api/v1/alerts", read, self.alerts),
             Endpoint("GET", "/api/v1/alerts/latest", read, self.latest_alerts),
             Endpoint("GET", "/api/v1/last-time", read, self.last_time),
+            Endpoint("GET", "/api/v1/streaks", read, self.streaks),
             Endpoint("GET", "/api/v1/known", read, self.known),
             Endpoint("GET", "/api/v1/openapi.json", None, openapi.description),
             Endpoint("GET", "/healthz", None, self.health),
@@ -175,6 +176,12 @@ class Api:
         asked.nothing_asked()
         with self._turn():
             return {"timeMs": self._database.last_time()}
+
+    def streaks(self) -> object:
+        until_ms = asked.until_asked()
+        with self._turn():
+            found = self._database.streaks(until_ms)
+        return {"until": until_ms, "sites": [wire.streak_json(host, found[host]) for host in sorted(found)]}
 
     def known(self) -> object:
         asked.nothing_asked()

@@ -57,6 +57,11 @@ def nothing_asked() -> None:
     _parameters()
 
 
+def until_asked() -> int:
+    """The parameter `until`, in milliseconds."""
+    return _number(_parameters("until"), "until", 0, wire.LAST_MS)
+
+
 def window_asked(now_ms: int) -> Window:
     """The parameters `from` and `until` (milliseconds), or `window` (seconds before now)."""
     return _window(_parameters("from", "until", "window"), now_ms)

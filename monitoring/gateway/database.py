@@ -6,6 +6,8 @@ from typing import Protocol
 from monitoring.config import DatabaseAddress
 from monitoring.config.settings import Config
 from monitoring.errors import ConfigError
+from monitoring.models import Streak
+from monitoring.states import streak_of
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.forwarder import RemoteStore
 from monitoring.store.influxblocks import Piece, Told
@@ -20,6 +22,9 @@ class Database(RemoteStore, Protocol):
 
     def is_known(self) -> bool:
         """Has any monitor proved it? Raises `StoreError`."""
+
+    def streaks(self, before_ms: int) -> Mapping[str, Streak]:
+        """As a `StreakReader` answers."""
 
     def ping(self) -> None:
         """Return when it answers. Raises `StoreError`."""
@@ -46,6 +51,10 @@ class FileDatabase(LocalStore):
         with self._pool.snapshot() as connection:
             query = "SELECT COUNT(*) FROM meta WHERE key LIKE ?"
             return bool(connection.execute(query, (_key("%"),)).fetchone()[0])
+
+    def streaks(self, before_ms: int) -> Mapping[str, Streak]:
+        found = {host: streak_of(history, before_ms) for host, history in self.histories().items()}
+        return {host: streak for host, streak in found.items() if streak is not None}
 
     def ping(self) -> None:
         self.pending()

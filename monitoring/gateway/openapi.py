@@ -87,6 +87,9 @@ def _minutes() -> Schema:
 def _reading() -> Schema:
     """For readers."""
     downtime = _object(host=_text(), checks=_integer(0), failures=_integer(0), coveredMs=_integer(0), downMs=_integer(0))
+    time = _or_null(_integer(0))
+    streak = _object(host=_text(), lastFailureMs=time, goodSinceMs=time)
+    streaks = _object(until=_integer(0), sites=_array(streak))
     failure = _object(host=_text(), timeMs=_integer(0), coversMs=_integer(0), cause=_cause())
     return {
         "/api/v1/stats": {"get": _get("Statistics of each site", _WINDOW, _windowed(sites=_array(_named("Stats"))), "read")},
@@ -101,7 +104,8 @@ def _reading() -> Schema:
         "/api/v1/alerts/latest": {
             "get": _get("The newest one of each site", [], _object(alerts=_array(_named("Alert"))), "read")
         },
-        "/api/v1/last-time": {"get": _get("The newest time", [], _object(timeMs=_or_null(_integer(0))), "read")},
+        "/api/v1/last-time": {"get": _get("The newest time", [], _object(timeMs=time), "read")},
+        "/api/v1/streaks": {"get": _get("Last failures, and good since when", [_UNTIL], streaks, "read")},
         "/api/v1/known": {"get": _get("Has any monitor written?", [], _object(known={"type": "boolean"}), "read")},
     }
 
@@ -227,6 +231,7 @@ def _parameter(name: str, schema: Schema, *, required: bool = False, about: str 
     return {"name": name, "in": "query", "required": required, "schema": schema, "description": about}
 
 
+_UNTIL = _parameter("until", _integer(0, wire.LAST_MS), required=True, about="milliseconds; checks before then")
 _WINDOW = (
     _parameter("from", _integer(0, wire.LAST_MS), about="milliseconds; with until"),
     _parameter("until", _integer(0, wire.LAST_MS), about="milliseconds; with from"),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Streak, Window
 
 
 class Reader(Protocol):
@@ -67,3 +67,11 @@ class HistoryReader(Reader, Protocol):
 
     def histories(self) -> Mapping[str, History]:
         """Where each host stands by its newest checks."""
+
+
+@runtime_checkable
+class StreakReader(Reader, Protocol):
+    """A reader that can look back as far as its checks go, at little cost. `-p` finds out with `isinstance`."""
+
+    def streaks(self, before_ms: int) -> Mapping[str, Streak]:
+        """By host, of the checks before a moment; a host of which that is not known is missing."""

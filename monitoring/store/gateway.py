@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
-from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
 from monitoring.store import wire
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text
@@ -18,7 +18,7 @@ SMALLEST_WINDOW_MS = 2
 
 
 class GatewayStore:
-    """Keeps `monitoring.store.forwarder.RemoteStore` through a gateway's HTTP interface.
+    """Keeps `RemoteStore` (`monitoring.store.forwarder`) and `StreakReader` through a gateway's HTTP interface.
 
     Several threads may use it at once. A long history of checks comes in several answers, each of its own moment.
     """
@@ -119,6 +119,11 @@ class GatewayStore:
         with self._client.understood():
             found: int | None = answer["timeMs"]
             return found
+
+    def streaks(self, before_ms: int) -> dict[str, Streak]:
+        answer = self._client.get("/api/v1/streaks", {"until": before_ms})
+        with self._client.understood():
+            return {site["host"]: wire.read_streak(site) for site in answer["sites"]}
 
     def is_known(self) -> bool:
         """Has any monitor proved the database behind the gateway? Raises `StoreError`."""

@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
-from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, named, within
 from monitoring.store.influxrows import Row, alert_of, by_host, failure_of
+from monitoring.store.influxstreaks import InfluxStreaks
 from monitoring.store.influxwindow import InfluxWindow
 from monitoring.store.lineprotocol import (
     ALERTS,
@@ -38,7 +39,7 @@ PROOF_TIME_MS = 4_102_444_800_000
 
 
 class InfluxStore:
-    """Keeps `monitoring.store.base.Store` in one InfluxDB database.
+    """Keeps `Store` and `StreakReader` (`monitoring.store.base`) in one InfluxDB database.
 
     Several threads may use it at once. An answer takes several statements; what is written between them can show in
     the later ones only, so ask about windows that are over.
@@ -73,6 +74,7 @@ class InfluxStore:
         )
         self._minutes = InfluxMinutes(self._client)
         self._window = InfluxWindow(self._minutes)
+        self._streaks = InfluxStreaks(self._client)
 
     # The writer
 
@@ -133,6 +135,9 @@ class InfluxStore:
     def last_alerts(self) -> dict[str, Alert]:
         found = self._ask("last(type) AS type, startDate, endDate, availability, cause", ALERTS)
         return {host: alert for host, rows in found.items() if (alert := alert_of(host, rows[0]))}
+
+    def streaks(self, before_ms: int) -> Mapping[str, Streak]:
+        return self._streaks.before(before_ms)
 
     def last_time(self) -> int | None:
         newest = (self._ask("last(covers)", CHECKS), self._ask("last(type)", ALERTS))

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 
-from monitoring.models import Failure, History, Site, Window
+from monitoring.models import Failure, History, Site, Streak, Window
 from monitoring.schedule import GRACE_MS
 from monitoring.states import histories_from, unknown_after_ms
-from monitoring.store.base import HistoryReader, Reader
+from monitoring.store.base import HistoryReader, Reader, StreakReader
 
 MOST_CHECKS = 50_000
 """About so many checks are read at most: 0.2 s of work. Sites that are checked too seldom to be among them are counted."""
@@ -18,6 +18,9 @@ MOST_LOOKS = 8
 
 TOGETHER_MS = 10_000
 """Failures that lie no further apart are looked up by one question."""
+
+
+NO_STREAK = Streak(None, None)
 
 
 def reach_ms(site: Site) -> int:
@@ -42,11 +45,15 @@ class Standing:
         that is unknown by then may be missing.
         """
         known = reader.histories() if isinstance(reader, HistoryReader) else {}
+        streaks = reader.streaks(at_ms) if isinstance(reader, StreakReader) else {}
         found = _by_checks(reader, sites, at_ms)
         found = {**_of_the_past(known, at_ms), **found}
         found |= _by_counts(reader, [site for site in sites if site.host not in found], at_ms)
         histories = {
-            host: _with_failure(_completed(history, known.get(host)), failed_ms.get(host)) for host, history in found.items()
+            host: _with_streak(
+                _with_failure(_completed(history, known.get(host)), failed_ms.get(host)), streaks.get(host, NO_STREAK)
+            )
+            for host, history in found.items()
         }
         self._look_up(reader, [site for site in sites if site.host in histories], histories)
         return {host: self._with_beginning(host, history) for host, history in histories.items()}
@@ -115,6 +122,14 @@ def _lacks_beginning(history: History) -> bool:
 def _with_failure(history: History, failed_ms: int | None) -> History:
     known = [moment for moment in (history.last_failure_ms, failed_ms) if moment is not None and moment <= history.last_ms]
     return replace(history, last_failure_ms=max(known, default=None))
+
+
+def _with_streak(history: History, streak: Streak) -> History:
+    """What a history lacks, from all checks before the same moment."""
+    history = _with_failure(history, streak.last_failure_ms)
+    if not _lacks_beginning(history) or history.last_failure_ms != streak.last_failure_ms:
+        return history
+    return replace(history, good_since_ms=streak.good_since_ms)
 
 
 def _by_checks(reader: Reader, sites: Sequence[Site], at_ms: int) -> dict[str, History]:

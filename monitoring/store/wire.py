@@ -19,6 +19,7 @@ from monitoring.models import (
     Failure,
     ResponseTimes,
     SiteStats,
+    Streak,
     Window,
 )
 
@@ -259,6 +260,14 @@ def downtime_json(host: str, found: Downtime) -> Record:
 
 def read_downtime(found: Record) -> Downtime:
     return Downtime(found["checks"], found["failures"], found["coveredMs"], found["downMs"])
+
+
+def streak_json(host: str, found: Streak) -> Record:
+    return {"host": host, "lastFailureMs": found.last_failure_ms, "goodSinceMs": found.good_since_ms}
+
+
+def read_streak(found: Record) -> Streak:
+    return Streak(found["lastFailureMs"], found["goodSinceMs"])
 
 
 def failures_json(found: Mapping[str, Sequence[Failure]]) -> list[Record]:

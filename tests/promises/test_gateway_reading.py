@@ -117,6 +117,9 @@ def test_the_screen_of_a_moment_and_a_window_of_ones_own(reader: Path) -> None:
     assert [(window["window"], window["source"]) for window in found] == [(600, "gateway"), (3600, "gateway")]
     assert_right(story()[0], found)
     assert sites_of(found[1])[1] == ("", "down", of_day("11:20:00"), of_day("11:29:50"))
+    assert sites_of(found[1])[0] == ("first", "up", of_day("11:00:00"), None)
+    later = printed("-p", "--at", "2026-01-01T11:59:59Z", "--window", "1m", "-c", reader)
+    assert sites_of(later[0])[1] == ("", "up", of_day("11:40:00"), of_day("11:39:50"))
     (long,) = printed("-p", "--once", "--window", "3650d", "-c", reader)
     assert (long["source"], [site["checks"] for site in long["sites"]]) == ("gateway", [360, 360])
     assert_right(story()[0], [long])
