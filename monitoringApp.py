@@ -81,7 +81,6 @@ class MonitoringApp:
         self._pool = CheckerPool(make_probe, self._record, clock)
         self._recent = past.recent_alerts
         self._open_at_start = self._judge.open_outages()
-        self._alerts: list[Alert] = []
         self._events: queue.SimpleQueue[Alert | Trouble | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._judging = threading.Thread(target=self._keep_judging, name="judge", daemon=True)
@@ -198,7 +197,6 @@ class MonitoringApp:
 
     def _tell(self, event: Alert | Trouble | None) -> None:
         if isinstance(event, Alert):
-            self._alerts.append(event)
             self._output.transition(event, self._name(event.host))
         elif event is not None:
             self._say(event)
@@ -265,11 +263,12 @@ class MonitoringApp:
         return bool(self._config.database) or self._store.has_met_database
 
     def _closing(self) -> Closing:
-        alerts = (*self._open_at_start, *self._alerts)
+        ended_ms = self._clock.now_ms()
+        alerts = (*self._open_at_start, *self._store.own_alerts(Window(self._started_ms, ended_ms + 1)))
         incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
         rows = self._board.closing_rows(self._config.sites, incidents)
         undelivered = self._store.undelivered() if self._awaits_database() else 0
-        return Closing(self._started_ms, self._clock.now_ms(), rows, undelivered, alerts)
+        return Closing(self._started_ms, ended_ms, rows, undelivered, alerts)
 
 
 def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str | None = None) -> int:

@@ -144,11 +144,13 @@ def test_while_the_file_takes_nothing_memory_answers(store: ReplicatedStore, loc
     settled(store, check(0))
     local._connection.execute(f"PRAGMA max_page_count = {local._connection.execute('PRAGMA page_count').fetchone()[0]}")
     store.record(check(1, cause=Cause.DNS, detail="x" * 10_000))
+    store.record(alert(2))
     store.settle()
     eventually(lambda: store.trouble)
     answer, source = store.ask(down_of())
     assert answer == ("local", {"a": Downtime(2, 1, 4_000, 2_000)})
     assert "disk is full" in source.why
+    assert store.own_alerts(EVER) == [alert(2)]
     local._connection.execute("PRAGMA max_page_count = 1000000")
     store.settle()
     eventually(lambda: not store.trouble)
@@ -162,6 +164,15 @@ def test_what_was_recorded_is_readable_when_it_is_settled(store: ReplicatedStore
         store.settle()
         answer, _ = store.ask(lambda reader: len(reader.results(EVER)))
         assert answer == second + 1
+
+
+def test_the_transitions_of_a_run_are_at_hand_while_the_database_is_away(store: ReplicatedStore, remote: Remote) -> None:
+    settled(store, check(0))
+    remote.trouble = DOWN
+    for second in (5, 9):
+        store.record(alert(second))
+    store.settle()
+    assert store.own_alerts(EVER) == [alert(5), alert(9)]
 
 
 def test_ending_delivers_what_can_be_delivered(store: ReplicatedStore, remote: Remote) -> None:

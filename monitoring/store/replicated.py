@@ -1,12 +1,12 @@
 """Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
-from monitoring.models import Alert, CheckResult
+from monitoring.models import Alert, CheckResult, Window
 from monitoring.store.base import Reader
 from monitoring.store.forwarder import Forwarder, RemoteRetention, RemoteStore
 from monitoring.store.journal import Journal
@@ -92,7 +92,15 @@ class ReplicatedStore:
             except StoreError as error:
                 self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
                 source = Source("local", str(error))
-        return question(self._memory if self._journal.trouble else self._local), source
+        return question(self._here()), source
+
+    def own_alerts(self, window: Window) -> Sequence[Alert]:
+        """The transitions that this monitor recorded, without asking the database. Raises `StoreError`."""
+        return self._here().alerts(window)
+
+    def _here(self) -> Reader:
+        """Who knows all that was recorded, whether it is written or waits in memory."""
+        return self._memory if self._journal.trouble else self._local
 
     def source(self) -> Source:
         """Who would be asked now."""
