@@ -221,6 +221,30 @@ def test_slow_clients_are_let_go_and_nobody_waits_for_them(database: FileDatabas
             drip.join()
 
 
+@pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
+def test_one_address_cannot_take_all_connections(
+    database: FileDatabase, certificate: tuple[TlsFiles, str], is_tls: bool
+) -> None:
+    """However many it opens and keeps: another address is answered at once."""
+    files, ca_file = certificate
+    context = ssl.create_default_context(cafile=ca_file)
+    limits = Limits(connections=40, address_connections=10)
+
+    def connect(port: int, source: str) -> socket.socket:
+        sock = stack.enter_context(socket.create_connection((HOST, port), 30, (source, 0)))
+        return stack.enter_context(context.wrap_socket(sock, server_hostname=HOST)) if is_tls else sock
+
+    with serving(database, NO_TOKENS, limits, tls=files if is_tls else None) as port, ExitStack() as stack:
+        kept = [connect(port, "127.0.0.1") for _ in range(60)]
+        other = connect(port, "127.0.0.2")
+        other.sendall(head("/healthz", "Connection: close", method="GET"))
+        assert b" 200 " in answer(other).splitlines()[0]
+        with suppress(OSError):
+            assert answer(kept[-1]) == b""
+        kept[0].sendall(head("/healthz", "Connection: close", method="GET"))
+        assert b" 200 " in answer(kept[0]).splitlines()[0]
+
+
 def test_a_hung_database_leaves_threads_that_say_so(database: FileDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     released, waiting = threading.Event(), threading.Semaphore(0)
 

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreRefused
@@ -31,7 +31,12 @@ class Limits:
     busy: int = 12
     patience_s: float = 2.0
     connections: int = 500
+    address_connections: int = 100  # of one client's address: others find a place
     request_s: int = 60  # in which a request must have come whole
+
+    def behind_front(self) -> "Limits":
+        """Those of a server that all clients reach through a front on this machine, which has counted them."""
+        return replace(self, address_connections=self.connections)
 
 
 class RateLimiter:

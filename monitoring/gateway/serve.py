@@ -74,9 +74,9 @@ def _run(application: Wsgi, listening: socket, context: SSLContext | None, limit
         make_server(application, listening, limits).run()
         return
     with listen(ListenAddress(LOOPBACK, 0)) as inner:
-        front = TlsFront(listening, context, inner.getsockname()[:2], limits.connections)
+        front = TlsFront(listening, context, inner.getsockname()[:2], limits)
         front.start()
-        make_server(behind(front, application), inner, limits).run()
+        make_server(behind(front, application), inner, limits.behind_front()).run()
         front.close()
 
 

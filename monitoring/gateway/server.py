@@ -2,6 +2,8 @@
 
 import logging
 import socket
+from functools import partial
+from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
@@ -60,5 +62,13 @@ def make_server(application: Wsgi, listening: socket.socket, limits: Limits) -> 
         log_socket_errors=False,
         ident=None,
     )
-    server.channel_class = PatientChannel
+    server.channel_class = partial(_admit, limits.address_connections)  # type: ignore[assignment]  # it is only called
     return server
+
+
+def _admit(most: int, server: Any, connection: socket.socket, address: tuple[Any, ...], *rest: Any, **more: Any) -> None:
+    """A channel for this connection, unless its address has so many already: who fills all places keeps others out."""
+    if sum(channel.addr[0] == address[0] for channel in server.active_channels.values()) >= most:
+        connection.close()
+    else:
+        PatientChannel(server, connection, address, *rest, **more)

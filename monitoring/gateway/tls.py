@@ -17,6 +17,7 @@ from socket import socket
 from typing import Any
 
 from monitoring.errors import ConfigError
+from monitoring.gateway.limits import Limits
 
 HANDSHAKE_S = 10.0
 CHUNK = 1 << 16
@@ -54,11 +55,11 @@ def _no_password() -> str:
 class TlsFront:
     """Passes what comes over TLS to the server at `target`, and its answers back. Runs in a thread of its own."""
 
-    def __init__(self, listening: socket, context: ssl.SSLContext, target: tuple[str, int], connections: int) -> None:
+    def __init__(self, listening: socket, context: ssl.SSLContext, target: tuple[str, int], limits: Limits) -> None:
         self._listening = listening
         self._context = context
         self._target = target
-        self._most = connections
+        self._limits = limits
         self._clients: dict[int, str] = {}  # the address of the client by the port of its connection to the target
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
@@ -93,19 +94,24 @@ class TlsFront:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from after its handshake to its end."""
-        if len(self._clients) >= self._most:
+        address = writer.get_extra_info("peername")[0]
+        if not self._has_room_for(address):
             writer.close()
             return
         with suppress(OSError, asyncio.CancelledError):  # cancelled when all ends; asyncio would report that as an error
             inner_reader, inner_writer = await asyncio.open_connection(*self._target)
             port = inner_writer.get_extra_info("sockname")[1]
-            self._clients[port] = writer.get_extra_info("peername")[0]
+            self._clients[port] = address
             try:
                 await _both_ways((reader, inner_writer), (inner_reader, writer))
             finally:
                 del self._clients[port]
                 inner_writer.close()
         writer.close()
+
+    def _has_room_for(self, address: str) -> bool:
+        others = tuple(self._clients.values())
+        return len(others) < self._limits.connections and others.count(address) < self._limits.address_connections
 
 
 class _Closing:

@@ -44,9 +44,9 @@ def serving(
             with _running(application, listening, limits):
                 yield port
             return
-        front = TlsFront(listening, make_context(tls), inner.getsockname(), limits.connections)
+        front = TlsFront(listening, make_context(tls), inner.getsockname(), limits)
         tell_inner(inner.getsockname()[1])
-        with _running(behind(front, application), inner, limits):
+        with _running(behind(front, application), inner, limits.behind_front()):
             front.start()
             try:
                 yield port
