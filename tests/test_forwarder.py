@@ -62,6 +62,18 @@ def test_a_batch_is_written_in_parts_and_settled_when_all_have_arrived(
     assert_same(local, remote)
 
 
+def test_what_is_delivered_as_it_is_measured_takes_one_request(
+    local: LocalStore, remote: Remote, forwarder: Forwarder
+) -> None:
+    drain(forwarder)
+    before = remote.requests
+    local.append(checks(range(10)), [], START_MS)
+    drain(forwarder)
+    assert remote.requests == before + 1
+    assert (len(remote.told), len(remote.pieces)) == (1, 1)
+    assert_same(local, remote)
+
+
 def test_an_empty_outbox_is_no_work_and_no_trouble(remote: Remote, forwarder: Forwarder) -> None:
     assert forwarder.trouble == "the database has not been asked yet"
     assert not forwarder.step()

@@ -6,7 +6,7 @@ from typing import Protocol
 from monitoring.config import DatabaseAddress
 from monitoring.config.settings import Config
 from monitoring.errors import ConfigError
-from monitoring.models import Streak
+from monitoring.models import CheckResult, Streak
 from monitoring.states import streak_of
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.forwarder import RemoteStore
@@ -62,8 +62,15 @@ class FileDatabase(LocalStore):
     def open_minutes(self, marker: str) -> Mapping[int, Told]:  # noqa: ARG002 - they are the same for all files: none
         return {}
 
-    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
-        """The points follow."""
+    def announce(
+        self,
+        marker: str,  # noqa: ARG002 - what is told of minutes is the same for all files: nothing
+        told: Mapping[int, Told],  # noqa: ARG002
+        pieces: Sequence[Piece],  # noqa: ARG002
+        checks: Sequence[CheckResult] = (),
+    ) -> None:
+        """Other points follow."""
+        self.write(checks, ())
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         """The points are here."""

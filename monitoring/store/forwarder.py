@@ -1,7 +1,8 @@
 """The delivery thread: sends the outbox to the database in order, then minutes that are over, and never gives up."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
@@ -63,8 +64,8 @@ class Forwarder:
 
     It goes batch by batch: only when all of one has arrived (or failed) is the next one read.
 
-    When no point waits, the blocks of minutes that are over follow. Before any point is written, the ledger announces
-    where the checks of its minute can be read.
+    When no point waits, the blocks of minutes that are over follow. Before any point is written, or with it, the ledger
+    announces where the checks of its minute can be read.
 
     When nothing waits at all, it is time for `retention`, a step after each look at the outbox.
 
@@ -142,7 +143,6 @@ class Forwarder:
         delivery = self._local.next_delivery(BATCH_POINTS)
         if delivery is None:
             return False
-        self._ledger.announce(delivery)
         self._deliver(delivery)
         self._local.acknowledge(delivery)
         return True
@@ -176,16 +176,24 @@ class Forwarder:
         self._backoff_s = min(MAX_BACKOFF_S, self._backoff_s * 2 or FIRST_BACKOFF_S)
 
     def _deliver(self, delivery: Delivery) -> None:
-        checks = delivery.results
-        parts = [checks[first : first + PART_POINTS] for first in range(0, len(checks), PART_POINTS)]
-        bad_checks = chain.from_iterable(side_by_side([partial(self._write_checks, part) for part in parts], LANES))
+        bad_checks = self._deliver_checks(delivery)
         bad_alerts = _refused(lambda part: self._remote.write((), part), delivery.alerts)
         letters = [_dead_letter(*bad) for bad in bad_checks] + [_dead_letter(*bad) for bad in bad_alerts]
         if letters:
             self._local.bury(letters, self._clock.now_ms())
 
-    def _write_checks(self, checks: Sequence[CheckResult]) -> list[tuple[CheckResult, str]]:
+    def _deliver_checks(self, delivery: Delivery) -> Iterable[tuple[CheckResult, str]]:
         """Returns those that will never be taken, with the reasons."""
+        checks = delivery.results
+        if len(checks) <= PART_POINTS:
+            with suppress(StoreRefused):
+                self._ledger.deliver(delivery)
+                return ()
+        self._ledger.announce(delivery)
+        parts = [checks[first : first + PART_POINTS] for first in range(0, len(checks), PART_POINTS)]
+        return chain.from_iterable(side_by_side([partial(self._write_checks, part) for part in parts], LANES))
+
+    def _write_checks(self, checks: Sequence[CheckResult]) -> list[tuple[CheckResult, str]]:
         return _refused(lambda part: self._remote.write(part, ()), checks)
 
 

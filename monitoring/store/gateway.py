@@ -61,10 +61,15 @@ class GatewayStore:
         with self._client.understood():
             return {minute["minuteMs"]: Told(minute["told"]) for minute in answer["minutes"]}
 
-    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
+    def announce(
+        self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece], checks: Sequence[CheckResult] = ()
+    ) -> None:
         minutes = [{"minuteMs": minute_ms, "told": int(state)} for minute_ms, state in told.items()]
         content = {"file": marker, "told": minutes, "pieces": list(map(_piece_json, pieces))}
-        self._client.post("/api/v1/minutes/announcements", content)
+        if told or pieces:
+            self._client.post("/api/v1/minutes/announcements", content)
+        if checks:
+            self.write(checks, ())
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         """Sums stay here: the gateway adds up the checks itself."""

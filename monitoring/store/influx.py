@@ -72,6 +72,7 @@ class InfluxStore:
             tls=tls,
             timeout=(connect_timeout, read_timeout),
         )
+        self._tags = Tags()
         self._minutes = InfluxMinutes(self._client)
         self._window = InfluxWindow(self._minutes)
         self._streaks = InfluxStreaks(self._client)
@@ -80,20 +81,19 @@ class InfluxStore:
 
     def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
         """Store these; a point that cannot be written at all is refused after the others are stored."""
-        lines, refusals = _lines(results, alerts)
-        if lines:
-            self._client.write(lines)
-        if refusals:
-            raise refusals[0]
+        self._write([], results, alerts)
 
     def open_minutes(self, marker: str) -> dict[int, Told]:
         condition = f"file = {literal(marker)} AND told > 0"
         series = self._client.query(f"SELECT told FROM {MINUTES} WHERE {condition}")
         return {time_ms: Told(told) for one in series for time_ms, told in one["values"]}
 
-    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
+    def announce(
+        self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece], checks: Sequence[CheckResult] = ()
+    ) -> None:
         lines = [told_line(marker, minute_ms, state) for minute_ms, state in told.items()]
-        self._client.write([*lines, *(piece_line(marker, piece) for piece in pieces)])
+        lines += [piece_line(marker, piece) for piece in pieces]
+        self._write(lines, checks, ())
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         self._client.write([block_line(marker, block) for block in blocks])
@@ -193,7 +193,15 @@ class InfluxStore:
         if is_taggable(host):
             self._client.execute(f"DROP SERIES FROM {CHECKS}, {ALERTS} WHERE host = {literal(host)}")
 
-    # How it asks
+    # How it writes and asks
+
+    def _write(self, before: Sequence[str], results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        """In one request: these lines and those of the points."""
+        lines, refusals = _lines(results, alerts, self._tags)
+        if before or lines:
+            self._client.write([*before, *lines])
+        if refusals:
+            raise refusals[0]
 
     def _ask(self, fields: str, source: str, *conditions: str, by: str = "host") -> dict[str, list[Row]]:
         """Answer rows (column to value) by host, in order of time."""
@@ -210,11 +218,10 @@ class InfluxStore:
         return str(series[0]["values"][0][1]) if series else None
 
 
-def _lines(results: Sequence[CheckResult], alerts: Sequence[Alert]) -> tuple[list[str], list[StoreRefused]]:
+def _lines(results: Sequence[CheckResult], alerts: Sequence[Alert], tags: Tags) -> tuple[list[str], list[StoreRefused]]:
     """The lines of these points, and the refusals of those that can have none."""
     lines: list[str] = []
     refusals: list[StoreRefused] = []
-    tags = Tags()
     points: tuple[CheckResult | Alert, ...] = (*results, *alerts)
     for point in points:
         try:

@@ -17,8 +17,10 @@ class MinuteStore(Protocol):
     def open_minutes(self, marker: str) -> Mapping[int, Told]:
         """The minutes of this file that are not in blocks alone, by their start. Raises `StoreError`."""
 
-    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
-        """Say where the checks of these minutes are, and store these pieces. Raises `StoreError`."""
+    def announce(
+        self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece], checks: Sequence[CheckResult] = ()
+    ) -> None:
+        """Say where the checks of these minutes are, and store these pieces and checks. Raises as `Store.write` does."""
 
     def seal(self, marker: str, minutes: Collection[int]) -> None:
         """The blocks hold all of these minutes; their pieces may go. Raises `StoreError`."""
@@ -40,14 +42,16 @@ class Ledger:
         """Ask the database what it was told before."""
         self._open = dict(self._store.open_minutes(self._marker))
 
+    def deliver(self, delivery: Delivery) -> None:
+        """Announce this delivery and write its checks, all in one request. Raises `StoreRefused` when some are not taken.
+
+        A reader that sees one line of it before another takes the minute for what it was a moment ago.
+        """
+        self._announce(*self._say(delivery), delivery.results)
+
     def announce(self, delivery: Delivery) -> None:
         """Before the points of this delivery are written."""
-        is_fresh = delivery.until is None
-        checks = _by_minute(delivery.results)
-        told = {minute: self._told(minute, found, is_fresh) for minute, found in checks.items()}
-        pieces = [
-            Piece.of(minute, delivery.entries[0], found) for minute, found in checks.items() if told[minute] is Told.PIECES
-        ]
+        told, pieces = self._say(delivery)
         try:
             self._announce(told, pieces)
         except StoreRefused:
@@ -65,16 +69,26 @@ class Ledger:
         for minute in minutes:
             del self._open[minute]
 
+    def _say(self, delivery: Delivery) -> tuple[dict[int, Told], list[Piece]]:
+        """Where the checks of this delivery can be read once it is there, and those that go in pieces."""
+        is_fresh = delivery.until is None
+        checks = _by_minute(delivery.results)
+        told = {minute: self._told(minute, found, is_fresh) for minute, found in checks.items()}
+        pieces = [
+            Piece.of(minute, delivery.entries[0], found) for minute, found in checks.items() if told[minute] is Told.PIECES
+        ]
+        return told, pieces
+
     def _told(self, minute: int, checks: Sequence[CheckResult], is_fresh: bool) -> Told:
         known = self._open.get(minute, Told.BLOCKS)
         if any((check.response_us or 0) > LARGEST_TIME_US for check in checks):
             return Told.POINTS_FOR_GOOD
         return max(known, Told.PIECES if is_fresh else Told.POINTS)
 
-    def _announce(self, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
+    def _announce(self, told: Mapping[int, Told], pieces: Sequence[Piece], checks: Sequence[CheckResult] = ()) -> None:
         new = {minute: state for minute, state in told.items() if self._open.get(minute) is not state}
-        if new or pieces:
-            self._store.announce(self._marker, new, pieces)
+        if new or pieces or checks:
+            self._store.announce(self._marker, new, pieces, checks)
             self._open.update(new)
 
 

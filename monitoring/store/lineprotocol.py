@@ -35,7 +35,7 @@ def is_taggable(text: str) -> bool:
 
 
 class Tags:
-    """Hosts as tags, each escaped once: a batch has many points of few hosts."""
+    """Hosts as tags, each escaped once: there are many points of few hosts."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}

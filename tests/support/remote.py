@@ -31,6 +31,7 @@ class Remote(LocalStore):
         self.refuses: Callable[[Any], bool] = lambda _: False
         self.lost_answers = 0
         self.writes: list[Points] = []
+        self.requests = 0
         self.proofs = 0
         self.told: dict[int, Told] = {}
         self.blocks: dict[tuple[int, int], MinuteBlock] = {}
@@ -48,22 +49,21 @@ class Remote(LocalStore):
         return known
 
     def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
-        points: Points = (*results, *alerts)
-        self._take(points)
-        super().write(results, alerts)
-        self.writes.append(points)
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise StoreUnavailable("database: no answer in time")
+        self._take((*results, *alerts))
+        self._keep(results, alerts)
 
     def open_minutes(self, marker: str) -> Mapping[int, Told]:
         self._answer()
         return {minute_ms: told for minute_ms, told in self.told.items() if told is not Told.BLOCKS}
 
-    def announce(self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece]) -> None:
-        self._take(pieces)
+    def announce(
+        self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece], checks: Sequence[CheckResult] = ()
+    ) -> None:
+        self._take((*pieces, *checks))
         self.told.update(told)
         self.pieces.update({(piece.minute_ms, piece.number): piece for piece in pieces})
+        if checks:
+            self._keep(checks, ())
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         self._take(blocks)
@@ -93,6 +93,14 @@ class Remote(LocalStore):
         if any(self.refuses(point) for point in points):
             raise StoreRefused("database: field type conflict")
 
+    def _keep(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        super().write(results, alerts)
+        self.writes.append((*results, *alerts))
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StoreUnavailable("database: no answer in time")
+
     def _answer(self) -> None:
+        self.requests += 1
         if self.trouble:
             raise self.trouble
