@@ -25,6 +25,9 @@ MINUTE_MS = 60_000
 
 WORD = array("Q").itemsize
 
+LARGEST_NUMBER = 256**WORD - 1
+"""Of a word. Planes hold smaller ones only: None beside them takes one more."""
+
 INTEGERS = Columns._fields[1:-1]
 """The columns that are numbers or None; the first one (the key) is kept as site and time, the last one is text."""
 
@@ -165,7 +168,7 @@ class PackedChecks:
 
 
 class _Field(NamedTuple):
-    """How a column is stored: as planes, or as one `value` that all have, or (negative numbers) as a list of all."""
+    """How a column is stored: as planes, or as one `value` that all have, or (numbers no word holds) as a list of all."""
 
     width: int  # the number of planes
     has_none: bool = False
@@ -178,7 +181,7 @@ def _packed(column: Sequence[int | None]) -> tuple[_Field, bytes]:
     if column.count(column[0]) == len(column):
         return _Field(0, value=column[0]), b""
     known = [number for number in column if number is not None]
-    if min(known) < 0:
+    if min(known) < 0 or max(known) >= LARGEST_NUMBER:
         return _Field(0, value=column, is_list=True), b""
     has_none = len(known) < len(column)
     numbers = [0 if number is None else number + 1 for number in column] if has_none else known
