@@ -1,5 +1,7 @@
 """Purge and retention while a real monitor runs: what was to go goes and never comes back, nothing else is touched."""
 
+import os
+import signal
 import threading
 from collections.abc import Collection
 from contextlib import closing
@@ -297,6 +299,7 @@ def test_a_gateway_keeps_its_database_within_its_own_retention(
         writer.write(old + young, [])
         assert len(reader.results(FOREVER)) == len(old + young)
         write_config(tmp_path, target, where, retention={"checks": "2d", "alerts": "2d"})
+        os.kill(gateway.pid, signal.SIGHUP)
         wait_for(lambda: len(reader.results(FOREVER)) <= len(young), "the old ones to go")
         assert reader.results(FOREVER) == sorted_checks(young)
         assert gateway.terminate() == 0
