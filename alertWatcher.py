@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
 from monitoring.alertlog import AlertLog
 from monitoring.clock import Clock, SystemClock
@@ -13,8 +14,8 @@ from monitoring.following import new_config
 from monitoring.history_output import HistoryOutput, open_history_output
 from monitoring.models import Alert
 from monitoring.report import printable
-from monitoring.store.base import Reader
-from utils import choose_reader
+from monitoring.store.base import Reader, Readers
+from monitoring.store.choosing import ReaderChoice
 
 POLL_S = 1.0
 
@@ -22,27 +23,29 @@ POLL_S = 1.0
 class AlertWatcher:
     """Reads the records of alerts that monitors elsewhere write, and shows each of them once."""
 
-    def __init__(self, open_reader: Callable[[], Reader], output: HistoryOutput, clock: Clock) -> None:
-        """`open_reader` chooses the store anew: another one may know more than the last."""
-        self._open_reader = open_reader
+    def __init__(self, choose: Callable[[], Readers], output: HistoryOutput, clock: Clock) -> None:
+        """`choose` gives the readers of each look: other ones may know more than the last."""
+        self._choose = choose
         self._output = output
         self._clock = clock
-        self._log = AlertLog()
+        self._logs: dict[str, AlertLog] = {}
 
     def step(self) -> list[Alert]:
         """Ask once; shows and returns what is new, oldest first. Raises `StoreError` when there is nothing to read."""
-        reader = self._open_reader()
-        try:
-            new = self._log.take(reader.alerts(self._log.window()))
-        finally:
-            reader.close()
+        new = [alert for location, reader in self._choose().items() for alert in self._take(location, reader)]
+        new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         for alert in new:
             self._output.transition(alert)
         return new
 
+    def _take(self, location: str, reader: Reader) -> list[Alert]:
+        log = self._logs.setdefault(location, AlertLog(location))
+        return log.take(reader.alerts(log.window()))
+
     def ongoing(self) -> Sequence[Alert]:
         """The outages that are not over, oldest first."""
-        return self._log.ongoing()
+        found = [alert for log in self._logs.values() for alert in log.ongoing()]
+        return sorted(found, key=lambda alert: alert.start_ms)
 
     def run(self, stop: threading.Event, look_around: Callable[[], None] = lambda: None) -> None:
         """Follow the history until `stop`; `look_around` is called before each look."""
@@ -59,32 +62,46 @@ class AlertWatcher:
 class Followed:
     """The configuration as it is now, and what `-a` takes from it."""
 
-    def __init__(self, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
-        self._config = config
+    def __init__(self, config: Config, watcher: ConfigWatcher, choice: ReaderChoice) -> None:
         self._watcher = watcher
-        self._clock = clock
+        self._choice = choice
         self.names = {site.host: site.name for site in config.sites}
 
     def look(self) -> None:
         """Take over what has changed."""
         if config := new_config(self._watcher, lambda text: print(printable(text), file=sys.stderr)):
-            self._config = config
+            self._choice.follow(config)
             self.names.update((site.host, site.name) for site in config.sites)
 
-    def reader(self) -> Reader:
-        return choose_reader(self._config, self._clock)
+    def readers(self) -> Readers:
+        return self._choice.choose()[0]
 
 
-def watch(config: Config, watcher: ConfigWatcher, form: str, *, once: bool, environ: Mapping[str, str]) -> int:
-    """`-a`: show the history, then follow it until Ctrl-C or SIGTERM."""
+def watch(
+    config: Config,
+    watcher: ConfigWatcher,
+    form: str,
+    location: str | None = None,
+    *,
+    once: bool,
+    environ: Mapping[str, str],
+) -> int:
+    """`-a`: show the history of all locations, or of one, then follow it until Ctrl-C or SIGTERM."""
     clock = SystemClock()
-    followed = Followed(config, watcher, clock)
-    output = open_history_output(form, followed.names, environ, live=not once)
-    alerts = AlertWatcher(followed.reader, output, clock)
-    if once:
-        alerts.step()
-        output.refresh(alerts.ongoing(), clock.now_ms(), None)
-        return 0
+    with closing(ReaderChoice(config, clock, wanted=location)) as choice:
+        followed = Followed(config, watcher, choice)
+        output = open_history_output(form, followed.names, environ, live=not once)
+        alerts = AlertWatcher(followed.readers, output, clock)
+        if once:
+            alerts.step()
+            output.refresh(alerts.ongoing(), clock.now_ms(), None)
+        else:
+            follow(alerts, output, followed, watcher)
+    return 0
+
+
+def follow(alerts: AlertWatcher, output: HistoryOutput, followed: Followed, watcher: ConfigWatcher) -> None:
+    """Until Ctrl-C or SIGTERM; SIGHUP reads the configuration again."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -93,4 +110,3 @@ def watch(config: Config, watcher: ConfigWatcher, form: str, *, once: bool, envi
         alerts.run(stop, followed.look)
     finally:
         output.close()
-    return 0

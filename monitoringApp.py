@@ -27,7 +27,7 @@ from monitoring.notes import Notes
 from monitoring.notify import Manager
 from monitoring.output import Output, open_output
 from monitoring.pool import CheckerPool, Prober
-from monitoring.report import Closing, Header, StatsReport, printable
+from monitoring.report import Closing, Header, SiteKey, StatsReport, printable
 from monitoring.rounds import Rounds
 from monitoring.states import outage_is_open
 from utils import enter_environment, query_window
@@ -171,8 +171,8 @@ class MonitoringApp:
             f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
             f"{len(change.removed)} removed, {len(change.changed)} checked in another way"
         )
-        if (before.database, before.local_database) != (config.database, config.local_database):
-            self._output.notice("another database takes effect at the next start")
+        if before.storage != config.storage:
+            self._output.notice("another database or location takes effect at the next start")
 
     def _record(self, result: CheckResult) -> None:
         self._board.observe(result)
@@ -181,8 +181,8 @@ class MonitoringApp:
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
         return self._board.status(site, self._judge.last_alert(site.host), now_ms)
 
-    def _statuses(self, now_ms: int) -> Mapping[str, SiteStatus]:
-        return {site.host: self._status(site, now_ms) for site in self._config.sites}
+    def _statuses(self, now_ms: int) -> Mapping[SiteKey, SiteStatus]:
+        return {(site.host, ""): self._status(site, now_ms) for site in self._config.sites}
 
     def _show_due_rounds(self) -> None:
         for window_ms in self._rounds.due():
@@ -280,9 +280,9 @@ def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str
     process.prepare(len(config.sites))
     clock, address = SystemClock(), database_address(config)
     local = open_local(config.local_database, output.notice)
-    last_alerts, last_time = known_outages(local, address)
+    last_alerts, last_time = known_outages(local, address, config.location)
     clock.start_after(last_time)
-    store = open_replicated(local, address, clock)
+    store = open_replicated(local, address, clock, config.location)
     try:
         recent = local.alerts(Window.before(clock.now_ms(), RECENT_MS))
         make_probe = partial(Probe, ca_file=ca_file)
@@ -314,9 +314,9 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if arguments.mode == "alerts":
         from alertWatcher import watch
 
-        return watch(config, watcher, arguments.format, once=arguments.once, environ=environ)
+        return watch(config, watcher, arguments.format, arguments.location, once=arguments.once, environ=environ)
     if arguments.mode == "monitor":
-        output = open_output(arguments.format, silent=arguments.silent, environ=environ)
+        output = open_output(arguments.format, silent=arguments.silent, environ=environ, location=config.location)
         return monitor(config, output, watcher, environ.get("SSL_CERT_FILE") or None)
     return run_beside_monitors(arguments, config, watcher, environ)
 

@@ -1,4 +1,4 @@
-"""What the scripts share: finding the packages, asking for a window, choosing the store to read."""
+"""What the scripts share: finding the packages, and asking for a window."""
 
 import importlib.util
 import os
@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitoring.clock import Clock
-from monitoring.config import Config
 from monitoring.errors import MonitoringError
 from monitoring.models import Site, SiteStatus, Window
 from monitoring.report import StatsReport
 from monitoring.rounds import stats_report
 
 if TYPE_CHECKING:  # stores are imported when they are opened: `--help` needs none
-    from monitoring.store.base import Reader
     from monitoring.store.replicated import ReplicatedStore
 
 ROOT = Path(__file__).resolve().parent
@@ -46,15 +44,3 @@ def query_window(
     window = Window.before(clock.now_ms(), length_ms)
     found, source = store.ask(lambda reader: reader.stats(window))
     return stats_report(window, source.kind, found, sites, status_of)
-
-
-def choose_reader(config: Config, clock: Clock) -> "Reader":
-    """The store that another process should read, for one look: the caller closes it. Raises `StoreError`."""
-    from monitoring.store.choosing import ReaderChoice
-
-    choice, reader = ReaderChoice(config, clock), None
-    try:
-        reader, _ = choice.choose()
-        return reader
-    finally:
-        choice.close(but=reader)

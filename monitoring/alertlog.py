@@ -3,6 +3,7 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from monitoring.models import Alert, Window
 from monitoring.states import outage_is_open
@@ -15,9 +16,13 @@ DELIVERED_WITHIN_MS = 86_400_000
 
 
 class AlertLog:
-    """What is known of the history of alerts, and which window of it may hold something new."""
+    """What is known of the history of alerts, and which window of it may hold something new.
 
-    def __init__(self) -> None:
+    It is of one location, whose name its alerts bear.
+    """
+
+    def __init__(self, location: str = "") -> None:
+        self._location = location
         self._known: set[tuple[int, str]] = set()
         self._by_host: defaultdict[str, list[Alert]] = defaultdict(list)
         self._newest_ms = 0
@@ -28,7 +33,8 @@ class AlertLog:
 
     def take(self, history: Iterable[Alert]) -> list[Alert]:
         """What of this was not known yet, in the order given."""
-        new = [alert for alert in history if (alert.time_ms, alert.host) not in self._known]
+        unknown = (alert for alert in history if (alert.time_ms, alert.host) not in self._known)
+        new = [replace(alert, location=self._location) for alert in unknown]
         for alert in new:
             self._known.add((alert.time_ms, alert.host))
             self._newest_ms = max(self._newest_ms, alert.time_ms)

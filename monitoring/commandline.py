@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from monitoring import __version__
+from monitoring.config import values
 from monitoring.config.databases import DEFAULT_LISTEN
+from monitoring.config.text import Invalid, Part, Text
 from monitoring.moments import length_ms, moment_ms
 
 
@@ -49,9 +51,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", metavar="URL", help="use this database instead of the configuration's")
     parser.add_argument("--once", action="store_true", help="with -a, -p: print once and end")
     parser.add_argument("--window", metavar="LENGTH", type=length_ms, help='with -p: statistics over this, such as "24h"')
+    parser.add_argument("--location", metavar="NAME", type=_location, help='with -a, -p, --purge: only what "NAME" saw')
     parser.add_argument("--at", metavar="TIME", type=moment_ms, help="with -p: how it was at this time")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+
+
+def _location(text: str) -> str:
+    """The name of a location, also the empty one of those without a name."""
+    try:
+        return values.location(Text((Part(text),))) if text else text
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_gateway_options(group: argparse._ArgumentGroup) -> None:
@@ -70,6 +81,7 @@ _MEANT_FOR = {
     "once": ("alerts", "print"),
     "window": ("print",),
     "at": ("print",),
+    "location": ("alerts", "print", "purge"),
     "silent": ("monitor",),
     "tls_cert": ("gateway",),
     "tls_key": ("gateway",),
@@ -82,7 +94,7 @@ _MEANT_FOR = {
 def _refuse_strays(parser: Parser, arguments: argparse.Namespace) -> None:
     """A flag that its mode does not know would be thought to do something."""
     for name, modes in _MEANT_FOR.items():
-        if getattr(arguments, name) and arguments.mode not in modes:
+        if getattr(arguments, name) not in (None, False) and arguments.mode not in modes:
             parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(f'--{mode}' for mode in modes)} only")
     if bool(arguments.tls_cert) != bool(arguments.tls_key):
         parser.error("--tls-cert and --tls-key go together")

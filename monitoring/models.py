@@ -254,7 +254,7 @@ class Alert:
 
     `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
     check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
-    most seconds.
+    most seconds. `location` is for people, who may read of several: a store is of one, and does not keep it.
     """
 
     type: AlertType
@@ -264,3 +264,4 @@ class Alert:
     end_ms: int | None
     availability: float
     cause: Cause | None
+    location: str = ""

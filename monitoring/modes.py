@@ -15,7 +15,8 @@ def run_beside_monitors(
     if arguments.mode == "print":
         from monitoring.printer import Wanted, show
 
-        return show(config, watcher, Wanted(arguments.window, arguments.at, arguments.once), arguments.format, environ)
+        wanted = Wanted(arguments.window, arguments.at, arguments.once, arguments.location)
+        return show(config, watcher, wanted, arguments.format, environ)
     if arguments.mode == "purge":
         return _purge(arguments, config)
     from monitoring.gateway.serve import serve_as_asked
@@ -28,6 +29,6 @@ def _purge(arguments: argparse.Namespace, config: Config) -> int:
     from monitoring.purging import Purge, Terminal, scope_of
 
     clock = SystemClock()
-    scope = scope_of(arguments.site, arguments.before, clock.now_ms())
+    scope = scope_of(arguments.site, arguments.before, arguments.location, clock.now_ms())
     terminal = Terminal(say=say, ask=input if sys.stdin.isatty() else None)
     return Purge(config, scope, clock, terminal).run(yes=arguments.yes)

@@ -9,6 +9,7 @@ from monitoring.models import Alert, SiteStatus
 from monitoring.report import (
     Closing,
     Header,
+    SiteKey,
     StatsReport,
     View,
     alert_detail,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 REMEMBERED_ALERTS = 50
 
-Statuses = Callable[[], Mapping[str, SiteStatus]]
-"""How each site stands now, by host; asked only by an output that shows it."""
+Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
+"""How each site stands now, seen from each location; asked only by an output that shows it."""
 
 
 class Output(Protocol):
@@ -196,8 +197,49 @@ class ScreenOutput:
             self._console.print(render_screen(self._view, *self._console.size))
 
 
-def _with_statuses(report: StatsReport, statuses: Mapping[str, SiteStatus]) -> StatsReport:
-    rows = tuple(replace(row, status=statuses.get(row.host, row.status)) for row in report.rows)
+class LocatedOutput:
+    """An output of a monitor, which need not know where it is: everything it tells bears the name of its location."""
+
+    def __init__(self, output: Output, location: str) -> None:
+        self._output = output
+        self._location = location
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._output.start(header, now_ms, self._named(recent))
+
+    def statistics(self, report: StatsReport) -> None:
+        rows = tuple(replace(row, location=self._location) for row in report.rows)
+        self._output.statistics(replace(report, rows=rows))
+
+    def transition(self, alert: Alert, name: str | None) -> None:
+        self._output.transition(replace(alert, location=self._location), name)
+
+    def notice(self, text: str) -> None:
+        self._output.notice(text)
+
+    def news(self, text: str) -> None:
+        self._output.news(text)
+
+    def trouble(self, text: str | None) -> None:
+        self._output.trouble(text)
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        def here() -> Mapping[SiteKey, SiteStatus]:
+            return {(host, self._location): status for (host, _), status in statuses().items()}
+
+        self._output.refresh(header, now_ms, here, self._named(ongoing))
+
+    def close(self, closing: Closing | None) -> None:
+        if closing:
+            closing = replace(closing, location=self._location, alerts=self._named(closing.alerts))
+        self._output.close(closing)
+
+    def _named(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+        return tuple(replace(alert, location=self._location) for alert in alerts)
+
+
+def _with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
+    rows = tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows)
     return replace(report, rows=rows)
 
 
@@ -229,8 +271,14 @@ def _print_tables(view: View) -> None:
     console.print(render_screen(view, console.width, 3 * (rows + len(view.alerts) + len(view.ongoing)) + 30))
 
 
-def open_output(form: str, *, silent: bool, environ: Mapping[str, str]) -> Output:
-    """The output that fits: `form` is "text" or "json"; a screen only on a terminal that wants one."""
+def open_output(form: str, *, silent: bool, environ: Mapping[str, str], location: str = "") -> Output:
+    """The output that fits: `form` is "text" or "json"; `location` is the name of where the monitor is, if there is one."""
+    output = _output(form, silent=silent, environ=environ)
+    return LocatedOutput(output, location) if location else output
+
+
+def _output(form: str, *, silent: bool, environ: Mapping[str, str]) -> Output:
+    """A screen only on a terminal that wants one."""
     if silent:
         return SilentOutput(sys.stderr)
     if form == "json":

@@ -13,7 +13,7 @@ from monitoring.models import Alert
 from monitoring.output import Output, open_output, print_view
 from monitoring.report import Header, View, time_text
 from monitoring.rounds import ROUNDS_MS, Rounds, round_every_ms
-from monitoring.store.base import Reader
+from monitoring.store.base import Readers
 from monitoring.store.choosing import ReaderChoice
 from monitoring.store.replicated import Source
 from monitoring.survey import Survey
@@ -35,11 +35,12 @@ NOWHERE = Source("nothing", "")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asks for: a window of one's own, a moment that is past, one look only."""
+    """What the command line asks for: a window of one's own, a moment that is past, one look only, one location only."""
 
     window_ms: int | None = None
     at_ms: int | None = None
     once: bool = False
+    location: str | None = None
 
     @property
     def rounds_ms(self) -> Mapping[int, int]:
@@ -67,7 +68,7 @@ class Printer:
         self._watcher = watcher
         self._rounds = Rounds(clock, rounds_ms)
         self._survey = Survey(config.sites)
-        self._reader: Reader | None = None
+        self._readers: Readers = {}
         self._source = NOWHERE
         self._ahead_ms = 0
         self._told_after_ms = clock.now_ms()
@@ -99,35 +100,34 @@ class Printer:
             self._told_after_ms = self._clock.now_ms() + self._ahead_ms
             recent = [alert for alert in alerts if alert.time_ms > self._told_after_ms - RECENT_MS]
         except StoreError:
-            self._forget_reader()
+            self._forget_readers()
         self._output.start(self._header(), self._clock.now_ms() + self._ahead_ms, recent)
 
     def _look(self) -> str | None:
         """Ask for new alerts and for the windows that are due; returns why that cannot be done."""
         due = self._rounds.due()
         try:
-            reader = self._choose() if due or self._reader is None else self._reader
-            self._tell_alerts(self._survey.new_alerts(reader))
+            readers = self._choose() if due or not self._readers else self._readers
+            self._tell_alerts(self._survey.new_alerts(readers))
             if due:
-                self._show(reader, due)
+                self._show(readers, due)
         except StoreError as error:
-            self._forget_reader()
+            self._forget_readers()
             return str(error)
         return None
 
-    def _choose(self) -> Reader:
-        reader, self._source = self._choice.choose()
-        if reader is not self._reader:  # where a monitor's times run ahead of this machine's, its newest time is now
-            last_ms = reader.last_time()
-            self._ahead_ms = 0 if last_ms is None else max(0, last_ms + 1 - self._clock.now_ms())
-            self._reader = reader
-        return reader
+    def _choose(self) -> Readers:
+        readers, self._source = self._choice.choose()
+        if readers != self._readers:  # where a monitor's times run ahead of this machine's, its newest time is now
+            self._ahead_ms = max(0, last_time(readers) + 1 - self._clock.now_ms())
+            self._readers = readers
+        return readers
 
-    def _forget_reader(self) -> None:
-        """Choose again at the next step, another one if the database did not answer."""
-        if self._reader is not None:
+    def _forget_readers(self) -> None:
+        """Choose again at the next step, others if the database did not answer."""
+        if self._readers:
             self._choice.distrust()
-        self._reader, self._source = None, NOWHERE
+        self._readers, self._source = {}, NOWHERE
 
     def _tell_alerts(self, alerts: Sequence[Alert]) -> None:
         """Those that are news: what was decided before this began is history, however late it can be read."""
@@ -136,10 +136,10 @@ class Printer:
             if alert.time_ms >= self._told_after_ms:
                 self._output.transition(alert, names[alert.host])
 
-    def _show(self, reader: Reader, windows_ms: Sequence[int]) -> None:
+    def _show(self, readers: Readers, windows_ms: Sequence[int]) -> None:
         until_ms = self._clock.now_ms() + self._ahead_ms - SETTLED_MS
-        reports = self._survey.reports(reader, windows_ms, until_ms)
-        if not any(row.stats.checks for report in reports for row in report.rows) and (reader.last_time() or 0) >= until_ms:
+        reports = self._survey.reports(readers, windows_ms, until_ms)
+        if not any(row.stats.checks for report in reports for row in report.rows) and last_time(readers) >= until_ms:
             return  # a monitor has begun just now: there will be something to show in a moment
         for report in reports:
             self._output.statistics(report)
@@ -149,22 +149,27 @@ class Printer:
         self._config = config
         self._survey.watch(config.sites)
         self._choice.follow(config)
-        self._reader = None
+        self._readers = {}
         self._rounds.hurry()
 
     def _header(self) -> Header:
         return Header(len(self._config.sites), self._source.kind, self._source.why, self._config.warnings)
 
 
-def look_once(config: Config, reader: Reader, source: Source, clock: Clock, wanted: Wanted) -> View:
+def last_time(readers: Readers) -> int:
+    """The newest time that any of them knows; 0: none knows any."""
+    return max((reader.last_time() or 0 for reader in readers.values()), default=0)
+
+
+def look_once(config: Config, readers: Readers, source: Source, clock: Clock, wanted: Wanted) -> View:
     """Everything as it is now, or was at a moment. Raises `StoreError`, and `ConfigError` for a moment to come."""
-    now_ms = max(clock.now_ms(), (reader.last_time() or 0) + 1)
+    now_ms = max(clock.now_ms(), last_time(readers) + 1)
     if wanted.at_ms is not None and wanted.at_ms > now_ms:
         raise ConfigError([f"--at: {time_text(wanted.at_ms)} is yet to come"])
     until_ms = now_ms - SETTLED_MS if wanted.at_ms is None else wanted.at_ms
     survey = Survey(config.sites)
-    alerts = survey.new_alerts(reader, until_ms if wanted.at_ms is not None else None)
-    reports = survey.reports(reader, sorted(wanted.rounds_ms), until_ms)
+    alerts = survey.new_alerts(readers, until_ms if wanted.at_ms is not None else None)
+    reports = survey.reports(readers, sorted(wanted.rounds_ms), until_ms)
     recent = tuple(alert for alert in alerts if alert.time_ms > until_ms - RECENT_MS)
     header = Header(len(config.sites), source.kind, source.why)
     return View(header, until_ms, tuple(reports), recent, tuple(survey.ongoing()))
@@ -172,21 +177,21 @@ def look_once(config: Config, reader: Reader, source: Source, clock: Clock, want
 
 def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, wanted: Wanted) -> View:
     """The same, from the local file when the database leaves a question open."""
-    reader, source = choice.choose()
+    readers, source = choice.choose()
     try:
-        return look_once(config, reader, source, clock, wanted)
+        return look_once(config, readers, source, clock, wanted)
     except StoreError:
         choice.distrust()
-        other, source = choice.choose()
-        if other is reader:
+        others, source = choice.choose()
+        if others == readers:
             raise
-        return look_once(config, other, source, clock, wanted)
+        return look_once(config, others, source, clock, wanted)
 
 
 def print_once(config: Config, wanted: Wanted, form: str, environ: Mapping[str, str]) -> None:
     """`-p --once` and `-p --at`: each window once."""
     clock = SystemClock()
-    choice = ReaderChoice(config, clock, SCRIPT_PATIENCE_S)
+    choice = ReaderChoice(config, clock, SCRIPT_PATIENCE_S, wanted.location)
     try:
         view = look_anywhere(config, choice, clock, wanted)
     finally:
@@ -206,7 +211,7 @@ def show(config: Config, watcher: ConfigWatcher, wanted: Wanted, form: str, envi
         signal.signal(number, signal.default_int_handler)  # who asks twice need not wait for a database that hangs
 
     output = open_output(form, silent=False, environ=environ)
-    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S)
+    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, wanted.location)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     signal.signal(signal.SIGHUP, lambda *_: watcher.ask())

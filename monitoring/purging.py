@@ -15,18 +15,16 @@ from monitoring.config.addresses import site_address
 from monitoring.config.text import Invalid, Part, Text
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.moments import length_ms, moment_ms
-from monitoring.states import outage_is_open
 from monitoring.stats import HOUR_MS
 from monitoring.store import position, purge
 from monitoring.store.choosing import database_address
 from monitoring.store.forwarder import Forwarder
-from monitoring.store.influx import InfluxStore
+from monitoring.store.influx import CONNECT_TIMEOUT_S, InfluxStore
 from monitoring.store.influxblocks import Told
 from monitoring.store.influxpurge import Held, InfluxPurge
 from monitoring.store.local import LocalStore
-from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import writer_is_alive
-from monitoring.store.opening import CONNECT_TIMEOUT_S, WRITER_TIMEOUT_S, open_influx
+from monitoring.store.opening import WRITER_TIMEOUT_S, open_influx
 from monitoring.store.purge import Request, Survey
 from monitoring.store.sqlite import BUSY_TIMEOUT_S, transaction, translated
 
@@ -42,10 +40,11 @@ SHOWN_HOSTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is to be deleted: of one site (None: of all), before a moment (None: everything so far)."""
+    """What is to be deleted: of one site (None: of all), before a moment (None: everything so far), from one location."""
 
     host: str | None
     before_ms: int | None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,10 @@ class Terminal:
     ask: Callable[[str], str] | None
 
 
-def scope_of(site: str | None, before: str | None, now_ms: int) -> Scope:
-    """From the command line: a URL, and an age ("30d") or a date. Raises `ConfigError`."""
-    return Scope(None if site is None else _host(site), None if before is None else _before_ms(before, now_ms))
+def scope_of(site: str | None, before: str | None, location: str | None, now_ms: int) -> Scope:
+    """From the command line: a URL, an age ("30d") or a date, and a location. Raises `ConfigError`."""
+    before_ms = None if before is None else _before_ms(before, now_ms)
+    return Scope(None if site is None else _host(site), before_ms, location)
 
 
 def _host(url: str) -> str:
@@ -88,6 +88,7 @@ class Purge:
     def __init__(self, config: Config, scope: Scope, clock: Clock, terminal: Terminal) -> None:
         self._config = config
         self._path = config.local_database
+        self._location = scope.location
         self._clock = clock
         self._terminal = terminal
         self._never = threading.Event()
@@ -100,11 +101,12 @@ class Purge:
         database = self._database()
         try:
             hosts = self._hosts(local)
-            held = database.held(hosts, self._request.before_ms) if database else Held()
-            if not (local.checks or local.alerts or local.summed_from_ms is not None or held.checks or held.alerts):
+            held = {part.location: part.held(hosts, self._request.before_ms) for part in database.each()} if database else {}
+            is_here = local.checks or local.alerts or local.summed_from_ms is not None
+            if not is_here and all(found == Held() for found in held.values()):
                 self._terminal.say("There is nothing of that to delete.")
                 return 0
-            self._announce(local, held if database else None)
+            self._announce(hosts, local, held)
             if not self._may(yes=yes):
                 self._terminal.say("Nothing was deleted.")
                 return 0
@@ -117,8 +119,12 @@ class Purge:
 
     # What there is
 
+    def _has_file(self) -> bool:
+        """Is there a local file with something of that? It is of the configuration's location."""
+        return self._path.exists() and self._location in (None, self._config.location)
+
     def _survey(self) -> Survey:
-        if not self._path.exists():
+        if not self._has_file():
             return Survey()
         with translated(self._path), closing(self._connect()) as connection:
             return purge.survey(connection, self._request)
@@ -130,7 +136,7 @@ class Purge:
             self._terminal.say("What is behind the gateway stays: purge it there, where the database is.")
         if address.kind != "influxdb":
             return None
-        database = InfluxPurge.at(address, CONNECT_TIMEOUT_S, QUESTION_TIMEOUT_S)
+        database = InfluxPurge.at(address, CONNECT_TIMEOUT_S, QUESTION_TIMEOUT_S, self._location)
         try:
             knows_us = self._marker() is not None and database.knows(self._marker() or "")
         except StoreError as error:
@@ -162,16 +168,16 @@ class Purge:
 
     # Asking
 
-    def _announce(self, local: Survey, held: Held | None) -> None:
+    def _announce(self, hosts: list[str], local: Survey, held: Mapping[str | None, Held]) -> None:
         say = self._terminal.say
-        until = _date(self._request.before_ms)
-        hosts = [self._request.host] if self._request.host is not None else self._hosts(local)
-        say(f"To be deleted: everything before {until} of {_listed(hosts)}")
-        say(f"  {self._path}: {_counted(local.checks, local.alerts, local.from_ms)}")
+        say(f"To be deleted: everything before {_date(self._request.before_ms)} of {_listed(hosts)}")
+        if self._has_file():
+            say(f"  {self._path}: {_counted(local.checks, local.alerts, local.from_ms)}")
         if local.summed_from_ms is not None:
             say(f"    and what hours and days add up to, from {_date(local.summed_from_ms)} on")
-        if held:
-            say(f"  {database_address(self._config).masked}: {_counted(held.checks, held.alerts, held.from_ms)}")
+        for location, found in held.items():
+            place = f"{database_address(self._config).masked}{f', {location}' if location else ''}"
+            say(f"  {place}: {_counted(found.checks, found.alerts, found.from_ms)}")
 
     def _may(self, *, yes: bool) -> bool:
         if yes:
@@ -183,23 +189,22 @@ class Purge:
     # Deleting
 
     def _delete(self, hosts: list[str], database: InfluxPurge | None) -> None:
-        open_since_ms = {} if self._request.forget else self._open_since()
-        if self._path.exists():
+        if self._has_file():
             self._delete_locally()
-        if not database:
+        for part in database.each() if database else ():
+            self._delete_at(part, hosts)
+
+    def _delete_at(self, database: InfluxPurge, hosts: list[str]) -> None:
+        """One location of the database. What is told of minutes there goes for all sites where the file is another's."""
+        before_ms, marker = self._request.before_ms, self._marker()
+        database.delete(hosts, before_ms, {} if self._request.forget else database.open_alerts())
+        if database.location != self._config.location:
+            database.delete_blocks(None, before_ms)
             return
-        database.delete(hosts, self._request.before_ms, open_since_ms)
-        marker = self._marker()
         if marker and self._request.host is None:
-            database.delete_blocks(marker, self._request.before_ms)
+            database.delete_blocks(marker, before_ms)
         if marker and database.knows(marker):
             self._clear_copies(database, marker)
-
-    def _open_since(self) -> Mapping[str, int]:
-        if not self._path.exists():
-            return {}
-        with closing(LocalReader(self._path)) as reader:
-            return {host: alert.time_ms for host, alert in reader.last_alerts().items() if outage_is_open(alert)}
 
     def _delete_locally(self) -> None:
         """Leave the request, and see it done: by the monitor that writes the file, else by this process."""
@@ -228,7 +233,7 @@ class Purge:
         """
         with translated(self._path), closing(self._connect()) as connection:
             packed_until_ms = position.load(connection).minute_ms
-        with closing(open_influx(database_address(self._config), WRITER_TIMEOUT_S)) as remote:
+        with closing(open_influx(database_address(self._config), WRITER_TIMEOUT_S, self._config.location)) as remote:
             minutes = [at_ms for at_ms in remote.open_minutes(marker) if at_ms >= packed_until_ms]
             remote.announce(marker, dict.fromkeys(minutes, Told.POINTS), ())
             if not writer_is_alive(self._path):

@@ -51,10 +51,17 @@ def stats_report(
     sites: Sequence[Site],
     status_of: Callable[[Site, int], SiteStatus],
     asked_ms: int | None = None,
+    location: str = "",
 ) -> StatsReport:
     """A row a site, also for sites with nothing in the window; `source` is the kind of the store that found it."""
     rows = (
-        SiteRow(site.host, site.name, found.get(site.host) or SiteStats(site.host), status_of(site, window.until_ms))
+        SiteRow(
+            site.host,
+            site.name,
+            found.get(site.host) or SiteStats(site.host),
+            status_of(site, window.until_ms),
+            location,
+        )
         for site in sites
     )
     return StatsReport(window, source, tuple(rows), asked_ms)

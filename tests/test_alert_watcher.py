@@ -11,7 +11,7 @@ from alertWatcher import AlertWatcher, watch
 from monitoring.config import Config, ConfigWatcher, load_config
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert
-from monitoring.store.base import Reader
+from monitoring.store.base import Readers
 from monitoring.store.local import LocalStore
 from monitoring.store.local_reader import LocalReader
 from tests.support.clock import FakeClock
@@ -48,7 +48,7 @@ def shown() -> Shown:
 
 @pytest.fixture
 def watcher(store: LocalStore, shown: Shown) -> AlertWatcher:
-    return AlertWatcher(lambda: LocalReader(store.path), shown, FakeClock())
+    return AlertWatcher(lambda: {"": LocalReader(store.path)}, shown, FakeClock())
 
 
 def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWatcher, shown: Shown) -> None:
@@ -105,14 +105,14 @@ def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore
     """A database that is away for a moment loses no record and forgets no open outage."""
     answers: list[StoreError | None] = [None, StoreUnavailable("database: connection refused"), None]
 
-    def open_reader() -> Reader:
+    def choose() -> Readers:
         if trouble := answers.pop(0):
             raise trouble
-        return LocalReader(store.path)
+        return {"": LocalReader(store.path)}
 
     store.write([], [alert(1)])
     clock = Rounds(lambda: store.write([], [alert(9, "b")]), None)
-    AlertWatcher(open_reader, shown, clock).run(threading.Event())
+    AlertWatcher(choose, shown, clock).run(threading.Event())
     assert shown.records == [alert(1), alert(9, "b")]
     assert shown.refreshed == [
         ([alert(1)], None),

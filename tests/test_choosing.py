@@ -46,8 +46,8 @@ def known(influxd: Influxd) -> Iterator[str]:
 
 
 def chosen(choice: ReaderChoice) -> tuple[str, str]:
-    reader, source = choice.choose()
-    assert reader.kind == source.kind
+    readers, source = choice.choose()
+    assert {reader.kind for reader in readers.values()} == {source.kind}
     return source.kind, source.why
 
 
@@ -98,9 +98,9 @@ def test_a_file_that_takes_the_place_of_another_is_read(tmp_path: Path, config: 
         for second in (1, 2):
             with closing(LocalStore(config.local_database)) as store:
                 store.write(checks([second]), [])
-            reader, _ = choice.choose()
-            assert reader.last_time() == START_MS + second * 1_000
-            assert choice.choose()[0] is reader
+            readers, _ = choice.choose()
+            assert readers[""].last_time() == START_MS + second * 1_000
+            assert choice.choose()[0] == readers
             for file in tmp_path.glob("config.db*"):
                 os.remove(file)
         with pytest.raises(StoreError, match=NO_MONITOR):

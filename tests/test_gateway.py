@@ -1,7 +1,7 @@
 """The gateway's interface: who may do what, what is taken, and what every mistake is answered with."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from monitoring.gateway.database import FileDatabase
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.models import SiteStats, Window
 from tests.support.clock import FakeClock
-from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN
+from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN, only
 from tests.support.remote import Remote
 from tests.support.results import START_MS
 
@@ -40,6 +40,10 @@ class Database(Remote, FileDatabase):
         self._answer()
         return super().stats(window)
 
+    def locations(self) -> Sequence[str]:
+        self._answer()
+        return super().locations()
+
     def is_known(self) -> bool:
         self._answer()
         return bool(self._markers)
@@ -56,7 +60,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def client_of(database: Database, tokens: Tokens = TOKENS, limits: Limits | None = None) -> Client:
-    return make_application(database, tokens, limits or Limits(), SystemClock()).test_client()
+    return make_application(only(database), tokens, limits or Limits(), SystemClock()).test_client()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from monitoring.gateway.application import make_application
 from monitoring.gateway.database import FileDatabase
 from monitoring.gateway.limits import Limits
 from monitoring.models import Alert, AlertType, Cause, CheckResult
-from tests.support.gateway import NO_TOKENS
+from tests.support.gateway import NO_TOKENS, only
 from tests.support.results import START_MS
 
 CHECK = CheckResult("a", START_MS, 2_000, 7, 200, 9, (1, None, 3, 4, 1))
@@ -55,7 +55,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     database = FileDatabase(tmp_path_factory.mktemp("gateway") / "gateway.db")
     database.write([CHECK, replace(CHECK, time_ms=START_MS + 1, cause=Cause.DNS, status=0)], ALERTS)
     schema = schemathesis.openapi.from_dict(open_description())
-    schema.app = make_application(database, NO_TOKENS, Limits(burst=10**9), SystemClock())
+    schema.app = make_application(only(database), NO_TOKENS, Limits(burst=10**9), SystemClock())
     yield schema
     database.close()
 

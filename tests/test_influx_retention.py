@@ -143,6 +143,7 @@ class Database(InfluxPurge):
     """Notes what it is asked for; statements fail as long as `trouble` says why."""
 
     def __init__(self, hosts: Collection[str]) -> None:
+        self.location = ""
         self.asked: list[tuple[object, ...]] = []
         self.trouble: StoreUnavailable | None = None
         self._hosts = set(hosts)

@@ -16,7 +16,7 @@ from monitoring.models import Alert, Cause, Site, SiteStatus, State, Window
 from monitoring.moments import length_ms, moment_ms
 from monitoring.output import Statuses
 from monitoring.printer import SETTLED_MS, Printer, Wanted, look_anywhere
-from monitoring.report import Closing, Header, StatsReport
+from monitoring.report import Closing, Header, SiteKey, StatsReport
 from monitoring.rounds import Rounds, round_every_ms
 from monitoring.store.choosing import NO_MONITOR, ReaderChoice
 from monitoring.store.local import LocalStore
@@ -37,7 +37,7 @@ class Shown:
         self.notices: list[str] = []
         self.header = Header(0, "")
         self.ongoing: Sequence[Alert] = ()
-        self.statuses: Mapping[str, SiteStatus] = {}
+        self.statuses: Mapping[SiteKey, SiteStatus] = {}
         self.closed: list[Closing | None] = []
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
@@ -198,7 +198,7 @@ def test_an_alert_shows_at_once_on_the_screen_and_in_the_windows_that_end_after_
     store.write(checks(range(0, 60, 2), cause=Cause.DNS), [alert(59)])
     printer.step()
     assert shown.reports[0].rows[0].status.state is State.FAILING
-    assert shown.statuses["a"].state is State.DOWN
+    assert shown.statuses["a", ""].state is State.DOWN
     steps(printer, clock, 11)
     assert shown.reports[-1].rows[0].status.state is State.DOWN
 
@@ -207,7 +207,7 @@ def test_the_outages_that_go_on_are_shown(store: LocalStore, printer: Printer, s
     store.write(checks(range(0, 60, 2), cause=Cause.DNS), [alert(-500), recovery(-400), alert(26), alert(6, "z")])
     printer.step()
     assert shown.ongoing == [alert(26)]
-    assert shown.statuses["a"] == SiteStatus(State.DOWN, alert(26).start_ms, START_MS + 56_000)
+    assert shown.statuses["a", ""] == SiteStatus(State.DOWN, alert(26).start_ms, START_MS + 56_000)
 
 
 def test_a_line_of_time_that_runs_ahead_is_followed(

@@ -7,15 +7,17 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from monitoring import stats
+from monitoring.gateway.database import Databases
 from monitoring.models import Alert, AlertType, Bucket, Cause, CheckResult, SiteStats, Window
 from monitoring.store.base import Store
 from monitoring.store.influx import InfluxStore
@@ -23,6 +25,7 @@ from monitoring.store.local import LocalStore
 from tests.support.forwarding import ForwardingStore
 from tests.support.gateway import through_gateway
 from tests.support.influxd import Influxd
+from tests.support.locations import Crowded
 from tests.support.results import ODD_HOSTS, START_MS, Recording, alert_lists, long_recordings, recordings
 
 FreshStore = Callable[[], AbstractContextManager[Store]]
@@ -95,12 +98,48 @@ def influx_store_with_blocks(server: Influxd) -> Iterator[Store]:
             store.close()
 
 
+def crowded(opened: Sequence[Store]) -> Store:
+    """The first of these stores, the others around it."""
+    return cast(Store, Crowded(opened[0], opened[1:]))
+
+
+@contextmanager
+def influx_store_with_blocks_among_others(server: Influxd) -> Iterator[Store]:
+    name = f"contract {uuid.uuid4()}"
+    with ExitStack() as stack:
+        stores = [
+            ForwardingStore(server, name, Path(stack.enter_context(tempfile.TemporaryDirectory())), location)
+            for location in ("paris, 1er 'étage'", "tokyo")
+        ]
+        stores[0].prove("contract")
+        for store in stores:
+            stack.callback(store.close)
+        stack.callback(stores[0].drop_database)
+        yield crowded(stores)
+
+
+@contextmanager
+def gateway_store_among_others(server: Influxd) -> Iterator[Store]:
+    name = f"contract {uuid.uuid4()}"
+
+    def open_at(location: str) -> InfluxStore:
+        return InfluxStore(host=server.host, port=server.port, database=name, location=location, read_timeout=60)
+
+    with closing(Databases(open_at, 9)) as databases, closing(open_at("")) as database:
+        database.prove("contract")
+        with through_gateway(databases, "paris") as store, through_gateway(databases, "tokyo") as neighbour:
+            yield crowded([store, neighbour, database])
+        database.drop_database()
+
+
 STORES = {
     "influxdb": influx_store,
     "influxdb, with blocks": influx_store_with_blocks,
     "local": local_store,
     "local, packed": packing_store,
     "gateway": gateway_store,
+    "influxdb, with blocks, at a location": influx_store_with_blocks_among_others,
+    "gateway, at a location": gateway_store_among_others,
 }
 
 

@@ -15,6 +15,7 @@ def describe(config: Config) -> list[str]:
     return [
         _headline(config),
         *(f"  {_site_line(site)}" for site in config.sites),
+        *([f"location: {_printable(config.location)}"] if config.location else []),
         f"database: {_database(config)}",
         f"local file: {config.local_database}",
         f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)}"

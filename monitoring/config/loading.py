@@ -13,7 +13,16 @@ from monitoring.config.websites import INTERVAL, RULE_KEYS, SITE_KEYS, TIMEOUT, 
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
 
-ROOT_KEYS = ("websites", "defaultCheckInterval", "defaultTimeout", "alerting", "database", "localDatabase", "retention")
+ROOT_KEYS = (
+    "websites",
+    "defaultCheckInterval",
+    "defaultTimeout",
+    "alerting",
+    "location",
+    "database",
+    "localDatabase",
+    "retention",
+)
 ALERTING_KEYS = (*RULE_KEYS, "interval")
 RETENTION_KEYS = ("checks", "alerts")
 
@@ -48,6 +57,7 @@ def parse_config(
         sites=_read_websites(report, root, read_rule(alerting, Rule())),
         database=_read_database(report, root, database),
         local_database=_read_local_database(root, path),
+        location=root.take("location", values.location, ""),
         alert_interval_ms=alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS),
         check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
         alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),

@@ -16,14 +16,21 @@ DEFAULT_ALERT_RETENTION_MS = 365 * values.DAY_MS
 class Config:
     """A configuration that is right, complete: every default is filled in.
 
-    `database` is None when none is named: then the default InfluxDB is used if it answers. `warnings` are lines for
-    people. The sites are kept out of `repr`: what their variables gave may be a secret.
+    `database` is None when none is named: then the default InfluxDB is used if it answers. `location` is where checks are
+    made; "": nobody says. `warnings` are lines for people. The sites are kept out of `repr`: what their variables gave
+    may be a secret.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
     database: DatabaseAddress | None
     local_database: Path
+    location: str = ""
     alert_interval_ms: int = DEFAULT_ALERT_INTERVAL_MS
     check_retention_ms: int = DEFAULT_CHECK_RETENTION_MS
     alert_retention_ms: int = DEFAULT_ALERT_RETENTION_MS
     warnings: tuple[str, ...] = ()
+
+    @property
+    def storage(self) -> tuple[DatabaseAddress | None, Path, str]:
+        """Where checks go, and under which name: what a monitor that runs does not change."""
+        return self.database, self.local_database, self.location

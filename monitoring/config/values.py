@@ -21,8 +21,12 @@ US_PER_MS = 1_000
 _UNITS_MS = {"ms": 1, "s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)
 _STATUS_RANGE = re.compile(r"([1-5]\d\d) ?- ?([1-5]\d\d)", re.ASCII)
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_DIGITS = 30
+
+LONGEST_LOCATION = 64
+"""Characters."""
 
 
 def text(value: object) -> str:
@@ -44,6 +48,14 @@ def file_name(value: object) -> str:
     found = nonempty(value)
     if "\0" in found:
         raise Invalid("must not hold NUL")
+    return found
+
+
+def location(value: object) -> str:
+    """The name of a place, as a tag of a database can hold it."""
+    found = nonempty(value)
+    if len(found) > LONGEST_LOCATION or _NO_NAME.search(found):
+        raise Invalid(f"must have at most {LONGEST_LOCATION} characters, and no control characters or backslashes")
     return found
 
 

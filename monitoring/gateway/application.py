@@ -14,7 +14,7 @@ from monitoring.config.tokens import Tokens
 from monitoring.errors import StoreError, StoreRefused
 from monitoring.gateway.access import Forbidden, Role, Unauthorised, authorise
 from monitoring.gateway.api import Api, Endpoint
-from monitoring.gateway.database import Database
+from monitoring.gateway.database import Databases
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
 from monitoring.store.wire import Malformed
@@ -26,7 +26,7 @@ RETRY_AFTER_S = 1
 WORTH_PACKING = 4_096
 
 
-def make_application(database: Database, tokens: Tokens, limits: Limits, clock: Clock) -> Flask:
+def make_application(databases: Databases, tokens: Tokens, limits: Limits, clock: Clock) -> Flask:
     """The gateway to this database."""
     application = Flask("gateway", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
@@ -35,7 +35,7 @@ def make_application(database: Database, tokens: Tokens, limits: Limits, clock: 
     metrics = Metrics()
     guard = Guard(tokens, RateLimiter(limits, clock))
     application.before_request(guard.admit)
-    for endpoint in Api(database, limits, clock, metrics).endpoints():
+    for endpoint in Api(databases, limits, clock, metrics).endpoints():
         guard.add(endpoint)
         application.add_url_rule(
             endpoint.path,

@@ -24,7 +24,7 @@ MOST_NAMED = 1_000
 
 
 def content(keys: Collection[str], required: Collection[str]) -> wire.Record:
-    """The JSON object that is the body of this request."""
+    """The JSON object that is the body of this request; besides these keys it may have `location`."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
     if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -33,7 +33,7 @@ def content(keys: Collection[str], required: Collection[str]) -> wire.Record:
         value = json.loads(request.get_data(cache=False), parse_constant=_not_a_number)
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
-    return wire.record(value, frozenset(keys), required)
+    return wire.record(value, frozenset({*keys, "location"}), required)
 
 
 def _not_a_number(name: str) -> NoReturn:
@@ -47,14 +47,30 @@ def file_name(value: object) -> str:
     return value
 
 
+def location_of(found: wire.Record) -> str:
+    """Where the content of a body was measured; "" when it does not say."""
+    return wire.location_name(found["location"]) if "location" in found else ""
+
+
+def location_asked() -> str:
+    """The parameter `location`; "" when there is none: a question is about one location, by default that without a name."""
+    return wire.location_name(_single(request.args, "location")) if "location" in request.args else ""
+
+
 def file_asked() -> str:
     """The parameter `file`."""
     return file_name(_single(_parameters("file"), "file"))
 
 
+def nothing_else_asked() -> None:
+    """There may be no parameter but `location`."""
+    _parameters()
+
+
 def nothing_asked() -> None:
     """There may be no parameters."""
-    _parameters()
+    if request.args:
+        raise BadRequest("there must be no parameters")
 
 
 def until_asked() -> int:
@@ -77,7 +93,7 @@ def window_and_hosts_asked(now_ms: int) -> tuple[Window, list[str]]:
 
 
 def _parameters(*names: str) -> MultiDict[str, str]:
-    unknown = sorted(request.args.keys() - set(names))
+    unknown = sorted(request.args.keys() - {*names, "location"})
     if unknown:
         raise BadRequest(f"unknown parameter {ascii(unknown[0])[:40]}")
     return request.args

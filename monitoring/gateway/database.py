@@ -1,11 +1,13 @@
 """The database behind a gateway."""
 
-from collections.abc import Collection, Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from monitoring.config import DatabaseAddress
 from monitoring.config.settings import Config
-from monitoring.errors import ConfigError
+from monitoring.errors import ConfigError, StoreRefused
 from monitoring.models import CheckResult, Streak
 from monitoring.states import streak_of
 from monitoring.store.blocks import MinuteBlock
@@ -19,6 +21,9 @@ STATEMENT_TIMEOUT_S = 8.0
 
 class Database(RemoteStore, Protocol):
     """What a gateway asks of its database: all that a monitor with a database of its own would ask."""
+
+    def locations(self) -> Sequence[str]:
+        """The locations that have points, in order, "" first if there is one. Raises `StoreError`."""
 
     def is_known(self) -> bool:
         """Has any monitor proved it? Raises `StoreError`."""
@@ -56,6 +61,9 @@ class FileDatabase(LocalStore):
         found = {host: streak_of(history, before_ms) for host, history in self.histories().items()}
         return {host: streak for host, streak in found.items() if streak is not None}
 
+    def locations(self) -> Sequence[str]:
+        return [] if self.last_time() is None else [""]
+
     def ping(self) -> None:
         self.pending()
 
@@ -79,15 +87,55 @@ class FileDatabase(LocalStore):
         """There was nothing else."""
 
 
-def open_database(config: Config, address: DatabaseAddress) -> Database:
-    """The database at this address. Raises `MonitoringError`."""
+class Databases:
+    """The database as each location sees it: opened when somebody asks, and kept while there are not too many.
+
+    One that is closed to make room answers those who use it just then; what it had remembered is gone.
+    """
+
+    def __init__(self, open_at: Callable[[str], Database], most: int) -> None:
+        """`open_at` makes the store of a location without connecting, and raises `StoreError` where there can be none."""
+        self._open_at = open_at
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, Database] = OrderedDict()
+
+    def at(self, location: str) -> Database:
+        """Raises `StoreError`."""
+        with self._lock:
+            if location not in self._known:
+                self._known[location] = self._open_at(location)
+            self._known.move_to_end(location)
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)[1].close()
+            return self._known[location]
+
+    def close(self) -> None:
+        with self._lock:
+            while self._known:
+                self._known.popitem()[1].close()
+
+
+def open_databases(config: Config, address: DatabaseAddress, most: int) -> Databases:
+    """The database at this address, for `most` locations at a time. Raises `MonitoringError`."""
     if address.kind == "gateway":
         raise ConfigError([f"database: {address.masked}: a gateway needs a database of its own"])
     if address.kind == "sqlite":
-        return FileDatabase(config.local_database)
+        return Databases(alone(FileDatabase(config.local_database)), most)
     from monitoring.store import opening
 
-    return opening.open_database(address, STATEMENT_TIMEOUT_S)
+    return Databases(lambda location: opening.open_database(address, STATEMENT_TIMEOUT_S, location), most)
+
+
+def alone(file: FileDatabase) -> Callable[[str], FileDatabase]:
+    """How a file is opened: it is of the location without a name, and keeps others' points from being mixed with its own."""
+
+    def open_at(location: str) -> FileDatabase:
+        if location:
+            raise StoreRefused("this gateway keeps a file, which has no locations: its database must be an InfluxDB")
+        return file
+
+    return open_at
 
 
 def _key(marker: str) -> str:

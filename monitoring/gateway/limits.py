@@ -22,7 +22,8 @@ class Limits:
 
     body_bytes: int = LONGEST_BODY
     points: int = 20_000  # checks, and alerts, of one request
-    sites: int = 50_000  # names of sites since the gateway started
+    sites: int = 50_000  # names of sites, each in each location, since the gateway started
+    locations: int = 100  # of which the gateway keeps at a time what spares it questions
     answer_checks: int = 100_000  # of one answer that tells all of each check
     requests_per_s: int = 500
     burst: int = 2_000
@@ -62,17 +63,17 @@ class RateLimiter:
 
 
 class SiteLimiter:
-    """Counts the names of sites: each new one costs the database memory for ever."""
+    """Counts the names of sites in each location: each new one costs the database memory for ever."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._known: set[str] = set()
+        self._known: set[tuple[str, str]] = set()
 
-    def admit(self, hosts: Iterable[str]) -> None:
+    def admit(self, location: str, hosts: Iterable[str]) -> None:
         """Remember these names. Raises `StoreRefused` when there would be too many, and remembers none then."""
         with self._lock:
-            new = set(hosts) - self._known
+            new = {(location, host) for host in hosts} - self._known
             if len(self._known) + len(new) > self._most:
                 raise StoreRefused(f"this gateway takes {self._most} sites at most")
             self._known |= new

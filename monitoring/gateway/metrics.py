@@ -1,6 +1,7 @@
 """What the gateway tells Prometheus."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -8,6 +9,8 @@ from prometheus_client.registry import Collector
 
 from monitoring.models import Alert, SiteStats
 from monitoring.states import outage_is_open
+
+LABELS = ("site", "location")
 
 
 class Metrics:
@@ -42,26 +45,37 @@ class Metrics:
         return generate_latest(self._registry) + generate_latest(registry)
 
 
-class SiteMetrics(Collector):
-    """How the sites are doing; None: the database cannot tell now."""
+@dataclass(frozen=True, slots=True)
+class LocationMetrics:
+    """How the sites are doing, seen from one location; "" is the one without a name."""
 
-    def __init__(self, stats: Mapping[str, SiteStats] | None, last_alerts: Collection[Alert]) -> None:
-        self._stats = stats
-        self._down = {alert.host for alert in last_alerts if outage_is_open(alert)}
+    location: str
+    stats: Mapping[str, SiteStats]
+    last_alerts: Collection[Alert]
+
+
+class SiteMetrics(Collector):
+    """The same from all locations; None: the database cannot tell now. A location without a name has no label."""
+
+    def __init__(self, locations: Sequence[LocationMetrics] | None) -> None:
+        self._locations = locations
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
-            "monitoring_database_up", "1 when the gateway reaches its database.", float(self._stats is not None)
+            "monitoring_database_up", "1 when the gateway reaches its database.", float(self._locations is not None)
         )
-        if self._stats is None:
+        if self._locations is None:
             return
-        up = GaugeMetricFamily("monitoring_site_up", "0 while an alert is open.", labels=["site"])
+        up = GaugeMetricFamily("monitoring_site_up", "0 while an alert is open.", labels=LABELS)
         available = GaugeMetricFamily(
-            "monitoring_site_availability_ratio", "Available share of the past 10 minutes.", labels=["site"]
+            "monitoring_site_availability_ratio", "Available share of the past 10 minutes.", labels=LABELS
         )
-        checks = GaugeMetricFamily("monitoring_site_checks", "Checks in the past 10 minutes.", labels=["site"])
-        for host, site in sorted(self._stats.items()):
-            up.add_metric([host], float(host not in self._down))
-            available.add_metric([host], site.available_ms / site.covered_ms)
-            checks.add_metric([host], site.checks)
+        checks = GaugeMetricFamily("monitoring_site_checks", "Checks in the past 10 minutes.", labels=LABELS)
+        for found in self._locations:
+            down = {alert.host for alert in found.last_alerts if outage_is_open(alert)}
+            for host, site in sorted(found.stats.items()):
+                labels = [host, found.location] if found.location else [host]
+                up.add_metric(labels, float(host not in down))
+                available.add_metric(labels, site.available_ms / site.covered_ms)
+                checks.add_metric(labels, site.checks)
         yield from (up, available, checks)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from monitoring import __version__
+from monitoring.config.values import LONGEST_LOCATION
 from monitoring.gateway import minutes
 from monitoring.gateway.asked import LONGEST_WINDOW_S, MARKER_PATTERN
 from monitoring.models import PHASES, AlertType, Cause
@@ -34,7 +35,8 @@ def description() -> Schema:
 _ABOUT = (
     "Times are integer milliseconds of UTC since 1970 (Ms) or integer microseconds (Us). A window is half open, "
     "[from, until). The same point sent twice is one point. 503: the database is away, try again with the same data; "
-    "400, 413 and 422: these data will never be taken, and nothing of the request was stored."
+    "400, 413 and 422: these data will never be taken, and nothing of the request was stored. What is measured in one "
+    "location is apart from all others: a request is about one of them, without `location` about that without a name."
 )
 
 _TOLD = "where the minute's checks are: 0 blocks, 1 pieces and blocks, 2 points until all blocks are there, 3 points"
@@ -47,12 +49,12 @@ def _paths() -> Schema:
 def _writing() -> Schema:
     """For monitors."""
     points = {"checks": _array(_named("Check"), MOST_POINTS), "alerts": _array(_named("Alert"), MOST_POINTS)}
-    proof = _object(file=_file(), prove={"type": "boolean"})
+    proof = _located(file=_file(), prove={"type": "boolean"})
     known = _object(known={"type": "boolean"})
     return {
         "/api/v1/results": {
-            "post": _post("Store checks and alerts", _object((), **points), _STORED),
-            "get": _get("The checks of a window", _WINDOW, _windowed(checks=_array(_named("Check"))), "read", "413"),
+            "post": _post("Store checks and alerts", _object((), **points, location=_location()), _STORED),
+            "get": _get("The checks of a window", _WINDOW, _windowed(checks=_array(_named("Check"))), "read", "413", "422"),
         },
         "/api/v1/proof": {"post": _post("Is this file known? And write a point, and read it back", proof, known)},
         **_minutes(),
@@ -63,22 +65,22 @@ def _minutes() -> Schema:
     """What monitors send of whole minutes beside the points."""
     minute = {**_integer(wire.OLDEST_MS, wire.NEWEST_MS - 1), "multipleOf": MINUTE_MS}
     told = _object(minuteMs=minute, told={**_integer(min(Told), max(Told)), "description": _TOLD})
-    place = {"type": "string", "pattern": wire.HOST_PATTERN.replace("+$", "*$"), "maxLength": wire.LONGEST_HOST}
+    place = {"type": "string", "pattern": wire.NAME_PATTERN.replace("+$", "*$"), "maxLength": wire.LONGEST_HOST}
     checks = {"type": "string", "contentEncoding": "base64"}
     block = _object(minuteMs=minute, part=_integer(0, minutes.LAST_PART), hosts=_array(place, PART_SITES), checks=checks)
     number = _integer(0, MINUTE_MS - 1)
     piece = _object(minuteMs=minute, number=number, hosts=_array(place, minutes.MOST_HOSTS), checks=checks)
-    blocks = _object(file=_file(), blocks=_array(block, minutes.MOST_BLOCKS))
+    blocks = _located(file=_file(), blocks=_array(block, minutes.MOST_BLOCKS))
     pieces, states = _array(piece, minutes.MOST_BLOCKS), _array(told, minutes.MOST_MINUTES)
-    seals = _object(file=_file(), minutes=_array(minute, minutes.MOST_MINUTES))
-    asked, answer = [_parameter("file", _file(), required=True)], _object(minutes=_array(told))
+    seals = _located(file=_file(), minutes=_array(minute, minutes.MOST_MINUTES))
+    asked, answer = (_parameter("file", _file(), required=True), *_HERE), _object(minutes=_array(told))
     return {
         "/api/v1/minutes": {
             "post": _post("Store whole minutes", blocks, _STORED),
             "get": _get("The minutes of a file that are not whole yet", asked, answer, "write", "422"),
         },
         "/api/v1/minutes/announcements": {
-            "post": _post("Say where checks will be", _object(file=_file(), told=states, pieces=pieces), _STORED)
+            "post": _post("Say where checks will be", _located(file=_file(), told=states, pieces=pieces), _STORED)
         },
         "/api/v1/minutes/seals": {"post": _post("Minutes are whole", seals, _STORED)},
     }
@@ -91,23 +93,20 @@ def _reading() -> Schema:
     streak = _object(host=_text(), lastFailureMs=time, goodSinceMs=time)
     streaks = _object(until=_integer(0), sites=_array(streak))
     failure = _object(host=_text(), timeMs=_integer(0), coversMs=_integer(0), cause=_cause())
-    return {
-        "/api/v1/stats": {"get": _get("Statistics of each site", _WINDOW, _windowed(sites=_array(_named("Stats"))), "read")},
-        "/api/v1/failing": {"get": _get("Sites with a failed check", _WINDOW, _windowed(hosts=_array(_text())), "read")},
-        "/api/v1/downtime": {
-            "get": _get("What decides on alerts", _WINDOW_HOSTS, _windowed(sites=_array(downtime)), "read", "422")
-        },
-        "/api/v1/failures": {
-            "get": _get("Failed checks", _WINDOW_HOSTS, _windowed(failures=_array(failure)), "read", "422")
-        },
-        "/api/v1/alerts": {"get": _get("Alerts and recoveries", _WINDOW, _windowed(alerts=_array(_named("Alert"))), "read")},
-        "/api/v1/alerts/latest": {
-            "get": _get("The newest one of each site", [], _object(alerts=_array(_named("Alert"))), "read")
-        },
-        "/api/v1/last-time": {"get": _get("The newest time", [], _object(timeMs=time), "read")},
-        "/api/v1/streaks": {"get": _get("Last failures, and good since when", [_UNTIL], streaks, "read")},
-        "/api/v1/known": {"get": _get("Has any monitor written?", [], _object(known={"type": "boolean"}), "read")},
+    alerts = _array(_named("Alert"))
+    found = {
+        "/api/v1/stats": _read("Statistics of each site", _WINDOW, _windowed(sites=_array(_named("Stats")))),
+        "/api/v1/failing": _read("Sites with a failed check", _WINDOW, _windowed(hosts=_array(_text()))),
+        "/api/v1/downtime": _read("What decides on alerts", _WINDOW_HOSTS, _windowed(sites=_array(downtime))),
+        "/api/v1/failures": _read("Failed checks", _WINDOW_HOSTS, _windowed(failures=_array(failure))),
+        "/api/v1/alerts": _read("Alerts and recoveries", _WINDOW, _windowed(alerts=alerts)),
+        "/api/v1/alerts/latest": _read("The newest one of each site", _HERE, _object(alerts=alerts)),
+        "/api/v1/last-time": _read("The newest time", _HERE, _object(timeMs=time)),
+        "/api/v1/streaks": _read("Last failures, and good since when", (_UNTIL, *_HERE), streaks),
+        "/api/v1/known": _get("Has any monitor written?", (), _object(known={"type": "boolean"}), "read"),
+        "/api/v1/locations": _get("Where sites are checked", (), _object(locations=_array(_text())), "read"),
     }
+    return {path: {"get": question} for path, question in found.items()}
 
 
 def _upkeep() -> Schema:
@@ -189,7 +188,11 @@ def _file() -> Schema:
 
 
 def _host() -> Schema:
-    return {"type": "string", "pattern": wire.HOST_PATTERN, "maxLength": wire.LONGEST_HOST}
+    return {"type": "string", "pattern": wire.NAME_PATTERN, "maxLength": wire.LONGEST_HOST}
+
+
+def _location() -> Schema:
+    return {"type": "string", "pattern": wire.NAME_PATTERN, "maxLength": LONGEST_LOCATION}
 
 
 def _text() -> Schema:
@@ -214,6 +217,11 @@ def _object(required: tuple[str, ...] | None = None, /, **properties: Schema) ->
     return {"type": "object", "properties": properties, "required": keys, "additionalProperties": False}
 
 
+def _located(**properties: Schema) -> Schema:
+    """The same, and where it was measured."""
+    return _object(tuple(properties), **properties, location=_location())
+
+
 def _windowed(**properties: Schema) -> Schema:
     return _object(**{"from": _integer(0), "until": _integer(0)}, **properties)
 
@@ -232,7 +240,9 @@ def _parameter(name: str, schema: Schema, *, required: bool = False, about: str 
 
 
 _UNTIL = _parameter("until", _integer(0, wire.LAST_MS), required=True, about="milliseconds; checks before then")
+_HERE = (_parameter("location", _location(), about="what is seen from there; absent: from the one without a name"),)
 _WINDOW = (
+    *_HERE,
     _parameter("from", _integer(0, wire.LAST_MS), about="milliseconds; with until"),
     _parameter("until", _integer(0, wire.LAST_MS), about="milliseconds; with from"),
     _parameter("window", _integer(1, LONGEST_WINDOW_S), about="seconds before now, in the place of from and until"),
@@ -254,6 +264,11 @@ _WORDS = {
 def _get(summary: str, parameters: Any, answer: Schema, role: str | None = None, *more: str) -> Schema:
     statuses = ("400", "429", "503", *more)
     return {"summary": summary, "parameters": list(parameters), **_responses(answer, role, statuses)}
+
+
+def _read(summary: str, parameters: Any, answer: Schema) -> Schema:
+    """A question about one location."""
+    return _get(summary, parameters, answer, "read", "422")
 
 
 def _post(summary: str, content: Schema, answer: Schema) -> Schema:

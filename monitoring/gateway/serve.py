@@ -15,7 +15,7 @@ from monitoring.config.tokens import READ, WRITE, Tokens, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
 from monitoring.gateway.application import make_application
-from monitoring.gateway.database import open_database
+from monitoring.gateway.database import open_databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import listen, make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
@@ -56,17 +56,17 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     signal.signal(signal.SIGHUP, lambda *_: watcher.ask())
-    database = open_database(config, where)
+    databases = open_databases(config, where, limits.locations)
     try:
-        application: Wsgi = make_application(database, tokens, limits, clock)
-        with Upkeep(open_retention(database, where), config, watcher, clock), listen(address) as listening:
+        application: Wsgi = make_application(databases, tokens, limits, clock)
+        with Upkeep(open_retention(databases.at(""), where), config, watcher, clock), listen(address) as listening:
             output.say(f"gateway at {'https' if tls else 'http'}://{address}, database {where.masked}")
             for warning in _warnings(address, tokens, tls):
                 output.warn(warning)
             _run(application, listening, context, limits)
             return 0
     finally:
-        database.close()
+        databases.close()
 
 
 def _run(application: Wsgi, listening: socket, context: SSLContext | None, limits: Limits) -> None:

@@ -102,4 +102,4 @@ def open_retention(database: Database, address: DatabaseAddress) -> RemoteRetent
         return FileRetention(database)
     from monitoring.store import opening
 
-    return opening.open_retention(address, None)
+    return opening.open_retention(address, owner=None, location=None)

@@ -19,7 +19,7 @@ Sites' names, URLs and errors' texts are data: `words.printable` makes them harm
 
 from monitoring.report.jsonlines import alert_json, stats_json
 from monitoring.report.plain import closing_lines, history_line, placeholder_line, stats_lines
-from monitoring.report.values import Closing, ClosingRow, Header, SiteRow, StatsReport, View
+from monitoring.report.values import Closing, ClosingRow, Header, SiteKey, SiteRow, StatsReport, View
 from monitoring.report.words import (
     alert_detail,
     alert_sentence,
@@ -35,6 +35,7 @@ __all__ = [
     "Closing",
     "ClosingRow",
     "Header",
+    "SiteKey",
     "SiteRow",
     "StatsReport",
     "View",

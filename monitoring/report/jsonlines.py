@@ -1,6 +1,7 @@
 """One JSON object a line (DESIGN 2).
 
-Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key is always there.
+Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key but `location` is
+always there.
 """
 
 import json
@@ -35,6 +36,7 @@ def alert_json(alert: Alert, name: str | None) -> str:
             "type": str(alert.type),
             "URL": alert.host,
             "name": name,
+            **_location(alert.location),
             "time": time_text(alert.time_ms),
             "startDate": time_text(alert.start_ms),
             "endDate": _date(alert.end_ms),
@@ -49,6 +51,7 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
     return {
         "URL": row.host,
         "name": row.name,
+        **_location(row.location),
         "checks": stats.checks,
         "available": stats.available,
         "availability": None if availability is None else float(availability),
@@ -61,6 +64,11 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "since": _date(status.since_ms),
         "lastFailure": _date(row.last_failure_ms),
     }
+
+
+def _location(location: str) -> dict[str, object]:
+    """The one key that is there only where there is something to say: most monitors have no location."""
+    return {"location": location} if location else {}
 
 
 def _response_time(response: ResponseTimes | None) -> dict[str, float | None]:

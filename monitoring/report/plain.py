@@ -30,9 +30,10 @@ CLOSING_ROWS = 50
 
 def stats_lines(report: StatsReport) -> list[str]:
     """One line on the window, then one aligned line a site in the order of the configuration."""
-    until = time_text(report.window.until_ms)
-    head = f"== {window_text(report.length_ms)} until {until}, {plural(len(report.rows), 'site')}, from {report.source}"
-    return [head, *_aligned([_site_words(report, row) for row in report.rows])]
+    until, sites = time_text(report.window.until_ms), len({row.host for row in report.rows})
+    head = f"== {window_text(report.length_ms)} until {until}, {plural(sites, 'site')}, from {report.source}"
+    located = any(row.location for row in report.rows)
+    return [head, *_aligned([_site_words(report, row, located=located) for row in report.rows])]
 
 
 def history_line(alert: Alert) -> str:
@@ -59,13 +60,14 @@ def closing_lines(closing: Closing) -> list[str]:
 
 
 def run_text(closing: Closing) -> str:
-    """How many sites, for how long, from when to when: what "monitored" is followed by."""
+    """How many sites, from where, for how long, from when to when: what "monitored" is followed by."""
     lasted = duration_text(closing.ended_ms - closing.started_ms)
     span = f"{time_text(closing.started_ms)} to {time_text(closing.ended_ms)}"
-    return f"{plural(len(closing.rows), 'site')} for {lasted}, {span}"
+    here = f" from {printable(closing.location)}" if closing.location else ""
+    return f"{plural(len(closing.rows), 'site')}{here} for {lasted}, {span}"
 
 
-def _site_words(report: StatsReport, row: SiteRow) -> list[str]:
+def _site_words(report: StatsReport, row: SiteRow, *, located: bool) -> list[str]:
     stats = row.stats
     return [
         row.status.state,
@@ -77,6 +79,7 @@ def _site_words(report: StatsReport, row: SiteRow) -> list[str]:
         _word("causes", counts_text(stats.causes, ",")),
         _word("last-failure", _moment(row.last_failure_ms)),
         _word("for", _since(row.status.since_ms, report.window.until_ms)),
+        *([_word("location", printable(row.location) or NOTHING)] if located else []),
         *_site_name(row),
     ]
 

@@ -164,7 +164,9 @@ def _title(block: Block, columns: Sequence[Column], widths: Sequence[int]) -> Te
 
 
 def _site(cell: Cell) -> Text:
-    return Text(label(cell.row.host, cell.row.name), DIM if cell.row.status.state is State.UNKNOWN else "")
+    return Text(
+        label(cell.row.host, cell.row.name, cell.row.location), DIM if cell.row.status.state is State.UNKNOWN else ""
+    )
 
 
 def _availability(cell: Cell) -> Text:

@@ -7,15 +7,26 @@ from fractions import Fraction
 from monitoring import stats
 from monitoring.models import Alert, SiteStats, SiteStatus, Window
 
+SiteKey = tuple[str, str]
+"""A site as it is seen from somewhere: its host, and the location."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """One site in one window; a site with nothing in the window has an empty `SiteStats`."""
+    """One site in one window, seen from one location ("" is the one without a name).
+
+    A site with nothing in the window has an empty `SiteStats`.
+    """
 
     host: str
     name: str | None
     stats: SiteStats
     status: SiteStatus
+    location: str = ""
+
+    @property
+    def key(self) -> SiteKey:
+        return self.host, self.location
 
     @property
     def availability(self) -> Fraction | None:
@@ -31,7 +42,7 @@ class SiteRow:
 
 @dataclass(frozen=True, slots=True)
 class StatsReport:
-    """The statistics of all sites in one window, in the order of the configuration.
+    """The statistics of all sites in one window, in the order of the configuration, a row for each location.
 
     `source` is "influxdb", "local" or "gateway": where the numbers were read. `asked_ms` is how long a window was asked
     for, when this one is longer: it begins at a whole hour.
@@ -99,13 +110,17 @@ class ClosingRow:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A run from start to end; `undelivered` points still wait for the database, `alerts` are the run's, in order."""
+    """A run from start to end, at `location`.
+
+    `undelivered` points still wait for the database, `alerts` are the run's, in order.
+    """
 
     started_ms: int
     ended_ms: int
     rows: tuple[ClosingRow, ...]
     undelivered: int = 0
     alerts: tuple[Alert, ...] = ()
+    location: str = ""
 
     def coverage(self, row: ClosingRow) -> Fraction:
         """Percent of the run that the row's checks stand for, exact."""

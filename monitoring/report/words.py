@@ -86,9 +86,9 @@ def printable(text: str) -> str:
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii") for mark in text)
 
 
-def label(host: str, name: str | None) -> str:
-    """What a site is called in tables."""
-    return printable(name or host)
+def label(host: str, name: str | None, location: str = "") -> str:
+    """What a site is called in tables, seen from somewhere."""
+    return printable(f"{name or host} [{location}]" if location else name or host)
 
 
 def counts_text(counts: Mapping[int, int] | Mapping[Cause, int], after: str = " ") -> str:
@@ -137,6 +137,7 @@ def ahead_text(ahead_ms: int) -> str:
 def alert_sentence(alert: Alert) -> str:
     """The transition in one sentence; its words are fixed, people and scripts look for them."""
     url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
+    time += f", location={printable(alert.location)}" if alert.location else ""
     if alert.type is AlertType.ALERT:
         return f"Website {url} is down. availability={percent}%, time={time}"
     return f"Website {url} recovered. availability={percent}%, down for {duration_text(outage_ms(alert))}, time={time}"
@@ -151,7 +152,9 @@ def alert_detail(alert: Alert) -> str:
 def ongoing_text(alert: Alert, now_ms: int) -> str:
     """An outage that is not over."""
     lasts = duration_text(now_ms - alert.start_ms)
-    return f"Website {printable(alert.host)} is down for {lasts} (since {time_text(alert.start_ms)}, {_cause_text(alert)})"
+    seen = f", seen from {printable(alert.location)}" if alert.location else ""
+    since = f"since {time_text(alert.start_ms)}, {_cause_text(alert)}{seen}"
+    return f"Website {printable(alert.host)} is down for {lasts} ({since})"
 
 
 def outage_ms(recovery: Alert) -> int:

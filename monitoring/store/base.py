@@ -1,4 +1,8 @@
-"""The contract of every store. One test-suite (`tests/test_store_contract.py`) holds each of them to it."""
+"""The contract of every store. One test-suite (`tests/test_store_contract.py`) holds each of them to it.
+
+A store is of one location ("" is the one without a name). A local file belongs to one monitor, and so to one location; a
+database that monitors in several places share is opened for one of them, and what the others measured is not there then.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -56,6 +60,10 @@ class Store(Reader, Protocol):
         Raises `StoreUnavailable` or `StoreDenied` when nothing may have been stored (try again with the same data) and
         `StoreRefused` when some of these will never be accepted; others of the same call may have been stored.
         """
+
+
+Readers = Mapping[str, Reader]
+"""A reader for each location that is to be told of, by its name."""
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
@@ -9,6 +10,9 @@ from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, 
 from monitoring.store import wire
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text
+
+if TYPE_CHECKING:
+    from monitoring.store.gatewayclient import Parameters  # at run time later: `requests` takes a while
 
 LONGEST_QUERY = 8_000
 """Hosts are named in a question up to so many characters; for more, the whole answer is sifted here."""
@@ -18,7 +22,7 @@ SMALLEST_WINDOW_MS = 2
 
 
 class GatewayStore:
-    """Keeps `RemoteStore` (`monitoring.store.forwarder`) and `StreakReader` through a gateway's HTTP interface.
+    """Keeps `RemoteStore` (see `forwarder`) and `StreakReader` through a gateway's HTTP interface, at one location.
 
     Several threads may use it at once. A long history of checks comes in several answers, each of its own moment.
     """
@@ -33,6 +37,7 @@ class GatewayStore:
         tls: bool = False,
         token: str | None = None,
         ca_file: str | None = None,
+        location: str = "",
         connect_timeout: float = 2.0,
         read_timeout: float = 5.0,
     ) -> None:
@@ -41,12 +46,13 @@ class GatewayStore:
 
         timeout = (connect_timeout, read_timeout)
         self._client = GatewayClient(host=host, port=port, tls=tls, token=token, timeout=timeout, ca_file=ca_file)
+        self._here = {"location": location} if location else {}
 
     # The writer
 
     def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
         content = {"checks": list(map(wire.check_json, results)), "alerts": list(map(wire.alert_json, alerts))}
-        self._client.post("/api/v1/results", content)
+        self._post("/api/v1/results", content)
 
     def knows(self, marker: str) -> bool:
         """Has the database behind the gateway seen this file's data? Raises `StoreError`."""
@@ -57,7 +63,7 @@ class GatewayStore:
         return self._proof(marker, prove=True)
 
     def open_minutes(self, marker: str) -> dict[int, Told]:
-        answer = self._client.get("/api/v1/minutes", {"file": marker})
+        answer = self._get("/api/v1/minutes", {"file": marker})
         with self._client.understood():
             return {minute["minuteMs"]: Told(minute["told"]) for minute in answer["minutes"]}
 
@@ -67,33 +73,33 @@ class GatewayStore:
         minutes = [{"minuteMs": minute_ms, "told": int(state)} for minute_ms, state in told.items()]
         content = {"file": marker, "told": minutes, "pieces": list(map(_piece_json, pieces))}
         if told or pieces:
-            self._client.post("/api/v1/minutes/announcements", content)
+            self._post("/api/v1/minutes/announcements", content)
         if checks:
             self.write(checks, ())
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         """Sums stay here: the gateway adds up the checks itself."""
-        self._client.post("/api/v1/minutes", {"file": marker, "blocks": list(map(_block_json, blocks))})
+        self._post("/api/v1/minutes", {"file": marker, "blocks": list(map(_block_json, blocks))})
 
     def seal(self, marker: str, minutes: Collection[int]) -> None:
-        self._client.post("/api/v1/minutes/seals", {"file": marker, "minutes": list(minutes)})
+        self._post("/api/v1/minutes/seals", {"file": marker, "minutes": list(minutes)})
 
     # The reader
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
-        answer = self._client.get("/api/v1/stats", wire.window_query(window))
+        answer = self._get("/api/v1/stats", wire.window_query(window))
         with self._client.understood():
             return {site.host: site for site in map(wire.read_stats, answer["sites"])}
 
     def failing(self, window: Window) -> set[str]:
-        answer = self._client.get("/api/v1/failing", wire.window_query(window))
+        answer = self._get("/api/v1/failing", wire.window_query(window))
         with self._client.understood():
             return set(answer["hosts"])
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
         if hosts is not None and not any(map(wire.is_host_name, hosts)):
             return {}
-        answer = self._client.get("/api/v1/downtime", {**wire.window_query(window), **_named(hosts)})
+        answer = self._get("/api/v1/downtime", {**wire.window_query(window), **_named(hosts)})
         with self._client.understood():
             found = {site["host"]: wire.read_downtime(site) for site in answer["sites"]}
         return found if hosts is None else {host: found[host] for host in hosts if host in found}
@@ -101,7 +107,7 @@ class GatewayStore:
     def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
         if not any(map(wire.is_host_name, hosts)):
             return {}
-        answer = self._client.get("/api/v1/failures", {**wire.window_query(window), **_named(hosts)})
+        answer = self._get("/api/v1/failures", {**wire.window_query(window), **_named(hosts)})
         with self._client.understood():
             found = wire.read_failures(answer["failures"])
         return {host: found[host] for host in hosts if host in found}
@@ -110,23 +116,23 @@ class GatewayStore:
         return list(self._results(window))
 
     def alerts(self, window: Window) -> list[Alert]:
-        answer = self._client.get("/api/v1/alerts", wire.window_query(window))
+        answer = self._get("/api/v1/alerts", wire.window_query(window))
         with self._client.understood():
             return list(map(wire.read_alert, answer["alerts"]))
 
     def last_alerts(self) -> dict[str, Alert]:
-        answer = self._client.get("/api/v1/alerts/latest")
+        answer = self._get("/api/v1/alerts/latest", {})
         with self._client.understood():
             return {alert.host: alert for alert in map(wire.read_alert, answer["alerts"])}
 
     def last_time(self) -> int | None:
-        answer = self._client.get("/api/v1/last-time")
+        answer = self._get("/api/v1/last-time", {})
         with self._client.understood():
             found: int | None = answer["timeMs"]
             return found
 
     def streaks(self, before_ms: int) -> dict[str, Streak]:
-        answer = self._client.get("/api/v1/streaks", {"until": before_ms})
+        answer = self._get("/api/v1/streaks", {"until": before_ms})
         with self._client.understood():
             return {site["host"]: wire.read_streak(site) for site in answer["sites"]}
 
@@ -136,6 +142,12 @@ class GatewayStore:
         with self._client.understood():
             return bool(answer["known"])
 
+    def locations(self) -> list[str]:
+        """The locations that have points behind the gateway, in order, "" first if there is one. Raises `StoreError`."""
+        answer = self._client.get("/api/v1/locations")
+        with self._client.understood():
+            return [str(location) for location in answer["locations"]]
+
     def ping(self) -> None:
         """Return when the gateway reaches its database; raises `StoreUnavailable`."""
         self._client.get("/healthz")
@@ -143,8 +155,14 @@ class GatewayStore:
     def close(self) -> None:
         self._client.close()
 
+    def _get(self, path: str, parameters: "Parameters") -> Any:
+        return self._client.get(path, {**parameters, **self._here})
+
+    def _post(self, path: str, content: wire.Record) -> Any:
+        return self._client.post(path, {**content, **self._here})
+
     def _proof(self, marker: str, *, prove: bool) -> bool:
-        answer = self._client.post("/api/v1/proof", {"file": marker, "prove": prove})
+        answer = self._post("/api/v1/proof", {"file": marker, "prove": prove})
         with self._client.understood():
             return bool(answer["known"])
 
@@ -153,7 +171,7 @@ class GatewayStore:
         from monitoring.store.gatewayclient import TooLong
 
         try:
-            answer = self._client.get("/api/v1/results", wire.window_query(window))
+            answer = self._get("/api/v1/results", wire.window_query(window))
         except TooLong:
             if window.length_ms < SMALLEST_WINDOW_MS:
                 raise
@@ -167,7 +185,11 @@ class GatewayStore:
 
 
 def open_gateway(
-    address: DatabaseAddress, connect_timeout_s: float, read_timeout_s: float, environ: Mapping[str, str] = os.environ
+    address: DatabaseAddress,
+    connect_timeout_s: float,
+    read_timeout_s: float,
+    location: str = "",
+    environ: Mapping[str, str] = os.environ,
 ) -> GatewayStore:
     """The store at this address, with the token of the environment. Raises `ConfigError` when that is not readable."""
     return GatewayStore(
@@ -176,6 +198,7 @@ def open_gateway(
         tls=address.tls,
         token=client_token(environ),
         ca_file=environ.get("SSL_CERT_FILE") or None,
+        location=location,
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
     )

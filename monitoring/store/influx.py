@@ -12,7 +12,7 @@ from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
-from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, named, within
+from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, locations, named, within
 from monitoring.store.influxrows import Row, alert_of, by_host, failure_of
 from monitoring.store.influxstreaks import InfluxStreaks
 from monitoring.store.influxwindow import InfluxWindow
@@ -24,6 +24,7 @@ from monitoring.store.lineprotocol import (
     RECENT,
     Tags,
     alert_line,
+    at_location,
     block_line,
     check_line,
     identifier,
@@ -37,9 +38,13 @@ from monitoring.store.lineprotocol import (
 PROOF_TIME_MS = 4_102_444_800_000
 """When the proof's point lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
 
+CONNECT_TIMEOUT_S = 1.0
+
 
 class InfluxStore:
-    """Keeps `Store` and `StreakReader` (`monitoring.store.base`) in one InfluxDB database.
+    """Keeps `Store` and `StreakReader` (`monitoring.store.base`) in one InfluxDB database, of one location.
+
+    What others measured is not there for it.
 
     Several threads may use it at once. An answer takes several statements; what is written between them can show in
     the later ones only, so ask about windows that are over.
@@ -56,10 +61,10 @@ class InfluxStore:
         username: str = "",
         password: str = "",
         tls: bool = False,
-        connect_timeout: float = 2.0,
+        location: str = "",
         read_timeout: float = 5.0,
     ) -> None:
-        """Make the store without connecting; the time-outs are seconds of each statement."""
+        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag."""
         from monitoring.store.influxclient import InfluxClient  # late: it takes 0.2 s
 
         self._database = database
@@ -70,12 +75,13 @@ class InfluxStore:
             username=username,
             password=password,
             tls=tls,
-            timeout=(connect_timeout, read_timeout),
+            timeout=(CONNECT_TIMEOUT_S, read_timeout),
         )
-        self._tags = Tags()
-        self._minutes = InfluxMinutes(self._client)
+        self._here = at_location(location)
+        self._tags = Tags(location)
+        self._minutes = InfluxMinutes(self._client, location)
         self._window = InfluxWindow(self._minutes)
-        self._streaks = InfluxStreaks(self._client)
+        self._streaks = InfluxStreaks(self._client, location)
 
     # The writer
 
@@ -84,25 +90,25 @@ class InfluxStore:
         self._write([], results, alerts)
 
     def open_minutes(self, marker: str) -> dict[int, Told]:
-        condition = f"file = {literal(marker)} AND told > 0"
+        condition = f"{self._of_file(marker)} AND told > 0"
         series = self._client.query(f"SELECT told FROM {MINUTES} WHERE {condition}")
         return {time_ms: Told(told) for one in series for time_ms, told in one["values"]}
 
     def announce(
         self, marker: str, told: Mapping[int, Told], pieces: Sequence[Piece], checks: Sequence[CheckResult] = ()
     ) -> None:
-        lines = [told_line(marker, minute_ms, state) for minute_ms, state in told.items()]
-        lines += [piece_line(marker, piece) for piece in pieces]
+        lines = [told_line(self._tags, marker, minute_ms, state) for minute_ms, state in told.items()]
+        lines += [piece_line(self._tags, marker, piece) for piece in pieces]
         self._write(lines, checks, ())
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
-        self._client.write([block_line(marker, block) for block in blocks])
+        self._client.write([block_line(self._tags, marker, block) for block in blocks])
 
     def seal(self, marker: str, minutes: Collection[int]) -> None:
-        self._client.write([told_line(marker, minute_ms, Told.BLOCKS) for minute_ms in minutes])
+        self._client.write([told_line(self._tags, marker, minute_ms, Told.BLOCKS) for minute_ms in minutes])
         for minute_ms in minutes:
             span = within(Window(minute_ms, minute_ms + MINUTE_MS))
-            self._client.execute(f"DELETE FROM {MINUTES} WHERE file = {literal(marker)} AND part = '{RECENT}' AND {span}")
+            self._client.execute(f"DELETE FROM {MINUTES} WHERE {self._of_file(marker)} AND part = '{RECENT}' AND {span}")
 
     # The reader
 
@@ -111,7 +117,8 @@ class InfluxStore:
 
     def failing(self, window: Window) -> set[str]:
         """Only failed checks have a cause: so few values are read, however many checks there are."""
-        found = self._client.stream(f"SELECT cause, host FROM {CHECKS} WHERE {within(window)}", ROWS_AT_ONCE)
+        statement = f"SELECT cause, host FROM {CHECKS} WHERE {self._here} AND {within(window)}"
+        found = self._client.stream(statement, ROWS_AT_ONCE)
         return {host for series in found for *_, host in series["values"]}
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
@@ -159,6 +166,10 @@ class InfluxStore:
         self._create_database()
         return self._proof(marker) is not None
 
+    def locations(self) -> list[str]:
+        """The locations that have points here, in order, "" first if there is one. Quick, however much it holds."""
+        return locations(self._client)
+
     def is_known(self) -> bool:
         """Has any monitor proved this database? Quick, however much it holds."""
         return self.database_exists() and bool(self._client.query(f"SELECT last(proof) FROM {PROOFS}"))
@@ -205,8 +216,12 @@ class InfluxStore:
 
     def _ask(self, fields: str, source: str, *conditions: str, by: str = "host") -> dict[str, list[Row]]:
         """Answer rows (column to value) by host, in order of time."""
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return by_host(self._client.query(f"SELECT {fields} FROM {source}{where} GROUP BY {by}"))
+        where = " AND ".join((self._here, *conditions))
+        return by_host(self._client.query(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {by}"))
+
+    def _of_file(self, marker: str) -> str:
+        """The condition that a point was told by this local file, here: one may have moved."""
+        return f"file = {literal(marker)} AND {self._here}"
 
     def _create_database(self) -> None:
         with suppress(StoreDenied):  # for administrators only; the proof tells whether it exists

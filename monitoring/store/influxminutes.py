@@ -8,7 +8,8 @@ from monitoring.models import CheckResult, Downtime, Window
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxblocks import Told, read_data, read_hosts, read_sums
 from monitoring.store.influxrows import WHOLE_CHECK, Row, by_host, check_of, downtime_of
-from monitoring.store.lineprotocol import CHECKS, MINUTES, RECENT, is_taggable, literal
+from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, RECENT, at_location, is_taggable, literal
+from monitoring.store.wire import is_location_name
 
 if TYPE_CHECKING:
     from monitoring.store.influxclient import InfluxClient  # at run time later: it takes 0.2 s
@@ -21,6 +22,9 @@ NAMED_HOSTS = 100
 """Up to so many hosts are named in a question; for more, the answer is sifted here, which is quicker then."""
 
 FAILED = "available = 0"
+
+MOST_LOCATIONS = 100
+"""So many are told; each one more costs a reader as many questions as the first."""
 
 Part = tuple[str, str]
 """The marker of a file, and the number of a part of its sites."""
@@ -75,10 +79,11 @@ class Packed:
 
 
 class InfluxMinutes:
-    """Asks one database; answers that can be long come piece by piece. Raises `StoreError`."""
+    """Asks one database about one location; answers that can be long come piece by piece. Raises `StoreError`."""
 
-    def __init__(self, client: "InfluxClient") -> None:
+    def __init__(self, client: "InfluxClient", location: str) -> None:
         self._client = client
+        self._here = at_location(location)
 
     def outline(self, window: Window) -> Mapping[int, Outline]:
         """What there is of each minute that begins in the window; one of which nothing was said is missing."""
@@ -108,7 +113,7 @@ class InfluxMinutes:
 
     def points(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         """The checks themselves, of these hosts (None: of all), in order of time."""
-        where = " AND ".join((within(window), *named(hosts)))
+        where = " AND ".join((self._here, within(window), *named(hosts)))
         statement = f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {where}"
         for series in self._client.stream(statement, ROWS_AT_ONCE):
             for values in series["values"]:
@@ -119,7 +124,7 @@ class InfluxMinutes:
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
         """What the points say of these hosts (None: of all): the server adds up, 60 000 points in 0.2 s."""
-        conditions = [within(window), *named(hosts)]
+        conditions = [self._here, within(window), *named(hosts)]
         failed = self._count([*conditions, FAILED])  # first: what comes in meanwhile adds no downtime
         return {
             host: downtime_of(row, failed.get(host, {}))
@@ -134,16 +139,29 @@ class InfluxMinutes:
 
     def hosts(self) -> set[str]:
         """Every host that ever had a point."""
-        found = self._client.stream(f"SHOW TAG VALUES FROM {CHECKS} WITH KEY = host", ROWS_AT_ONCE)
+        statement = f"SHOW TAG VALUES FROM {CHECKS} WITH KEY = host WHERE {self._here}"
+        found = self._client.stream(statement, ROWS_AT_ONCE)
         return {host for series in found for _, host in series["values"]}
 
     def _read(self, fields: str, window: Window, condition: str, rows: int) -> Iterator[tuple[Mapping[str, str], Row]]:
         """Tags and values of the points of `MINUTES` that have one of these fields."""
-        where = " AND ".join(filter(None, (within(window), condition)))
+        where = " AND ".join(filter(None, (self._here, within(window), condition)))
         statement = f"SELECT {fields} FROM {MINUTES} WHERE {where} GROUP BY file, part"
         for series in self._client.stream(statement, rows):
             for values in series["values"]:
                 yield series["tags"], dict(zip(series["columns"], values, strict=True))
+
+
+def locations(client: "InfluxClient") -> list[str]:
+    """The locations that have points, in order, "" first if there is one. Quick, however much there is.
+
+    What another writer gave a name that no monitor can have is passed over: nobody could ask for it.
+    """
+    measured = f"FROM {CHECKS}, {ALERTS}"
+    named = client.query(f"SHOW TAG VALUES {measured} WITH KEY = location LIMIT {MOST_LOCATIONS}")
+    names = {name for series in named for _, name in series["values"] if is_location_name(name)}
+    nameless = client.query(f"SHOW SERIES {measured} WHERE {at_location('')} LIMIT 1")
+    return sorted(names | ({""} if nameless else set()))
 
 
 def within(window: Window) -> str:

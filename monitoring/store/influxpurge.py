@@ -12,8 +12,8 @@ from monitoring.config import DatabaseAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.models import AlertType
 from monitoring.store.blocks import MINUTE_MS
-from monitoring.store.influxminutes import among
-from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, is_taggable, literal
+from monitoring.store.influxminutes import among, locations
+from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, at_location, is_taggable, literal
 
 if TYPE_CHECKING:
     from monitoring.store.influxclient import InfluxClient  # at run time later: it takes 0.2 s
@@ -23,8 +23,6 @@ HOSTS_AT_ONCE = 100
 
 COUNTED = {CHECKS: "available", ALERTS: "type"}
 """A field that every point has."""
-
-NEWEST_ALERTS = f"SELECT last(type) FROM {ALERTS} GROUP BY host"
 
 ATTEMPTS = 3
 """What a monitor was sending while something was deleted may come after it."""
@@ -44,27 +42,37 @@ class Held:
 
 
 class InfluxPurge:
-    """Asks and deletes; every statement names hosts or a file, and a time. Raises `StoreError`."""
+    """Asks and deletes, of one location or of all; statements name hosts or a file, and a time. Raises `StoreError`."""
 
-    def __init__(self, client: "InfluxClient") -> None:
+    def __init__(self, client: "InfluxClient", location: str | None = None) -> None:
+        """`location` None: in all of them."""
         self._client = client
+        self.location = location
+        self._here = "" if location is None else f"{at_location(location)} AND "
 
     @classmethod
-    def at(cls, address: DatabaseAddress, connect_timeout_s: float, read_timeout_s: float) -> "InfluxPurge":
+    def at(
+        cls, address: DatabaseAddress, connect_timeout_s: float, read_timeout_s: float, location: str | None = None
+    ) -> "InfluxPurge":
         """Of the InfluxDB at this address; nothing is sent yet."""
         from monitoring.store.influxclient import InfluxClient
 
-        return cls(
-            InfluxClient(
-                host=address.host,
-                port=address.port,
-                database=address.database,
-                username=address.username,
-                password=address.password,
-                tls=address.tls,
-                timeout=(connect_timeout_s, read_timeout_s),
-            )
+        client = InfluxClient(
+            host=address.host,
+            port=address.port,
+            database=address.database,
+            username=address.username,
+            password=address.password,
+            tls=address.tls,
+            timeout=(connect_timeout_s, read_timeout_s),
         )
+        return cls(client, location)
+
+    def each(self) -> Sequence["InfluxPurge"]:
+        """The same for each location that there is, apart: a site may be down in one of them only."""
+        if self.location is not None:
+            return [self]
+        return [InfluxPurge(self._client, location) for location in locations(self._client)]
 
     def knows(self, marker: str) -> bool:
         """Has this database ever had anything of the local file with this marker?"""
@@ -72,12 +80,13 @@ class InfluxPurge:
 
     def hosts_before(self, source: str, before_ms: int) -> set[str]:
         """The hosts that have something in this measurement before this moment. Quick, however much it holds."""
-        first = f"SELECT first({COUNTED[source]}) FROM {source} WHERE time < {before_ms}ms GROUP BY host"
+        first = f"SELECT first({COUNTED[source]}) FROM {source} WHERE {self._here}time < {before_ms}ms GROUP BY host"
         return {series["tags"]["host"] for series in self._client.query(first)}
 
     def open_alerts(self) -> Mapping[str, int]:
-        """When the alerts were that no recovery has followed, by host."""
-        newest = {one["tags"]["host"]: one["values"][0] for one in self._client.query(NEWEST_ALERTS)}
+        """When the alerts were that no recovery has followed, by host, in this one location."""
+        found = self._client.query(f"SELECT last(type) FROM {ALERTS} WHERE {self._here}time > 0 GROUP BY host")
+        newest = {one["tags"]["host"]: one["values"][0] for one in found}
         return {host: time_ms for host, (time_ms, kind) in newest.items() if kind == AlertType.ALERT}
 
     def held(self, hosts: Collection[str], before_ms: int) -> Held:
@@ -114,7 +123,7 @@ class InfluxPurge:
         """Delete what blocks of this file (None: of all files) tell of whole minutes before this moment."""
         whose = "" if marker is None else f"file = {literal(marker)} AND "
         until_ms = before_ms // MINUTE_MS * MINUTE_MS
-        self._client.execute(f"DELETE FROM {MINUTES} WHERE {whose}time < {until_ms}ms")
+        self._client.execute(f"DELETE FROM {MINUTES} WHERE {self._here}{whose}time < {until_ms}ms")
 
     def delete_pieces(self, marker: str) -> None:
         """Delete what this file sent of minutes that are not over; nobody may be sending more."""
@@ -124,7 +133,7 @@ class InfluxPurge:
         self._client.close()
 
     def _count(self, source: str, hosts: Sequence[str], before_ms: int) -> tuple[int, int | None]:
-        field, condition = COUNTED[source], f"{among(hosts)} AND time < {before_ms}ms"
+        field, condition = COUNTED[source], f"{self._here}{among(hosts)} AND time < {before_ms}ms"
         counted = self._client.query(f"SELECT count({field}) FROM {source} WHERE {condition}")
         if not counted:
             return 0, None
@@ -132,7 +141,7 @@ class InfluxPurge:
         return counted[0]["values"][0][1], first[0]["values"][0][0] if first else None
 
     def _delete(self, source: str, hosts: Sequence[str], before_ms: int) -> None:
-        self._client.execute(f"DELETE FROM {source} WHERE {among(hosts)} AND time < {before_ms}ms")
+        self._client.execute(f"DELETE FROM {source} WHERE {self._here}{among(hosts)} AND time < {before_ms}ms")
 
 
 def groups(hosts: Collection[str]) -> Iterator[list[str]]:

@@ -80,7 +80,11 @@ class InfluxRetention:
         return bool(self._steps)
 
     def _plan(self, checks_before_ms: int, alerts_before_ms: int) -> Iterator[Step]:
-        database, marker = self._database, None if self._owner is None else self._owner.marker
+        for database in self._database.each():
+            yield from self._plan_at(database, checks_before_ms, alerts_before_ms)
+
+    def _plan_at(self, database: InfluxPurge, checks_before_ms: int, alerts_before_ms: int) -> Iterator[Step]:
+        marker = None if self._owner is None else self._owner.marker
         for hosts in groups(self._ours(database.hosts_before(CHECKS, checks_before_ms))):
             yield partial(database.delete_checks, hosts, checks_before_ms)
         yield partial(database.delete_blocks, marker, checks_before_ms)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from monitoring.models import Streak
-from monitoring.store.lineprotocol import CHECKS, literal
+from monitoring.store.lineprotocol import CHECKS, at_location, literal
 
 if TYPE_CHECKING:
     from monitoring.store.influxclient import InfluxClient, Series  # at run time later: it takes 0.2 s
@@ -17,10 +17,14 @@ STATEMENTS_AT_ONCE = 100
 
 
 class InfluxStreaks:
-    """Asks one database, and remembers what became of each site after its last failure. Raises `StoreError`."""
+    """Asks one database about one location, and remembers what became of each site after its last failure.
 
-    def __init__(self, client: "InfluxClient") -> None:
+    Raises `StoreError`.
+    """
+
+    def __init__(self, client: "InfluxClient", location: str) -> None:
         self._client = client
+        self._checks = f"FROM {CHECKS} WHERE {at_location(location)}"
         self._after: dict[str, tuple[int, int]] = {}  # the last failure, and the first check after it
 
     def before(self, end_ms: int) -> dict[str, Streak]:
@@ -32,7 +36,7 @@ class InfluxStreaks:
 
     def _each(self, choice: str, end_ms: int) -> dict[str, int]:
         """The times of these checks, by host."""
-        series = self._client.query(f"SELECT {choice} FROM {CHECKS} WHERE time < {end_ms}ms GROUP BY host")
+        series = self._client.query(f"SELECT {choice} {self._checks} AND time < {end_ms}ms GROUP BY host")
         return {one["tags"]["host"]: time_of(one) for one in series}
 
     def _look_up(self, failures: Mapping[str, int]) -> None:
@@ -40,9 +44,12 @@ class InfluxStreaks:
         hosts = sorted(failures)
         for place in range(0, len(hosts), STATEMENTS_AT_ONCE):
             some = hosts[place : place + STATEMENTS_AT_ONCE]
-            answers = self._client.query_each([_first_after(host, failures[host]) for host in some])
+            answers = self._client.query_each([self._first_after(host, failures[host]) for host in some])
             found = zip(some, answers, strict=True)
             self._after.update((host, (failures[host], time_of(series))) for host, answer in found for series in answer)
+
+    def _first_after(self, host: str, time_ms: int) -> str:
+        return f"SELECT first(available) {self._checks} AND host = {literal(host)} AND time > {time_ms}ms"
 
     def _knows(self, host: str, failed_ms: int) -> bool:
         return self._after.get(host, (None, 0))[0] == failed_ms
@@ -52,10 +59,6 @@ class InfluxStreaks:
             return Streak(None, first_ms)
         since_ms = self._after[host][1] if self._knows(host, failed_ms) else end_ms
         return Streak(failed_ms, since_ms if since_ms < end_ms else None)
-
-
-def _first_after(host: str, time_ms: int) -> str:
-    return f"SELECT first(available) FROM {CHECKS} WHERE host = {literal(host)} AND time > {time_ms}ms"
 
 
 def time_of(series: "Series") -> int:

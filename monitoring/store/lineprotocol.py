@@ -1,7 +1,8 @@
 """Checks and alerts as lines of InfluxDB's line protocol, and the texts that its queries quote. Pure.
 
-The schema (DESIGN 5): `website_availability` and `website_alerts`, one series a site through the tag `host`, times in
-integer milliseconds. Written by hand because it runs for every check: a generic serialiser takes ten times as long.
+The schema (DESIGN 5): `website_availability` and `website_alerts`, one series a site through the tag `host` (and
+`location`, where a monitor has one), times in integer milliseconds. Written by hand because it runs for every check: a
+generic serialiser takes ten times as long.
 """
 
 import re
@@ -35,17 +36,25 @@ def is_taggable(text: str) -> bool:
 
 
 class Tags:
-    """Hosts as tags, each escaped once: there are many points of few hosts."""
+    """The tags of points from one location; "" is the one without a name, which is no tag.
 
-    def __init__(self) -> None:
+    Each host is escaped once: there are many points of few hosts.
+    """
+
+    def __init__(self, location: str = "") -> None:
+        self._location = f",location={_tag(location)}" if location else ""
         self._known: dict[str, str] = {}
 
     def __getitem__(self, host: str) -> str:
-        """Raises `StoreRefused` when the host can be no tag."""
+        """Of a check or an alert. Raises `StoreRefused` when the host can be no tag."""
         known = self._known.get(host)
         if known is None:
-            known = self._known[host] = _tag(host)
+            known = self._known[host] = f"host={_tag(host)}{self._location}"
         return known
+
+    def of_file(self, marker: str, part: str | None = None) -> str:
+        """Of what the local file with this marker tells beside its points, of a part of its sites or of all."""
+        return f"file={_tag(marker)}{self._location}" + ("" if part is None else f",part={part}")
 
 
 def check_line(check: CheckResult, tags: Tags) -> str:
@@ -62,7 +71,7 @@ def check_line(check: CheckResult, tags: Tags) -> str:
             fields += f",{phase}={time_us}e-6"
     if check.cause is not None:
         fields += f',cause="{check.cause}"'
-    return f"{CHECKS},host={tags[check.host]} {fields} {check.time_ms}"
+    return f"{CHECKS},{tags[check.host]} {fields} {check.time_ms}"
 
 
 def alert_line(alert: Alert, tags: Tags) -> str:
@@ -72,7 +81,7 @@ def alert_line(alert: Alert, tags: Tags) -> str:
         fields += f',endDate="{to_rfc3339(alert.end_ms)}"'
     if alert.cause is not None:
         fields += f',cause="{alert.cause}"'
-    return f"{ALERTS},host={tags[alert.host]} {fields} {alert.time_ms}"
+    return f"{ALERTS},{tags[alert.host]} {fields} {alert.time_ms}"
 
 
 def proof_line(marker: str, proof: str, time_ms: int) -> str:
@@ -80,23 +89,28 @@ def proof_line(marker: str, proof: str, time_ms: int) -> str:
     return f'{PROOFS},file={_tag(marker)} proof="{proof}" {time_ms}'
 
 
-def told_line(marker: str, minute_ms: int, told: Told) -> str:
+def told_line(tags: Tags, marker: str, minute_ms: int, told: Told) -> str:
     """Where the checks of this file in this minute can be read."""
-    return f"{MINUTES},file={_tag(marker)} told={int(told)}i {minute_ms}"
+    return f"{MINUTES},{tags.of_file(marker)} told={int(told)}i {minute_ms}"
 
 
-def block_line(marker: str, block: MinuteBlock) -> str:
+def block_line(tags: Tags, marker: str, block: MinuteBlock) -> str:
     """What the checks of a part and minute add up to, and the checks."""
     sums, checks = sums_text(block), data_text(block.data)
     fields = f'version={version_of(sums, checks)}i,sums="{sums}",checks="{checks}"'
-    return f"{MINUTES},file={_tag(marker)},part={block.part} {fields} {block.minute_ms}"
+    return f"{MINUTES},{tags.of_file(marker, str(block.part))} {fields} {block.minute_ms}"
 
 
-def piece_line(marker: str, piece: Piece) -> str:
+def piece_line(tags: Tags, marker: str, piece: Piece) -> str:
     """Checks of a minute that were delivered together, and their hosts by place."""
     hosts, checks = hosts_text(piece.hosts), data_text(piece.data)
     fields = f'version={version_of(hosts, checks)}i,hosts="{hosts}",checks="{checks}"'
-    return f"{MINUTES},file={_tag(marker)},part={RECENT} {fields} {piece.minute_ms + piece.number}"
+    return f"{MINUTES},{tags.of_file(marker, RECENT)} {fields} {piece.minute_ms + piece.number}"
+
+
+def at_location(location: str) -> str:
+    """The condition that a point is from this location; "" is also that of all points which have no such tag."""
+    return f"location = {literal(location)}"
 
 
 def literal(text: str) -> str:

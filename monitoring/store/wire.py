@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from monitoring.config.values import LONGEST_LOCATION
 from monitoring.models import (
     Alert,
     AlertType,
@@ -44,9 +45,9 @@ LONGEST_BODY = 8 << 20
 
 PHASE_COUNT = 5
 
-HOST_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]+$"
+NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]+$"
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
-"""What no name of a site holds: control characters, and what no tag of InfluxDB can hold."""
+"""What no name of a site or location holds: control characters, and what no tag of InfluxDB can hold."""
 
 CHECK_KEYS = frozenset({"host", "timeMs", "coversMs", "lagUs", "status", "responseUs", "phasesUs", "cause"})
 ALERT_KEYS = frozenset({"type", "host", "timeMs", "startMs", "endMs", "availability", "cause"})
@@ -84,7 +85,15 @@ def text(key: str, value: object, longest: int) -> str:
 
 
 def host_name(key: str, value: object) -> str:
-    name = text(key, value, LONGEST_HOST)
+    return _name(key, value, LONGEST_HOST)
+
+
+def location_name(value: object) -> str:
+    return _name("location", value, LONGEST_LOCATION)
+
+
+def _name(key: str, value: object, longest: int) -> str:
+    name = text(key, value, longest)
     if _UNFIT.search(name):
         raise Malformed(f"{key}: must not hold control characters or backslashes")
     return name
@@ -93,6 +102,11 @@ def host_name(key: str, value: object) -> str:
 def is_host_name(name: str) -> bool:
     """Whether a site can be stored under this name."""
     return 1 <= len(name) <= LONGEST_HOST and _UNFIT.search(name) is None
+
+
+def is_location_name(name: str) -> bool:
+    """Whether a location may be called so; "" is none."""
+    return 1 <= len(name) <= LONGEST_LOCATION and _UNFIT.search(name) is None
 
 
 def word(key: str, value: object, kind: type[Word]) -> Word:

@@ -63,11 +63,13 @@ def fill(config: Path, past: list[CheckResult], alerts: Collection[Alert] = ()) 
             pass
 
 
-def purge(config: Path, *, site: str | None = None, before: str | None = None, yes: bool = True) -> tuple[int, list[str]]:
+def purge(
+    config: Path, *, site: str | None = None, before: str | None = None, location: str | None = None, yes: bool = True
+) -> tuple[int, list[str]]:
     """The exit status, and what was said; run in this process, as `--purge` does it in its own."""
     said: list[str] = []
     clock = SystemClock()
-    scope = scope_of(site, before, clock.now_ms())
+    scope = scope_of(site, before, location, clock.now_ms())
     status = Purge(load_config(config, {}), scope, clock, Terminal(said.append, None)).run(yes=yes)
     return status, said
 

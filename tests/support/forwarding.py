@@ -17,9 +17,11 @@ ALWAYS_MS = 1 << 42
 class ForwardingStore(InfluxStore):
     """Whatever is written is there as points and in blocks when `write` returns."""
 
-    def __init__(self, server: Influxd, database: str, directory: Path) -> None:
-        super().__init__(host=server.host, port=server.port, database=database, read_timeout=60)
-        self._receiver = InfluxStore(host=server.host, port=server.port, database=database, read_timeout=60)
+    def __init__(self, server: Influxd, database: str, directory: Path, location: str = "") -> None:
+        super().__init__(host=server.host, port=server.port, database=database, location=location, read_timeout=60)
+        self._receiver = InfluxStore(
+            host=server.host, port=server.port, database=database, location=location, read_timeout=60
+        )
         self._local = LocalStore(directory / "monitor.db")
         self._forwarder = Forwarder(self._local, self._receiver, FakeClock())
         self._turn = threading.Lock()

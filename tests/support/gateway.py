@@ -11,7 +11,7 @@ from monitoring.clock import SystemClock
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import Tokens
 from monitoring.gateway.application import make_application
-from monitoring.gateway.database import Database
+from monitoring.gateway.database import Database, Databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
@@ -28,16 +28,22 @@ NO_TOKENS = Tokens()
 MOST = Limits()
 
 
+def only(database: Database) -> Databases:
+    """A gateway's database, the same for every location, which stays open."""
+    return Databases(lambda _: database, 10**9)
+
+
 @contextmanager
 def serving(
-    database: Database,
+    database: Database | Databases,
     tokens: Tokens = NO_TOKENS,
     limits: Limits = MOST,
     tls: TlsFiles | None = None,
     tell_inner: Callable[[int], None] = lambda port: None,
 ) -> Iterator[int]:
     """A gateway to this database in a thread of this process; yields its port. `tell_inner` hears of that behind TLS."""
-    application = make_application(database, tokens, limits, SystemClock())
+    databases = database if isinstance(database, Databases) else only(database)
+    application = make_application(databases, tokens, limits, SystemClock())
     with socket.create_server((HOST, 0)) as listening, socket.create_server((HOST, 0)) as inner:
         port = listening.getsockname()[1]
         if tls is None:
@@ -69,10 +75,10 @@ def _running(application: Wsgi, listening: socket.socket, limits: Limits) -> Ite
 
 
 @contextmanager
-def through_gateway(database: Database) -> Iterator[GatewayStore]:
+def through_gateway(database: Database | Databases, location: str = "") -> Iterator[GatewayStore]:
     """The same database, seen through a gateway that asks for no tokens."""
     with serving(database) as port:
-        store = GatewayStore(host=HOST, port=port, read_timeout=60)
+        store = GatewayStore(host=HOST, port=port, location=location, read_timeout=60)
         try:
             yield store
         finally:
@@ -107,4 +113,4 @@ class Gateway(Running):
         """A client with this token."""
         environ = {"SSL_CERT_FILE": ca_file, **({} if token is None else {"MONITORING_TOKEN": token})}
         address = DatabaseAddress("gateway", self.url, tls=self.is_tls, host=HOST, port=self.port)
-        return open_gateway(address, PATIENCE_S, PATIENCE_S, environ)
+        return open_gateway(address, PATIENCE_S, PATIENCE_S, environ=environ)
