@@ -299,8 +299,8 @@ def _phases(marks: Marks, answered: bool, complete: bool) -> Phases:
     phases: list[int | None] = []
     end = 0
     for mark, real in zip(marks, happened, strict=True):
-        phases.append(max(0, mark - end) if mark and real else None)
-        end = max(end, mark)
+        took, end = (mark - end, mark) if mark > end else (0, end)
+        phases.append(took if mark and real else None)
     return (phases[0], phases[1], phases[2], phases[3], phases[4])
 
 
@@ -312,7 +312,7 @@ def _add(one: Phases, other: Phases) -> Phases:
 
 
 def _total(phases_us: Phases) -> int:
-    return sum(phase for phase in phases_us if phase is not None)
+    return sum(filter(None, phases_us))
 
 
 def _lookup_fault(request: Request, found: Found) -> Fault:

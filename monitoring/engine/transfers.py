@@ -75,8 +75,8 @@ class Transfers:
         self._act(fd, what)
 
     def _act(self, fd: int, what: int) -> None:
-        self._multi.socket_action(fd, what)
-        more = True
+        _, running = self._multi.socket_action(fd, what)
+        more = running < len(self._ends)  # else none has ended
         while more:
             queued, well, badly = self._multi.info_read()
             for handle in well:
