@@ -139,6 +139,14 @@ def test_what_is_deleted_goes_in_whole_hours_or_days_so_that_it_happens_seldom()
         )
 
 
+def test_where_no_monitor_has_written_yet_there_is_nothing_to_do(store: InfluxStore, database: InfluxPurge) -> None:
+    store.drop_database()
+    retention = InfluxRetention(database)
+    retention.keep(HOUR_MS, HOUR_MS)
+    assert not any(retention.step(START_MS + attempt * RETRY_MS) for attempt in range(2 * PATIENCE))
+    assert retention.trouble is None
+
+
 class Database(InfluxPurge):
     """Notes what it is asked for; statements fail as long as `trouble` says why."""
 

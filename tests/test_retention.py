@@ -116,7 +116,7 @@ def test_the_writer_thread_keeps_what_it_was_told_to_keep_and_packs_first(store:
     clock = FakeClock()
     journal = Journal(store, clock, lambda: None)
     store.append(checks(range(-3 * HOUR_S, 0, 60)), [], START_MS)
-    journal.keep(HOUR_MS, HOUR_MS)
+    store.keep(HOUR_MS, HOUR_MS)
     for _ in range(3 * HOUR_S // 60 + 1):
         journal._round()
     assert rows(store, "checks") > 0, "packing is not over, nothing was deleted"

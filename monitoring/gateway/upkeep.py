@@ -19,15 +19,14 @@ class FileRetention:
 
     def __init__(self, database: FileDatabase) -> None:
         self._database = database
-        self._kept_ms: tuple[int, int] | None = None
         self.trouble: str | None = None
 
     def keep(self, checks_ms: int, alerts_ms: int) -> None:
-        self._kept_ms = (checks_ms, alerts_ms)
+        self._database.keep(checks_ms, alerts_ms)
 
     def step(self, now_ms: int) -> bool:
         try:
-            more = self._database.pack(now_ms) or self._database.purge(now_ms) or self._retain(now_ms)
+            more = self._database.pack(now_ms) or self._database.tidy(now_ms)
         except StoreError as error:
             self.trouble = str(error)
             return False
@@ -36,12 +35,6 @@ class FileRetention:
 
     def close(self) -> None:
         """The file is its owner's."""
-
-    def _retain(self, now_ms: int) -> bool:
-        if self._kept_ms is None:
-            return False
-        checks_ms, alerts_ms = self._kept_ms
-        return self._database.retain(now_ms - checks_ms, now_ms - alerts_ms)
 
 
 class Upkeep:

@@ -189,7 +189,7 @@ class InfluxStore:
 
     def database_exists(self) -> bool:
         """Whether the database is there (and these credentials may know it)."""
-        return any([self._database] in series.get("values", ()) for series in self._client.query("SHOW DATABASES"))
+        return self._client.database_exists()
 
     def drop_database(self) -> None:
         """Delete the database with all its data."""

@@ -71,6 +71,10 @@ class InfluxClient:
             if not answer.ok:
                 raise self._rejection(answer.status_code, answer.text, writing=False)
 
+    def database_exists(self) -> bool:
+        """Whether the database is there (and these credentials may know it)."""
+        return any([self._database] in series.get("values", ()) for series in self.query("SHOW DATABASES"))
+
     def query(self, statement: str) -> list[Series]:
         """The series of one reading statement, times in milliseconds; none when nothing fits."""
         return self._run(statement, "GET")

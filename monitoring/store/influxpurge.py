@@ -69,9 +69,14 @@ class InfluxPurge:
         return cls(client, location)
 
     def each(self) -> Sequence["InfluxPurge"]:
-        """The same for each location that there is, apart: a site may be down in one of them only."""
+        """The same for each location that there is, apart: a site may be down in one of them only.
+
+        Of all: none while there is no database, for no monitor has written to it yet.
+        """
         if self.location is not None:
             return [self]
+        if not self._client.database_exists():
+            return []
         return [InfluxPurge(self._client, location) for location in locations(self._client)]
 
     def knows(self, marker: str) -> bool:

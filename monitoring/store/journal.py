@@ -33,16 +33,11 @@ class Journal:
         self._closing = False
         self._turn = threading.Condition()
         self._asked = self._served = 0
-        self._retention_ms: tuple[int, int] | None = None
         self._thread = threading.Thread(target=self.run, name="journal", daemon=True)
         self.trouble: str | None = None
 
     def start(self) -> None:
         self._thread.start()
-
-    def keep(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on delete what is older than this, in the background; before the first call nothing is deleted."""
-        self._retention_ms = (checks_ms, alerts_ms)
 
     def append(self, point: CheckResult | Alert) -> None:
         """Take one point; never blocks."""
@@ -121,12 +116,5 @@ class Journal:
     def _tidy(self) -> None:
         """What can wait: steps of some milliseconds each, until a fifth of a round is over."""
         end_ns = self._clock.monotonic_ns() + TIDY_NS
-        now_ms = self._clock.now_ms()
-        while (self._store.purge(now_ms) or self._retain(now_ms)) and self._clock.monotonic_ns() < end_ns:
+        while self._store.tidy(self._clock.now_ms()) and self._clock.monotonic_ns() < end_ns:
             pass
-
-    def _retain(self, now_ms: int) -> bool:
-        if self._retention_ms is None:
-            return False
-        checks_ms, alerts_ms = self._retention_ms
-        return self._store.retain(now_ms - checks_ms, now_ms - alerts_ms)

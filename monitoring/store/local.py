@@ -42,6 +42,7 @@ class LocalStore(LocalReader):
         self._lock = threading.Lock()
         self._packer = packer.Packer()
         self._under_way = UnderWay(self._lock)
+        self._kept_ms: tuple[int, int] | None = None
         self._owner = WriterLock(path)
         try:
             self._owner.acquire()
@@ -80,6 +81,19 @@ class LocalStore(LocalReader):
         last_site = max(self._sites.values(), default=0)
         with self._writing() as connection:
             return self._packer.step(connection, last_site, now_ms)
+
+    def keep(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on `tidy` deletes what is older than this; before the first call nothing is too old."""
+        self._kept_ms = (checks_ms, alerts_ms)
+
+    def tidy(self, now_ms: int) -> bool:
+        """Take the next small step in deleting what was to be purged, or is too old; was there one?"""
+        if self.purge(now_ms):
+            return True
+        if self._kept_ms is None:
+            return False
+        checks_ms, alerts_ms = self._kept_ms
+        return self.retain(now_ms - checks_ms, now_ms - alerts_ms)
 
     def retain(self, checks_before_ms: int, alerts_before_ms: int) -> bool:
         """Take the next small step in deleting what is older than these moments; was there one?"""

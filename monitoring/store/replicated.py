@@ -69,7 +69,7 @@ class ReplicatedStore:
 
     def keep(self, checks_ms: int, alerts_ms: int) -> None:
         """From now on what is older than this leaves the local file and the database, in the background."""
-        self._journal.keep(checks_ms, alerts_ms)
+        self._local.keep(checks_ms, alerts_ms)
         if self._retention:
             self._retention.keep(checks_ms, alerts_ms)
 

@@ -18,9 +18,9 @@ DAY_MS = 86_400_000
 
 def keep(file: Path) -> None:
     """Write a check every few milliseconds, and say the times of those that were committed."""
-    clock = SystemClock()
-    journal = Journal(LocalStore(file), clock, lambda: None)
-    journal.keep(DAY_MS, DAY_MS)
+    clock, store = SystemClock(), LocalStore(file)
+    store.keep(DAY_MS, DAY_MS)
+    journal = Journal(store, clock, lambda: None)
     journal.start()
     while True:
         times = []
