@@ -101,7 +101,8 @@ class Purge:
         database = self._database()
         try:
             hosts = self._hosts(local)
-            held = {part.location: part.held(hosts, self._request.before_ms) for part in database.each()} if database else {}
+            parts = database.each(self._config.location) if database else ()
+            held = {part: part.held(hosts, self._request.before_ms) for part in parts}
             is_here = local.checks or local.alerts or local.summed_from_ms is not None
             if not is_here and all(found == Held() for found in held.values()):
                 self._terminal.say("There is nothing of that to delete.")
@@ -110,7 +111,7 @@ class Purge:
             if not self._may(yes=yes):
                 self._terminal.say("Nothing was deleted.")
                 return 0
-            self._delete(hosts, database)
+            self._delete(hosts, held)
         finally:
             if database:
                 database.close()
@@ -168,15 +169,15 @@ class Purge:
 
     # Asking
 
-    def _announce(self, hosts: list[str], local: Survey, held: Mapping[str | None, Held]) -> None:
+    def _announce(self, hosts: list[str], local: Survey, held: Mapping[InfluxPurge, Held]) -> None:
         say = self._terminal.say
         say(f"To be deleted: everything before {_date(self._request.before_ms)} of {_listed(hosts)}")
         if self._has_file():
             say(f"  {self._path}: {_counted(local.checks, local.alerts, local.from_ms)}")
         if local.summed_from_ms is not None:
             say(f"    and what hours and days add up to, from {_date(local.summed_from_ms)} on")
-        for location, found in held.items():
-            place = f"{database_address(self._config).masked}{f', {location}' if location else ''}"
+        for database, found in held.items():
+            place = ", ".join(filter(None, (database_address(self._config).masked, database.location)))
             say(f"  {place}: {_counted(found.checks, found.alerts, found.from_ms)}")
 
     def _may(self, *, yes: bool) -> bool:
@@ -188,21 +189,24 @@ class Purge:
 
     # Deleting
 
-    def _delete(self, hosts: list[str], database: InfluxPurge | None) -> None:
+    def _delete(self, hosts: list[str], held: Mapping[InfluxPurge, Held]) -> None:
         if self._has_file():
             self._delete_locally()
-        for part in database.each() if database else ():
-            self._delete_at(part, hosts)
+        for database, found in held.items():
+            self._delete_points(database, hosts)
+            if database.location == self._config.location:
+                self._delete_copies(database)
+            elif found.checks:  # whatever monitor's file told of them
+                database.delete_blocks(None, self._request.before_ms)
 
-    def _delete_at(self, database: InfluxPurge, hosts: list[str]) -> None:
-        """One location of the database. What is told of minutes there goes for all sites where the file is another's."""
-        before_ms, marker = self._request.before_ms, self._marker()
-        database.delete(hosts, before_ms, {} if self._request.forget else database.open_alerts())
-        if database.location != self._config.location:
-            database.delete_blocks(None, before_ms)
-            return
+    def _delete_points(self, database: InfluxPurge, hosts: list[str]) -> None:
+        database.delete(hosts, self._request.before_ms, {} if self._request.forget else database.open_alerts())
+
+    def _delete_copies(self, database: InfluxPurge) -> None:
+        """What our own file told besides the points."""
+        marker = self._marker()
         if marker and self._request.host is None:
-            database.delete_blocks(marker, before_ms)
+            database.delete_blocks(marker, self._request.before_ms)
         if marker and database.knows(marker):
             self._clear_copies(database, marker)
 

@@ -194,6 +194,7 @@ def test_the_purge_mode_says_what_goes_of_each_location(shared: Shared, tmp_path
     ]
     assert shared.at("").locations() == []
     assert purge(config, None) == ["There is nothing of that to delete."]
+    assert [part.location for part in shared.purge().each("here")] == ["here"]
 
 
 def test_a_purge_of_another_location_takes_what_minutes_tell_of_the_site_as_well(shared: Shared, tmp_path: Path) -> None:
@@ -201,6 +202,9 @@ def test_a_purge_of_another_location_takes_what_minutes_tell_of_the_site_as_well
     tokyo = shared.stack.enter_context(closing(ForwardingStore(shared.server, shared.name, tmp_path, "tokyo")))
     tokyo.prove("tokyo")
     tokyo.write([*checks(range(0, 60, 2), "http://a"), *checks(range(0, 60, 2), "http://b")], [])
+    shared.at("paris").write([check(host="http://a")], [])
+    purge(reading(tmp_path / "here", shared.url), "paris")
+    assert tokyo._minutes.outline(EVER), "nothing of tokyo was purged"
     purge(reading(tmp_path / "here", shared.url, "paris"), "tokyo")
     assert {host: found.checks for host, found in shared.at("tokyo").stats(EVER).items()} == {"http://b": 30}
 

@@ -68,8 +68,8 @@ class InfluxPurge:
         )
         return cls(client, location)
 
-    def each(self) -> Sequence["InfluxPurge"]:
-        """The same for each location that there is, apart: a site may be down in one of them only.
+    def each(self, *more: str) -> Sequence["InfluxPurge"]:
+        """The same for each location that there is (and for these), apart: a site may be down in one of them only.
 
         Of all: none while there is no database, for no monitor has written to it yet.
         """
@@ -77,7 +77,7 @@ class InfluxPurge:
             return [self]
         if not self._client.database_exists():
             return []
-        return [InfluxPurge(self._client, location) for location in locations(self._client)]
+        return [InfluxPurge(self._client, location) for location in sorted({*locations(self._client), *more})]
 
     def knows(self, marker: str) -> bool:
         """Has this database ever had anything of the local file with this marker?"""
