@@ -5,14 +5,19 @@ import ssl
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trustme
 
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
+from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import PROOF_TIME_MS, InfluxStore
+from monitoring.store.influxblocks import Told
 from monitoring.store.lineprotocol import from_rfc3339, to_rfc3339
+from monitoring.store.local import LocalStore
+from tests.support.clock import FakeClock
 from tests.support.impostor import Reply, impostor
 from tests.support.influxd import Influxd, free_port
 
@@ -209,6 +214,25 @@ def test_a_point_of_another_type_is_refused_and_the_good_ones_are_kept(
     with pytest.raises(StoreRefused, match="field type conflict"):
         store.write([check(at=0), replace(check(at=1), cause=Cause.DNS), check(at=2)], [])
     assert [found for found in store.results(WINDOW) if found.host == "a" and found.available] == [check(at=0), check(at=2)]
+
+
+def test_a_point_that_is_refused_takes_none_along_that_was_sent_with_it(
+    store: InfluxStore, influxd: Influxd, database: str, tmp_path: Path
+) -> None:
+    """New checks go in one request with what is told of their minute: the database keeps all lines but one of it."""
+    checks = [check(at=0), replace(check(at=1), cause=Cause.DNS), check(at=2)]
+    with contextlib.closing(LocalStore(tmp_path / "monitor.db")) as local:
+        forwarder = Forwarder(local, store, FakeClock())
+        forwarder.step()
+        influxd.write(database, f"website_availability,host=x cause=1 {NOW_MS * 1_000_000}")
+        local.append(checks, [], NOW_MS)
+        while forwarder.step():
+            pass
+        assert [(letter.time_ms, letter.kind) for letter in local.dead_letters()] == [(NOW_MS + 1, "check")]
+        assert local.pending() == (0, None)
+        assert store.open_minutes(local.marker) == {NOW_MS: Told.PIECES}
+    assert [found for found in store.results(WINDOW) if found.host == "a" and found.available] == [checks[0], checks[2]]
+    assert store.stats(WINDOW)["a"].checks == 3, "its minute's piece tells of all"
 
 
 @pytest.mark.parametrize("name", ["", "line\nend", "back\\slash", "end\\", "nul\x00", "cr\r", "\ud800"])
