@@ -196,7 +196,8 @@ class Purge:
             self._delete_points(database, hosts)
             if database.location == self._config.location:
                 self._delete_copies(database)
-            elif found.checks:  # whatever monitor's file told of them
+            elif found.checks:
+                # Other sites' minutes go with it, which their points tell as well. What nothing else tells must stay.
                 database.delete_blocks(None, self._request.before_ms)
 
     def _delete_points(self, database: InfluxPurge, hosts: list[str]) -> None:
