@@ -473,3 +473,11 @@ def test_a_question_that_failed_is_answered_by_the_next_one(influxd: Influxd) ->
         monitor.forwarder.proven = False
         monitor.deliver()
         assert_all_right(world)
+
+
+def test_without_room_for_a_temporary_file_the_question_fails_and_the_next_one_is_answered(world: World) -> None:
+    delivered(world, checks(0, SPAN.length_ms, [f"host {number}" for number in range(100)], step=10_000))
+    world.reader._window._scratch._connection.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StoreUnavailable, match="temporary file: database or disk is full"):
+        world.reader.stats(SPAN)
+    assert_all_right(world)

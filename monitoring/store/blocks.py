@@ -23,6 +23,9 @@ PART_SITES = 100
 
 MINUTE_MS = 60_000
 
+PLACES = range(SITE_MASK + 1)
+"""The sites of a block lie side by side: what is at a place is the site that many numbers after the first one."""
+
 WORD = array("Q").itemsize
 
 LARGEST_NUMBER = 256**WORD - 1
@@ -140,18 +143,18 @@ class PackedChecks:
         """When the checks were, in milliseconds of their minute."""
         return [moved % MINUTE_MS for moved in accumulate(self._column(0))]
 
-    def keys(self, first_key: int) -> list[int]:
-        """The keys of the checks; `first_key` is that of the block."""
-        places = chain.from_iterable(repeat(span.site, span.last - span.first) for span in self.spans)
-        return [first_key + (offset << SITE_BITS) + place for offset, place in zip(self.offsets(), places, strict=True)]
+    def keys(self, first_key: int, sites: Sequence[int] = PLACES) -> list[int]:
+        """The keys of the checks; `first_key` is that of the block, `sites` what is added to it by place."""
+        numbers = chain.from_iterable(repeat(sites[span.site], span.last - span.first) for span in self.spans)
+        return [first_key + (offset << SITE_BITS) + number for offset, number in zip(self.offsets(), numbers, strict=True)]
 
-    def rows(self, minute_ms: int, first_site: int) -> list[Row]:
-        """All checks as `schema.RESULT_COLUMNS`, in order of their keys; `first_site` is the site of place 0."""
-        return sorted(self.rows_by_site(minute_ms, first_site))
+    def rows(self, minute_ms: int, first_site: int, sites: Sequence[int] = PLACES) -> list[Row]:
+        """All checks as `schema.RESULT_COLUMNS`, in order of their keys; `first_site` is what `sites` count from."""
+        return sorted(self.rows_by_site(minute_ms, first_site, sites))
 
-    def rows_by_site(self, minute_ms: int, first_site: int) -> list[Row]:
+    def rows_by_site(self, minute_ms: int, first_site: int, sites: Sequence[int] = PLACES) -> list[Row]:
         """The same site by site, each site's in order of time."""
-        keys = self.keys(minute_ms << SITE_BITS | first_site)
+        keys = self.keys(minute_ms << SITE_BITS | first_site, sites)
         details = map(self._details.get, range(self._count))
         return list(zip(keys, *map(self.column, INTEGERS), details, strict=True))
 

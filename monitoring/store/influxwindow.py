@@ -11,6 +11,7 @@ from monitoring.stats import LONG_MARK_MS, bucket_width_ms
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import InfluxMinutes, Outline, Packed, PackedId, Sums
 from monitoring.store.scratch import Scratch
+from monitoring.store.sqlite import translated
 from monitoring.store.windows import whole_and_cut
 
 KEPT_MS = 3_600_000
@@ -79,7 +80,7 @@ class InfluxWindow:
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """One question at a time; what one that fails has read by half is not kept."""
-        with self._turn:
+        with self._turn, translated("temporary file"):
             try:
                 yield
             except BaseException:

@@ -1,4 +1,4 @@
-"""What was read of a database's minutes, as tables of a local file in memory: there the same SQL answers."""
+"""What was read of a database's minutes, as tables of a local file of our own: there the same SQL answers."""
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -7,14 +7,16 @@ from itertools import groupby
 
 from monitoring.models import CheckResult, Downtime, SiteStats, Window
 from monitoring.store import schema, windows
-from monitoring.store.blocks import MINUTE_MS, PART_SITES, decode_checks, encode_checks
+from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, encode_checks
 from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
 from monitoring.store.sqlite import transaction
 
 FIRST_STRANGER = 1 << (SITE_BITS - 1)
 """Sites that no block has named yet are numbered from here."""
 
-PUT_CHECK = schema.INSERT_RESULT.replace("REPLACE", "IGNORE")
+PUT_CHECK = f"""
+INSERT OR IGNORE INTO checks ({schema.RESULT_COLUMNS}, batch) VALUES ({", ".join("?" * len(schema.Columns._fields))}, 0)
+"""
 PUT_BLOCK = "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)"
 
 Part = tuple[str, str]
@@ -54,11 +56,16 @@ class SiteNumbers:
 
 
 class Scratch:
-    """Minutes that were read, each in one of two forms: sums with blocks, or single checks."""
+    """Minutes that were read, each in one of two forms: sums with blocks, or single checks.
+
+    The file is a temporary one without a name, which SQLite keeps in memory as long as it is small: an hour of a thousand
+    sites takes 14 MB, and most of it is read once a minute. Raises SQLite's errors when there is no room for it.
+    """
 
     def __init__(self) -> None:
         self._sites = SiteNumbers()
-        self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = MEMORY")
         self._connection.executescript(schema.SCHEMA)
         self._connection.execute("DROP INDEX failed_checks")  # nobody asks for failures here
 
@@ -124,11 +131,11 @@ class Scratch:
         """The checks of a block or piece one by one; those that are here already are passed over."""
         numbers = [self._sites[host] for host in hosts]
         with transaction(self._connection):
-            self._connection.executemany(PUT_CHECK, [(*row, 0) for row in _renumbered(minute_ms, numbers, data)])
+            self._connection.executemany(PUT_CHECK, PackedChecks(data).rows(minute_ms, 0, numbers))
 
     def put_checks(self, checks: Iterable[CheckResult]) -> None:
         """Checks one by one, within `passing`."""
-        rows = (schema.result_row(check, self._sites[check.host], 0) for check in checks)
+        rows = (schema.result_row(check, self._sites[check.host], 0)[:-1] for check in checks)
         self._connection.executemany(PUT_CHECK, rows)
 
     def _is_in_place(self, part: Part, hosts: Sequence[str]) -> bool:
@@ -140,21 +147,13 @@ class Scratch:
 
     def _regrouped(self, minute_ms: int, blocks: Collection[tuple[Part, Sequence[str], bytes]]) -> list[Row]:
         """Blocks of sites as they are numbered here: two files share some of them, in another order."""
-        rows = [
-            row for part, hosts, data in blocks for row in _renumbered(minute_ms, self._sites.of_part(part, hosts)[0], data)
-        ]
+        numbered = ((self._sites.of_part(part, hosts)[0], data) for part, hosts, data in blocks)
+        rows = [row for numbers, data in numbered for row in PackedChecks(data).rows(minute_ms, 0, numbers)]
         rows.sort(key=_part_of)
         return [
             (first_key(minute_ms) | first_site, 0, encode_checks(_moved(row, -first_site) for row in group))
             for first_site, group in groupby(rows, key=_part_of)
         ]
-
-
-def _renumbered(minute_ms: int, numbers: Sequence[int], data: bytes) -> Iterator[Row]:
-    """The checks of a block, with these numbers by place."""
-    for row in decode_checks(data, minute_ms):
-        place = row[0] & SITE_MASK
-        yield _moved(row, numbers[place] - place)
 
 
 def _moved(row: Row, by: int) -> Row:

@@ -16,12 +16,12 @@ JOURNAL_LIMIT_BYTES = 64 << 20
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(file: Path | str) -> Iterator[None]:
     """Every SQLite error inside becomes `StoreUnavailable` that names the file."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreUnavailable(f"{path}: {error}") from error
+        raise StoreUnavailable(f"{file}: {error}") from error
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

@@ -112,7 +112,12 @@ class Sums:
             statuses={int(status): count for status, count in counts(self._statuses).items()},
             causes={Cause(cause): count for cause, count in counts(self._causes).items()},
             last_failure_ms=self._last_failure,
-            trend=tuple(map(_bucket, self._times, self._summed, self._failures)),
+            trend=tuple(
+                [
+                    Bucket(sum_us / times if times else None, failures) if times or failures else NO_MARK
+                    for times, sum_us, failures in zip(self._times, self._summed, self._failures, strict=True)
+                ]
+            ),
         )
 
     def _response_times(self, count: int, sum_us: int) -> ResponseTimes | None:
@@ -136,9 +141,3 @@ class Sums:
             ordered += map(int, ",".join(self._loose).split(","))
         ordered.sort()
         return ordered
-
-
-def _bucket(times: int, sum_us: int, failures: int) -> Bucket:
-    if times:
-        return Bucket(sum_us / times, failures)
-    return Bucket(None, failures) if failures else NO_MARK

@@ -117,10 +117,8 @@ class Piece:
 
     def bounds(self, offsets: Sequence[int], span: Span) -> tuple[int, int]:
         """Where its checks stand among those of one site."""
-        first, last = (
-            bisect_left(offsets, moment - self.minute_ms, span.first, span.last) for moment in (self.from_ms, self.until_ms)
-        )
-        return first, last
+        first = bisect_left(offsets, self.from_ms - self.minute_ms, span.first, span.last)
+        return first, bisect_left(offsets, self.until_ms - self.minute_ms, first, span.last)
 
 
 def whole_and_cut(window: Window, *, divisible: bool = True) -> tuple[Window, Sequence[Window]]:
@@ -148,8 +146,8 @@ def _add_minutes(connection: sqlite3.Connection, sums: Mapping[int, Sums], asked
     for site, *values in connection.execute(MINUTE_SUMS, asked):
         sums[site].add(values)
     query = HALF_MINUTE_MARKS if asked["width"] % MINUTE_MS else MINUTE_MARKS
-    for site, *mark in connection.execute(query, asked):
-        sums[site].add_mark(*mark)
+    for site, place, times, sum_us, failures in connection.execute(query, asked):
+        sums[site].add_mark(place, times, sum_us, failures)
 
 
 def _add_checks(connection: sqlite3.Connection, sums: Mapping[int, Sums], asked: Mapping[str, int]) -> None:
