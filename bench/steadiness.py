@@ -9,7 +9,7 @@ LEAST_S = 900.0
 """What is judged must be so long, else a rise in an hour is mostly noise."""
 
 FULL_S = 3_600.0
-"""Until then the hour that is shown fills: what is in memory of its minutes grows, by 2.7 MB for 200 sites."""
+"""Until then the hour that is shown fills, and with it what is in memory of its minutes: SQLite's page caches."""
 
 MEMORY_KB_AN_HOUR = 2_048
 """Under 6 bytes a check at 100 checks a second: nothing is kept of each."""
