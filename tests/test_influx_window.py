@@ -2,7 +2,7 @@
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -364,6 +364,25 @@ def test_points_that_no_block_tells_of_are_found(world: World) -> None:
     delivered(world, checks(MINUTE_MS, SPAN.length_ms))
     world.writer.write(checks(100_000, 200_000, ["stranger"]), [])
     assert_all_right(world)
+
+
+def test_hundreds_of_sites_that_no_block_tells_of_are_asked_for_by_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sites of the past mostly: reading all points of the window, to find none of theirs, took seconds."""
+    asked: list[Collection[str] | None] = []
+    points = world.reader._minutes.points
+
+    def noting(window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
+        asked.append(hosts)
+        return points(window, hosts)
+
+    monkeypatch.setattr(world.reader._minutes, "points", noting)
+    strangers = [f"http://stranger-{number}.example/" for number in range(2 * NAMED_HOSTS + 1)]
+    world.writer.write(checks(-MINUTE_MS, MINUTE_MS, strangers, step=50_000), [])
+    delivered(world, checks(0, SPAN.length_ms))
+    assert_right(world, SPAN)
+    assert sorted(len(hosts or ()) for hosts in asked) == [1, NAMED_HOSTS, NAMED_HOSTS]
 
 
 def test_a_site_that_came_later_was_somebody_elses_before(world: World) -> None:

@@ -9,7 +9,7 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import Downtime, SiteStats, Window
 from monitoring.stats import LONG_MARK_MS, bucket_width_ms
 from monitoring.store.blocks import MINUTE_MS
-from monitoring.store.influxminutes import InfluxMinutes, Outline, Packed, PackedId, Sums
+from monitoring.store.influxminutes import NAMED_HOSTS, InfluxMinutes, Outline, Packed, PackedId, Sums
 from monitoring.store.scratch import Scratch
 from monitoring.store.sqlite import translated
 from monitoring.store.windows import whole_and_cut
@@ -220,11 +220,10 @@ class InfluxWindow:
         for place, at_ms in enumerate(packed):
             new = self._minutes[at_ms].hosts - known
             known |= new
-            for span in _parts(window, packed[:place] if new else ()):
-                yield span, new
-        strangers = self._source.hosts() - known if packed else set()
-        for span in _parts(window, packed if strangers else ()):
-            yield span, strangers
+            for some in _groups(new if place else ()):
+                yield from ((span, some) for span in _parts(window, packed[:place]))
+        for some in _groups(self._source.hosts() - known if packed else ()):
+            yield from ((span, some) for span in _parts(window, packed))
 
 
 def _touched(window: Window) -> Window:
@@ -249,6 +248,12 @@ def _spans(minutes: Iterable[int], longest_ms: int = LONGEST_SPAN_MS) -> list[Wi
         else:
             spans.append(Window(at_ms, at_ms + MINUTE_MS))
     return spans
+
+
+def _groups(hosts: Collection[str]) -> Iterator[set[str]]:
+    """As many as a question names: most have no points there, and to sift those of all others would take much longer."""
+    names = sorted(hosts)
+    return (set(names[place : place + NAMED_HOSTS]) for place in range(0, len(names), NAMED_HOSTS))
 
 
 def _parts(window: Window, minutes: Collection[int]) -> Iterator[Window]:
