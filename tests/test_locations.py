@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring import stats
 from monitoring.clock import SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, describe, parse_config, parse_database
@@ -17,7 +18,7 @@ from monitoring.errors import ConfigError, StoreError, StoreRefused
 from monitoring.gateway.application import make_application
 from monitoring.gateway.database import Databases, FileDatabase, alone
 from monitoring.gateway.limits import Limits
-from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, State
+from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, State, Window
 from monitoring.output import JsonOutput, LocatedOutput, PlainOutput
 from monitoring.purging import Purge, Terminal, scope_of
 from monitoring.report import Closing, ClosingRow, Header, alert_json, alert_sentence, ongoing_text, stats_json, stats_lines
@@ -145,6 +146,21 @@ def test_what_a_file_tells_of_its_minutes_is_of_its_location(shared: Shared) -> 
     assert before.open_minutes("file") == {START_MS: Told.PIECES}
     now.seal("file", [START_MS + MINUTE_MS])
     assert (before.open_minutes("file"), now.open_minutes("file")) == ({START_MS: Told.PIECES}, {})
+
+
+def test_blocks_of_the_same_minute_and_sites_are_told_apart(shared: Shared, tmp_path: Path) -> None:
+    told: dict[str, list[CheckResult]] = {}
+    for location, cause in {"": None, "paris": Cause.DNS, "tokyo": Cause.SLOW}.items():
+        folder = tmp_path / (location or "nameless")
+        folder.mkdir()
+        store = shared.stack.enter_context(closing(ForwardingStore(shared.server, shared.name, folder, location)))
+        store.prove(location or "nameless")
+        told[location] = [*checks(range(0, 150, 2), "a", cause), *checks(range(0, 150, 2), location or "b")]
+        store.write(told[location], [])
+    for location, written in told.items():
+        for window in (EVER, Window(START_MS + 10_000, START_MS + 70_000)):
+            assert shared.at(location).stats(window) == stats.summarise(written, window), location
+            assert shared.at(location).downtime(window) == stats.downtime(written, window), location
 
 
 def test_a_purge_is_of_all_locations_or_of_one(shared: Shared) -> None:
@@ -368,8 +384,8 @@ def test_a_monitor_that_has_a_location_says_so_in_all_it_tells() -> None:
     output.statistics(report)
     output.transition(alert(), "shop")
     output.notice("trouble")
-    stats, transition = map(json.loads, out.getvalue().splitlines())
-    assert (stats["sites"][0]["location"], transition["location"], errors.getvalue()) == ("paris", "paris", "trouble\n")
+    told, transition = map(json.loads, out.getvalue().splitlines())
+    assert (told["sites"][0]["location"], transition["location"], errors.getvalue()) == ("paris", "paris", "trouble\n")
     plain = LocatedOutput(PlainOutput(out, errors), "paris")
     plain.start(Header(1, "local"), NOW_MS)
     plain.close(Closing(0, 60_000, (ClosingRow("a", None, 1, 1, 1, 1),), alerts=(alert(),)))

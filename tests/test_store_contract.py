@@ -106,16 +106,14 @@ def crowded(opened: Sequence[Store]) -> Store:
 @contextmanager
 def influx_store_with_blocks_among_others(server: Influxd) -> Iterator[Store]:
     name = f"contract {uuid.uuid4()}"
-    with ExitStack() as stack:
-        stores = [
-            ForwardingStore(server, name, Path(stack.enter_context(tempfile.TemporaryDirectory())), location)
-            for location in ("paris, 1er 'étage'", "tokyo")
-        ]
-        stores[0].prove("contract")
-        for store in stores:
-            stack.callback(store.close)
-        stack.callback(stores[0].drop_database)
-        yield crowded(stores)
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        store = ForwardingStore(server, name, Path(directory), "paris, 1er 'étage'")
+        store.prove("contract")
+        neighbour = InfluxStore(host=server.host, port=server.port, database=name, location="tokyo", read_timeout=60)
+        for one in (store, neighbour):
+            stack.callback(one.close)
+        stack.callback(store.drop_database)
+        yield crowded([store, neighbour])
 
 
 @contextmanager
