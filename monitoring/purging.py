@@ -26,6 +26,7 @@ from monitoring.store.local import LocalStore
 from monitoring.store.lock import writer_is_alive
 from monitoring.store.opening import WRITER_TIMEOUT_S, open_influx
 from monitoring.store.purge import Request, Survey
+from monitoring.store.rollups import LENGTHS_MS
 from monitoring.store.sqlite import BUSY_TIMEOUT_S, transaction, translated
 
 QUESTION_TIMEOUT_S = 120.0
@@ -208,6 +209,8 @@ class Purge:
         marker = self._marker()
         if marker and self._request.host is None:
             database.delete_blocks(marker, self._request.before_ms)
+            for table in LENGTHS_MS:
+                database.delete_rolled(table, marker, self._request.before_ms)
         if marker and database.knows(marker):
             self._clear_copies(database, marker)
 

@@ -50,10 +50,20 @@ def of(ordered: Sequence[int]) -> int:
     """The sketch of these times (microseconds, ascending)."""
     if not ordered:
         return 0
-    first, last = (bisect_left(LARGEST, time_us) for time_us in (ordered[0], ordered[-1]))
-    ends = [bisect_right(ordered, bound) for bound in LARGEST[first : last + 1]]
-    counts = array("I", map(sub, ends, [0, *ends]))
+    first, last = bucket(ordered[0]), bucket(ordered[-1])
+    places = [bisect_right(ordered, bound) for bound in LARGEST[first : last + 1]]
+    counts = array("I", map(sub, places, [0, *places]))
     return int.from_bytes(_little(counts).tobytes(), "little") << FIELD_BITS * first
+
+
+def bucket(time_us: int) -> int:
+    """The number of the one that this time lies in."""
+    return bisect_left(LARGEST, time_us)
+
+
+def ends(sketch: int) -> tuple[int, int] | None:
+    """The numbers of the first and the last bucket that have any; None when none has."""
+    return (((sketch & -sketch).bit_length() - 1) // FIELD_BITS, (sketch.bit_length() - 1) // FIELD_BITS) if sketch else None
 
 
 def count(sketch: int) -> int:
@@ -66,17 +76,18 @@ def percentiles(sketch: int, shortest_us: int, longest_us: int) -> tuple[int, in
 
     Each is the middle of the bucket that the nearest rank lies in.
     """
-    ends = list(accumulate(_counts(sketch)))
-    middles = (MIDDLES[bisect_right(ends, rank(ends[-1], percent))] for percent in PERCENTS)
+    totals = list(accumulate(_counts(sketch)))
+    middles = (MIDDLES[bisect_right(totals, rank(totals[-1], percent))] for percent in PERCENTS)
     p50, p95, p99 = (min(max(middle, shortest_us), longest_us) for middle in middles)
     return p50, p95, p99
 
 
 def pack(sketch: int) -> bytes:
     """In few bytes: counts from the first bucket that has any, the lowest byte of each, then the next ones."""
-    if not sketch:
+    known = ends(sketch)
+    if known is None:
         return b""
-    first = ((sketch & -sketch).bit_length() - 1) // FIELD_BITS
+    first, _ = known
     counts = _counts(sketch >> FIELD_BITS * first)
     raw = _little(counts).tobytes()
     width = (max(counts).bit_length() + 7) // 8
@@ -93,6 +104,18 @@ def unpack(data: bytes) -> int:
     for plane in range(width):
         raw[plane::WORD] = data[HEAD + plane * size : HEAD + (plane + 1) * size]
     return int.from_bytes(raw, "little") << FIELD_BITS * first
+
+
+def read(data: bytes) -> int:
+    """The same of bytes that may be anything. Raises ValueError when they are no packed sketch."""
+    if data:
+        width, size = data[0], len(data) - HEAD
+        if not 1 <= width <= WORD or size <= 0 or size // width + int.from_bytes(data[1:HEAD], "little") > len(LARGEST):
+            raise ValueError("no sketch")
+    found = unpack(data)
+    if pack(found) != data:
+        raise ValueError("no sketch as it is packed")
+    return found
 
 
 def _counts(sketch: int) -> "array[int]":

@@ -172,6 +172,9 @@ class Database(InfluxPurge):
     def delete_blocks(self, marker: str | None, before_ms: int) -> None:
         self._note("blocks", marker)
 
+    def delete_rolled(self, table: str, marker: str | None, before_ms: int) -> None:
+        self._note(table, marker)
+
     def _note(self, *question: object) -> None:
         self.asked.append(question)
         if self.trouble:
@@ -183,10 +186,11 @@ def test_a_step_is_one_statement_about_so_many_hosts_and_the_next_round_comes_wi
     database = Database(hosts)
     retention = InfluxRetention(database, File(hosts))
     retention.keep(HOUR_MS, HOUR_MS)
-    assert finish(retention, START_MS) == 7
+    assert finish(retention, START_MS) == 9
     deleted = [HOSTS_AT_ONCE, HOSTS_AT_ONCE, 1]
     assert [question for question in database.asked if question[0] != "hosts"] == [
-        *((CHECKS, count) for count in deleted), ("blocks", "ours"), *((ALERTS, count) for count in deleted)
+        *((CHECKS, count) for count in deleted), ("blocks", "ours"), ("hours", "ours"), ("days", "ours"),
+        *((ALERTS, count) for count in deleted)
     ]  # fmt: skip
     count = len(database.asked)
     assert not retention.step(START_MS + HOUR_MS - 1)
@@ -221,4 +225,4 @@ def test_a_question_that_fails_is_asked_again_and_nothing_of_its_round_is_left_o
     assert not retention.step(START_MS)
     database.trouble = None
     finish(retention, START_MS + RETRY_MS)
-    assert [question[0] for question in database.asked[1:]] == ["hosts", "hosts", CHECKS, "blocks", ALERTS]
+    assert [question[0] for question in database.asked[1:]] == ["hosts", "hosts", CHECKS, "blocks", "hours", "days", ALERTS]

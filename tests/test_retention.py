@@ -79,6 +79,7 @@ def test_what_no_database_took_in_time_is_given_up_and_counted_but_no_alert(stor
     assert set(delivered) == {alert(5), *checks([HOUR_S, HOUR_S + 2])}
     assert [block.minute_ms for block in store.next_blocks(99)] == [START_MS + HOUR_MS]
     store.acknowledge_blocks(store.next_blocks(99))
+    store.acknowledge_rollups(store.next_rollups(99))
     assert store.pending() == (0, None)
 
 

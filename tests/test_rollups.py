@@ -1,6 +1,7 @@
 """Hours and days add up to what their minutes did, also when these are gone: long windows equal the reference."""
 
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitoring import stats
-from monitoring.models import Cause, CheckResult, Window
-from monitoring.store import rollups
+from monitoring.models import Cause, CheckResult, SiteStats, Window
+from monitoring.store import packing, rollups, schema, windows
 from monitoring.store.local import LocalStore
 from monitoring.store.retention import AT_ONCE
-from monitoring.store.sqlite import open_writer
+from monitoring.store.rolledblocks import RolledBlock
 from tests.support.delivering import STEPS
 from tests.support.points import START_MS, check, checks
 from tests.test_purge import Purging, purge_all
@@ -167,6 +168,16 @@ class Rolling(Purging):
     def retain(self) -> None:
         self.store.retain(START_MS + round(self.now_s * 1_000) - 600_000, START_MS)
 
+    def copies_left(self) -> list[RolledBlock]:
+        """What the database was sent: `--purge` without a site deletes hours and days that were over there by itself."""
+        cuts = [at_ms for host, at_ms in self.cuts if host is None]
+        lengths_ms = rollups.LENGTHS_MS
+        return [
+            block
+            for block in self.rolled.values()
+            if not any(block.start_ms + lengths_ms[block.table] <= at_ms for at_ms in cuts)
+        ]
+
 
 ROLLING: dict[str, Callable[..., None]] = {
     **{name: step for name, step in STEPS.items() if name != "repeat"},
@@ -202,7 +213,28 @@ def test_however_packing_retention_and_purging_meet_long_windows_equal_the_refer
             found, expected = story.store.stats(window), stats.summarise(written, window)
             assert {**found, **dict.fromkeys(unsure)} == {**expected, **dict.fromkeys(unsure)}
         assert_days_are_sums_of_hours(story.store)
+        story.drain()
+        assert story.store.pending() == (0, None)
+        over_ms = story.store.packed_until_ms() // SMALL_HOUR_MS * SMALL_HOUR_MS
+        window = Window(over_ms - 40 * SMALL_HOUR_MS, over_ms)
+        found, expected = stats_of(story.copies_left(), window), stats.summarise(written, window)
+        assert {**found, **dict.fromkeys(unsure)} == {**expected, **dict.fromkeys(unsure)}
         story.store.close()
+
+
+def stats_of(copies: Iterable[RolledBlock], window: Window) -> dict[str, SiteStats]:
+    """The statistics of what these hours and days tell."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(schema.SCHEMA)
+    numbers: dict[str, int] = {}
+    for block in copies:
+        for place, *values in block.rows:
+            number = numbers.setdefault(block.hosts[place], len(numbers))
+            rollups.put(connection, block.table, [(schema.first_key(block.start_ms) | number, *values)])
+    connection.executemany("INSERT INTO sites (host, id) VALUES (?, ?)", numbers.items())
+    found = windows.stats(connection, window, [window])
+    connection.close()
+    return found
 
 
 def make_hours_short(patch: pytest.MonkeyPatch) -> None:
@@ -210,31 +242,31 @@ def make_hours_short(patch: pytest.MonkeyPatch) -> None:
     for module in ("stats", "store.rollups", "store.retention"):
         patch.setattr(f"monitoring.{module}.HOUR_MS", SMALL_HOUR_MS)
         patch.setattr(f"monitoring.{module}.DAY_MS", SMALL_DAY_MS)
-    patch.setattr("monitoring.store.rollups.LENGTHS_MS", {"hours": SMALL_HOUR_MS, "days": SMALL_DAY_MS})
+    for module in ("rollups", "rolledblocks"):
+        patch.setattr(f"monitoring.store.{module}.LENGTHS_MS", {"hours": SMALL_HOUR_MS, "days": SMALL_DAY_MS})
     patch.setattr("monitoring.store.rollups.ROWS_AT_ONCE", 2)
     patch.setattr("monitoring.store.purge.SITES_AT_ONCE", 1)
     patch.setattr("monitoring.store.purge.LOOK_MS", 100_000)
-    for module in ("blocks", "due", "packer", "purge", "windows"):
+    for module in ("blocks", "due", "packer", "purge", "rolledblocks", "windows"):
         patch.setattr(f"monitoring.store.{module}.PART_SITES", 2)
     patch.setattr("monitoring.store.packer.PARTS_AT_ONCE", 2)
     patch.setattr("monitoring.store.retention.AT_ONCE", {"minutes": 3, "blocks": 1, "checks": 5})
 
 
 def assert_days_are_sums_of_hours(store: LocalStore) -> None:
-    days = store._connection.execute("SELECT * FROM days ORDER BY id").fetchall()
+    days = day_rows(store)
     store._connection.execute("DELETE FROM days")
-    every = range(1_000)
-    for start_ms in sorted({day[0] >> rollups.SITE_BITS for day in days}):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("monitoring.store.rollups.LENGTHS_MS", {"days": SMALL_DAY_MS})
-            rollups.add_up_anew(store._connection, every, start_ms + 1)
-    assert store._connection.execute("SELECT * FROM days ORDER BY id").fetchall() == days
+    rollups.put(store._connection, "days", store._connection.execute("SELECT * FROM hours").fetchall())
+    assert day_rows(store) == days
 
 
-def test_a_connection_that_writes_knows_how_to_add(tmp_path: Path) -> None:
-    connection = open_writer(tmp_path / "monitor.db")
-    assert connection.execute("SELECT add_counts('200:3,503:1', '503:2'), add_counts(NULL, NULL)").fetchone() == (
-        "200:3,503:3",
-        None,
-    )
-    connection.close()
+def day_rows(store: LocalStore) -> list[dict[str, object]]:
+    """What is counted in text stands there in any order."""
+    names = ("id", *rollups.COLUMNS)
+    rows = store._connection.execute(f"SELECT {', '.join(names)} FROM days ORDER BY id")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{**day, "statuses": counted(day["statuses"]), "causes": counted(day["causes"])} for day in found]
+
+
+def counted(text: str | None) -> dict[str, int]:
+    return packing.counts([text] if text else [])

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreError, StoreUnavailable
-from monitoring.gateway import asked, minutes, openapi
+from monitoring.gateway import asked, minutes, openapi, rollups
 from monitoring.gateway.access import Role
 from monitoring.gateway.database import Database, Databases
 from monitoring.gateway.limits import Limits, SiteLimiter
@@ -22,6 +22,7 @@ from monitoring.models import Window
 from monitoring.store import wire
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece
+from monitoring.store.rolledblocks import RolledBlock
 from monitoring.store.wire import Malformed, each
 
 METRICS_WINDOW_MS = 600_000
@@ -57,6 +58,7 @@ class Api:
             Endpoint("GET", "/api/v1/minutes", write, self.open_minutes),
             Endpoint("POST", "/api/v1/minutes/announcements", write, self.take_announcements),
             Endpoint("POST", "/api/v1/minutes/seals", write, self.take_seals),
+            Endpoint("POST", "/api/v1/rollups", write, self.take_rollups),
             Endpoint("POST", "/api/v1/proof", write, self.prove),
             Endpoint("GET", "/api/v1/stats", read, self.stats),
             Endpoint("GET", "/api/v1/failing", read, self.failing),
@@ -109,6 +111,16 @@ class Api:
         with self._turn(location) as database:
             database.announce(marker, told, pieces)
         return {"stored": len(told) + len(pieces)}
+
+    def take_rollups(self) -> object:
+        found = asked.content({"file", "blocks"}, ("file", "blocks"))
+        marker = asked.file_name(found["file"])
+        blocks = each("blocks", found["blocks"], rollups.read_block, rollups.MOST_BLOCKS)
+        location = asked.location_of(found)
+        self._sites.admit(location, _hosts(blocks))
+        with self._turn(location) as database:
+            database.write_rollups(marker, blocks)
+        return {"stored": len(blocks)}
 
     def take_seals(self) -> object:
         found = asked.content({"file", "minutes"}, ("file", "minutes"))
@@ -234,5 +246,5 @@ class Api:
             self._turns.release()
 
 
-def _hosts(packed: Sequence[MinuteBlock] | Sequence[Piece]) -> set[str]:
+def _hosts(packed: Sequence[MinuteBlock | Piece | RolledBlock]) -> set[str]:
     return {host for one in packed for host in one.hosts if host}

@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from monitoring.models import Window
+from monitoring.stats import from_whole_hour
 from monitoring.store import wire
 from monitoring.store.wire import Malformed
 
@@ -103,7 +104,7 @@ def _window(found: MultiDict[str, str], now_ms: int) -> Window:
     if "window" in found:
         if "from" in found or "until" in found:
             raise BadRequest("either window, or from and until")
-        return Window.before(now_ms, MS_PER_S * _number(found, "window", 1, LONGEST_WINDOW_S))
+        return from_whole_hour(Window.before(now_ms, MS_PER_S * _number(found, "window", 1, LONGEST_WINDOW_S)))
     window = Window(_number(found, "from", 0, wire.LAST_MS), _number(found, "until", 0, wire.LAST_MS))
     if window.length_ms < 0:
         raise BadRequest("from must not be after until")

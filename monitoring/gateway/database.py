@@ -14,6 +14,7 @@ from monitoring.store.blocks import MinuteBlock
 from monitoring.store.forwarder import RemoteStore
 from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.local import LocalStore
+from monitoring.store.rolledblocks import RolledBlock
 
 STATEMENT_TIMEOUT_S = 8.0
 """Shorter than clients wait for the end of a write: they hear that the database is away instead of nothing."""
@@ -82,6 +83,9 @@ class FileDatabase(LocalStore):
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         """The points are here."""
+
+    def write_rollups(self, marker: str, blocks: Sequence[RolledBlock]) -> None:
+        """The file makes its own."""
 
     def seal(self, marker: str, minutes: Collection[int]) -> None:
         """There was nothing else."""

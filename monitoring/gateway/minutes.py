@@ -44,7 +44,7 @@ def read_block(value: object) -> MinuteBlock:
     """A `MinuteBlock` with sums of our own. Raises `Malformed`."""
     found = record(value, BLOCK_KEYS, BLOCK_KEYS)
     minute_ms = minute("minuteMs", found["minuteMs"])
-    hosts = each("hosts", found["hosts"], _place_name, PART_SITES)
+    hosts = each("hosts", found["hosts"], place_name, PART_SITES)
     rows = _read_rows(found["checks"], minute_ms, hosts)
     sums = tuple(packing.add_up_sites(minute_ms, SiteColumns.of(rows)))
     return MinuteBlock(minute_ms, integer("part", found["part"], 0, LAST_PART), tuple(hosts), sums, encode_checks(rows))
@@ -55,7 +55,7 @@ def read_piece(value: object) -> Piece:
     found = record(value, PIECE_KEYS, PIECE_KEYS)
     minute_ms = minute("minuteMs", found["minuteMs"])
     number = integer("number", found["number"], 0, MINUTE_MS - 1)
-    hosts = each("hosts", found["hosts"], _place_name, MOST_HOSTS)
+    hosts = each("hosts", found["hosts"], place_name, MOST_HOSTS)
     return Piece(minute_ms, number, tuple(hosts), encode_checks(_read_rows(found["checks"], minute_ms, hosts)))
 
 
@@ -72,7 +72,7 @@ def minute(key: str, value: object) -> int:
     return found
 
 
-def _place_name(value: object) -> str:
+def place_name(value: object) -> str:
     """A host, or nothing at a place that no check is of."""
     return "" if value == "" else wire.host_name("host", value)
 

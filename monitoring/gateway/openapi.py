@@ -4,12 +4,14 @@ from typing import Any
 
 from monitoring import __version__
 from monitoring.config.values import LONGEST_LOCATION
-from monitoring.gateway import minutes
+from monitoring.gateway import minutes, rollups
 from monitoring.gateway.asked import LONGEST_WINDOW_S, MARKER_PATTERN
 from monitoring.models import PHASES, AlertType, Cause
 from monitoring.store import wire
 from monitoring.store.blocks import MINUTE_MS, PART_SITES
 from monitoring.store.influxblocks import Told
+from monitoring.store.rollups import LENGTHS_MS
+from monitoring.store.schema import ROLLED_SUMS
 
 Schema = dict[str, Any]
 
@@ -58,6 +60,7 @@ def _writing() -> Schema:
         },
         "/api/v1/proof": {"post": _post("Is this file known? And write a point, and read it back", proof, known)},
         **_minutes(),
+        **_rollups(),
     }
 
 
@@ -65,7 +68,7 @@ def _minutes() -> Schema:
     """What monitors send of whole minutes beside the points."""
     minute = {**_integer(wire.OLDEST_MS, wire.NEWEST_MS - 1), "multipleOf": MINUTE_MS}
     told = _object(minuteMs=minute, told={**_integer(min(Told), max(Told)), "description": _TOLD})
-    place = {"type": "string", "pattern": wire.NAME_PATTERN.replace("+$", "*$"), "maxLength": wire.LONGEST_HOST}
+    place = _place()
     checks = {"type": "string", "contentEncoding": "base64"}
     block = _object(minuteMs=minute, part=_integer(0, minutes.LAST_PART), hosts=_array(place, PART_SITES), checks=checks)
     number = _integer(0, MINUTE_MS - 1)
@@ -84,6 +87,31 @@ def _minutes() -> Schema:
         },
         "/api/v1/minutes/seals": {"post": _post("Minutes are whole", seals, _STORED)},
     }
+
+
+def _rollups() -> Schema:
+    """What monitors send of hours and days."""
+    sums = _array(_integer(0, rollups.LARGEST_SUM), len(ROLLED_SUMS))
+    count, time = _integer(1, rollups.MOST_COUNT), _or_null(_integer(0, wire.LONGEST))
+    site = _object(
+        place=_integer(0, PART_SITES - 1),
+        sums={**sums, "minItems": len(ROLLED_SUMS), "description": ", ".join(ROLLED_SUMS)},
+        lastFailureMs=_or_null(_moment()),
+        statuses={"type": "object", "additionalProperties": count, "propertyNames": {"pattern": "^[1-9][0-9]{2}$"}},
+        causes={"type": "object", "additionalProperties": count, "propertyNames": _cause()},
+        shortestUs=time,
+        longestUs=time,
+        sketch={"type": "string", "contentEncoding": "base64", "maxLength": rollups.LONGEST_SKETCH},
+    )
+    block = _object(
+        table={"enum": list(map(str, rollups.Table))},
+        startMs={**_moment(), "multipleOf": min(LENGTHS_MS.values())},
+        part=_integer(0, minutes.LAST_PART),
+        hosts=_array(_place(), PART_SITES),
+        sites=_array(site, PART_SITES),
+    )
+    content = _located(file=_file(), blocks=_array(block, rollups.MOST_BLOCKS))
+    return {"/api/v1/rollups": {"post": _post("Store hours and days", content, _STORED)}}
 
 
 def _reading() -> Schema:
@@ -195,6 +223,11 @@ def _location() -> Schema:
     return {"type": "string", "pattern": wire.NAME_PATTERN, "maxLength": LONGEST_LOCATION}
 
 
+def _place() -> Schema:
+    """A host, or nothing at a place that nothing is of."""
+    return {**_host(), "pattern": wire.NAME_PATTERN.replace("+$", "*$")}
+
+
 def _text() -> Schema:
     return {"type": "string"}
 
@@ -245,7 +278,11 @@ _WINDOW = (
     *_HERE,
     _parameter("from", _integer(0, wire.LAST_MS), about="milliseconds; with until"),
     _parameter("until", _integer(0, wire.LAST_MS), about="milliseconds; with from"),
-    _parameter("window", _integer(1, LONGEST_WINDOW_S), about="seconds before now, in the place of from and until"),
+    _parameter(
+        "window",
+        _integer(1, LONGEST_WINDOW_S),
+        about="seconds before now; more than a day: from a whole hour on",
+    ),
 )
 _WINDOW_HOSTS = (*_WINDOW, _parameter("host", _array(_host(), 100), about="of these sites; none: of all"))
 

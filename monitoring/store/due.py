@@ -175,7 +175,7 @@ def _block(connection: sqlite3.Connection, key: int, version: int) -> MinuteBloc
         data, sums = _repacked(minute_ms, site, SiteColumns.of([*packed, *late]))
     else:  # nothing at all is left of one that was purged
         data, sums = stored[0] if stored else b"", _stored_sums(connection, key)
-    return MinuteBlock(minute_ms, site // PART_SITES, _hosts(connection, site), tuple(sums), data, version)
+    return MinuteBlock(minute_ms, site // PART_SITES, hosts_of_part(connection, site), tuple(sums), data, version)
 
 
 def _repacked(minute_ms: int, first_site: int, checks: SiteColumns) -> tuple[bytes, list[Row]]:
@@ -188,7 +188,7 @@ def _stored_sums(connection: sqlite3.Connection, key: int) -> list[Row]:
     return [(row[0] - key, *row[1:]) for row in rows]
 
 
-def _hosts(connection: sqlite3.Connection, first_site: int) -> tuple[str, ...]:
+def hosts_of_part(connection: sqlite3.Connection, first_site: int) -> tuple[str, ...]:
     """By place; an empty name where there is no such site (any more)."""
     query = "SELECT id, host FROM sites WHERE id BETWEEN ? AND ?"
     hosts = dict(connection.execute(query, (first_site, first_site + PART_SITES - 1)))

@@ -16,8 +16,9 @@ from monitoring.store.lanes import side_by_side
 from monitoring.store.ledger import Ledger, MinuteStore
 from monitoring.store.local import LocalStore
 from monitoring.store.outbox import DeadLetter, Delivery
+from monitoring.store.rolledblocks import RolledBlock
 
-Point = TypeVar("Point", CheckResult, Alert, MinuteBlock)
+Point = TypeVar("Point", CheckResult, Alert, MinuteBlock, RolledBlock)
 
 BATCH_POINTS = 10_000
 PART_POINTS = 2_500
@@ -25,6 +26,7 @@ PART_POINTS = 2_500
 
 LANES = 2
 BATCH_BLOCKS = 10
+BATCH_ROLLUPS = 50
 IDLE_S = 1.0
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
@@ -41,6 +43,9 @@ class RemoteStore(Store, MinuteStore, Protocol):
 
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         """Store these in the place of what was there of their parts and minutes. Raises as `Store.write` does."""
+
+    def write_rollups(self, marker: str, blocks: Sequence[RolledBlock]) -> None:
+        """The same of hours and days."""
 
 
 class RemoteRetention(Protocol):
@@ -64,8 +69,8 @@ class Forwarder:
 
     It goes batch by batch: only when all of one has arrived (or failed) is the next one read.
 
-    When no point waits, the blocks of minutes that are over follow. Before any point is written, or with it, the ledger
-    announces where the checks of its minute can be read.
+    When no point waits, the blocks of minutes that are over follow, then hours and days. Before any point is written, or
+    with it, the ledger announces where the checks of its minute can be read.
 
     When nothing waits at all, it is time for `retention`, a step after each look at the outbox.
 
@@ -129,7 +134,7 @@ class Forwarder:
         try:
             if not self.proven:
                 self._prove()
-            busy = self._deliver_points() or self._deliver_blocks()
+            busy = self._deliver_points() or self._deliver_blocks() or self._deliver_rollups()
         except StoreError as error:
             self._fail(str(error))
             return False
@@ -157,6 +162,13 @@ class Forwarder:
         self._ledger.spoil({block.minute_ms for block, _ in refused})
         self._local.acknowledge_blocks(blocks)
         return True
+
+    def _deliver_rollups(self) -> bool:
+        blocks = self._local.next_rollups(BATCH_ROLLUPS)
+        if blocks:
+            _refused(lambda part: self._remote.write_rollups(self._local.marker, part), blocks)
+            self._local.acknowledge_rollups(blocks)
+        return bool(blocks)
 
     def _found_nothing(self) -> None:
         with self._turn:

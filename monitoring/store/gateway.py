@@ -10,6 +10,8 @@ from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, 
 from monitoring.store import wire
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text
+from monitoring.store.packing import counts
+from monitoring.store.rolledblocks import RolledBlock
 
 if TYPE_CHECKING:
     from monitoring.store.gatewayclient import Parameters  # at run time later: `requests` takes a while
@@ -80,6 +82,9 @@ class GatewayStore:
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         """Sums stay here: the gateway adds up the checks itself."""
         self._post("/api/v1/minutes", {"file": marker, "blocks": list(map(_block_json, blocks))})
+
+    def write_rollups(self, marker: str, blocks: Sequence[RolledBlock]) -> None:
+        self._post("/api/v1/rollups", {"file": marker, "blocks": list(map(rolled_json, blocks))})
 
     def seal(self, marker: str, minutes: Collection[int]) -> None:
         self._post("/api/v1/minutes/seals", {"file": marker, "minutes": list(minutes)})
@@ -216,3 +221,23 @@ def _piece_json(piece: Piece) -> wire.Record:
 
 def _block_json(block: MinuteBlock) -> wire.Record:
     return {"minuteMs": block.minute_ms, "part": block.part, "hosts": block.hosts, "checks": data_text(block.data)}
+
+
+def rolled_json(block: RolledBlock) -> wire.Record:
+    """As the gateway takes it."""
+    sites = [_site_json(*row) for row in block.rows]
+    return {"table": block.table, "startMs": block.start_ms, "part": block.part, "hosts": block.hosts, "sites": sites}
+
+
+def _site_json(place: int, *values: Any) -> wire.Record:
+    *sums, last_failure, statuses, causes, shortest, longest, sketch = values
+    return {
+        "place": place,
+        "sums": sums,
+        "lastFailureMs": last_failure,
+        "statuses": counts([statuses] if statuses else []),
+        "causes": counts([causes] if causes else []),
+        "shortestUs": shortest,
+        "longestUs": longest,
+        "sketch": data_text(sketch),
+    }

@@ -10,9 +10,11 @@ from contextlib import suppress
 
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
+from monitoring.stats import is_long
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, locations, named, within
+from monitoring.store.influxrollups import InfluxLongWindow, InfluxRollups
 from monitoring.store.influxrows import Row, alert_of, by_host, failure_of
 from monitoring.store.influxstreaks import InfluxStreaks
 from monitoring.store.influxwindow import InfluxWindow
@@ -22,6 +24,7 @@ from monitoring.store.lineprotocol import (
     MINUTES,
     PROOFS,
     RECENT,
+    ROLLED,
     Tags,
     alert_line,
     at_location,
@@ -32,8 +35,10 @@ from monitoring.store.lineprotocol import (
     literal,
     piece_line,
     proof_line,
+    rolled_line,
     told_line,
 )
+from monitoring.store.rolledblocks import RolledBlock
 
 PROOF_TIME_MS = 4_102_444_800_000
 """When the proof's point lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
@@ -81,6 +86,7 @@ class InfluxStore:
         self._tags = Tags(location)
         self._minutes = InfluxMinutes(self._client, location)
         self._window = InfluxWindow(self._minutes)
+        self._long_window = InfluxLongWindow(self._minutes, InfluxRollups(self._client, location))
         self._streaks = InfluxStreaks(self._client, location)
 
     # The writer
@@ -104,6 +110,9 @@ class InfluxStore:
     def write_blocks(self, marker: str, blocks: Sequence[MinuteBlock]) -> None:
         self._client.write([block_line(self._tags, marker, block) for block in blocks])
 
+    def write_rollups(self, marker: str, blocks: Sequence[RolledBlock]) -> None:
+        self._client.write([rolled_line(self._tags, marker, block) for block in blocks])
+
     def seal(self, marker: str, minutes: Collection[int]) -> None:
         self._client.write([told_line(self._tags, marker, minute_ms, Told.BLOCKS) for minute_ms in minutes])
         for minute_ms in minutes:
@@ -113,7 +122,7 @@ class InfluxStore:
     # The reader
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
-        return self._window.stats(window)
+        return (self._long_window if is_long(window) else self._window).stats(window)
 
     def failing(self, window: Window) -> set[str]:
         """Only failed checks have a cause: so few values are read, however many checks there are."""
@@ -152,6 +161,7 @@ class InfluxStore:
 
     def close(self) -> None:
         self._window.close()
+        self._long_window.close()
         self._client.close()
 
     # The database itself
@@ -196,8 +206,9 @@ class InfluxStore:
         self._client.execute(f"DROP DATABASE {identifier(self._database)}")
 
     def drop_file(self, marker: str) -> None:
-        """Delete all blocks and pieces that one local file sent, and that it was ever here."""
-        self._client.execute(f"DROP SERIES FROM {MINUTES}, {PROOFS} WHERE file = {literal(marker)}")
+        """Delete all blocks, pieces, hours and days that one local file sent, and that it was ever here."""
+        sources = ", ".join((MINUTES, *ROLLED.values(), PROOFS))
+        self._client.execute(f"DROP SERIES FROM {sources} WHERE file = {literal(marker)}")
 
     def drop_host(self, host: str) -> None:
         """Delete all checks and alerts of one host; what blocks tell of it goes with `drop_file`."""

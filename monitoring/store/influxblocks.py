@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate, pairwise
+from typing import Any
 
 from monitoring.models import CheckResult
 from monitoring.store import schema
@@ -61,12 +62,12 @@ def sums_text(block: MinuteBlock) -> str:
     """The sums of a block with the names of its sites; see `read_sums`."""
     columns = list(zip(*(row[:-1] for row in block.sums), strict=True))
     responses = b"".join(_little(row[-1]) for row in block.sums)
-    return _packed([block.hosts, columns], b"".join(responses[plane::WORD] for plane in range(WORD)))
+    return packed_text([block.hosts, columns], b"".join(responses[plane::WORD] for plane in range(WORD)))
 
 
 def read_sums(text: str) -> tuple[list[str], Iterator[Row]]:
     """Hosts by place, and `MinuteBlock.sums`."""
-    (hosts, columns), planes = _unpacked(text)
+    (hosts, columns), planes = unpacked_text(text)
     if not columns:  # all that it told of was purged
         return hosts, iter(())
     count = len(planes) // WORD
@@ -80,11 +81,11 @@ def read_sums(text: str) -> tuple[list[str], Iterator[Row]]:
 
 
 def hosts_text(hosts: Sequence[str]) -> str:
-    return _packed(list(hosts), b"")
+    return packed_text(list(hosts), b"")
 
 
 def read_hosts(text: str) -> list[str]:
-    hosts: list[str] = _unpacked(text)[0]
+    hosts: list[str] = unpacked_text(text)[0]
     return hosts
 
 
@@ -105,12 +106,14 @@ def version_of(*texts: str) -> int:
     return version
 
 
-def _packed(head: object, body: bytes) -> str:
+def packed_text(head: object, body: bytes) -> str:
+    """Whatever JSON holds, and bytes."""
     text = json.dumps(head, separators=(",", ":")).encode()
     return data_text(zlib.compress(b"\n".join((text, body))))
 
 
-def _unpacked(text: str) -> tuple[list, bytes]:  # type: ignore[type-arg]  # whatever JSON holds
+def unpacked_text(text: str) -> tuple[Any, bytes]:
+    """The same read back."""
     head, _, body = zlib.decompress(read_data(text)).partition(b"\n")
     return json.loads(head), body
 

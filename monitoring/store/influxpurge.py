@@ -13,7 +13,8 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import AlertType
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import among, locations
-from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, at_location, is_taggable, literal
+from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, ROLLED, at_location, is_taggable, literal
+from monitoring.store.rollups import LENGTHS_MS
 
 if TYPE_CHECKING:
     from monitoring.store.influxclient import InfluxClient  # at run time later: it takes 0.2 s
@@ -129,6 +130,12 @@ class InfluxPurge:
         whose = "" if marker is None else f"file = {literal(marker)} AND "
         until_ms = before_ms // MINUTE_MS * MINUTE_MS
         self._client.execute(f"DELETE FROM {MINUTES} WHERE {self._here}{whose}time < {until_ms}ms")
+
+    def delete_rolled(self, table: str, marker: str | None, before_ms: int) -> None:
+        """Delete the hours, or days, of this file (None: of all files) that were over at this moment."""
+        whose = "" if marker is None else f"file = {literal(marker)} AND "
+        until_ms = before_ms // LENGTHS_MS[table] * LENGTHS_MS[table]
+        self._client.execute(f"DELETE FROM {ROLLED[table]} WHERE {self._here}{whose}time < {until_ms}ms")
 
     def delete_pieces(self, marker: str) -> None:
         """Delete what this file sent of minutes that are not over; nobody may be sending more."""

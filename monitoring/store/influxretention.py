@@ -13,6 +13,7 @@ from monitoring.errors import StoreError
 from monitoring.stats import DAY_MS, HOUR_MS
 from monitoring.store.influxpurge import InfluxPurge, groups
 from monitoring.store.lineprotocol import ALERTS, CHECKS
+from monitoring.store.rollups import LENGTHS_MS
 
 ROUNDS = 30
 """What is deleted at once is about this part of what is kept."""
@@ -88,6 +89,8 @@ class InfluxRetention:
         for hosts in groups(self._ours(database.hosts_before(CHECKS, checks_before_ms))):
             yield partial(database.delete_checks, hosts, checks_before_ms)
         yield partial(database.delete_blocks, marker, checks_before_ms)
+        for table in LENGTHS_MS:
+            yield partial(database.delete_rolled, table, marker, min(checks_before_ms, alerts_before_ms) // DAY_MS * DAY_MS)
         old = self._ours(database.hosts_before(ALERTS, alerts_before_ms))
         open_since_ms = database.open_alerts() if old else {}
         for hosts in groups(old):

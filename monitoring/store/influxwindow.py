@@ -220,9 +220,9 @@ class InfluxWindow:
         for place, at_ms in enumerate(packed):
             new = self._minutes[at_ms].hosts - known
             known |= new
-            for some in _groups(new if place else ()):
+            for some in named_groups(new if place else ()):
                 yield from ((span, some) for span in _parts(window, packed[:place]))
-        for some in _groups(self._source.hosts() - known if packed else ()):
+        for some in named_groups(self._source.hosts() - known if packed else ()):
             yield from ((span, some) for span in _parts(window, packed))
 
 
@@ -250,7 +250,7 @@ def _spans(minutes: Iterable[int], longest_ms: int = LONGEST_SPAN_MS) -> list[Wi
     return spans
 
 
-def _groups(hosts: Collection[str]) -> Iterator[set[str]]:
+def named_groups(hosts: Collection[str]) -> Iterator[set[str]]:
     """As many as a question names: most have no points there, and to sift those of all others would take much longer."""
     names = sorted(hosts)
     return (set(names[place : place + NAMED_HOSTS]) for place in range(0, len(names), NAMED_HOSTS))

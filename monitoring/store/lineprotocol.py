@@ -12,11 +12,14 @@ from monitoring.errors import StoreRefused
 from monitoring.models import PHASES, Alert, CheckResult
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text, hosts_text, sums_text, version_of
+from monitoring.store.rolledblocks import RolledBlock
+from monitoring.store.rolledtext import rolled_text
 
 CHECKS = "website_availability"
 ALERTS = "website_alerts"
 PROOFS = "website_monitor"
 MINUTES = "website_minutes"
+ROLLED = {"hours": "website_hours", "days": "website_days"}
 
 RECENT = "recent"
 """The part of a minute's pieces; blocks have the number of theirs, and what is said of a whole minute has none."""
@@ -116,6 +119,13 @@ def at_location(location: str) -> str:
 def literal(text: str) -> str:
     """The text as a string of InfluxQL, whatever it holds (as long as `is_taggable`)."""
     return "'" + text.replace("\\", r"\\").replace("'", r"\'") + "'"
+
+
+def rolled_line(tags: Tags, marker: str, block: RolledBlock) -> str:
+    """What a part adds up to in an hour or a day."""
+    sums = rolled_text(block)
+    fields = f'version={version_of(sums)}i,sums="{sums}"'
+    return f"{ROLLED[block.table]},{tags.of_file(marker, str(block.part))} {fields} {block.start_ms}"
 
 
 def identifier(name: str) -> str:

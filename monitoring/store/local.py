@@ -9,11 +9,12 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult
-from monitoring.store import due, histories, outbox, packer, packing, position, purge, retention, schema
+from monitoring.store import due, histories, outbox, packer, packing, position, purge, retention, rolledblocks, schema
 from monitoring.store.blocks import MinuteBlock, block_key
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.lock import WriterLock
 from monitoring.store.outbox import DeadLetter, Delivery
+from monitoring.store.rolledblocks import RolledBlock
 from monitoring.store.schema import SITE_MASK, Row, first_key
 from monitoring.store.sqlite import open_writer, transaction, translated
 from monitoring.store.underway import UnderWay
@@ -162,6 +163,20 @@ class LocalStore(LocalReader):
             due.settle(connection, blocks)
         self._under_way.took(something=False)
 
+    def next_rollups(self, limit: int) -> Sequence[RolledBlock]:
+        """The oldest hours or days, about `limit`, whose copy in the database is missing or out of date: as they are now."""
+        self._under_way.begin_turn()
+        with self._pool.snapshot() as connection:
+            blocks = rolledblocks.next_blocks(connection, limit)
+        self._under_way.took(something=bool(blocks))
+        return blocks
+
+    def acknowledge_rollups(self, blocks: Sequence[RolledBlock]) -> None:
+        """These were delivered; one that has changed meanwhile stays due."""
+        with self._writing() as connection:
+            rolledblocks.settle(connection, blocks)
+        self._under_way.took(something=False)
+
     def bury(self, letters: Sequence[DeadLetter], at_ms: int) -> None:
         """Keep what will never be accepted, with the reason."""
         with self._writing() as connection:
@@ -174,10 +189,11 @@ class LocalStore(LocalReader):
     def requeue(self) -> int:
         """Put all that is stored into the outbox again, for a database that lacks it; returns the number of points.
 
-        All blocks are due again as well.
+        All blocks, hours and days are due again as well.
         """
         with self._writing() as connection:
             due.add_all(connection, outbox.OLDEST_MS, position.load(connection).key)
+            rolledblocks.add_all(connection, outbox.OLDEST_MS)
             return outbox.requeue(connection)
 
     def close(self) -> None:
@@ -196,6 +212,7 @@ class LocalStore(LocalReader):
         late = [row for row in rows if row[0] in set(past) - packed]
         changed = {block_key(row[0]) for row in late if packing.fits(row)}
         due.add_late(connection, changed, created_ms, self._under_way.last_block)
+        rolledblocks.add_late(connection, [row[0] for row in late], created_ms)
         histories.add_late(connection, [row[:-1] for row in late])
         return [row for row in rows if row[0] not in packed]
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.store import due, histories, rollups, schema, windows
+from monitoring.store import due, histories, rolledblocks, rollups, schema, windows
 from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
 from monitoring.store.sqlite import ReaderPool
 
@@ -23,7 +23,7 @@ class LocalReader:
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         with self._pool.snapshot() as connection:
-            return windows.stats(connection, window, rollups.reach_ms(connection, window))
+            return windows.stats(connection, window, rollups.told(connection, window))
 
     def failing(self, window: Window) -> Collection[str]:
         with self._pool.snapshot() as connection:
@@ -68,11 +68,13 @@ class LocalReader:
             return {hosts[site]: history for site, history in histories.current(connection).items()}
 
     def pending(self) -> tuple[int, int | None]:
-        """How many points and blocks wait for delivery, and since when the oldest does (milliseconds)."""
+        """How many points, blocks, hours and days wait for delivery, and since when the oldest does (milliseconds)."""
         with self._pool.snapshot() as connection:
             points, oldest_point = connection.execute("SELECT SUM(points), MIN(created_ms) FROM outbox").fetchone()
             blocks, oldest_block = due.waiting(connection)
-        return (points or 0) + blocks, min((at for at in (oldest_point, oldest_block) if at is not None), default=None)
+            rolled, oldest_rolled = rolledblocks.waiting(connection)
+        oldest = (at for at in (oldest_point, oldest_block, oldest_rolled) if at is not None)
+        return (points or 0) + blocks + rolled, min(oldest, default=None)
 
     def close(self) -> None:
         self._pool.close()

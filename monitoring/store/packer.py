@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitoring.models import History
-from monitoring.store import due, histories, outbox, packing, position, rollups, schema
+from monitoring.store import due, histories, outbox, packing, position, rolledblocks, rollups, schema
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, SiteColumns, block_key, encode
 from monitoring.store.position import Position
 from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
@@ -128,11 +128,12 @@ def _store(connection: sqlite3.Connection, at: Position, parts: Sequence[Packed]
     connection.execute(f"DELETE FROM checks WHERE {SPAN}", span)
     for part in parts:
         connection.executemany(schema.INSERT_MINUTE, part.minutes)
-        rollups.add(connection, part.rolled)
+        rolledblocks.add(connection, rollups.add(connection, part.rolled), now_ms)
         connection.executemany("INSERT INTO blocks VALUES (?, ?, ?)", part.blocks)
         histories.save(connection, part.histories)
     due.grow(connection, [key for part in parts for key, *_ in part.blocks], now_ms)
     due.add_loose(connection, span, now_ms)
+    rolledblocks.add_loose(connection, span, now_ms)
 
 
 def already_packed(connection: sqlite3.Connection, keys: Iterable[int]) -> set[int]:

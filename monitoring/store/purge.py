@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from monitoring.models import History
-from monitoring.store import due, histories, outbox, packing, retention, rollups
+from monitoring.store import due, histories, outbox, packing, retention, rolledblocks, rollups
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, SiteColumns, encode
 from monitoring.store.schema import INSERT_MINUTE, SITE_BITS, SITE_MASK, first_key
 
@@ -163,7 +163,7 @@ def _take_step(connection: sqlite3.Connection, cut: _Cut) -> bool:
         return True
     before_ms, reached = cut.request.before_ms, cut.request.reached
     whole = first_key(before_ms // MINUTE_MS * MINUTE_MS)
-    if cut.site is None and (retention.delete_some(connection, whole) or rollups.delete_some(connection, before_ms)):
+    if cut.site is None and (retention.delete_some(connection, whole) or rolledblocks.delete_some(connection, before_ms)):
         return True
     return _rewrite_next(connection, cut, reached) or _add_up_next(connection, cut, reached)
 
@@ -194,7 +194,8 @@ def _rewrite_next(connection: sqlite3.Connection, cut: _Cut, reached: int) -> bo
         due.add_changed(connection, [key], cut.now_ms, cut.handed_out)
     done = until if key is None else key + 1
     if cut.site is not None:
-        rollups.delete_of(connection, cut.site, reached >> SITE_BITS, done >> SITE_BITS)
+        gone = rollups.delete_of(connection, cut.site, reached >> SITE_BITS, done >> SITE_BITS)
+        rolledblocks.add(connection, gone, cut.now_ms)
     _reach(connection, cut, done)
     return True
 
@@ -206,7 +207,7 @@ def _add_up_next(connection: sqlite3.Connection, cut: _Cut, reached: int) -> boo
     some = sites[max(0, reached - cut.end - sites.start) :][:SITES_AT_ONCE]
     if not some:
         return False
-    rollups.add_up_anew(connection, some, cut.request.before_ms)
+    rolledblocks.add(connection, rollups.add_up_anew(connection, some, cut.request.before_ms), cut.now_ms)
     _reach(connection, cut, cut.end + some.stop)
     return True
 

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import asdict, dataclass, replace
 
 from monitoring.stats import DAY_MS, HOUR_MS
-from monitoring.store import due, outbox, rollups
+from monitoring.store import due, outbox, rolledblocks, rollups
 from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
 
 AT_ONCE = {"minutes": 1_000, "blocks": 20, "checks": 1_000}
@@ -62,7 +62,7 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
         delete_some(connection, first_key(kept.from_ms), stay_in_rollups=True)
         or _advance(connection, kept, checks_before_ms)
         or _delete_alerts(connection, kept, alerts_before_ms // HOUR_MS * HOUR_MS)
-        or rollups.delete_some(connection, min(checks_before_ms, alerts_before_ms) // DAY_MS * DAY_MS)
+        or rolledblocks.delete_some(connection, min(checks_before_ms, alerts_before_ms) // DAY_MS * DAY_MS)
     )
 
 

@@ -7,9 +7,9 @@ no hour waits to be added up. Checks that came late are in neither while they ar
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -31,47 +31,38 @@ ROWS_AT_ONCE = 300
 
 _rolled_sums = itemgetter(*map(SUMS.index, ROLLED_SUMS))
 
+_ROW = f"({', '.join('?' * (len(COLUMNS) + 1))})"
 
-def _extreme(pick: str, column: str) -> str:
-    """MIN or MAX of a column's old and new values, where one of them may be NULL."""
-    return f"{pick}(IFNULL({column}, excluded.{column}), IFNULL(excluded.{column}, {column}))"
-
-
-_GROWN = {
-    **{column: f"{column} + excluded.{column}" for column in ROLLED_SUMS},
-    "last_failure": _extreme("MAX", "last_failure"),
-    "statuses": "add_counts(statuses, excluded.statuses)",
-    "causes": "add_counts(causes, excluded.causes)",
-    "shortest": _extreme("MIN", "shortest"),
-    "longest": _extreme("MAX", "longest"),
-    "sketch": "add_sketches(sketch, excluded.sketch)",
-}
-_GROW = f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = {value}' for column, value in _GROWN.items())}"
-
-_ADD = {table: f"INSERT INTO {table} VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) {_GROW}" for table in LENGTHS_MS}
+Place = tuple[str, int]
+"""A table, and the key of a row in it: of the start of its hour or day."""
 
 _SITE = f"(id & {SITE_MASK})"
 _OF_SITES = f"id >= :first AND id < :last AND {_SITE} BETWEEN :first_site AND :last_site"
-_ADD_HOURS_TO_DAY = f"INSERT INTO days SELECT :first | {_SITE}, {', '.join(COLUMNS)} FROM hours WHERE {_OF_SITES} {_GROW}"
-
-
-def prepare(connection: sqlite3.Connection) -> None:
-    """Make a connection fit to write hours and days."""
-    connection.create_function("add_counts", 2, _add_counts, deterministic=True)
-    connection.create_function("add_sketches", 2, _add_sketches, deterministic=True)
-
-
-def _add_counts(one: str | None, other: str | None) -> str | None:
-    return packing.counted(packing.counts([text for text in (one, other) if text]))
-
-
-def _add_sketches(one: bytes, other: bytes) -> bytes:
-    from monitoring import sketch
-
-    return sketch.pack(sketch.unpack(one) + sketch.unpack(other))
 
 
 # Growing
+
+
+def merge(parts: Sequence[Row]) -> Row:
+    """What rows of `COLUMNS`, one at least, add up to."""
+    if len(parts) == 1:
+        return parts[0]
+    from monitoring import sketch
+
+    *sums, last_failures, statuses, causes, shortest, longest, sketches = zip(*parts, strict=True)
+    return (
+        *map(sum, sums),
+        max(_known(last_failures), default=None),
+        packing.counted(packing.counts(_known(statuses))),
+        packing.counted(packing.counts(_known(causes))),
+        min(_known(shortest), default=None),
+        max(_known(longest), default=None),
+        sketch.pack(sum(map(sketch.unpack, sketches))),
+    )
+
+
+def _known(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
 
 
 def of_minutes(minutes: Iterable[Row]) -> list[Row]:
@@ -97,29 +88,43 @@ def begin(connection: sqlite3.Connection) -> None:
         add(connection, of_minutes(some))
 
 
-def add(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Add these to the hours and days that they lie in."""
-    for table in LENGTHS_MS:
-        _add(connection, table, rows)
+def add(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Place]:
+    """Add these to the hours and days that they lie in; returns which those are."""
+    return [place for table in LENGTHS_MS for place in put(connection, table, rows)]
 
 
-def _add(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
-    length_ms = LENGTHS_MS[table]
-    connection.executemany(_ADD[table], [(_start(key, length_ms), *values) for key, *values in rows])
+def put(connection: sqlite3.Connection, table: str, rows: Iterable[Row]) -> list[Place]:
+    """The same of one table."""
+    parts: dict[int, list[Row]] = {}
+    for key, *values in rows:
+        parts.setdefault(start(key, LENGTHS_MS[table]), []).append(tuple(values))
+    for _, group in groupby(sorted(parts), lambda key: key >> SITE_BITS):
+        keys = list(group)
+        stored = connection.execute(f"SELECT * FROM {table} WHERE id BETWEEN ? AND ?", (keys[0], keys[-1]))
+        for key, *values in stored:
+            if key in parts:
+                parts[key].append(tuple(values))
+    merged = [(key, *merge(together)) for key, together in parts.items()]
+    connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES {_ROW}", merged)
+    return [(table, key) for key in parts]
 
 
-def _start(key: int, length_ms: int) -> int:
+def start(key: int, length_ms: int) -> int:
     """The key of the hour or day that this one lies in."""
     return key - first_key((key >> SITE_BITS) % length_ms)
 
 
+def of_checks(rows: Iterable[Row]) -> Iterator[Row]:
+    """What rows of table `checks` (`schema.RESULT_COLUMNS`) in order of time add to hours and days: key and `COLUMNS`."""
+    for minute_ms, group in groupby(rows, lambda row: block_key(row[0]) >> SITE_BITS):
+        for site, measured in packing.measured_by_site(SiteColumns.of(group)):
+            yield first_key(minute_ms) | site, *_rolled(packing.sum_up(minute_ms, measured))
+
+
 def add_checks(connection: sqlite3.Connection, last: int) -> None:
     """Add the checks of table `checks` up to the key `last`, which are about to be deleted."""
-    rows = connection.execute(f"SELECT {RESULT_COLUMNS} FROM checks WHERE id <= ? ORDER BY id", (last,)).fetchall()
-    for minute_ms, group in groupby(rows, lambda row: block_key(row[0]) >> SITE_BITS):
-        by_site = packing.measured_by_site(SiteColumns.of(group))
-        sums = [(first_key(minute_ms) | site, *_rolled(packing.sum_up(minute_ms, measured))) for site, measured in by_site]
-        add(connection, sums)
+    rows = connection.execute(f"SELECT {RESULT_COLUMNS} FROM checks WHERE id <= ? ORDER BY id", (last,))
+    add(connection, list(of_checks(rows)))
 
 
 # Shrinking
@@ -135,26 +140,32 @@ def delete_some(connection: sqlite3.Connection, before_ms: int) -> bool:
     return False
 
 
-def delete_of(connection: sqlite3.Connection, site: int, after_ms: int, until_ms: int) -> None:
-    """Delete the hours and days of a site that ended after the first and at the second moment at the latest."""
-    for table, length_ms in LENGTHS_MS.items():
-        ends = range(_ceil(after_ms + 1, length_ms), until_ms + 1, length_ms)
-        keys = [(first_key(end_ms - length_ms) | site,) for end_ms in ends]
-        connection.executemany(f"DELETE FROM {table} WHERE id = ?", keys)
+def delete_of(connection: sqlite3.Connection, site: int, after_ms: int, until_ms: int) -> list[Place]:
+    """Delete the hours and days of a site that ended after the first and at the second moment at the latest: these."""
+    places = [
+        (table, first_key(end_ms - length_ms) | site)
+        for table, length_ms in LENGTHS_MS.items()
+        for end_ms in range(_ceil(after_ms + 1, length_ms), until_ms + 1, length_ms)
+    ]
+    return [(table, key) for table, key in places if _delete(connection, table, key)]
 
 
-def add_up_anew(connection: sqlite3.Connection, sites: range, cut_ms: int) -> None:
-    """The hour and the day that this moment lies in, of these sites: what was before it is gone."""
-    for table, length_ms in LENGTHS_MS.items():
+def _delete(connection: sqlite3.Connection, table: str, key: int) -> bool:
+    return bool(connection.execute(f"DELETE FROM {table} WHERE id = ?", (key,)).rowcount)
+
+
+def add_up_anew(connection: sqlite3.Connection, sites: range, cut_ms: int) -> list[Place]:
+    """What lay before this moment is gone: add up the hour and the day that it cuts, of these sites; returns which."""
+    changed: list[Place] = []
+    for source, (table, length_ms) in zip(("minutes", "hours"), LENGTHS_MS.items(), strict=True):
         start_ms = cut_ms // length_ms * length_ms
-        if start_ms == cut_ms:
-            continue
-        span = _keys(Window(start_ms, start_ms + length_ms)) | {"first_site": sites.start, "last_site": sites.stop - 1}
-        connection.execute(f"DELETE FROM {table} WHERE {_OF_SITES}", span)
-        if table == "hours":
-            _add(connection, table, of_minutes(connection.execute(f"SELECT * FROM minutes WHERE {_OF_SITES}", span)))
-        else:
-            connection.execute(_ADD_HOURS_TO_DAY, span)
+        if start_ms < cut_ms:
+            span = _keys(Window(start_ms, start_ms + length_ms)) | {"first_site": sites.start, "last_site": sites.stop - 1}
+            changed += [(table, key) for (key,) in connection.execute(f"SELECT id FROM {table} WHERE {_OF_SITES}", span)]
+            connection.execute(f"DELETE FROM {table} WHERE {_OF_SITES}", span)
+            rows = connection.execute(f"SELECT * FROM {source} WHERE {_OF_SITES}", span).fetchall()
+            put(connection, table, rows if source == "hours" else of_minutes(rows))
+    return changed
 
 
 def oldest_ms(connection: sqlite3.Connection, site: int | None, before_ms: int) -> int | None:
@@ -197,35 +208,52 @@ Part = tuple[str, Window]
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """What of a window is read where: whole hours from `hours`, those of the whole days in them also from `days`."""
+    """What of a window is read where: whole hours from `hours` and `days`, the rest from minutes."""
 
-    hours: Window
-    days: Window
+    rolled: tuple[Window, ...]
     rest: tuple[Window, ...]
 
     @classmethod
-    def of(cls, window: Window, reach_ms: int) -> "Spans":
-        """`reach_ms`: until when hours and days tell all of it, a whole hour; one after the window: all that was packed."""
-        first = _ceil(window.from_ms, HOUR_MS)
-        if not is_long(window) or first >= reach_ms:
-            return cls(Window(first, first), Window(first, first), (window,))
-        rest = (Window(window.from_ms, first), Window(min(reach_ms, window.until_ms), window.until_ms))
-        midnight = min(_ceil(first, DAY_MS), reach_ms)
-        return cls(Window(first, reach_ms), Window(midnight, max(midnight, reach_ms // DAY_MS * DAY_MS)), rest)
+    def of(cls, window: Window, told: Iterable[Window]) -> "Spans":
+        """`told` are, in order of time, the spans of which hours and days tell all. Of a long window only."""
+        rolled, rest, begin_ms = [], [], window.from_ms
+        for span in told if is_long(window) else ():
+            whole = Window(_ceil(max(span.from_ms, window.from_ms), HOUR_MS), span.until_ms // HOUR_MS * HOUR_MS)
+            if whole.length_ms > 0:
+                rest.append(Window(begin_ms, whole.from_ms))
+                rolled.append(whole)
+                begin_ms = whole.until_ms
+        rest.append(Window(begin_ms, window.until_ms))
+        return cls(tuple(rolled), tuple(span for span in rest if span.length_ms > 0))
 
     def parts(self) -> tuple[Part, ...]:
-        """Together all of the hours."""
-        before, after = Window(self.hours.from_ms, self.days.from_ms), Window(self.days.until_ms, self.hours.until_ms)
-        return ("hours", before), ("days", self.days), ("hours", after)
+        """Where all of `rolled` is read, days where they are whole."""
+        return tuple(chain.from_iterable(map(_parts, self.rolled)))
+
+    def mark_parts(self, width_ms: int) -> tuple[Part, ...]:
+        """The same for marks of this length, which may be shorter than days."""
+        return self.parts() if width_ms % DAY_MS == 0 else tuple(("hours", span) for span in self.rolled)
 
 
-def reach_ms(connection: sqlite3.Connection, window: Window) -> int:
-    """For `Spans.of`. The hour and the day that a window ends in count whole when nothing after it was packed yet."""
+def _parts(span: Window) -> tuple[Part, ...]:
+    midnight = min(_ceil(span.from_ms, DAY_MS), span.until_ms)
+    last = max(midnight, span.until_ms // DAY_MS * DAY_MS)
+    return (
+        ("hours", Window(span.from_ms, midnight)),
+        ("days", Window(midnight, last)),
+        ("hours", Window(last, span.until_ms)),
+    )
+
+
+def told(connection: sqlite3.Connection, window: Window) -> tuple[Window, ...]:
+    """For `Spans.of`: of a file that packs its minutes, what was packed.
+
+    The hour and the day that the window ends in count whole when nothing after it is packed yet.
+    """
     reached = position.load(connection)
     packed_until_ms = reached.minute_ms + (MINUTE_MS if reached.site else 0)
-    if packed_until_ms <= window.until_ms:
-        return _ceil(window.until_ms, DAY_MS)
-    return window.until_ms // HOUR_MS * HOUR_MS
+    whole_ms = DAY_MS if packed_until_ms <= window.until_ms else 1
+    return (Window(0, _ceil(window.until_ms, whole_ms)),)
 
 
 def add_up(connection: sqlite3.Connection, sums: Mapping[int, Sums], spans: Spans, grid: dict[str, int]) -> None:
@@ -235,7 +263,7 @@ def add_up(connection: sqlite3.Connection, sums: Mapping[int, Sums], spans: Span
             sums[site].add_rolled(values)
         for site, packed in connection.execute(_QUERY_SKETCHES.format(table=table), _keys(span)):
             sums[site].add_sketch(packed)
-    for table, span in spans.parts() if grid["width"] % DAY_MS == 0 else (("hours", spans.hours),):
+    for table, span in spans.mark_parts(grid["width"]):
         for site, *mark in connection.execute(_QUERY_MARKS.format(table=table), _keys(span) | grid):
             sums[site].add_mark(*mark)
 

@@ -84,6 +84,12 @@ CREATE TABLE IF NOT EXISTS blocks_due (
     created_ms INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS blocks_due_since ON blocks_due (created_ms);
+CREATE TABLE IF NOT EXISTS rollups_due (
+    length_ms INTEGER NOT NULL,
+    id INTEGER NOT NULL,       -- the start of an hour or day that is to be sent when it is over, and a part's first site
+    version INTEGER NOT NULL, created_ms INTEGER NOT NULL,  -- as in blocks_due
+    PRIMARY KEY (length_ms, id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alerts (
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL,

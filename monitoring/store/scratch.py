@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from monitoring.models import CheckResult, Downtime, SiteStats, Window
-from monitoring.store import schema, windows
+from monitoring.store import rollups, schema, windows
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, encode_checks
 from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
 from monitoring.store.sqlite import transaction
@@ -69,9 +69,10 @@ class Scratch:
         self._connection.executescript(schema.SCHEMA)
         self._connection.execute("DROP INDEX failed_checks")  # nobody asks for failures here
 
-    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+    def stats(self, window: Window, told: Sequence[Window] = ()) -> Mapping[str, SiteStats]:
+        """`told` as `windows.stats` has it."""
         self._name_sites()
-        return windows.stats(self._connection, window)
+        return windows.stats(self._connection, window, told)
 
     def downtime(self, window: Window, hosts: Collection[str] | None) -> Mapping[str, Downtime]:
         self._name_sites()
@@ -117,6 +118,13 @@ class Scratch:
         rows = [(first | numbers[place], *values) for place, *values in sums]
         with transaction(self._connection):
             self._connection.executemany(schema.INSERT_MINUTE, rows)
+
+    def put_rolled(self, table: str, start_ms: int, part: Part, hosts: Sequence[str], rows: Iterable[Row]) -> None:
+        """An hour or a day of a part; a site that several files have is added up."""
+        numbers, _ = self._sites.of_part(part, hosts)
+        first = first_key(start_ms)
+        with transaction(self._connection):
+            rollups.put(self._connection, table, [(first | numbers[place], *values) for place, *values in rows])
 
     def put_blocks(self, minute_ms: int, blocks: Collection[tuple[Part, Sequence[str], bytes]]) -> None:
         """All blocks of a minute, for windows that cut it."""

@@ -39,7 +39,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}")
             connection.executescript(SCHEMA)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            rollups.prepare(connection)
             with transaction(connection):
                 rollups.begin(connection)
         except BaseException:

@@ -22,7 +22,7 @@ class UnderWay:
         """The largest key of the blocks that may be on their way."""
 
     def begin_turn(self) -> None:
-        """Points are about to be read."""
+        """Points, or hours and days, are about to be read."""
         self._turn += 1
         self._is_busy = True
 

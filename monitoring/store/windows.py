@@ -8,7 +8,7 @@ interpreter's lock released and hands over a few rows a site; Python only merges
 import json
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
@@ -78,17 +78,13 @@ FAILING_MINUTES = f"SELECT id, last_failure FROM minutes WHERE {INSIDE} AND good
 FAILED_CHECKS = f"SELECT id, covers, cause FROM checks WHERE {INSIDE} AND cause IS NOT NULL {CHOSEN}"
 
 
-def stats(connection: sqlite3.Connection, window: Window, rolled_until_ms: int = 0) -> dict[str, SiteStats]:
-    """Statistics by host: equals `stats.summarise`.
-
-    `rolled_until_ms`: of a long window, the whole hours before this moment are answered from `hours` and `days`
-    (`rollups.reach_ms` says until when they tell all).
-    """
+def stats(connection: sqlite3.Connection, window: Window, told: Iterable[Window] = ()) -> dict[str, SiteStats]:
+    """Statistics by host: equals `stats.summarise`. `told` are the spans of which hours and days tell all."""
     hosts = _hosts(connection)
     marks = bucket_range(window)
     sums = {site: Sums(len(marks), in_sketch=is_long(window)) for site in hosts}
     grid = {"width": bucket_width_ms(window), "start": marks.start}
-    spans = rollups.Spans.of(window, rolled_until_ms)
+    spans = rollups.Spans.of(window, told)
     rollups.add_up(connection, sums, spans, grid)
     for span in spans.rest:
         _add_packed(connection, sums, span, grid)

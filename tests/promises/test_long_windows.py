@@ -1,6 +1,8 @@
 """Statistics over months, of checks that are long gone."""
 
 import json
+import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,16 @@ import pytest
 
 from monitoring import stats
 from monitoring.clock import SystemClock
+from monitoring.config import parse_database
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.moments import moment_ms
 from monitoring.stats import DAY_MS, HOUR_MS
+from monitoring.store.forwarder import Forwarder
+from monitoring.store.influx import InfluxStore
+from monitoring.store.influxpurge import InfluxPurge
 from monitoring.store.local import LocalStore
+from monitoring.store.opening import open_influx
+from tests.support.influxd import Influxd
 from tests.support.monitor import local_file
 from tests.support.processes import run_program, write_websites
 
@@ -35,6 +43,13 @@ def keep_thirty_days(store: LocalStore, now_ms: int) -> None:
         pass
 
 
+def deliver(store: LocalStore, remote: InfluxStore) -> None:
+    forwarder = Forwarder(store, remote, SystemClock())
+    while forwarder.step():
+        pass
+    assert forwarder.trouble is None
+
+
 def printed(config: Path) -> dict[str, Any]:
     answer = run_program("-p", "--once", "--window", "90d", "--format", "json", "-c", config)
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -55,6 +70,26 @@ def assert_right(found: dict[str, Any], story: list[CheckResult]) -> None:
         times = ("mean", "min", "max", "p50", "p95", "p99")
         microseconds = [getattr(wanted.response, f"{name}_us") for name in times]
         assert [site["responseTime"][name] * 1e6 for name in times] == pytest.approx(microseconds, rel=1e-9)
+
+
+def test_ninety_days_are_told_by_influxdb_which_keeps_points_for_thirty(influxd: Influxd, tmp_path: Path) -> None:
+    database = influxd.url(f"long-{uuid.uuid4()}")
+    config = write_websites(tmp_path, [{"URL": site} for site in SITES], database=database)
+    now_ms = SystemClock().now_ms()
+    story = months(now_ms)
+    store = LocalStore(local_file(config))
+    store.write(story, [])
+    keep_thirty_days(store, now_ms)
+    address = parse_database(database, {})
+    with closing(open_influx(address, 60)) as remote, closing(InfluxPurge.at(address, 2, 60)) as purge:
+        deliver(store, remote)
+        store.close()
+        local_file(config).unlink()
+        purge.delete_checks(SITES, now_ms - 30 * DAY_MS)
+        purge.delete_blocks(None, now_ms - 30 * DAY_MS)
+        assert min(check.time_ms for check in remote.results(Window(0, now_ms))) >= now_ms - 30 * DAY_MS
+        assert_right(printed(config), story)
+        remote.drop_database()
 
 
 def test_ninety_days_are_told_though_checks_are_kept_for_thirty(tmp_path: Path) -> None:

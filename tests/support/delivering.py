@@ -6,6 +6,7 @@ from monitoring.models import Alert, Cause, CheckResult
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.local import LocalStore
 from monitoring.store.outbox import Delivery
+from monitoring.store.rolledblocks import RolledBlock
 from tests.support.points import START_MS, alert, check
 
 
@@ -19,6 +20,8 @@ class Delivering:
         self.under_way: Delivery | None = None
         self.copies: dict[tuple[int, int], MinuteBlock] = {}
         self.blocks_under_way: Sequence[MinuteBlock] = ()
+        self.rolled: dict[tuple[str, int, int], RolledBlock] = {}
+        self.rollups_under_way: Sequence[RolledBlock] = ()
         self.now_s = 0.0
 
     def go_on(self, late: bool) -> None:
@@ -53,10 +56,19 @@ class Delivering:
         self.store.acknowledge_blocks(self.blocks_under_way)
         self.blocks_under_way = ()
 
+    def send_rollups(self) -> None:
+        self.rollups_under_way = self.store.next_rollups(2)
+
+    def rollups_arrive(self) -> None:
+        self.rolled |= {(block.table, block.start_ms, block.part): block for block in self.rollups_under_way}
+        self.store.acknowledge_rollups(self.rollups_under_way)
+        self.rollups_under_way = ()
+
     def lose_disk(self) -> None:
-        self.under_way, self.blocks_under_way = None, ()
+        self.under_way, self.blocks_under_way, self.rollups_under_way = None, (), ()
         self.delivered.clear()
         self.copies.clear()
+        self.rolled.clear()
         self.store.requeue()
 
     def repeat(self) -> None:
@@ -80,6 +92,10 @@ class Delivering:
         while blocks := self.store.next_blocks(3):
             self.blocks_under_way = blocks
             self.blocks_arrive()
+        self.rollups_arrive()
+        while rollups := self.store.next_rollups(3):
+            self.rollups_under_way = rollups
+            self.rollups_arrive()
 
 
 STEPS: dict[str, Callable[[Delivering], None]] = {
@@ -91,6 +107,8 @@ STEPS: dict[str, Callable[[Delivering], None]] = {
     "arrive": Delivering.arrive,
     "send blocks": Delivering.send_blocks,
     "blocks arrive": Delivering.blocks_arrive,
+    "send rollups": Delivering.send_rollups,
+    "rollups arrive": Delivering.rollups_arrive,
     "lose disk": Delivering.lose_disk,
     "repeat": Delivering.repeat,
     "restart": Delivering.restart,

@@ -1,0 +1,140 @@
+"""`python -m bench.longwindows`: how long statistics of 90 days take whose checks are gone, from both stores.
+
+Ten minutes are written as a monitor writes them, and packed. What they add up to is copied to every hour of the 90 days,
+each day is added up from its hours, and all that InfluxDB is to have of it is delivered as a monitor does it. Then the
+question is asked of each store, and `monitoringApp.py -p --once --window 90d` is run. Exit status 1 when a goal was missed.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.places import DATABASE
+from bench.processes import APP, write_config
+from bench.promises import Promise, at_most, conclude
+from bench.queries import fill
+from bench.sites import INTERVAL_S
+from monitoring.clock import SystemClock
+from monitoring.config import site_host
+from monitoring.models import Window
+from monitoring.stats import DAY_MS, HOUR_MS, from_whole_hour
+from monitoring.store import position, rollups
+from monitoring.store.base import Reader
+from monitoring.store.forwarder import Forwarder
+from monitoring.store.influx import InfluxStore
+from monitoring.store.local import LocalStore
+from monitoring.store.position import Position
+from monitoring.store.schema import first_key
+from monitoring.store.sqlite import transaction
+from tests.support.influxd import Influxd
+
+WRITTEN_MS = 600_000
+REPEATS = 3
+GOAL_S = 1.0
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Seconds of one question, or of the whole command, in one store."""
+
+    sites: int
+    what: str
+    seconds: float
+
+
+def fill_days(store: LocalStore, hosts: Sequence[str], days: int, now_ms: int) -> None:
+    """Hours and days until now, and nothing else."""
+    begin_ms = now_ms // DAY_MS * DAY_MS - days * DAY_MS
+    fill([store], hosts, begin_ms + WRITTEN_MS, WRITTEN_MS)
+    while store.pack(now_ms):
+        pass
+    columns = ", ".join(rollups.COLUMNS)
+    with transaction(store._connection):
+        for hour in range(1, (now_ms - begin_ms) // HOUR_MS):
+            move = f"SELECT id + {first_key(hour * HOUR_MS)}, {columns} FROM hours WHERE id < ?"
+            store._connection.execute(f"INSERT INTO hours {move}", (first_key(begin_ms + HOUR_MS),))
+        for day_ms in range(begin_ms, now_ms, DAY_MS):
+            rollups.add_up_anew(store._connection, range(len(hosts)), day_ms + HOUR_MS)
+        position.save(store._connection, Position(now_ms // HOUR_MS * HOUR_MS))
+        for table in ("minutes", "blocks", "blocks_due", "outbox"):
+            store._connection.execute(f"DELETE FROM {table}")
+
+
+def deliver(store: LocalStore, remote: InfluxStore) -> None:
+    forwarder = Forwarder(store, remote, SystemClock())
+    while forwarder.step():
+        pass
+    if forwarder.trouble:
+        raise RuntimeError(forwarder.trouble)
+
+
+def ask(reader: Reader, window: Window, sites: int) -> None:
+    if len(reader.stats(window)) != sites:
+        raise RuntimeError("a site is missing")
+
+
+def run_command(config: Path) -> None:
+    command = [sys.executable, str(APP), "-p", "--once", "--window", "90d", "--format", "json", "-c", str(config)]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
+
+
+def quickest(work: Callable[[], None]) -> float:
+    seconds = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def measure(sites: int, days: int, server: Influxd, progress: Console) -> list[Answer]:
+    urls = [f"http://127.0.0.1:9/{number}" for number in range(sites)]
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        config = write_config(directory, urls, INTERVAL_S, "sqlite:")
+        store = stack.enter_context(closing(LocalStore(config.with_suffix(".db"))))
+        remote = InfluxStore(host=server.host, port=server.port, database=DATABASE, read_timeout=PATIENCE_S)
+        stack.enter_context(closing(remote))
+        now_ms = SystemClock().now_ms()
+        progress.print(f"{sites} sites: filling {days} days")
+        fill_days(store, [site_host(url) for url in urls], days, now_ms)
+        progress.print("delivering")
+        deliver(store, remote)
+        progress.print("asking")
+        window = from_whole_hour(Window.before(now_ms, 90 * DAY_MS))
+        readers: tuple[Reader, ...] = (store, remote)
+        found = [Answer(sites, f"{one.kind}, the question", quickest(partial(ask, one, window, sites))) for one in readers]
+        for kind, database in (("local", "sqlite:"), ("influxdb", server.url(DATABASE))):
+            config = write_config(directory, urls, INTERVAL_S, database)
+            found.append(Answer(sites, f"{kind}, the command", quickest(partial(run_command, config))))
+        remote.drop_database()
+        return found
+
+
+def promises(found: Sequence[Answer]) -> list[Promise]:
+    return [at_most(f"{one.sites} sites, {one.what}", one.seconds, GOAL_S, "s", 2) for one in found]
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.longwindows", description="What statistics of 90 days cost.")
+    parser.add_argument("--sites", type=int, nargs="+", default=[4, 100, 1_000], help="default: 4 100 1000")
+    parser.add_argument("--days", type=int, default=91, help="default: 91")
+    arguments = parser.parse_args(argv)
+    progress = Console(stderr=True, style="dim", highlight=False)
+    with Influxd() as server:
+        found = [answer for sites in arguments.sites for answer in measure(sites, arguments.days, server, progress)]
+    return conclude(Console(highlight=False, width=None if sys.stdout.isatty() else 120), promises(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
