@@ -40,7 +40,7 @@ def query_window(
     status_of: Callable[[Site, int], SiteStatus],
 ) -> StatsReport:
     """The statistics over the `length_ms` before now: a row a site, also for sites with nothing in the window."""
-    store.settle()
     window = Window.before(clock.now_ms(), length_ms)
+    store.settle()  # after the window's end: what had ended by then is in the answer
     found, source = store.ask(lambda reader: reader.stats(window))
     return stats_report(window, source.kind, found, sites, status_of)
