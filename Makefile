@@ -46,7 +46,7 @@ format: $(VENV)/installed-dev ## put the code into its form
 	$(BIN)/ruff format .
 
 bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and the monitor beside its peers
-	@scripts/test-programs
+	@scripts/test-programs prometheus prometheus-blackbox-exporter
 	$(BIN)/python -m bench
 
 clean: ## remove the virtual environment and caches, not the data
