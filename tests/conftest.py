@@ -13,6 +13,7 @@ from tests.support.influxd import Influxd
 from tests.support.remote import Remote
 
 
+@pytest.hookimpl(tryfirst=True)  # before those who read the mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes (`-n 2`) one runs the promises: they mostly wait, and leave each other alone so."""
     for item in items:
