@@ -142,7 +142,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ResponseTimes:
-    """Response times in microseconds over the available checks of a window; percentiles by nearest rank."""
+    """Response times in microseconds over the available checks of a window; percentiles by nearest rank.
+
+    In a window longer than a day a percentile is the middle of its bucket (`monitoring.sketch`): within 1 %.
+    """
 
     mean_us: float
     min_us: int

@@ -1,8 +1,9 @@
 """Windows of checks, answered from any SQLite connection that has the tables of `schema.SCHEMA`.
 
 Minutes that lie whole in a window are answered from `minutes`; those that its ends cut through (all of them, where the
-marks of the sparkline do) from the checks in their blocks; what is not packed from `checks`. SQLite adds up with the
-interpreter's lock released and hands over a few rows a site; Python only merges those.
+marks of the sparkline do) from the checks in their blocks; what is not packed from `checks`. Of windows longer than a day
+whole hours are answered from `hours` and `days` (see `rollups`). SQLite adds up with the interpreter's lock released and
+hands over a few rows a site; Python only merges those.
 """
 
 import json
