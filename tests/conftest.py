@@ -13,14 +13,6 @@ from tests.support.influxd import Influxd
 from tests.support.remote import Remote
 
 
-@pytest.hookimpl(tryfirst=True)  # before those who read the mark
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n 2`) one runs the promises: they mostly wait, and leave each other alone so."""
-    for item in items:
-        if item.get_closest_marker("promise"):
-            item.add_marker(pytest.mark.xdist_group("promises"))
-
-
 @pytest.fixture(scope="session")
 def influxd() -> Iterator[Influxd]:
     with Influxd() as server:

@@ -44,8 +44,8 @@ def running(make_probe: Callable[[Site], Prober], sites: Sequence[Site], found: 
         pool.stop()
 
 
-def sites(count: int, interval_ms: int = 20, url: str = "http://site/") -> list[Site]:
-    return [Site(f"site {number}", url, interval_ms=interval_ms) for number in range(count)]
+def sites(count: int, interval_ms: int = 20, url: str = "http://site/", timeout_ms: int = 10_000) -> list[Site]:
+    return [Site(f"site {number}", url, interval_ms=interval_ms, timeout_ms=timeout_ms) for number in range(count)]
 
 
 def count_of(host: str, found: Sequence[CheckResult]) -> int:
@@ -197,7 +197,7 @@ def test_two_thousand_checks_that_hang_are_left_behind_in_two_seconds() -> None:
     found: list[CheckResult] = []
     with RawServer(hang) as server:
         pool = CheckerPool(Probe, found.append, SystemClock())
-        pool.start(sites(2_000, MINIMUM_SPREAD_MS, server.url()))
+        pool.start(sites(2_000, MINIMUM_SPREAD_MS, server.url(), timeout_ms=120_000))  # none ends by itself meanwhile
         for _ in range(2_000):
             assert under_way.acquire(timeout=20)
         began = time.monotonic()
