@@ -11,6 +11,7 @@ from contextlib import suppress
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
 from monitoring.stats import is_long
+from monitoring.store import influxdelete
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, locations, named, within
@@ -115,9 +116,8 @@ class InfluxStore:
 
     def seal(self, marker: str, minutes: Collection[int]) -> None:
         self._client.write([told_line(self._tags, marker, minute_ms, Told.BLOCKS) for minute_ms in minutes])
-        for minute_ms in minutes:
-            span = within(Window(minute_ms, minute_ms + MINUTE_MS))
-            self._client.execute(f"DELETE FROM {MINUTES} WHERE {self._of_file(marker)} AND part = '{RECENT}' AND {span}")
+        spans = [Window(minute_ms, minute_ms + MINUTE_MS) for minute_ms in sorted(minutes)]
+        influxdelete.delete(self._client, MINUTES, (self._of_file(marker), f"part = '{RECENT}'"), spans)
 
     # The reader
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from monitoring.config import DatabaseAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.models import AlertType
+from monitoring.store import influxdelete
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import among, locations
 from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, ROLLED, at_location, is_taggable, literal
@@ -115,27 +116,23 @@ class InfluxPurge:
 
     def delete_checks(self, hosts: Collection[str], before_ms: int) -> None:
         for some in groups(hosts):
-            self._delete(CHECKS, some, before_ms)
+            self._delete(CHECKS, [among(some)], before_ms)
 
     def delete_alerts(self, hosts: Collection[str], before_ms: int, open_since_ms: Mapping[str, int]) -> None:
         """Open alerts stay: a monitor that starts on another machine must know that they were announced."""
         for some in groups(set(hosts) - open_since_ms.keys()):
-            self._delete(ALERTS, some, before_ms)
+            self._delete(ALERTS, [among(some)], before_ms)
         for host in set(hosts) & open_since_ms.keys():
             for some in groups([host]):
-                self._delete(ALERTS, some, min(before_ms, open_since_ms[host]))
+                self._delete(ALERTS, [among(some)], min(before_ms, open_since_ms[host]))
 
     def delete_blocks(self, marker: str | None, before_ms: int) -> None:
         """Delete what blocks of this file (None: of all files) tell of whole minutes before this moment."""
-        whose = "" if marker is None else f"file = {literal(marker)} AND "
-        until_ms = before_ms // MINUTE_MS * MINUTE_MS
-        self._client.execute(f"DELETE FROM {MINUTES} WHERE {self._here}{whose}time < {until_ms}ms")
+        self._delete(MINUTES, _of_file(marker), before_ms // MINUTE_MS * MINUTE_MS)
 
     def delete_rolled(self, table: str, marker: str | None, before_ms: int) -> None:
         """Delete the hours, or days, of this file (None: of all files) that were over at this moment."""
-        whose = "" if marker is None else f"file = {literal(marker)} AND "
-        until_ms = before_ms // LENGTHS_MS[table] * LENGTHS_MS[table]
-        self._client.execute(f"DELETE FROM {ROLLED[table]} WHERE {self._here}{whose}time < {until_ms}ms")
+        self._delete(ROLLED[table], _of_file(marker), before_ms // LENGTHS_MS[table] * LENGTHS_MS[table])
 
     def delete_pieces(self, marker: str) -> None:
         """Delete what this file sent of minutes that are not over; nobody may be sending more."""
@@ -152,8 +149,14 @@ class InfluxPurge:
         first = self._client.query(f"SELECT first({field}) FROM {source} WHERE {condition}")
         return counted[0]["values"][0][1], first[0]["values"][0][0] if first else None
 
-    def _delete(self, source: str, hosts: Sequence[str], before_ms: int) -> None:
-        self._client.execute(f"DELETE FROM {source} WHERE {self._here}{among(hosts)} AND time < {before_ms}ms")
+    def _delete(self, source: str, whose: Sequence[str], before_ms: int) -> None:
+        here = () if self.location is None else (at_location(self.location),)
+        influxdelete.delete(self._client, source, (*here, *whose), [influxdelete.before(before_ms)])
+
+
+def _of_file(marker: str | None) -> Sequence[str]:
+    """The condition that the local file with this marker has told it; None: any file."""
+    return () if marker is None else (f"file = {literal(marker)}",)
 
 
 def groups(hosts: Collection[str]) -> Iterator[list[str]]:

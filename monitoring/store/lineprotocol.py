@@ -6,6 +6,7 @@ generic serialiser takes ten times as long.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from monitoring.errors import StoreRefused
@@ -109,6 +110,13 @@ def piece_line(tags: Tags, marker: str, piece: Piece) -> str:
     hosts, checks = hosts_text(piece.hosts), data_text(piece.data)
     fields = f'version={version_of(hosts, checks)}i,hosts="{hosts}",checks="{checks}"'
     return f"{MINUTES},{tags.of_file(marker, RECENT)} {fields} {piece.minute_ms + piece.number}"
+
+
+def line_again(source: str, tags: Mapping[str, str], field: str, value: int | str, time_ms: int) -> str:
+    """A point that is there already, with one of its fields: a whole number, or plain letters."""
+    series = ",".join((source, *(f"{name}={_tag(text)}" for name, text in sorted(tags.items()) if text)))
+    written = f"{value}i" if isinstance(value, int) else f'"{value}"'
+    return f"{series} {field}={written} {time_ms}"
 
 
 def at_location(location: str) -> str:
