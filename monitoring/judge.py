@@ -94,9 +94,10 @@ class Judge:
         if not hosts:
             return []
         failures, _ = self._store.ask(lambda reader: reader.failures(window, hosts))
+        # What has come in since `seen` is no part of what was decided: it stands at the end.
+        known = {host: failures.get(host, ())[: seen[host].failures] for host in hosts}
         return [
-            alerting.alert_record(host, window.until_ms, seen[host], failures.get(host, ()), self._last_end(host))
-            for host in hosts
+            alerting.alert_record(host, window.until_ms, seen[host], known[host], self._last_end(host)) for host in hosts
         ]
 
     def _last_end(self, host: str) -> int:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from monitoring.store.blocks import MinuteBlock
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import InfluxStore
 from monitoring.store.influxblocks import Told
+from monitoring.store.influxclient import Series
 from monitoring.store.influxminutes import NAMED_HOSTS
 from monitoring.store.local import LocalStore
 from monitoring.store.packing import LARGEST_TIME_US
@@ -500,3 +502,38 @@ def test_without_room_for_a_temporary_file_the_question_fails_and_the_next_one_i
     with pytest.raises(StoreUnavailable, match="temporary file: database or disk is full"):
         world.reader.stats(SPAN)
     assert_all_right(world)
+
+
+@pytest.mark.parametrize("before", range(1, 5))
+def test_a_check_that_fails_between_two_statements_is_counted_whole_or_not_at_all(
+    world: World, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """Counted among all checks and not among the failed ones it would be a good one: a number that nobody can recompute."""
+    known, new = checks(0, 120_000, ["a", "b"]), check(119_999, "a", Cause.TIMEOUT)
+    world.writer.write(known, [])
+    asked = count(1)
+    real = world.reader._client.query
+
+    def query(statement: str) -> list[Series]:
+        if next(asked) == before:
+            world.writer.write([new], [])
+        return real(statement)
+
+    monkeypatch.setattr(world.reader._client, "query", query)
+    hosts = {"a", "b"}
+    possible = [stats.downtime(points, SPAN, hosts) for points in (known, [*known, new])]
+    assert world.reader.downtime(SPAN, hosts) in possible
+
+
+def test_counting_that_never_gets_steady_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.writer.write(checks(0, 60_000, ["a"]), [])
+    later = (check(at, "a", Cause.TIMEOUT) for at in range(60_000, 120_000))
+    real = world.reader._client.query
+
+    def query(statement: str) -> list[Series]:
+        world.writer.write([next(later)], [])
+        return real(statement)
+
+    monkeypatch.setattr(world.reader._client, "query", query)
+    with pytest.raises(StoreUnavailable, match="changes faster"):
+        world.reader.downtime(SPAN, {"a"})

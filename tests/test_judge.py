@@ -1,6 +1,6 @@
 """Alerts from the stored checks: each transition written once, across restarts too."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from monitoring import alerting
 from monitoring.board import Board
 from monitoring.judge import Judge
-from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Rule, Site, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import ReplicatedStore
 from tests.support.clock import FakeClock
@@ -221,3 +221,21 @@ def test_only_sites_that_failed_or_are_down_are_asked_about(monitor: Monitor, mo
     monitor.checked(FAST, range(300, 420, 2))
     assert [found.type for found in monitor.judged_at(420)] == [RECOVERY]
     assert asked == [{"fast"}, {"fast"}]
+
+
+def test_a_check_that_fails_while_an_alert_is_decided_is_no_part_of_it(
+    monitor: Monitor, path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cause, start and availability of an alert follow from one and the same checks."""
+    monitor.checked(FAST, range(0, 92, 2))
+    monitor.checked(FAST, range(92, 106, 2), Cause.DNS)
+    monitor.checked(FAST, range(106, 120, 2), Cause.TIMEOUT)
+    real = LocalStore.failures
+
+    def failures(store: LocalStore, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        late = CheckResult("fast", START_MS + 119_500, 2_000, 0, cause=Cause.TIMEOUT)
+        monitor.local.write([late], [])
+        return real(store, window, hosts)
+
+    monkeypatch.setattr(LocalStore, "failures", failures)
+    assert monitor.judged_at(120) == [alert(120, 92, 100 * 46 / 60, Cause.DNS)]
