@@ -117,6 +117,21 @@ def test_a_file_that_ended_within_an_hour_is_told_to_its_end(
     assert_right(database, [*checks, *last])
 
 
+def test_the_day_in_which_a_file_ended_is_told_by_its_hours(
+    database: InfluxStore, purge: InfluxPurge, monitor: Monitor, tmp_path: Path
+) -> None:
+    """Its last check was in the last minute of an hour: all its hours are there, and no day of these."""
+    ended, checks = Monitor(tmp_path / "ended.db", database), story("a")
+    last = [*story("b", until_s=DAY_S + 4 * HOUR_S), check(DAY_S + 5 * HOUR_S - 30, "b")]
+    ended.measure(last, START_MS + DAY_MS + 6 * HOUR_MS)
+    ended.store.close()
+    assert_right(database, last)
+    monitor.measure(checks, END_MS)
+    assert_right(database, [*checks, *last])
+    forget_points(purge, ["a", "b"], START_MS + 3 * DAY_MS - HOUR_MS)
+    assert_right(database, [*checks, *last])
+
+
 def test_two_files_of_one_site_are_added_up(database: InfluxStore, monitor: Monitor, tmp_path: Path) -> None:
     other, checks = Monitor(tmp_path / "other.db", database), story("a")
     moved = [CheckResult("a", one.time_ms + 1, 5, 5, 200, 7_000) for one in checks]

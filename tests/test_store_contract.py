@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from monitoring import stats
 from monitoring.gateway.database import Databases
@@ -200,6 +200,15 @@ def test_statistics_of_any_window_equal_the_reference(fresh_store: FreshStore, r
 
 @any_history
 @given(recording=long_recordings())
+@example(
+    recording=Recording(
+        (
+            CheckResult("https://example.org/", START_MS, covers_ms=1, lag_us=0),
+            CheckResult("https://example.org/", 1_767_419_940_000, covers_ms=1, lag_us=0),  # 05:59: no day ends
+        ),
+        Window(START_MS, START_MS + 3 * 86_400_000 + 1),
+    )
+)
 def test_statistics_of_days_equal_the_reference_wherever_hours_are_cut(
     fresh_store: FreshStore, recording: Recording
 ) -> None:

@@ -41,15 +41,17 @@ class InfluxRollups:
     def told(self, window: Window) -> list[Window]:
         """The spans of the window, whole hours, of which hours and days tell all that was measured.
 
-        Of each file that are the hours up to its newest one, and those after its newest minute. What is older than
-        anything that any file told of can only be in the points.
+        Of each file that are the hours up to its newest one, and those after its newest minute. The day in which its
+        hours end was not over for it, and was not sent: two spans meet there, so that this day is read as hours. What is
+        older than anything that any file told of can only be in the points.
         """
         whole = Window(window.from_ms, window.until_ms // HOUR_MS * HOUR_MS)
         oldest, newest = (self._picked(f"{pick}(version)", ROLLED["hours"], whole) for pick in ("first", "last"))
         first_told, last_told = (self._picked(f"{pick}(told)", MINUTES, window) for pick in ("first", "last"))
         begin_ms = min([*oldest.values(), *first_told.values()], default=whole.until_ms)
-        begins = {file: newest[file] + HOUR_MS if file in newest else first_told[file] for file in last_told}
-        untold = [_hours(Window(begins[file], last_ms + 1)) for file, last_ms in last_told.items()]
+        ends = {file: start_ms + HOUR_MS for file, start_ms in newest.items()}
+        untold = [_hours(Window(ends.get(file, first_told[file]), last_ms + 1)) for file, last_ms in last_told.items()]
+        untold += [Window(end_ms, end_ms) for end_ms in ends.values()]
         return _without(Window(begin_ms // HOUR_MS * HOUR_MS, whole.until_ms), untold)
 
     def read(self, table: str, span: Window) -> Iterator[Rolled]:
@@ -71,9 +73,9 @@ def _hours(span: Window) -> Window:
 
 
 def _without(span: Window, holes: Iterable[Window]) -> list[Window]:
-    """What is left of a span."""
+    """What is left of a span, in parts; a hole without length divides it, too."""
     left, begin_ms = [], span.from_ms
-    for hole in sorted((hole for hole in holes if hole.length_ms > 0), key=lambda hole: hole.from_ms):
+    for hole in sorted((hole for hole in holes if hole.length_ms >= 0), key=lambda hole: hole.from_ms):
         left.append(Window(begin_ms, min(hole.from_ms, span.until_ms)))
         begin_ms = max(begin_ms, hole.until_ms)
     left.append(Window(begin_ms, span.until_ms))
