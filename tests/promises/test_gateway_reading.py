@@ -86,6 +86,14 @@ def reads(*arguments: str | Path, token: str = READ_TOKEN) -> Running:
     return Running(*arguments, "--format", "json", environ={"MONITORING_TOKEN": token})
 
 
+@contextmanager
+def after(*programs: Running, says: str) -> Iterator[None]:
+    """What follows in a `with` begins when all of these have said this."""
+    for program in programs:
+        program.until(lambda running: says in running.errors)
+    yield
+
+
 def printed(*arguments: str | Path, token: str = READ_TOKEN) -> list[dict[str, Any]]:
     """The JSON that the program prints with these arguments; it ends by itself."""
     answer = run_program(*arguments, "--format", "json", environ={"MONITORING_TOKEN": token})
@@ -151,6 +159,7 @@ def test_printers_and_watchers_elsewhere_follow_a_monitor_through_the_gateways_d
         reads("-p", "-c", elsewhere) as printer,
         reads("-p", "--window", "5m", "-c", elsewhere) as other,
         reads("-a", "-c", elsewhere) as watcher,
+        after(printer, other, watcher, says=NO_MONITOR),
         Monitor(config, environ={"MONITORING_TOKEN": WRITE_TOKEN}) as monitor,
     ):
         for program in (printer, other):
@@ -159,7 +168,7 @@ def test_printers_and_watchers_elsewhere_follow_a_monitor_through_the_gateways_d
         target.go_down("/b")
         monitor.wait_for_announcement("alert")
         for program in (printer, other, watcher):
-            program.until(lambda running: running.errors)
+            program.until(lambda running: len(running.errors) == 2)
         scene.restart()
         for program in (printer, other, watcher):
             program.until(lambda running: running.announced("alert"), BACK_S)
