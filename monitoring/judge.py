@@ -94,10 +94,11 @@ class Judge:
         if not hosts:
             return []
         failures, _ = self._store.ask(lambda reader: reader.failures(window, hosts))
-        # What has come in since `seen` is no part of what was decided: it stands at the end.
-        known = {host: failures.get(host, ())[: seen[host].failures] for host in hosts}
+        decided_on = ((host, seen[host]) for host in hosts)
         return [
-            alerting.alert_record(host, window.until_ms, seen[host], known[host], self._last_end(host)) for host in hosts
+            # What has failed since `seen` stands at the end, and is no part of what was decided.
+            alerting.alert_record(host, window.until_ms, was, failures.get(host, ())[: was.failures], self._last_end(host))
+            for host, was in decided_on
         ]
 
     def _last_end(self, host: str) -> int:

@@ -1,6 +1,5 @@
 """Deleting a part of a series from InfluxDB leaves the rest of it where it was, and where it is found."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -13,6 +12,7 @@ from monitoring.store.influxminutes import among
 from monitoring.store.lineprotocol import CHECKS
 from tests.support.influxd import Influxd
 from tests.support.results import START_MS
+from tests.support.stores import new_database
 
 EVER = Window(START_MS - 10**10, START_MS + 10**10)
 CUT_MS = START_MS + 5_000
@@ -32,12 +32,8 @@ class Watched(InfluxClient):
 
 @pytest.fixture
 def database(influxd: Influxd) -> Iterator[str]:
-    name = f"delete {uuid.uuid4()}"
-    store = InfluxStore(host=influxd.host, port=influxd.port, database=name)
-    store.prove("delete")
-    yield name
-    store.drop_database()
-    store.close()
+    with new_database(influxd) as store:
+        yield store._database
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What is deleted from InfluxDB is what was named, before the moment that was named, and nothing of anybody else."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -13,26 +12,18 @@ from monitoring.store.influxblocks import read_sums, sums_text
 from monitoring.store.influxpurge import Held, InfluxPurge
 from tests.support.influxd import Influxd
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
+from tests.support.stores import new_database
 
 
 @pytest.fixture
-def address(influxd: Influxd) -> str:
-    return f"influxdb://{influxd.host}:{influxd.port}/purge{uuid.uuid4().hex}"
+def store(influxd: Influxd) -> Iterator[InfluxStore]:
+    with new_database(influxd) as store:
+        yield store
 
 
 @pytest.fixture
-def store(address: str) -> Iterator[InfluxStore]:
-    parsed = parse_database(address, {})
-    store = InfluxStore(host=parsed.host, port=parsed.port, database=parsed.database, read_timeout=60)
-    store.prove("ours")
-    yield store
-    store.drop_database()
-    store.close()
-
-
-@pytest.fixture
-def database(address: str, store: InfluxStore) -> Iterator[InfluxPurge]:
-    database = InfluxPurge.at(parse_database(address, {}), 2, 60)
+def database(influxd: Influxd, store: InfluxStore) -> Iterator[InfluxPurge]:
+    database = InfluxPurge.at(parse_database(influxd.url(store._database), {}), 2, 60)
     yield database
     database.close()
 

@@ -1,6 +1,5 @@
 """What is older than retention leaves InfluxDB, and nothing else: a statement a step, tried again, told when it stays."""
 
-import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from monitoring.store.influxretention import DAY_MS, PATIENCE, RETRY_MS, InfluxR
 from monitoring.store.lineprotocol import ALERTS, CHECKS
 from tests.support.influxd import Influxd
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
+from tests.support.stores import new_database
 
 HOUR_MS = 3_600_000
 HOUR_S = 3_600
@@ -34,11 +34,8 @@ class File:
 
 @pytest.fixture
 def store(influxd: Influxd) -> Iterator[InfluxStore]:
-    store = InfluxStore(host=influxd.host, port=influxd.port, database=f"retention{uuid.uuid4().hex}", read_timeout=60)
-    store.prove("ours")
-    yield store
-    store.drop_database()
-    store.close()
+    with new_database(influxd) as store:
+        yield store
 
 
 @pytest.fixture

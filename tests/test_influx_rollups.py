@@ -1,6 +1,5 @@
 """Windows longer than a day from InfluxDB equal the reference, whoever told what of them, also when the points are gone."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,7 @@ from monitoring.store.sqlite import transaction
 from tests.support.clock import FakeClock
 from tests.support.influxd import Influxd
 from tests.support.points import START_MS, check
+from tests.support.stores import new_database
 from tests.test_store_contract import assert_same_stats
 
 HOUR_S, DAY_S = HOUR_MS // 1_000, DAY_MS // 1_000
@@ -34,11 +34,8 @@ WINDOWS = [
 
 @pytest.fixture
 def database(influxd: Influxd) -> Iterator[InfluxStore]:
-    store = InfluxStore(host=influxd.host, port=influxd.port, database=f"rollups{uuid.uuid4().hex}", read_timeout=60)
-    store.prove("test")
-    yield store
-    store.drop_database()
-    store.close()
+    with new_database(influxd) as store:
+        yield store
 
 
 @pytest.fixture

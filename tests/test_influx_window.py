@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -504,6 +503,19 @@ def test_without_room_for_a_temporary_file_the_question_fails_and_the_next_one_i
     assert_all_right(world)
 
 
+def write_before_each_statement(
+    world: World, monkeypatch: pytest.MonkeyPatch, points: Iterator[Sequence[CheckResult]]
+) -> None:
+    """The next of these comes in before each statement of the reader."""
+    real = world.reader._client.query
+
+    def query(statement: str) -> list[Series]:
+        world.writer.write(next(points, ()), [])
+        return real(statement)
+
+    monkeypatch.setattr(world.reader._client, "query", query)
+
+
 @pytest.mark.parametrize("before", range(1, 5))
 def test_a_check_that_fails_between_two_statements_is_counted_whole_or_not_at_all(
     world: World, monkeypatch: pytest.MonkeyPatch, before: int
@@ -511,15 +523,7 @@ def test_a_check_that_fails_between_two_statements_is_counted_whole_or_not_at_al
     """Counted among all checks and not among the failed ones it would be a good one: a number that nobody can recompute."""
     known, new = checks(0, 120_000, ["a", "b"]), check(119_999, "a", Cause.TIMEOUT)
     world.writer.write(known, [])
-    asked = count(1)
-    real = world.reader._client.query
-
-    def query(statement: str) -> list[Series]:
-        if next(asked) == before:
-            world.writer.write([new], [])
-        return real(statement)
-
-    monkeypatch.setattr(world.reader._client, "query", query)
+    write_before_each_statement(world, monkeypatch, iter([*[()] * (before - 1), [new]]))
     hosts = {"a", "b"}
     possible = [stats.downtime(points, SPAN, hosts) for points in (known, [*known, new])]
     assert world.reader.downtime(SPAN, hosts) in possible
@@ -527,13 +531,6 @@ def test_a_check_that_fails_between_two_statements_is_counted_whole_or_not_at_al
 
 def test_counting_that_never_gets_steady_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.writer.write(checks(0, 60_000, ["a"]), [])
-    later = (check(at, "a", Cause.TIMEOUT) for at in range(60_000, 120_000))
-    real = world.reader._client.query
-
-    def query(statement: str) -> list[Series]:
-        world.writer.write([next(later)], [])
-        return real(statement)
-
-    monkeypatch.setattr(world.reader._client, "query", query)
+    write_before_each_statement(world, monkeypatch, ([check(at, "a", Cause.TIMEOUT)] for at in range(60_000, 120_000)))
     with pytest.raises(StoreUnavailable, match="changes faster"):
         world.reader.downtime(SPAN, {"a"})

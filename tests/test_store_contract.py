@@ -206,7 +206,7 @@ def test_statistics_of_any_window_equal_the_reference(fresh_store: FreshStore, r
             CheckResult("https://example.org/", START_MS, covers_ms=1, lag_us=0),
             CheckResult("https://example.org/", 1_767_419_940_000, covers_ms=1, lag_us=0),  # 05:59: no day ends
         ),
-        Window(START_MS, START_MS + 3 * 86_400_000 + 1),
+        Window(START_MS, START_MS + 3 * stats.DAY_MS + 1),
     )
 )
 def test_statistics_of_days_equal_the_reference_wherever_hours_are_cut(

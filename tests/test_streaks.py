@@ -1,7 +1,6 @@
 """When each site failed last and since when it is good: from InfluxDB and through a gateway what the checks say."""
 
 import random
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from monitoring.store.influxstreaks import STATEMENTS_AT_ONCE
 from tests.support.gateway import through_gateway
 from tests.support.influxd import Influxd
 from tests.support.points import START_MS, check, checks
+from tests.support.stores import new_database
 from tests.support.streaks import streaks_of
 
 WEEK_S = 7 * 86_400
@@ -24,11 +24,8 @@ WEEK_S = 7 * 86_400
 
 @pytest.fixture
 def influx(influxd: Influxd) -> Iterator[InfluxStore]:
-    store = InfluxStore(host=influxd.host, port=influxd.port, database=f"streaks{uuid.uuid4().hex}", read_timeout=60)
-    store.prove("file")
-    yield store
-    store.drop_database()
-    store.close()
+    with new_database(influxd) as store:
+        yield store
 
 
 def some_months() -> list[CheckResult]:

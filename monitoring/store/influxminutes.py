@@ -27,6 +27,8 @@ FAILED = "available = 0"
 ATTEMPTS = 5
 """How often checks are counted until none comes in meanwhile: of a thousand sites that are all down, a few do each time."""
 
+RESTLESS = "the database changes faster than it can be read"
+
 MOST_LOCATIONS = 100
 """So many are told; each one more costs a reader as many questions as the first."""
 
@@ -142,7 +144,7 @@ class InfluxMinutes:
             found.update((host, downtime_of(checks[host], failed.get(host, {}))) for host in steady)
             if checks.keys() <= found.keys():
                 return {host: seen for host, seen in found.items() if hosts is None or host in hosts}
-        raise StoreUnavailable("the database changes faster than it can be read")
+        raise StoreUnavailable(RESTLESS)
 
     def _count(self, conditions: Collection[str]) -> dict[str, Row]:
         fields, where = "count(available) AS checks, sum(covers) AS covers", " AND ".join(conditions)

@@ -50,7 +50,7 @@ class InfluxPurge:
         """`location` None: in all of them."""
         self._client = client
         self.location = location
-        self._here = "" if location is None else f"{at_location(location)} AND "
+        self._here = () if location is None else (at_location(location),)
 
     @classmethod
     def at(
@@ -87,12 +87,13 @@ class InfluxPurge:
 
     def hosts_before(self, source: str, before_ms: int) -> set[str]:
         """The hosts that have something in this measurement before this moment. Quick, however much it holds."""
-        first = f"SELECT first({COUNTED[source]}) FROM {source} WHERE {self._here}time < {before_ms}ms GROUP BY host"
+        where = self._where(f"time < {before_ms}ms")
+        first = f"SELECT first({COUNTED[source]}) FROM {source} WHERE {where} GROUP BY host"
         return {series["tags"]["host"] for series in self._client.query(first)}
 
     def open_alerts(self) -> Mapping[str, int]:
         """When the alerts were that no recovery has followed, by host, in this one location."""
-        found = self._client.query(f"SELECT last(type) FROM {ALERTS} WHERE {self._here}time > 0 GROUP BY host")
+        found = self._client.query(f"SELECT last(type) FROM {ALERTS} WHERE {self._where('time > 0')} GROUP BY host")
         newest = {one["tags"]["host"]: one["values"][0] for one in found}
         return {host: time_ms for host, (time_ms, kind) in newest.items() if kind == AlertType.ALERT}
 
@@ -142,7 +143,7 @@ class InfluxPurge:
         self._client.close()
 
     def _count(self, source: str, hosts: Sequence[str], before_ms: int) -> tuple[int, int | None]:
-        field, condition = COUNTED[source], f"{self._here}{among(hosts)} AND time < {before_ms}ms"
+        field, condition = COUNTED[source], self._where(among(hosts), f"time < {before_ms}ms")
         counted = self._client.query(f"SELECT count({field}) FROM {source} WHERE {condition}")
         if not counted:
             return 0, None
@@ -150,8 +151,10 @@ class InfluxPurge:
         return counted[0]["values"][0][1], first[0]["values"][0][0] if first else None
 
     def _delete(self, source: str, whose: Sequence[str], before_ms: int) -> None:
-        here = () if self.location is None else (at_location(self.location),)
-        influxdelete.delete(self._client, source, (*here, *whose), [influxdelete.before(before_ms)])
+        influxdelete.delete(self._client, source, (*self._here, *whose), [influxdelete.before(before_ms)])
+
+    def _where(self, *conditions: str) -> str:
+        return " AND ".join((*self._here, *conditions))
 
 
 def _of_file(marker: str | None) -> Sequence[str]:

@@ -49,9 +49,8 @@ class InfluxRollups:
         oldest, newest = (self._picked(f"{pick}(version)", ROLLED["hours"], whole) for pick in ("first", "last"))
         first_told, last_told = (self._picked(f"{pick}(told)", MINUTES, window) for pick in ("first", "last"))
         begin_ms = min([*oldest.values(), *first_told.values()], default=whole.until_ms)
-        ends = {file: start_ms + HOUR_MS for file, start_ms in newest.items()}
-        untold = [_hours(Window(ends.get(file, first_told[file]), last_ms + 1)) for file, last_ms in last_told.items()]
-        untold += [Window(end_ms, end_ms) for end_ms in ends.values()]
+        begins = first_told | {file: start_ms + HOUR_MS for file, start_ms in newest.items()}
+        untold = [_hours(at_ms, max(at_ms, last_told.get(file, 0) + 1)) for file, at_ms in begins.items()]
         return _without(Window(begin_ms // HOUR_MS * HOUR_MS, whole.until_ms), untold)
 
     def read(self, table: str, span: Window) -> Iterator[Rolled]:
@@ -67,15 +66,15 @@ class InfluxRollups:
         return {one["tags"]["file"]: one["values"][0][0] for one in series}
 
 
-def _hours(span: Window) -> Window:
-    """Those that have a moment in this span; none where it ends before it begins."""
-    return Window(span.from_ms // HOUR_MS * HOUR_MS, -(-span.until_ms // HOUR_MS) * HOUR_MS)
+def _hours(from_ms: int, until_ms: int) -> Window:
+    """Those that have a moment in this span."""
+    return Window(from_ms // HOUR_MS * HOUR_MS, -(-until_ms // HOUR_MS) * HOUR_MS)
 
 
 def _without(span: Window, holes: Iterable[Window]) -> list[Window]:
     """What is left of a span, in parts; a hole without length divides it, too."""
     left, begin_ms = [], span.from_ms
-    for hole in sorted((hole for hole in holes if hole.length_ms >= 0), key=lambda hole: hole.from_ms):
+    for hole in sorted(holes, key=lambda hole: hole.from_ms):
         left.append(Window(begin_ms, min(hole.from_ms, span.until_ms)))
         begin_ms = max(begin_ms, hole.until_ms)
     left.append(Window(begin_ms, span.until_ms))

@@ -9,7 +9,7 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import Downtime, SiteStats, Window
 from monitoring.stats import LONG_MARK_MS, bucket_width_ms
 from monitoring.store.blocks import MINUTE_MS
-from monitoring.store.influxminutes import NAMED_HOSTS, InfluxMinutes, Outline, Packed, PackedId, Sums
+from monitoring.store.influxminutes import NAMED_HOSTS, RESTLESS, InfluxMinutes, Outline, Packed, PackedId, Sums
 from monitoring.store.scratch import Scratch
 from monitoring.store.sqlite import translated
 from monitoring.store.windows import whole_and_cut
@@ -99,7 +99,7 @@ class InfluxWindow:
             self._load_sums(packed)
             if self._load_checks(packed):
                 return list(packed)
-        raise StoreUnavailable("the database changes faster than it can be read")
+        raise StoreUnavailable(RESTLESS)
 
     def _is_stale(self, at_ms: int, minute: Minute, packed: Mapping[int, Outline], window: Window) -> bool:
         """Is something kept of this minute that is there no more, or that nobody will ask for again?"""

@@ -88,7 +88,7 @@ def alert_line(alert: Alert, tags: Tags) -> str:
     if alert.end_ms is not None:
         fields += f',endDate="{to_rfc3339(alert.end_ms)}"'
     if alert.cause is not None:
-        fields += f',cause="{alert.cause}"'
+        fields += _cause(alert.cause)
     return f"{ALERTS},{tags[alert.host]} {fields} {alert.time_ms}"
 
 
