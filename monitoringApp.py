@@ -28,7 +28,7 @@ from monitoring.notify import Manager
 from monitoring.output import Output, open_output
 from monitoring.pool import CheckerPool, Prober
 from monitoring.report import Closing, Header, SiteKey, StatsReport, printable
-from monitoring.rounds import Rounds
+from monitoring.rounds import ROUNDS_MS, Rounds
 from monitoring.states import outage_is_open
 from utils import enter_environment, query_window
 
@@ -188,6 +188,8 @@ class MonitoringApp:
         for window_ms in self._rounds.due():
             self._show(window_ms)
             self._rounds.done(window_ms)
+            if window_ms == max(ROUNDS_MS):
+                process.give_back()
 
     def _show(self, window_ms: int) -> None:
         try:

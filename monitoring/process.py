@@ -4,6 +4,10 @@ import gc
 import resource
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ctypes
 
 SWITCH_INTERVAL_S = 0.0001
 """How long one thread may keep the interpreter to itself while the thread that times checks waits for it, which it does
@@ -15,8 +19,12 @@ GARBAGE_THRESHOLD = 200_000
 
 SPARE_FILES = 256
 
-_ARENA_MAX = -8
-"""`M_ARENA_MAX` of glibc's malloc.h."""
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""`M_MMAP_THRESHOLD` and `M_ARENA_MAX` of glibc's malloc.h."""
+
+BIG_BYTES = 256 << 10
+"""Memory of this size is taken from the kernel, and given back to it when it is freed. glibc begins like that, too, but
+raises the limit to whatever was freed: after the first answer of megabytes they come from the heap and leave holes there."""
 
 
 def prepare(sites: int) -> None:
@@ -26,7 +34,7 @@ def prepare(sites: int) -> None:
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
-    _share_one_heap()
+    _keep_the_heap_small()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A connection for each site that hangs, and a lookup in a thread beside it.
     wanted = 2 * sites + SPARE_FILES
@@ -35,16 +43,32 @@ def prepare(sites: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
 
 
-def _share_one_heap() -> None:
-    """Let all threads allocate from one heap: what one has freed, another takes.
+def _keep_the_heap_small() -> None:
+    """Let all threads allocate from one heap, what one has freed another takes; and keep what is big out of it.
 
     glibc gives each thread a heap of its own (an arena), so that none waits for another. Here they wait for the
     interpreter anyway, and a heap that grew for a statistic once stays as large, a third of it empty.
     """
+    with suppress(AttributeError):  # not glibc: it has no arenas
+        malloc_option = _libc().mallopt
+        malloc_option(_ARENA_MAX, 1)
+        malloc_option(_MMAP_THRESHOLD, BIG_BYTES)
+
+
+def give_back() -> None:
+    """Return to the kernel what is free in the heap: pages between what is in use, too.
+
+    A peak (a backlog on its way, a long window) leaves holes. Each is filled again, but never all at the same time, so
+    that what stays resident creeps up for hours. It takes about a millisecond.
+    """
+    with suppress(AttributeError):
+        _libc().malloc_trim(0)
+
+
+def _libc() -> "ctypes.CDLL":
     import ctypes  # late: only a monitor needs it
 
-    with suppress(AttributeError):  # not glibc: it has no arenas
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+    return ctypes.CDLL(None)
 
 
 def settle() -> None:

@@ -20,7 +20,7 @@ from monitoring.store.rolledblocks import RolledBlock
 
 Point = TypeVar("Point", CheckResult, Alert, MinuteBlock, RolledBlock)
 
-BATCH_POINTS = 10_000
+BATCH_POINTS = 5_000
 PART_POINTS = 2_500
 """A batch is written in parts of so many checks, `LANES` of them at once: so a database need not wait for the next one."""
 
