@@ -48,8 +48,57 @@ ctypes.CDLL(None).malloc_stats()
 """
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_stats"), reason="only glibc gives threads heaps of their own")
+only_glibc = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_stats"), reason="what glibc does with memory")
+
+
+@only_glibc
 def test_threads_share_one_heap() -> None:
     """Else what one of them frees is empty until the same one needs it again."""
     told = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=True).stderr
     assert told.count("Arena ") == 1
+
+
+HOLES = """
+import resource
+from pathlib import Path
+from monitoring import process
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+process.prepare(10)
+kept, passing = [], []
+bytes({size})  # freed at once: glibc would take the next ones of this size from the heap
+for _ in range({many}):
+    passing.append(b"x" * {size})
+    kept.append(b"x" * 2_000)
+full = resident()
+passing.clear()
+freed = resident()
+process.give_back()
+print((full - freed) / ({many} * {size}), (full - resident()) / ({many} * {size}))
+"""
+
+
+def _freed(size: int, many: int) -> tuple[float, float]:
+    """The parts of the memory of so many passing objects that are the kernel's again at once, and when given back."""
+    program = HOLES.format(size=size, many=many)
+    at_once, later = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    return float(at_once), float(later)
+
+
+@only_glibc
+def test_what_is_big_leaves_no_hole() -> None:
+    """Each answer of a megabyte is between small things that stay."""
+    at_once, _ = _freed(1 << 20, 40)
+    assert at_once > 0.9
+
+
+@only_glibc
+def test_holes_are_given_back() -> None:
+    """A backlog is many small things, some pages of each between those that stay."""
+    at_once, later = _freed(100_000, 400)
+    assert at_once < 0.1
+    assert later > 0.9
