@@ -34,6 +34,7 @@ from monitoring.store.lineprotocol import (
     identifier,
     is_taggable,
     literal,
+    of_file,
     piece_line,
     proof_line,
     rolled_line,
@@ -208,7 +209,7 @@ class InfluxStore:
     def drop_file(self, marker: str) -> None:
         """Delete all blocks, pieces, hours and days that one local file sent, and that it was ever here."""
         sources = ", ".join((MINUTES, *ROLLED.values(), PROOFS))
-        self._client.execute(f"DROP SERIES FROM {sources} WHERE file = {literal(marker)}")
+        self._client.execute(f"DROP SERIES FROM {sources} WHERE {of_file(marker)}")
 
     def drop_host(self, host: str) -> None:
         """Delete all checks and alerts of one host; what blocks tell of it goes with `drop_file`."""
@@ -232,14 +233,14 @@ class InfluxStore:
 
     def _of_file(self, marker: str) -> str:
         """The condition that a point was told by this local file, here: one may have moved."""
-        return f"file = {literal(marker)} AND {self._here}"
+        return f"{of_file(marker)} AND {self._here}"
 
     def _create_database(self) -> None:
         with suppress(StoreDenied):  # for administrators only; the proof tells whether it exists
             self._client.execute(f"CREATE DATABASE {identifier(self._database)}")
 
     def _proof(self, marker: str) -> str | None:
-        condition = f"file = {literal(marker)} AND time = {PROOF_TIME_MS}ms"
+        condition = f"{of_file(marker)} AND time = {PROOF_TIME_MS}ms"
         series = self._client.query(f"SELECT proof FROM {PROOFS} WHERE {condition}")
         return str(series[0]["values"][0][1]) if series else None
 

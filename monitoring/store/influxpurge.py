@@ -14,7 +14,7 @@ from monitoring.models import AlertType
 from monitoring.store import influxdelete
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import among, locations
-from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, ROLLED, at_location, is_taggable, literal
+from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, ROLLED, at_location, is_taggable, of_file
 from monitoring.store.rollups import LENGTHS_MS
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class InfluxPurge:
 
     def knows(self, marker: str) -> bool:
         """Has this database ever had anything of the local file with this marker?"""
-        return bool(self._client.query(f"SELECT proof FROM {PROOFS} WHERE file = {literal(marker)}"))
+        return bool(self._client.query(f"SELECT proof FROM {PROOFS} WHERE {of_file(marker)}"))
 
     def hosts_before(self, source: str, before_ms: int) -> set[str]:
         """The hosts that have something in this measurement before this moment. Quick, however much it holds."""
@@ -137,7 +137,7 @@ class InfluxPurge:
 
     def delete_pieces(self, marker: str) -> None:
         """Delete what this file sent of minutes that are not over; nobody may be sending more."""
-        self._client.execute(f"DELETE FROM {MINUTES} WHERE file = {literal(marker)} AND part = '{RECENT}'")
+        self._client.execute(f"DELETE FROM {MINUTES} WHERE {of_file(marker)} AND part = '{RECENT}'")
 
     def close(self) -> None:
         self._client.close()
@@ -159,7 +159,7 @@ class InfluxPurge:
 
 def _of_file(marker: str | None) -> Sequence[str]:
     """The condition that the local file with this marker has told it; None: any file."""
-    return () if marker is None else (f"file = {literal(marker)}",)
+    return () if marker is None else (of_file(marker),)
 
 
 def groups(hosts: Collection[str]) -> Iterator[list[str]]:

@@ -128,6 +128,11 @@ def at_location(location: str) -> str:
     return f"location = {literal(location)}"
 
 
+def of_file(marker: str) -> str:
+    """The condition that the local file with this marker told of it."""
+    return f"file = {literal(marker)}"
+
+
 def literal(text: str) -> str:
     """The text as a string of InfluxQL, whatever it holds (as long as `is_taggable`)."""
     return "'" + text.replace("\\", r"\\").replace("'", r"\'") + "'"
