@@ -59,7 +59,7 @@ def give_back() -> None:
     """Return to the kernel what is free in the heap: pages between what is in use, too.
 
     A peak (a backlog on its way, a long window) leaves holes. Each is filled again, but never all at the same time, so
-    that what stays resident creeps up for hours. It takes about a millisecond.
+    that what stays resident creeps up for hours. With 1000 sites it takes one to two milliseconds.
     """
     with suppress(AttributeError):
         _libc().malloc_trim(0)
