@@ -20,11 +20,13 @@ from monitoring.store.rolledblocks import RolledBlock
 
 Point = TypeVar("Point", CheckResult, Alert, MinuteBlock, RolledBlock)
 
-BATCH_POINTS = 5_000
 PART_POINTS = 2_500
 """A batch is written in parts of so many checks, `LANES` of them at once: so a database need not wait for the next one."""
 
 LANES = 2
+BATCH_POINTS = LANES * PART_POINTS
+"""A part for each lane. With these memory was measured to stay flat; twice as many were delivered only 2 % sooner."""
+
 BATCH_BLOCKS = 10
 BATCH_ROLLUPS = 50
 IDLE_S = 1.0
