@@ -54,7 +54,7 @@ class Judge:
 
     def step(self) -> list[Alert]:
         """Judge every site once; returns the new transitions, already recorded. Raises `StoreError`."""
-        self._store.settle()
+        self._store.commit()
         now_ms = self._clock.now_ms()
         found: list[Alert] = []
         for window_ms, sites in self._by_window().items():
@@ -63,7 +63,7 @@ class Judge:
             self._last[alert.host] = alert
             self._store.record(alert)
         if found:
-            self._store.settle()  # stored before it is announced: a monitor killed in between announces nothing twice
+            self._store.commit()  # stored before it is announced: a monitor killed in between announces nothing twice
         return found
 
     def _by_window(self) -> Mapping[int, Sequence[Site]]:
@@ -83,17 +83,16 @@ class Judge:
 
     def _downtime(self, hosts: Collection[str], window: Window) -> Mapping[str, Downtime]:
         """Of those of these hosts for which anything can change: that have an open alert, or failed in the window."""
-        failing, _ = self._store.ask(lambda reader: reader.failing(window))
+        failing = self._store.own_reader().failing(window)
         asked = {host for host in hosts if host in failing or outage_is_open(self._last.get(host))}
         if not asked:
             return {}
-        seen, _ = self._store.ask(lambda reader: reader.downtime(window, asked))
-        return seen
+        return self._store.own_reader().downtime(window, asked)
 
     def _alerts(self, hosts: Sequence[str], seen: Mapping[str, Downtime], window: Window) -> list[Alert]:
         if not hosts:
             return []
-        failures, _ = self._store.ask(lambda reader: reader.failures(window, hosts))
+        failures = self._store.own_reader().failures(window, hosts)
         decided_on = ((host, seen[host]) for host in hosts)
         return [
             # What has failed since `seen` stands at the end, and is no part of what was decided.

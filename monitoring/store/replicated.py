@@ -92,15 +92,19 @@ class ReplicatedStore:
             except StoreError as error:
                 self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
                 source = Source("local", str(error))
-        return question(self._here()), source
+        return question(self.own_reader()), source
 
     def own_alerts(self, window: Window) -> Sequence[Alert]:
         """The transitions that this monitor recorded, without asking the database. Raises `StoreError`."""
-        return self._here().alerts(window)
+        return self.own_reader().alerts(window)
 
-    def _here(self) -> Reader:
-        """Who knows all that was recorded, whether it is written or waits in memory."""
+    def own_reader(self) -> Reader:
+        """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
         return self._memory if self._journal.trouble else self._local
+
+    def commit(self) -> None:
+        """Let `own_reader` see everything recorded so far; waits for no database."""
+        self._journal.flush(SETTLE_S)
 
     def source(self) -> Source:
         """Who would be asked now."""
