@@ -20,6 +20,7 @@ LAYERS = (
     (
         *("monitoring.stats", "monitoring.sketch", "monitoring.alerting"),
         *("monitoring.schedule", "monitoring.states", "monitoring.alertlog"),
+        *("monitoring.fields", "monitoring.statistics"),
     ),
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
@@ -27,6 +28,7 @@ LAYERS = (
         *("monitoring.rounds", "monitoring.moments", "monitoring.following"),
         *("monitoring.steps", "monitoring.engine", "monitoring.process", "monitoring.commandline", "monitoring.notify"),
     ),
+    ("monitoring.storage",),
     ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
     ("monitoring.judge", "monitoring.survey", "monitoring.notes", "monitoring.output", "monitoring.history_output"),
     ("monitoring.printer", "monitoring.purging", "monitoring.modes"),

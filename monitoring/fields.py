@@ -1,0 +1,100 @@
+"""The one table of a check's fields: what SQL, InfluxDB and JSON call each of them, its unit and its bounds.
+
+Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. A new field is one line here,
+an attribute of `models.CheckResult` (with a default), and whoever measures or shows it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from operator import attrgetter
+from typing import Any
+
+from monitoring.models import PHASES, Cause, CheckResult
+
+OLDEST_MS = 946_684_800_000
+"""2000-01-01: no check or alert is older."""
+NEWEST_MS = 4_102_444_800_000
+"""2100-01-01: every check and alert is older. Fixed bounds, because no machine's clock is asked when another measured."""
+
+LONGEST_SPAN_MS = 10**12
+"""More than thirty years: whole in a float, and longer than anything real."""
+
+LONGEST_TIME_US = 2**32 - 1
+"""More than an hour. Response times are kept in four bytes each."""
+
+LONGEST_DETAIL = 300
+"""Characters."""
+
+CAUSES = tuple(Cause)
+"""A cause's place in here is its number in SQL: new ones are added at the end only."""
+
+
+class Kind(Enum):
+    """How a value is written. InfluxDB gets seconds for microseconds: it has no unit of its own, and people read it."""
+
+    MILLISECONDS = "integer milliseconds everywhere"
+    MICROSECONDS = "integer microseconds; float seconds in InfluxDB"
+    INTEGER = "a plain integer"
+    CAUSE = "its number in CAUSES in SQL; its word elsewhere"
+    TEXT = "text; NULL or absent when empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. `attribute` is that of `CheckResult`; for a phase, `phase` is its place in `phases_us`.
+
+    `low` and `high` bound integers (inclusive), `high` the characters of a text. `optional`: None is allowed.
+    """
+
+    attribute: str
+    column: str
+    point: str
+    message: str
+    kind: Kind
+    low: int = 0
+    high: int = LONGEST_SPAN_MS
+    optional: bool = False
+    phase: int | None = None
+    meaning: str = ""
+
+
+_PLAIN = (
+    Field("covers_ms", "covers", "covers", "coversMs", Kind.MILLISECONDS, meaning="the schedule it stands for"),
+    Field("lag_us", "lag", "lag", "lagUs", Kind.MICROSECONDS, meaning="how late it started after its slot"),
+    Field("status", "status", "status", "status", Kind.INTEGER, high=999, meaning="HTTP status; 0 without a response"),
+    Field(
+        *("response_us", "response", "responseTime", "responseUs", Kind.MICROSECONDS),
+        high=LONGEST_TIME_US,
+        optional=True,
+        meaning="from the start to the last byte; absent without a whole response",
+    ),
+    Field("cause", "cause", "cause", "cause", Kind.CAUSE, optional=True, meaning="why it failed; absent when available"),
+    Field("detail", "detail", "detail", "detail", Kind.TEXT, high=LONGEST_DETAIL, meaning="the failure in words"),
+)
+
+_PHASES = tuple(
+    Field("phases_us", name, name, name, Kind.MICROSECONDS, 0, LONGEST_TIME_US, True, place, f"seconds of the phase {name}")
+    for place, name in enumerate(PHASES)
+)
+
+CHECK_FIELDS: Sequence[Field] = (*_PLAIN, *_PHASES)
+"""In the order of `values`: plain fields first, then the phases in their order."""
+
+CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumerate(CAUSES)}
+
+_plain_values = attrgetter(*(field.attribute for field in _PLAIN))
+_attributes = tuple(field.attribute for field in _PLAIN)
+PLAIN_COUNT = len(_PLAIN)
+
+
+def values(check: CheckResult) -> tuple[Any, ...]:
+    """The values of a check in the order of `CHECK_FIELDS`."""
+    return (*_plain_values(check), *check.phases_us)
+
+
+def check_of(host: str, time_ms: int, found: Sequence[Any]) -> CheckResult:
+    """The check that has these values, given in the order of `CHECK_FIELDS`."""
+    plain = dict(zip(_attributes, found[:PLAIN_COUNT], strict=True))
+    resolve, connect, tls, processing, transfer = found[PLAIN_COUNT:]
+    return CheckResult(host, time_ms, **plain, phases_us=(resolve, connect, tls, processing, transfer))

@@ -1,0 +1,1 @@
+"""What windows of checks add up to."""

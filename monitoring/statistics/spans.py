@@ -1,0 +1,60 @@
+"""Which summaries answer for which part of a window, and which checks for what they leave open. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from monitoring.models import Window
+from monitoring.statistics.summary import Span
+from monitoring.stats import bucket_width_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A window in parts that do not overlap: spans of whole days, hours and minutes, and the rest, to be read as checks."""
+
+    days: Sequence[Window]
+    hours: Sequence[Window]
+    minutes: Sequence[Window]
+    checks: Sequence[Window]
+
+    def summaries(self) -> Iterator[tuple[Span, Window]]:
+        """Each part that summaries answer for, the longest spans first."""
+        for span, parts in ((Span.DAY, self.days), (Span.HOUR, self.hours), (Span.MINUTE, self.minutes)):
+            yield from ((span, part) for part in parts)
+
+
+def plan(window: Window, summarised_until_ms: int, *, exact: bool) -> Plan:
+    """How to answer for a window of which everything before `summarised_until_ms` (a whole minute) has summaries.
+
+    Exact percentiles need the times that only minutes have. Otherwise the longest spans that lie whole in the window and
+    in one mark of its sparkline (`stats.bucket_width_ms`) are taken.
+    """
+    width_ms = bucket_width_ms(window, exact=exact)
+    spans = [span for span in (Span.DAY, Span.HOUR, Span.MINUTE) if width_ms % span.length_ms == 0]
+    if exact:
+        spans = spans[-1:]
+    parts: dict[Span, list[Window]] = {span: [] for span in Span}
+    left = [window]
+    for span in spans:
+        rest: list[Window] = []
+        for gap in left:
+            inner = _whole(gap, span, summarised_until_ms)
+            if inner is None:
+                rest.append(gap)
+            else:
+                parts[span].append(inner)
+                rest += _around(gap, inner)
+        left = rest
+    return Plan(parts[Span.DAY], parts[Span.HOUR], parts[Span.MINUTE], sorted(left, key=lambda gap: gap.from_ms))
+
+
+def _whole(gap: Window, span: Span, until_ms: int) -> Window | None:
+    """The whole spans that lie in this gap and are over at `until_ms`; None when there is none."""
+    start_ms = span.start_of(gap.from_ms + span.length_ms - 1)
+    end_ms = span.start_of(min(gap.until_ms, until_ms))
+    return Window(start_ms, end_ms) if start_ms < end_ms else None
+
+
+def _around(gap: Window, inner: Window) -> list[Window]:
+    ends = (Window(gap.from_ms, inner.from_ms), Window(inner.until_ms, gap.until_ms))
+    return [end for end in ends if end.length_ms > 0]

@@ -1,0 +1,212 @@
+"""The contracts of storage: what may be asked of every store, and what a database does for a monitor.
+
+A store is opened for one location ("" is the one without a name). What was measured elsewhere is not there for it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.statistics.summary import SiteSummary
+
+
+class Reader(Protocol):
+    """Questions about what is stored.
+
+    - A window is half open, `[from_ms, until_ms)` by the time of the check. No method reads a clock.
+    - A host with nothing in the window is missing from the answer. An empty store answers with nothing.
+    - Every number equals that of the pure functions in `monitoring.stats` over the same checks.
+    - Methods may be called from any thread.
+    - Raises `StoreUnavailable` when there is no answer in time, `StoreDenied` on wrong credentials.
+    """
+
+    kind: str
+    """As `--format json` names it: "local", "influxdb" or "gateway"."""
+
+    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+        """Statistics by host, equal to `stats.summarise`. `exact` percentiles cost more (see `stats.may_be_exact`)."""
+
+    def results(self, window: Window) -> Iterator[CheckResult]:
+        """The checks of the window in order of (time, host)."""
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        """The state changes decided in the window, in order of (time, host)."""
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        """The newest state change of each host: an outage is open where it is an alert."""
+
+    def last_states(self, before_ms: int) -> Mapping[str, History]:
+        """Where each host stands by its checks before this moment, as `states.advance` leads there."""
+
+    def last_time(self) -> int | None:
+        """The newest time stored, of any check or alert of any host: what comes next must be later."""
+
+    def missing(self, window: Window) -> int:
+        """How many checks of the window are known by summaries only: their points were lost, refused or never came."""
+
+    def close(self) -> None:
+        """Free connections. A second close does nothing."""
+
+
+class LocalReader(Reader, Protocol):
+    """The local file (or the memory beside it): it also answers what alerts are decided from."""
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        """What the alert rule needs of these hosts (None: of all), by host: equals `stats.downtime`."""
+
+    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        """The failed checks of these hosts in order of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """What a database was told of a local file after its last acknowledged delivery.
+
+    `delivery` is the number of that delivery's last outbox entry. `newest_ms` is the newest time of a check or alert,
+    `summarised_ms` the end of the newest minute whose summaries have been delivered; 0: none.
+    """
+
+    delivery: int
+    newest_ms: int
+    summarised_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What goes to a database in one request."""
+
+    checks: Sequence[CheckResult] = ()
+    alerts: Sequence[Alert] = ()
+    summaries: Sequence[SiteSummary] = ()
+
+    def __len__(self) -> int:
+        return len(self.checks) + len(self.alerts) + len(self.summaries)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is to be deleted: everything of these hosts (None: of all) before `before_ms`.
+
+    `keep_open_alerts`: the newest alert record of a host stays if it has no recovery.
+    """
+
+    hosts: Collection[str] | None
+    before_ms: int
+    checks: bool = True
+    summaries: bool = True
+    alerts: bool = True
+    keep_open_alerts: bool = True
+
+
+class Backend(Reader, Protocol):
+    """A database on the other side of a network. The contract suite is the acceptance of a new one."""
+
+    name: str
+    """For people, without credentials: "InfluxDB at localhost:8086"."""
+
+    def verify(self, marker: str) -> DeliveryRecord | None:
+        """Prove that what is written can be read: write a point named after this local file, read it back equal.
+
+        Returns what the database was last told of that file; None: nothing, the database is new or has lost its disk.
+        Raises `StoreError`.
+        """
+
+    def record(self, marker: str, record: DeliveryRecord) -> None:
+        """Tell the database how far this file has delivered. Never in the request of the delivery itself."""
+
+    def write(self, points: Points) -> None:
+        """Store these; when it returns they are durable. The same point written twice is one point.
+
+        A rewritten summary replaces the former one whole. Raises `StoreUnavailable` or `StoreDenied` when nothing may
+        have been stored (try again with the same points), `StoreRefused` when some of these will not be taken: it says
+        how many were dropped, as far as the database says so; the others have been stored.
+        """
+
+    def check_counts(self, window: Window) -> Mapping[str, int]:
+        """How many checks of each host there are in the window, by points alone."""
+
+    def locations(self) -> Sequence[str]:
+        """The locations that have points, in order, "" first if there is one."""
+
+    def delete(self, deletion: Deletion) -> Iterator[None]:
+        """Delete in short steps, one each time the iterator is advanced. Raises `StoreError`."""
+
+    def is_known(self) -> bool:
+        """Has any monitor written here?"""
+
+
+# The local file as delivery sees it
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The oldest part of the outbox: the points to send, and which entries they settle."""
+
+    points: Points
+    last_entry: int
+    last_key: int
+    newest_ms: int
+    summarised_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Points of one kind and host that a database would not take, from `first_ms` to `last_ms`.
+
+    `kind` is "checks", "alerts", "minutes", "hours" or "days"; `field` is the field it objected to ("" if unsaid).
+    `by_age`: they are older than what it keeps, and are never tried again.
+    """
+
+    kind: str
+    host: str
+    first_ms: int
+    last_ms: int
+    count: int
+    field: str
+    reason: str
+    by_age: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What waits for delivery: points (checks and alerts), summaries, and since when the oldest does (None: nothing)."""
+
+    points: int = 0
+    summaries: int = 0
+    oldest_ms: int | None = None
+
+
+class Outbox(Protocol):
+    """What the local file still owes a database. Deliveries are taken and settled by one thread."""
+
+    marker: str
+    """The name of this file, by which a database knows whether it has seen this file's points."""
+
+    def next_delivery(self, limit: int) -> Delivery | None:
+        """The oldest undelivered points, about `limit` of them; None when all is delivered.
+
+        A delivery stays in flight until it is acknowledged: a purge of its points waits for that.
+        """
+
+    def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
+        """It has arrived, but for what was refused, which is kept as ranges."""
+
+    def postpone(self) -> None:
+        """It has not arrived: it will be the next one again. It is no longer in flight."""
+
+    def requeue(self, from_ms: int, until_ms: int) -> int:
+        """Put everything of this span into the outbox again; returns the number of points."""
+
+    def renew_marker(self) -> None:
+        """Take another marker: this file was put back from a copy, and is another one to the database from now on."""
+
+    def pending(self) -> Pending: ...
+
+    def refusals(self) -> Sequence[Refusal]: ...
+
+    def retry_refused(self, kind: str) -> None:
+        """Put what was refused of this kind (not by age) into the outbox again, and forget the refusals."""
+
+    def delivered(self) -> DeliveryRecord:
+        """How far this file has delivered."""
