@@ -16,7 +16,7 @@ from tests.support.sources import (
 )
 
 LAYERS = (
-    ("monitoring", "monitoring.models", "monitoring.errors"),
+    ("monitoring", "monitoring.models", "monitoring.errors", "monitoring.names"),
     (
         *("monitoring.stats", "monitoring.sketch", "monitoring.alerting"),
         *("monitoring.schedule", "monitoring.states", "monitoring.alertlog"),

@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_a_gateway_that_hangs_is_unavailable() -> None:
     late = pytest.raises(StoreUnavailable, match="in time")
     with socket.create_server((HOST, 0)) as silent, client(silent.getsockname()[1], read_timeout=0.2) as store, late:
         store.last_time()
+
+
+@pytest.mark.parametrize("hosts", [[str(n) for n in range(1_200)], [f"{n} {'☃' * 190}" for n in range(40)]])
+def test_hosts_with_short_and_with_strange_names_are_asked_about(database: FileDatabase, hosts: list[str]) -> None:
+    """More than one question may name, in fewer characters; and few characters, of which each is sent as nine."""
+    checks = [replace(CHECK, host=host) for host in (hosts[0], hosts[-1], "another")]
+    with serving(database) as port, client(port) as store:
+        store.write(checks, [])
+        assert store.downtime(ALWAYS, hosts).keys() == store.failures(ALWAYS, hosts).keys() == {hosts[0], hosts[-1]}
 
 
 def test_each_token_does_its_own_part(database: FileDatabase) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
+from monitoring import names
 from monitoring.config.text import Invalid, Text
 
 Statuses = tuple[tuple[int, int], ...]
@@ -21,12 +22,8 @@ US_PER_MS = 1_000
 _UNITS_MS = {"ms": 1, "s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)
 _STATUS_RANGE = re.compile(r"([1-5]\d\d) ?- ?([1-5]\d\d)", re.ASCII)
-_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_DIGITS = 30
-
-LONGEST_LOCATION = 64
-"""Characters."""
 
 
 def text(value: object) -> str:
@@ -52,10 +49,19 @@ def file_name(value: object) -> str:
 
 
 def location(value: object) -> str:
-    """The name of a place, as a tag of a database can hold it."""
+    """The name of a place, as every store can hold it."""
+    return _name(value, names.LONGEST_LOCATION)
+
+
+def site_id(value: object) -> str:
+    """What a site is called in the stores in place of its URL."""
+    return _name(value, names.LONGEST_ID)
+
+
+def _name(value: object, longest: int) -> str:
     found = nonempty(value)
-    if len(found) > LONGEST_LOCATION or _NO_NAME.search(found):
-        raise Invalid(f"must have at most {LONGEST_LOCATION} characters, and no control characters or backslashes")
+    if not names.is_name(found, longest):
+        raise Invalid(f"must have at most {longest} characters, and {names.CHARACTERS}")
     return found
 
 

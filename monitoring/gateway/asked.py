@@ -20,8 +20,6 @@ _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 MS_PER_S = 1_000
 LONGEST_WINDOW_S = 10 * 366 * 86_400
-MOST_NAMED = 1_000
-"""Hosts that one question names."""
 
 
 def content(keys: Collection[str], required: Collection[str]) -> wire.Record:
@@ -88,8 +86,8 @@ def window_and_hosts_asked(now_ms: int) -> tuple[Window, list[str]]:
     """The same, and any number of `host`."""
     found = _parameters("from", "until", "window", "host")
     hosts = found.getlist("host")
-    if len(hosts) > MOST_NAMED:
-        raise Malformed(f"host: must be named {MOST_NAMED} times at most")
+    if len(hosts) > wire.MOST_NAMED:
+        raise Malformed(f"host: must be named {wire.MOST_NAMED} times at most")
     return _window(found, now_ms), [wire.host_name("host", host) for host in hosts]
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from monitoring import __version__
-from monitoring.config.values import LONGEST_LOCATION
+from monitoring import __version__, names
 from monitoring.gateway import minutes, rollups
 from monitoring.gateway.asked import LONGEST_WINDOW_S, MARKER_PATTERN
 from monitoring.models import PHASES, AlertType, Cause
@@ -216,16 +215,16 @@ def _file() -> Schema:
 
 
 def _host() -> Schema:
-    return {"type": "string", "pattern": wire.NAME_PATTERN, "maxLength": wire.LONGEST_HOST}
+    return {"type": "string", "pattern": names.PATTERN, "maxLength": names.LONGEST_HOST}
 
 
 def _location() -> Schema:
-    return {"type": "string", "pattern": wire.NAME_PATTERN, "maxLength": LONGEST_LOCATION}
+    return {"type": "string", "pattern": names.PATTERN, "maxLength": names.LONGEST_LOCATION}
 
 
 def _place() -> Schema:
     """A host, or nothing at a place that nothing is of."""
-    return {**_host(), "pattern": wire.NAME_PATTERN.replace("+$", "*$")}
+    return {**_host(), "pattern": names.PATTERN.replace("+$", "*$")}
 
 
 def _text() -> Schema:

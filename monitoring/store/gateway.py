@@ -3,10 +3,12 @@
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
+from monitoring.names import is_name
 from monitoring.store import wire
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text
@@ -16,8 +18,9 @@ from monitoring.store.rolledblocks import RolledBlock
 if TYPE_CHECKING:
     from monitoring.store.gatewayclient import Parameters  # at run time later: `requests` takes a while
 
-LONGEST_QUERY = 8_000
-"""Hosts are named in a question up to so many characters; for more, the whole answer is sifted here."""
+LONGEST_QUERY = 7_000
+"""Hosts are named in a question up to so many characters, as they are sent (a proxy may take 8 kB); for more, the whole
+answer is sifted here."""
 
 SMALLEST_WINDOW_MS = 2
 """A shorter window cannot be halved."""
@@ -102,7 +105,7 @@ class GatewayStore:
             return set(answer["hosts"])
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
-        if hosts is not None and not any(map(wire.is_host_name, hosts)):
+        if hosts is not None and not any(map(is_name, hosts)):
             return {}
         answer = self._get("/api/v1/downtime", {**wire.window_query(window), **_named(hosts)})
         with self._client.understood():
@@ -110,7 +113,7 @@ class GatewayStore:
         return found if hosts is None else {host: found[host] for host in hosts if host in found}
 
     def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-        if not any(map(wire.is_host_name, hosts)):
+        if not any(map(is_name, hosts)):
             return {}
         answer = self._get("/api/v1/failures", {**wire.window_query(window), **_named(hosts)})
         with self._client.understood():
@@ -211,8 +214,9 @@ def open_gateway(
 
 def _named(hosts: Collection[str] | None) -> dict[str, list[str]]:
     """The part of a question that names these hosts, unless there are too many. A name that cannot be is no host's."""
-    names = sorted(filter(wire.is_host_name, hosts or ()))
-    return {"host": names} if sum(map(len, names)) <= LONGEST_QUERY else {}
+    names = sorted(filter(is_name, hosts or ()))
+    few = len(names) <= wire.MOST_NAMED and len(urlencode([("host", name) for name in names])) <= LONGEST_QUERY
+    return {"host": names} if few else {}
 
 
 def _piece_json(piece: Piece) -> wire.Record:

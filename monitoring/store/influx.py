@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
+from monitoring.names import is_name
 from monitoring.stats import is_long
 from monitoring.store import influxdelete
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
@@ -32,7 +33,6 @@ from monitoring.store.lineprotocol import (
     block_line,
     check_line,
     identifier,
-    is_taggable,
     literal,
     of_file,
     piece_line,
@@ -213,7 +213,7 @@ class InfluxStore:
 
     def drop_host(self, host: str) -> None:
         """Delete all checks and alerts of one host; what blocks tell of it goes with `drop_file`."""
-        if is_taggable(host):
+        if is_name(host):
             self._client.execute(f"DROP SERIES FROM {CHECKS}, {ALERTS} WHERE host = {literal(host)}")
 
     # How it writes and asks

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import CheckResult, Downtime, Window
+from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxblocks import Told, read_data, read_hosts, read_sums
 from monitoring.store.influxrows import WHOLE_CHECK, Row, by_host, check_of, downtime_of
-from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, RECENT, at_location, is_taggable, literal
-from monitoring.store.wire import is_location_name
+from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, RECENT, at_location, literal
 
 if TYPE_CHECKING:
     from monitoring.store.influxclient import InfluxClient  # at run time later: it takes 0.2 s
@@ -173,7 +173,7 @@ def locations(client: "InfluxClient") -> list[str]:
     """
     measured = f"FROM {CHECKS}, {ALERTS}"
     named = client.query(f"SHOW TAG VALUES {measured} WITH KEY = location LIMIT {MOST_LOCATIONS}")
-    names = {name for series in named for _, name in series["values"] if is_location_name(name)}
+    names = {name for series in named for _, name in series["values"] if is_name(name, LONGEST_LOCATION)}
     nameless = client.query(f"SHOW SERIES {measured} WHERE {at_location('')} LIMIT 1")
     return sorted(names | ({""} if nameless else set()))
 
@@ -184,7 +184,7 @@ def within(window: Window) -> str:
 
 def among(hosts: Collection[str]) -> str:
     """The condition that a point is of one of these hosts; what can be no tag has none."""
-    names = [literal(host) for host in sorted(hosts) if is_taggable(host)]
+    names = [literal(host) for host in sorted(hosts) if is_name(host)]
     return "(" + " OR ".join(f"host = {name}" for name in names or ["''"]) + ")"
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from monitoring.config import DatabaseAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.models import AlertType
+from monitoring.names import is_name
 from monitoring.store import influxdelete
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import among, locations
-from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, ROLLED, at_location, is_taggable, of_file
+from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, PROOFS, RECENT, ROLLED, at_location, of_file
 from monitoring.store.rollups import LENGTHS_MS
 
 if TYPE_CHECKING:
@@ -164,5 +165,5 @@ def _of_file(marker: str | None) -> Sequence[str]:
 
 def groups(hosts: Collection[str]) -> Iterator[list[str]]:
     """Hosts that fit into one statement; what can be no tag was never sent."""
-    names = sorted(filter(is_taggable, hosts))
+    names = sorted(filter(is_name, hosts))
     return (names[place : place + HOSTS_AT_ONCE] for place in range(0, len(names), HOSTS_AT_ONCE))

@@ -5,12 +5,12 @@ The schema (DESIGN 5): `website_availability` and `website_alerts`, one series a
 generic serialiser takes ten times as long.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, Cause, CheckResult
+from monitoring.names import is_name
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text, hosts_text, sums_text, version_of
 from monitoring.store.rolledblocks import RolledBlock
@@ -28,15 +28,7 @@ RECENT = "recent"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-_UNFIT = re.compile(r"[\x00-\x1f\\\ud800-\udfff]|\A\Z")
-"""What a tag cannot hold: line ends and backslashes break the protocol, NUL and CR cannot be asked for again."""
-
 _ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
-
-
-def is_taggable(text: str) -> bool:
-    """Whether a tag can hold this text, and a query find it again."""
-    return _UNFIT.search(text) is None
 
 
 class Tags:
@@ -134,7 +126,7 @@ def of_file(marker: str) -> str:
 
 
 def literal(text: str) -> str:
-    """The text as a string of InfluxQL, whatever it holds (as long as `is_taggable`)."""
+    """The text as a string of InfluxQL, whatever it holds (as long as it is a name)."""
     return "'" + text.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
@@ -168,6 +160,6 @@ def _cause(cause: Cause) -> str:
 
 
 def _tag(text: str) -> str:
-    if _UNFIT.search(text):
+    if not is_name(text):
         raise StoreRefused(f"InfluxDB cannot hold this name: {ascii(text)[:120]}")
     return text.translate(_ESCAPES)

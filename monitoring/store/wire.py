@@ -4,12 +4,11 @@ Points are tested value by value on the way in, whoever sent them. Integers stay
 gives the same float again: so numbers that passed a gateway equal those of the store behind it.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from monitoring.config.values import LONGEST_LOCATION
+from monitoring import names
 from monitoring.models import (
     Alert,
     AlertType,
@@ -38,16 +37,13 @@ LAST_MS = 7_258_118_400_000
 LONGEST = 10**12
 """Of spans of time in milliseconds or microseconds: whole in a float, and longer than anything real."""
 
-LONGEST_HOST = 8_000
-
 LONGEST_BODY = 8 << 20
 """Bytes of one request."""
 
-PHASE_COUNT = 5
+MOST_NAMED = 1_000
+"""Hosts that one question names."""
 
-NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]+$"
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
-"""What no name of a site or location holds: control characters, and what no tag of InfluxDB can hold."""
+PHASE_COUNT = 5
 
 CHECK_KEYS = frozenset({"host", "timeMs", "coversMs", "lagUs", "status", "responseUs", "phasesUs", "cause"})
 ALERT_KEYS = frozenset({"type", "host", "timeMs", "startMs", "endMs", "availability", "cause"})
@@ -85,28 +81,18 @@ def text(key: str, value: object, longest: int) -> str:
 
 
 def host_name(key: str, value: object) -> str:
-    return _name(key, value, LONGEST_HOST)
+    return _name(key, value, names.LONGEST_HOST)
 
 
 def location_name(value: object) -> str:
-    return _name("location", value, LONGEST_LOCATION)
+    return _name("location", value, names.LONGEST_LOCATION)
 
 
 def _name(key: str, value: object, longest: int) -> str:
     name = text(key, value, longest)
-    if _UNFIT.search(name):
-        raise Malformed(f"{key}: must not hold control characters or backslashes")
+    if not names.is_name(name, longest):
+        raise Malformed(f"{key}: must hold {names.CHARACTERS}")
     return name
-
-
-def is_host_name(name: str) -> bool:
-    """Whether a site can be stored under this name."""
-    return 1 <= len(name) <= LONGEST_HOST and _UNFIT.search(name) is None
-
-
-def is_location_name(name: str) -> bool:
-    """Whether a location may be called so; "" is none."""
-    return 1 <= len(name) <= LONGEST_LOCATION and _UNFIT.search(name) is None
 
 
 def word(key: str, value: object, kind: type[Word]) -> Word:

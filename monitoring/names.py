@@ -1,0 +1,30 @@
+"""What the name of a site or of a location may hold: what every store can hold, and find again. Pure.
+
+Line ends and backslashes break InfluxDB's line protocol, other control characters cannot be asked for again, and a lone
+surrogate is no text. Everything else is data: quotes, commas, blanks, any script.
+"""
+
+import re
+
+LONGEST_HOST = 8_000
+"""Characters of the name of a site in the stores: a URL can be that long."""
+
+LONGEST_ID = 200
+"""Characters of a name that people give to a site."""
+
+LONGEST_LOCATION = 64
+"""Characters."""
+
+_UNFIT = r"\x00-\x1f\x7f-\x9f\\\ud800-\udfff"
+_UNFIT_CHARACTER = re.compile(f"[{_UNFIT}]")
+
+PATTERN = f"^[^{_UNFIT}]+$"
+"""The same for other programs, without the length."""
+
+CHARACTERS = "no control characters or backslashes"
+"""The rule in words."""
+
+
+def is_name(text: str, longest: int = LONGEST_HOST) -> bool:
+    """Whether a store can hold this name, and a question find it again; the empty text is none."""
+    return 1 <= len(text) <= longest and _UNFIT_CHARACTER.search(text) is None
