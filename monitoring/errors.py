@@ -42,7 +42,17 @@ class StoreDenied(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store will never take these data."""
+    """The store will not take these data as they are.
+
+    `dropped` is how many points of the request it dropped, as far as it says so (None: unknown); `field` the one that it
+    objects to (""), `by_age` whether they are older than what it keeps.
+    """
+
+    def __init__(self, text: str, *, dropped: int | None = None, field: str = "", by_age: bool = False) -> None:
+        super().__init__(text)
+        self.dropped = dropped
+        self.field = field
+        self.by_age = by_age
 
 
 def untraced(error: Error) -> Error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.statistics.summary import SiteSummary
+from monitoring.statistics.summary import SiteSummary, Span, Summary
 
 
 class Reader(Protocol):
@@ -58,13 +58,20 @@ class LocalReader(Reader, Protocol):
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         """The failed checks of these hosts in order of time."""
 
+    def summaries(self, window: Window) -> Mapping[str, Summary]:
+        """What the checks of a window of some minutes add up to, by host, with all their response times.
+
+        For a window that a database answers the whole minutes of: its beginning, and what is not summarised yet.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
     """What a database was told of a local file after its last acknowledged delivery.
 
-    `delivery` is the number of that delivery's last outbox entry. `newest_ms` is the newest time of a check or alert,
-    `summarised_ms` the end of the newest minute whose summaries have been delivered; 0: none.
+    `delivery` is the number of the newest outbox entry that was ever acknowledged. The two times are water marks; 0: none.
+    Every check and alert up to `newest_ms` that was there has been delivered, and every summary of a span that ended up
+    to `summarised_ms`: while older ones wait (put into the outbox again, or late), the marks lie before those.
     """
 
     delivery: int
@@ -88,13 +95,14 @@ class Points:
 class Deletion:
     """What is to be deleted: everything of these hosts (None: of all) before `before_ms`.
 
-    `keep_open_alerts`: the newest alert record of a host stays if it has no recovery.
+    `spans`: the summaries of which lengths, those that begin before it. `keep_open_alerts`: the newest alert record of a
+    host stays if it has no recovery.
     """
 
     hosts: Collection[str] | None
     before_ms: int
     checks: bool = True
-    summaries: bool = True
+    spans: Collection[Span] = tuple(Span)
     alerts: bool = True
     keep_open_alerts: bool = True
 
@@ -123,8 +131,8 @@ class Backend(Reader, Protocol):
         how many were dropped, as far as the database says so; the others have been stored.
         """
 
-    def check_counts(self, window: Window) -> Mapping[str, int]:
-        """How many checks of each host there are in the window, by points alone."""
+    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+        """How many checks of each host there are in the window, by points alone, or by the summaries of this span alone."""
 
     def locations(self) -> Sequence[str]:
         """The locations that have points, in order, "" first if there is one."""
@@ -198,6 +206,9 @@ class Outbox(Protocol):
     def requeue(self, from_ms: int, until_ms: int) -> int:
         """Put everything of this span into the outbox again; returns the number of points."""
 
+    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+        """What `Backend.check_counts` answers when all has been delivered: points, or summaries that are to be sent."""
+
     def renew_marker(self) -> None:
         """Take another marker: this file was put back from a copy, and is another one to the database from now on."""
 
@@ -205,8 +216,36 @@ class Outbox(Protocol):
 
     def refusals(self) -> Sequence[Refusal]: ...
 
+    def refused_sample(self, kind: str, limit: int) -> Points:
+        """The newest point of each refusal of this kind (not by age), up to `limit` of them: would they be taken now?"""
+
     def retry_refused(self, kind: str) -> None:
         """Put what was refused of this kind (not by age) into the outbox again, and forget the refusals."""
 
     def delivered(self) -> DeliveryRecord:
         """How far this file has delivered."""
+
+
+class LocalFile(LocalReader, Outbox, Protocol):
+    """The local file of a running monitor. One thread writes it, another one delivers it; anyone may read."""
+
+    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
+        """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""
+
+    def maintain(self, now_ms: int) -> bool:
+        """Take the next short step of what is due (summaries, purges, retention) after a commit; was there one?"""
+
+    def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on `maintain` deletes what is older than this; before the first call nothing is too old."""
+
+    def hosts(self) -> Collection[str]:
+        """Every host that has something here, or had."""
+
+    def expired(self) -> int:
+        """How many checks grew older than retention before any database had them."""
+
+    def next_deletion(self) -> Deletion | None:
+        """The oldest purge that was carried out here and not yet in the database; None: nothing, or a delivery in flight."""
+
+    def deletion_done(self, deletion: Deletion) -> None:
+        """This purge was carried out in the database, too."""
