@@ -27,6 +27,7 @@ from monitoring.clock import SystemClock
 from monitoring.config import site_host
 from monitoring.models import Window
 from monitoring.stats import DAY_MS, HOUR_MS, from_whole_hour
+from monitoring.storage.sqlite.connection import transaction
 from monitoring.store import position, rollups
 from monitoring.store.base import Reader
 from monitoring.store.forwarder import Forwarder
@@ -34,7 +35,6 @@ from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
 from monitoring.store.position import Position
 from monitoring.store.schema import first_key
-from monitoring.store.sqlite import transaction
 from tests.support.influxd import Influxd
 
 WRITTEN_MS = 600_000

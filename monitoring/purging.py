@@ -16,6 +16,8 @@ from monitoring.config.text import Invalid, Part, Text
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.moments import length_ms, moment_ms
 from monitoring.stats import HOUR_MS
+from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
+from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.store import position, purge
 from monitoring.store.choosing import database_address
 from monitoring.store.forwarder import Forwarder
@@ -23,11 +25,9 @@ from monitoring.store.influx import CONNECT_TIMEOUT_S, InfluxStore
 from monitoring.store.influxblocks import Told
 from monitoring.store.influxpurge import Held, InfluxPurge
 from monitoring.store.local import LocalStore
-from monitoring.store.lock import writer_is_alive
 from monitoring.store.opening import WRITER_TIMEOUT_S, open_influx
 from monitoring.store.purge import Request, Survey
 from monitoring.store.rollups import LENGTHS_MS
-from monitoring.store.sqlite import BUSY_TIMEOUT_S, transaction, translated
 
 QUESTION_TIMEOUT_S = 120.0
 """Counting and deleting millions of points takes InfluxDB a while."""

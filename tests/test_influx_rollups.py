@@ -10,13 +10,13 @@ from monitoring import stats
 from monitoring.config import parse_database
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.stats import DAY_MS, HOUR_MS
+from monitoring.storage.sqlite.connection import transaction
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import InfluxStore
 from monitoring.store.influxpurge import InfluxPurge
 from monitoring.store.lineprotocol import CHECKS
 from monitoring.store.local import LocalStore
 from monitoring.store.purge import Request, ask
-from monitoring.store.sqlite import transaction
 from tests.support.clock import FakeClock
 from tests.support.influxd import Influxd
 from tests.support.points import START_MS, check

@@ -10,13 +10,13 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreRefused, StoreUnavailable
 from monitoring.models import Cause
+from monitoring.storage.sqlite.connection import transaction
+from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.store import local, outbox
 from monitoring.store.blocks import MinuteBlock, decode_checks
 from monitoring.store.local import LocalStore
 from monitoring.store.local_reader import LocalReader
-from monitoring.store.lock import writer_is_alive
 from monitoring.store.schema import SCHEMA_VERSION, SITE_BITS, SITE_MASK
-from monitoring.store.sqlite import transaction
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 

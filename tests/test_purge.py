@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from monitoring import stats
 from monitoring.models import Cause, CheckResult, Window
+from monitoring.storage.sqlite.connection import transaction
 from monitoring.store import purge, schema
 from monitoring.store.blocks import MinuteBlock, decode_checks
 from monitoring.store.local import LocalStore
 from monitoring.store.purge import Request
-from monitoring.store.sqlite import transaction
 from tests.support.delivering import STEPS, Delivering
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from monitoring.clock import Clock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.errors import StoreError
+from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.store.base import Reader, Readers
 from monitoring.store.local_reader import LocalReader
-from monitoring.store.lock import writer_is_alive
 from monitoring.store.replicated import FRESH_MS, SLOW_PENALTY_MS, Source
 
 NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"

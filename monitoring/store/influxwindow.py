@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Downtime, SiteStats, Window
 from monitoring.stats import LONG_MARK_MS, bucket_width_ms
+from monitoring.storage.sqlite.connection import translated
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxminutes import NAMED_HOSTS, RESTLESS, InfluxMinutes, Outline, Packed, PackedId, Sums
 from monitoring.store.scratch import Scratch
-from monitoring.store.sqlite import translated
 from monitoring.store.windows import whole_and_cut
 
 KEPT_MS = 3_600_000

@@ -9,14 +9,26 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult
-from monitoring.store import due, histories, outbox, packer, packing, position, purge, retention, rolledblocks, schema
+from monitoring.storage.sqlite.connection import open_writer, transaction, translated
+from monitoring.storage.sqlite.lock import WriterLock
+from monitoring.store import (
+    due,
+    histories,
+    outbox,
+    packer,
+    packing,
+    position,
+    purge,
+    retention,
+    rolledblocks,
+    rollups,
+    schema,
+)
 from monitoring.store.blocks import MinuteBlock, block_key
 from monitoring.store.local_reader import LocalReader
-from monitoring.store.lock import WriterLock
 from monitoring.store.outbox import DeadLetter, Delivery
 from monitoring.store.rolledblocks import RolledBlock
 from monitoring.store.schema import SITE_MASK, Row, first_key
-from monitoring.store.sqlite import open_writer, transaction, translated
 from monitoring.store.underway import UnderWay
 
 Point = CheckResult | Alert
@@ -50,7 +62,7 @@ class LocalStore(LocalReader):
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
         try:
-            self._connection = open_writer(path)
+            self._connection = open_writer(path, schema.SCHEMA_VERSION, _create_tables)
             with translated(path):
                 self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
                 self.marker = self._get_marker()
@@ -237,3 +249,9 @@ class LocalStore(LocalReader):
         """The name of this file, by which a database can tell whether it has seen this file's data."""
         self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
         return str(self._connection.execute("SELECT value FROM meta WHERE key = 'marker'").fetchone()[0])
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.executescript(schema.SCHEMA)
+    with transaction(connection):
+        rollups.begin(connection)

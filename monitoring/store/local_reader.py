@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.store import due, histories, rolledblocks, rollups, schema, windows
 from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
-from monitoring.store.sqlite import ReaderPool
 
 NEWEST_ALERTS = f"SELECT {schema.ALERT_COLUMNS}, MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
 

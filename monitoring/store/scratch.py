@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from monitoring.models import CheckResult, Downtime, SiteStats, Window
+from monitoring.storage.sqlite.connection import transaction
 from monitoring.store import rollups, schema, windows
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, encode_checks
 from monitoring.store.schema import SITE_BITS, SITE_MASK, Row, first_key
-from monitoring.store.sqlite import transaction
 
 FIRST_STRANGER = 1 << (SITE_BITS - 1)
 """Sites that no block has named yet are numbered from here."""

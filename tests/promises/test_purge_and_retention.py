@@ -14,9 +14,9 @@ from monitoring.config import load_config
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.purging import Purge, Terminal, scope_of
+from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
-from monitoring.store.lock import writer_is_alive
 from monitoring.store.schema import SITE_BITS
 from tests.promises.test_kill import assert_sound
 from tests.support.gateway import READ_TOKEN, WRITE_TOKEN, Gateway

@@ -2,14 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.errors import MonitoringError, StoreUnavailable
-from monitoring.store import rollups
-from monitoring.store.schema import SCHEMA, SCHEMA_VERSION
 
 BUSY_TIMEOUT_S = 5.0
 JOURNAL_LIMIT_BYTES = 64 << 20
@@ -24,8 +22,8 @@ def translated(file: Path | str) -> Iterator[None]:
         raise StoreUnavailable(f"{file}: {error}") from error
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """The one connection that writes. Creates the file and its tables.
+def open_writer(path: Path, version: int, create_tables: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+    """The one connection that writes. Creates the file, and its tables in the format of this `version`.
 
     `synchronous=FULL` with one commit every half second costs two flushes of the disk a second and keeps each commit
     through a power cut as well.
@@ -33,21 +31,19 @@ def open_writer(path: Path) -> sqlite3.Connection:
     with translated(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
-            _check_version(connection, path)
+            _check_version(connection, path, version)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}")
-            connection.executescript(SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            with transaction(connection):
-                rollups.begin(connection)
+            create_tables(connection)
+            connection.execute(f"PRAGMA user_version = {version}")
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _check_version(connection: sqlite3.Connection, path: Path, known: int) -> None:
     """A file that is not ours is left alone: it is neither written nor replaced by another one."""
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -55,7 +51,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             raise MonitoringError(f"{path}: not a file of this program") from error
         raise
-    if version not in (0, SCHEMA_VERSION):
+    if version not in (0, known):
         raise MonitoringError(f"{path}: written by another version of this program (file format {version})")
 
 
