@@ -19,7 +19,7 @@ from monitoring.clock import Clock, SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, ConfigWatcher, describe, load_config
 from monitoring.errors import ConfigError, MonitoringError, StoreError
-from monitoring.following import new_config
+from monitoring.following import consequences, new_config
 from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window
 from monitoring.modes import run_beside_monitors
@@ -171,8 +171,8 @@ class MonitoringApp:
             f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
             f"{len(change.removed)} removed, {len(change.changed)} checked in another way"
         )
-        if before.storage != config.storage:
-            self._output.notice("another database or location takes effect at the next start")
+        for sentence in consequences(before, config):
+            self._output.notice(sentence)
 
     def _record(self, result: CheckResult) -> None:
         self._board.observe(result)

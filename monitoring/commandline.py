@@ -72,7 +72,7 @@ def _add_gateway_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_purge_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--site", metavar="URL", help="only of this site")
+    group.add_argument("--site", metavar="SITE", help="only of this site: its id, its name or its URL")
     group.add_argument("--before", metavar="AGE", help='only what is older: "30d", or a date')
     group.add_argument("--yes", action="store_true", help="do not ask")
 

@@ -63,7 +63,8 @@ class Rule:
 class Site:
     """One website to check, complete: every default is filled in.
 
-    `host` is its name in the stores and everywhere people look: the normalised URL with secrets masked.
+    `host` is its name in the stores and everywhere people look: its id, or without one the normalised URL with secrets
+    masked, which is `masked_url` where `host` is an id.
     `url`, `headers` and `body` may hold secrets and are kept out of `repr`.
     `expected_status` are inclusive ranges; empty means "below 400".
     """
@@ -83,6 +84,12 @@ class Site:
     expected_pattern: str | None = field(default=None, repr=False)
     max_response_us: int | None = None
     rule: Rule = Rule()
+    masked_url: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Its URL for people."""
+        return self.masked_url or self.host
 
 
 @dataclass(frozen=True, slots=True)

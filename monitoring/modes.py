@@ -25,10 +25,12 @@ def run_beside_monitors(
 
 
 def _purge(arguments: argparse.Namespace, config: Config) -> int:
+    from monitoring.config.lookup import hosts_of
     from monitoring.output import say
     from monitoring.purging import Purge, Terminal, scope_of
 
     clock = SystemClock()
-    scope = scope_of(arguments.site, arguments.before, arguments.location, clock.now_ms())
+    hosts = (None,) if arguments.site is None else hosts_of(arguments.site, config.sites, "--site")
+    scopes = [scope_of(host, arguments.before, arguments.location, clock.now_ms()) for host in hosts]
     terminal = Terminal(say=say, ask=input if sys.stdin.isatty() else None)
-    return Purge(config, scope, clock, terminal).run(yes=arguments.yes)
+    return max(Purge(config, scope, clock, terminal).run(yes=arguments.yes) for scope in scopes)

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from monitoring.clock import Clock
 from monitoring.config import Config
-from monitoring.config.addresses import site_address
-from monitoring.config.text import Invalid, Part, Text
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.moments import length_ms, moment_ms
 from monitoring.stats import HOUR_MS
@@ -56,17 +54,9 @@ class Terminal:
     ask: Callable[[str], str] | None
 
 
-def scope_of(site: str | None, before: str | None, location: str | None, now_ms: int) -> Scope:
-    """From the command line: a URL, an age ("30d") or a date, and a location. Raises `ConfigError`."""
-    before_ms = None if before is None else _before_ms(before, now_ms)
-    return Scope(None if site is None else _host(site), before_ms, location)
-
-
-def _host(url: str) -> str:
-    try:
-        return site_address(Text((Part(url),))).host
-    except Invalid as error:
-        raise ConfigError([f"--site: {error}"]) from None
+def scope_of(host: str | None, before: str | None, location: str | None, now_ms: int) -> Scope:
+    """A site, and from the command line an age ("30d") or a date, and a location. Raises `ConfigError`."""
+    return Scope(host, None if before is None else _before_ms(before, now_ms), location)
 
 
 def _before_ms(text: str, now_ms: int) -> int:
@@ -106,7 +96,7 @@ class Purge:
             held = {part: part.held(hosts, self._request.before_ms) for part in parts}
             is_here = local.checks or local.alerts or local.summed_from_ms is not None
             if not is_here and all(found == Held() for found in held.values()):
-                self._terminal.say("There is nothing of that to delete.")
+                self._terminal.say(f"There is nothing of {self._request.host or 'that'} to delete.")
                 return 0
             self._announce(hosts, local, held)
             if not self._may(yes=yes):

@@ -209,7 +209,7 @@ def test_the_purge_mode_says_what_goes_of_each_location(shared: Shared, tmp_path
         f"  {shared.url}, paris: 2 checks and 0 alerts and recoveries",
     ]
     assert shared.at("").locations() == []
-    assert purge(config, None) == ["There is nothing of that to delete."]
+    assert purge(config, None) == ["There is nothing of http://a to delete."]
     assert [part.location for part in shared.purge().each("here")] == ["here"]
 
 

@@ -15,7 +15,7 @@ def describe(config: Config) -> list[str]:
     return [
         _headline(config),
         *(f"  {_site_line(site)}" for site in config.sites),
-        *([f"location: {_printable(config.location)}"] if config.location else []),
+        *([f"location: {printable(config.location)}"] if config.location else []),
         f"database: {_database(config)}",
         f"local file: {config.local_database}",
         f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)}"
@@ -38,14 +38,13 @@ def _database(config: Config) -> str:
 
 
 def _site_line(site: Site) -> str:
-    name = f" ({_printable(site.name)})" if site.name else ""
-    return (
-        f"{site.host}{name}: {', '.join(_request(site))}; expects {', '.join(_expectations(site))}; alert {_rule(site.rule)}"
-    )
+    name = f" ({printable(site.name)})" if site.name else ""
+    request, expected = ", ".join(_request(site)), ", ".join(_expectations(site))
+    return f"{printable(site.host)}{name}: {request}; expects {expected}; alert {_rule(site.rule)}"
 
 
 def _request(site: Site) -> Iterator[str]:
-    yield f"{site.method} every {show_ms(site.interval_ms)}"
+    yield " ".join(filter(None, (site.method, site.masked_url, f"every {show_ms(site.interval_ms)}")))
     yield f"timeout {show_ms(site.timeout_ms)}"
     yield from (f"header {name}: ***" for name, _ in site.headers)
     if site.body is not None:
@@ -78,6 +77,6 @@ def _show_us(us: int) -> str:
     return show_ms(us // US_PER_MS) if us % US_PER_MS == 0 else f"{us} µs"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A name is data: control characters would reach the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from monitoring.alerting import rule_window_ms
 from monitoring.config import values
-from monitoring.config.addresses import site_address
+from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.section import Section
 from monitoring.models import Rule, Site
 
 SITE_KEYS = (
     "URL",
+    "id",
     "name",
     "checkInterval",
     "timeout",
@@ -61,18 +62,44 @@ def read_rule(section: Section, inherited: Rule) -> Rule:
 
 
 def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[Site, ...]:
-    """The sites that have a valid URL, in order."""
+    """The sites that have a valid URL, in order; no two may have the same name in the stores."""
     sites: dict[str, Site] = {}
-    places: dict[str, str] = {}
+    known = _Known()
     for section in sections:
         site = _read_site(section, defaults)
         if site is None:
             continue
-        if site.host in sites:
-            section.problem("URL", f"the same site as {places[site.host]}")
+        known.compare(section, site)
+        known.add(section, site)
         sites.setdefault(site.host, site)
-        places.setdefault(site.host, section.where)
     return tuple(sites.values())
+
+
+class _Known:
+    """The ids and URLs of the websites so far, each with the place where it stands first."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+        self._urls: dict[str, str] = {}
+        self._without_id: dict[str, str] = {}
+
+    def compare(self, section: Section, site: Site) -> None:
+        """Note what is there already: an id must be unique among ids and URLs, a URL among ids and those without an id."""
+        if site.masked_url and site.host in self._ids:
+            section.problem("id", f"is the id of {self._ids[site.host]}, too")
+        elif site.masked_url and site.host in self._urls:
+            section.problem("id", f"is the URL of {self._urls[site.host]}")
+        if site.address in self._ids:
+            section.problem("URL", f"is the id of {self._ids[site.address]}")
+        elif not site.masked_url and site.host in self._without_id:
+            section.problem("URL", f"the same site as {self._without_id[site.host]}; one of them needs an id")
+
+    def add(self, section: Section, site: Site) -> None:
+        if site.masked_url:
+            self._ids.setdefault(site.host, section.where)
+        else:
+            self._without_id.setdefault(site.host, section.where)
+        self._urls.setdefault(site.address, section.where)
 
 
 def _read_site(section: Section, defaults: Defaults) -> Site | None:
@@ -81,16 +108,20 @@ def _read_site(section: Section, defaults: Defaults) -> Site | None:
             section.warn("no URL, ignored")
         return None
     address = section.take("URL", site_address, None)
-    site = _read_rest(section, defaults, host=address.host if address else "", url=address.url if address else "")
+    own_id = section.take("id", values.site_id, None)
+    site = _read_rest(section, defaults, address or SiteAddress("", ""))
     _refuse_body_expectations(section, site)
-    return site if address else None
+    if address is None:
+        return None
+    # The URL as its own id is as good as none.
+    return site if own_id in (None, address.host) else replace(site, host=own_id, masked_url=address.host)
 
 
-def _read_rest(section: Section, defaults: Defaults, host: str, url: str) -> Site:
+def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Site:
     interval_ms = section.take("checkInterval", INTERVAL, defaults.interval_ms)
     return Site(
-        host=host,
-        url=url,
+        host=address.host,
+        url=address.url,
         name=section.take("name", values.text, None),
         method=section.take("method", values.method, _PLAIN.method),
         headers=_read_headers(section.section("headers", None)),

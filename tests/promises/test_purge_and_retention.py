@@ -165,7 +165,7 @@ def test_nothing_is_deleted_where_nobody_can_be_asked_and_nobody_said_yes(tmp_pa
     with pytest.raises(ConfigError, match="--yes"):
         purge(config, yes=False)
     assert stored_checks(local_file(config)) == sorted_checks(past)
-    assert purge(config, site="http://nobody.example/")[1] == ["There is nothing of that to delete."]
+    assert purge(config, site="http://nobody.example/")[1] == ["There is nothing of http://nobody.example/ to delete."]
 
 
 def test_a_named_database_that_does_not_answer_keeps_everything_where_it_is(tmp_path: Path, target: Target) -> None:
