@@ -25,6 +25,9 @@ class Clock(Protocol):
     def ahead_ms(self) -> int:
         """How far the line runs ahead of a wall clock that was set back; 0 when they agree."""
 
+    def start_after(self, last_ms: int | None) -> None:
+        """From now on every moment is later than `last_ms`, the newest time that was used anywhere."""
+
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set (True) or `seconds` are over (False)."""
 
@@ -43,12 +46,13 @@ class SystemClock:
         self._anchor = (time.time_ns(), time.monotonic_ns())
 
     def start_after(self, last_ms: int | None) -> None:
-        """Let the line begin after `last_ms`, the newest stored time."""
+        """Let the line go on after `last_ms`, the newest stored time, where it would not do so anyway."""
         if last_ms is None:
             return
+        now_ms = self.now_ms()
         with self._lock:
             wall_ns, mono_ns = self._anchor
-            self._anchor = (max(wall_ns, (last_ms + 1) * NS_PER_MS), mono_ns)
+            self._anchor = (wall_ns + max(0, last_ms + 1 - now_ms) * NS_PER_MS, mono_ns)
 
     def ahead_ms(self) -> int:
         ahead_ns = self.now_ms() * NS_PER_MS - time.time_ns()

@@ -5,6 +5,7 @@ A store is opened for one location ("" is the one without a name). What was meas
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
@@ -204,7 +205,11 @@ class Outbox(Protocol):
         """It has not arrived: it will be the next one again. It is no longer in flight."""
 
     def requeue(self, from_ms: int, until_ms: int) -> int:
-        """Put everything of this span into the outbox again; returns the number of points."""
+        """Put everything of this span into the outbox again; returns the number of points.
+
+        That is its checks and alerts, and the summaries of all spans that overlap it. Entries that lie in it whole are
+        replaced. Until it is delivered `pending` and `delivered` tell of it as of what never was.
+        """
 
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         """What `Backend.check_counts` answers when all has been delivered: points, or summaries that are to be sent."""
@@ -228,6 +233,8 @@ class Outbox(Protocol):
 
 class LocalFile(LocalReader, Outbox, Protocol):
     """The local file of a running monitor. One thread writes it, another one delivers it; anyone may read."""
+
+    path: Path
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
         """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""

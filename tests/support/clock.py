@@ -24,6 +24,9 @@ class FakeClock:
     def ahead_ms(self) -> int:
         return 0
 
+    def start_after(self, last_ms: int | None) -> None:
+        self._wall_ms = max(self._wall_ms, 0 if last_ms is None else last_ms + 1)
+
     def advance(self, seconds: float) -> None:
         self._wall_ms += round(seconds * 1000)
         self._mono_ns += round(seconds * 1000) * NS_PER_MS

@@ -1,0 +1,199 @@
+"""Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
+
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as Late
+from typing import TypeVar
+
+from monitoring.clock import Clock
+from monitoring.errors import StoreError
+from monitoring.models import Alert, CheckResult, Window
+from monitoring.schedule import NS_PER_MS
+from monitoring.storage.base import Backend, LocalFile, LocalReader, Pending, Reader
+from monitoring.storage.delivery import words
+from monitoring.storage.delivery.comparison import overlaps
+from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.delivery.parallel import in_background
+from monitoring.storage.delivery.unwritten import UnwrittenReader
+from monitoring.storage.delivery.words import Condition, Source
+from monitoring.storage.delivery.writer import Writer
+
+FRESH_MS = 5_000
+"""A database that held everything so short a time ago is asked; each question makes sure for itself."""
+
+SLOW_PENALTY_MS = 30_000
+"""How long a database that did not answer a question in time is left alone with questions."""
+
+COMMIT_S = 0.5
+DELIVERY_S = 0.5
+"""How long a question waits until the database has what was committed before it."""
+
+DELIVERY_AT_END_S = 1.0
+"""How long a monitor that ends goes on delivering; what is left stays in the outbox for the next start."""
+
+Answer = TypeVar("Answer")
+
+
+class LocalFirstStore:
+    """The store of a running monitor.
+
+    `backend` receives, `reader` is asked (the same database, with shorter time limits); both None: the local file alone.
+    `is_named`: the configuration names this database, so that it is missed when it is not there.
+    """
+
+    def __init__(
+        self,
+        file: LocalFile,
+        clock: Clock,
+        backend: Backend | None = None,
+        reader: Reader | None = None,
+        *,
+        is_named: bool = True,
+        sees_to_retention: bool = False,
+    ) -> None:
+        self._file = file
+        self._clock = clock
+        self._backend = backend
+        self._reader = reader
+        self._is_named = is_named
+        self._slow_until_ms = 0
+        self._forwarder = Forwarder(file, backend, clock, sees_to_retention=sees_to_retention) if backend else None
+        self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
+        self._unwritten = UnwrittenReader(file, self._writer.unwritten)
+
+    def start(self) -> None:
+        self._writer.start()
+        if self._forwarder:
+            self._forwarder.start()
+
+    def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on what is older than this leaves the local file and the database, in the background."""
+        self._file.set_retention(checks_ms, alerts_ms)
+        if self._forwarder:
+            self._forwarder.set_retention(checks_ms, alerts_ms)
+
+    # What is measured
+
+    def record(self, point: CheckResult | Alert) -> None:
+        """Take a check or an alert for good; never blocks."""
+        self._writer.append(point)
+
+    def commit(self) -> None:
+        """Let `own_reader` see everything recorded so far; waits for no database."""
+        self._writer.commit(COMMIT_S)
+
+    # Questions
+
+    def own_reader(self) -> LocalReader:
+        """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
+        return self._unwritten if self._writer.trouble else self._file
+
+    def ask(self, question: Callable[[Reader], Answer], window: Window, deadline_s: float) -> tuple[Answer, Source]:
+        """The answer to a question about this window, and who gave it.
+
+        The database is asked while it provably holds everything recorded so far, and has `deadline_s` seconds for it,
+        delivery of the newest included; else the local file. Raises `StoreError` when that cannot answer either.
+        """
+        end_ns = self._clock.monotonic_ns() + round(deadline_s * 1_000 * NS_PER_MS)
+        self.commit()
+        source = self._source_for(window, self._clock.now_ms(), end_ns)
+        if self._reader and source.kind != "local":
+            try:
+                return self._ask_database(self._reader, question, end_ns), source
+            except StoreError as error:
+                self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
+                source = Source("local", str(error))
+        return question(self.own_reader()), source
+
+    def _ask_database(self, reader: Reader, question: Callable[[Reader], Answer], end_ns: int) -> Answer:
+        """In a thread of its own: one that never answers holds nobody up."""
+        left_s = (end_ns - self._clock.monotonic_ns()) / 1_000_000_000
+        try:
+            return in_background(lambda: question(reader), "question").result(max(0.0, left_s))
+        except Late:
+            raise StoreError(words.slow_text(self.name)) from None
+
+    def _source_for(self, window: Window, committed_ms: int, end_ns: int) -> Source:
+        """Whom to ask about a window, once the database has what was committed before `committed_ms`."""
+        source = self.source()
+        if self._forwarder is None or source.kind == "local":
+            return source
+        left_s = (end_ns - self._clock.monotonic_ns()) / 1_000_000_000
+        if not self._forwarder.wait_complete(committed_ms, min(DELIVERY_S, max(0.0, left_s))):
+            return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
+        if absent := self._absent(window):
+            return Source("local", words.lacking_text(self.name, absent))
+        return source
+
+    def _absent(self, window: Window) -> int:
+        """At most how many checks of the window the database does not have because it refused them."""
+        inside = (it for it in self._file.refusals() if it.kind == "checks" and overlaps(it, window))
+        return sum(refusal.count for refusal in inside)
+
+    # The state of storage, in words
+
+    def source(self) -> Source:
+        """Who would be asked now, and why."""
+        if self._writer.trouble:
+            return Source("local", self._writer.trouble)
+        if self._forwarder is None or self._reader is None:
+            return Source("local", words.AS_CONFIGURED)
+        if self._forwarder.trouble:
+            return Source("local", self._forwarder.trouble if self.awaits_database else self._stored_text())
+        if self._clock.now_ms() - self._forwarder.complete_ms > FRESH_MS:
+            return Source("local", words.behind_text(self.name, self.pending()))
+        if self._clock.now_ms() < self._slow_until_ms:
+            return Source("local", words.slow_text(self.name))
+        return Source(self._reader.kind, words.complete_text(self.name))
+
+    def conditions(self) -> list[Condition]:
+        """What a person should know of storage now, beside `source`: for the header, and to be told once each."""
+        found = [words.unwritten(self._writer.trouble)] if self._writer.trouble else []
+        if self._writer.maintenance_trouble:
+            found.append(words.not_maintained(self._writer.maintenance_trouble))
+        if self._forwarder and self.awaits_database and not self._writer.trouble:
+            if self._forwarder.trouble and self._forwarder.trouble != words.NOT_ASKED_YET:
+                found.append(words.unreachable(self.name, self._forwarder.trouble, self.pending()))
+            found += self._forwarder.conditions()
+            if expired := self._file.expired():
+                found.append(words.expired(self.name, expired))
+        return found
+
+    @property
+    def name(self) -> str:
+        """What people call the database; "" when there is none."""
+        return self._backend.name if self._backend else ""
+
+    @property
+    def awaits_database(self) -> bool:
+        """Is there one that is to have everything? The default one counts once it has been there."""
+        return self._forwarder is not None and (self._is_named or self._forwarder.has_met)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why checks cannot be written to the local file; None while they can."""
+        return self._writer.trouble
+
+    def pending(self) -> Pending:
+        """What the database has yet to receive; nothing when there is none."""
+        return self._file.pending() if self.awaits_database else Pending()
+
+    def _stored_text(self) -> str:
+        return words.stored_text(self._file.path.name)
+
+    # The end
+
+    def finish(self, timeout_s: float) -> bool:
+        """End the threads: write everything, deliver what can be delivered; False when something could not be written."""
+        written = self._writer.close(timeout_s)
+        if self._forwarder:
+            self._forwarder.close(min(timeout_s, DELIVERY_AT_END_S))
+        return written
+
+    def close(self) -> None:
+        for part in (self._reader, self._backend, self._file):
+            if part is not None:
+                part.close()
+
+
+def _nobody() -> None:
+    """Called after a commit when there is nobody to tell."""

@@ -1,0 +1,163 @@
+"""Every sentence about the state of storage, so that header, `-p`, stderr, systemd and the closing screen say the same."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+from monitoring.report.words import plural
+from monitoring.storage.base import Pending, Refusal
+
+AS_CONFIGURED = "as configured"
+NOT_ASKED_YET = "the database has not been asked yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which store is read ("influxdb", "local" or "gateway") and the words that say why."""
+
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something about storage that a person should know while it lasts.
+
+    `text` stands wherever the state is shown and may hold counts. It is told once: again only when `reason` changes.
+    `over` is told when it ends; "" for what does not end.
+    """
+
+    topic: str
+    text: str
+    reason: str
+    over: str = ""
+
+
+class ConditionLog:
+    """Remembers what was told, so that each condition is told when it begins, when its reason changes and when it ends."""
+
+    def __init__(self) -> None:
+        self._told: Mapping[str, Condition] = {}
+
+    def news(self, conditions: Iterable[Condition]) -> Sequence[str]:
+        """What is to be told now that these conditions hold."""
+        now = {condition.topic: condition for condition in conditions}
+        begun = [it.text for topic, it in now.items() if topic not in self._told or self._told[topic].reason != it.reason]
+        ended = [it.over for topic, it in self._told.items() if topic not in now and it.over]
+        self._told = now
+        return [*ended, *begun]
+
+
+# Why the local file is read, or the database
+
+
+def stored_text(file_name: str) -> str:
+    """There is no database, and nobody said that there is one."""
+    return f"stored in {file_name}"
+
+
+def complete_text(database: str) -> str:
+    return f"{database} has received everything so far"
+
+
+def behind_text(database: str, pending: Pending) -> str:
+    waiting = (
+        plural(pending.points, "point") if pending.points or not pending.summaries else summaries_text(pending.summaries)
+    )
+    return f"{database} has yet to receive {waiting}"
+
+
+def summaries_text(count: int) -> str:
+    return "1 summary" if count == 1 else f"{count} summaries"
+
+
+def slow_text(database: str) -> str:
+    return f"{database} answers too slowly"
+
+
+def lacking_text(database: str, refused: int) -> str:
+    """Some of the window shown is not there."""
+    return f"{database} lacks {plural(refused, 'point')} of this time, which it refused"
+
+
+def lost_text(database: str) -> str:
+    return f"{database} has lost points that it had"
+
+
+# Conditions
+
+
+def unwritten_text(why: str, waiting: int, dropped: int) -> str:
+    lost = f", {dropped} lost" if dropped else ""
+    return f"{why}; {plural(waiting, 'point')} {_verb(waiting, 'waits', 'wait')} in memory{lost}"
+
+
+def unwritten(trouble: str) -> Condition:
+    return Condition("file", f"checks cannot be written: {trouble}", "unwritten", "checks are written again")
+
+
+def not_maintained(why: str) -> Condition:
+    text = f"the local file is neither summarised nor tidied: {why}"
+    return Condition("maintenance", text, why, "the local file is summarised and tidied again")
+
+
+def unreachable(database: str, why: str, pending: Pending) -> Condition:
+    """`why` names the database already."""
+    return Condition("database", f"{why}; {_waiting(pending)}", why, f"{database} is there again")
+
+
+def _waiting(pending: Pending) -> str:
+    if not pending.points:
+        return "everything is kept in the local file"
+    return f"{plural(pending.points, 'point')} {_verb(pending.points, 'waits', 'wait')} in the local file"
+
+
+def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:
+    """What a database would not take: by type or limit, and by age."""
+    by_reason = sorted(refusals, key=attrgetter("by_age", "field", "reason"))
+    for (by_age, field), alike in groupby(by_reason, attrgetter("by_age", "field")):
+        found = list(alike)
+        count, topic = sum(refusal.count for refusal in found), "aged" if by_age else f"refused {field}"
+        if by_age:
+            text = f"{database} keeps nothing that old: it dropped {plural(count, 'point')}; they stay in the local file"
+            yield Condition(topic, text, "aged")
+        else:
+            text = (
+                f"{database} refuses {plural(count, 'point')}{_about(field, found[0].reason)}; they stay in the local file"
+            )
+            yield Condition(topic, f"{text} and are tried again every hour", field, f"{database} takes these points again")
+
+
+def _about(field: str, reason: str) -> str:
+    if field and reason:
+        return f" for their field {field}: {reason}"
+    return f": {reason}" if reason else ""
+
+
+def expired(database: str, count: int) -> Condition:
+    """Checks that retention took before they could be delivered."""
+    return Condition("expired", f"{plural(count, 'check')} grew older than retention before {database} had them", "expired")
+
+
+def not_deleted(why: str) -> Condition:
+    """What should have been deleted from the database is still there."""
+    return Condition("retention", f"what is older than retention or was purged stays: {why}", why)
+
+
+def missing(database: str, count: int) -> Condition:
+    """Checks that are known by their summaries only."""
+    return Condition("missing", f"{database} lacks {plural(count, 'check')}, known by summaries only", "missing")
+
+
+# The end
+
+
+def undelivered_text(points: int) -> str:
+    """What became of points that the database has not taken yet."""
+    verb = _verb(points, "waits", "wait")
+    return f"{plural(points, 'point')} {verb} in the local file for the database; the next start sends what is left"
+
+
+def _verb(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many

@@ -1,0 +1,127 @@
+"""The writer thread: takes checks and alerts from everywhere, commits them twice a second, never makes anyone wait."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from monitoring.clock import Clock
+from monitoring.errors import StoreError
+from monitoring.models import Alert, CheckResult
+from monitoring.storage.base import LocalFile
+from monitoring.storage.delivery.words import unwritten_text
+
+COMMIT_INTERVAL_S = 0.5
+RETRY_INTERVAL_S = 2.0
+MAINTENANCE_NS = 100_000_000
+"""How long steps of maintenance may take between two commits: a fifth of the time."""
+
+MEMORY_LIMIT = 2_000_000
+"""How many points wait in memory while the file cannot be written; beyond that the oldest go, and are counted."""
+
+Point = CheckResult | Alert
+
+
+class Writer:
+    """Everything measured goes through here into the local file, in order, and is durable from then on.
+
+    While the file cannot be written (disk full, read-only) points wait in memory, and `trouble` says why.
+    """
+
+    def __init__(self, file: LocalFile, clock: Clock, committed: Callable[[], None]) -> None:
+        """`committed` is called after every commit, from the writer thread."""
+        self._file = file
+        self._clock = clock
+        self._committed = committed
+        self._incoming: deque[Point] = deque()
+        self._unwritten: list[Point] = []
+        self._dropped = 0
+        self._ending = False
+        self._wake = threading.Condition()
+        self._asked = self._served = 0
+        self._thread = threading.Thread(target=self.run, name="writer", daemon=True)
+        self.trouble: str | None = None
+        """Why the file cannot be written."""
+        self.maintenance_trouble: str | None = None
+        """Why it can be written, and yet neither summarised nor tidied."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def append(self, point: Point) -> None:
+        """Take one point; never blocks."""
+        self._incoming.append(point)
+
+    def unwritten(self) -> list[Point]:
+        """What has come and is not committed yet."""
+        incoming = self._incoming.copy()  # first: what the writer takes in between is then here twice, not missing
+        return [*self._unwritten, *incoming]
+
+    def commit(self, timeout_s: float) -> bool:
+        """Wait until everything taken before this call is durable; False when that took too long or failed."""
+        with self._wake:
+            self._asked += 1
+            mine = self._asked
+            self._wake.notify_all()
+            return self._wake.wait_for(lambda: self._served >= mine, timeout_s) and not self.trouble
+
+    def close(self, timeout_s: float) -> bool:
+        """Commit what is left and end the thread; False when it could not be committed in time."""
+        committed = self.commit(timeout_s)  # before the thread may end: one that has ended would serve nobody
+        with self._wake:
+            self._ending = True
+            self._wake.notify_all()
+        self._thread.join(timeout_s)
+        return committed and not self.trouble
+
+    def run(self) -> None:
+        while not self._ending:
+            with self._wake:
+                pause = RETRY_INTERVAL_S if self.trouble else COMMIT_INTERVAL_S
+                self._wake.wait_for(lambda: self._asked > self._served or self._ending, pause)
+            self.step()
+        self.step()
+
+    def step(self) -> None:
+        """Commit what has come, let those who wait for it go on, then do some maintenance."""
+        asked = self._asked
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one commit
+            self.trouble = unwritten_text(_words(error), len(self._unwritten), self._dropped)
+        with self._wake:
+            self._served = asked
+            self._wake.notify_all()
+        if not self.trouble:
+            self._maintain()
+
+    def _write(self) -> None:
+        self._take_incoming()
+        if not self._unwritten:
+            return
+        checks = [point for point in self._unwritten if isinstance(point, CheckResult)]
+        alerts = [point for point in self._unwritten if isinstance(point, Alert)]
+        self._file.append(checks, alerts, self._clock.now_ms())
+        self._unwritten, self.trouble = [], None
+        self._committed()
+
+    def _take_incoming(self) -> None:
+        for _ in range(len(self._incoming)):
+            self._unwritten.append(self._incoming.popleft())
+        surplus = len(self._unwritten) - MEMORY_LIMIT
+        if surplus > 0:
+            del self._unwritten[:surplus]
+            self._dropped += surplus
+
+    def _maintain(self) -> None:
+        """Steps of some milliseconds each; what is left waits for the next commit."""
+        end_ns = self._clock.monotonic_ns() + MAINTENANCE_NS
+        try:
+            while self._file.maintain(self._clock.now_ms()) and self._clock.monotonic_ns() < end_ns:
+                pass
+            self.maintenance_trouble = None
+        except Exception as error:  # noqa: BLE001 - as above
+            self.maintenance_trouble = _words(error)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
