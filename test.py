@@ -183,7 +183,7 @@ def _expectation(step: Step) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a window held, added up; `due` is DESIGN 4 once more, written apart from `monitoring.alerting`."""
+    """What a window held, added up; `due` is the rule of alerts once more, written apart from `monitoring.alerting`."""
 
     failed: int
     covered_ms: int

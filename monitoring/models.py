@@ -47,7 +47,7 @@ class AlertType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a site is alerted and when it has recovered (DESIGN 4).
+    """When a site is alerted and when it has recovered; `alerting.evaluate` applies it.
 
     `threshold` and `recovery_threshold` are percent, exact; `recovery_threshold >= threshold`.
     `window_ms` already is at least `minimum_failures` check intervals of its site long.

@@ -231,8 +231,22 @@ def test_check_config_says_what_would_run() -> None:
         " an answer within 2500 µs; alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
         "database: influxdb://me:***@db.example:8086/monitoring",
         "local file: /etc/monitor/config.db",
-        "retention: checks 30 d, alerts 365 d (has no effect yet)",
+        "retention: checks 30 d, alerts 365 d; what is older is deleted from the local file and the database",
     ]
+
+
+@pytest.mark.parametrize(
+    ("database", "deleted_from"),
+    [
+        ({}, "the local file, and from the database if it answers"),
+        ({"database": "influxdb://db.example/monitoring"}, "the local file and the database"),
+        ({"database": "gateway+https://db.example:8443"}, "the local file"),  # the gateway deletes by its own retention
+        ({"database": "sqlite:"}, "the local file"),
+    ],
+)
+def test_the_description_says_where_retention_deletes(database: dict[str, str], deleted_from: str) -> None:
+    config = parse({"websites": [{"URL": URL}], "retention": {"checks": "7d"}, **database})
+    assert describe(config)[-1] == f"retention: checks 7 d, alerts 365 d; what is older is deleted from {deleted_from}"
 
 
 BEGIN, END = "s3cr", "3nd"

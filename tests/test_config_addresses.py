@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from monitoring.config import DEFAULT_DATABASE, DatabaseAddress, site_host
 from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.databases import database_address
+from monitoring.config.lookup import hosts_of
 from monitoring.config.text import Invalid, expand
 from monitoring.errors import ConfigError
 
@@ -99,6 +100,7 @@ def test_a_normal_form_is_its_own_normal_form(scheme: str, server: str, tail: st
     except Invalid:
         return
     assert site_host(host) == host
+    assert hosts_of(host, (), "--site") == (host,)
     assert host.isascii()
     assert host.isprintable()
     assert not set(host) & set(" \\\"'")

@@ -9,7 +9,7 @@ import pytest
 from monitoring.errors import StoreDenied
 from monitoring.models import Cause, CheckResult
 from monitoring.store import forwarder as module
-from monitoring.store.blocks import MinuteBlock, decode_checks
+from monitoring.store.blocks import MinuteBlock, PackedChecks
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.local import LocalStore
@@ -286,7 +286,7 @@ def pack(local: LocalStore) -> None:
 
 
 def count_of(block: MinuteBlock) -> int:
-    return len(decode_checks(block.data, block.minute_ms))
+    return len(PackedChecks(block.data).rows(block.minute_ms, 0))
 
 
 def test_blocks_follow_when_no_point_waits(local: LocalStore, remote: Remote, forwarder: Forwarder) -> None:

@@ -15,7 +15,7 @@ from monitoring.clock import SystemClock
 from monitoring.gateway import minutes
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.store import packing, schema
-from monitoring.store.blocks import MINUTE_MS, SiteColumns, decode_checks, encode_checks
+from monitoring.store.blocks import MINUTE_MS, PackedChecks, SiteColumns, encode_checks
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import InfluxStore
 from monitoring.store.influxblocks import Piece, Told, data_text
@@ -69,7 +69,7 @@ def repacked(change: Any) -> bytes:
 def test_a_block_is_added_up_anew_and_its_texts_stay_out() -> None:
     found = minutes.read_block(block(encode_checks(rows(90))))
     assert found.sums == tuple(packing.add_up_sites(MINUTE, SiteColumns.of(rows(90))))
-    assert [(*row[:-1], None) for row in sorted(rows(90))] == decode_checks(found.data, MINUTE)
+    assert [(*row[:-1], None) for row in sorted(rows(90))] == PackedChecks(found.data).rows(MINUTE, 0)
 
 
 def test_a_place_without_checks_needs_no_name() -> None:
@@ -156,7 +156,7 @@ def test_whatever_bytes_come_a_block_is_right_or_refused(place: int, value: int,
         found = minutes.read_block(block(zlib.compress(bytes(raw[: len(raw) - (cut if cut < 100 else 0)]))))
     except Malformed:
         return
-    assert found.sums == tuple(packing.add_up_sites(MINUTE, SiteColumns.of(decode_checks(found.data, MINUTE))))
+    assert found.sums == tuple(packing.add_up_sites(MINUTE, SiteColumns.of(PackedChecks(found.data).rows(MINUTE, 0))))
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(zlib.compress))

@@ -5,7 +5,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.store.blocks import MinuteBlock, decode_checks
+from monitoring.store.blocks import MinuteBlock, PackedChecks
 from monitoring.store.influxblocks import (
     Piece,
     data_text,
@@ -62,7 +62,7 @@ def test_a_piece_holds_its_checks_but_not_the_words_about_failures() -> None:
     piece = Piece.of(START_MS, 60_007, checks)
     assert piece.hosts == ("b", "a")
     assert piece.number == 7, "within its minute"
-    found = [result_from_row(row, dict(enumerate(piece.hosts))) for row in decode_checks(piece.data, START_MS)]
+    found = [result_from_row(row, dict(enumerate(piece.hosts))) for row in PackedChecks(piece.data).rows(START_MS, 0)]
     assert found == [check(1, "b"), check(2, "a"), check(3, "b")]
 
 

@@ -13,7 +13,7 @@ from monitoring.models import Cause
 from monitoring.storage.sqlite.connection import transaction
 from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.store import local, outbox
-from monitoring.store.blocks import MinuteBlock, decode_checks
+from monitoring.store.blocks import MinuteBlock, PackedChecks
 from monitoring.store.local import LocalStore
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.schema import SCHEMA_VERSION, SITE_BITS, SITE_MASK
@@ -252,7 +252,7 @@ def pack_all(store: LocalStore) -> None:
 
 def rows_of(block: MinuteBlock) -> list[tuple[int, str]]:
     """Second and host of each check of a block."""
-    rows = decode_checks(block.data, block.minute_ms)
+    rows = PackedChecks(block.data).rows(block.minute_ms, 0)
     return [(((row[0] >> SITE_BITS) - START_MS) // 1_000, block.hosts[row[0] & SITE_MASK]) for row in rows]
 
 

@@ -183,7 +183,7 @@ places = st.tuples(st.integers(0, blocks.MINUTE_MS - 1), st.integers(0, blocks.P
 def test_whatever_numbers_a_block_is_given_come_back(checks: dict[tuple[int, int], tuple[object, ...]]) -> None:
     minute_ms = START_MS - START_MS % blocks.MINUTE_MS
     rows = [(schema.first_key(minute_ms + at_ms) | place, *values) for (at_ms, place), values in checks.items()]
-    assert blocks.decode_checks(blocks.encode_checks(rows), minute_ms) == sorted(rows)
+    assert blocks.PackedChecks(blocks.encode_checks(rows)).rows(minute_ms, 0) == sorted(rows)
 
 
 stories = st.lists(st.sampled_from([*STEPS, "go on", "go on, late", "pack", "pack more"]), max_size=40)
@@ -230,7 +230,7 @@ WHOLE_MINUTES = Window(START_MS - 600_000, START_MS + 3_000_000)
 
 def checks_in(block: MinuteBlock) -> list[CheckResult]:
     hosts = dict(enumerate(block.hosts))
-    return [schema.result_from_row(row, hosts) for row in blocks.decode_checks(block.data, block.minute_ms)]
+    return [schema.result_from_row(row, hosts) for row in blocks.PackedChecks(block.data).rows(block.minute_ms, 0)]
 
 
 def stats_of(copies: Iterable[MinuteBlock]) -> dict[str, SiteStats]:

@@ -11,7 +11,7 @@ from monitoring import stats
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.storage.sqlite.connection import transaction
 from monitoring.store import purge, schema
-from monitoring.store.blocks import MinuteBlock, decode_checks
+from monitoring.store.blocks import MinuteBlock, PackedChecks
 from monitoring.store.local import LocalStore
 from monitoring.store.purge import Request
 from tests.support.delivering import STEPS, Delivering
@@ -130,7 +130,7 @@ def names(block: MinuteBlock) -> set[str]:
     """The sites that a block has checks of."""
     if not block.data:
         return set()
-    return {block.hosts[row[0] & schema.SITE_MASK] for row in decode_checks(block.data, block.minute_ms)}
+    return {block.hosts[row[0] & schema.SITE_MASK] for row in PackedChecks(block.data).rows(block.minute_ms, 0)}
 
 
 def test_blocks_that_were_delivered_are_sent_again_without_it_and_empty_where_nothing_is_left(store: LocalStore) -> None:
@@ -273,5 +273,5 @@ def swept(story: Purging, minute_ms: int) -> bool:
 
 def checks_in(block: MinuteBlock) -> list[CheckResult]:
     hosts = dict(enumerate(block.hosts))
-    rows = decode_checks(block.data, block.minute_ms) if block.data else []
+    rows = PackedChecks(block.data).rows(block.minute_ms, 0) if block.data else []
     return [schema.result_from_row(row, hosts) for row in rows]

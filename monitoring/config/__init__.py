@@ -1,4 +1,4 @@
-"""The configuration: read, checked whole, and complete (DESIGN 3).
+"""The configuration: read, checked whole, and complete.
 
 Data flows one way: file -> `syntax` (plain data) -> `section`, `text`, `values`, `addresses` (one value each)
 -> `websites`, `loading` (a `Config`) -> `describing`. Importing this package is light: the parsers that few

@@ -11,15 +11,15 @@ US_PER_MS = 1_000
 
 
 def describe(config: Config) -> list[str]:
-    """Lines for people: the websites, where checks are stored, and how long they are meant to be kept."""
+    """Lines for people: the websites, where checks are stored, and how long they are kept."""
     return [
         _headline(config),
         *(f"  {_site_line(site)}" for site in config.sites),
         *([f"location: {printable(config.location)}"] if config.location else []),
         f"database: {_database(config)}",
         f"local file: {config.local_database}",
-        f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)}"
-        " (has no effect yet)",
+        f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)};"
+        f" what is older is deleted from {_pruned(config)}",
     ]
 
 
@@ -35,6 +35,15 @@ def _database(config: Config) -> str:
     if config.database is None:
         return f"{DEFAULT_DATABASE} if it answers, else the local file alone"
     return "none, the local file alone" if config.database.kind == "sqlite" else config.database.masked
+
+
+def _pruned(config: Config) -> str:
+    """Where this monitor deletes what is older than retention; a gateway goes by its own configuration."""
+    if config.database is None:
+        return "the local file, and from the database if it answers"
+    if config.database.kind == "influxdb":
+        return "the local file and the database"
+    return "the local file"
 
 
 def _site_line(site: Site) -> str:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from monitoring.config.addresses import site_address
 from monitoring.config.describing import printable
-from monitoring.config.text import Invalid, unexpanded
+from monitoring.config.loading import site_host
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.names import CHARACTERS, is_name
@@ -34,6 +33,6 @@ def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
 def _url(asked: str) -> str | None:
     """The form in which a URL is stored; None: it is none. A stored one stays as it is."""
     try:
-        return site_address(unexpanded(asked)).host
-    except Invalid:
+        return site_host(asked)
+    except ConfigError:
         return None

@@ -1,4 +1,4 @@
-"""One JSON object a line (DESIGN 2).
+"""One JSON object a line, for `--format json`.
 
 Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key but `location` is
 always there.

@@ -118,11 +118,6 @@ def encode(checks: SiteColumns, first_site: int) -> bytes:
     return zlib.compress(b"\n".join((text, b"".join(planes for _, planes in fields))), 1)
 
 
-def decode_checks(data: bytes, minute_ms: int) -> list[Row]:
-    """The rows that were encoded, in order of their keys; `minute_ms` is the minute's start."""
-    return PackedChecks(data).rows(minute_ms, 0)
-
-
 class PackedChecks:
     """The checks of a block, read column by column."""
 

@@ -1,6 +1,6 @@
 """Checks and alerts as lines of InfluxDB's line protocol, and the texts that its queries quote. Pure.
 
-The schema (DESIGN 5): `website_availability` and `website_alerts`, one series a site through the tag `host` (and
+The schema: `website_availability` and `website_alerts`, one series a site through the tag `host` (and
 `location`, where a monitor has one), times in integer milliseconds. Written by hand because it runs for every check: a
 generic serialiser takes ten times as long.
 """

@@ -1,1 +1,1 @@
-"""The promises of DESIGN 7: real processes, treated as badly as the world treats them."""
+"""The promises that README.md makes: real processes, treated as badly as the world treats them."""
