@@ -99,7 +99,7 @@ class MonitoringApp:
     def alert_status(self, site: Site) -> alerting.Verdict:
         """What the rule says of one site now, from the stored checks. Raises `StoreError`."""
         window = Window.before(self._clock.now_ms(), site.rule.window_ms)
-        seen, _ = self._store.ask(lambda reader: reader.downtime(window))
+        seen = self._store.own_reader().downtime(window)
         return self._judge.verdict(site, seen.get(site.host, Downtime()))
 
     def run(self, manager: Manager | None = None) -> None:

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.sites import INTERVAL_S
 from monitoring.models import Cause, CheckResult, Window
@@ -23,9 +24,11 @@ ASKING_LIMIT_S = 20.0
 QUESTIONS: Mapping[str, Callable[[Reader, int], int]] = {
     "statistics, 10 minutes": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, 600_000))),
     "statistics, 1 hour": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, HOUR_MS))),
-    "alerts, 2 minutes": lambda reader, until_ms: _checks(reader.downtime(Window.before(until_ms, 120_000))),
 }
-"""What is asked; each answers with the number of checks it counted, by which the stores are compared."""
+"""What is asked of every store; each answers with the number of checks it counted, by which the stores are compared."""
+
+ALERTS = "alerts, 2 minutes"
+"""What is asked of the local file alone, by which alerts are decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +79,34 @@ def _pack(store: Store, now_ms: int) -> None:
 
 def measure(stores: Sequence[Reader], sites: int, until_ms: int) -> list[Cost]:
     """Ask every question of every store. Raises RuntimeError when the stores do not count the same checks."""
-    return [_measure(stores, sites, question, until_ms) for question in QUESTIONS]
+    asked = [
+        _measure(question, {store.kind: partial(ask, store) for store in stores}, sites, until_ms)
+        for question, ask in QUESTIONS.items()
+    ]
+    own = {store.kind: partial(_downtime, store) for store in stores if isinstance(store, LocalStore)}
+    return [*asked, _measure(ALERTS, own, sites, until_ms)]
 
 
-def _measure(stores: Sequence[Reader], sites: int, question: str, until_ms: int) -> Cost:
-    timed = {store.kind: _timed(QUESTIONS[question], store, until_ms) for store in stores}
+def _downtime(store: LocalStore, until_ms: int) -> int:
+    return _checks(store.downtime(Window.before(until_ms, 120_000)))
+
+
+def _measure(question: str, ask: Mapping[str, Callable[[int], int]], sites: int, until_ms: int) -> Cost:
+    """`ask` is how the question is put to each store, by its kind."""
+    timed = {kind: _timed(one, until_ms) for kind, one in ask.items()}
     counts = {checks for checks, _ in timed.values()}
     if len(counts) != 1:
         raise RuntimeError(f"{question}: the stores do not agree: {timed}")
     return Cost(sites, question, counts.pop(), {kind: seconds for kind, (_, seconds) in timed.items()})
 
 
-def _timed(ask: Callable[[Reader, int], int], store: Reader, until_ms: int) -> tuple[int, float]:
+def _timed(ask: Callable[[int], int], until_ms: int) -> tuple[int, float]:
     """The answer and the median seconds it took."""
     seconds: list[float] = []
     answer = 0
     while len(seconds) < REPEATS and sum(seconds) < ASKING_LIMIT_S:
         began = time.perf_counter()
-        answer = ask(store, until_ms)
+        answer = ask(until_ms)
         seconds.append(time.perf_counter() - began)
     return answer, statistics.median(seconds)
 

@@ -201,15 +201,6 @@ class Downtime:
     covered_ms: int = 0
     down_ms: int = 0
 
-    def __add__(self, other: "Downtime") -> "Downtime":
-        """Of two spans, or of checks that one of them lacks."""
-        return Downtime(
-            self.checks + other.checks,
-            self.failures + other.failures,
-            self.covered_ms + other.covered_ms,
-            self.down_ms + other.down_ms,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -242,10 +233,12 @@ class Streak:
     """Since when a site is good, by all that is stored of it: its last failed check, and its first check after that.
 
     Without a failure (None) the first check there is; `good_since_ms` is None when none has followed the failure.
+    `last_ms` is the last check; None: that is not known (an older gateway does not say, a file has forgotten).
     """
 
     last_failure_ms: int | None
     good_since_ms: int | None
+    last_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

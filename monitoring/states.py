@@ -48,7 +48,8 @@ def streak_of(history: History, before_ms: int) -> Streak | None:
     failed_ms, since_ms = history.last_failure_ms, history.good_since_ms
     if failed_ms is not None and failed_ms >= before_ms:
         return None
-    return Streak(failed_ms, since_ms if history.last_available and since_ms is not None and since_ms < before_ms else None)
+    good_ms = since_ms if history.last_available and since_ms is not None and since_ms < before_ms else None
+    return Streak(failed_ms, good_ms, history.last_ms if history.last_ms < before_ms else None)
 
 
 def unknown_after_ms(site: Site) -> int:

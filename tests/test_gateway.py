@@ -1,7 +1,7 @@
 """The gateway's interface: who may do what, what is taken, and what every mistake is answered with."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from monitoring.errors import StoreDenied, StoreError, StoreUnavailable
 from monitoring.gateway.application import make_application
 from monitoring.gateway.database import FileDatabase
 from monitoring.gateway.limits import Limits, RateLimiter
-from monitoring.models import SiteStats, Window
+from monitoring.models import Window
 from tests.support.clock import FakeClock
 from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN, only
 from tests.support.remote import Remote
@@ -28,17 +28,13 @@ ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
 PAST = f"from={ALWAYS.from_ms}&until={ALWAYS.until_ms}"
 
 QUESTIONS = [
-    *(f"/api/v1/{name}?{PAST}" for name in ("stats", "failing", "downtime", "failures", "results", "alerts")),
+    *(f"/api/v1/{name}?{PAST}" for name in ("stats", "results", "alerts")),
     *("/api/v1/alerts/latest", "/api/v1/last-time", "/api/v1/known", "/metrics"),
 ]
 
 
 class Database(Remote, FileDatabase):
     """A local file in the part of InfluxDB that can be made to fail."""
-
-    def stats(self, window: Window) -> Mapping[str, SiteStats]:
-        self._answer()
-        return super().stats(window)
 
     def locations(self) -> Sequence[str]:
         self._answer()
@@ -244,10 +240,8 @@ def test_an_odd_question_is_not_understood(client: Client, query: str) -> None:
 def test_statements_in_a_name_are_names(client: Client) -> None:
     odd = "'; DROP DATABASE monitoring; --"
     send(client, {**CHECK, "host": odd, "cause": "dns"})
-    found = client.get("/api/v1/failures", query_string={"from": 0, "until": ALWAYS.until_ms, "host": odd}, headers=READER)
-    assert [failure["host"] for failure in found.json["failures"]] == [odd]
-    other = client.get(f"/api/v1/downtime?{PAST}&host=x' OR '1'='1", headers=READER)
-    assert other.json["sites"] == []
+    found = client.get(f"/api/v1/results?{PAST}", headers=READER)
+    assert [check["host"] for check in found.json["checks"]] == [odd]
 
 
 def test_a_history_too_long_for_one_answer_is_asked_for_in_parts(database: Database) -> None:
@@ -278,7 +272,7 @@ def test_while_the_database_is_away_everybody_is_told_to_try_again(
     database.trouble = trouble
     response = send(client, CHECK)
     assert (response.status_code, reason(response), response.headers["Retry-After"]) == (503, str(trouble), "1")
-    assert client.get(f"/api/v1/downtime?{PAST}", headers=READER).status_code == 503
+    assert client.get(f"/api/v1/stats?{PAST}", headers=READER).status_code == 503
     assert client.get("/healthz").status_code == 503
     assert reason(client.get("/healthz")) == "the database does not answer"
     assert b"monitoring_database_up 0.0" in client.get("/metrics", headers=READER).data

@@ -68,7 +68,6 @@ def assert_unavailable(store: InfluxStore) -> None:
     for ask in (
         lambda: store.write([check()], []),
         lambda: store.stats(WINDOW),
-        lambda: store.downtime(WINDOW),
         store.last_alerts,
         store.ping,
         lambda: store.prove("file"),
@@ -264,7 +263,6 @@ def test_what_other_programs_wrote_does_no_harm(store: InfluxStore, influxd: Inf
     influxd.write(database, f'website_alerts,host=y type="alert",startDate="yesterday",availability=1 {time_ns}')
     assert store.stats(WINDOW)["x"].causes == {Cause.ERROR: 1}
     assert store.stats(WINDOW)["y"].checks == 1
-    assert store.downtime(WINDOW)["x"].failures == 1
     assert {check.host: check.cause for check in store.results(WINDOW)} == {"x": Cause.ERROR, "y": None}
     assert not store.alerts(WINDOW)
     assert not store.last_alerts()

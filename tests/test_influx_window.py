@@ -19,7 +19,6 @@ from monitoring.store.blocks import MinuteBlock
 from monitoring.store.forwarder import Forwarder
 from monitoring.store.influx import InfluxStore
 from monitoring.store.influxblocks import Told
-from monitoring.store.influxclient import Series
 from monitoring.store.influxminutes import NAMED_HOSTS
 from monitoring.store.local import LocalStore
 from monitoring.store.packing import LARGEST_TIME_US
@@ -145,7 +144,6 @@ def assert_right(world: World, window: Window, reader: InfluxStore | None = None
 
 def assert_equals(reader: InfluxStore, points: Sequence[CheckResult], window: Window) -> None:
     assert plain(dict(reader.stats(window))) == plain(stats.summarise(points, window))
-    assert reader.downtime(window) == stats.downtime(points, window)
 
 
 WINDOWS = (
@@ -402,17 +400,6 @@ def test_hundreds_of_sites_are_told_of_in_several_blocks_a_minute(world: World) 
     assert_all_right(world)
     points = checks(0, SPAN.length_ms, hosts, step=5_000)
     assert_told_without_points(world, points)
-    many = [*hosts[:NAMED_HOSTS], "nobody"]
-    assert world.reader.downtime(SPAN, many) == stats.downtime(points, SPAN, many)
-
-
-def test_downtime_of_many_sites_is_that_of_these_sites_only(world: World) -> None:
-    """Also where only the points tell of some of them."""
-    hosts = [f"http://site-{number}.example/" for number in range(NAMED_HOSTS + 10)]
-    delivered(world, checks(0, 2 * MINUTE_MS, hosts[:-5], step=20_000))
-    world.writer.write(checks(MINUTE_MS, SPAN.length_ms, hosts[-5:], step=20_000), [])
-    points = world.writer.results(SPAN)
-    assert world.reader.downtime(SPAN, hosts[4:]) == stats.downtime(points, SPAN, hosts[4:])
 
 
 def all_blocks(monitor: Monitor) -> Sequence[MinuteBlock]:
@@ -501,36 +488,3 @@ def test_without_room_for_a_temporary_file_the_question_fails_and_the_next_one_i
     with pytest.raises(StoreUnavailable, match="temporary file: database or disk is full"):
         world.reader.stats(SPAN)
     assert_all_right(world)
-
-
-def write_before_each_statement(
-    world: World, monkeypatch: pytest.MonkeyPatch, points: Iterator[Sequence[CheckResult]]
-) -> None:
-    """The next of these comes in before each statement of the reader."""
-    real = world.reader._client.query
-
-    def query(statement: str) -> list[Series]:
-        world.writer.write(next(points, ()), [])
-        return real(statement)
-
-    monkeypatch.setattr(world.reader._client, "query", query)
-
-
-@pytest.mark.parametrize("before", range(1, 5))
-def test_a_check_that_fails_between_two_statements_is_counted_whole_or_not_at_all(
-    world: World, monkeypatch: pytest.MonkeyPatch, before: int
-) -> None:
-    """Counted among all checks and not among the failed ones it would be a good one: a number that nobody can recompute."""
-    known, new = checks(0, 120_000, ["a", "b"]), check(119_999, "a", Cause.TIMEOUT)
-    world.writer.write(known, [])
-    write_before_each_statement(world, monkeypatch, iter([*[()] * (before - 1), [new]]))
-    hosts = {"a", "b"}
-    possible = [stats.downtime(points, SPAN, hosts) for points in (known, [*known, new])]
-    assert world.reader.downtime(SPAN, hosts) in possible
-
-
-def test_counting_that_never_gets_steady_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.writer.write(checks(0, 60_000, ["a"]), [])
-    write_before_each_statement(world, monkeypatch, ([check(at, "a", Cause.TIMEOUT)] for at in range(60_000, 120_000)))
-    with pytest.raises(StoreUnavailable, match="changes faster"):
-        world.reader.downtime(SPAN, {"a"})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitoring import stats
-from monitoring.models import Cause, CheckResult, Downtime, Window
+from monitoring.models import Cause, CheckResult, Window
 from monitoring.store.base import Reader
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import FRESH_MS, SLOW_PENALTY_MS, ReplicatedStore, Source
@@ -46,8 +46,12 @@ def settled(store: ReplicatedStore, *points: CheckResult) -> None:
     eventually(lambda: store.source().kind == "influxdb" and store.undelivered() == 0)
 
 
-def down_of(window: Window = EVER) -> Callable[[Reader], object]:
-    return lambda reader: (reader.kind, dict(reader.downtime(window)))
+def counted(window: Window = EVER) -> Callable[[Reader], object]:
+    """Who answers; and by host how many checks there are, and how many of them failed."""
+    return lambda reader: (
+        reader.kind,
+        {host: (site.checks, site.checks - site.available) for host, site in reader.stats(window).items()},
+    )
 
 
 def test_without_a_database_the_local_file_answers(tmp_path: Path, clock: FakeClock) -> None:
@@ -55,8 +59,8 @@ def test_without_a_database_the_local_file_answers(tmp_path: Path, clock: FakeCl
     store.start()
     store.record(check(1, cause=Cause.DNS))
     store.settle()
-    answer, source = store.ask(down_of())
-    assert answer == ("local", {"a": Downtime(1, 1, 2_000, 2_000)})
+    answer, source = store.ask(counted())
+    assert answer == ("local", {"a": (1, 1)})
     assert source == Source("local", "as configured")
     assert store.undelivered() == 0
     assert store.flush(20)
@@ -70,8 +74,8 @@ def test_a_database_that_was_never_asked_answers_nothing(store: ReplicatedStore)
 
 def test_a_database_that_has_everything_answers(store: ReplicatedStore) -> None:
     settled(store, *checks(range(5)))
-    answer, source = store.ask(down_of())
-    assert answer == ("influxdb", {"a": Downtime(5, 0, 10_000, 0)})
+    answer, source = store.ask(counted())
+    assert answer == ("influxdb", {"a": (5, 0)})
     assert source == Source("influxdb", "database has received everything so far")
     assert store.has_met_database
 
@@ -82,15 +86,13 @@ def test_both_say_the_same(store: ReplicatedStore, local: LocalStore, remote: Re
     window = Window(START_MS + 5_000, START_MS + 55_000)
     questions: tuple[Callable[[Reader], object], ...] = (
         lambda reader: reader.stats(window),
-        lambda reader: reader.downtime(window),
-        lambda reader: reader.failures(window, ["a", "c"]),
         lambda reader: reader.results(window),
     )
     for question in questions:
         answer, source = store.ask(question)
         assert source.kind == "influxdb"
         assert answer == question(local)
-    assert store.ask(lambda reader: reader.downtime(window))[0] == stats.downtime(points, window)
+    assert store.ask(lambda reader: reader.stats(window))[0] == stats.summarise(points, window)
 
 
 def test_a_database_that_lags_five_seconds_is_not_asked(store: ReplicatedStore, local: LocalStore, clock: FakeClock) -> None:
@@ -101,7 +103,7 @@ def test_a_database_that_lags_five_seconds_is_not_asked(store: ReplicatedStore, 
     assert store.source().kind == "influxdb"
     clock.advance(0.001)
     assert store.source() == Source("local", "database has yet to receive 3 points")
-    assert store.ask(down_of())[0] == ("local", {"a": Downtime(4, 0, 8_000, 0)})
+    assert store.ask(counted())[0] == ("local", {"a": (4, 0)})
 
 
 def test_a_database_that_lost_its_disk_is_not_asked_before_it_has_everything_again(
@@ -120,12 +122,12 @@ def test_a_question_that_fails_goes_to_the_local_file_and_the_next_ones_too(
 ) -> None:
     settled(store, *checks(range(5)))
     remote.trouble = DOWN
-    same = {"a": Downtime(5, 0, 10_000, 0)}
-    assert store.ask(down_of()) == (("local", same), Source("local", "database: connection refused"))
+    same = {"a": (5, 0)}
+    assert store.ask(counted()) == (("local", same), Source("local", "database: connection refused"))
     remote.trouble = None
-    assert store.ask(down_of()) == (("local", same), Source("local", "database answers too slowly"))
+    assert store.ask(counted()) == (("local", same), Source("local", "database answers too slowly"))
     clock.advance(SLOW_PENALTY_MS / 1_000)
-    assert store.ask(down_of())[0] == ("influxdb", same)
+    assert store.ask(counted())[0] == ("influxdb", same)
 
 
 def test_a_database_in_trouble_is_named_and_asked_again_afterwards(store: ReplicatedStore, remote: Remote) -> None:
@@ -133,11 +135,11 @@ def test_a_database_in_trouble_is_named_and_asked_again_afterwards(store: Replic
     remote.trouble = DOWN
     store.record(check(1))
     eventually(lambda: store.source() == Source("local", "database: connection refused"))
-    assert store.ask(down_of())[0] == ("local", {"a": Downtime(2, 0, 4_000, 0)})
+    assert store.ask(counted())[0] == ("local", {"a": (2, 0)})
     assert store.undelivered() == 1
     remote.trouble = None
     eventually(lambda: store.source().kind == "influxdb" and store.undelivered() == 0)
-    assert store.ask(down_of())[0] == ("influxdb", {"a": Downtime(2, 0, 4_000, 0)})
+    assert store.ask(counted())[0] == ("influxdb", {"a": (2, 0)})
 
 
 def test_while_the_file_takes_nothing_memory_answers(store: ReplicatedStore, local: LocalStore) -> None:
@@ -147,14 +149,14 @@ def test_while_the_file_takes_nothing_memory_answers(store: ReplicatedStore, loc
     store.record(alert(2))
     store.settle()
     eventually(lambda: store.trouble)
-    answer, source = store.ask(down_of())
-    assert answer == ("local", {"a": Downtime(2, 1, 4_000, 2_000)})
+    answer, source = store.ask(counted())
+    assert answer == ("local", {"a": (2, 1)})
     assert "disk is full" in source.why
     assert store.own_alerts(EVER) == [alert(2)]
     local._connection.execute("PRAGMA max_page_count = 1000000")
     store.settle()
     eventually(lambda: not store.trouble)
-    eventually(lambda: store.ask(down_of())[0] == ("influxdb", {"a": Downtime(2, 1, 4_000, 2_000)}))
+    eventually(lambda: store.ask(counted())[0] == ("influxdb", {"a": (2, 1)}))
 
 
 def test_what_was_recorded_is_readable_when_it_is_settled(store: ReplicatedStore) -> None:

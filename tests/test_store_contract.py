@@ -219,22 +219,6 @@ def test_statistics_of_days_equal_the_reference_wherever_hours_are_cut(
 
 @any_history
 @given(recording=recordings())
-def test_what_the_alert_rule_asks_for_equals_the_reference(fresh_store: FreshStore, recording: Recording) -> None:
-    hosts = {check.host for check in recording.checks}
-    with fresh_store() as store:
-        store.write(recording.checks, [])
-        assert store.downtime(recording.window) == stats.downtime(recording.checks, recording.window)
-        failing = store.failing(recording.window)
-        assert set(failing) == stats.failing(recording.checks, recording.window)
-        assert store.downtime(recording.window, failing) == stats.downtime(recording.checks, recording.window, failing)
-        failures = store.failures(recording.window, hosts)
-        assert {host: list(found) for host, found in failures.items()} == stats.failures(
-            recording.checks, recording.window, hosts
-        )
-
-
-@any_history
-@given(recording=recordings())
 def test_every_check_comes_back_as_it_was_written(fresh_store: FreshStore, recording: Recording) -> None:
     window = recording.window
     with fresh_store() as store:
@@ -259,10 +243,6 @@ def test_every_alert_comes_back_as_it_was_written(fresh_store: FreshStore, alert
 
 def test_an_empty_store_answers_with_nothing(store: Store) -> None:
     assert not store.stats(ALWAYS)
-    assert not store.failing(ALWAYS)
-    assert not store.downtime(ALWAYS)
-    assert not store.downtime(ALWAYS, ["a"])
-    assert not store.failures(ALWAYS, ["a"])
     assert not store.results(ALWAYS)
     assert not store.alerts(ALWAYS)
     assert not store.last_alerts()
@@ -279,7 +259,6 @@ def test_a_window_holds_its_first_millisecond_and_not_its_last(store: Store) -> 
     window = Window(START_MS, START_MS + 1_000)
     assert list(store.results(window)) == [check(at=0)]
     assert list(store.alerts(window)) == [alert(at=0)]
-    assert store.downtime(window)["a"].checks == 1
     assert store.stats(window)["a"].checks == 1
 
 
@@ -287,7 +266,6 @@ def test_an_empty_window_holds_nothing(store: Store) -> None:
     store.write([check()], [alert()])
     window = Window(START_MS, START_MS)
     assert not store.stats(window)
-    assert not store.downtime(window)
     assert not store.results(window)
     assert not store.alerts(window)
 
@@ -310,17 +288,8 @@ def test_any_text_that_names_a_site_is_only_a_name(store: Store) -> None:
     store.write(checks, alerts)
     assert list(store.results(ALWAYS)) == checks
     assert list(store.alerts(ALWAYS)) == alerts
-    for host in ODD_HOSTS:
-        assert store.failures(ALWAYS, [host]).keys() == {host}
-
-
-def test_failures_of_sites_that_were_not_asked_for_stay_out(store: Store) -> None:
-    hosts = [f"host {number}" for number in range(50)]
-    store.write([check(host, cause=Cause.DNS) for host in hosts], [])
-    assert store.failures(ALWAYS, hosts[:2]).keys() == set(hosts[:2])
-    assert store.failures(ALWAYS, hosts[:45]).keys() == set(hosts[:45])
-    assert not store.failures(ALWAYS, [])
-    assert not store.failures(ALWAYS, ["nobody", "no\nbody", "no'body\\"])
+    assert store.stats(ALWAYS).keys() == set(ODD_HOSTS)
+    assert store.last_alerts().keys() == set(ODD_HOSTS)
 
 
 def test_every_status_is_counted_however_many_there_are(store: Store) -> None:
@@ -346,7 +315,7 @@ def test_threads_may_write_and_ask_at_once(store: Store) -> None:
         try:
             for at in range(10):
                 store.write([check(host, at)], [])
-                assert store.downtime(ALWAYS)[host].checks == at + 1
+                assert store.stats(ALWAYS)[host].checks == at + 1
         except BaseException as problem:  # noqa: BLE001 - handed over to the test's own thread
             problems.append(problem)
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,12 @@ def test_streaks_are_those_of_the_stored_checks_at_any_moment(influx: InfluxStor
 
 def test_a_site_that_comes_back_is_good_since_then(influx: InfluxStore) -> None:
     influx.write([check(1), check(2, cause=Cause.DNS)], [])
-    assert influx.streaks(START_MS + 9_000) == {"a": Streak(START_MS + 2_000, None)}
+    assert influx.streaks(START_MS + 9_000) == {"a": Streak(START_MS + 2_000, None, START_MS + 2_000)}
     influx.write(checks([3, 4]), [])
-    assert influx.streaks(START_MS + 9_000) == {"a": Streak(START_MS + 2_000, START_MS + 3_000)}
-    assert influx.streaks(START_MS + 3_000) == {"a": Streak(START_MS + 2_000, None)}
+    assert influx.streaks(START_MS + 9_000) == {"a": Streak(START_MS + 2_000, START_MS + 3_000, START_MS + 4_000)}
+    assert influx.streaks(START_MS + 3_000) == {"a": Streak(START_MS + 2_000, None, START_MS + 2_000)}
     influx.write([check(5, cause=Cause.DNS), check(7)], [])
-    assert influx.streaks(START_MS + 9_000) == {"a": Streak(START_MS + 5_000, START_MS + 7_000)}
+    assert influx.streaks(START_MS + 9_000) == {"a": Streak(START_MS + 5_000, START_MS + 7_000, START_MS + 7_000)}
 
 
 def test_a_database_that_does_not_answer_all_of_it_answers_nothing(influx: InfluxStore) -> None:
@@ -74,6 +75,11 @@ def test_a_gateways_file_tells_what_has_not_changed_since(tmp_path: Path) -> Non
     stored = [check(1), check(1, "b"), check(2), check(3, cause=Cause.DNS), *checks([5, 6]), check(9, "b")]
     with closing(FileDatabase(tmp_path / "gateway.db")) as database, through_gateway(database) as gateway:
         database.write(stored, [])
-        for second in (10, 7, 4):
-            assert gateway.streaks(START_MS + second * 1_000) == streaks_of(stored, START_MS + second * 1_000)
+        assert gateway.streaks(START_MS + 10_000) == streaks_of(stored, START_MS + 10_000)
+        for second in (7, 4):
+            known = {
+                host: replace(streak, last_ms=None) for host, streak in gateway.streaks(START_MS + second * 1_000).items()
+            }
+            before = streaks_of(stored, START_MS + second * 1_000)
+            assert known == {host: replace(streak, last_ms=None) for host, streak in before.items()}
         assert gateway.streaks(START_MS + 3_000).keys() == {"b"}

@@ -61,9 +61,6 @@ class Api:
             Endpoint("POST", "/api/v1/rollups", write, self.take_rollups),
             Endpoint("POST", "/api/v1/proof", write, self.prove),
             Endpoint("GET", "/api/v1/stats", read, self.stats),
-            Endpoint("GET", "/api/v1/failing", read, self.failing),
-            Endpoint("GET", "/api/v1/downtime", read, self.downtime),
-            Endpoint("GET", "/api/v1/failures", read, self.failures),
             Endpoint("GET", "/api/v1/results", read, self.results),
             Endpoint("GET", "/api/v1/alerts", read, self.alerts),
             Endpoint("GET", "/api/v1/alerts/latest", read, self.latest_alerts),
@@ -151,23 +148,6 @@ class Api:
         with self._turn(asked.location_asked()) as database:
             found = database.stats(window)
         return {**wire.window_query(window), "sites": [wire.stats_json(found[host]) for host in sorted(found)]}
-
-    def failing(self) -> object:
-        window = asked.window_asked(self._clock.now_ms())
-        with self._turn(asked.location_asked()) as database:
-            return {**wire.window_query(window), "hosts": sorted(database.failing(window))}
-
-    def downtime(self) -> object:
-        window, hosts = asked.window_and_hosts_asked(self._clock.now_ms())
-        with self._turn(asked.location_asked()) as database:
-            found = database.downtime(window, hosts or None)
-        return {**wire.window_query(window), "sites": [wire.downtime_json(host, found[host]) for host in sorted(found)]}
-
-    def failures(self) -> object:
-        window, hosts = asked.window_and_hosts_asked(self._clock.now_ms())
-        with self._turn(asked.location_asked()) as database:
-            found = database.failures(window, hosts or database.failing(window))
-        return {**wire.window_query(window), "failures": wire.failures_json(found)}
 
     def results(self) -> object:
         window = asked.window_asked(self._clock.now_ms())

@@ -82,15 +82,6 @@ def window_asked(now_ms: int) -> Window:
     return _window(_parameters("from", "until", "window"), now_ms)
 
 
-def window_and_hosts_asked(now_ms: int) -> tuple[Window, list[str]]:
-    """The same, and any number of `host`."""
-    found = _parameters("from", "until", "window", "host")
-    hosts = found.getlist("host")
-    if len(hosts) > wire.MOST_NAMED:
-        raise Malformed(f"host: must be named {wire.MOST_NAMED} times at most")
-    return _window(found, now_ms), [wire.host_name("host", host) for host in hosts]
-
-
 def _parameters(*names: str) -> MultiDict[str, str]:
     unknown = sorted(request.args.keys() - {*names, "location"})
     if unknown:

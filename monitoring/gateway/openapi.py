@@ -115,21 +115,16 @@ def _rollups() -> Schema:
 
 def _reading() -> Schema:
     """For readers."""
-    downtime = _object(host=_text(), checks=_integer(0), failures=_integer(0), coveredMs=_integer(0), downMs=_integer(0))
     time = _or_null(_integer(0))
-    streak = _object(host=_text(), lastFailureMs=time, goodSinceMs=time)
+    streak = _object(host=_text(), lastMs=time, lastFailureMs=time, goodSinceMs=time)
     streaks = _object(until=_integer(0), sites=_array(streak))
-    failure = _object(host=_text(), timeMs=_integer(0), coversMs=_integer(0), cause=_cause())
     alerts = _array(_named("Alert"))
     found = {
         "/api/v1/stats": _read("Statistics of each site", _WINDOW, _windowed(sites=_array(_named("Stats")))),
-        "/api/v1/failing": _read("Sites with a failed check", _WINDOW, _windowed(hosts=_array(_text()))),
-        "/api/v1/downtime": _read("What decides on alerts", _WINDOW_HOSTS, _windowed(sites=_array(downtime))),
-        "/api/v1/failures": _read("Failed checks", _WINDOW_HOSTS, _windowed(failures=_array(failure))),
         "/api/v1/alerts": _read("Alerts and recoveries", _WINDOW, _windowed(alerts=alerts)),
         "/api/v1/alerts/latest": _read("The newest one of each site", _HERE, _object(alerts=alerts)),
         "/api/v1/last-time": _read("The newest time", _HERE, _object(timeMs=time)),
-        "/api/v1/streaks": _read("Last failures, and good since when", (_UNTIL, *_HERE), streaks),
+        "/api/v1/streaks": _read("Last checks and failures, and good since when", (_UNTIL, *_HERE), streaks),
         "/api/v1/known": _get("Has any monitor written?", (), _object(known={"type": "boolean"}), "read"),
         "/api/v1/locations": _get("Where sites are checked", (), _object(locations=_array(_text())), "read"),
     }
@@ -283,7 +278,6 @@ _WINDOW = (
         about="seconds before now; more than a day: from a whole hour on",
     ),
 )
-_WINDOW_HOSTS = (*_WINDOW, _parameter("host", _array(_host(), 100), about="of these sites; none: of all"))
 
 _WORDS = {
     "400": "Not understood",

@@ -26,15 +26,6 @@ class Reader(Protocol):
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         """Statistics by host: equals `stats.summarise`."""
 
-    def failing(self, window: Window) -> Collection[str]:
-        """The hosts that have a failed check in the window. Cheap: asked every few seconds."""
-
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        """What the alert rule needs of these hosts (None: of all), by host: equals `stats.downtime`."""
-
-    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        """The failed checks of these hosts in order of time."""
-
     def results(self, window: Window) -> Sequence[CheckResult]:
         """The checks of the window, whole, in order of (time, host). `detail` is kept by the local store only."""
 
@@ -60,6 +51,22 @@ class Store(Reader, Protocol):
         Raises `StoreUnavailable` or `StoreDenied` when nothing may have been stored (try again with the same data) and
         `StoreRefused` when some of these will never be accepted; others of the same call may have been stored.
         """
+
+
+class AlertReader(Reader, Protocol):
+    """A reader that alerts are decided by: the monitor's own file, and what still waits in memory. No database is one.
+
+    A monitor whose file is new sees the checks that it took over from a database here, and nowhere else.
+    """
+
+    def failing(self, window: Window) -> Collection[str]:
+        """The hosts that have a failed check in the window. Cheap: asked every few seconds."""
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        """What the alert rule needs of these hosts (None: of all), by host: equals `stats.downtime`."""
+
+    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        """The failed checks of these hosts in order of time: equals `stats.failures`."""
 
 
 Readers = Mapping[str, Reader]

@@ -3,12 +3,10 @@
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
-from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
-from monitoring.names import is_name
+from monitoring.models import Alert, CheckResult, SiteStats, Streak, Window
 from monitoring.store import wire
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text
@@ -17,10 +15,6 @@ from monitoring.store.rolledblocks import RolledBlock
 
 if TYPE_CHECKING:
     from monitoring.store.gatewayclient import Parameters  # at run time later: `requests` takes a while
-
-LONGEST_QUERY = 7_000
-"""Hosts are named in a question up to so many characters, as they are sent (a proxy may take 8 kB); for more, the whole
-answer is sifted here."""
 
 SMALLEST_WINDOW_MS = 2
 """A shorter window cannot be halved."""
@@ -98,27 +92,6 @@ class GatewayStore:
         answer = self._get("/api/v1/stats", wire.window_query(window))
         with self._client.understood():
             return {site.host: site for site in map(wire.read_stats, answer["sites"])}
-
-    def failing(self, window: Window) -> set[str]:
-        answer = self._get("/api/v1/failing", wire.window_query(window))
-        with self._client.understood():
-            return set(answer["hosts"])
-
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
-        if hosts is not None and not any(map(is_name, hosts)):
-            return {}
-        answer = self._get("/api/v1/downtime", {**wire.window_query(window), **_named(hosts)})
-        with self._client.understood():
-            found = {site["host"]: wire.read_downtime(site) for site in answer["sites"]}
-        return found if hosts is None else {host: found[host] for host in hosts if host in found}
-
-    def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-        if not any(map(is_name, hosts)):
-            return {}
-        answer = self._get("/api/v1/failures", {**wire.window_query(window), **_named(hosts)})
-        with self._client.understood():
-            found = wire.read_failures(answer["failures"])
-        return {host: found[host] for host in hosts if host in found}
 
     def results(self, window: Window) -> list[CheckResult]:
         return list(self._results(window))
@@ -210,13 +183,6 @@ def open_gateway(
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
     )
-
-
-def _named(hosts: Collection[str] | None) -> dict[str, list[str]]:
-    """The part of a question that names these hosts, unless there are too many. A name that cannot be is no host's."""
-    names = sorted(filter(is_name, hosts or ()))
-    few = len(names) <= wire.MOST_NAMED and len(urlencode([("host", name) for name in names])) <= LONGEST_QUERY
-    return {"host": names} if few else {}
 
 
 def _piece_json(piece: Piece) -> wire.Record:

@@ -9,15 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
-from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Streak, Window
+from monitoring.models import Alert, CheckResult, SiteStats, Streak, Window
 from monitoring.names import is_name
 from monitoring.stats import is_long
 from monitoring.store import influxdelete
 from monitoring.store.blocks import MINUTE_MS, MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
-from monitoring.store.influxminutes import FAILED, NAMED_HOSTS, ROWS_AT_ONCE, InfluxMinutes, locations, named, within
+from monitoring.store.influxminutes import InfluxMinutes, locations, within
 from monitoring.store.influxrollups import InfluxLongWindow, InfluxRollups
-from monitoring.store.influxrows import Row, alert_of, by_host, failure_of
+from monitoring.store.influxrows import Row, alert_of, by_host
 from monitoring.store.influxstreaks import InfluxStreaks
 from monitoring.store.influxwindow import InfluxWindow
 from monitoring.store.lineprotocol import (
@@ -124,22 +124,6 @@ class InfluxStore:
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         return (self._long_window if is_long(window) else self._window).stats(window)
-
-    def failing(self, window: Window) -> set[str]:
-        """Only failed checks have a cause: so few values are read, however many checks there are."""
-        statement = f"SELECT cause, host FROM {CHECKS} WHERE {self._here} AND {within(window)}"
-        found = self._client.stream(statement, ROWS_AT_ONCE)
-        return {host for series in found for *_, host in series["values"]}
-
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        """Of few hosts by their points, which are soon counted; of many by blocks and pieces."""
-        if hosts is not None and len(hosts) <= NAMED_HOSTS:
-            return self._minutes.downtime(window, hosts)
-        return self._window.downtime(window, hosts)
-
-    def failures(self, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-        found = self._ask("covers, cause", CHECKS, within(window), FAILED, *named(hosts))
-        return {host: [failure_of(row) for row in rows] for host, rows in found.items() if host in hosts}
 
     def results(self, window: Window) -> list[CheckResult]:
         return sorted(self._minutes.points(window), key=lambda check: (check.time_ms, check.host))

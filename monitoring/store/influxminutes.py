@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from monitoring.errors import StoreUnavailable
-from monitoring.models import CheckResult, Downtime, Window
+from monitoring.models import CheckResult, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.store.blocks import MINUTE_MS
 from monitoring.store.influxblocks import Told, read_data, read_hosts, read_sums
-from monitoring.store.influxrows import WHOLE_CHECK, Row, by_host, check_of, downtime_of
+from monitoring.store.influxrows import WHOLE_CHECK, Row, check_of
 from monitoring.store.lineprotocol import ALERTS, CHECKS, MINUTES, RECENT, at_location, literal
 
 if TYPE_CHECKING:
@@ -21,13 +20,6 @@ TEXTS_AT_ONCE = 4
 
 NAMED_HOSTS = 100
 """Up to so many hosts are named in a question; for more, the answer is sifted here, which is quicker then."""
-
-FAILED = "available = 0"
-
-ATTEMPTS = 5
-"""How often checks are counted until none comes in meanwhile: of a thousand sites that are all down, a few do each time."""
-
-RESTLESS = "the database changes faster than it can be read"
 
 MOST_LOCATIONS = 100
 """So many are told; each one more costs a reader as many questions as the first."""
@@ -127,29 +119,6 @@ class InfluxMinutes:
                 host = row["host"] or ""
                 if hosts is None or host in hosts:
                     yield check_of(host, row)
-
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
-        """What the points say of these hosts (None: of all): the server adds up, 60 000 points in 0.2 s.
-
-        It counts failed checks and all checks in two statements. So those that failed are counted before and after: where
-        one has come in between, it would stand among all checks as a good one, and its host is counted again.
-        """
-        conditions = [self._here, within(window), *named(hosts)]
-        found: dict[str, Downtime] = {}
-        failed = self._count([*conditions, FAILED])
-        for _ in range(ATTEMPTS):
-            checks, before = self._count(conditions), failed
-            failed = self._count([*conditions, FAILED])
-            steady = (host for host in checks if host not in found and before.get(host) == failed.get(host))
-            found.update((host, downtime_of(checks[host], failed.get(host, {}))) for host in steady)
-            if checks.keys() <= found.keys():
-                return {host: seen for host, seen in found.items() if hosts is None or host in hosts}
-        raise StoreUnavailable(RESTLESS)
-
-    def _count(self, conditions: Collection[str]) -> dict[str, Row]:
-        fields, where = "count(available) AS checks, sum(covers) AS covers", " AND ".join(conditions)
-        series = self._client.query(f"SELECT {fields} FROM {CHECKS} WHERE {where} GROUP BY host")
-        return {host: rows[0] for host, rows in by_host(series).items()}
 
     def hosts(self) -> set[str]:
         """Every host that ever had a point."""

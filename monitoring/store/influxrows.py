@@ -6,7 +6,7 @@ A database may hold points of other writers: what is no cause is `error`, what i
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Downtime, Failure
+from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
 from monitoring.store.lineprotocol import from_rfc3339
 
 Row = Mapping[str, Any]
@@ -23,20 +23,6 @@ def by_host(series: Iterable[Mapping[str, Any]]) -> dict[str, list[Row]]:
     return {
         one["tags"]["host"]: [dict(zip(one["columns"], values, strict=True)) for values in one["values"]] for one in series
     }
-
-
-def downtime_of(checks: Row, failed: Row) -> Downtime:
-    """From the number of checks and their `covers`, of all and of the failed ones."""
-    return Downtime(
-        checks=checks["checks"],
-        failures=failed.get("checks", 0),
-        covered_ms=checks["covers"] or 0,
-        down_ms=failed.get("covers") or 0,
-    )
-
-
-def failure_of(row: Row) -> Failure:
-    return Failure(row["time"], row["covers"] or 0, _cause(row))
 
 
 def check_of(host: str, row: Row) -> CheckResult:

@@ -1,9 +1,12 @@
-"""Since when each site is good and when it failed last, by all that InfluxDB holds: exact, and quick for any length of it.
+"""When each site was checked last, when it failed last and since when it is good, by all that InfluxDB holds.
+
+Exact, and quick for any length of it.
 
 The field `cause` is there of failed checks only, so that the last of them is found without reading the others.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitoring.models import Streak
@@ -29,10 +32,13 @@ class InfluxStreaks:
 
     def before(self, end_ms: int) -> dict[str, Streak]:
         """By host, of checks before this moment."""
-        firsts = self._each("first(available)", end_ms)
+        firsts, lasts = self._each("first(available)", end_ms), self._each("last(available)", end_ms)
         failures = self._each("last(cause)", end_ms)
         self._look_up({host: failed_ms for host, failed_ms in failures.items() if not self._knows(host, failed_ms)})
-        return {host: self._streak(host, failures.get(host), first_ms, end_ms) for host, first_ms in firsts.items()}
+        return {
+            host: replace(self._streak(host, failures.get(host), first_ms, end_ms), last_ms=lasts.get(host))
+            for host, first_ms in firsts.items()
+        }
 
     def _each(self, choice: str, end_ms: int) -> dict[str, int]:
         """The times of these checks, by host."""

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from monitoring.errors import StoreUnavailable
-from monitoring.models import Downtime, SiteStats, Window
+from monitoring.models import SiteStats, Window
 from monitoring.stats import LONG_MARK_MS, bucket_width_ms
 from monitoring.storage.sqlite.connection import translated
 from monitoring.store.blocks import MINUTE_MS
-from monitoring.store.influxminutes import NAMED_HOSTS, RESTLESS, InfluxMinutes, Outline, Packed, PackedId, Sums
+from monitoring.store.influxminutes import NAMED_HOSTS, InfluxMinutes, Outline, Packed, PackedId, Sums
 from monitoring.store.scratch import Scratch
 from monitoring.store.windows import whole_and_cut
 
@@ -18,6 +18,8 @@ KEPT_MS = 3_600_000
 """Minutes that lie longer before the end of a window are forgotten after it."""
 
 ATTEMPTS = 3
+
+RESTLESS = "the database changes faster than it can be read"
 
 MOST_CUT = 4
 """A monitor asks about two minutes, ten and an hour in turn: the minute that each of them begins in is cut."""
@@ -60,18 +62,6 @@ class InfluxWindow:
                 for span, hosts in self._missing(window, packed):
                     self._scratch.put_checks(self._source.points(span, hosts))
                 return self._scratch.stats(window)
-
-    def downtime(self, window: Window, hosts: Collection[str] | None) -> Mapping[str, Downtime]:
-        """What the alert rule needs of these hosts (None: of all). Raises `StoreError`."""
-        with self._asking():
-            packed = self._load(window)
-            self._load_blocks(window)
-            found = dict(self._scratch.downtime(window, hosts))
-            for span, strangers in self._missing(window, packed):
-                asked = strangers if hosts is None else hosts if strangers is None else strangers.intersection(hosts)
-                for host, more in self._source.downtime(span, asked).items():
-                    found[host] = found.get(host, Downtime()) + more
-            return found
 
     def close(self) -> None:
         with self._turn:

@@ -43,7 +43,7 @@ FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_seque
 
 
 class LocalStore(LocalReader):
-    """Writes the file; keeps `Store` and `HistoryReader`.
+    """Writes the file; keeps `Store`, `HistoryReader` and `AlertReader`.
 
     One process writes a file (the second is told who does), one thread at a time. Each commit also leaves an entry in
     the outbox, in the same transaction: also while there is no database, for one may come.

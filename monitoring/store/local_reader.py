@@ -13,7 +13,7 @@ NEWEST_ALERTS = f"SELECT {schema.ALERT_COLUMNS}, MAX(id) FROM alerts GROUP BY id
 
 
 class LocalReader:
-    """Reads a local file that a monitor writes, or wrote. Keeps `HistoryReader`."""
+    """Reads a local file that a monitor writes, or wrote. Keeps `HistoryReader` and `AlertReader`."""
 
     kind = "local"
 

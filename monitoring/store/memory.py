@@ -10,7 +10,7 @@ from monitoring.store.local import LocalStore
 
 
 class MemoryReader:
-    """Keeps `Reader` by the pure functions of `monitoring.stats`: slow, and right."""
+    """Keeps `AlertReader` by the pure functions of `monitoring.stats`: slow, and right."""
 
     kind = "local"
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.store.base import Reader
+from monitoring.store.base import AlertReader, Reader
 from monitoring.store.forwarder import Forwarder, RemoteRetention, RemoteStore
 from monitoring.store.journal import Journal
 from monitoring.store.local import LocalStore
@@ -98,7 +98,7 @@ class ReplicatedStore:
         """The transitions that this monitor recorded, without asking the database. Raises `StoreError`."""
         return self.own_reader().alerts(window)
 
-    def own_reader(self) -> Reader:
+    def own_reader(self) -> AlertReader:
         """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
         return self._memory if self._journal.trouble else self._local
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
-from monitoring.models import CheckResult, Downtime, SiteStats, Window
+from monitoring.models import CheckResult, SiteStats, Window
 from monitoring.storage.sqlite.connection import transaction
 from monitoring.store import rollups, schema, windows
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, encode_checks
@@ -73,10 +73,6 @@ class Scratch:
         """`told` as `windows.stats` has it."""
         self._name_sites()
         return windows.stats(self._connection, window, told)
-
-    def downtime(self, window: Window, hosts: Collection[str] | None) -> Mapping[str, Downtime]:
-        self._name_sites()
-        return windows.downtime(self._connection, window, hosts)
 
     def _name_sites(self) -> None:
         self._connection.execute("DELETE FROM sites")

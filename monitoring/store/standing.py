@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 
-from monitoring.models import Failure, History, Site, Streak, Window
+from monitoring.models import History, Site, SiteStats, Streak, Window
 from monitoring.schedule import GRACE_MS
 from monitoring.states import histories_from, unknown_after_ms
 from monitoring.store.base import HistoryReader, Reader, StreakReader
@@ -48,7 +48,7 @@ class Standing:
         streaks = reader.streaks(at_ms) if isinstance(reader, StreakReader) else {}
         found = _by_checks(reader, sites, at_ms)
         found = {**_of_the_past(known, at_ms), **found}
-        found |= _by_counts(reader, [site for site in sites if site.host not in found], at_ms)
+        found |= _of_seldom_sites(reader, [site for site in sites if site.host not in found], at_ms, streaks)
         histories = {
             host: _with_streak(
                 _with_failure(_completed(history, known.get(host)), failed_ms.get(host)), streaks.get(host, NO_STREAK)
@@ -153,11 +153,33 @@ def _readable_ms(sites: Sequence[Site]) -> int:
     return readable[-1] if readable else lengths[0]
 
 
+def _of_seldom_sites(reader: Reader, sites: Sequence[Site], at_ms: int, streaks: Mapping[str, Streak]) -> dict[str, History]:
+    """Of sites that are checked seldom: from their streaks where these say it, else by counts."""
+    last_ms = {site.host: streaks.get(site.host, NO_STREAK).last_ms for site in sites}
+    found = {
+        site.host: _by_streak(site, last, streaks[site.host])
+        for site in sites
+        if (last := last_ms[site.host]) is not None and last >= at_ms - _lately_ms(site)
+    }
+    return found | _by_counts(reader, [site for site in sites if last_ms[site.host] is None], at_ms)
+
+
+def _lately_ms(site: Site) -> int:
+    """A site whose last check is older than this is unknown."""
+    return unknown_after_ms(site) + site.interval_ms
+
+
+def _by_streak(site: Site, last_ms: int, streak: Streak) -> History:
+    """A streak does not say how long the last check covers: an interval, as nearly all do."""
+    is_good = last_ms != streak.last_failure_ms
+    return History(last_ms, site.interval_ms, is_good, streak.last_failure_ms, streak.good_since_ms)
+
+
 def _by_counts(reader: Reader, sites: Sequence[Site], at_ms: int) -> dict[str, History]:
-    """Of sites that are checked seldom: one question for all with equal intervals, and few for those that failed."""
+    """One question for all with equal intervals, and one for each that came back lately."""
     groups: defaultdict[int, list[Site]] = defaultdict(list)
     for site in sites:
-        groups[unknown_after_ms(site) + site.interval_ms].append(site)
+        groups[_lately_ms(site)].append(site)
     found: dict[str, History] = {}
     for length_ms, group in groups.items():
         found |= _counted(reader, group, Window.before(at_ms, length_ms))
@@ -165,20 +187,14 @@ def _by_counts(reader: Reader, sites: Sequence[Site], at_ms: int) -> dict[str, H
 
 
 def _counted(reader: Reader, sites: Collection[Site], window: Window) -> dict[str, History]:
-    seen = reader.downtime(window, {site.host for site in sites})
-    failing = {host for host, downtime in seen.items() if downtime.failures}
-    failures = reader.failures(window, failing) if failing else {}
-    return {
-        site.host: _by_last_failure(reader, site, next(reversed(failures.get(site.host, ())), None), window.until_ms)
-        for site in sites
-        if site.host in seen
-    }
+    seen = reader.stats(window)
+    return {site.host: _by_stats(reader, site, seen[site.host], window.until_ms) for site in sites if site.host in seen}
 
 
-def _by_last_failure(reader: Reader, site: Site, last: Failure | None, at_ms: int) -> History:
-    """Of a site that was checked lately, whose last failure is `last`: has there been a good check since?"""
-    if last is not None and not reader.downtime(Window(last.time_ms + 1, at_ms), {site.host}):
-        return History(last.time_ms, last.covers_ms, last_available=False, last_failure_ms=last.time_ms)
+def _by_stats(reader: Reader, site: Site, seen: SiteStats, at_ms: int) -> History:
+    """Of a site that was checked lately: has there been a good check since its last failure?"""
+    failed_ms = seen.last_failure_ms
+    if failed_ms is not None and not (seen.available and site.host in reader.stats(Window(failed_ms + 1, at_ms))):
+        return History(failed_ms, site.interval_ms, last_available=False, last_failure_ms=failed_ms)
     # When exactly the good check was nobody asked; it is recent enough, which is all that a state needs.
-    recent_ms = at_ms - site.interval_ms
-    return History(recent_ms, site.interval_ms, last_available=True, last_failure_ms=last.time_ms if last else None)
+    return History(at_ms - site.interval_ms, site.interval_ms, last_available=True, last_failure_ms=failed_ms)

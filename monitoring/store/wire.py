@@ -4,7 +4,7 @@ Points are tested value by value on the way in, whoever sent them. Integers stay
 gives the same float again: so numbers that passed a gateway equal those of the store behind it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -15,8 +15,6 @@ from monitoring.models import (
     Bucket,
     Cause,
     CheckResult,
-    Downtime,
-    Failure,
     ResponseTimes,
     SiteStats,
     Streak,
@@ -39,9 +37,6 @@ LONGEST = 10**12
 
 LONGEST_BODY = 8 << 20
 """Bytes of one request."""
-
-MOST_NAMED = 1_000
-"""Hosts that one question names."""
 
 PHASE_COUNT = 5
 
@@ -248,43 +243,17 @@ def read_stats(found: Record) -> SiteStats:
     )
 
 
-def downtime_json(host: str, found: Downtime) -> Record:
+def streak_json(host: str, found: Streak) -> Record:
     return {
         "host": host,
-        "checks": found.checks,
-        "failures": found.failures,
-        "coveredMs": found.covered_ms,
-        "downMs": found.down_ms,
+        "lastMs": found.last_ms,
+        "lastFailureMs": found.last_failure_ms,
+        "goodSinceMs": found.good_since_ms,
     }
 
 
-def read_downtime(found: Record) -> Downtime:
-    return Downtime(found["checks"], found["failures"], found["coveredMs"], found["downMs"])
-
-
-def streak_json(host: str, found: Streak) -> Record:
-    return {"host": host, "lastFailureMs": found.last_failure_ms, "goodSinceMs": found.good_since_ms}
-
-
 def read_streak(found: Record) -> Streak:
-    return Streak(found["lastFailureMs"], found["goodSinceMs"])
-
-
-def failures_json(found: Mapping[str, Sequence[Failure]]) -> list[Record]:
-    """Of each host in order of time."""
-    return [
-        {"host": host, "timeMs": failure.time_ms, "coversMs": failure.covers_ms, "cause": failure.cause}
-        for host in sorted(found)
-        for failure in found[host]
-    ]
-
-
-def read_failures(records: Iterable[Record]) -> dict[str, list[Failure]]:
-    failures: dict[str, list[Failure]] = {}
-    for found in records:
-        failure = Failure(found["timeMs"], found["coversMs"], Cause(found["cause"]))
-        failures.setdefault(found["host"], []).append(failure)
-    return failures
+    return Streak(found["lastFailureMs"], found["goodSinceMs"], found.get("lastMs"))
 
 
 def window_query(window: Window) -> dict[str, int]:

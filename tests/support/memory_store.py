@@ -1,22 +1,18 @@
 """A store in memory that answers by the pure functions of `monitoring.stats`: the judge's, with nothing to wait for."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import TypeVar
 
 from monitoring import stats
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
-from monitoring.store.base import Reader
-from monitoring.store.replicated import Source
-
-Answer = TypeVar("Answer")
+from monitoring.store.base import AlertReader
 
 by_time = attrgetter("time_ms")
 
 
 class MemoryStore:
-    """Keeps `Reader`, and of `ReplicatedStore` what the judge calls."""
+    """Keeps `AlertReader`, and of `ReplicatedStore` what the judge calls."""
 
     kind = "local"
 
@@ -30,11 +26,11 @@ class MemoryStore:
         else:
             insort(self._results, point, key=by_time)
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """Everything is readable at once."""
 
-    def ask(self, question: Callable[[Reader], Answer]) -> tuple[Answer, Source]:
-        return question(self), Source(self.kind, "in memory")
+    def own_reader(self) -> AlertReader:
+        return self
 
     def results(self, window: Window) -> Sequence[CheckResult]:
         first, last = (bisect_left(self._results, bound, key=by_time) for bound in (window.from_ms, window.until_ms))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
-from monitoring.models import Alert, CheckResult, Downtime, Window
+from monitoring.models import Alert, CheckResult, SiteStats, Window
 from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told
 from monitoring.store.local import LocalStore
@@ -74,9 +74,9 @@ class Remote(LocalStore):
         self.told.update(dict.fromkeys(minutes, Told.BLOCKS))
         self.pieces = {key: piece for key, piece in self.pieces.items() if piece.minute_ms not in minutes}
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
+    def stats(self, window: Window) -> Mapping[str, SiteStats]:
         self._answer()
-        return dict(super().downtime(window, hosts))
+        return super().stats(window)
 
     def wipe(self) -> None:
         """It lost its disk and came back empty."""

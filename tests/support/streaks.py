@@ -13,7 +13,8 @@ def streaks_of(checks: Iterable[CheckResult], before_ms: int) -> dict[str, Strea
             break
         known = found.get(check.host, Streak(None, None))
         if check.cause is not None:
-            found[check.host] = Streak(check.time_ms, None)
-        elif known.good_since_ms is None:
-            found[check.host] = Streak(known.last_failure_ms, check.time_ms)
+            found[check.host] = Streak(check.time_ms, None, check.time_ms)
+        else:
+            good_since_ms = check.time_ms if known.good_since_ms is None else known.good_since_ms
+            found[check.host] = Streak(known.last_failure_ms, good_since_ms, check.time_ms)
     return found
