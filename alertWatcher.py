@@ -35,7 +35,7 @@ class AlertWatcher:
         new = [alert for location, reader in self._choose().items() for alert in self._take(location, reader)]
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         for alert in new:
-            self._output.transition(alert)
+            self._output.state_change(alert)
         return new
 
     def _take(self, location: str, reader: Reader) -> list[Alert]:

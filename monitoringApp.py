@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitoring import alerting, process
+from monitoring import process
+from monitoring.alerts.evaluator import Evaluate, Evaluator
+from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Board, Past
 from monitoring.clock import Clock, SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, ConfigWatcher, describe, load_config
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.following import consequences, new_config
-from monitoring.judge import Evaluate, Judge
 from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window
 from monitoring.modes import run_beside_monitors
 from monitoring.notes import Notes
@@ -67,7 +68,7 @@ class MonitoringApp:
         output: Output,
         make_probe: Callable[[Site], Prober],
         past: Past,
-        evaluate: Evaluate = alerting.evaluate,
+        evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,
     ) -> None:
         """`watcher` brings new configurations while this one runs."""
@@ -77,7 +78,7 @@ class MonitoringApp:
         self._clock = clock
         self._output = output
         self._board = Board(config.sites, past.histories)
-        self._judge = Judge(config.sites, store, clock, past.last_alerts, self._board.histories, evaluate)
+        self._judge = Evaluator(config.sites, store, clock, past.last_alerts, self._board.histories, evaluate)
         self._pool = CheckerPool(make_probe, self._record, clock)
         self._recent = past.recent_alerts
         self._open_at_start = self._judge.open_outages()
@@ -96,11 +97,11 @@ class MonitoringApp:
         """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
         return query_window(self._store, self._clock, window_ms, self._config.sites, self._status)
 
-    def alert_status(self, site: Site) -> alerting.Verdict:
+    def alert_status(self, site: Site) -> Decision:
         """What the rule says of one site now, from the stored checks. Raises `StoreError`."""
         window = Window.before(self._clock.now_ms(), site.rule.window_ms)
         seen = self._store.own_reader().downtime(window)
-        return self._judge.verdict(site, seen.get(site.host, Downtime()))
+        return self._judge.decide(site, seen.get(site.host, Downtime()))
 
     def run(self, manager: Manager | None = None) -> None:
         """Monitor until `stop`; then write and deliver what is left, and show the closing screen. `manager` is told."""
@@ -199,7 +200,7 @@ class MonitoringApp:
 
     def _tell(self, event: Alert | Trouble | None) -> None:
         if isinstance(event, Alert):
-            self._output.transition(event, self._name(event.host))
+            self._output.state_change(event, self._name(event.host))
         elif event is not None:
             self._say(event)
 

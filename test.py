@@ -17,12 +17,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitoring import alerting
+from monitoring.alerts.evaluator import Evaluate
+from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Past
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.errors import MonitoringError, StoreError
-from monitoring.judge import Evaluate
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.output import SilentOutput
 from monitoring.report import alert_sentence
@@ -136,7 +136,7 @@ class Announcements(SilentOutput):
         super().__init__(sys.stderr)
         self.seen: queue.SimpleQueue[Alert] = queue.SimpleQueue()
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         self.seen.put(alert)
 
 
@@ -183,7 +183,7 @@ def _expectation(step: Step) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a window held, added up; `due` is the rule of alerts once more, written apart from `monitoring.alerting`."""
+    """What a window held, added up; `due` is the rule of alerts once more, written apart from `monitoring.alerts.rule`."""
 
     failed: int
     covered_ms: int
@@ -219,14 +219,14 @@ class WatchedRule:
         self.asked = 0
         self.mistakes: list[str] = []
 
-    def __call__(self, open_alert: bool, seen: Downtime, rule: Rule) -> alerting.Verdict:
-        verdict = self._evaluate(open_alert, seen, rule)
+    def __call__(self, open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
+        decision = self._evaluate(open_alert, seen, rule)
         sums = Sums(seen.failures, seen.covered_ms, seen.down_ms)
         due = sums.due(open_alert)
         self.asked += 1
-        if verdict.transition is not due:
-            self.mistakes.append(f"{sums}: {_word(due)} was due, the rule decided on {_word(verdict.transition)}")
-        return verdict
+        if decision.change is not due:
+            self.mistakes.append(f"{sums}: {_word(due)} was due, the rule decided on {_word(decision.change)}")
+        return decision
 
     def check(self) -> None:
         """Ask about the edges too; raises `SelfTestFailed` at the first answer that was wrong."""
@@ -315,7 +315,7 @@ def play_against(database: InfluxStore | None, directory: Path, evaluate: Evalua
         local.close()
 
 
-def self_test(database: str | None, environ: Mapping[str, str], evaluate: Evaluate = alerting.evaluate) -> int:
+def self_test(database: str | None, environ: Mapping[str, str], evaluate: Evaluate = evaluate) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
     address = parse_database(database or DEFAULT_DATABASE, environ)
     with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:

@@ -42,7 +42,7 @@ class Output(Protocol):
     def statistics(self, report: StatsReport) -> None:
         """A round of statistics."""
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         """A site went down or came back."""
 
     def notice(self, text: str) -> None:
@@ -72,7 +72,7 @@ class SilentOutput:
 
     def statistics(self, report: StatsReport) -> None: ...
 
-    def transition(self, alert: Alert, name: str | None) -> None: ...
+    def state_change(self, alert: Alert, name: str | None) -> None: ...
 
     def notice(self, text: str) -> None:
         print(printable(text), file=self._errors, flush=True)
@@ -100,7 +100,7 @@ class JsonOutput(SilentOutput):
     def statistics(self, report: StatsReport) -> None:
         print(stats_json(report), file=self._stdout, flush=True)
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         print(alert_json(alert, name), file=self._stdout, flush=True)
 
 
@@ -122,7 +122,7 @@ class PlainOutput(SilentOutput):
     def statistics(self, report: StatsReport) -> None:
         self._print(*stats_lines(report))
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
@@ -160,7 +160,7 @@ class ScreenOutput:
     def statistics(self, report: StatsReport) -> None:
         self._reports[report.length_ms] = report
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
 
     def notice(self, text: str) -> None:
@@ -211,8 +211,8 @@ class LocatedOutput:
         rows = tuple(replace(row, location=self._location) for row in report.rows)
         self._output.statistics(replace(report, rows=rows))
 
-    def transition(self, alert: Alert, name: str | None) -> None:
-        self._output.transition(replace(alert, location=self._location), name)
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._output.state_change(replace(alert, location=self._location), name)
 
     def notice(self, text: str) -> None:
         self._output.notice(text)

@@ -134,7 +134,7 @@ class Printer:
         names = {site.host: site.name for site in self._config.sites}
         for alert in alerts:
             if alert.time_ms >= self._told_after_ms:
-                self._output.transition(alert, names[alert.host])
+                self._output.state_change(alert, names[alert.host])
 
     def _show(self, readers: Readers, windows_ms: Sequence[int]) -> None:
         until_ms = self._clock.now_ms() + self._ahead_ms - SETTLED_MS

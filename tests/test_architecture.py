@@ -18,7 +18,7 @@ from tests.support.sources import (
 LAYERS = (
     ("monitoring", "monitoring.models", "monitoring.errors", "monitoring.names"),
     (
-        *("monitoring.stats", "monitoring.sketch", "monitoring.alerting"),
+        *("monitoring.stats", "monitoring.sketch", "monitoring.alerts", "monitoring.alerts.rule"),
         *("monitoring.schedule", "monitoring.states", "monitoring.alertlog"),
         *("monitoring.fields", "monitoring.statistics"),
     ),
@@ -30,7 +30,13 @@ LAYERS = (
     ),
     ("monitoring.storage",),
     ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
-    ("monitoring.judge", "monitoring.survey", "monitoring.notes", "monitoring.output", "monitoring.history_output"),
+    (
+        "monitoring.alerts.evaluator",
+        "monitoring.survey",
+        "monitoring.notes",
+        "monitoring.output",
+        "monitoring.history_output",
+    ),
     ("monitoring.printer", "monitoring.purging", "monitoring.modes"),
     ("utils",),
     ("monitoringApp", "alertWatcher", "test"),
@@ -133,7 +139,7 @@ def test_the_changelog_names_the_current_version() -> None:
         (module_state, "n = 0\ndef f():\n    global n\n    n += 1"),
         (module_state, "@cache\ndef f(): return 1"),
         (lambda module: long_functions(module, 2), "def f():\n    a = 1\n    return a"),
-        (imported_upwards, "from monitoring.judge import Judge"),
+        (imported_upwards, "from monitoring.alerts.evaluator import Evaluator"),
         (imported_upwards, "def f():\n    import monitoring.store.influx"),
     ],
 )

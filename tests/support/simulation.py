@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from monitoring import alerting
+from monitoring.alerts.evaluator import Evaluator
+from monitoring.alerts.rule import evaluate, rule_window_ms
 from monitoring.board import Board
 from monitoring.checker import Checker
-from monitoring.judge import Judge
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
 from monitoring.store.replicated import ReplicatedStore
 from tests.support.clock import FakeClock
@@ -76,7 +76,7 @@ class Story:
 def site(interval_s: float = 2, timeout_s: float = 10, rule: Rule | None = None) -> Site:
     """A site whose rule has the window that the configuration would give it."""
     rule, interval_ms = rule or Rule(), round(interval_s * 1_000)
-    window_ms = alerting.rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms)
+    window_ms = rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms)
     rule = Rule(rule.threshold, rule.recovery_threshold, window_ms, rule.minimum_failures)
     return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=round(timeout_s * 1_000), rule=rule)
 
@@ -132,7 +132,7 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
 
 def _judged(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
     store, board = MemoryStore(), Board([target], {})
-    judge = Judge([target], cast(ReplicatedStore, store), clock, {}, board.histories, alerting.evaluate)
+    judge = Evaluator([target], cast(ReplicatedStore, store), clock, {}, board.histories, evaluate)
     found: list[Alert] = []
     waiting = list(reversed(known))
     while not clock.wait(threading.Event(), JUDGE_EVERY_MS / 1_000):

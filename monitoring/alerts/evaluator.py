@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from monitoring import alerting
+from monitoring.alerts.rule import Decision, alert_record, recovery_record
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, History, Rule, Site, Window
 from monitoring.states import outage_is_open
@@ -12,10 +12,10 @@ from monitoring.states import outage_is_open
 if TYPE_CHECKING:
     from monitoring.store.replicated import ReplicatedStore
 
-Evaluate = Callable[[bool, Downtime, Rule], alerting.Verdict]
+Evaluate = Callable[[bool, Downtime, Rule], Decision]
 
 
-class Judge:
+class Evaluator:
     """Knows each site's last transition and adds the next one when the rule says so."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Judge:
         self._evaluate = evaluate
 
     def watch(self, sites: Iterable[Site]) -> None:
-        """Judge these sites from the next round on; what was decided of others is remembered."""
+        """Evaluator these sites from the next round on; what was decided of others is remembered."""
         self._sites = tuple(sites)
 
     def last_alert(self, host: str) -> Alert | None:
@@ -48,12 +48,12 @@ class Judge:
         last = (self._last.get(site.host) for site in self._sites)
         return sorted((alert for alert in last if alert and outage_is_open(alert)), key=lambda alert: alert.start_ms)
 
-    def verdict(self, site: Site, seen: Downtime) -> alerting.Verdict:
+    def decide(self, site: Site, seen: Downtime) -> Decision:
         """What the rule says of a site whose window held `seen`."""
         return self._evaluate(outage_is_open(self._last.get(site.host)), seen, site.rule)
 
     def step(self) -> list[Alert]:
-        """Judge every site once; returns the new transitions, already recorded. Raises `StoreError`."""
+        """Evaluator every site once; returns the new transitions, already recorded. Raises `StoreError`."""
         self._store.commit()
         now_ms = self._clock.now_ms()
         found: list[Alert] = []
@@ -76,7 +76,7 @@ class Judge:
     def _judge(self, sites: Sequence[Site], window: Window) -> list[Alert]:
         seen = self._downtime({site.host for site in sites}, window)
         nothing = Downtime()
-        decided = {site.host: self.verdict(site, seen.get(site.host, nothing)).transition for site in sites}
+        decided = {site.host: self.decide(site, seen.get(site.host, nothing)).change for site in sites}
         down = [host for host, transition in decided.items() if transition is AlertType.ALERT]
         recovered = [host for host, transition in decided.items() if transition is AlertType.RECOVERY]
         return self._alerts(down, seen, window) + [self._recovery(host, seen[host], window.until_ms) for host in recovered]
@@ -96,7 +96,7 @@ class Judge:
         decided_on = ((host, seen[host]) for host in hosts)
         return [
             # What has failed since `seen` stands at the end, and is no part of what was decided.
-            alerting.alert_record(host, window.until_ms, was, failures.get(host, ())[: was.failures], self._last_end(host))
+            alert_record(host, window.until_ms, was, failures.get(host, ())[: was.failures], self._last_end(host))
             for host, was in decided_on
         ]
 
@@ -107,4 +107,4 @@ class Judge:
     def _recovery(self, host: str, seen: Downtime, now_ms: int) -> Alert:
         history = self._histories.get(host)
         good_since_ms = history.good_since_ms if history and history.good_since_ms else now_ms
-        return alerting.recovery_record(self._last[host], now_ms, seen, good_since_ms)
+        return recovery_record(self._last[host], now_ms, seen, good_since_ms)

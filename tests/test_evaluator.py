@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import alerting
+from monitoring.alerts.evaluator import Evaluator
+from monitoring.alerts.rule import evaluate
 from monitoring.board import Board
-from monitoring.judge import Judge
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import ReplicatedStore
@@ -27,7 +27,7 @@ class Monitor:
         self.local = LocalStore(path)
         self._store = ReplicatedStore(self.local, clock)
         self._board = Board(sites, self.local.histories())
-        self.judge = Judge(sites, self._store, clock, self.local.last_alerts(), self._board.histories, alerting.evaluate)
+        self.judge = Evaluator(sites, self._store, clock, self.local.last_alerts(), self._board.histories, evaluate)
         self._store.start()
 
     def checked(self, site: Site, seconds: range, cause: Cause | None = None) -> None:
@@ -192,9 +192,9 @@ def test_a_site_that_is_no_longer_watched_is_no_open_outage(path: Path, clock: F
 
 def test_the_verdict_of_a_site_says_why(monitor: Monitor) -> None:
     seen = Downtime(checks=10, failures=1, covered_ms=120_000, down_ms=30_000)
-    verdict = monitor.judge.verdict(FAST, seen)
-    assert verdict.transition is None
-    assert verdict.reason == "only 1 failed of the 2 checks an alert needs"
+    decision = monitor.judge.decide(FAST, seen)
+    assert decision.change is None
+    assert decision.reason == "only 1 failed of the 2 checks an alert needs"
 
 
 def test_checks_of_other_programs_in_the_same_file_do_no_harm(monitor: Monitor) -> None:
