@@ -5,6 +5,7 @@ import sys
 
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.models import AlertType, Downtime, Rule
+from monitoringApp import MonitoringApp
 from test import self_test
 
 NOTHING = Decision(None, "broken")
@@ -68,4 +69,4 @@ BROKEN = (
 
 if __name__ == "__main__":
     rule = next(rule for rule in (right, *BROKEN) if rule.__name__ == sys.argv[1])
-    sys.exit(self_test(sys.argv[2], os.environ, rule))
+    sys.exit(self_test(MonitoringApp, sys.argv[2], os.environ, rule))
