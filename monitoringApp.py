@@ -241,8 +241,8 @@ class MonitoringApp:
         self._manager.step(self._standing() + ("" if is_read else "; nobody reads what is printed"))
 
     def _standing(self) -> str:
-        sites = self._config.sites
-        return f"{len(sites)} sites, {len(self._evaluator.open_outages(sites))} down; {self._store.source().why}"
+        sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.sites))
+        return f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down; {self._store.source().why}"
 
     def _header(self) -> Header:
         source = self._store.source()

@@ -12,7 +12,7 @@ by_time = attrgetter("time_ms")
 
 
 class MemoryStore:
-    """Keeps `AlertReader`, and of `ReplicatedStore` what the evaluator calls."""
+    """Keeps `AlertReader` and `AlertStore`."""
 
     kind = "local"
 
