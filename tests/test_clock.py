@@ -176,6 +176,7 @@ signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
 while rings < 1_000:
     stop.wait(0.0001)
     stop = StopSignal()
+signal.setitimer(signal.ITIMER_REAL, 0)
 """
 
 
