@@ -3,11 +3,13 @@
 A new database joins with one line in `BACKENDS`, a reader of a local file with one in `LOCAL`.
 """
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -19,11 +21,13 @@ from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Win
 from monitoring.states import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.results import LONG_SPAN_MS, ODD_HOSTS, START_MS, Recording, alert_lists, recordings, texts
 from tests.support.summaries import summaries_of
 
 ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
+NOW_MS = ALWAYS.until_ms
 MINUTE_MS, HOUR_MS = Span.MINUTE.length_ms, Span.HOUR.length_ms
 
 any_history = settings(
@@ -103,7 +107,30 @@ class LocalFile:
     write: Callable[..., None]
 
 
-LOCAL: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[LocalFile]]] = {}
+@contextmanager
+def sqlite_rows(_: pytest.FixtureRequest) -> Iterator[LocalFile]:
+    """Nothing is summarised yet."""
+    with tempfile.TemporaryDirectory() as directory, closing(LocalStore(Path(directory) / "monitor.db")) as store:
+        yield LocalFile(store, lambda checks, alerts=(): store.append(checks, alerts, NOW_MS))
+
+
+@contextmanager
+def sqlite_summarised(_: pytest.FixtureRequest) -> Iterator[LocalFile]:
+    """Whatever is written is summarised at once, and what follows comes late."""
+    with tempfile.TemporaryDirectory() as directory, closing(LocalStore(Path(directory) / "monitor.db")) as store:
+
+        def write(checks: Sequence[CheckResult], alerts: Sequence[Alert] = ()) -> None:
+            store.append(checks, alerts, NOW_MS)
+            while store.maintain(NOW_MS):
+                pass
+
+        yield LocalFile(store, write)
+
+
+LOCAL: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[LocalFile]]] = {
+    "sqlite, rows": sqlite_rows,
+    "sqlite, summarised": sqlite_summarised,
+}
 
 STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Opened]]] = {
     **LOCAL,
@@ -465,6 +492,15 @@ def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Re
         backend.write(Points(checks=recording.checks, summaries=summaries_of(recording.checks)))
         counts = {host: found.checks for host, found in stats.downtime(recording.checks, recording.window).items()}
         assert dict(backend.check_counts(recording.window)) == counts
+        for span in Span:
+            window = Window(span.start_of(recording.window.from_ms), recording.window.until_ms)
+            told = [
+                one for one in summaries_of(recording.checks, (span,)) if window.from_ms <= one.start_ms < window.until_ms
+            ]
+            counts = {
+                host: sum(one.summary.checks for one in told if one.host == host) for host in {one.host for one in told}
+            }
+            assert dict(backend.check_counts(window, span)) == counts
 
 
 def test_each_location_is_a_store_of_its_own(fresh_database: FreshDatabase) -> None:
@@ -533,7 +569,7 @@ def test_summaries_may_be_kept_when_checks_go(backend: Backend) -> None:
     checks = [check(at=at * HOUR_MS) for at in range(3)]
     backend.write(Points(checks=checks, summaries=summaries_of(checks)))
     window = Window(START_MS // HOUR_MS * HOUR_MS, START_MS // HOUR_MS * HOUR_MS + 3 * HOUR_MS)
-    for _ in backend.delete(Deletion(None, window.until_ms, summaries=False, alerts=False)):
+    for _ in backend.delete(Deletion(None, window.until_ms, spans=(), alerts=False)):
         pass
     assert not list(backend.results(ALWAYS))
     assert backend.stats(window, exact=False) == stats.summarise(checks, window, exact=False)

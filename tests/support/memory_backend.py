@@ -73,8 +73,9 @@ class MemoryBackend:
         if deletion.checks:
             held.checks = {key: check for key, check in held.checks.items() if not goes(check.host, check.time_ms)}
         yield
-        if deletion.summaries:
-            held.summaries = {key: it for key, it in held.summaries.items() if not goes(key[2], key[1])}
+        held.summaries = {
+            key: it for key, it in held.summaries.items() if key[0] not in deletion.spans or not goes(key[2], key[1])
+        }
         yield
         if deletion.alerts:
             last = self.last_alerts()
@@ -125,8 +126,14 @@ class MemoryBackend:
         told = sum(part.checks for host in hosts for _, part in self._parts(host, window, exact=False))
         return told - sum(host in hosts for host in (check.host for check in self.results(window)))
 
-    def check_counts(self, window: Window) -> Mapping[str, int]:
-        return Counter(check.host for check in self.results(window))
+    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+        if span is None:
+            return Counter(check.host for check in self.results(window))
+        counts: Counter[str] = Counter()
+        for (of_span, start_ms, host), summary in self.held.summaries.items():
+            if of_span is span and _inside(start_ms, window):
+                counts[host] += summary.checks
+        return counts
 
     def locations(self) -> Sequence[str]:
         return sorted(place for place, held in self._database.by_location.items() if held.checks or held.alerts)

@@ -1,0 +1,267 @@
+"""What of the local file a database still has to receive: entries in order, each a range of keys of one table.
+
+The checks of a commit that are newer than all before are one entry. Each check that comes out of order has one of its
+own: a range around it would send again and again what others have sent. When a minute has been summarised and nothing
+of it was delivered, one entry takes the place of all of its checks: months without a database cost little.
+Summaries come after the points of their span by order alone.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from monitoring.models import Alert, CheckResult, Window
+from monitoring.statistics.summary import SiteSummary, Span
+from monitoring.storage.base import Delivery, DeliveryRecord, Pending, Points, Refusal
+from monitoring.storage.sqlite import meta, queries, rows, summaries
+from monitoring.storage.sqlite.meta import Value
+from monitoring.storage.sqlite.schema import (
+    ALERT_COLUMNS,
+    SITE_BITS,
+    SITE_MASK,
+    TABLES,
+    Row,
+    alert_from_row,
+    check_from_row,
+    first_key,
+)
+from monitoring.storage.sqlite.summaries import SITE
+
+MINUTE_MS = Span.MINUTE.length_ms
+
+SPANS = {table: span for span, table in TABLES.items()}
+KINDS = ("checks", "alerts", *SPANS)
+
+INSERT = "INSERT INTO outbox (kind, first, last, site, points, created_ms) VALUES (?, ?, ?, ?, ?, ?)"
+
+LARGEST_KEY = 2**63 - 1
+
+NOTHING_IN_FLIGHT = 0
+ALL_IN_FLIGHT = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the outbox."""
+
+    entry: int
+    kind: str
+    first: int
+    last: int
+    site: int | None
+    points: int
+
+
+def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int) -> None:
+    """Checks with these keys, ascending, were stored; `newest` is the newest key of any before."""
+    fresh = [key for key in keys if key > newest]
+    for _, group in groupby(fresh, lambda key: Span.MINUTE.start_of(key >> SITE_BITS)):
+        of_minute = list(group)
+        add(connection, "checks", of_minute[0], of_minute[-1], len(of_minute), created_ms)
+    connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys if key <= newest])
+
+
+def add(
+    connection: sqlite3.Connection, kind: str, first: int, last: int, points: int, created_ms: int, site: int | None = None
+) -> None:
+    connection.execute(INSERT, (kind, first, last, site, points, created_ms))
+
+
+def add_missing(connection: sqlite3.Connection, kind: str, keys: Iterable[int], created_ms: int, in_flight: int) -> None:
+    """The rows with these keys have changed: each gets an entry unless one that is not yet in flight stands for it.
+
+    Those of its own minute, hour or day are looked at; being sent twice does no harm.
+    """
+    length_ms = SPANS[kind].length_ms if kind in SPANS else MINUTE_MS
+    covered = "SELECT 1 FROM outbox WHERE kind = ? AND first BETWEEN ? AND ? AND last >= ? AND entry > ? AND site IS NULL"
+    for key in keys:
+        start = first_key((key >> SITE_BITS) // length_ms * length_ms)
+        if not connection.execute(covered, (kind, start, key, key, in_flight)).fetchone():
+            add(connection, kind, key, key, 1, created_ms)
+
+
+def fold_minute(connection: sqlite3.Connection, start_ms: int, checks: int, in_flight: int) -> None:
+    """A minute of so many checks is summarised: when all of them wait for delivery, one entry stands for them."""
+    first, last = first_key(start_ms), first_key(start_ms + MINUTE_MS) - 1
+    of_minute = "FROM outbox WHERE kind = 'checks' AND first BETWEEN ? AND ? AND site IS NULL"
+    query = f"SELECT COUNT(*), SUM(points), MIN(entry), MAX(last), MIN(created_ms) {of_minute}"
+    entries, points, oldest, newest_key, created_ms = connection.execute(query, (first, last)).fetchone()
+    if entries > 1 and points == checks and oldest > in_flight and newest_key <= last:
+        connection.execute(f"DELETE {of_minute}", (first, last))
+        add(connection, "checks", first, last, checks, created_ms)
+
+
+# Delivering
+
+
+@dataclass
+class _Taken:
+    """What the oldest entries were found to hold."""
+
+    checks: dict[int, CheckResult] = field(default_factory=dict)
+    alerts: dict[int, Alert] = field(default_factory=dict)
+    summaries: dict[tuple[Span, int], SiteSummary] = field(default_factory=dict)
+    last_entry: int = 0
+    last_key: int = 0
+
+    def __len__(self) -> int:
+        return len(self.checks) + len(self.alerts) + len(self.summaries)
+
+    def delivery(self) -> Delivery:
+        minutes = [start >> SITE_BITS for span, start in self.summaries if span is Span.MINUTE]
+        return Delivery(
+            points=Points(tuple(self.checks.values()), tuple(self.alerts.values()), tuple(self.summaries.values())),
+            last_entry=self.last_entry,
+            last_key=self.last_key,
+            newest_ms=max((key >> SITE_BITS for key in (*self.checks, *self.alerts)), default=0),
+            summarised_ms=max(minutes, default=-MINUTE_MS) + MINUTE_MS,
+        )
+
+
+def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None:
+    """The points of the oldest entries, about `limit`. One without points settles entries whose rows are gone."""
+    taken = _Taken()
+    hosts = queries.hosts(connection)
+    query = "SELECT entry, kind, first, last, site, points FROM outbox ORDER BY entry"
+    for entry in (Entry(*row) for row in connection.execute(query)):
+        if taken.last_entry and len(taken) + min(entry.points, limit) > limit:
+            break
+        taken.last_entry, taken.last_key = entry.entry, entry.last
+        room = max(1, limit - len(taken))
+        found = list(_rows(connection, entry, room + 1))
+        if len(found) > room:
+            found.pop()
+            taken.last_key = found[-1][0]
+        _take(taken, entry.kind, found, hosts)
+        if taken.last_key != entry.last:
+            break
+    return taken.delivery() if taken.last_entry else None
+
+
+def _rows(connection: sqlite3.Connection, entry: Entry, limit: int) -> Iterator[Row]:
+    where = f"id BETWEEN {entry.first} AND {entry.last}" + ("" if entry.site is None else f" AND {SITE} = {entry.site}")
+    if entry.kind in SPANS:
+        query = summaries.select(SPANS[entry.kind], where)
+    elif entry.kind == "alerts":
+        query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}"
+    else:
+        yield from rows.some(connection, entry.first, entry.last, entry.site, limit)
+        return
+    yield from connection.execute(f"{query} ORDER BY id LIMIT ?", (limit,))
+
+
+def _take(taken: _Taken, kind: str, found: Iterable[Row], hosts: dict[int, str]) -> None:
+    for key, *values in found:
+        host = hosts[key & SITE_MASK]
+        if kind == "checks":
+            taken.checks[key] = check_from_row((key, *values), hosts)
+        elif kind == "alerts":
+            taken.alerts[key] = alert_from_row((key, *values), hosts)
+        else:
+            span = SPANS[kind]
+            taken.summaries[span, key] = SiteSummary(host, span, key >> SITE_BITS, summaries.summary_of(values, span))
+
+
+def settle(connection: sqlite3.Connection, delivery: Delivery) -> None:
+    """It has arrived: what it held leaves the outbox."""
+    connection.execute("DELETE FROM outbox WHERE entry < ?", (delivery.last_entry,))
+    done = (delivery.last_entry, delivery.last_key)
+    connection.execute("DELETE FROM outbox WHERE entry = ? AND last <= ?", done)
+    rest = "UPDATE outbox SET first = ?, points = MAX(1, points - ?) WHERE entry = ?"
+    connection.execute(rest, (delivery.last_key + 1, len(delivery.points), delivery.last_entry))
+    meta.raise_to(connection, Value.DELIVERY, delivery.last_entry)
+    meta.raise_to(connection, Value.DELIVERED_NEWEST_MS, delivery.newest_ms)
+    meta.raise_to(connection, Value.DELIVERED_SUMMARISED_MS, delivery.summarised_ms)
+
+
+def delivered(connection: sqlite3.Connection) -> DeliveryRecord:
+    """The newest that was ever delivered, but nothing from the oldest on that waits."""
+    newest_ms = meta.number(connection, Value.DELIVERED_NEWEST_MS)
+    summarised_ms = meta.number(connection, Value.DELIVERED_SUMMARISED_MS)
+    for kind in KINDS:
+        first = connection.execute("SELECT MIN(first) FROM outbox WHERE kind = ?", (kind,)).fetchone()[0]
+        if first is not None and kind in SPANS:
+            summarised_ms = min(summarised_ms, SPANS[kind].start_of(first >> SITE_BITS) + SPANS[kind].length_ms - 1)
+        elif first is not None:
+            newest_ms = min(newest_ms, (first >> SITE_BITS) - 1)
+    return DeliveryRecord(meta.number(connection, Value.DELIVERY), max(0, newest_ms), max(0, summarised_ms))
+
+
+def pending(connection: sqlite3.Connection) -> Pending:
+    are_points = "kind IN ('checks', 'alerts')"
+    query = f"SELECT SUM(points) FILTER (WHERE {are_points}), SUM(points) FILTER (WHERE NOT {are_points}), MIN(created_ms)"
+    points, others, oldest_ms = connection.execute(f"{query} FROM outbox").fetchone()
+    return Pending(points or 0, others or 0, oldest_ms)
+
+
+# Sending again
+
+
+def requeue(connection: sqlite3.Connection, window: Window, points: Mapping[str, int], in_flight: int) -> None:
+    """Entries for everything in this window take the place of those that lie in it; `points` says how many of each kind."""
+    inside = "DELETE FROM outbox WHERE kind = ? AND first >= ? AND last <= ? AND entry > ?"
+    for kind in KINDS:
+        first, last = _range(kind, window)
+        connection.execute(inside, (kind, first, last, in_flight))
+        if points[kind]:
+            add(connection, kind, first, last, points[kind], window.from_ms)
+
+
+def count(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, int]:
+    """How many rows of each kind `requeue` would put into the outbox."""
+    counts = {"checks": sum(queries.check_counts(connection, window, summarised_ms, None).values())}
+    for kind in KINDS[1:]:
+        query = f"SELECT COUNT(*) FROM {kind} WHERE id BETWEEN ? AND ?"
+        counts[kind] = connection.execute(query, _range(kind, window)).fetchone()[0]
+    return counts
+
+
+def _range(kind: str, window: Window) -> tuple[int, int]:
+    """The first and the last key of this kind in the window; summaries are those of spans that overlap it."""
+    from_ms = SPANS[kind].start_of(window.from_ms) if kind in SPANS else window.from_ms
+    return first_key(from_ms), min(first_key(window.until_ms), LARGEST_KEY) - 1
+
+
+# Refusals
+
+
+def add_refused(connection: sqlite3.Connection, refused: Iterable[Refusal]) -> None:
+    """Kept as ranges: one refusal continues another of the same kind, site and reason."""
+    same = "kind = ? AND host = ? AND field = ? AND reason = ? AND by_age = ?"
+    longer = "first_ms = MIN(first_ms, ?), last_ms = MAX(last_ms, ?), count = count + ?"
+    insert = (
+        "INSERT INTO refused (kind, host, field, reason, by_age, first_ms, last_ms, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    for one in refused:
+        alike = (one.kind, one.host, one.field, one.reason, one.by_age)
+        span = (one.first_ms, one.last_ms, one.count)
+        if not connection.execute(f"UPDATE refused SET {longer} WHERE {same}", (*span, *alike)).rowcount:
+            connection.execute(insert, (*alike, *span))
+
+
+def refusals(connection: sqlite3.Connection) -> Sequence[Refusal]:
+    query = "SELECT kind, host, first_ms, last_ms, count, field, reason, by_age FROM refused ORDER BY id"
+    return [replace(Refusal(*row), by_age=bool(row[-1])) for row in connection.execute(query)]
+
+
+def retry_refused(connection: sqlite3.Connection, kind: str) -> None:
+    """Put what was refused of this kind, but not by age, into the outbox again."""
+    sites = {host: site for site, host in queries.hosts(connection).items()}
+    for one in refusals(connection):
+        if one.kind == kind and not one.by_age and one.host in sites:
+            span = (first_key(one.first_ms), first_key(one.last_ms + 1) - 1)
+            add(connection, kind, *span, one.count, one.first_ms, sites[one.host])
+    connection.execute("DELETE FROM refused WHERE kind = ? AND NOT by_age", (kind,))
+
+
+def refused_sample(connection: sqlite3.Connection, kind: str, limit: int) -> Points:
+    """The newest point of each refusal of this kind that may be tried again, up to `limit` of them."""
+    hosts = queries.hosts(connection)
+    sites = {host: site for site, host in hosts.items()}
+    taken = _Taken()
+    for one in refusals(connection):
+        if one.kind == kind and not one.by_age and one.host in sites and len(taken) < limit:
+            key = first_key(one.last_ms) | sites[one.host]
+            _take(taken, kind, _rows(connection, Entry(0, kind, key, key, None, 1), 1), hosts)
+    return taken.delivery().points

@@ -1,0 +1,123 @@
+"""Questions to the local file."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitoring.errors import StoreUnavailable
+from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.statistics.summary import Span, Summary
+from monitoring.storage.sqlite import meta, migrations, queries, rows, states
+from monitoring.storage.sqlite.connection import ReaderPool
+from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
+
+NEWEST_ALERTS = f"SELECT {ALERT_COLUMNS}, MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
+
+NEWEST_TIME = f"""
+SELECT MAX(time) FROM (
+    SELECT MAX(id) >> {SITE_BITS} AS time FROM checks
+    UNION ALL SELECT MAX(id) >> {SITE_BITS} FROM alerts UNION ALL SELECT MAX(last) FROM sites)
+"""
+
+OLDER = "an older version wrote it: start a monitor, which brings it up to date"
+
+SHORTEST_SLICE_MS, LONGEST_SLICE_MS = 1_000, 86_400_000
+MANY_RESULTS = 5_000
+
+
+class FileReader:
+    """Reads a local file that a monitor writes, or wrote. Keeps `LocalReader`."""
+
+    kind = "local"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pool = ReaderPool(path)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment of the file. Raises `StoreUnavailable`."""
+        with self._pool.snapshot() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != migrations.NEWEST:
+                raise StoreUnavailable(f"{self.path}: {'is empty' if version == 0 else OLDER}")
+            yield connection
+
+    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+        with self._snapshot() as connection:
+            found = queries.stats(connection, window, _summarised_ms(connection), exact=exact)
+            return {site.host: site for site in found}
+
+    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+        with self._snapshot() as connection:
+            return queries.downtime(connection, window, _summarised_ms(connection), hosts)
+
+    def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        with self._snapshot() as connection:
+            return queries.failures(connection, window, hosts)
+
+    def summaries(self, window: Window) -> Mapping[str, Summary]:
+        with self._snapshot() as connection:
+            return queries.summaries_by_host(connection, window, _summarised_ms(connection))
+
+    def results(self, window: Window) -> Iterator[CheckResult]:
+        """Read slice by slice: no snapshot of the file is held while the caller works."""
+        with self._snapshot() as connection:
+            oldest_ms, newest_ms = rows.ends(connection)
+        from_ms, until_ms = max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1)
+        slice_ms = 60_000
+        while from_ms < until_ms:
+            part = Window(from_ms, min(from_ms + slice_ms, until_ms))
+            with self._snapshot() as connection:
+                found = list(queries.results(connection, part))
+            yield from found
+            from_ms = part.until_ms
+            if len(found) > MANY_RESULTS:
+                slice_ms = max(SHORTEST_SLICE_MS, slice_ms // 2)
+            elif len(found) < MANY_RESULTS // 2:
+                slice_ms = min(LONGEST_SLICE_MS, slice_ms * 2)
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {queries.INSIDE}"
+        with self._snapshot() as connection:
+            hosts = queries.hosts(connection)
+            found = connection.execute(query, queries.keys(window)).fetchall()
+        return sorted((alert_from_row(row, hosts) for row in found), key=lambda alert: (alert.time_ms, alert.host))
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        with self._snapshot() as connection:
+            hosts = queries.hosts(connection)
+            newest = [alert_from_row(row[:-1], hosts) for row in connection.execute(NEWEST_ALERTS)]
+        return {alert.host: alert for alert in newest}
+
+    def last_states(self, before_ms: int) -> Mapping[str, History]:
+        with self._snapshot() as connection:
+            hosts = queries.hosts(connection)
+            found = states.before(connection, before_ms, _summarised_ms(connection))
+        return {hosts[site]: history for site, history in found.items()}
+
+    def last_time(self) -> int | None:
+        with self._snapshot() as connection:
+            found = connection.execute(NEWEST_TIME).fetchone()[0]
+        return None if found is None else int(found)
+
+    def missing(self, window: Window) -> int:  # noqa: ARG002 - the local file has every check, or has forgotten it
+        return 0
+
+    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+        """How many checks of each host there are in the window, or in the summaries of this span that begin in it."""
+        with self._snapshot() as connection:
+            return queries.check_counts(connection, window, _summarised_ms(connection), span)
+
+    def summarised_ms(self) -> int:
+        """Every minute before this moment has its summaries."""
+        with self._snapshot() as connection:
+            return _summarised_ms(connection)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _summarised_ms(connection: sqlite3.Connection) -> int:
+    return meta.number(connection, meta.Value.SUMMARISED_MS)

@@ -1,0 +1,194 @@
+"""The tables of the local file, and how checks and alerts lie in them.
+
+The primary key of a check is its time and its site in one integer, `time_ms << 20 | site`: the table is clustered by
+time, a window is a range of keys, and the same check written twice is the same row. Summaries and alerts have keys of
+the same kind: the start of their span, or the moment of the decision.
+
+A response time is nearly always the sum of the phases, so only the difference is stored (`rest`, mostly 0, which takes
+no byte) and `response` is computed.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from monitoring import fields
+from monitoring.fields import CAUSE_NUMBERS, CAUSES, CHECK_FIELDS, Field, Kind
+from monitoring.models import PHASES, Alert, AlertType, CheckResult
+from monitoring.statistics.summary import Span
+
+APPLICATION_ID = 0x75704D6F
+"""Tells this program's files from others' ("upMo")."""
+
+SITE_BITS = 20
+SITE_MASK = (1 << SITE_BITS) - 1
+MAX_SITES = SITE_MASK + 1
+
+Row = tuple[Any, ...]
+
+TABLES: Mapping[Span, str] = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
+
+SUMS = (
+    *("checks", "good", "covers", "good_covers", "responses_count", "responses_sum"),
+    *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),
+)
+"""The columns of summaries that are plain sums: of checks, milliseconds, microseconds."""
+
+SUMMED = (*SUMS, "last_failure", "statuses", "causes")
+"""What all summaries have. `statuses` and `causes` are counts as text, "200:29,503:1"; NULL when there are none."""
+
+SUMMARY_COLUMNS: Mapping[Span, tuple[str, ...]] = {
+    Span.MINUTE: (*SUMMED, "times"),
+    Span.HOUR: (*SUMMED, "shortest", "longest", "sketch"),
+    Span.DAY: (*SUMMED, "shortest", "longest", "sketch"),
+}
+"""`times`: response times of available checks in ascending order, four bytes each. `sketch`: see `monitoring.sketch`."""
+
+
+def _column(field: Field) -> str:
+    """The definition of a field's column in `checks`."""
+    if field.attribute == "response_us":
+        return "rest INTEGER"  # NULL: no whole response
+    kind = "TEXT" if field.kind is Kind.TEXT else "INTEGER"
+    return f"{field.column} {kind}{'' if field.optional or field.kind is Kind.TEXT else ' NOT NULL'}"
+
+
+_RESPONSE = f"rest + {' + '.join(f'IFNULL({phase}, 0)' for phase in PHASES)}"
+
+CHECKS = f"""
+CREATE TABLE checks (
+    id INTEGER PRIMARY KEY,
+    {", ".join(map(_column, CHECK_FIELDS))},
+    response INTEGER GENERATED ALWAYS AS ({_RESPONSE}) VIRTUAL
+)"""
+
+_SUMS_SQL = ", ".join(f"{column} INTEGER NOT NULL" for column in SUMS)
+_SUMMED_SQL = f"id INTEGER PRIMARY KEY, {_SUMS_SQL}, last_failure INTEGER, statuses TEXT, causes TEXT"
+
+SITES = """
+CREATE TABLE sites (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was a site's is never another one's
+    host TEXT NOT NULL UNIQUE,
+    -- where it stood at the end of the newest summarised minute: the attributes of a History; NULL: no check is known
+    last INTEGER, last_covers INTEGER, last_available INTEGER,
+    last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT
+)"""
+
+OUTBOX = """
+CREATE TABLE outbox (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,        -- checks, alerts, minutes, hours, days
+    first INTEGER NOT NULL,    -- the keys of that table, from the first to the last one
+    last INTEGER NOT NULL,
+    site INTEGER,              -- of this site only; NULL: of all
+    points INTEGER NOT NULL,   -- about how many
+    created_ms INTEGER NOT NULL
+)"""
+OUTBOX_INDEX = "CREATE INDEX outbox_keys ON outbox (kind, first)"
+
+REFUSED = """
+CREATE TABLE refused (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL, host TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,
+    field TEXT NOT NULL, reason TEXT NOT NULL, by_age INTEGER NOT NULL
+)"""
+
+PURGES = """
+CREATE TABLE purges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT,                 -- NULL: all sites
+    before_ms INTEGER NOT NULL,
+    forget INTEGER NOT NULL,   -- 1: an open alert goes, too
+    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- how far it is, see module purge
+)"""
+
+SCHEMA = (
+    CHECKS,
+    f"CREATE TABLE minutes ({_SUMMED_SQL}, times BLOB NOT NULL)",
+    *(
+        f"CREATE TABLE {table} ({_SUMMED_SQL}, shortest INTEGER, longest INTEGER, sketch BLOB NOT NULL)"
+        for table in ("hours", "days")
+    ),
+    """CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY,
+    type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER
+)""",
+    SITES,
+    OUTBOX,
+    OUTBOX_INDEX,
+    REFUSED,
+    PURGES,
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+)
+"""A new file."""
+
+CHECK_COLUMNS = ", ".join(("id", *(field.column for field in CHECK_FIELDS)))
+_STORED = ["rest" if field.attribute == "response_us" else field.column for field in CHECK_FIELDS]
+INSERT_CHECK = f"INSERT OR REPLACE INTO checks (id, {', '.join(_STORED)}) VALUES ({', '.join('?' * (len(_STORED) + 1))})"
+
+ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"
+INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+
+_COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
+RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("response", "cause", "detail"))
+PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
+"""Where these stand in a row of `CHECK_COLUMNS`."""
+
+
+def first_key(time_ms: int) -> int:
+    """The smallest key of a moment: `first_key(from) <= id < first_key(until)` is a half-open window."""
+    return time_ms << SITE_BITS
+
+
+def time_of(key: int) -> int:
+    return key >> SITE_BITS
+
+
+def site_of(key: int) -> int:
+    return key & SITE_MASK
+
+
+def check_row(check: CheckResult, site: int) -> Row:
+    """For `INSERT_CHECK`."""
+    return stored_row((first_key(check.time_ms) | site, *fields.values(check)))
+
+
+def stored_row(row: Iterable[Any]) -> Row:
+    """The same from a row of `CHECK_COLUMNS`, whose cause may be a `Cause` or its number."""
+    values = list(row)
+    response, cause = values[RESPONSE], values[CAUSE]
+    if response is not None:
+        values[RESPONSE] = response - sum(took for took in values[PHASES_FROM:] if took is not None)
+    if isinstance(cause, str):
+        values[CAUSE] = CAUSE_NUMBERS[cause]  # type: ignore[index]
+    values[DETAIL] = values[DETAIL] or None
+    return tuple(values)
+
+
+def check_from_row(row: Row, hosts: Mapping[int, str]) -> CheckResult:
+    """From a row of `CHECK_COLUMNS`."""
+    key, *found = row
+    cause = row[CAUSE]
+    if cause is not None:
+        found[CAUSE - 1] = CAUSES[cause]
+    found[DETAIL - 1] = row[DETAIL] or ""
+    return fields.check_of(hosts[key & SITE_MASK], key >> SITE_BITS, found)
+
+
+def alert_row(alert: Alert, site: int) -> Row:
+    """For `INSERT_ALERT`."""
+    cause = None if alert.cause is None else CAUSE_NUMBERS[alert.cause]
+    return (first_key(alert.time_ms) | site, str(alert.type), alert.start_ms, alert.end_ms, alert.availability, cause)
+
+
+def alert_from_row(row: Row, hosts: Mapping[int, str]) -> Alert:
+    """From a row of `ALERT_COLUMNS`."""
+    key, kind, start_ms, end_ms, availability, cause = row
+    return Alert(
+        type=AlertType(kind),
+        host=hosts[key & SITE_MASK],
+        time_ms=key >> SITE_BITS,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        availability=availability,
+        cause=None if cause is None else CAUSES[cause],
+    )

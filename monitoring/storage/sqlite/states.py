@@ -1,0 +1,219 @@
+"""Where each site stands by its checks: kept in `sites` as of the newest summarised minute, and followed from there."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from enum import Enum
+from itertools import groupby
+
+from monitoring.models import CheckResult, History, Window
+from monitoring.states import advance
+from monitoring.statistics.summary import Span
+from monitoring.storage.sqlite import rows
+from monitoring.storage.sqlite.schema import (
+    CAUSE,
+    CHECK_COLUMNS,
+    SITE_BITS,
+    SITE_MASK,
+    TABLES,
+    Row,
+    check_from_row,
+    first_key,
+)
+
+COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail"
+SITE = f"id & {SITE_MASK}"
+
+
+def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, History]:
+    """As of the newest summarised minute, by site (None: of all)."""
+    ends = (0, SITE_MASK) if not sites else (min(sites), max(sites))
+    found = connection.execute(f"SELECT id, {COLUMNS} FROM sites WHERE last IS NOT NULL AND id BETWEEN ? AND ?", ends)
+    return {site: _history(values) for site, *values in found if sites is None or site in sites}
+
+
+def _history(values: Iterable[object]) -> History:
+    last, covers, available, failed, good, failing, detail = values
+    return History(last, covers, bool(available), failed, good, failing, detail or "")  # type: ignore[arg-type]
+
+
+def save(connection: sqlite3.Connection, histories: Mapping[int, History | None]) -> None:
+    """None: no check of the site is known."""
+    found = [(*_values(history), site) for site, history in histories.items()]
+    settings = ", ".join(f"{column} = ?" for column in COLUMNS.split(", "))
+    connection.executemany(f"UPDATE sites SET {settings} WHERE id = ?", found)
+
+
+def _values(history: History | None) -> Row:
+    if history is None:
+        return (None,) * 7
+    return (
+        *(history.last_ms, history.last_covers_ms, int(history.last_available)),
+        *(history.last_failure_ms, history.good_since_ms, history.failing_since_ms, history.detail or None),
+    )
+
+
+def follow(known: Mapping[int, History], checks: Iterable[Row]) -> dict[int, History]:
+    """Where the sites of these rows (`CHECK_COLUMNS`, in order of time) stand after them; what is older changes nothing."""
+    by_site: dict[int, list[Row]] = {}
+    for row in checks:
+        by_site.setdefault(row[0] & SITE_MASK, []).append(row)
+    found = {site: _folded(known.get(site), own) for site, own in by_site.items()}
+    return {site: history for site, history in found.items() if history is not None}
+
+
+def _folded(history: History | None, checks: list[Row]) -> History | None:
+    if history is not None and checks[0][0] >> SITE_BITS <= history.last_ms:
+        after = first_key(history.last_ms + 1)
+        checks = [row for row in checks if row[0] >= after]
+    for _, run in groupby(checks, lambda row: row[CAUSE] is None):
+        first, *others = run
+        for row in (first, *others[-1:]):  # of checks that are alike the first and the last say it all
+            history = advance(history, _check(row))
+    return history
+
+
+def _check(row: Row) -> CheckResult:
+    """Of a site whose name does not matter."""
+    return check_from_row(row, {row[0] & SITE_MASK: ""})
+
+
+def before(connection: sqlite3.Connection, before_ms: int, summarised_ms: int) -> dict[int, History]:
+    """Where each site stood by its checks before this moment."""
+    known = load(connection)
+    if before_ms >= summarised_ms:
+        query = f"SELECT {CHECK_COLUMNS} FROM checks WHERE id >= ? AND id < ? ORDER BY id"
+        newer = connection.execute(query, (first_key(summarised_ms), first_key(before_ms)))
+        return known | follow(known, newer)
+    found = {}
+    for site, history in known.items():
+        if history.last_ms < before_ms:
+            found[site] = history
+        elif past := Past(connection, site, summarised_ms).history(before_ms):
+            found[site] = past
+    return found
+
+
+def add_late(connection: sqlite3.Connection, checks: Iterable[tuple[int, CheckResult]], summarised_ms: int) -> None:
+    """These checks, stored already, came when their minutes had been summarised: site and check, in order of time."""
+    for site, check in checks:
+        known = load(connection, [site]).get(site)
+        if known is None or check.time_ms > known.last_ms:
+            after = advance(known, check)
+        else:
+            after = _remembering(known, Past(connection, site, summarised_ms).history(summarised_ms))
+        save(connection, {site: after})
+
+
+def _remembering(known: History, found: History | None) -> History:
+    """What was found again among the checks that are still stored, with what is known of those that are not."""
+    if found is None:
+        return known
+    return replace(
+        found,
+        last_failure_ms=found.last_failure_ms or known.last_failure_ms,
+        good_since_ms=found.good_since_ms or known.good_since_ms,
+        failing_since_ms=found.failing_since_ms or known.failing_since_ms,
+        detail=known.detail if found.last_failure_ms is None else found.detail,
+    )
+
+
+class Past:
+    """Where one site stood at a moment by what is stored. Summaries say which minutes to look into."""
+
+    def __init__(self, connection: sqlite3.Connection, site: int, summarised_ms: int) -> None:
+        self._connection = connection
+        self._site = site
+        self._summarised_ms = summarised_ms
+        self._oldest_ms, self._newest_ms = rows.ends(connection)
+
+    def history(self, before_ms: int) -> History | None:
+        """None when no check before this moment is stored."""
+        last = self._newest(before_ms, Wanted.ANY)
+        if last is None:
+            return None
+        is_good = last[CAUSE] is None
+        same, opposite = (Wanted.GOOD, Wanted.FAILED) if is_good else (Wanted.FAILED, Wanted.GOOD)
+        other = self._newest(last[0] >> SITE_BITS, opposite)
+        start = self._first_after(other, same)
+        other_start = self._first_after(self._newest(other[0] >> SITE_BITS, same), opposite) if other else None
+        failed, good, failing = (other, start, other_start) if is_good else (last, other_start, start)
+        return History(
+            last_ms=last[0] >> SITE_BITS,
+            last_covers_ms=_check(last).covers_ms,
+            last_available=is_good,
+            last_failure_ms=_time(failed),
+            good_since_ms=_time(good),
+            failing_since_ms=_time(failing),
+            detail=_check(failed).detail if failed else "",
+        )
+
+    def _first_after(self, check: Row | None, wanted: "Wanted") -> Row | None:
+        """The first such check after this one (None: of all that is stored)."""
+        at_ms = self._oldest_ms if check is None else (check[0] >> SITE_BITS) + 1
+        while at_ms <= self._newest_ms:
+            end_ms = Span.MINUTE.start_of(at_ms) + Span.MINUTE.length_ms
+            if found := self._look(Window(at_ms, end_ms), wanted):
+                return found[0]
+            at_ms = self._next_minute(end_ms, wanted)
+        return None
+
+    def _newest(self, before_ms: int, wanted: "Wanted") -> Row | None:
+        """The last such check before this moment."""
+        until_ms = min(before_ms, self._newest_ms + 1)
+        while until_ms > self._oldest_ms:
+            start_ms = Span.MINUTE.start_of(until_ms - 1)
+            if found := self._look(Window(start_ms, until_ms), wanted):
+                return found[-1]
+            until_ms = self._minute_before(start_ms, wanted)
+        return None
+
+    def _look(self, part: Window, wanted: "Wanted") -> list[Row]:
+        table = rows.source(self._connection, [part])
+        where = f"id >= ? AND id < ? AND {SITE} = ? AND {wanted.of_checks}"
+        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {where} ORDER BY id"
+        return self._connection.execute(query, (first_key(part.from_ms), first_key(part.until_ms), self._site)).fetchall()
+
+    def _minute_before(self, until_ms: int, wanted: "Wanted") -> int:
+        """The end of the last minute up to this moment, a whole minute, that may have such a check."""
+        while until_ms > self._oldest_ms:
+            for span in (Span.DAY, Span.HOUR, Span.MINUTE):
+                if until_ms % span.length_ms == 0 and not self._may_have(span, until_ms - span.length_ms, wanted):
+                    until_ms -= span.length_ms
+                    break
+            else:
+                break
+        return until_ms
+
+    def _next_minute(self, from_ms: int, wanted: "Wanted") -> int:
+        """The start of the first minute from this moment on, a whole minute, that may have such a check."""
+        while from_ms <= self._newest_ms:
+            for span in (Span.DAY, Span.HOUR, Span.MINUTE):
+                if from_ms % span.length_ms == 0 and not self._may_have(span, from_ms, wanted):
+                    from_ms += span.length_ms
+                    break
+            else:
+                break
+        return from_ms
+
+    def _may_have(self, span: Span, start_ms: int, wanted: "Wanted") -> bool:
+        if start_ms + span.length_ms > self._summarised_ms:
+            return True
+        query = f"SELECT 1 FROM {TABLES[span]} WHERE id = ? AND {wanted.of_summaries}"
+        return self._connection.execute(query, (first_key(start_ms) | self._site,)).fetchone() is not None
+
+
+class Wanted(Enum):
+    """Which checks are looked for: the condition on a check, and on a summary that has one."""
+
+    ANY = ("1", "checks > 0")
+    GOOD = ("cause IS NULL", "good > 0")
+    FAILED = ("cause IS NOT NULL", "good < checks")
+
+    def __init__(self, of_checks: str, of_summaries: str) -> None:
+        self.of_checks = of_checks
+        self.of_summaries = of_summaries
+
+
+def _time(row: Row | None) -> int | None:
+    return None if row is None else row[0] >> SITE_BITS

@@ -1,0 +1,207 @@
+"""The local file of one monitor: every check and alert, what they add up to, and what a database is still to receive."""
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from monitoring.errors import StoreRefused
+from monitoring.models import Alert, CheckResult, Window
+from monitoring.storage.base import Delivery, DeliveryRecord, Pending, Points, Refusal
+from monitoring.storage.sqlite import meta, outbox, schema, states, summaries
+from monitoring.storage.sqlite.connection import transaction, translated
+from monitoring.storage.sqlite.meta import Value
+from monitoring.storage.sqlite.opening import open_file
+from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.schema import MAX_SITES, SITE_BITS, TABLES, first_key
+from monitoring.storage.sqlite.summariser import Summariser
+
+NEXT_SITE = """
+SELECT IFNULL(MAX(number), -1) + 1
+FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'sites')
+"""
+"""Never the number of a site that was deleted."""
+
+
+class LocalStore(FileReader):
+    """Writes the file. Keeps `LocalReader` and `Outbox`.
+
+    One thread appends and maintains; deliveries are taken and settled by another one. Whoever opens it makes sure that
+    no other process writes the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens or creates the file, and brings one of an older version up to date."""
+        super().__init__(path)
+        self._lock = threading.Lock()
+        self._connection = open_file(path)
+        self._in_flight = NOTHING_IN_FLIGHT
+        with translated(path):
+            self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
+            self._newest = int(self._connection.execute("SELECT IFNULL(MAX(id), 0) FROM checks").fetchone()[0])
+            self.marker = meta.text(self._connection, Value.MARKER)
+            summarised_ms = meta.number(self._connection, Value.SUMMARISED_MS)
+        self._summariser = Summariser(self._snapshot, summarised_ms)
+
+    # Writing
+
+    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
+        """Store these in one transaction, with their outbox entries: they wait for delivery from now on.
+
+        A check that is stored already stays as it is. One of a minute that is summarised is added to its summaries.
+        """
+        points: list[CheckResult | Alert] = [*checks, *alerts]
+        if not points:
+            return
+        with self._writing() as connection:
+            sites = self._with_new_sites(connection, points)
+            by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
+            new = self._without_stored(connection, by_key)
+            newest = max(chain(new, [self._newest]))
+            connection.executemany(
+                schema.INSERT_CHECK, [schema.check_row(check, key & schema.SITE_MASK) for key, check in new.items()]
+            )
+            outbox.add_checks(connection, [key for key in new if self._is_open(key)], self._newest, now_ms)
+            self._add_late(connection, {key: check for key, check in new.items() if not self._is_open(key)}, now_ms)
+            for alert in alerts:
+                row = schema.alert_row(alert, sites[alert.host])
+                connection.execute(schema.INSERT_ALERT, row)
+                outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
+            self._summariser.changed(new)
+        self._sites, self._newest = sites, newest
+
+    def _is_open(self, key: int) -> bool:
+        """Is the minute of the check with this key still to be summarised?"""
+        return key >> SITE_BITS >= self._summariser.summarised_ms
+
+    def _without_stored(self, connection: sqlite3.Connection, checks: dict[int, CheckResult]) -> dict[int, CheckResult]:
+        """Those that are new, in order of their keys."""
+        query = "SELECT 1 FROM checks WHERE id = ?"
+        return {
+            key: checks[key]
+            for key in sorted(checks)
+            if key > self._newest or not connection.execute(query, (key,)).fetchone()
+        }
+
+    def _add_late(self, connection: sqlite3.Connection, late: dict[int, CheckResult], now_ms: int) -> None:
+        """These belong to minutes that are summarised."""
+        if not late:
+            return
+        summarised_ms = self._summariser.summarised_ms
+        numbered = [(key & schema.SITE_MASK, check) for key, check in late.items()]
+        changed = summaries.add_late(connection, numbered, summarised_ms)
+        outbox.add_missing(connection, "checks", late, now_ms, self._in_flight)
+        for span, table in TABLES.items():
+            keys = [key for of_span, key in changed if of_span is span]
+            outbox.add_missing(connection, table, keys, now_ms, self._in_flight)
+        states.add_late(connection, numbered, summarised_ms)
+
+    def maintain(self, now_ms: int) -> bool:
+        """Take the next short step of what is to be done between two commits; was there one?"""
+        return self._summarise(now_ms)
+
+    def _summarise(self, now_ms: int) -> bool:
+        if self._summariser.prepare(now_ms):
+            return True
+        if self._summariser.work is None:
+            return False
+        with self._writing() as connection:
+            self._summariser.store(connection, now_ms, self._in_flight)
+        self._summariser.stored()
+        return True
+
+    def hosts(self) -> Collection[str]:
+        """Every host that has something here, or had."""
+        return tuple(self._sites)
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            self._connection.close()
+
+    # The outbox
+
+    def next_delivery(self, limit: int) -> Delivery | None:
+        with self._lock:  # which rows are about to be read nobody who writes knows
+            self._in_flight = ALL_IN_FLIGHT
+        delivery = None
+        try:
+            with self._snapshot() as connection:
+                delivery = outbox.next_delivery(connection, limit)
+        finally:
+            self._set_in_flight(delivery)
+        if delivery is None or delivery.points:
+            return delivery
+        self.acknowledge(delivery)  # what these entries stood for has been deleted
+        return self.next_delivery(limit)
+
+    def _set_in_flight(self, delivery: Delivery | None) -> None:
+        with self._lock:
+            self._in_flight = NOTHING_IN_FLIGHT if delivery is None else delivery.last_entry
+
+    def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
+        with self._writing() as connection:
+            outbox.settle(connection, delivery)
+            outbox.add_refused(connection, refused)
+        self._set_in_flight(None)
+
+    def postpone(self) -> None:
+        self._set_in_flight(None)
+
+    def requeue(self, from_ms: int, until_ms: int) -> int:
+        span = Window(from_ms, until_ms)
+        with self._snapshot() as connection:
+            points = outbox.count(connection, span, meta.number(connection, Value.SUMMARISED_MS))
+        with self._writing() as connection:
+            outbox.requeue(connection, span, points, self._in_flight)
+        return points["checks"] + points["alerts"]
+
+    def renew_marker(self) -> None:
+        marker = uuid.uuid4().hex
+        with self._writing() as connection:
+            meta.put(connection, Value.MARKER, marker)
+        self.marker = marker
+
+    def pending(self) -> Pending:
+        with self._snapshot() as connection:
+            return outbox.pending(connection)
+
+    def refusals(self) -> Sequence[Refusal]:
+        with self._snapshot() as connection:
+            return outbox.refusals(connection)
+
+    def refused_sample(self, kind: str, limit: int) -> Points:
+        with self._snapshot() as connection:
+            return outbox.refused_sample(connection, kind, limit)
+
+    def retry_refused(self, kind: str) -> None:
+        with self._writing() as connection:
+            outbox.retry_refused(connection, kind)
+
+    def delivered(self) -> DeliveryRecord:
+        with self._snapshot() as connection:
+            return outbox.delivered(connection)
+
+    # Within
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self.path), transaction(self._connection):
+            yield self._connection
+
+    def _with_new_sites(self, connection: sqlite3.Connection, points: Iterable[CheckResult | Alert]) -> dict[str, int]:
+        new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
+        if not new:
+            return self._sites
+        first = connection.execute(NEXT_SITE).fetchone()[0]
+        if first + len(new) > MAX_SITES:
+            raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
+        numbers = {host: number for number, host in enumerate(new, start=first)}
+        connection.executemany(
+            "INSERT INTO sites (id, host) VALUES (?, ?)", [(number, host) for host, number in numbers.items()]
+        )
+        return self._sites | numbers

@@ -1,0 +1,226 @@
+"""Summaries as rows of `minutes`, `hours` and `days`: from checks, from finer ones, and with checks that came late."""
+
+import sqlite3
+import sys
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from monitoring.fields import CAUSES
+from monitoring.models import PHASES, Cause, CheckResult
+from monitoring.statistics.summary import TIMES, Span, Summary, merge
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, SUMMARY_COLUMNS, SUMS, TABLES, Row, first_key
+
+FINER: Mapping[Span, Span] = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
+
+SITE = f"id & {SITE_MASK}"
+GOOD = "FILTER (WHERE cause IS NULL)"
+
+SUMS_OF_CHECKS = ", ".join(
+    (
+        *("COUNT(*)", "COUNT(*) - COUNT(cause)", "SUM(covers)", f"IFNULL(SUM(covers) {GOOD}, 0)"),
+        *(f"COUNT({time}) {GOOD}, IFNULL(SUM({time}) {GOOD}, 0)" for time in ("response", *PHASES)),
+    )
+)
+"""The columns `schema.SUMS` of checks; then come what else a summary has."""
+
+REST_OF_CHECKS = f"MAX(id) FILTER (WHERE cause IS NOT NULL) >> {SITE_BITS}, GROUP_CONCAT(response) {GOOD}"
+
+LAST_FAILURE, STATUSES, CAUSES_TEXT = range(len(SUMS), len(SUMS) + 3)
+
+
+def select(span: Span, where: str) -> str:
+    """Key and columns of summaries."""
+    return f"SELECT id, {', '.join(SUMMARY_COLUMNS[span])} FROM {TABLES[span]} WHERE {where}"
+
+
+def insert(span: Span) -> str:
+    columns = ("id", *SUMMARY_COLUMNS[span])
+    return f"INSERT OR REPLACE INTO {TABLES[span]} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+# Rows
+
+
+def row_of(summary: Summary, span: Span) -> Row:
+    """The values of `SUMMARY_COLUMNS`."""
+    phases = chain.from_iterable(zip(summary.phase_counts, summary.phases_us, strict=True))
+    summed = (
+        *(summary.checks, summary.checks - summary.failures, summary.covers_ms, summary.covers_ms - summary.down_ms),
+        *(summary.responses, summary.responses_us, *phases),
+        *(summary.last_failure_ms, counted(summary.statuses), counted(summary.causes)),
+    )
+    if span is Span.MINUTE:
+        return (*summed, packed_times(summary.times))
+    from monitoring import sketch
+
+    return (*summed, summary.shortest_us, summary.longest_us, sketch.pack(summary.sketch))
+
+
+def summary_of(row: Sequence[object], span: Span) -> Summary:
+    """From the values of `SUMMARY_COLUMNS`."""
+    summed: tuple[int, ...] = tuple(row[: len(SUMS)])  # type: ignore[arg-type]
+    checks, good, covers, good_covers, responses, responses_us, *phases = summed
+    found = Summary(
+        checks=checks,
+        failures=checks - good,
+        covers_ms=covers,
+        down_ms=covers - good_covers,
+        responses=responses,
+        responses_us=responses_us,
+        phase_counts=tuple(phases[::2]),
+        phases_us=tuple(phases[1::2]),
+        last_failure_ms=row[LAST_FAILURE],  # type: ignore[arg-type]
+        statuses=statuses_of([row[STATUSES]]),
+        causes=causes_of([row[CAUSES_TEXT]]),
+    )
+    if span is Span.MINUTE:
+        found.times = times_of(row[-1])  # type: ignore[arg-type]
+        if found.times:
+            found.shortest_us, found.longest_us = found.times[0], found.times[-1]
+        return found
+    from monitoring import sketch
+
+    *_, found.shortest_us, found.longest_us, packed = row  # type: ignore[assignment]
+    found.sketch = sketch.unpack(packed)  # type: ignore[arg-type]
+    return found
+
+
+def packed_times(times: "array[int]") -> bytes:
+    if sys.byteorder == "big":
+        times = times[:]
+        times.byteswap()
+    return times.tobytes()
+
+
+def times_of(packed: bytes | bytearray) -> "array[int]":
+    times = array(TIMES)
+    times.frombytes(packed)
+    if sys.byteorder == "big":
+        times.byteswap()
+    return times
+
+
+def counted(counts: Mapping[int, int] | Mapping[Cause, int]) -> str | None:
+    return ",".join(f"{value}:{count}" for value, count in counts.items()) or None
+
+
+def statuses_of(texts: Iterable[object]) -> dict[int, int]:
+    return {int(status): count for status, count in _counts(texts).items()}
+
+
+def causes_of(texts: Iterable[object]) -> dict[Cause, int]:
+    return {Cause(cause): count for cause, count in _counts(texts).items()}
+
+
+def _counts(texts: Iterable[object]) -> Mapping[str, int]:
+    """What texts of `counted` add up to; None is an empty one."""
+    found: Counter[str] = Counter()
+    for pair, times in Counter(",".join([str(text) for text in texts if text]).split(",")).items():
+        value, _, count = pair.partition(":")
+        if value:
+            found[value] += int(count) * times
+    return found
+
+
+# Adding up
+
+
+def of_checks(connection: sqlite3.Connection, minute_ms: int, sites: Iterable[int]) -> dict[int, Summary]:
+    """What the rows of `checks` of these sites in a minute add up to, by site; one without any is missing."""
+    chosen = sorted(sites)
+    if not chosen:
+        return {}
+    where, span = within(minute_ms, Span.MINUTE.length_ms, chosen)
+    wanted = set(chosen)
+    counts = {
+        column: _counts_by_site(
+            connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM checks WHERE {where} {more}", span)
+        )
+        for column, more in (("status", "AND status > 0 GROUP BY 1, 2"), ("cause", "AND cause IS NOT NULL GROUP BY 1, 2"))
+    }
+    sums = connection.execute(
+        f"SELECT {SITE}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM checks WHERE {where} GROUP BY 1", span
+    )
+    return {
+        site: summary_of_sums(numbers, counts["status"][site], counts["cause"][site])
+        for site, *numbers in sums
+        if site in wanted
+    }
+
+
+def within(start_ms: int, length_ms: int, sites: Sequence[int]) -> tuple[str, dict[str, int]]:
+    """A condition on the keys of a span of time and of all sites from the first to the last of these."""
+    condition = f"id >= :first AND id < :last AND {SITE} BETWEEN :first_site AND :last_site"
+    ends = {"first": first_key(start_ms), "last": first_key(start_ms + length_ms)}
+    return condition, ends | {"first_site": sites[0], "last_site": sites[-1]}
+
+
+def _counts_by_site(rows: Iterable[Row]) -> defaultdict[int, dict[int, int]]:
+    found: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for site, value, count in rows:
+        found[site][value] = count
+    return found
+
+
+def summary_of_sums(numbers: Sequence[object], statuses: Mapping[int, int], causes: Mapping[int, int]) -> Summary:
+    """From the values of `SUMS_OF_CHECKS` and `REST_OF_CHECKS`, and counts of statuses and of causes by number."""
+    *sums, last_failure, responses = numbers
+    found = summary_of((*sums, last_failure, None, None, b""), Span.MINUTE)
+    found.statuses = statuses
+    found.causes = {CAUSES[number]: count for number, count in causes.items()}
+    if responses is not None:
+        found.times = array(TIMES, sorted(map(int, str(responses).split(","))))
+        found.shortest_us, found.longest_us = found.times[0], found.times[-1]
+    return found
+
+
+def of_finer(
+    connection: sqlite3.Connection,
+    span: Span,
+    start_ms: int,
+    sites: Iterable[int],
+    newest: Mapping[int, Summary] | None = None,
+) -> dict[int, Summary]:
+    """What the finer summaries of these sites in an hour or day add up to, by site; `newest` are not stored yet."""
+    finer, chosen = FINER[span], sorted(sites)
+    parts: defaultdict[int, list[Summary]] = defaultdict(list)
+    if chosen:
+        wanted = set(chosen)
+        query = select(finer, "id BETWEEN ? AND ?")
+        for at_ms in range(start_ms, start_ms + span.length_ms, finer.length_ms):
+            for key, *row in connection.execute(query, (first_key(at_ms) | chosen[0], first_key(at_ms) | chosen[-1])):
+                if key & SITE_MASK in wanted:
+                    parts[key & SITE_MASK].append(summary_of(row, finer))
+        for site in wanted & (newest or {}).keys():
+            parts[site].append((newest or {})[site])
+    is_exact = finer is Span.MINUTE  # one sketch of many times is quicker than many sketches of few
+    merged = {site: merge(own, exact=is_exact) for site, own in parts.items()}
+    return {site: whole.rolled() if is_exact else whole for site, whole in merged.items()}
+
+
+def store(connection: sqlite3.Connection, span: Span, start_ms: int, found: Mapping[int, Summary]) -> None:
+    rows = [(first_key(start_ms) | site, *row_of(summary, span)) for site, summary in sorted(found.items())]
+    connection.executemany(insert(span), rows)
+
+
+def add_late(
+    connection: sqlite3.Connection, checks: Sequence[tuple[int, CheckResult]], summarised_ms: int
+) -> list[tuple[Span, int]]:
+    """Add checks (with the numbers of their sites), which are new, to their summaries; returns which these are.
+
+    Only spans that were over at `summarised_ms` have any.
+    """
+    groups: defaultdict[tuple[Span, int], list[CheckResult]] = defaultdict(list)
+    for site, check in checks:
+        for span in Span:
+            start_ms = span.start_of(check.time_ms)
+            if start_ms + span.length_ms <= summarised_ms:
+                groups[span, first_key(start_ms) | site].append(check)
+    for (span, key), late in groups.items():
+        stored = connection.execute(select(span, "id = ?"), (key,)).fetchone()
+        parts = [Summary.of(late), *([summary_of(stored[1:], span)] if stored else [])]
+        merged = merge(parts, exact=span is Span.MINUTE)
+        connection.execute(insert(span), (key, *row_of(merged, span)))
+    return list(groups)

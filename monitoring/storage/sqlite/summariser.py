@@ -1,0 +1,195 @@
+"""Summarises minutes that are over, and the hours and days that end with them, in short steps.
+
+Each step adds up some sites on a read connection, and keeps the result in memory. The last step stores the minute in
+one short transaction, with the hour and the day that end with it, and moves `summarised_ms` on. Sites whose checks
+came meanwhile are added up again in that transaction. A process that ends in between begins the minute again.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from monitoring.models import History
+from monitoring.statistics.summary import Span, Summary
+from monitoring.storage.sqlite import meta, outbox, states, summaries
+from monitoring.storage.sqlite.meta import Value
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, TABLES, first_key
+from monitoring.storage.sqlite.summaries import SITE
+
+SETTLED_MS = 15_000
+"""A minute is summarised this long after its end. What comes later is added to its summaries."""
+
+CHECKS_AT_ONCE = 5_000
+"""About how many checks are added up in one step: some 15 ms of work."""
+
+SITES_AT_ONCE = {Span.HOUR: 25, Span.DAY: 100}
+"""Of how many sites an hour or a day is added up in one step."""
+
+MINUTE_MS = Span.MINUTE.length_ms
+
+Snapshot = Callable[[], AbstractContextManager[sqlite3.Connection]]
+
+
+@dataclass
+class Work:
+    """A minute that is being summarised, and the longer spans that end with it.
+
+    `start_ms` is the minute's start; None when spans end without a check in their last minute. `until_ms` is what
+    `summarised_ms` will be. `changed` are sites whose checks came after the work was begun.
+    """
+
+    start_ms: int | None
+    until_ms: int
+    sites: Sequence[Collection[int]] = ()
+    ending: Sequence[Span] = ()
+    found: dict[Span, dict[int, Summary]] = field(default_factory=lambda: {span: {} for span in Span})
+    histories: dict[int, History] = field(default_factory=dict)
+    checks: int = 0
+    changed: set[int] = field(default_factory=set)
+
+    def begin_of(self, span: Span) -> int:
+        return self.until_ms - span.length_ms
+
+
+class Summariser:
+    """Belongs to the thread that writes. `snapshot` gives a read connection."""
+
+    def __init__(self, snapshot: Snapshot, summarised_ms: int) -> None:
+        self._snapshot = snapshot
+        self._steps: Iterator[None] = iter(())
+        self.work: Work | None = None
+        self.summarised_ms = summarised_ms
+
+    def prepare(self, now_ms: int) -> bool:
+        """Take the next step that only reads; False when there is none left: `work` is complete, or there is none."""
+        if self.work is None:
+            with self._snapshot() as connection:
+                self.work = plan_work(connection, self.summarised_ms, now_ms)
+            self._steps = iter(()) if self.work is None else self._add_up(self.work)
+        for _ in self._steps:
+            return True
+        return False
+
+    def changed(self, keys: Collection[int]) -> None:
+        """Checks with these keys are being written, or were deleted."""
+        if self.work is not None:
+            begin_ms = min((self.work.begin_of(span) for span in self.work.ending), default=self.work.until_ms - MINUTE_MS)
+            self.work.changed.update(key & SITE_MASK for key in keys if begin_ms <= key >> SITE_BITS < self.work.until_ms)
+
+    def reset(self) -> None:
+        """Forget what was begun."""
+        self.work, self._steps = None, iter(())
+
+    def store(self, connection: sqlite3.Connection, now_ms: int, in_flight: int) -> None:
+        """Store what is complete, within a transaction. Call `stored` when it has been committed."""
+        if self.work is None:
+            return
+        work = self.work
+        _add_up_changed(connection, work)
+        if work.start_ms is not None:
+            outbox.fold_minute(connection, work.start_ms, work.checks, in_flight)
+            states.save(connection, work.histories)
+        spans = [span for span in Span if work.found[span]]
+        for span in spans:
+            start_ms = work.begin_of(span)
+            summaries.store(connection, span, start_ms, work.found[span])
+            keys = (first_key(start_ms), first_key(start_ms) | SITE_MASK)
+            outbox.add(connection, TABLES[span], *keys, len(work.found[span]), now_ms)
+        meta.put(connection, Value.SUMMARISED_MS, work.until_ms)
+
+    def stored(self) -> None:
+        if self.work is not None:
+            self.summarised_ms = self.work.until_ms
+        self.reset()
+
+    def _add_up(self, work: Work) -> Iterator[None]:
+        for sites in work.sites:
+            with self._snapshot() as connection:
+                _add_up_minute(connection, work, sites)
+            yield
+        for span in work.ending:
+            with self._snapshot() as connection:
+                sites = sites_of(connection, span, work)
+            for first in range(0, len(sites), SITES_AT_ONCE[span]):
+                with self._snapshot() as connection:
+                    some = sites[first : first + SITES_AT_ONCE[span]]
+                    work.found[span] |= _longer(connection, span, work, some)
+                yield
+
+
+def plan_work(connection: sqlite3.Connection, summarised_ms: int, now_ms: int) -> Work | None:
+    """The oldest minute that has checks, or the end of an hour before it; None when neither is over."""
+    key = connection.execute("SELECT MIN(id) FROM checks WHERE id >= ?", (first_key(summarised_ms),)).fetchone()[0]
+    start_ms = None if key is None else Span.MINUTE.start_of(key >> SITE_BITS)
+    until_ms = _next_end(summarised_ms, start_ms)
+    if until_ms is None or until_ms + SETTLED_MS > now_ms:
+        return None
+    ending = [span for span in (Span.HOUR, Span.DAY) if until_ms % span.length_ms == 0]
+    if start_ms is None or start_ms >= until_ms:
+        return Work(None, until_ms, ending=ending)
+    return Work(start_ms, until_ms, _portions(connection, start_ms), ending)
+
+
+def _next_end(summarised_ms: int, start_ms: int | None) -> int | None:
+    """The end of the minute that begins at `start_ms`, or that of the hour or day which began before and ends first."""
+    ends = [] if start_ms is None else [start_ms + MINUTE_MS]
+    for span in (Span.HOUR, Span.DAY):
+        if summarised_ms % span.length_ms:
+            ends.append(span.start_of(summarised_ms) + span.length_ms)
+            break
+    return min(ends, default=None)
+
+
+def _portions(connection: sqlite3.Connection, start_ms: int) -> Sequence[Collection[int]]:
+    """The sites that have checks in a minute, in groups that have about as many as one step takes."""
+    query = f"SELECT {SITE}, COUNT(*) FROM checks WHERE id >= ? AND id < ? GROUP BY 1 ORDER BY 1"
+    portions: list[list[int]] = [[]]
+    room = CHECKS_AT_ONCE
+    for site, count in connection.execute(query, (first_key(start_ms), first_key(start_ms + MINUTE_MS))):
+        if room <= 0:
+            portions.append([])
+            room = CHECKS_AT_ONCE
+        portions[-1].append(site)
+        room -= count
+    return portions
+
+
+def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection[int]) -> None:
+    if work.start_ms is None or not sites:
+        return
+    found = summaries.of_checks(connection, work.start_ms, sites)
+    work.found[Span.MINUTE] |= found
+    work.checks += sum(summary.checks for summary in found.values())
+    where, span = summaries.within(work.start_ms, MINUTE_MS, sorted(sites))
+    rows = connection.execute(f"SELECT {CHECK_COLUMNS} FROM checks WHERE {where} ORDER BY id", span)
+    work.histories |= states.follow(states.load(connection, sites), (row for row in rows if row[0] & SITE_MASK in sites))
+
+
+def sites_of(connection: sqlite3.Connection, span: Span, work: Work) -> Sequence[int]:
+    """The sites that have something in an hour or day that ends with this work."""
+    finer = summaries.FINER[span]
+    query = f"SELECT DISTINCT {SITE} FROM {TABLES[finer]} WHERE id >= ? AND id < ?"
+    stored = connection.execute(query, (first_key(work.begin_of(span)), first_key(work.until_ms)))
+    return sorted({site for (site,) in stored} | work.found[finer].keys())
+
+
+def _longer(connection: sqlite3.Connection, span: Span, work: Work, sites: Collection[int]) -> Mapping[int, Summary]:
+    newest = work.found[summaries.FINER[span]]
+    return summaries.of_finer(connection, span, work.begin_of(span), sites, newest)
+
+
+def _add_up_changed(connection: sqlite3.Connection, work: Work) -> None:
+    """Add up the sites whose checks have changed meanwhile, from what the transaction sees."""
+    if not work.changed:
+        return
+    for found in work.found.values():
+        for site in work.changed:
+            found.pop(site, None)
+    if work.start_ms is not None:
+        for site in work.changed:
+            work.histories.pop(site, None)
+        _add_up_minute(connection, work, work.changed)
+        work.checks = sum(summary.checks for summary in work.found[Span.MINUTE].values())
+    for span in work.ending:
+        work.found[span] |= _longer(connection, span, work, work.changed)
