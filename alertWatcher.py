@@ -1,21 +1,19 @@
 """The notification mode: the history of alerts and recoveries, then each new one as it comes."""
 
-import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
 from monitoring.alertlog import AlertLog
-from monitoring.clock import Clock, SystemClock
+from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import StoreError
 from monitoring.following import new_config
 from monitoring.history_output import HistoryOutput, open_history_output
 from monitoring.models import Alert
-from monitoring.report import printable
 from monitoring.store.base import Reader, Readers
 from monitoring.store.choosing import ReaderChoice
+from utils import heed_signals, warn
 
 POLL_S = 1.0
 
@@ -35,7 +33,7 @@ class AlertWatcher:
         new = [alert for location, reader in self._choose().items() for alert in self._take(location, reader)]
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         for alert in new:
-            self._output.transition(alert)
+            self._output.state_change(alert)
         return new
 
     def _take(self, location: str, reader: Reader) -> list[Alert]:
@@ -69,7 +67,7 @@ class Followed:
 
     def look(self) -> None:
         """Take over what has changed."""
-        if config := new_config(self._watcher, lambda text: print(printable(text), file=sys.stderr)):
+        if config := new_config(self._watcher, warn):
             self._choice.follow(config)
             self.names.update((site.host, site.name) for site in config.sites)
 
@@ -102,10 +100,8 @@ def watch(
 
 def follow(alerts: AlertWatcher, output: HistoryOutput, followed: Followed, watcher: ConfigWatcher) -> None:
     """Until Ctrl-C or SIGTERM; SIGHUP reads the configuration again."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    signal.signal(signal.SIGHUP, lambda *_: watcher.ask())
+    stop = StopSignal()
+    heed_signals(stop.set, watcher.ask)
     try:
         alerts.run(stop, followed.look)
     finally:

@@ -4,59 +4,56 @@
 import argparse
 import io
 import os
-import queue
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from monitoring import alerting, process
+from monitoring import process
+from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
+from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Board, Past
-from monitoring.clock import Clock, SystemClock
+from monitoring.clock import Clock, Deadline, StopSignal, SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, ConfigWatcher, describe, load_config
-from monitoring.errors import ConfigError, MonitoringError, StoreError
+from monitoring.errors import ConfigError, MonitoringError
 from monitoring.following import consequences, new_config
-from monitoring.judge import Evaluate, Judge
-from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window
+from monitoring.models import CheckResult, Site, SiteStatus, Window
 from monitoring.modes import run_beside_monitors
-from monitoring.notes import Notes
+from monitoring.notes import Complaint, Notes
 from monitoring.notify import Manager
-from monitoring.output import Output, open_output
-from monitoring.pool import CheckerPool, Prober
-from monitoring.report import Closing, Header, SiteKey, StatsReport, printable
-from monitoring.rounds import ROUNDS_MS, Rounds
+from monitoring.output import Display, Streams, open_output
+from monitoring.report import Closing, Header, StatsReport
+from monitoring.rounds import ROUNDS_MS, Rounds, Timer, stats_report
 from monitoring.states import outage_is_open
-from utils import enter_environment, query_window
+from utils import enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
-    from monitoring.store.replicated import ReplicatedStore
+    from monitoring.pool import CheckerPool, Record
+    from monitoring.store.replicated import Deadlines, ReplicatedStore
 
 FIRST_ROUND_MS = 3_000
 """How soon the first statistics are shown; after that they follow their schedule."""
 
-REFRESH_S = 1.0
+DATABASE_MS, ROUND_MS = 1_000, 1_500
+"""How long the database may take in a round of statistics, and the whole round: no alert waits longer."""
+
 LOOK_MS = 1_000
-FLUSH_S = 5.0
+"""How often the screen is drawn, and everything looked after that has no time of its own."""
+
+WRITE_S = 5.0
+END_MS = 1_400
+"""How long the end may take: to write what is left (a disk may be slow), and what may be left out (deliveries)."""
 
 RECENT_MS = 86_400_000
 """How far back the alerts go that a new run still shows."""
 
 
-class Trouble(NamedTuple):
-    """What does not work, and why."""
-
-    what: str
-    why: str
-
-
 class MonitoringApp:
-    """Checks the sites, shows statistics, decides on alerts: one object a run.
+    """The main loop of a monitor: queries aggregates, evaluates the alert rule, writes alert records. One object a run.
 
-    Checkers and the judge work in threads of their own and hand everything to the main thread, which alone prints.
+    Sites are checked, and what is shown is drawn, in threads of their own.
     """
 
     def __init__(
@@ -64,201 +61,199 @@ class MonitoringApp:
         config: Config,
         store: "ReplicatedStore",
         clock: Clock,
-        output: Output,
-        make_probe: Callable[[Site], Prober],
+        display: Display,
+        make_checkers: "Callable[[Record], CheckerPool]",
         past: Past,
-        evaluate: Evaluate = alerting.evaluate,
+        evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,
     ) -> None:
-        """`watcher` brings new configurations while this one runs."""
+        """`make_checkers`: who checks the sites, given what takes each result; `watcher` brings new configurations."""
         self._config = config
         self._watcher = watcher
         self._store = store
         self._clock = clock
-        self._output = output
+        self._display = display
         self._board = Board(config.sites, past.histories)
-        self._judge = Judge(config.sites, store, clock, past.last_alerts, self._board.histories, evaluate)
-        self._pool = CheckerPool(make_probe, self._record, clock)
+        self._evaluator = Evaluator(store, clock, past.last_alerts, self._board.histories, evaluate)
+        self._checkers = make_checkers(self._record)
         self._recent = past.recent_alerts
-        self._open_at_start = self._judge.open_outages()
-        self._events: queue.SimpleQueue[Alert | Trouble | None] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._judging = threading.Thread(target=self._keep_judging, name="judge", daemon=True)
+        self._open_at_start = self._evaluator.open_outages(config.sites)
+        self._stopping = StopSignal()
         self._started_ms = clock.now_ms()
+        self._end: Deadline | None = None
+        self._evaluation = Timer(clock, config.alert_interval_ms)
         self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
-        self._next_look_ns = clock.monotonic_ns()
-        self._told: dict[str, Trouble] = {}
-        self._storage_trouble: str | None = None
+        self._look = Timer(clock, LOOK_MS, first_ms=0)
+        self._no_alerts = Complaint(display.notice, "alerts cannot be decided", "alerts are decided again")
+        self._no_statistics = Complaint(display.notice, "no statistics", "there are statistics again")
+        self._unwritten = Complaint(display.notice, "checks cannot be written", "checks are written again", once=True)
         self._manager = Manager({}, clock.monotonic_ns)
-        self._notes = Notes(store, self._pool, clock, self._awaits_database)
+        self._notes = Notes(store, lambda: self._checkers.missed, clock, self._awaits_database)
 
-    def statistics(self, window_ms: int) -> StatsReport:
-        """The aggregated statistics of all sites over the past `window_ms`, from the store. Raises `StoreError`."""
-        return query_window(self._store, self._clock, window_ms, self._config.sites, self._status)
+    def retrieve_stats(self, window_ms: int, until: "Deadlines | None" = None) -> StatsReport:
+        """The aggregated statistics of all sites over the past `window_ms`, from the database or the local file.
 
-    def alert_status(self, site: Site) -> alerting.Verdict:
-        """What the rule says of one site now, from the stored checks. Raises `StoreError`."""
-        window = Window.before(self._clock.now_ms(), site.rule.window_ms)
-        seen = self._store.own_reader().downtime(window)
-        return self._judge.verdict(site, seen.get(site.host, Downtime()))
+        Raises `StoreError` when there is no answer, or none in time (None: however long it takes).
+        """
+        window = Window.before(self._clock.now_ms(), window_ms)
+        self._store.settle(until)  # after the window's end: what had ended by then is in the answer
+        found, source = self._store.ask(lambda reader: reader.stats(window), until)
+        return stats_report(window, source.kind, found, self._config.sites, self._status)
+
+    def check_alert_status(self, site: Site, observed: Observations | None = None) -> Decision:
+        """What the alert rule decides for one site, from its stored checks; nothing is recorded. Raises `StoreError`.
+
+        The main loop observes all sites once a round and decides from that; without it this site alone is observed, now.
+        """
+        return self._evaluator.decide(site, observed or self._evaluator.observe([site]))
+
+    def evaluate_alerts(self) -> None:
+        """Check every site, write a record for each that went down or recovered, and show it. Raises `StoreError`."""
+        sites = self._config.sites
+        observed = self._evaluator.observe(sites)
+        changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}
+        names = {site.host: site.name for site in changed}
+        for alert in self._evaluator.record(changed, observed):
+            self._display.state_change(alert, names[alert.host])
+            self._look.hurry()
 
     def run(self, manager: Manager | None = None) -> None:
         """Monitor until `stop`; then write and deliver what is left, and show the closing screen. `manager` is told."""
         self._manager = manager or self._manager
         self._store.keep(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
-        self._pool.start(self._config.sites)
+        self._checkers.start(self._config.sites)
         process.settle()
-        self._judging.start()
         try:
-            self._output.start(self._header(), self._clock.now_ms(), self._recent)
+            self._display.start(self._header(), self._clock.now_ms(), self._recent)
             self._manager.ready(self._standing())
             while not self._stopping.is_set():
                 self.step()
-        finally:  # also when the terminal or the pipe that we print to has gone
+                self._clock.wait(self._stopping, self._pause_s())
+        finally:
             written = self._wind_down()
-        self._show_end()
+        self._display.close(self._closing())
+        if failure := self._display.failure:
+            raise failure
         if not written:
             raise MonitoringError(f"not everything could be written: {self._store.trouble}")
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler and from any thread."""
+        self._end = self._end or Deadline.after(self._clock, END_MS)
         self._stopping.set()
-        self._events.put(None)
-
-    def step(self) -> None:
-        """Wait for something to show, up to a second, and show what has come."""
-        try:
-            self._tell(self._events.get(timeout=REFRESH_S))
-            while not self._events.empty():
-                self._tell(self._events.get())
-        except queue.Empty:
-            pass
-        self._look_after()
-        self._show_due_rounds()
-        self._tell_of_storage()
-        for sentence in self._notes.news():
-            self._output.news(sentence)
-        now_ms = self._clock.now_ms()
-        self._output.refresh(self._header(), now_ms, lambda: self._statuses(now_ms), self._judge.open_outages())
-        self._tell_manager()
+        self._store.give_up_questions()
 
     def reload(self) -> None:
         """Read the configuration again soon, changed or not; may be called from a signal handler."""
         if self._watcher:
             self._watcher.ask()
-            self._events.put(None)
+
+    def step(self) -> None:
+        """Do what is due now. Nothing here waits for a database beyond its deadline, or for a terminal at all."""
+        self._evaluate_if_due()
+        self._show_due_rounds()
+        if self._look.is_due:
+            self._look.done()
+            self._look_after()
+
+    def _pause_s(self) -> float:
+        """How long there is nothing to do."""
+        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._look.due_ns)
+        return max(0, next_ns - self._clock.monotonic_ns()) / 1e9
+
+    def _evaluate_if_due(self) -> None:
+        if self._evaluation.is_due:
+            self._no_alerts.about(self.evaluate_alerts)
+            self._evaluation.done()
+
+    def _show_due_rounds(self) -> None:
+        """Each window that is due; alerts that are due meanwhile come first. What there is no time for stays due."""
+        from monitoring.store.replicated import Deadlines  # late: `--help` needs no store
+
+        until = Deadlines(Deadline.after(self._clock, DATABASE_MS), Deadline.after(self._clock, ROUND_MS))
+        for window_ms in self._rounds.due():
+            if self._stopping.is_set() or not until.in_all.left_s():
+                return
+            self._no_statistics.about(partial(self._show, window_ms, until))
+            self._rounds.done(window_ms)
+            if window_ms == max(ROUNDS_MS):
+                process.give_back()
+            self._evaluate_if_due()
+
+    def _show(self, window_ms: int, until: "Deadlines") -> None:
+        try:
+            self._display.statistics(self.retrieve_stats(window_ms, until))
+            self._look.hurry()
+        except MonitoringError:
+            if not self._stopping.is_set():  # else it was given up
+                raise
 
     def _look_after(self) -> None:
-        """Once a second: dead checkers and a new configuration."""
-        if self._clock.monotonic_ns() < self._next_look_ns:
-            return
-        self._next_look_ns = self._clock.monotonic_ns() + LOOK_MS * 1_000_000
-        for sentence in self._pool.replace_dead():
-            self._output.notice(sentence)
+        """Once a second, and when there is something new to see."""
+        for sentence in self._checkers.replace_dead():
+            self._display.notice(sentence)
             self._manager.end("checkers")  # those that died will never answer
-        if config := new_config(self._watcher, self._output.notice):
+        if config := new_config(self._watcher, self._display.notice):
             self._follow(config)
+        self._unwritten.because(self._store.trouble)
+        for sentence in self._notes.news():
+            self._display.news(sentence)
+        now_ms, sites = self._clock.now_ms(), self._config.sites
+        ongoing = self._evaluator.open_outages(sites)
+        self._display.refresh(
+            self._header(), now_ms, lambda: {(site.host, ""): self._status(site, now_ms) for site in sites}, ongoing
+        )
+        self._tell_manager()
+        if self._display.failure:
+            self.stop()
 
     def _follow(self, config: Config) -> None:
         """Go on with another configuration: first those who take in results, then those who make them."""
         self._board.watch(config.sites)
-        self._judge.watch(config.sites)
         self._store.keep(config.check_retention_ms, config.alert_retention_ms)
         before, self._config = self._config, config
-        change = self._pool.change(config.sites)
-        self._output.notice(
+        if before.alert_interval_ms != config.alert_interval_ms:
+            self._evaluation = Timer(self._clock, config.alert_interval_ms)
+        change = self._checkers.change(config.sites)
+        self._display.notice(
             f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
             f"{len(change.removed)} removed, {len(change.changed)} checked in another way"
         )
         for sentence in consequences(before, config):
-            self._output.notice(sentence)
+            self._display.notice(sentence)
 
     def _record(self, result: CheckResult) -> None:
         self._board.observe(result)
         self._store.record(result)
 
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
-        return self._board.status(site, self._judge.last_alert(site.host), now_ms)
-
-    def _statuses(self, now_ms: int) -> Mapping[SiteKey, SiteStatus]:
-        return {(site.host, ""): self._status(site, now_ms) for site in self._config.sites}
-
-    def _show_due_rounds(self) -> None:
-        for window_ms in self._rounds.due():
-            self._show(window_ms)
-            self._rounds.done(window_ms)
-            if window_ms == max(ROUNDS_MS):
-                process.give_back()
-
-    def _show(self, window_ms: int) -> None:
-        try:
-            self._output.statistics(self.statistics(window_ms))
-        except StoreError as error:
-            self._say(Trouble("no statistics", str(error)))
-
-    def _tell(self, event: Alert | Trouble | None) -> None:
-        if isinstance(event, Alert):
-            self._output.transition(event, self._name(event.host))
-        elif event is not None:
-            self._say(event)
-
-    def _say(self, trouble: Trouble) -> None:
-        """Trouble is told when it begins and when it changes, not every second."""
-        if trouble != self._told.get(trouble.what):
-            self._output.notice(f"{trouble.what}: {trouble.why}")
-        self._told[trouble.what] = trouble
-
-    def _tell_of_storage(self) -> None:
-        """Trouble with the local file is told when it begins and when it is over; the header says how it stands."""
-        trouble = self._store.trouble
-        if trouble and not self._storage_trouble:
-            self._output.notice(f"checks cannot be written: {trouble}")
-        elif self._storage_trouble and not trouble:
-            self._output.notice("checks are written again")
-        self._storage_trouble = trouble
+        return self._board.status(site, self._evaluator.last_alert(site.host), now_ms)
 
     def _tell_manager(self) -> None:
-        """That we are alive: this loop turns, the checkers' loop too, and the judge is not stuck."""
-        if self._manager.begin("checkers"):
-            self._pool.call_back(lambda: self._manager.end("checkers"))
-        self._manager.step(self._standing())
+        """That we are alive: this loop comes here, and neither the checkers nor the display are stuck."""
+        is_read = not self._display.stands_still()
+        if not is_read:  # a terminal that its user has stopped is no fault of a monitor that monitors well
+            self._manager.end("display")
+        for name, call_back in (("checkers", self._checkers.call_back), ("display", self._display.call_back)):
+            if self._manager.begin(name):
+                call_back(partial(self._manager.end, name))
+        self._manager.step(self._standing() + ("" if is_read else "; nobody reads what is printed"))
 
     def _standing(self) -> str:
-        return f"{len(self._config.sites)} sites, {len(self._judge.open_outages())} down; {self._store.source().why}"
-
-    def _name(self, host: str) -> str | None:
-        return next((site.name for site in self._config.sites if site.host == host), None)
+        sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.sites))
+        return f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down; {self._store.source().why}"
 
     def _header(self) -> Header:
         source = self._store.source()
         return Header(len(self._config.sites), source.kind, source.why, (*self._config.warnings, *self._notes.standing()))
 
-    def _keep_judging(self) -> None:
-        """The judge's thread: alerts go out in time, however long statistics or the terminal take."""
-        while not self._clock.wait(self._stopping, self._config.alert_interval_ms / 1_000):
-            try:
-                with self._manager.work("judge"):
-                    found = self._judge.step()
-                for alert in found:
-                    self._events.put(alert)
-            except StoreError as error:
-                self._events.put(Trouble("alerts cannot be decided", str(error)))
-            except Exception as error:  # noqa: BLE001 - judging must go on, whatever happens to one round
-                self._events.put(Trouble("alerts cannot be decided", f"{type(error).__name__}: {error}"))
-
     def _wind_down(self) -> bool:
-        """End all threads; False when something could not be written."""
-        self._stopping.set()
+        """End all threads but the display; False when something could not be written."""
+        end = self._end or Deadline.after(self._clock, END_MS)
         self._manager.stopping()
-        self._pool.stop()
-        self._judging.join(FLUSH_S)
-        return self._store.flush(FLUSH_S)
-
-    def _show_end(self) -> None:
-        while not self._events.empty():
-            self._tell(self._events.get())
-        self._output.close(self._closing())
+        self._checkers.stop()
+        return self._store.flush(WRITE_S, end.left_s())
 
     def _awaits_database(self) -> bool:
         """Is there one that is to have everything? The default one counts when it has been there."""
@@ -273,12 +268,16 @@ class MonitoringApp:
         return Closing(self._started_ms, ended_ms, rows, undelivered, alerts)
 
 
-def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str | None = None) -> int:
-    """`-m`: monitor until Ctrl-C or SIGTERM. `ca_file`: whom sites may be certified by; None: Mozilla's list."""
+def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, environ: Mapping[str, str]) -> int:
+    """`-m`: monitor until Ctrl-C or SIGTERM. Sites may be certified by whom SSL_CERT_FILE says, or Mozilla's list."""
+    from monitoring.display_thread import DisplayThread
+    from monitoring.pool import CheckerPool
     from monitoring.probe import Probe
     from monitoring.store.choosing import database_address
     from monitoring.store.opening import known_outages, open_local, open_replicated
 
+    streams = Streams.standard()
+    output = open_output(form, silent=silent, environ=environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
     clock, address = SystemClock(), database_address(config)
     local = open_local(config.local_database, output.notice)
@@ -286,14 +285,13 @@ def monitor(config: Config, output: Output, watcher: ConfigWatcher, ca_file: str
     clock.start_after(last_time)
     store = open_replicated(local, address, clock, config.location)
     try:
-        recent = local.alerts(Window.before(clock.now_ms(), RECENT_MS))
-        make_probe = partial(Probe, ca_file=ca_file)
-        past = Past(last_alerts, local.histories(), recent)
-        app = MonitoringApp(config, store, clock, output, make_probe, past, watcher=watcher)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: app.stop())
-        signal.signal(signal.SIGHUP, lambda *_: app.reload())
-        app.run(Manager(os.environ, clock.monotonic_ns))
+        past = Past(last_alerts, local.histories(), local.alerts(Window.before(clock.now_ms(), RECENT_MS)))
+        make_probe = partial(Probe, ca_file=environ.get("SSL_CERT_FILE") or None)
+        display = DisplayThread(output, streams)
+        make_checkers = partial(CheckerPool, make_probe, clock=clock)
+        app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)
+        heed_signals(app.stop, app.reload)
+        app.run(Manager(environ, clock.monotonic_ns))
     finally:
         store.close()
     return 0
@@ -304,11 +302,11 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if arguments.mode == "test":
         from test import self_test
 
-        return self_test(arguments.database, environ)
+        return self_test(MonitoringApp, arguments.database, environ)
     load = partial(load_config, arguments.config, environ, arguments.database)
     config = load()
     for warning in config.warnings:
-        print(printable(warning), file=sys.stderr)
+        warn(warning)
     if arguments.mode == "check-config":
         print(*describe(config), sep="\n")
         return 0
@@ -318,8 +316,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
         return watch(config, watcher, arguments.format, arguments.location, once=arguments.once, environ=environ)
     if arguments.mode == "monitor":
-        output = open_output(arguments.format, silent=arguments.silent, environ=environ, location=config.location)
-        return monitor(config, output, watcher, environ.get("SSL_CERT_FILE") or None)
+        return monitor(config, arguments.format, silent=arguments.silent, watcher=watcher, environ=environ)
     return run_beside_monitors(arguments, config, watcher, environ)
 
 

@@ -14,28 +14,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitoring import alerting
+from monitoring.alerts.evaluator import Evaluate
+from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Past
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
+from monitoring.display_thread import DisplayThread
 from monitoring.errors import MonitoringError, StoreError
-from monitoring.judge import Evaluate
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
-from monitoring.output import SilentOutput
+from monitoring.output import SilentOutput, Streams
+from monitoring.pool import CheckerPool
+from monitoring.probe import Probe
 from monitoring.report import alert_sentence
 from monitoring.store.base import Reader
 from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
 from monitoring.store.opening import READER_TIMEOUT_S, open_influx
 from monitoring.store.replicated import ReplicatedStore
-from monitoringApp import MonitoringApp
 from utils import enter_environment
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
+
+    from monitoringApp import MonitoringApp
 
 WINDOW_MS = 4_000
 RULE = Rule(threshold=Fraction(80), recovery_threshold=Fraction(80), window_ms=WINDOW_MS, minimum_failures=2)
@@ -132,11 +137,11 @@ STEPS = (
 class Announcements(SilentOutput):
     """Collects what the monitor announces."""
 
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
+    def __init__(self, streams: Streams) -> None:
+        super().__init__(streams.errors)
         self.seen: queue.SimpleQueue[Alert] = queue.SimpleQueue()
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         self.seen.put(alert)
 
 
@@ -183,7 +188,7 @@ def _expectation(step: Step) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a window held, added up; `due` is the rule of alerts once more, written apart from `monitoring.alerting`."""
+    """What a window held, added up; `due` is the rule once more, written apart from `monitoring.alerts.rule`."""
 
     failed: int
     covered_ms: int
@@ -219,14 +224,14 @@ class WatchedRule:
         self.asked = 0
         self.mistakes: list[str] = []
 
-    def __call__(self, open_alert: bool, seen: Downtime, rule: Rule) -> alerting.Verdict:
-        verdict = self._evaluate(open_alert, seen, rule)
+    def __call__(self, open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
+        decision = self._evaluate(open_alert, seen, rule)
         sums = Sums(seen.failures, seen.covered_ms, seen.down_ms)
         due = sums.due(open_alert)
         self.asked += 1
-        if verdict.transition is not due:
-            self.mistakes.append(f"{sums}: {_word(due)} was due, the rule decided on {_word(verdict.transition)}")
-        return verdict
+        if decision.change is not due:
+            self.mistakes.append(f"{sums}: {_word(due)} was due, the rule decided on {_word(decision.change)}")
+        return decision
 
     def check(self) -> None:
         """Ask about the edges too; raises `SelfTestFailed` at the first answer that was wrong."""
@@ -285,17 +290,16 @@ def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]
         database.close()
 
 
-def play_against(database: InfluxStore | None, directory: Path, evaluate: Evaluate) -> None:
+def play_against(make_app: "type[MonitoringApp]", database: InfluxStore | None, directory: Path, evaluate: Evaluate) -> None:
     """The whole self-test through this database (None: through SQLite). Raises `SelfTestFailed`."""
-    scripted, clock, announcements = ScriptedSite(), SystemClock(), Announcements()
+    scripted, clock, streams = ScriptedSite(), SystemClock(), Streams.standard()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
     config = Config((site,), None, directory / "self-test.db", alert_interval_ms=INTERVAL_MS)
     local = LocalStore(config.local_database)
     store = ReplicatedStore(local, clock, database, database, "InfluxDB")
-    from monitoring.probe import Probe
-
-    rule = WatchedRule(evaluate)
-    app = MonitoringApp(config, store, clock, announcements, Probe, Past(), rule)
+    rule, announcements = WatchedRule(evaluate), Announcements(streams)
+    display, make_checkers = DisplayThread(announcements, streams), partial(CheckerPool, Probe, clock=clock)
+    app = make_app(config, store, clock, display, make_checkers, Past(), rule)
     monitoring = threading.Thread(target=app.run, name="monitor")
     monitoring.start()
     test = SelfTest(scripted, announcements)
@@ -315,7 +319,9 @@ def play_against(database: InfluxStore | None, directory: Path, evaluate: Evalua
         local.close()
 
 
-def self_test(database: str | None, environ: Mapping[str, str], evaluate: Evaluate = alerting.evaluate) -> int:
+def self_test(
+    make_app: "type[MonitoringApp]", database: str | None, environ: Mapping[str, str], evaluate: Evaluate = evaluate
+) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
     address = parse_database(database or DEFAULT_DATABASE, environ)
     with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
@@ -327,7 +333,7 @@ def self_test(database: str | None, environ: Mapping[str, str], evaluate: Evalua
         rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
         print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
         try:
-            play_against(influx, Path(directory), evaluate)
+            play_against(make_app, influx, Path(directory), evaluate)
         except SelfTestFailed as failure:
             print(f"FAILED: {failure}")
             return 1
@@ -337,4 +343,6 @@ def self_test(database: str | None, environ: Mapping[str, str], evaluate: Evalua
 
 if __name__ == "__main__":
     enter_environment()
-    sys.exit(self_test(None, os.environ))
+    from monitoringApp import MonitoringApp
+
+    sys.exit(self_test(MonitoringApp, None, os.environ))

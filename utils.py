@@ -1,20 +1,14 @@
-"""What the scripts share: finding the packages, and asking for a window."""
+"""What the scripts share: finding the packages, heeding signals, words for people who run them."""
 
 import importlib.util
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from monitoring.clock import Clock
 from monitoring.errors import MonitoringError
-from monitoring.models import Site, SiteStatus, Window
-from monitoring.report import StatsReport
-from monitoring.rounds import stats_report
-
-if TYPE_CHECKING:  # stores are imported when they are opened: `--help` needs none
-    from monitoring.store.replicated import ReplicatedStore
+from monitoring.report import printable
 
 ROOT = Path(__file__).resolve().parent
 
@@ -32,15 +26,16 @@ def enter_environment() -> None:
     raise MonitoringError("Python packages are missing: run `make install`, or `pip install -r requirements.txt`")
 
 
-def query_window(
-    store: "ReplicatedStore",
-    clock: Clock,
-    length_ms: int,
-    sites: Sequence[Site],
-    status_of: Callable[[Site, int], SiteStatus],
-) -> StatsReport:
-    """The statistics over the `length_ms` before now: a row a site, also for sites with nothing in the window."""
-    window = Window.before(clock.now_ms(), length_ms)
-    store.settle()  # after the window's end: what had ended by then is in the answer
-    found, source = store.ask(lambda reader: reader.stats(window))
-    return stats_report(window, source.kind, found, sites, status_of)
+def heed_signals(stop: Callable[[], None], reload: Callable[[], None]) -> None:
+    """Ctrl-C and SIGTERM end the program, SIGHUP makes it read its configuration again.
+
+    Both are called in the middle of whatever the main thread does: they may wait for no lock.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
+    signal.signal(signal.SIGHUP, lambda *_: reload())
+
+
+def warn(text: str) -> None:
+    """A line on stderr, harmless whatever names it holds."""
+    print(printable(text), file=sys.stderr)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from monitoring import alerting, stats
+from monitoring import stats
+from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, Rule, Window
 from monitoring.states import advance, outage_is_open
 
@@ -97,17 +98,15 @@ def _fits(
     window = Window.before(alert.time_ms, rule.window_ms)
     checks = ledger.window(window, unseen)
     seen = stats.downtime(checks, window).get(ledger.host, Downtime())
-    if alerting.evaluate(outage_is_open(last), seen, rule).transition is not alert.type:
+    if evaluate(outage_is_open(last), seen, rule).change is not alert.type:
         return False
     if alert.type is AlertType.ALERT:
         failures = stats.failures(checks, window, [ledger.host]).get(ledger.host, [])
         after_ms = last.end_ms or 0 if last else 0
-        return alert == alerting.alert_record(ledger.host, alert.time_ms, seen, failures, after_ms)
+        return alert == alert_record(ledger.host, alert.time_ms, seen, failures, after_ms)
     known = ledger.seen(alert.time_ms)
     ends = good_since[max(0, known - MOST_UNSEEN - 1) : known + 1]  # where the site stands is known sooner than stored
-    return last is not None and any(
-        alert == alerting.recovery_record(last, alert.time_ms, seen, end_ms) for end_ms in ends if end_ms
-    )
+    return last is not None and any(alert == recovery_record(last, alert.time_ms, seen, end_ms) for end_ms in ends if end_ms)
 
 
 def _missing(ledger: Ledger, transitions: Sequence[Alert], rule: Rule, awake: Sequence[int]) -> Iterator[str]:
@@ -127,6 +126,4 @@ def _missing(ledger: Ledger, transitions: Sequence[Alert], rule: Rule, awake: Se
 
 def _surely_due(ledger: Ledger, is_open: bool, rule: Rule, now_ms: int) -> bool:
     window = Window.before(now_ms, rule.window_ms)
-    return all(
-        alerting.evaluate(is_open, ledger.downtime(window, unseen), rule).transition for unseen in range(MOST_UNSEEN + 1)
-    )
+    return all(evaluate(is_open, ledger.downtime(window, unseen), rule).change for unseen in range(MOST_UNSEEN + 1))

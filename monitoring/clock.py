@@ -2,6 +2,8 @@
 
 import threading
 import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from monitoring.schedule import NS_PER_MS
@@ -30,6 +32,49 @@ class Clock(Protocol):
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set (True) or `seconds` are over (False)."""
+
+
+class StopSignal(threading.Event):
+    """An event that a signal handler may set while its own thread waits for it; one thread waits.
+
+    `threading.Event` takes a lock to be set. A handler that interrupts `wait` while that holds the same lock waits for
+    ever; a `SimpleQueue` may be used in handlers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_set = False
+        self._rings: SimpleQueue[None] = SimpleQueue()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        self._rings.put(None)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._is_set:
+            with suppress(Empty):
+                self._rings.get(timeout=timeout)
+        return self._is_set
+
+
+class Deadline:
+    """A moment of the monotonic clock until which something may take."""
+
+    def __init__(self, clock: Clock, at_ns: int) -> None:
+        self._clock = clock
+        self.at_ns = at_ns
+
+    @classmethod
+    def after(cls, clock: Clock, milliseconds: int) -> "Deadline":
+        """So long from now."""
+        return cls(clock, clock.monotonic_ns() + milliseconds * NS_PER_MS)
+
+    def left_s(self) -> float:
+        """Seconds that are left; 0 when it has passed."""
+        return max(0, self.at_ns - self._clock.monotonic_ns()) / 1e9
 
 
 class SystemClock:

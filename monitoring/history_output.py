@@ -17,7 +17,7 @@ NO_ALERTS = "no alerts so far"
 class HistoryOutput(Protocol):
     """What the notification mode tells."""
 
-    def transition(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert) -> None:
         """One record, in order of time."""
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
@@ -36,7 +36,7 @@ class JsonHistory:
         self._errors = errors
         self._trouble: str | None = None
 
-    def transition(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert) -> None:
         self._print(alert_json(alert, self._names.get(alert.host)))
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
@@ -56,7 +56,7 @@ class PlainHistory(JsonHistory):
     _told_ongoing = False
     _told_any = False
 
-    def transition(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert) -> None:
         self._told_any = True
         self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
 
@@ -90,7 +90,7 @@ class TerminalHistory:
         live.start()
         return live
 
-    def transition(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert) -> None:
         from monitoring.report.screen import history_text
 
         self._told_any = True

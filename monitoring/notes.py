@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from monitoring.clock import Clock
+from monitoring.errors import StoreError
 from monitoring.report.words import ahead_text, given_up_text, missed_text, too_old_text
 from monitoring.schedule import NS_PER_MS
 
 if TYPE_CHECKING:
-    from monitoring.pool import CheckerPool
     from monitoring.store.replicated import ReplicatedStore
 
 SETTLED_MS = 2_000
@@ -50,15 +50,46 @@ class Tally:
         return more
 
 
+class Complaint:
+    """Something that does not work: said when that begins and when its reason changes, and once when it is over."""
+
+    def __init__(self, say: Callable[[str], None], what: str, over: str, *, once: bool = False) -> None:
+        """`what` does not work, `over` says that it does again; `once`: a reason that changes is not said again."""
+        self._say = say
+        self._what = what
+        self._over = over
+        self._once = once
+        self._why: str | None = None
+
+    def because(self, why: str | None) -> None:
+        """How things stand now; None: all is well."""
+        if why and why != self._why and not (self._once and self._why):
+            self._say(f"{self._what}: {why}")
+        elif self._why and not why:
+            self._say(self._over)
+        self._why = why or None
+
+    def about(self, attempt: Callable[[], object]) -> None:
+        """Attempt it: whatever error that raises is the reason, none means that all is well."""
+        try:
+            attempt()
+        except StoreError as error:
+            self.because(str(error))
+        except Exception as error:  # noqa: BLE001 - the main loop must go on, whatever happens to one round
+            self.because(f"{type(error).__name__}: {error}")
+        else:
+            self.because(None)
+
+
 class Notes:
-    """Asked about once a second by the thread that prints."""
+    """Asked about once a second by the main loop."""
 
     def __init__(
-        self, store: "ReplicatedStore", pool: "CheckerPool", clock: Clock, awaits_database: Callable[[], bool]
+        self, store: "ReplicatedStore", missed: Callable[[], int], clock: Clock, awaits_database: Callable[[], bool]
     ) -> None:
-        """`awaits_database`: is there a database that is to have everything?"""
+        """`missed`: how many checks were not made; `awaits_database`: is there one that is to have everything?"""
         self._store = store
-        self._pool = pool
+        self._count_missed = missed
         self._clock = clock
         self._awaits_database = awaits_database
         self._missed = Tally(STALL_MS)
@@ -67,7 +98,7 @@ class Notes:
 
     def standing(self) -> Sequence[str]:
         """What the header says."""
-        missed, ahead_ms, given_up, too_old = self._pool.missed, self._clock.ahead_ms(), self._lost(), self._store.too_old
+        missed, ahead_ms, given_up, too_old = self._count_missed(), self._clock.ahead_ms(), self._lost(), self._store.too_old
         return [
             *([ahead_text(ahead_ms)] if ahead_ms else []),
             *([missed_text(missed)] if missed else []),
@@ -78,7 +109,7 @@ class Notes:
     def news(self) -> Iterator[str]:
         """What is to be told now, where no header is seen."""
         now_ns = self._clock.monotonic_ns()
-        if more := self._missed.step(self._pool.missed, now_ns):
+        if more := self._missed.step(self._count_missed(), now_ns):
             yield missed_text(more)
         given_up = self._lost()
         if self._given_up.step(given_up, now_ns):

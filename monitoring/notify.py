@@ -2,8 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from os import getpid
 
 NS_PER_US = 1_000
@@ -37,8 +37,8 @@ def watchdog_us(environ: Mapping[str, str]) -> int | None:
 class Manager:
     """The service manager, as the main loop sees it: told that we are `alive` while no work stands still anywhere.
 
-    Work is what has a name, a beginning and an end: a round of the judge, a turn of the checkers' loop. To wait for
-    the next round is not to stand still. `environ` without a manager in it: all of this does nothing.
+    The main loop itself is well when it comes here. Other threads show that they are by work that they must end: it has
+    a name, is begun here and ended there. `environ` without a manager in it: all of this does nothing.
     """
 
     def __init__(self, environ: Mapping[str, str], monotonic_ns: Callable[[], int]) -> None:
@@ -56,17 +56,8 @@ class Manager:
     def stopping(self) -> None:
         stopping(self._environ)
 
-    @contextmanager
-    def work(self, name: str) -> Iterator[None]:
-        """What is done inside must come to an end."""
-        self.begin(name)
-        try:
-            yield
-        finally:
-            self.end(name)
-
     def begin(self, name: str) -> bool:
-        """This work must `end`, in whatever thread; False when nobody watches, or it was begun before and has not ended."""
+        """This work must `end`, in whatever thread; False when nobody watches, or it was begun and has not ended yet."""
         if self._limit_ns is None:
             return False
         with self._lock:

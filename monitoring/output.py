@@ -1,9 +1,10 @@
-"""Where what is shown goes. Only the main thread prints: the checkers and the judge hand things over."""
+"""Where what is shown goes. A monitor draws in a thread of its own (`display_thread`), other modes in their only one."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from monitoring.models import Alert, SiteStatus
 from monitoring.report import (
@@ -24,13 +25,62 @@ from monitoring.report import (
 )
 from monitoring.report.words import source_text
 
-if TYPE_CHECKING:
-    from rich.live import Live
-
-REMEMBERED_ALERTS = 50
-
 Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
 """How each site stands now, seen from each location; asked only by an output that shows it."""
+
+
+WRITTEN_AT_ONCE = 4_096
+"""Bytes: a reader that is slow takes one such piece after the other, one that has stopped takes none."""
+
+
+class Stream(Protocol):
+    """Where text goes, as `print` and rich use it."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class Descriptor:
+    """Text to a file descriptor of its own, the copy of a standard one.
+
+    It has no lock: at its end Python waits for nobody who stands in a write. Used by one thread at a time; only
+    `progress` may be asked by others.
+    """
+
+    def __init__(self, standard: TextIO | None) -> None:
+        """None: it was closed when the program began, and what goes there is lost."""
+        self._file = os.dup(standard.fileno()) if standard else os.open(os.devnull, os.O_WRONLY)
+        self._text: list[str] = []
+        self._pieces = 0
+        self._in_write = False
+        self.encoding = standard.encoding if standard else "utf-8"
+
+    def isatty(self) -> bool:
+        return os.isatty(self._file)
+
+    def fileno(self) -> int:
+        return self._file
+
+    def write(self, text: str) -> int:
+        self._text.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what has come. Raises `OSError`; nothing is kept then, for nobody reads any more."""
+        data = memoryview("".join(self._text).encode(self.encoding, "backslashreplace"))
+        self._text.clear()
+        while data:
+            self._in_write = True
+            try:
+                data = data[os.write(self._file, data[:WRITTEN_AT_ONCE]) :]
+            finally:
+                self._in_write = False
+                self._pieces += 1
+
+    def progress(self) -> int | None:
+        """How many pieces were written when it stands in a write now; None while it does not."""
+        return self._pieces if self._in_write else None
 
 
 class Output(Protocol):
@@ -42,7 +92,7 @@ class Output(Protocol):
     def statistics(self, report: StatsReport) -> None:
         """A round of statistics."""
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         """A site went down or came back."""
 
     def notice(self, text: str) -> None:
@@ -61,10 +111,23 @@ class Output(Protocol):
         """Monitoring has ended; None: it goes on elsewhere, and is no longer shown."""
 
 
+class Display(Output, Protocol):
+    """An output that nobody waits for: it shows what it is given in its own time."""
+
+    failure: Exception | None
+    """Why nothing can be shown any more: `BrokenPipeError` when whoever read it has gone, else `MonitoringError`."""
+
+    def call_back(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when all that was given before is shown; never, if it is stuck."""
+
+    def stands_still(self) -> bool:
+        """Has the terminal taken nothing since this was asked last?"""
+
+
 class SilentOutput:
     """`--silent`: nothing but trouble, on stderr, once."""
 
-    def __init__(self, errors: TextIO) -> None:
+    def __init__(self, errors: Stream) -> None:
         self._errors = errors
         self._trouble: str | None = None
 
@@ -72,7 +135,7 @@ class SilentOutput:
 
     def statistics(self, report: StatsReport) -> None: ...
 
-    def transition(self, alert: Alert, name: str | None) -> None: ...
+    def state_change(self, alert: Alert, name: str | None) -> None: ...
 
     def notice(self, text: str) -> None:
         print(printable(text), file=self._errors, flush=True)
@@ -93,21 +156,21 @@ class SilentOutput:
 class JsonOutput(SilentOutput):
     """One JSON object a line, as things happen."""
 
-    def __init__(self, stdout: TextIO, errors: TextIO) -> None:
+    def __init__(self, stdout: Stream, errors: Stream) -> None:
         super().__init__(errors)
         self._stdout = stdout
 
     def statistics(self, report: StatsReport) -> None:
         print(stats_json(report), file=self._stdout, flush=True)
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         print(alert_json(alert, name), file=self._stdout, flush=True)
 
 
 class PlainOutput(SilentOutput):
     """Lines for pipes and logs."""
 
-    def __init__(self, stdout: TextIO, errors: TextIO) -> None:
+    def __init__(self, stdout: Stream, errors: Stream) -> None:
         super().__init__(errors)
         self._stdout = stdout
         self._header: Header | None = None
@@ -122,7 +185,7 @@ class PlainOutput(SilentOutput):
     def statistics(self, report: StatsReport) -> None:
         self._print(*stats_lines(report))
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
@@ -133,68 +196,6 @@ class PlainOutput(SilentOutput):
     def close(self, closing: Closing | None) -> None:
         if closing:
             self._print(*closing_lines(closing))
-
-
-class ScreenOutput:
-    """A screen of its own that is drawn anew; the closing one stays in the terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(highlight=False)
-        self._live: Live | None = None
-        self._reports: dict[int, StatsReport] = {}
-        self._alerts: list[Alert] = []
-        self._notices: list[str] = []
-        self._trouble: str | None = None
-        self._view: View | None = None
-
-    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
-        from rich.live import Live
-
-        self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stderr=False)
-        self._live.start()
-        self._alerts = list(recent)[-REMEMBERED_ALERTS:]
-        self._draw(View(header, now_ms))
-
-    def statistics(self, report: StatsReport) -> None:
-        self._reports[report.length_ms] = report
-
-    def transition(self, alert: Alert, name: str | None) -> None:
-        self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
-
-    def notice(self, text: str) -> None:
-        self._notices = [*self._notices, text][-3:]
-
-    def news(self, text: str) -> None:
-        """It is on the screen."""
-
-    def trouble(self, text: str | None) -> None:
-        self._trouble = text
-
-    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        current = statuses()
-        reports = [_with_statuses(self._reports[length], current) for length in sorted(self._reports)]
-        header = replace(header, notes=(*header.notes, *self._notices, *filter(None, [self._trouble])))
-        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
-
-    def _draw(self, view: View) -> None:
-        from monitoring.report.screen import render_screen
-
-        self._view = view
-        width, height = self._console.size
-        if self._live:
-            self._live.update(render_screen(view, width, height), refresh=True)
-
-    def close(self, closing: Closing | None) -> None:
-        from monitoring.report.screen import render_closing, render_screen
-
-        if self._live:
-            self._live.stop()
-        if closing:
-            self._console.print(render_closing(closing, self._console.width))
-        elif self._view:  # what was on the screen stays in the terminal
-            self._console.print(render_screen(self._view, *self._console.size))
 
 
 class LocatedOutput:
@@ -211,8 +212,8 @@ class LocatedOutput:
         rows = tuple(replace(row, location=self._location) for row in report.rows)
         self._output.statistics(replace(report, rows=rows))
 
-    def transition(self, alert: Alert, name: str | None) -> None:
-        self._output.transition(replace(alert, location=self._location), name)
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._output.state_change(replace(alert, location=self._location), name)
 
     def notice(self, text: str) -> None:
         self._output.notice(text)
@@ -236,11 +237,6 @@ class LocatedOutput:
 
     def _named(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
         return tuple(replace(alert, location=self._location) for alert in alerts)
-
-
-def _with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
-    rows = tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows)
-    return replace(report, rows=rows)
 
 
 def say(text: str) -> None:
@@ -271,23 +267,38 @@ def _print_tables(view: View) -> None:
     console.print(render_screen(view, console.width, 3 * (rows + len(view.alerts) + len(view.ongoing)) + 30))
 
 
-def open_output(form: str, *, silent: bool, environ: Mapping[str, str], location: str = "") -> Output:
+class Streams(NamedTuple):
+    """Standard output and standard error, each on a descriptor of its own."""
+
+    stdout: Descriptor
+    errors: Descriptor
+
+    @classmethod
+    def standard(cls) -> "Streams":
+        return cls(Descriptor(sys.stdout), Descriptor(sys.stderr))
+
+
+def open_output(
+    form: str, *, silent: bool, environ: Mapping[str, str], location: str = "", streams: Streams | None = None
+) -> Output:
     """The output that fits: `form` is "text" or "json"; `location` is the name of where the monitor is, if there is one."""
-    output = _output(form, silent=silent, environ=environ)
+    output = _output(form, silent=silent, environ=environ, streams=streams or Streams.standard())
     return LocatedOutput(output, location) if location else output
 
 
-def _output(form: str, *, silent: bool, environ: Mapping[str, str]) -> Output:
+def _output(form: str, *, silent: bool, environ: Mapping[str, str], streams: Streams) -> Output:
     """A screen only on a terminal that wants one."""
     if silent:
-        return SilentOutput(sys.stderr)
+        return SilentOutput(streams.errors)
     if form == "json":
-        return JsonOutput(sys.stdout, sys.stderr)
+        return JsonOutput(*streams)
     if is_fancy(environ):
-        return ScreenOutput()
-    return PlainOutput(sys.stdout, sys.stderr)
+        from monitoring.screen_output import ScreenOutput  # late: rich takes a while
+
+        return ScreenOutput(streams.stdout)
+    return PlainOutput(*streams)
 
 
 def is_fancy(environ: Mapping[str, str]) -> bool:
     """Is stdout a terminal that takes colours? (https://no-color.org)"""
-    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return bool(sys.stdout) and sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

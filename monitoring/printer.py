@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitoring.clock import Clock, SystemClock
+from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import ConfigError, StoreError
 from monitoring.following import new_config
@@ -134,7 +134,7 @@ class Printer:
         names = {site.host: site.name for site in self._config.sites}
         for alert in alerts:
             if alert.time_ms >= self._told_after_ms:
-                self._output.transition(alert, names[alert.host])
+                self._output.state_change(alert, names[alert.host])
 
     def _show(self, readers: Readers, windows_ms: Sequence[int]) -> None:
         until_ms = self._clock.now_ms() + self._ahead_ms - SETTLED_MS
@@ -204,7 +204,7 @@ def show(config: Config, watcher: ConfigWatcher, wanted: Wanted, form: str, envi
     if wanted.once or wanted.at_ms is not None:
         print_once(config, wanted, form, environ)
         return 0
-    clock, stop = SystemClock(), threading.Event()
+    clock, stop = SystemClock(), StopSignal()
 
     def end(number: int, _: object) -> None:
         stop.set()

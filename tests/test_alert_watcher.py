@@ -25,7 +25,7 @@ class Shown:
         self.records: list[Alert] = []
         self.refreshed: list[tuple[list[Alert], str | None]] = []
 
-    def transition(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert) -> None:
         self.records.append(alert)
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from monitoring.alerting import alert_record, evaluate, main_cause, recovery_record, rule_window_ms
+from monitoring.alerts.rule import alert_record, evaluate, main_cause, recovery_record, rule_window_ms
 from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
 from tests.support.simulation import GOOD, HANGS, REFUSED, Behaviour, Outcome, Pause, after_start, down, simulate, site
 
@@ -50,9 +50,9 @@ TRUTH_TABLE = (
 
 @pytest.mark.parametrize(("open_alert", "window", "rule", "decided"), TRUTH_TABLE)
 def test_the_rule_decides(open_alert: bool, window: Downtime, rule: Rule, decided: AlertType | None) -> None:
-    verdict = evaluate(open_alert, window, rule)
-    assert verdict.transition is decided
-    assert verdict.reason
+    decision = evaluate(open_alert, window, rule)
+    assert decision.change is decided
+    assert decision.reason
 
 
 @pytest.mark.parametrize(

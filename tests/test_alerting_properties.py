@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.alerting import evaluate
+from monitoring.alerts.rule import evaluate
 from monitoring.models import AlertType, Cause, Downtime, Rule, Site, Window
 from monitoring.stats import downtime
 from tests.support.simulation import HANGS, REFUSED, Outcome, Pause, Story, after_start, down, simulate, site
@@ -36,12 +36,12 @@ def windows(draw: st.DrawFn) -> Downtime:
 def test_an_alert_has_its_downtime_and_its_failures(seen: Downtime, rule: Rule) -> None:
     allowed_ms = Fraction(rule.window_ms) * (100 - rule.threshold) / 100
     wanted = seen.down_ms > allowed_ms and seen.failures >= rule.minimum_failures
-    assert (evaluate(False, seen, rule).transition is AlertType.ALERT) == wanted
+    assert (evaluate(False, seen, rule).change is AlertType.ALERT) == wanted
 
 
 @given(seen=windows(), rule=rules())
 def test_a_recovery_has_its_uptime_and_its_coverage(seen: Downtime, rule: Rule) -> None:
-    if evaluate(True, seen, rule).transition is AlertType.RECOVERY:
+    if evaluate(True, seen, rule).change is AlertType.RECOVERY:
         good_ms = seen.covered_ms - seen.down_ms
         assert Fraction(good_ms, seen.covered_ms) >= rule.recovery_threshold / 100
         assert Fraction(seen.covered_ms, rule.window_ms) >= Fraction(8, 10)
@@ -49,7 +49,7 @@ def test_a_recovery_has_its_uptime_and_its_coverage(seen: Downtime, rule: Rule) 
 
 @given(seen=windows(), rule=rules())
 def test_no_window_is_both_an_alert_and_a_recovery(seen: Downtime, rule: Rule) -> None:
-    both = {evaluate(False, seen, rule).transition, evaluate(True, seen, rule).transition}
+    both = {evaluate(False, seen, rule).change, evaluate(True, seen, rule).change}
     assert not both >= {AlertType.ALERT, AlertType.RECOVERY}
 
 
@@ -58,19 +58,19 @@ def test_on_a_whole_window_a_site_is_either_up_or_down(rule: Rule, down_ms: int)
     """With one threshold and enough failures nothing lies between an alert and a recovery."""
     rule = replace(rule, recovery_threshold=rule.threshold, window_ms=1_000_000)
     seen = Downtime(100, 100, 1_000_000, down_ms)
-    decided = [evaluate(False, seen, rule).transition, evaluate(True, seen, rule).transition]
+    decided = [evaluate(False, seen, rule).change, evaluate(True, seen, rule).change]
     assert decided in ([AlertType.ALERT, None], [None, AlertType.RECOVERY])
 
 
 @given(rule=rules(), open_alert=st.booleans())
 def test_an_empty_window_proves_nothing(rule: Rule, open_alert: bool) -> None:
-    assert evaluate(open_alert, Downtime(), rule).transition is None
+    assert evaluate(open_alert, Downtime(), rule).change is None
 
 
 @given(rule=rules(), covers_ms=st.integers(1, 10**9))
 def test_one_failed_check_is_never_an_alert_where_two_are_asked_for(rule: Rule, covers_ms: int) -> None:
     rule = replace(rule, minimum_failures=max(2, rule.minimum_failures))
-    assert evaluate(False, Downtime(1, 1, covers_ms, covers_ms), rule).transition is None
+    assert evaluate(False, Downtime(1, 1, covers_ms, covers_ms), rule).change is None
 
 
 outcomes = st.builds(Outcome, st.integers(0, 12_000), st.sampled_from([None, None, Cause.STATUS, Cause.DNS]))
@@ -120,7 +120,7 @@ def test_every_transition_can_be_recomputed_from_the_stored_checks(script: Scrip
     for alert in story.alerts:
         window = Window.before(alert.time_ms, target.rule.window_ms)
         seen = downtime(story.readable_at(alert.time_ms), window)[target.host]
-        assert evaluate(alert.type is AlertType.RECOVERY, seen, target.rule).transition is alert.type
+        assert evaluate(alert.type is AlertType.RECOVERY, seen, target.rule).change is alert.type
         assert alert.availability == 100 * (seen.covered_ms - seen.down_ms) / seen.covered_ms
 
 

@@ -1,12 +1,16 @@
 """One line of time: it may jump ahead, and never runs backwards."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import monitoring.clock
-from monitoring.clock import SystemClock
+from monitoring.clock import Deadline, StopSignal, SystemClock
+from tests.support.clock import FakeClock
 
 SECOND = 1_000_000_000
 HOUR_MS = 3_600_000
@@ -134,3 +138,49 @@ def test_waiting_ends_when_told_to(machine: Machine) -> None:
     assert not clock.wait(stop, -5)
     stop.set()
     assert clock.wait(stop, 3_600)
+
+
+def test_a_deadline_leaves_time_until_it_has_passed() -> None:
+    clock = FakeClock()
+    deadline = Deadline.after(clock, 1_500)
+    assert deadline.left_s() == 1.5
+    clock.advance(1.25)
+    assert deadline.left_s() == 0.25
+    clock.advance(60)
+    assert deadline.left_s() == 0
+
+
+def test_a_stop_signal_wakes_whoever_waits_and_stays_set() -> None:
+    clock, stop = SystemClock(), StopSignal()
+    assert not clock.wait(stop, 0)
+    threading.Timer(0.05, stop.set).start()
+    assert clock.wait(stop, 60)
+    assert stop.is_set()
+    assert clock.wait(stop, 60)
+
+
+INTERRUPTED = """
+import signal
+from monitoring.clock import StopSignal
+
+rings = 0
+
+def ring(*_):
+    global rings
+    rings += 1
+    stop.set()
+
+stop = StopSignal()
+signal.signal(signal.SIGALRM, ring)
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+while rings < 1_000:
+    stop.wait(0.0001)
+    stop = StopSignal()
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+
+
+def test_a_signal_handler_may_set_it_at_any_instant_of_the_wait() -> None:
+    """A thousand signals while the main thread only waits: at one of them a `threading.Event` waits for itself."""
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=root, check=True, timeout=60)

@@ -381,7 +381,7 @@ def test_a_monitor_that_has_a_location_says_so_in_all_it_tells() -> None:
     report = stats_report(EVER, "local", {}, [SITE], lambda *_: SiteStatus())
     output = LocatedOutput(JsonOutput(out, errors), "paris")
     output.statistics(report)
-    output.transition(alert(), "shop")
+    output.state_change(alert(), "shop")
     output.notice("trouble")
     told, transition = map(json.loads, out.getvalue().splitlines())
     assert (told["sites"][0]["location"], transition["location"], errors.getvalue()) == ("paris", "paris", "trouble\n")

@@ -1,9 +1,12 @@
 """What went wrong with the monitor itself is told once when it begins, and stands in the header as long as it runs."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitoring.notes import GIVING_UP_MS, SETTLED_MS, STALL_MS, Notes, Tally
+import pytest
+
+from monitoring.notes import GIVING_UP_MS, SETTLED_MS, STALL_MS, Complaint, Notes, Tally
 from monitoring.output import SilentOutput
 from monitoring.schedule import NS_PER_MS
 from tests.support.clock import FakeClock
@@ -50,7 +53,7 @@ class Scene:
 
     def __init__(self, *, awaits_database: bool = True) -> None:
         self.store, self.pool, self.clock = Store(), Pool(), FakeClock()
-        self.notes = Notes(self.store, self.pool, self.clock, lambda: awaits_database)  # type: ignore[arg-type]
+        self.notes = Notes(self.store, lambda: self.pool.missed, self.clock, lambda: awaits_database)  # type: ignore[arg-type]
 
     def told_in(self, milliseconds: int) -> list[str]:
         found = []
@@ -106,3 +109,21 @@ def test_an_output_without_a_header_says_it_on_stderr() -> None:
     errors = io.StringIO()
     SilentOutput(errors).news("2 checks were not made")
     assert errors.getvalue() == "2 checks were not made\n"
+
+
+@pytest.mark.parametrize(("once", "said"), [(False, ["no: a", "no: b", "yes", "no: a"]), (True, ["no: a", "yes", "no: a"])])
+def test_trouble_is_said_when_it_begins_when_it_changes_and_when_it_is_over(once: bool, said: list[str]) -> None:
+    heard: list[str] = []
+    complaint = Complaint(heard.append, "no", "yes", once=once)
+    for why in (None, "a", "a", "b", None, None, "a"):
+        complaint.because(why)
+    assert heard == said
+
+
+def test_whatever_error_an_attempt_raises_is_a_reason() -> None:
+    heard: list[str] = []
+    complaint = Complaint(heard.append, "no", "yes")
+    attempts: list[Callable[[], object]] = [lambda: 1 / 0, lambda: None]
+    for attempt in attempts:
+        complaint.about(attempt)
+    assert heard == ["no: ZeroDivisionError: division by zero", "yes"]

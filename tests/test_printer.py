@@ -46,7 +46,7 @@ class Shown:
     def statistics(self, report: StatsReport) -> None:
         self.reports.append(report)
 
-    def transition(self, alert: Alert, name: str | None) -> None:
+    def state_change(self, alert: Alert, name: str | None) -> None:
         self.transitions.append(alert)
 
     def notice(self, text: str) -> None:

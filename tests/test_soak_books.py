@@ -14,7 +14,8 @@ from bench.faulty import LATE_S, WELL
 from bench.steadiness import FULL_S, growth_promises
 from bench.verdicts import audit
 from bench.watched import Sample
-from monitoring import alerting, stats
+from monitoring import stats
+from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Rule, Window
 from monitoring.states import advance
 
@@ -49,12 +50,12 @@ def honest_alerts(checks: list[CheckResult]) -> list[Alert]:
         window = Window.before(now_ms, RULE.window_ms)
         seen = stats.downtime(checks, window)[HOST]
         is_open = bool(found) and found[-1].type is AlertType.ALERT
-        match alerting.evaluate(is_open, seen, RULE).transition:
+        match evaluate(is_open, seen, RULE).change:
             case AlertType.ALERT:
                 failures = stats.failures(checks, window, [HOST])[HOST]
-                found.append(alerting.alert_record(HOST, now_ms, seen, failures, 0))
+                found.append(alert_record(HOST, now_ms, seen, failures, 0))
             case AlertType.RECOVERY:
-                found.append(alerting.recovery_record(found[-1], now_ms, seen, history.good_since_ms or 0))
+                found.append(recovery_record(found[-1], now_ms, seen, history.good_since_ms or 0))
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from monitoring.alerting import rule_window_ms
+from monitoring.alerts.rule import rule_window_ms
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.section import Section

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
 
-from monitoring.clock import Clock
+from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreError, StoreRefused
 from monitoring.models import Alert, CheckResult
 from monitoring.store.base import Store
@@ -113,10 +113,11 @@ class Forwarder:
 
     def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered in this time, then end; the rest stays in the outbox."""
+        deadline = Deadline.after(self._clock, round(timeout_s * 1_000))
         self.wait_drained(timeout_s)
         self._stop.set()
         self._work.set()
-        self._thread.join(timeout_s)
+        self._thread.join(deadline.left_s())
 
     def run(self) -> None:
         while not self._stop.is_set():

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from monitoring.clock import Clock
+from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Window
+from monitoring.store.asking import Asker
 from monitoring.store.base import AlertReader, Reader
 from monitoring.store.forwarder import Forwarder, RemoteRetention, RemoteStore
 from monitoring.store.journal import Journal
@@ -35,6 +36,13 @@ class Source:
     why: str
 
 
+class Deadlines(NamedTuple):
+    """Until when the database may take to answer, and until when all of it."""
+
+    database: Deadline
+    in_all: Deadline
+
+
 class ReplicatedStore:
     """The store of a running monitor.
 
@@ -61,8 +69,12 @@ class ReplicatedStore:
         self._forwarder = None if remote is None else Forwarder(local, remote, clock, retention)
         self._journal = Journal(local, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._memory = MemoryReader(local, self._journal)
+        self._ask_database, self._ask_file = Asker(remote_name), Asker(str(local.path))
 
     def start(self) -> None:
+        if self._reader:
+            self._ask_database.start()
+        self._ask_file.start()
         self._journal.start()
         if self._forwarder:
             self._forwarder.start()
@@ -77,22 +89,35 @@ class ReplicatedStore:
         """Take a check or an alert for good; never blocks."""
         self._journal.append(point)
 
-    def settle(self) -> None:
-        """Let everything recorded so far become readable where the next question will go."""
-        self._journal.flush(SETTLE_S)
+    def settle(self, until: Deadlines | None = None) -> None:
+        """Let everything recorded so far become readable where the next question will go; half a second at most."""
+        within_s = SETTLE_S if until is None else min(SETTLE_S, until.database.left_s())
+        deadline = Deadline.after(self._clock, round(within_s * 1_000))
+        self._journal.flush(within_s)
         if self._forwarder and self.source().kind != "local":
-            self._forwarder.wait_drained(SETTLE_S)
+            self._forwarder.wait_drained(deadline.left_s())
 
-    def ask(self, question: Callable[[Reader], Answer]) -> tuple[Answer, Source]:
-        """The answer, and who gave it. Raises `StoreError` when the local file cannot answer either."""
-        source = self.source()
-        if self._reader and source.kind != "local":
+    def ask(self, question: Callable[[Reader], Answer], until: Deadlines | None = None) -> tuple[Answer, Source]:
+        """The answer, and who gave it; by the local file when the database has none until its deadline.
+
+        Raises `StoreError` when the local file cannot answer either, or not in time. None: however long it takes.
+        """
+        source, reader = self.source(), self._reader
+        if reader and source.kind != "local":
             try:
-                return question(self._reader), source
+                answer = self._ask_database.ask(lambda: question(reader), until and until.database.left_s())
             except StoreError as error:
                 self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
                 source = Source("local", str(error))
-        return question(self.own_reader()), source
+            else:
+                return answer, source
+        own = self.own_reader()
+        return self._ask_file.ask(lambda: question(own), until and until.in_all.left_s()), source
+
+    def give_up_questions(self) -> None:
+        """Wait for no answer any more: this monitor ends. May be called from a signal handler."""
+        self._ask_database.give_up()
+        self._ask_file.give_up()
 
     def own_alerts(self, window: Window) -> Sequence[Alert]:
         """The transitions that this monitor recorded, without asking the database. Raises `StoreError`."""
@@ -144,15 +169,16 @@ class ReplicatedStore:
         """Why what is older than retention has not left the database for some time."""
         return self._retention.trouble if self._retention else None
 
-    def flush(self, timeout_s: float) -> bool:
-        """End the threads: write everything, deliver what can be delivered; False when something could not be written."""
+    def flush(self, timeout_s: float, deliver_s: float = DELIVERY_AT_END_S) -> bool:
+        """End the threads: write everything, deliver what can be in `deliver_s`; False when something was not written."""
         written = self._journal.close(timeout_s)
         if self._forwarder:
-            self._forwarder.close(min(timeout_s, DELIVERY_AT_END_S))
+            self._forwarder.close(min(timeout_s, deliver_s))
         return written
 
     def close(self) -> None:
-        for part in (self._reader, self._remote, self._retention, self._local):
+        reader = None if self._ask_database.is_busy else self._reader  # else it would wait for the end of that question
+        for part in (reader, self._remote, self._retention, self._local):
             if part is not None:
                 part.close()
 

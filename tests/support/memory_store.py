@@ -1,4 +1,4 @@
-"""A store in memory that answers by the pure functions of `monitoring.stats`: the judge's, with nothing to wait for."""
+"""A store in memory that answers by the pure functions of `monitoring.stats`: the evaluator's, with nothing to wait for."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ by_time = attrgetter("time_ms")
 
 
 class MemoryStore:
-    """Keeps `AlertReader`, and of `ReplicatedStore` what the judge calls."""
+    """Keeps `AlertReader` and `AlertStore`."""
 
     kind = "local"
 

@@ -1,20 +1,18 @@
-"""Hours of one site in milliseconds: the real checker, schedule and judge, on clocks that are told to go.
+"""Hours of one site in milliseconds: the real checker, schedule and evaluator, on clocks that are told to go.
 
-First the checker lives through the whole time; then the judge does, every two seconds, and sees each result from the
+First the checker lives through the whole time; then the evaluator does, every two seconds, and sees each result from the
 moment on at which its check had ended.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from monitoring import alerting
+from monitoring.alerts.evaluator import Evaluator
+from monitoring.alerts.rule import evaluate, rule_window_ms
 from monitoring.board import Board
 from monitoring.checker import Checker
-from monitoring.judge import Judge
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
-from monitoring.store.replicated import ReplicatedStore
 from tests.support.clock import FakeClock
 from tests.support.driving import live
 from tests.support.memory_store import MemoryStore
@@ -22,7 +20,7 @@ from tests.support.memory_store import MemoryStore
 START_MS = 1_767_225_600_000
 """Every simulation begins here; its behaviours are asked in seconds since then."""
 
-JUDGE_EVERY_MS = 2_000
+EVALUATE_EVERY_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Story:
 def site(interval_s: float = 2, timeout_s: float = 10, rule: Rule | None = None) -> Site:
     """A site whose rule has the window that the configuration would give it."""
     rule, interval_ms = rule or Rule(), round(interval_s * 1_000)
-    window_ms = alerting.rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms)
+    window_ms = rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms)
     rule = Rule(rule.threshold, rule.recovery_threshold, window_ms, rule.minimum_failures)
     return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=round(timeout_s * 1_000), rule=rule)
 
@@ -91,7 +89,7 @@ def simulate(
 ) -> Story:
     """Let the monitor run for `seconds`; the first check is due `offset_s` after the beginning."""
     known = _checks(target, behaviour, SimulatedClock(seconds, pauses), offset_s)
-    return Story(known, tuple(_judged(target, known, SimulatedClock(seconds, pauses))))
+    return Story(known, tuple(_evaluated(target, known, SimulatedClock(seconds, pauses))))
 
 
 def after_start(moment_ms: int | None) -> float:
@@ -130,15 +128,22 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
     return tuple(known)
 
 
-def _judged(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
+def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
     store, board = MemoryStore(), Board([target], {})
-    judge = Judge([target], cast(ReplicatedStore, store), clock, {}, board.histories, alerting.evaluate)
+    evaluator = Evaluator(store, clock, {}, board.histories, evaluate)
     found: list[Alert] = []
     waiting = list(reversed(known))
-    while not clock.wait(threading.Event(), JUDGE_EVERY_MS / 1_000):
+    while not clock.wait(threading.Event(), EVALUATE_EVERY_MS / 1_000):
         while waiting and waiting[-1].at_ms <= clock.now_ms():
             result = waiting.pop().result
             board.observe(result)
             store.record(result)
-        found += judge.step()
+        found += evaluate_all(evaluator, [target])
     return found
+
+
+def evaluate_all(evaluator: Evaluator, sites: Sequence[Site]) -> list[Alert]:
+    """One round, as the main loop does it; returns the records that were written."""
+    observed = evaluator.observe(sites)
+    changed = {site: change for site in sites if (change := evaluator.decide(site, observed).change)}
+    return evaluator.record(changed, observed)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -31,8 +32,16 @@ class Terminal:
     `text` is what the screen shows, `raw` is all that was sent to it.
     """
 
-    def __init__(self, width: int, height: int, *arguments: str | Path, environ: Mapping[str, str] | None = None) -> None:
-        self._command = [sys.executable, "-c", _ON_TERMINAL, *command(*arguments)]
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        *arguments: str | Path,
+        environ: Mapping[str, str] | None = None,
+        program: Callable[..., list[str]] = command,
+    ) -> None:
+        """`program` makes the command of the arguments."""
+        self._command = [sys.executable, "-c", _ON_TERMINAL, *program(*arguments)]
         self._environ = environment(environ)
         self._lock = threading.Lock()
         self._screen = pyte.Screen(width, height)
@@ -87,8 +96,15 @@ class Terminal:
 
     def interrupt(self) -> int:
         """Type Ctrl-C; the exit status."""
-        os.write(self._master, b"\x03")
+        self.type(b"\x03")
         return self.end()
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._process.send_signal(number)
 
     def end(self) -> int:
         """Wait for its end; the exit status."""

@@ -5,29 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import alerting
+from monitoring.alerts.evaluator import Evaluator
+from monitoring.alerts.rule import evaluate
 from monitoring.board import Board
-from monitoring.judge import Judge
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
 from monitoring.store.local import LocalStore
 from monitoring.store.replicated import ReplicatedStore
 from tests.support.clock import FakeClock
 from tests.support.points import EVER, START_MS, check
+from tests.support.simulation import evaluate_all
 
 FAST = Site("fast", "http://fast/", interval_ms=2_000)
+OTHER = Site("other", "http://other/", interval_ms=2_000)
 SLOW = Site("slow", "http://slow/", interval_ms=300_000, rule=Rule(window_ms=600_000))
 ALERT, RECOVERY = AlertType.ALERT, AlertType.RECOVERY
 
 
 class Monitor:
-    """What of a monitor a judge needs, on a file that survives it."""
+    """What of a monitor an evaluator needs, on a file that survives it."""
 
     def __init__(self, path: Path, clock: FakeClock, *sites: Site) -> None:
         self.clock = clock
         self.local = LocalStore(path)
         self._store = ReplicatedStore(self.local, clock)
         self._board = Board(sites, self.local.histories())
-        self.judge = Judge(sites, self._store, clock, self.local.last_alerts(), self._board.histories, alerting.evaluate)
+        self.sites = sites
+        self.evaluator = Evaluator(self._store, clock, self.local.last_alerts(), self._board.histories, evaluate)
         self._store.start()
 
     def checked(self, site: Site, seconds: range, cause: Cause | None = None) -> None:
@@ -37,9 +40,13 @@ class Monitor:
             self._board.observe(result)
             self._store.record(result)
 
-    def judged_at(self, second: float) -> list[Alert]:
+    def evaluated_at(self, second: float) -> list[Alert]:
+        """The records that a round at this second writes."""
         self.clock.advance(second - (self.clock.now_ms() - START_MS) / 1_000)
-        return self.judge.step()
+        return evaluate_all(self.evaluator, self.sites)
+
+    def open_outages(self) -> list[Alert]:
+        return self.evaluator.open_outages(self.sites)
 
     def end(self) -> None:
         assert self._store.flush(20)
@@ -58,7 +65,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def monitor(path: Path, clock: FakeClock) -> Iterator[Monitor]:
-    monitor = Monitor(path, clock, FAST, SLOW)
+    monitor = Monitor(path, clock, FAST, OTHER, SLOW)
     yield monitor
     monitor.end()
 
@@ -77,45 +84,45 @@ def alert(second: float, start: float, availability: float, cause: Cause = Cause
 def test_an_alert_is_written_and_told_once(monitor: Monitor) -> None:
     monitor.checked(FAST, range(0, 100, 2))
     monitor.checked(FAST, range(100, 126, 2), Cause.DNS)
-    assert monitor.judged_at(124) == []
+    assert monitor.evaluated_at(124) == []
     wanted = alert(126, 100, 100 * 94 / 120)
-    assert monitor.judged_at(126) == [wanted]
+    assert monitor.evaluated_at(126) == [wanted]
     assert list(monitor.local.alerts(EVER)) == [wanted]
-    assert monitor.judge.last_alert("fast") == wanted
-    assert monitor.judge.open_outages() == [wanted]
+    assert monitor.evaluator.last_alert("fast") == wanted
+    assert monitor.open_outages() == [wanted]
     monitor.checked(FAST, range(126, 200, 2), Cause.DNS)
     for second in range(128, 200, 2):
-        assert monitor.judged_at(second) == []
+        assert monitor.evaluated_at(second) == []
     assert list(monitor.local.alerts(EVER)) == [wanted]
 
 
 def test_a_recovery_ends_the_outage_with_its_first_good_check(monitor: Monitor) -> None:
     monitor.checked(FAST, range(0, 60, 2), Cause.TLS)
-    (opened,) = monitor.judged_at(60)
+    (opened,) = monitor.evaluated_at(60)
     monitor.checked(FAST, range(60, 180, 2))
-    assert monitor.judged_at(154) == []
-    (over,) = monitor.judged_at(156)
+    assert monitor.evaluated_at(154) == []
+    (over,) = monitor.evaluated_at(156)
     assert over == Alert(RECOVERY, "fast", START_MS + 156_000, opened.start_ms, START_MS + 60_000, 80.0, Cause.TLS)
-    assert monitor.judge.open_outages() == []
-    assert monitor.judged_at(158) == []
+    assert monitor.open_outages() == []
+    assert monitor.evaluated_at(158) == []
 
 
 def test_sites_with_nothing_stay_as_they_are(monitor: Monitor) -> None:
-    assert monitor.judged_at(0) == monitor.judged_at(10_000) == []
-    assert monitor.judge.last_alert("fast") is None
-    assert monitor.judge.open_outages() == []
+    assert monitor.evaluated_at(0) == monitor.evaluated_at(10_000) == []
+    assert monitor.evaluator.last_alert("fast") is None
+    assert monitor.open_outages() == []
     monitor.checked(FAST, range(10_000, 10_050, 2), Cause.DNS)
-    assert [found.host for found in monitor.judged_at(10_050)] == ["fast"]
-    assert monitor.judged_at(20_000) == [], "nothing measured is no recovery"
+    assert [found.host for found in monitor.evaluated_at(10_050)] == ["fast"]
+    assert monitor.evaluated_at(20_000) == [], "nothing measured is no recovery"
 
 
-def test_each_site_is_judged_by_its_own_window(monitor: Monitor) -> None:
+def test_each_site_is_evaluated_by_its_own_window(monitor: Monitor) -> None:
     """Two failures five minutes apart: an alert for the site that is checked so rarely, and for no other."""
     monitor.checked(SLOW, range(0, 600, 300), Cause.TIMEOUT)
     monitor.checked(FAST, range(0, 4, 2), Cause.TIMEOUT)
     monitor.checked(FAST, range(4, 600, 2))
-    assert monitor.judged_at(130) == []
-    (found,) = monitor.judged_at(599)
+    assert monitor.evaluated_at(130) == []
+    (found,) = monitor.evaluated_at(599)
     assert (found.host, found.start_ms, found.cause) == ("slow", START_MS, Cause.TIMEOUT)
 
 
@@ -124,20 +131,20 @@ def test_several_sites_go_down_at_once(path: Path, clock: FakeClock) -> None:
     monitor = Monitor(path, clock, *sites, SLOW)
     for number, site in enumerate(sites):
         monitor.checked(site, range(number, 60, 2), Cause.DNS if number % 2 else None)
-    assert [found.host for found in monitor.judged_at(60)] == ["site 1", "site 3"]
-    assert [found.start_ms - START_MS for found in monitor.judge.open_outages()] == [1_000, 3_000]
+    assert [found.host for found in monitor.evaluated_at(60)] == ["site 1", "site 3"]
+    assert [found.start_ms - START_MS for found in monitor.open_outages()] == [1_000, 3_000]
     monitor.end()
 
 
 def test_after_a_restart_nothing_is_announced_twice(path: Path, clock: FakeClock) -> None:
     first = Monitor(path, clock, FAST)
     first.checked(FAST, range(0, 60, 2), Cause.DNS)
-    (opened,) = first.judged_at(60)
+    (opened,) = first.evaluated_at(60)
     first.end()
     second = Monitor(path, clock, FAST)
-    assert second.judge.open_outages() == [opened]
+    assert second.open_outages() == [opened]
     second.checked(FAST, range(70, 120, 2), Cause.DNS)
-    assert [second.judged_at(moment) for moment in range(62, 120, 2)] == [[]] * 29
+    assert [second.evaluated_at(moment) for moment in range(62, 120, 2)] == [[]] * 29
     second.end()
     assert stored(path, clock) == [opened]
 
@@ -146,12 +153,12 @@ def test_after_a_restart_no_recovery_is_forgotten(path: Path, clock: FakeClock) 
     """The site came back while the monitor was off: known from the first good check on, announced once it is sure."""
     first = Monitor(path, clock, FAST)
     first.checked(FAST, range(0, 60, 2), Cause.DNS)
-    (opened,) = first.judged_at(60)
+    (opened,) = first.evaluated_at(60)
     first.end()
     second = Monitor(path, clock, FAST)
     second.checked(FAST, range(3_600, 3_696, 2))
-    assert second.judged_at(3_694) == []
-    (over,) = second.judged_at(3_696)
+    assert second.evaluated_at(3_694) == []
+    (over,) = second.evaluated_at(3_696)
     assert (over.type, over.start_ms, over.end_ms) == (RECOVERY, opened.start_ms, START_MS + 3_600_000)
     second.end()
     assert stored(path, clock) == [opened, over]
@@ -160,12 +167,12 @@ def test_after_a_restart_no_recovery_is_forgotten(path: Path, clock: FakeClock) 
 def test_a_recovery_that_was_under_way_keeps_its_date_across_a_restart(path: Path, clock: FakeClock) -> None:
     first = Monitor(path, clock, FAST)
     first.checked(FAST, range(0, 60, 2), Cause.DNS)
-    first.judged_at(60)
+    first.evaluated_at(60)
     first.checked(FAST, range(60, 100, 2))
     first.end()
     second = Monitor(path, clock, FAST)
     second.checked(FAST, range(104, 180, 2))
-    (over,) = second.judged_at(160)
+    (over,) = second.evaluated_at(160)
     assert over.end_ms == START_MS + 60_000
     second.end()
 
@@ -174,7 +181,7 @@ def test_after_a_recovery_the_next_outage_is_announced_as_a_new_one(monitor: Mon
     monitor.checked(FAST, range(0, 60, 2), Cause.DNS)
     monitor.checked(FAST, range(60, 200, 2))
     monitor.checked(FAST, range(200, 260, 2), Cause.TLS)
-    told = [found for moment in range(58, 262, 2) for found in monitor.judged_at(moment)]
+    told = [found for moment in range(58, 262, 2) for found in monitor.evaluated_at(moment)]
     assert [(it.type, it.cause) for it in told] == [(ALERT, Cause.DNS), (RECOVERY, Cause.DNS), (ALERT, Cause.TLS)]
     assert told[2].start_ms == START_MS + 200_000
     assert list(monitor.local.alerts(EVER)) == told
@@ -183,44 +190,46 @@ def test_after_a_recovery_the_next_outage_is_announced_as_a_new_one(monitor: Mon
 def test_a_site_that_is_no_longer_watched_is_no_open_outage(path: Path, clock: FakeClock) -> None:
     first = Monitor(path, clock, FAST)
     first.checked(FAST, range(0, 60, 2), Cause.DNS)
-    assert first.judged_at(60)
+    assert first.evaluated_at(60)
     first.end()
     second = Monitor(path, clock, SLOW)
-    assert second.judge.open_outages() == []
+    assert second.open_outages() == []
     second.end()
 
 
-def test_the_verdict_of_a_site_says_why(monitor: Monitor) -> None:
-    seen = Downtime(checks=10, failures=1, covered_ms=120_000, down_ms=30_000)
-    verdict = monitor.judge.verdict(FAST, seen)
-    assert verdict.transition is None
-    assert verdict.reason == "only 1 failed of the 2 checks an alert needs"
+def test_the_decision_of_a_site_says_why(monitor: Monitor) -> None:
+    monitor.checked(FAST, range(0, 120, 30))
+    monitor.checked(FAST, range(120, 150, 30), Cause.DNS)
+    monitor.clock.advance(121)
+    decision = monitor.evaluator.decide(FAST, monitor.evaluator.observe([FAST]))
+    assert decision.change is None
+    assert decision.reason == "only 1 failed of the 2 checks an alert needs"
 
 
 def test_checks_of_other_programs_in_the_same_file_do_no_harm(monitor: Monitor) -> None:
     monitor.local.write([check(second, "stranger", Cause.DNS) for second in range(60)], [])
-    assert monitor.judged_at(60) == []
+    assert monitor.evaluated_at(60) == []
 
 
-def test_only_sites_that_failed_or_are_down_are_asked_about(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a thousand sites few can change: the others cost nothing. The one that is down is asked about when it is good."""
-    asked: list[set[str]] = []
+@pytest.mark.parametrize(("sites", "questions"), [([FAST], [{"fast"}]), ([FAST, OTHER, SLOW], [None, {"slow"}])])
+def test_one_question_answers_for_all_windows_that_are_equally_long(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch, sites: list[Site], questions: list[set[str] | None]
+) -> None:
+    """Of many sites all is added up (None), of a single one only its own checks."""
+    asked: list[set[str] | None] = []
     real = LocalStore.downtime
 
     def downtime(store: LocalStore, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        asked.append(set(hosts or ()))
+        asked.append(None if hosts is None else set(hosts))
         return real(store, window, hosts)
 
     monkeypatch.setattr(LocalStore, "downtime", downtime)
-    monitor.checked(FAST, range(0, 60, 2))
-    monitor.judged_at(60)
-    assert asked == []
-    monitor.checked(FAST, range(60, 120, 2), Cause.DNS)
-    monitor.judged_at(120)
-    assert asked == [{"fast"}]
-    monitor.checked(FAST, range(300, 420, 2))
-    assert [found.type for found in monitor.judged_at(420)] == [RECOVERY]
-    assert asked == [{"fast"}, {"fast"}]
+    monitor.checked(FAST, range(0, 60, 2), Cause.DNS)
+    monitor.checked(OTHER, range(0, 60, 2))
+    monitor.clock.advance(60)
+    observed = monitor.evaluator.observe(sites)
+    assert asked == questions
+    assert observed.of(FAST) == Downtime(30, 30, 60_000, 60_000)
 
 
 def test_a_check_that_fails_while_an_alert_is_decided_is_no_part_of_it(
@@ -238,4 +247,4 @@ def test_a_check_that_fails_while_an_alert_is_decided_is_no_part_of_it(
         return real(store, window, hosts)
 
     monkeypatch.setattr(LocalStore, "failures", failures)
-    assert monitor.judged_at(120) == [alert(120, 92, 100 * 46 / 60, Cause.DNS)]
+    assert monitor.evaluated_at(120) == [alert(120, 92, 100 * 46 / 60, Cause.DNS)]

@@ -16,10 +16,10 @@ RECOVERY_COVERAGE = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What the rule decided for one site, and the sentence that says why."""
 
-    transition: AlertType | None
+    change: AlertType | None
     reason: str
 
 
@@ -28,7 +28,7 @@ def rule_window_ms(window_ms: int, minimum_failures: int, interval_ms: int) -> i
     return max(window_ms, minimum_failures * interval_ms)
 
 
-def evaluate(open_alert: bool, seen: Downtime, rule: Rule) -> Verdict:
+def evaluate(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
     """Decide for one site from what its window `[now - rule.window_ms, now)` held."""
     return _recovered(seen, rule) if open_alert else _is_down(seen, rule)
 
@@ -37,24 +37,24 @@ def _too_much_downtime(seen: Downtime, rule: Rule) -> bool:
     return 100 * seen.down_ms > rule.window_ms * (100 - rule.threshold)
 
 
-def _is_down(seen: Downtime, rule: Rule) -> Verdict:
+def _is_down(seen: Downtime, rule: Rule) -> Decision:
     if not _too_much_downtime(seen, rule):
-        return Verdict(None, "down for no more than the rule allows")
+        return Decision(None, "down for no more than the rule allows")
     if seen.failures < rule.minimum_failures:
-        return Verdict(None, f"only {seen.failures} failed of the {rule.minimum_failures} checks an alert needs")
-    return Verdict(AlertType.ALERT, f"down for {seen.down_ms} of {rule.window_ms} ms")
+        return Decision(None, f"only {seen.failures} failed of the {rule.minimum_failures} checks an alert needs")
+    return Decision(AlertType.ALERT, f"down for {seen.down_ms} of {rule.window_ms} ms")
 
 
-def _recovered(seen: Downtime, rule: Rule) -> Verdict:
+def _recovered(seen: Downtime, rule: Rule) -> Decision:
     if 100 * seen.covered_ms < RECOVERY_COVERAGE * rule.window_ms:
-        return Verdict(None, "too little of the window was measured to tell")
+        return Decision(None, "too little of the window was measured to tell")
     good = availability(seen.covered_ms - seen.down_ms, seen.covered_ms)
     if good is None or good < rule.recovery_threshold:
-        return Verdict(None, "available for less than a recovery needs")
+        return Decision(None, "available for less than a recovery needs")
     # The last check may cover time after the window, so that both rules could hold at once: then the alert stays.
     if _too_much_downtime(seen, rule):
-        return Verdict(None, "still down for more than the rule allows")
-    return Verdict(AlertType.RECOVERY, f"available for {seen.covered_ms - seen.down_ms} of {seen.covered_ms} ms")
+        return Decision(None, "still down for more than the rule allows")
+    return Decision(AlertType.RECOVERY, f"available for {seen.covered_ms - seen.down_ms} of {seen.covered_ms} ms")
 
 
 def main_cause(failures: Sequence[Failure]) -> Cause | None:

@@ -1,0 +1,129 @@
+"""Applies the alert rule to the stored checks of all sites, and keeps each site's newest alert record."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitoring.alerts.rule import Decision, alert_record, recovery_record
+from monitoring.clock import Clock
+from monitoring.models import Alert, AlertType, Downtime, History, Rule, Site, Window
+from monitoring.states import outage_is_open
+from monitoring.store.base import AlertReader
+
+Evaluate = Callable[[bool, Downtime, Rule], Decision]
+"""The rule: is an alert open, what the window held, the site's thresholds. See `rule.evaluate`."""
+
+
+class AlertStore(Protocol):
+    """What the evaluator asks of a store: everything it decides follows from what this monitor has recorded itself."""
+
+    def commit(self) -> None:
+        """Make everything that was recorded so far readable."""
+
+    def own_reader(self) -> AlertReader:
+        """A reader that waits for no database."""
+
+    def record(self, point: Alert) -> None:
+        """Take a record for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """The downtime of sites up to one moment: for each length of window (ms), by host."""
+
+    until_ms: int
+    downtimes: Mapping[int, Mapping[str, Downtime]]
+
+    def of(self, site: Site) -> Downtime:
+        """What the site's own alert window held; nothing when nothing was measured."""
+        return self.downtimes[site.rule.window_ms].get(site.host) or Downtime()
+
+
+class Evaluator:
+    """One round is `observe` all sites, `decide` for each of them, `record` the state changes."""
+
+    def __init__(
+        self,
+        store: AlertStore,
+        clock: Clock,
+        last_alerts: Mapping[str, Alert],
+        histories: Mapping[str, History],
+        evaluate: Evaluate,
+    ) -> None:
+        """`histories` is read at every recovery: it follows the checks as they are made."""
+        self._store = store
+        self._clock = clock
+        self._last = dict(last_alerts)
+        self._histories = histories
+        self._evaluate = evaluate
+
+    def last_alert(self, host: str) -> Alert | None:
+        """The newest record of a site."""
+        return self._last.get(host)
+
+    def open_outages(self, sites: Iterable[Site]) -> list[Alert]:
+        """The alerts of these sites that no recovery has followed, oldest first."""
+        last = (self._last.get(site.host) for site in sites)
+        return sorted((alert for alert in last if alert and outage_is_open(alert)), key=lambda alert: alert.start_ms)
+
+    def observe(self, sites: Iterable[Site]) -> Observations:
+        """What the alert windows of these sites hold now: one question for each length of window. Raises `StoreError`."""
+        self._store.commit()
+        now_ms = self._clock.now_ms()
+        by_window: defaultdict[int, list[str]] = defaultdict(list)
+        for site in sites:
+            by_window[site.rule.window_ms].append(site.host)
+        reader = self._store.own_reader()
+        # One site is looked up; of all of them everything is added up, which is cheaper than naming them.
+        return Observations(
+            now_ms,
+            {
+                window_ms: reader.downtime(Window.before(now_ms, window_ms), hosts if len(hosts) == 1 else None)
+                for window_ms, hosts in by_window.items()
+            },
+        )
+
+    def decide(self, site: Site, observed: Observations) -> Decision:
+        """What the rule says of a site."""
+        return self._evaluate(outage_is_open(self._last.get(site.host)), observed.of(site), site.rule)
+
+    def record(self, changed: Mapping[Site, AlertType], observed: Observations) -> list[Alert]:
+        """Store a record of each state change that was decided from `observed`; returns them. Raises `StoreError`."""
+        recovered = [site for site, change in changed.items() if change is AlertType.RECOVERY]
+        down = [site for site, change in changed.items() if change is AlertType.ALERT]
+        found = self._alerts(down, observed) + [self._recovery(site, observed) for site in recovered]
+        for alert in found:
+            self._last[alert.host] = alert
+            self._store.record(alert)
+        if found:
+            self._store.commit()  # stored before it is announced: a monitor killed in between announces nothing twice
+        return found
+
+    def _alerts(self, sites: Sequence[Site], observed: Observations) -> list[Alert]:
+        by_window: defaultdict[int, list[Site]] = defaultdict(list)
+        for site in sites:
+            by_window[site.rule.window_ms].append(site)
+        return [
+            alert
+            for window_ms, group in by_window.items()
+            for alert in self._alerts_of(group, Window.before(observed.until_ms, window_ms), observed)
+        ]
+
+    def _alerts_of(self, sites: Sequence[Site], window: Window, observed: Observations) -> list[Alert]:
+        failures = self._store.own_reader().failures(window, [site.host for site in sites])
+        decided_on = ((site.host, observed.of(site)) for site in sites)
+        return [
+            # What has failed since `seen` stands at the end, and is no part of what was decided.
+            alert_record(host, window.until_ms, seen, failures.get(host, ())[: seen.failures], self._last_end(host))
+            for host, seen in decided_on
+        ]
+
+    def _last_end(self, host: str) -> int:
+        last = self._last.get(host)
+        return last.end_ms or 0 if last else 0
+
+    def _recovery(self, site: Site, observed: Observations) -> Alert:
+        history = self._histories.get(site.host)
+        good_since_ms = history.good_since_ms if history and history.good_since_ms else observed.until_ms
+        return recovery_record(self._last[site.host], observed.until_ms, observed.of(site), good_since_ms)
