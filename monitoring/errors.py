@@ -54,6 +54,18 @@ class StoreRefused(StoreError):
         self.field = field
         self.by_age = by_age
 
+    @classmethod
+    def all_of(cls, refusals: "Sequence[StoreRefused]") -> "StoreRefused":
+        """One error for those of several requests, in the words of the first."""
+        counts = [refusal.dropped for refusal in refusals]
+        known = [count for count in counts if count is not None]
+        return cls(
+            str(refusals[0]),
+            dropped=sum(known) if len(known) == len(counts) else None,
+            field=next((refusal.field for refusal in refusals if refusal.field), ""),
+            by_age=all(refusal.by_age for refusal in refusals),
+        )
+
 
 def untraced(error: Error) -> Error:
     """The same error, without the tracebacks of it and of all that led to it.

@@ -9,15 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import chain
+from operator import attrgetter
+from typing import TypeVar
 
 from monitoring import stats
-from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats
+from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats, Window
 
 TIMES = "I"
 """Type code of arrays of response times: microseconds, four bytes each."""
 
 NO_PHASES = (0,) * len(PHASES)
+
+Key = TypeVar("Key")
 
 
 class Span(Enum):
@@ -105,38 +108,83 @@ class SiteSummary:
     summary: Summary
 
 
+_SUMS = attrgetter("checks", "failures", "covers_ms", "down_ms", "responses", "responses_us")
+
+
 def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
     """What these add up to: with all their times if `exact` (all of them must have them), else with a sketch."""
-    statuses: Counter[int] = Counter()
-    causes: Counter[Cause] = Counter()
+    checks, failures, covers_ms, down_ms, responses, responses_us = _columns(map(_SUMS, parts), 6)
+    times = array(TIMES)
     for part in parts:
-        statuses.update(part.statuses)
-        causes.update(part.causes)
+        times.extend(part.times)
+    ordered = sorted(times)  # ascending runs, which this merges
     return Summary(
-        checks=sum(part.checks for part in parts),
-        failures=sum(part.failures for part in parts),
-        covers_ms=sum(part.covers_ms for part in parts),
-        down_ms=sum(part.down_ms for part in parts),
-        responses=sum(part.responses for part in parts),
-        responses_us=sum(part.responses_us for part in parts),
+        checks=checks,
+        failures=failures,
+        covers_ms=covers_ms,
+        down_ms=down_ms,
+        responses=responses,
+        responses_us=responses_us,
         shortest_us=min((part.shortest_us for part in parts if part.shortest_us is not None), default=None),
         longest_us=max((part.longest_us for part in parts if part.longest_us is not None), default=None),
-        phase_counts=tuple(map(sum, zip(*(part.phase_counts for part in parts), strict=True))) or NO_PHASES,
-        phases_us=tuple(map(sum, zip(*(part.phases_us for part in parts), strict=True))) or NO_PHASES,
+        phase_counts=_columns((part.phase_counts for part in parts), len(PHASES)),
+        phases_us=_columns((part.phases_us for part in parts), len(PHASES)),
         last_failure_ms=max((part.last_failure_ms for part in parts if part.last_failure_ms is not None), default=None),
-        statuses=dict(statuses),
-        causes=dict(causes),
-        times=array(TIMES, sorted(chain.from_iterable(part.times for part in parts))) if exact else array(TIMES),
-        sketch=0 if exact else sum(map(_sketch, parts)),
+        statuses=_counted(part.statuses for part in parts),
+        causes=_counted(part.causes for part in parts),
+        times=array(TIMES, ordered) if exact else array(TIMES),
+        sketch=0 if exact else sum(part.sketch for part in parts) + _sketch_of(ordered),
     )
 
 
-def _sketch(part: Summary) -> int:
-    if part.sketch or not part.times:
-        return part.sketch
+def _columns(rows: Iterable[Sequence[int]], width: int) -> tuple[int, ...]:
+    """The sums of the columns of rows of this width."""
+    return tuple(map(sum, zip(*rows, strict=True))) or (0,) * width
+
+
+def _counted(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    totals: dict[Key, int] = {}
+    for part in parts:
+        for key, count in part.items():
+            totals[key] = totals.get(key, 0) + count
+    return totals
+
+
+def _sketch_of(ordered: Sequence[int]) -> int:
+    if not ordered:
+        return 0
     from monitoring import sketch  # late: its buckets take a while
 
-    return sketch.of(part.times)
+    return sketch.of(ordered)
+
+
+class SiteTotals:
+    """Adds up the parts of a window of one site: summaries of spans that do not overlap, each in one mark."""
+
+    def __init__(self, window: Window, *, exact: bool) -> None:
+        self._exact = exact
+        self._width_ms = stats.bucket_width_ms(window, exact=exact)
+        self._marks = {number: [0, 0, 0] for number in stats.bucket_range(window, exact=exact)}
+        self._total = Summary()
+
+    def add(self, parts: Iterable[tuple[int, Summary]]) -> None:
+        """Each with the moment that its span begins at."""
+        known = list(parts)
+        for start_ms, part in known:
+            mark = self._marks[start_ms // self._width_ms]
+            mark[0] += part.responses_us
+            mark[1] += part.responses
+            mark[2] += part.failures
+        self._total = merge([self._total, *(part for _, part in known)], exact=self._exact)
+
+    def stats(self, host: str) -> SiteStats | None:
+        """Its statistics; None when there was no check."""
+        if not self._total.checks:
+            return None
+        marks = self._marks.values()
+        return site_stats(
+            host, self._total, [Bucket(took_us / count if count else None, lost) for took_us, count, lost in marks]
+        )
 
 
 def site_stats(host: str, summed: Summary, trend: Sequence[Bucket]) -> SiteStats:

@@ -1,0 +1,1 @@
+"""InfluxDB 1.x, and the databases that speak its language, as a backend."""

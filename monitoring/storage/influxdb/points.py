@@ -1,0 +1,247 @@
+"""The schema of the points, in both directions: values as lines of InfluxDB's line protocol, and rows as values. Pure.
+
+One series a site through the tag `host` (and `location`, where a monitor has one), times in integer milliseconds. Lines
+are written by hand because one is written for every check: a generic serialiser takes ten times as long.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitoring.errors import StoreRefused
+from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL, Kind, check_of, values
+from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
+from monitoring.names import is_name
+from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary
+from monitoring.storage.base import DeliveryRecord
+from monitoring.storage.influxdb.packed import US_PER_S, pack, plain_fields
+
+CHECKS = "website_availability"
+ALERTS = "website_alerts"
+SUMMARIES: Mapping[Span, str] = {Span.MINUTE: f"{CHECKS}_1m", Span.HOUR: f"{CHECKS}_1h", Span.DAY: f"{CHECKS}_1d"}
+RECORDS = "website_monitor"
+"""What the database was told of local files, by the tag `file`."""
+
+RECORD_TIME_MS = 4_102_444_800_000
+"""When the record of a file lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
+
+ALERT_FIELDS = ("type", "startDate", "endDate", "availability", "cause")
+RECORD_FIELDS = ("proof", "delivery", "newest", "summarised")
+
+WHOLE_CHECK = ", ".join(("available", *(field.point for field in CHECK_FIELDS)))
+"""The fields that `check_from` reads, in its order."""
+COUNTED_CHECK = ", ".join(("available", "covers", "status", "responseTime", "cause", *PHASES))
+"""The fields that `summary_from` reads, in its order."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_TAG_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
+_TEXT_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
+
+Row = Sequence[Any]
+"""One row of an answer: its time in milliseconds, then its fields; None for one that is not there."""
+
+_WRITTEN = {
+    Kind.MILLISECONDS: "=%di",
+    Kind.INTEGER: "=%di",
+    Kind.MICROSECONDS: "=%de-6",  # seconds: exact, and three times faster than a division
+    Kind.CAUSE: '="%s"',
+    Kind.TEXT: '="%s"',
+}
+_ABSENT = "%.0s"
+"""Takes a value and writes nothing."""
+
+_CAUSE = next(place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.CAUSE)
+_TEXTS = [place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.TEXT]
+
+
+class PointWriter:
+    """Lines of the points of one location; "" is the one without a name, which is no tag.
+
+    Keeps what lines have in common: each host is escaped once, and checks with the same fields share a format.
+    Methods raise `StoreRefused` for a host that can be no tag.
+    """
+
+    def __init__(self, location: str = "") -> None:
+        self._location = f",location={_tag(location)}" if location else ""
+        self._tags: dict[str, str] = {}
+        self._formats: dict[tuple[type, ...], str] = {}
+
+    def check(self, check: CheckResult) -> str:
+        found = values(check)
+        if found[_CAUSE] is not None:
+            found = _escaped(found)
+        shape = tuple(map(type, found))
+        line = self._formats.get(shape) or self._formats.setdefault(shape, _format_of(found))
+        return line % (self._tags.get(check.host) or self.tags(check.host), *found, check.time_ms)
+
+    def alert(self, alert: Alert) -> str:
+        fields = f'type="{alert.type}",startDate="{to_rfc3339(alert.start_ms)}",availability={float(alert.availability)!r}'
+        if alert.end_ms is not None:
+            fields += f',endDate="{to_rfc3339(alert.end_ms)}"'
+        if alert.cause is not None:
+            fields += f',cause="{alert.cause}"'
+        return f"{ALERTS},{self.tags(alert.host)} {fields} {alert.time_ms}"
+
+    def summary(self, one: SiteSummary) -> str:
+        fields = ",".join((*plain_fields(one.summary), f'packed="{pack(one.summary)}"'))
+        return f"{SUMMARIES[one.span]},{self.tags(one.host)} {fields} {one.start_ms}"
+
+    def tags(self, host: str) -> str:
+        known = self._tags.get(host)
+        if known is None:
+            known = self._tags[host] = f"host={_tag(host)}{self._location}"
+        return known
+
+
+def record_line(marker: str, *, proof: str = "", record: DeliveryRecord | None = None) -> str:
+    """What a database is told of a local file; `proof` is plain letters and digits. What is left out stays as it was."""
+    fields = [f'proof="{proof}"'] if proof else []
+    if record is not None:
+        fields += [f"delivery={record.delivery}i", f"newest={record.newest_ms}i", f"summarised={record.summarised_ms}i"]
+    return f"{RECORDS},file={_tag(marker)} {','.join(fields)} {RECORD_TIME_MS}"
+
+
+def line_again(source: str, tags: Mapping[str, str], field: str, value: int | str, time_ms: int) -> str:
+    """A point that is there already, with one of its fields: a whole number, or plain letters."""
+    series = ",".join((source, *(f"{name}={_tag(text)}" for name, text in sorted(tags.items()) if text)))
+    written = f"{value:d}i" if isinstance(value, int) else f'"{value}"'
+    return f"{series} {field}={written} {time_ms}"
+
+
+def _format_of(found: Sequence[Any]) -> str:
+    """The format of lines of checks that have values where this one has them."""
+    available = found[_CAUSE] is None
+    written = [
+        _ABSENT if value is None or (available and place in _TEXTS) else f",{field.point}{_WRITTEN[field.kind]}"
+        for place, (field, value) in enumerate(zip(CHECK_FIELDS, found, strict=True))
+    ]
+    return f"{CHECKS},%s available={int(available)}i{''.join(written)} %d"
+
+
+def _escaped(found: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values of a failed check with its texts as a line holds them, None for the empty one."""
+    fit = list(found)
+    for place in _TEXTS:
+        fit[place] = _text(found[place][:LONGEST_DETAIL]) or None
+    return tuple(fit)
+
+
+def _text(text: str) -> str:
+    """As it stands in quotes; a lone surrogate is no text."""
+    return text.encode(errors="replace").decode().translate(_TEXT_ESCAPES)
+
+
+def _tag(text: str) -> str:
+    if not is_name(text):
+        raise StoreRefused(f"InfluxDB cannot hold this name: {ascii(text)[:120]}", dropped=1)
+    return text.translate(_TAG_ESCAPES)
+
+
+def to_rfc3339(time_ms: int) -> str:
+    """UTC with milliseconds: 2026-01-01T00:00:00.000Z. Integer arithmetic, nothing is rounded."""
+    return (_EPOCH + time_ms * _MILLISECOND).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """The milliseconds of `to_rfc3339`. Raises ValueError for anything that is no date with a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a date without a time zone")
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+# Checks and alerts, read. A database may hold points of other writers: what is no check and no alert is passed over.
+
+
+def check_from(host: str, row: Row) -> CheckResult | None:
+    """The check of a row of `WHOLE_CHECK`."""
+    time_ms, available, *found = row
+    if available is None:
+        return None
+    try:
+        read = [_READ[field.kind](value) for field, value in zip(CHECK_FIELDS, found, strict=True)]
+        read[_CAUSE] = None if available else _cause(read[_CAUSE])
+        return check_of(host, time_ms, [_NONE[place] if value is None else value for place, value in enumerate(read)])
+    except (TypeError, ValueError):
+        return None
+
+
+def alert_from(host: str, row: Row) -> Alert | None:
+    """The alert or recovery of a row of `ALERT_FIELDS`."""
+    time_ms, kind, start, end, availability, cause = row
+    try:
+        return Alert(
+            type=AlertType(kind),
+            host=host,
+            time_ms=time_ms,
+            start_ms=from_rfc3339(start),
+            end_ms=from_rfc3339(end) if end else None,
+            availability=float(availability),
+            cause=_cause(cause) if cause else None,
+        )
+    except (ValueError, TypeError):
+        return None
+
+
+def summary_from(rows: Sequence[Row]) -> Summary:
+    """What the checks of these rows of `COUNTED_CHECK` add up to."""
+    known = [row for row in rows if row[1] is not None]
+    good, failed = [row for row in known if row[1]], [row for row in known if not row[1]]
+    times = sorted(_microseconds(row[4] for row in good))
+    phases = [_microseconds(row[6 + place] for row in good) for place in range(len(PHASES))]
+    return Summary(
+        checks=len(known),
+        failures=len(failed),
+        covers_ms=sum(row[2] or 0 for row in known),
+        down_ms=sum(row[2] or 0 for row in failed),
+        responses=len(times),
+        responses_us=sum(times),
+        shortest_us=times[0] if times else None,
+        longest_us=times[-1] if times else None,
+        phase_counts=tuple(map(len, phases)),
+        phases_us=tuple(map(sum, phases)),
+        last_failure_ms=max((row[0] for row in failed), default=None),
+        statuses=_counts(row[3] for row in known if row[3]),
+        causes=_counts(_cause(row[5]) for row in failed),
+        times=array(TIMES, times),
+    )
+
+
+def _counts(found: Iterable[Any]) -> dict[Any, int]:
+    counts: dict[Any, int] = {}
+    for one in found:
+        counts[one] = counts.get(one, 0) + 1
+    return counts
+
+
+def _microseconds(seconds: Iterable[float | None]) -> list[int]:
+    return [round(value * US_PER_S) for value in seconds if value is not None]
+
+
+def _us(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * US_PER_S)
+
+
+def _cause(found: Any) -> Cause:
+    try:
+        return Cause(found)
+    except ValueError:
+        return Cause.ERROR
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_READ: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.MILLISECONDS: _same,
+    Kind.INTEGER: _same,
+    Kind.MICROSECONDS: _us,
+    Kind.CAUSE: _same,
+    Kind.TEXT: _same,
+}
+_NONE = [None if field.optional else "" if field.kind is Kind.TEXT else 0 for field in CHECK_FIELDS]
+"""What a field is that is not there."""

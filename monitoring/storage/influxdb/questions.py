@@ -1,0 +1,70 @@
+"""Conditions of InfluxQL statements, and answers host by host. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+from typing import Any
+
+from monitoring.models import Window
+from monitoring.names import is_name
+from monitoring.storage.influxdb.points import Row
+
+HOSTS_AT_ONCE = 100
+"""How many hosts a statement names at most."""
+
+
+def literal(text: str) -> str:
+    """The text as a string of InfluxQL, whatever it holds (as long as it is a name)."""
+    return "'" + text.replace("\\", r"\\").replace("'", r"\'") + "'"
+
+
+def identifier(name: str) -> str:
+    """The name as a quoted identifier of InfluxQL."""
+    return '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
+
+
+def within(window: Window) -> str:
+    return f"time >= {window.from_ms}ms AND time < {window.until_ms}ms"
+
+
+def at_location(location: str) -> str:
+    """The condition that a point is from this location; "" is also that of all points which have no such tag."""
+    return f"location = {literal(location)}"
+
+
+def of_file(marker: str) -> str:
+    """The condition that the local file with this marker told of it."""
+    return f"file = {literal(marker)}"
+
+
+def among(hosts: Collection[str]) -> str:
+    """The condition that a point is of one of these hosts, which must be names."""
+    return "(" + " OR ".join(f"host = {literal(host)}" for host in sorted(hosts)) + ")"
+
+
+def named(hosts: Collection[str] | None) -> tuple[str, ...]:
+    """The same where it is worth it: of too many hosts (None: all) the answer is sifted."""
+    return () if hosts is None or len(hosts) > HOSTS_AT_ONCE else (among(hosts),)
+
+
+def groups(hosts: Iterable[str], size: int = HOSTS_AT_ONCE) -> Iterator[list[str]]:
+    """These hosts in order, so many at a time; what can be no tag was never written."""
+    names = iter(sorted(filter(is_name, hosts)))
+    while some := list(islice(names, size)):
+        yield some
+
+
+def by_host(series: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Iterator[Row]]]:
+    """The rows of each host in order of time, of an answer that is grouped by host."""
+    for host, pieces in groupby(series, lambda piece: str(piece["tags"]["host"])):
+        yield host, chain.from_iterable(piece["values"] for piece in pieces)
+
+
+def runs(starts: Collection[int], length_ms: int) -> Sequence[Window]:
+    """Spans of this length that begin at these moments, those that follow each other in one."""
+    found: list[Window] = []
+    for start_ms in sorted(starts):
+        if found and found[-1].until_ms == start_ms:
+            found[-1] = Window(found[-1].from_ms, start_ms + length_ms)
+        else:
+            found.append(Window(start_ms, start_ms + length_ms))
+    return found

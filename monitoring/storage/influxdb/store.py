@@ -1,0 +1,242 @@
+"""InfluxDB 1.x, and the databases that speak its language, as a backend.
+
+Every question is asked for all sites at once, between explicit bounds, within count, sum, first, last and `GROUP BY`: so
+it stays fast with a thousand sites, and right on every compatible server.
+"""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, groupby
+from threading import Lock
+from typing import TypeVar
+
+from monitoring.config.databases import DatabaseAddress
+from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
+from monitoring.models import Alert, CheckResult, History, SiteStats, Window
+from monitoring.names import LONGEST_LOCATION, is_name
+from monitoring.statistics.summary import Span
+from monitoring.storage.base import Deletion, DeliveryRecord, Points
+from monitoring.storage.influxdb.delete import deletion_steps, former_steps
+from monitoring.storage.influxdb.points import (
+    ALERT_FIELDS,
+    ALERTS,
+    CHECKS,
+    RECORD_FIELDS,
+    RECORD_TIME_MS,
+    RECORDS,
+    SUMMARIES,
+    WHOLE_CHECK,
+    PointWriter,
+    Row,
+    alert_from,
+    check_from,
+    record_line,
+)
+from monitoring.storage.influxdb.questions import at_location, by_host, identifier, literal, of_file, within
+from monitoring.storage.influxdb.states import StateReader
+from monitoring.storage.influxdb.window import Ends, WindowReader
+
+CONNECT_TIMEOUT_S = 1.0
+READ_TIMEOUT_S = 5.0
+
+MOST_LOCATIONS = 100
+"""So many are told; each one more costs a reader as many questions as the first."""
+
+WINDOWS_REMEMBERED = 4
+"""Of so many windows it is known how many points they lack: it comes with their statistics."""
+
+
+Point = TypeVar("Point")
+
+
+class InfluxStore:
+    """Keeps `Backend` in one InfluxDB database, of one location.
+
+    Several threads may use it at once. An answer takes several statements; what is written between them can show in
+    the later ones only, so ask about windows that are over.
+    """
+
+    kind = "influxdb"
+
+    def __init__(self, address: DatabaseAddress, location: str = "", read_timeout: float = READ_TIMEOUT_S) -> None:
+        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag."""
+        from monitoring.storage.influxdb.client import InfluxClient  # late: it takes 0.2 s
+
+        self._database = address.database
+        self._client = InfluxClient(address, (CONNECT_TIMEOUT_S, read_timeout))
+        self.name = self._client.name
+        self._here = at_location(location)
+        self._lines = PointWriter(location)
+        self._states = StateReader(self._client, self._here)
+        self._lock = Lock()
+        self._missing: OrderedDict[Window, int] = OrderedDict()  # guarded by the lock
+
+    # The database itself
+
+    def ping(self) -> None:
+        """Return when the server answers at all."""
+        self._client.ping()
+
+    def verify(self, marker: str) -> DeliveryRecord | None:
+        """As the contract has it; a missing database is created."""
+        proof = uuid.uuid4().hex
+        self._client.ping()
+        with suppress(StoreDenied):  # for administrators only; the proof tells whether it exists
+            self._client.execute(f"CREATE DATABASE {identifier(self._database)}")
+        self._client.write([record_line(marker, proof=proof)])
+        found, *numbers = self._record_of(marker)
+        if found != proof:
+            raise StoreUnavailable(f"{self.name} did not return what was written to it")
+        return None if None in numbers else DeliveryRecord(*numbers)
+
+    def record(self, marker: str, record: DeliveryRecord) -> None:
+        self._client.write([record_line(marker, record=record)])
+
+    def is_known(self) -> bool:
+        """Has any monitor written here? Quick, however much it holds."""
+        return self._client.database_exists() and bool(self._client.query(f"SELECT last(proof) FROM {RECORDS}"))
+
+    def locations(self) -> Sequence[str]:
+        """In order, "" first if there is one. Quick, however much it holds.
+
+        What another writer gave a name that no monitor can have is passed over: nobody could ask for it.
+        """
+        measured = f"FROM {CHECKS}, {ALERTS}"
+        named = self._client.query(f"SHOW TAG VALUES {measured} WITH KEY = location LIMIT {MOST_LOCATIONS}")
+        names = {name for series in named for _, name in series["values"] if is_name(name, LONGEST_LOCATION)}
+        nameless = self._client.query(f"SHOW SERIES {measured} WHERE {at_location('')} LIMIT 1")
+        return sorted(names | ({""} if nameless else set()))
+
+    def database_exists(self) -> bool:
+        """Whether the database is there (and these credentials may know it)."""
+        return self._client.database_exists()
+
+    def drop_database(self) -> None:
+        """Delete the database with all its data."""
+        self._client.execute(f"DROP DATABASE {identifier(self._database)}")
+
+    def drop_host(self, host: str) -> None:
+        """Delete everything of one host, in every location."""
+        if is_name(host):
+            sources = ", ".join((CHECKS, ALERTS, *SUMMARIES.values()))
+            self._client.execute(f"DROP SERIES FROM {sources} WHERE host = {literal(host)}")
+
+    def drop_record(self, marker: str) -> None:
+        """Delete what the database was told of a local file."""
+        self._client.execute(f"DROP SERIES FROM {RECORDS} WHERE {of_file(marker)}")
+
+    # The writer
+
+    def write(self, points: Points) -> None:
+        lines, refusals = self._lines_of(points)
+        try:
+            self._client.write(lines)
+        except StoreRefused as refusal:
+            refusals.append(refusal)
+        if refusals:
+            raise StoreRefused.all_of(refusals)
+
+    def delete(self, deletion: Deletion) -> Iterator[None]:
+        return deletion_steps(self._client, self._here, deletion)
+
+    def delete_former(self, marker: str) -> Iterator[None]:
+        """Delete, in short steps, what version 1.1.0 sent of this local file beside its points."""
+        return former_steps(self._client, marker)
+
+    # The reader
+
+    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
+        """As the contract has it.
+
+        `ends` answers for the minute that the window's beginning cuts, and for what is not summarised yet, in place of the
+        points here: a running monitor's own file (`LocalReader.summaries`).
+        """
+        reader = WindowReader(self._client, self._here)
+        found = reader.stats(window, exact=exact, ends=ends)
+        if exact:
+            self._remember(window, reader.missing)
+        return found
+
+    def missing(self, window: Window) -> int:
+        """As the contract has it, of whole minutes; of a window that hours and days answer, of its ends.
+
+        Quick after the statistics of the same window.
+        """
+        with self._lock:
+            known = self._missing.get(window)
+        if known is not None:
+            return known
+        reader = WindowReader(self._client, self._here)
+        reader.count_missing(window)
+        return reader.missing
+
+    def results(self, window: Window) -> Iterator[CheckResult]:
+        found = self._client.stream(f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {self._here} AND {within(window)}")
+        rows = chain.from_iterable(series["values"] for series in found)
+        for _, same_time in groupby(rows, lambda row: row[0]):
+            for time_ms, host, *fields in sorted(same_time, key=lambda row: row[1] or ""):
+                if check := check_from(host, (time_ms, *fields)):
+                    yield check
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        found = self._ask(", ".join(ALERT_FIELDS), ALERTS, within(window))
+        alerts = [alert for host, rows in found for row in rows if (alert := alert_from(host, row))]
+        return sorted(alerts, key=lambda alert: (alert.time_ms, alert.host))
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        kind, *others = ALERT_FIELDS
+        found = self._ask(", ".join((f"last({kind})", *others)), ALERTS)
+        return {host: alert for host, rows in found for row in rows if (alert := alert_from(host, row))}
+
+    def last_states(self, before_ms: int) -> Mapping[str, History]:
+        return self._states.before(before_ms)
+
+    def last_time(self) -> int | None:
+        newest = (self._ask("last(available)", CHECKS), self._ask("last(type)", ALERTS))
+        return max((row[0] for found in newest for _, rows in found for row in rows), default=None)
+
+    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+        number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
+        return {host: row[1] for host, rows in self._ask(number, source, within(window)) for row in rows}
+
+    def close(self) -> None:
+        self._client.close()
+
+    # How it writes and asks
+
+    def _lines_of(self, points: Points) -> tuple[list[str], list[StoreRefused]]:
+        """The lines of these points, and the refusals of those that can have none."""
+        lines: list[str] = []
+        refusals: list[StoreRefused] = []
+        _write_each(self._lines.check, points.checks, lines, refusals)
+        _write_each(self._lines.alert, points.alerts, lines, refusals)
+        _write_each(self._lines.summary, points.summaries, lines, refusals)
+        return lines, refusals
+
+    def _ask(self, fields: str, source: str, *conditions: str) -> Iterator[tuple[str, Iterator[Row]]]:
+        where = " AND ".join((self._here, *conditions))
+        return by_host(self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY host"))
+
+    def _record_of(self, marker: str) -> Row:
+        """The fields of the record of a file, None for those that it has not."""
+        condition = f"{of_file(marker)} AND time = {RECORD_TIME_MS}ms"
+        series = self._client.query(f"SELECT {', '.join(RECORD_FIELDS)} FROM {RECORDS} WHERE {condition}")
+        return series[0]["values"][0][1:] if series else [None] * len(RECORD_FIELDS)
+
+    def _remember(self, window: Window, missing: int) -> None:
+        with self._lock:
+            self._missing[window] = missing
+            while len(self._missing) > WINDOWS_REMEMBERED:
+                self._missing.popitem(last=False)
+
+
+def _write_each(
+    write: Callable[[Point], str], some: Sequence[Point], lines: list[str], refusals: list[StoreRefused]
+) -> None:
+    for point in some:
+        try:
+            lines.append(write(point))
+        except StoreRefused as refusal:
+            refusals.append(refusal)

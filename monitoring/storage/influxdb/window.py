@@ -1,0 +1,197 @@
+"""Statistics of a window from InfluxDB: summaries where points agree with them, else points.
+
+No account of completeness is kept: the reader counts. The summary of a span is believed unless what is finer tells of
+more checks (a late check, two monitors at one location, a new file, a lost summary). Where the summary tells of more,
+the database lacks points. Differences of one site that cancel each other out within a window are not seen.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain, groupby
+from typing import TYPE_CHECKING
+
+from monitoring.models import SiteStats, Window
+from monitoring.statistics.spans import plan
+from monitoring.statistics.summary import SiteTotals, Span, Summary
+from monitoring.stats import DAY_MS, bucket_width_ms
+from monitoring.storage.influxdb.packed import Unpacker
+from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
+from monitoring.storage.influxdb.questions import by_host, groups, named, runs, within
+
+if TYPE_CHECKING:
+    from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
+
+Ends = Callable[[Window], Mapping[str, Summary]]
+"""What the checks of a window of some minutes add up to, by host (`LocalReader.summaries`)."""
+
+Parts = Collection[tuple[int, Summary]]
+"""Summaries of one site, each with the moment that its span begins at."""
+
+FINER = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
+
+SPANS_AT_ONCE = 6_000
+"""About so many spans are held against each other at once, one by one."""
+
+
+class WindowReader:
+    """Answers one question about one location. Afterwards `missing` is how many checks are known by summaries only.
+
+    `missing` is of the minutes that were looked at: where hours and days answer, nothing is counted.
+    """
+
+    def __init__(self, client: "InfluxClient", here: str) -> None:
+        """`here`: the condition that a point is from that location."""
+        self._client = client
+        self._here = here
+        self._unpack = Unpacker()
+        self.missing = 0
+
+    def stats(self, window: Window, *, exact: bool, ends: Ends | None) -> dict[str, SiteStats]:
+        """The statistics by host. `ends` answers for what no summary is asked about (None: the points here do)."""
+        planned = plan(window, self._summarised_until(window), exact=exact)
+        width_ms = bucket_width_ms(window, exact=exact)
+        sites: dict[str, SiteTotals] = {}
+        for gap in planned.checks:
+            parts = self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms)
+            _add_up(sites, parts, window, exact=exact)
+        hosts = self._hosts() if planned.hours or planned.days else ()
+        for span, part in planned.summaries():
+            _add_up(sites, self._believed(span, part, hosts), window, exact=exact)
+        return {host: found for host, totals in sites.items() if (found := totals.stats(host))}
+
+    def count_missing(self, window: Window) -> None:
+        """Set `missing` to that of the window's minutes; of a window of days, to that of its ends."""
+        planned = plan(window, self._summarised_until(window), exact=window.length_ms <= DAY_MS)
+        for part in planned.minutes:
+            counts = self._count("count(available)", CHECKS, part)
+            known = self._count("sum(checks)", SUMMARIES[Span.MINUTE], part)
+            differing = [host for host, checks in known.items() if checks != counts.get(host, 0)]
+            for some in groups(differing, _hosts_at_once(Span.MINUTE, part)):
+                self._count_missing_of(part, some)
+
+    def _count_missing_of(self, window: Window, hosts: Collection[str]) -> None:
+        counts = self._count_each("count(available)", CHECKS, Span.MINUTE, window, hosts)
+        known = self._count_each("sum(checks)", SUMMARIES[Span.MINUTE], Span.MINUTE, window, hosts)
+        for host, minutes in known.items():
+            own = counts.get(host, {})
+            self.missing += sum(max(0, checks - own.get(start_ms, 0)) for start_ms, checks in minutes.items())
+
+    # What is believed of whole spans
+
+    def _believed(self, span: Span, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
+        """Of these hosts; minutes of all hosts if None."""
+        if span is Span.MINUTE:
+            yield from self._minutes(window, hosts)
+            return
+        for some in groups(hosts or (), _hosts_at_once(span, window)):
+            yield from self._longer(span, window, some)
+
+    def _minutes(self, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
+        """Held against the number of points: of each host as a whole first, for that is twice as fast."""
+        counts = self._count("count(available)", CHECKS, window, hosts)
+        doubtful = []
+        for host, summaries in self._summaries(Span.MINUTE, window, hosts):
+            known, count = sum(summary.checks for summary in summaries.values()), counts.pop(host, 0)
+            if known < count:
+                doubtful.append(host)
+            else:
+                self.missing += known - count
+                yield host, summaries.items()
+        for some in groups([*doubtful, *counts], _hosts_at_once(Span.MINUTE, window)):
+            yield from self._minutes_one_by_one(window, some)
+
+    def _minutes_one_by_one(self, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
+        counts = self._count_each("count(available)", CHECKS, Span.MINUTE, window, hosts)
+        for host, summaries in self._summaries(Span.MINUTE, window, hosts):
+            own = counts.setdefault(host, {})
+            right = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
+            self.missing += sum(summary.checks - own.pop(start, 0) for start, summary in right.items())
+            yield host, right.items()
+        # What is left of the counts is of minutes of which points know more.
+        for run in runs({start for own in counts.values() for start in own}, Span.MINUTE.length_ms):
+            concerned = [host for host, own in counts.items() if any(run.from_ms <= start < run.until_ms for start in own)]
+            for host, parts in self._points(run, Span.MINUTE.length_ms, concerned):
+                yield host, [part for part in parts if part[0] in counts.get(host, ())]
+
+    def _longer(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
+        """Hours held against minutes, days against hours; where there is none, what is finer answers, too."""
+        counts = self._count_each("sum(checks)", SUMMARIES[FINER[span]], span, window, hosts)
+        right: dict[str, set[int]] = {host: set() for host in hosts}
+        for host, summaries in self._summaries(span, window, hosts):
+            own = counts.get(host, {})
+            believed = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
+            right[host] = set(believed)
+            yield host, believed.items()
+        starts = range(window.from_ms, window.until_ms, span.length_ms)
+        for run in runs([start for start in starts if any(start not in own for own in right.values())], span.length_ms):
+            inside = set(range(run.from_ms, run.until_ms, span.length_ms))
+            concerned = [host for host, own in right.items() if not inside <= own]
+            for host, parts in self._believed(FINER[span], run, concerned):
+                yield host, [part for part in parts if span.start_of(part[0]) not in right.get(host, ())]
+
+    # What is asked
+
+    def _summarised_until(self, window: Window) -> int:
+        """The end of the newest minute in the window that has a summary of any site."""
+        statement = f"SELECT last(checks) FROM {SUMMARIES[Span.MINUTE]} WHERE {self._here} AND {within(window)}"
+        return max(
+            (one["values"][0][0] + Span.MINUTE.length_ms for one in self._client.query(statement)), default=window.from_ms
+        )
+
+    def _hosts(self) -> Collection[str]:
+        """Every host that has a check or a summary here."""
+        sources = ", ".join((CHECKS, *SUMMARIES.values()))
+        found = self._client.stream(f"SHOW TAG VALUES FROM {sources} WITH KEY = host WHERE {self._here}")
+        return {host for series in found for _, host in series["values"]}
+
+    def _points(self, window: Window, width_ms: int, hosts: Collection[str] | None = None) -> Iterator[tuple[str, Parts]]:
+        """What the points of these hosts (None: of all) add up to in each mark of this width."""
+        for host, rows in self._ask(COUNTED_CHECK, CHECKS, window, hosts):
+            by_mark = groupby(rows, lambda row: int(row[0]) // width_ms)
+            yield host, [(max(number * width_ms, window.from_ms), summary_from(list(own))) for number, own in by_mark]
+
+    def _summaries(
+        self, span: Span, window: Window, hosts: Collection[str] | None
+    ) -> Iterator[tuple[str, Mapping[int, Summary]]]:
+        """The summaries of these hosts (None: of all) by the moment that their span begins at."""
+        for host, rows in self._ask("packed", SUMMARIES[span], window, hosts):
+            yield host, {start: summary for start, packed in rows if (summary := self._unpack(packed))}
+
+    def _count(self, number: str, source: str, window: Window, hosts: Collection[str] | None = None) -> dict[str, int]:
+        """This number over the window by host."""
+        return {host: row[1] for host, rows in self._ask(number, source, window, hosts) for row in rows}
+
+    def _count_each(
+        self, number: str, source: str, span: Span, window: Window, hosts: Collection[str]
+    ) -> dict[str, dict[int, int]]:
+        """This number in each span by host."""
+        found = self._ask(number, source, window, hosts, f"time({span.length_ms}ms), ")
+        return {host: {row[0]: row[1] for row in rows} for host, rows in found}
+
+    def _ask(
+        self, fields: str, source: str, window: Window, hosts: Collection[str] | None, by: str = ""
+    ) -> Iterator[tuple[str, Iterator[Row]]]:
+        where = " AND ".join((self._here, within(window), *named(hosts)))
+        fill = " fill(none)" if by else ""
+        statement = f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {by}host{fill}"
+        for host, rows in by_host(self._client.stream(statement)):
+            if hosts is None or host in hosts:
+                yield host, rows
+
+
+def _add_up(sites: dict[str, SiteTotals], found: Iterable[tuple[str, Parts]], window: Window, *, exact: bool) -> None:
+    for host, parts in found:
+        totals = sites.get(host) or sites.setdefault(host, SiteTotals(window, exact=exact))
+        totals.add(parts)
+
+
+def _from(ends: Ends, gap: Window, width_ms: int) -> Iterator[tuple[str, Parts]]:
+    """What a local file says of the parts of a gap that lie in one mark each."""
+    marks = range(gap.from_ms // width_ms, (gap.until_ms - 1) // width_ms + 1)
+    pieces = (Window(max(n * width_ms, gap.from_ms), min((n + 1) * width_ms, gap.until_ms)) for n in marks)
+    return chain.from_iterable(
+        ((host, [(piece.from_ms, summary)]) for host, summary in ends(piece).items()) for piece in pieces
+    )
+
+
+def _hosts_at_once(span: Span, window: Window) -> int:
+    return max(1, SPANS_AT_ONCE * span.length_ms // window.length_ms)
