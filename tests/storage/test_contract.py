@@ -22,6 +22,7 @@ from monitoring.states import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
 from monitoring.storage.sqlite.store import LocalStore
+from tests.support.influx_databases import new_database, store_at
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.results import LONG_SPAN_MS, ODD_HOSTS, START_MS, Recording, alert_lists, recordings, texts
 from tests.support.summaries import summaries_of
@@ -56,8 +57,15 @@ def memory(_: pytest.FixtureRequest) -> Iterator[OpenBackend]:
     yield MemoryDatabase().open
 
 
+@contextmanager
+def influxdb(request: pytest.FixtureRequest) -> Iterator[OpenBackend]:
+    with new_database(request.getfixturevalue("influxd")) as address:
+        yield partial(store_at, address)
+
+
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[OpenBackend]]] = {
     "memory": memory,
+    "influxdb": influxdb,
 }
 """Each makes a new database, which is gone afterwards. (`request.getfixturevalue("influxd")` is a real InfluxDB.)"""
 
