@@ -1,0 +1,184 @@
+"""A database, or a local file, that is put back from a copy or loses a part: found by its record and by counting."""
+
+import copy
+
+import pytest
+
+from monitoring.models import Window
+from monitoring.statistics.summary import Span
+from monitoring.storage.delivery.forwarder import LOOK_MS, Forwarder
+from tests.support.clock import FakeClock
+from tests.support.forwarded import assert_same, drain, maintain
+from tests.support.fragile import DOWN, FragileBackend
+from tests.support.memory_file import MemoryFile
+from tests.support.points import EVER, START_MS, alert, check, checks
+
+HOUR_S = 3_600
+DAY_S = 24 * HOUR_S
+
+
+def measure(file: MemoryFile, clock: FakeClock, seconds: int, every: int = 600) -> None:
+    """Checks of two sites from now on for so long, with all summaries that are over by then."""
+    first = (clock.now_ms() - START_MS) // 1_000
+    for second in range(first, first + seconds, every):
+        file.append([check(second), check(second, "b")], [], START_MS + second * 1_000)
+    clock.advance(seconds)
+    maintain(file, clock.now_ms())
+
+
+def lose_contact(database: FragileBackend, forwarder: Forwarder, file: MemoryFile, clock: FakeClock) -> None:
+    """As a restart of the database does."""
+    file.append([check((clock.now_ms() - START_MS) / 1_000)], [], clock.now_ms())
+    clock.advance(1)
+    database.trouble = DOWN
+    assert not forwarder.step()
+    database.trouble = None
+
+
+def test_a_database_without_its_disk_gets_everything_again(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    file.append([], [alert(1)], START_MS)
+    measure(file, clock, DAY_S)
+    drain(forwarder)
+    database.lose_disk()
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert_same(file, database)
+    assert database.held.summaries == file.held.summaries
+
+
+def test_a_database_put_back_from_an_old_copy_gets_what_came_since(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    measure(file, clock, DAY_S)
+    drain(forwarder)
+    copied = database.copied()
+    measure(file, clock, 6 * HOUR_S)
+    drain(forwarder)
+    database.put_back(copied)
+    database.writes.clear()
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert_same(file, database)
+    assert database.held.summaries == file.held.summaries
+    assert min(it.time_ms for points in database.writes for it in points.checks) >= START_MS + (DAY_S - 2 * HOUR_S) * 1_000
+
+
+def test_a_copy_made_while_everything_was_sent_again_is_no_end_of_it(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record's marks are water marks: the newest point alone would say that nothing older is missing."""
+    measure(file, clock, 5 * DAY_S, every=HOUR_S)
+    drain(forwarder)
+    database.lose_disk()
+    lose_contact(database, forwarder, file, clock)
+    monkeypatch.setattr("monitoring.storage.delivery.forwarder.DELIVERY_POINTS", 50)
+    forwarder.step()
+    copied = database.copied()
+    drain(forwarder)
+    assert_same(file, database)
+    database.put_back(copied)
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert_same(file, database)
+
+
+def test_a_measurement_that_was_dropped_is_sent_again_all_of_it(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    measure(file, clock, 3 * DAY_S, every=HOUR_S)
+    drain(forwarder)
+    database.lose_points()
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert_same(file, database)
+
+
+def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    measure(file, clock, HOUR_S)
+    drain(forwarder)
+    database.lose_points()
+    clock.advance(LOOK_MS / 1_000)
+    forwarder.step()
+    assert forwarder.complete_ms == 0, "nothing is believed until it is there again"
+    drain(forwarder)
+    assert_same(file, database)
+    assert forwarder.complete_ms == clock.now_ms()
+
+
+@pytest.mark.parametrize("day", [0, 2, 40])
+def test_a_shard_that_was_lost_is_sent_again(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, day: int
+) -> None:
+    measure(file, clock, 43 * DAY_S, every=6 * HOUR_S)
+    drain(forwarder)
+    start_ms = START_MS + day * DAY_S * 1_000
+    database.lose_shard(Window(start_ms, start_ms + Span.DAY.length_ms))
+    database.writes.clear()
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert_same(file, database)
+    assert database.held.summaries == file.held.summaries
+    assert len([it for points in database.writes for it in points.checks]) < 20, "that day, and not everything"
+
+
+def test_an_hour_of_the_past_day_that_was_lost_is_sent_again(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    measure(file, clock, 2 * DAY_S)
+    drain(forwarder)
+    lost = Window(START_MS + 40 * HOUR_S * 1_000, START_MS + 41 * HOUR_S * 1_000)
+    database.lose_shard(lost)
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert_same(file, database)
+
+
+def test_nothing_is_sent_again_when_nothing_was_lost(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    measure(file, clock, 3 * DAY_S)
+    drain(forwarder)
+    database.writes.clear()
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    clock.advance(LOOK_MS / 1_000)
+    drain(forwarder)
+    assert sum(map(len, database.writes)) == 1
+
+
+def test_more_than_the_file_has_is_no_loss(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """Another monitor at the same place, or what retention has not yet deleted there."""
+    measure(file, clock, HOUR_S)
+    drain(forwarder)
+    other = MemoryFile()
+    other.append(checks(range(1, 3_600, 60)), [], START_MS)
+    drain(Forwarder(other, database, clock))
+    database.writes.clear()
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert sum(map(len, database.writes)) == 1
+
+
+def test_a_local_file_put_back_from_a_copy_takes_another_name_and_later_times(
+    database: FragileBackend, clock: FakeClock
+) -> None:
+    """The database has seen more of the file than the file knows: what lies between was made, and stays."""
+    file = MemoryFile()
+    measure(file, clock, HOUR_S)
+    drain(Forwarder(file, database, clock))
+    copied, copied_at = copy.deepcopy(file), clock.now_ms()
+    measure(file, clock, HOUR_S)
+    drain(Forwarder(file, database, clock))
+    was = list(database.results(EVER))
+    clock.step_wall((copied_at - clock.now_ms()) / 1_000)  # the clock of the machine that it was put back on is behind
+    drain(Forwarder(copied, database, clock))
+    assert copied.marker != file.marker
+    assert clock.now_ms() > was[-1].time_ms
+    assert list(database.results(EVER)) == was
+    assert copied.pending().points == 0

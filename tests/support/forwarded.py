@@ -1,0 +1,26 @@
+"""What a test of delivery does again and again."""
+
+from monitoring.storage.base import Backend, LocalFile
+from monitoring.storage.delivery.forwarder import Forwarder
+from tests.support.points import EVER
+
+
+def drain(forwarder: Forwarder) -> None:
+    """Deliver until nothing waits."""
+    for _ in range(10_000):
+        if not forwarder.step():
+            return
+    raise AssertionError("delivery never ends")
+
+
+def maintain(file: LocalFile, now_ms: int) -> None:
+    while file.maintain(now_ms):
+        pass
+
+
+def assert_same(file: LocalFile, database: Backend) -> None:
+    """The database holds exactly what the file does, once each, and nothing waits."""
+    assert list(database.results(EVER)) == list(file.results(EVER))
+    assert list(database.alerts(EVER)) == list(file.alerts(EVER))
+    pending = file.pending()
+    assert (pending.points, pending.summaries) == (0, 0)
