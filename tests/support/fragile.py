@@ -24,8 +24,8 @@ class FragileBackend(MemoryBackend):
 
     kind = "influxdb"
 
-    def __init__(self) -> None:
-        super().__init__(MemoryDatabase())
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        super().__init__(database or MemoryDatabase())
         self.trouble: StoreError | None = None
         self.refuses: Callable[[Point], StoreRefused | None] = lambda _: None
         self.tells = True
@@ -35,6 +35,10 @@ class FragileBackend(MemoryBackend):
         self.deletions: list[Deletion] = []
         self.answers = threading.Event()
         self.answers.set()
+
+    def second(self) -> "FragileBackend":
+        """Another client of the same database, with trouble of its own."""
+        return FragileBackend(self._database)
 
     def verify(self, marker: str) -> DeliveryRecord | None:
         self._answer()

@@ -55,6 +55,7 @@ class Forwarder:
         self._ending = threading.Event()
         self._work = threading.Event()
         self._progress = threading.Condition()
+        self._asked = self._served = 0
         self._backoff_s = 0.0
         self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
         self._retry_at_ms = self._look_at_ms = 0
@@ -75,11 +76,14 @@ class Forwarder:
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
         self._upkeep.set_retention(checks_ms, alerts_ms)
 
-    def wait_complete(self, moment_ms: int, timeout_s: float) -> bool:
-        """Wait until all that was committed before this moment is delivered; at once False while there is no contact."""
+    def wait_complete(self, timeout_s: float) -> bool:
+        """Wait until all that was committed before this call is delivered; at once False while there is no contact."""
         with self._progress:
-            self._progress.wait_for(lambda: self.complete_ms >= moment_ms or not self.has_contact, timeout_s)
-            return self.has_contact and self.complete_ms >= moment_ms
+            self._asked += 1
+            mine = self._asked
+            self._work.set()
+            self._progress.wait_for(lambda: self._served >= mine or not self.has_contact, timeout_s)
+            return self.has_contact and self._served >= mine
 
     def conditions(self) -> list[Condition]:
         """What a person should know beside how far delivery is."""
@@ -88,7 +92,7 @@ class Forwarder:
 
     def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered in this time, then end; the rest stays in the outbox."""
-        self.wait_complete(self._clock.now_ms(), timeout_s)
+        self.wait_complete(timeout_s)
         self._ending.set()
         self._work.set()
         self._thread.join(timeout_s)
@@ -158,7 +162,7 @@ class Forwarder:
     # Delivery
 
     def _deliver(self) -> bool:
-        began_ms = self._clock.now_ms()
+        asked, began_ms = self._asked, self._clock.now_ms()
         delivery = self._file.next_delivery(DELIVERY_POINTS)
         if delivery is not None:
             try:
@@ -169,10 +173,10 @@ class Forwarder:
             self._file.acknowledge(delivery, refusals)
             self._backend.record(self._file.marker, self._file.delivered())
             oldest_ms = self._file.pending().oldest_ms
-            if oldest_ms is not None and oldest_ms < began_ms:
+            if oldest_ms is not None and oldest_ms <= began_ms:
                 return True
         with self._progress:
-            self.complete_ms = began_ms
+            self.complete_ms, self._served = began_ms, asked
             self._progress.notify_all()
         return delivery is not None
 

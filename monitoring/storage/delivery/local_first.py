@@ -95,7 +95,7 @@ class LocalFirstStore:
         """
         end_ns = self._clock.monotonic_ns() + round(deadline_s * 1_000 * NS_PER_MS)
         self.commit()
-        source = self._source_for(window, self._clock.now_ms(), end_ns)
+        source = self._source_for(window, end_ns)
         if self._reader and source.kind != "local":
             try:
                 return self._ask_database(self._reader, question, end_ns), source
@@ -112,13 +112,13 @@ class LocalFirstStore:
         except Late:
             raise StoreError(words.slow_text(self.name)) from None
 
-    def _source_for(self, window: Window, committed_ms: int, end_ns: int) -> Source:
-        """Whom to ask about a window, once the database has what was committed before `committed_ms`."""
+    def _source_for(self, window: Window, end_ns: int) -> Source:
+        """Whom to ask about a window, once the database has what was committed so far."""
         source = self.source()
         if self._forwarder is None or source.kind == "local":
             return source
         left_s = (end_ns - self._clock.monotonic_ns()) / 1_000_000_000
-        if not self._forwarder.wait_complete(committed_ms, min(DELIVERY_S, max(0.0, left_s))):
+        if not self._forwarder.wait_complete(min(DELIVERY_S, max(0.0, left_s))):
             return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
         if absent := self._absent(window):
             return Source("local", words.lacking_text(self.name, absent))

@@ -1,0 +1,226 @@
+"""Everything is stored here first; whom a question goes to, and the words that say why."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from monitoring import stats
+from monitoring.errors import StoreRefused, StoreUnavailable
+from monitoring.models import CheckResult, Window
+from monitoring.storage.base import Reader
+from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.delivery.local_first import SLOW_PENALTY_MS, LocalFirstStore
+from monitoring.storage.delivery.words import ConditionLog, Source
+from tests.support.clock import FakeClock
+from tests.support.fragile import DOWN, FragileBackend
+from tests.support.memory_file import MemoryFile
+from tests.support.points import EVER, START_MS, alert, check, checks
+from tests.support.waiting import eventually
+
+WINDOW = Window(START_MS - 600_000, START_MS + 600_000)
+LONG_S = 20.0
+
+
+class StillClock(FakeClock):
+    """Waiting takes no time of it, but lets others work."""
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        return stop.wait(0.01)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return StillClock()
+
+
+class Running:
+    """A store whose threads work, with what is under it."""
+
+    def __init__(self, file: MemoryFile, database: FragileBackend, clock: FakeClock, *, is_named: bool = True) -> None:
+        self.file, self.database, self.clock = file, database, clock
+        self.reader = database.second()
+        self.store = LocalFirstStore(file, clock, database, self.reader, is_named=is_named)
+        self.store.start()
+
+    def ask(self, window: Window = WINDOW) -> tuple[int, Source]:
+        def count(reader: Reader) -> int:
+            return sum(it.checks for it in reader.stats(window, exact=True).values())
+
+        return self.store.ask(count, window, LONG_S)
+
+    def ask_once_there_is_contact(self) -> tuple[int, Source]:
+        eventually(lambda: self.store.source().kind == "influxdb")
+        return self.ask()
+
+
+@pytest.fixture
+def running(file: MemoryFile, database: FragileBackend, clock: FakeClock) -> Iterator[Running]:
+    running = Running(file, database, clock)
+    yield running
+    running.database.answers.set()
+    running.reader.answers.set()
+    running.store.finish(LONG_S)
+
+
+def record(running: Running, *points: CheckResult) -> None:
+    for point in points:
+        running.store.record(point)
+
+
+def test_what_was_recorded_before_a_question_is_in_its_answer(running: Running) -> None:
+    for second in range(5):
+        record(running, check(second))
+        answer, source = running.ask_once_there_is_contact()
+        assert (answer, source.kind) == (second + 1, "influxdb")
+        assert source.why == "a database in memory has received everything so far"
+    assert running.database.requests
+    assert running.reader.requests == 5
+
+
+def test_what_was_recorded_can_be_read_from_the_file_without_waiting_for_a_database(running: Running) -> None:
+    running.database.answers.clear()
+    record(running, check(1), check(2))
+    running.store.commit()
+    assert list(running.store.own_reader().results(EVER)) == [check(1), check(2)]
+
+
+def test_a_database_that_lacks_something_is_not_asked(running: Running) -> None:
+    running.ask_once_there_is_contact()
+    running.database.trouble = DOWN
+    record(running, check(1))
+    asked = running.reader.requests
+    answer, source = running.ask()
+    assert (answer, source) == (1, Source("local", str(DOWN)))
+    assert running.reader.requests == asked
+
+
+def test_a_database_that_refuses_points_of_the_window_is_not_asked(running: Running) -> None:
+    """The mistake that once let an outage pass unseen: what it refused counted as delivered."""
+    running.database.refuses = lambda point: StoreRefused("conflict", field="available")
+    running.store.record(alert(1))
+    record(running, check(1), check(2))
+    eventually(lambda: bool(running.file.refusals()) and running.store.source().kind == "influxdb")
+    answer, source = running.ask()
+    assert (answer, source.kind) == (2, "local")
+    assert source.why == "a database in memory lacks 2 points of this time, which it refused"
+    later = Window(START_MS + 10_000, START_MS + 20_000)
+    assert running.ask(later)[1].kind == "influxdb", "of that time it lacks nothing"
+
+
+def test_a_question_that_takes_too_long_goes_to_the_file_and_the_database_is_left_alone_for_a_while(
+    running: Running,
+) -> None:
+    record(running, check(1))
+    running.ask_once_there_is_contact()
+    running.reader.answers.clear()
+    answer, source = running.store.ask(lambda reader: sum(1 for _ in reader.stats(WINDOW, exact=True)), WINDOW, 0.2)
+    assert (answer, source) == (1, Source("local", "a database in memory answers too slowly"))
+    running.reader.answers.set()
+    assert running.store.source() == Source("local", "a database in memory answers too slowly")
+    running.clock.advance(SLOW_PENALTY_MS / 1_000)
+    running.ask_once_there_is_contact()
+
+
+def test_a_question_that_fails_is_answered_by_the_file(running: Running) -> None:
+    record(running, check(1))
+    running.ask_once_there_is_contact()
+    running.reader.trouble = StoreUnavailable("a database in memory answered in part only")
+    assert running.ask() == (1, Source("local", "a database in memory answered in part only"))
+
+
+def test_a_file_that_cannot_be_written_is_read_together_with_what_waits_in_memory(running: Running) -> None:
+    record(running, check(1))
+    running.ask_once_there_is_contact()
+    running.file.trouble = StoreUnavailable("config.db: database or disk is full")
+    record(running, check(2))
+    answer, source = running.ask()
+    assert (answer, source.kind) == (2, "local")
+    assert source.why == "config.db: database or disk is full; 1 point waits in memory"
+    (found,) = running.store.own_reader().stats(WINDOW, exact=True).values()
+    assert found == stats.summarise(checks([1, 2]), WINDOW, exact=True)["a"]
+    log = ConditionLog()
+    assert log.news(running.store.conditions()) == [
+        "checks cannot be written: config.db: database or disk is full; 1 point waits in memory"
+    ]
+    record(running, check(3))
+    running.store.commit()
+    assert log.news(running.store.conditions()) == [], "once"
+    running.file.trouble = None
+    running.store.commit()
+    assert log.news(running.store.conditions()) == ["checks are written again"]
+    assert list(running.file.results(EVER)) == checks([1, 2, 3])
+
+
+def test_a_named_database_that_is_away_is_missed(running: Running) -> None:
+    log = ConditionLog()
+    record(running, check(1))
+    running.ask_once_there_is_contact()
+    assert log.news(running.store.conditions()) == []
+    running.database.trouble = DOWN
+    record(running, check(2))
+    eventually(lambda: bool(running.store.conditions()))
+    running.store.commit()
+    assert log.news(running.store.conditions()) == [f"{DOWN}; 1 point waits in the local file"]
+    running.database.trouble = None
+    eventually(lambda: not running.store.conditions())
+    assert log.news(running.store.conditions()) == ["a database in memory is there again"]
+
+
+def test_the_default_database_is_not_missed_before_it_was_ever_there(
+    file: MemoryFile, database: FragileBackend, clock: FakeClock
+) -> None:
+    """Somebody without InfluxDB sees nothing that looks like an error."""
+    database.trouble = DOWN
+    running = Running(file, database, clock, is_named=False)
+    try:
+        record(running, check(1))
+        eventually(lambda: running.database.requests > 0)
+        assert running.ask() == (1, Source("local", "stored in config.db"))
+        assert running.store.conditions() == []
+        assert running.store.pending().points == 0
+        database.trouble = None
+        running.ask_once_there_is_contact()
+        database.trouble = DOWN
+        record(running, check(2))
+        eventually(lambda: bool(running.store.conditions()))
+    finally:
+        running.store.finish(LONG_S)
+
+
+def test_the_local_file_alone_is_asked_as_configured(file: MemoryFile, clock: FakeClock) -> None:
+    store = LocalFirstStore(file, clock)
+    store.start()
+    store.record(check(1))
+    assert store.ask(lambda reader: len(reader.stats(WINDOW, exact=True)), WINDOW, LONG_S) == (
+        1,
+        Source("local", "as configured"),
+    )
+    assert store.conditions() == []
+    assert store.finish(LONG_S)
+
+
+def test_at_the_end_everything_is_written_and_delivered_while_that_goes(
+    file: MemoryFile, database: FragileBackend, clock: FakeClock
+) -> None:
+    running = Running(file, database, clock)
+    running.ask_once_there_is_contact()
+    record(running, *checks(range(100)))
+    assert running.store.finish(LONG_S)
+    assert list(database.results(EVER)) == checks(range(100))
+
+
+def test_what_is_left_at_the_end_stays_for_the_next_start(
+    file: MemoryFile, database: FragileBackend, clock: FakeClock
+) -> None:
+    running = Running(file, database, clock)
+    running.ask_once_there_is_contact()
+    database.trouble = DOWN
+    record(running, *checks(range(100)))
+    assert running.store.finish(LONG_S)
+    assert file.pending().points == 100
+    database.trouble = None
+    forwarder = Forwarder(file, database, clock)
+    while forwarder.step():
+        pass
+    assert list(database.results(EVER)) == checks(range(100))

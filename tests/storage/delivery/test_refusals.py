@@ -1,0 +1,253 @@
+"""What a database will not take: found with few requests, kept as ranges, tried again by one request, never in the way."""
+
+from collections.abc import Callable
+
+import pytest
+
+from monitoring.errors import StoreRefused
+from monitoring.models import Alert, Cause, CheckResult
+from monitoring.statistics.summary import SiteSummary
+from monitoring.storage.base import Points, Refusal
+from monitoring.storage.delivery.forwarder import RETRY_MS, WEEK_MS, Forwarder
+from monitoring.storage.delivery.sending import Batch, send
+from tests.support.clock import FakeClock
+from tests.support.forwarded import assert_same, drain, maintain
+from tests.support.fragile import DOWN, FragileBackend
+from tests.support.memory_file import MemoryFile, Point
+from tests.support.points import EVER, START_MS, alert, check, checks
+
+CONFLICT = StoreRefused("field type conflict: available is a boolean", field="available")
+DETAIL = StoreRefused("field type conflict: detail is an integer", field="detail")
+TOO_OLD = StoreRefused("points beyond retention policy", by_age=True)
+
+
+def refusing(when: Callable[[Point], bool], error: StoreRefused = CONFLICT) -> Callable[[Point], StoreRefused | None]:
+    return lambda point: error if when(point) else None
+
+
+def is_check(point: Point) -> bool:
+    return isinstance(point, CheckResult)
+
+
+def older_than(second: float) -> Callable[[Point], bool]:
+    return lambda point: (point.start_ms if isinstance(point, SiteSummary) else point.time_ms) < START_MS + second * 1_000
+
+
+def test_one_answer_is_enough_when_it_says_that_all_was_dropped(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+) -> None:
+    database.refuses = refusing(is_check)
+    file.append([*checks(range(500)), *checks(range(500), "b")], [alert(7)], START_MS)
+    drain(forwarder)
+    assert len(database.writes) == 2, "the checks and the alert: nothing is halved"
+    assert list(database.alerts(EVER)) == [alert(7)]
+    end_ms = START_MS + 499_000
+    assert set(file.refusals()) == {
+        Refusal("checks", host, START_MS, end_ms, 500, "available", str(CONFLICT)) for host in ("a", "b")
+    }
+    assert file.pending().points == 0
+
+
+def test_what_lacks_the_field_is_taken_at_once(database: FragileBackend) -> None:
+    """Half of the checks failed, every second one: halving would take a thousand requests."""
+    database.refuses = refusing(lambda point: isinstance(point, CheckResult) and bool(point.detail), DETAIL)
+    points = [check(second, cause=Cause.DNS, detail="x") if second % 2 else check(second) for second in range(500)]
+    found = send(database.write, Batch("checks", points))
+    assert [(it.count, it.field) for it in found] == [(250, "detail")]
+    assert len(list(database.results(EVER))) == 250
+    assert len(database.writes) == 3, "all, those with the field, those without"
+
+
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize("bad", [set(), {0}, {99}, {3, 4, 50}, set(range(100)), set(range(0, 100, 2))])
+def test_exactly_the_bad_points_are_refused(database: FragileBackend, tells: bool, bad: set[int]) -> None:
+    database.tells = tells
+    points = checks(range(100))
+    bad_points = {points[place] for place in bad}
+    database.refuses = refusing(lambda point: point in bad_points)
+    found = send(database.write, Batch("checks", points))
+    assert sum(it.count for it in found) == len(bad)
+    assert list(database.results(EVER)) == [it for it in points if it not in bad_points]
+
+
+def test_too_old_and_of_another_type_are_told_apart(database: FragileBackend) -> None:
+    """A database tells one reason an answer: what it does not speak of is not taken for stored."""
+
+    def refuses(point: Point) -> StoreRefused | None:
+        if older_than(10)(point):
+            return TOO_OLD
+        return DETAIL if isinstance(point, CheckResult) and point.detail else None
+
+    database.refuses = refuses
+    points = [check(second, cause=Cause.DNS, detail="x" if second in (5, 20, 30) else "") for second in range(100)]
+    found = send(database.write, Batch("checks", points))
+    assert sorted((it.by_age, it.count) for it in found) == [(False, 2), (True, 10)]
+    assert len(list(database.results(EVER))) == 88
+
+
+def test_points_older_than_the_database_keeps_are_dropped_in_words_and_the_rest_is_delivered(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+) -> None:
+    database.refuses = refusing(older_than(7_200), TOO_OLD)
+    for second in range(10_800):
+        file.append([check(second)], [], START_MS)
+    drain(forwarder)
+    assert file.pending().points == 0
+    assert len(list(database.results(EVER))) == 3_600
+    assert sum(it.count for it in file.refusals()) == 7_200
+    (text,) = [it.text for it in forwarder.conditions()]
+    assert text == "a database in memory keeps nothing that old: it dropped 7200 points; they stay in the local file"
+
+
+def test_what_is_too_old_is_never_sent_again(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    database.refuses = refusing(older_than(5), TOO_OLD)
+    file.append(checks(range(10)), [], START_MS)
+    drain(forwarder)
+    sent = len(database.writes)
+    clock.advance(2 * WEEK_MS / 1_000)
+    drain(forwarder)
+    database.trouble = DOWN
+    clock.advance(60)
+    forwarder.step()
+    database.trouble = None
+    drain(forwarder)
+    assert len(database.writes) == sent
+
+
+def test_a_refused_point_is_tried_again_every_hour_by_one_request(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    database.refuses = refusing(is_check)
+    file.append(checks(range(100)), [], START_MS)
+    drain(forwarder)
+    sent = len(database.writes)
+    drain(forwarder)
+    assert len(database.writes) == sent
+    clock.advance(RETRY_MS / 1_000)
+    drain(forwarder)
+    assert list(map(len, database.writes[sent:])) == [1]
+    database.refuses = lambda _: None
+    clock.advance(RETRY_MS / 1_000)
+    drain(forwarder)
+    assert not file.refusals()
+    assert_same(file, database)
+
+
+def test_a_refused_point_is_tried_again_at_each_new_contact(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+) -> None:
+    database.refuses = refusing(is_check)
+    file.append(checks(range(100)), [alert(3)], START_MS)
+    drain(forwarder)
+    database.trouble = DOWN
+    file.append([check(200)], [], START_MS)
+    forwarder.step()
+    database.trouble = None
+    database.refuses = lambda _: None
+    drain(forwarder)
+    assert_same(file, database)
+    assert not file.refusals()
+
+
+def test_a_refused_point_is_tried_again_when_a_week_begins(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """Types of fields are those of a shard, and InfluxDB begins one on Mondays at midnight."""
+    sunday = START_MS + 3 * 86_400_000 + 86_399_000
+    clock.advance((sunday - START_MS) / 1_000)  # START_MS is a Thursday
+    database.refuses = refusing(is_check)
+    file.append([check(1)], [], clock.now_ms())
+    drain(forwarder)
+    sent = len(database.writes)
+    drain(forwarder)
+    assert len(database.writes) == sent
+    clock.advance(1)
+    drain(forwarder)
+    assert len(database.writes) == sent + 1
+
+
+def test_until_what_was_refused_is_there_the_database_is_not_complete(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusals are forgotten when the points are about to be sent again: that is no moment to believe it."""
+    database.refuses = refusing(is_check)
+    file.append(checks(range(100)), [], START_MS)
+    drain(forwarder)
+    database.refuses = lambda _: None
+    clock.advance(RETRY_MS / 1_000)
+    forwarder.step()
+    assert file.pending().points
+    assert forwarder.complete_ms == 0
+    drain(forwarder)
+    assert forwarder.complete_ms == clock.now_ms()
+
+
+def test_refused_summaries_do_not_hold_up_the_points_that_follow(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    database.refuses = refusing(lambda point: isinstance(point, SiteSummary))
+    file.append(checks(range(60)), [], START_MS)
+    clock.advance(100)
+    maintain(file, clock.now_ms())
+    file.append([check(80)], [alert(81)], clock.now_ms())
+    drain(forwarder)
+    assert_same(file, database)
+    assert {it.kind for it in file.refusals()} == {"minutes"}
+
+
+def test_it_is_told_which_field_and_why(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+    database.refuses = refusing(is_check)
+    file.append(checks(range(3)), [], START_MS)
+    drain(forwarder)
+    (condition,) = forwarder.conditions()
+    assert condition.text == (
+        "a database in memory refuses 3 points for their field available: field type conflict: available is a boolean; "
+        "they stay in the local file and are tried again every hour"
+    )
+
+
+def test_more_refused_points_are_no_news_but_another_field_is(
+    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+) -> None:
+    from monitoring.storage.delivery.words import ConditionLog
+
+    log = ConditionLog()
+    database.refuses = refusing(is_check)
+    file.append(checks(range(3)), [], START_MS)
+    drain(forwarder)
+    assert len(log.news(forwarder.conditions())) == 1
+    file.append(checks(range(3, 9)), [], START_MS)
+    drain(forwarder)
+    assert log.news(forwarder.conditions()) == []
+    database.refuses = refusing(lambda point: isinstance(point, Alert), StoreRefused("conflict", field="cause"))
+    file.append([], [alert(9)], START_MS)
+    drain(forwarder)
+    assert len(log.news(forwarder.conditions())) == 1
+    file.retry_refused("alerts")
+    file.retry_refused("checks")
+    assert log.news(forwarder.conditions()) == ["a database in memory takes these points again"] * 2
+
+
+def test_a_sample_that_is_taken_in_part_is_taken(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+    """Two sites were refused, one is taken now: it is sent, the other one is refused again."""
+    database.refuses = refusing(is_check)
+    file.append([*checks(range(5)), *checks(range(5), "b")], [], START_MS)
+    drain(forwarder)
+    database.refuses = refusing(lambda point: isinstance(point, CheckResult) and point.host == "b")
+    database.trouble = DOWN
+    file.append([check(100)], [], START_MS)
+    forwarder.step()
+    database.trouble = None
+    drain(forwarder)
+    assert [it.host for it in file.refusals()] == ["b"]
+    assert {it.host for it in database.results(EVER)} == {"a"}
+
+
+def test_a_request_holds_one_kind_only(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+    """So that what was refused is known by its kind, however little a database says."""
+    file.append(checks(range(5)), [alert(3)], START_MS)
+    drain(forwarder)
+    kinds: list[Points] = database.writes
+    assert all(sum(map(bool, (it.checks, it.alerts, it.summaries))) == 1 for it in kinds)
