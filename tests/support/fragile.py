@@ -77,7 +77,7 @@ class FragileBackend(MemoryBackend):
     def delete(self, deletion: Deletion) -> Iterator[None]:
         self._answer()
         self.deletions.append(deletion)
-        yield
+        yield from super().delete(deletion)
 
     def _answer(self) -> None:
         self.requests += 1

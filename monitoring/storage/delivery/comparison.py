@@ -45,7 +45,7 @@ class Comparison:
         return joined([*self._by_summaries(), *self._by_points()])
 
     def _by_summaries(self) -> Iterator[Window]:
-        until_ms = self._delivered.summarised_ms
+        until_ms = Span.MINUTE.start_of(self._delivered.summarised_ms)
         hour_ms, day_ms = Span.HOUR.start_of(until_ms), Span.DAY.start_of(until_ms)
         if self._lacks(Window(max(0, until_ms - HOUR_MS), until_ms), Span.MINUTE):
             yield Window(max(0, until_ms - HOUR_MS), until_ms)

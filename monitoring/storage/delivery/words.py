@@ -115,24 +115,17 @@ def _waiting(pending: Pending) -> str:
 
 def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:
     """What a database would not take: by type or limit, and by age."""
-    by_reason = sorted(refusals, key=attrgetter("by_age", "field", "reason"))
-    for (by_age, field), alike in groupby(by_reason, attrgetter("by_age", "field")):
+    by_field = attrgetter("by_age", "field")
+    for (by_age, field), alike in groupby(sorted(refusals, key=by_field), by_field):
         found = list(alike)
-        count, topic = sum(refusal.count for refusal in found), "aged" if by_age else f"refused {field}"
+        count = sum(refusal.count for refusal in found)
         if by_age:
             text = f"{database} keeps nothing that old: it dropped {plural(count, 'point')}; they stay in the local file"
-            yield Condition(topic, text, "aged")
+            yield Condition("aged", text, "aged")
         else:
-            text = (
-                f"{database} refuses {plural(count, 'point')}{_about(field, found[0].reason)}; they stay in the local file"
-            )
-            yield Condition(topic, f"{text} and are tried again every hour", field, f"{database} takes these points again")
-
-
-def _about(field: str, reason: str) -> str:
-    if field and reason:
-        return f" for their field {field}: {reason}"
-    return f": {reason}" if reason else ""
+            they = f"{plural(count, 'point')} {_verb(count, 'stays', 'stay')} in the local file"
+            text = f"{found[-1].reason}; {they}, to be tried again every hour"
+            yield Condition(f"refused {field}", text, field, f"{database} takes again what it refused")
 
 
 def expired(database: str, count: int) -> Condition:

@@ -16,8 +16,8 @@ from tests.support.fragile import DOWN, FragileBackend
 from tests.support.memory_file import MemoryFile, Point
 from tests.support.points import EVER, START_MS, alert, check, checks
 
-CONFLICT = StoreRefused("field type conflict: available is a boolean", field="available")
-DETAIL = StoreRefused("field type conflict: detail is an integer", field="detail")
+CONFLICT = StoreRefused("a database in memory refused: field type conflict: available is a boolean", field="available")
+DETAIL = StoreRefused("a database in memory refused: field type conflict: detail is an integer", field="detail")
 TOO_OLD = StoreRefused("points beyond retention policy", by_age=True)
 
 
@@ -203,8 +203,8 @@ def test_it_is_told_which_field_and_why(file: MemoryFile, database: FragileBacke
     drain(forwarder)
     (condition,) = forwarder.conditions()
     assert condition.text == (
-        "a database in memory refuses 3 points for their field available: field type conflict: available is a boolean; "
-        "they stay in the local file and are tried again every hour"
+        "a database in memory refused: field type conflict: available is a boolean; "
+        "3 points stay in the local file, to be tried again every hour"
     )
 
 
@@ -227,7 +227,7 @@ def test_more_refused_points_are_no_news_but_another_field_is(
     assert len(log.news(forwarder.conditions())) == 1
     file.retry_refused("alerts")
     file.retry_refused("checks")
-    assert log.news(forwarder.conditions()) == ["a database in memory takes these points again"] * 2
+    assert log.news(forwarder.conditions()) == ["a database in memory takes again what it refused"] * 2
 
 
 def test_a_sample_that_is_taken_in_part_is_taken(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
