@@ -38,6 +38,8 @@ MONDAY_MS = 4 * Span.DAY.length_ms
 
 EVER_MS = 1 << 42
 
+NOTHING = DeliveryRecord(0, 0, 0)
+
 
 class Forwarder:
     """Delivers the outbox of `file` to `backend`: everything, in order, at least once; the same point twice is one point.
@@ -132,7 +134,7 @@ class Forwarder:
         # Before the database is told anything: a kill in between must not lose this.
         if known is None and own.delivery:
             self._file.requeue(0, EVER_MS)
-        elif known is not None and known.delivery < own.delivery:
+        elif known is not None and is_behind(known, own):
             self._file.requeue(max(0, min(known.newest_ms, known.summarised_ms) - HOUR_MS), EVER_MS)
         for window in Comparison(self._file, self._backend).lost():
             self._file.requeue(window.from_ms, window.until_ms)
@@ -225,7 +227,14 @@ class Forwarder:
 
     def _look(self) -> None:
         """Has the database been put back, or lost something, without having been out of reach?"""
-        known, own = self._backend.verify(self._file.marker), self._file.delivered()
-        if (known.delivery if known else 0) != own.delivery or Comparison(self._file, self._backend).recently_lost():
+        known, own = self._backend.verify(self._file.marker) or NOTHING, self._file.delivered()
+        agrees = known.delivery == own.delivery and not is_behind(known, own)
+        if not agrees or Comparison(self._file, self._backend).recently_lost():
             self._distrust(lost_text(self._backend.name))  # the next step makes contact anew
         self._look_at_ms = self._clock.now_ms() + LOOK_MS
+
+
+def is_behind(known: DeliveryRecord, own: DeliveryRecord) -> bool:
+    """Has the database been told of less than the file has delivered? (An entry may be delivered in parts.)"""
+    pairs = ((known.delivery, own.delivery), (known.newest_ms, own.newest_ms), (known.summarised_ms, own.summarised_ms))
+    return any(there < here for there, here in pairs)
