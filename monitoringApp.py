@@ -43,7 +43,7 @@ LOOK_MS = 1_000
 """How often the screen is drawn, and everything looked after that has no time of its own."""
 
 WRITE_S = 5.0
-END_MS = 1_400
+END_MS = 1_200
 """How long the end may take: to write what is left (a disk may be slow), and what may be left out (deliveries)."""
 
 RECENT_MS = 86_400_000

@@ -11,7 +11,7 @@ from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, 
 from monitoring.states import advance, outage_is_open
 
 MOST_UNSEEN = 3
-"""How many of a site's newest checks the judge may not have seen: the one under way, and what a database that is still
+"""How many of a site's newest checks the evaluator may not have seen: the one under way, and what a database that is still
 read may lack (5 s; see `replicated.FRESH_MS`)."""
 
 LATE_MS = 15_000
@@ -110,7 +110,7 @@ def _fits(
 
 
 def _missing(ledger: Ledger, transitions: Sequence[Alert], rule: Rule, awake: Sequence[int]) -> Iterator[str]:
-    """Moments from which the rule held for long, whatever the judge had seen, and nothing was recorded.
+    """Moments from which the rule held for long, whatever the evaluator had seen, and nothing was recorded.
 
     Only rounds count in which anything was checked at all: a machine that stands still records nothing.
     """

@@ -22,6 +22,7 @@ from tests.support import gated
 from tests.support.influxd import Influxd
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, write_config
 from tests.support.processes import environment
+from tests.support.servers import RawServer, hang
 from tests.support.target import Target, assert_holds_all_asked, by_path
 from tests.support.terminal import Terminal
 
@@ -145,12 +146,8 @@ def test_a_standstill_delays_neither_checks_nor_alerts_nor_the_end(
         target.go_down("/bad")
         (tmp_path / "go").touch()
         wait_for(lambda: stored_alerts(file), "the alert")
-        asked = target.counts()
-        wait_for(lambda: min((target.counts() - asked).values(), default=0) > 20, "twenty checks of each site more")
-        began = time.monotonic()
-        stage.terminate()
-        assert stage.wait() == 0
-        assert time.monotonic() - began < ENDS_WITHIN_S
+        wait_for_checks_of(target)
+        assert end_s(stage) < ENDS_WITHIN_S
     checks, (alert,) = stored_checks(file), stored_alerts(file)
     bad = [check for check in checks if check.host == alert.host]
     assert by_path(bad).keys() == {"/bad"}
@@ -158,6 +155,34 @@ def test_a_standstill_delays_neither_checks_nor_alerts_nor_the_end(
     assert 0 <= alert.time_ms - due_ms(bad) <= LATEST_MS
     assert_holds_all_asked(checks, target)
     assert target.longest_gap_ms() < LONGEST_GAP_MS
+
+
+def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(target: Target, tmp_path: Path) -> None:
+    with Influxd() as server, RawServer(hang) as hanging:
+        config = write_config(tmp_path, [*urls(target), hanging.url("/")], database=server.url("monitoring"))
+
+        def stop(pipe: Pipe) -> None:
+            pipe.stop()
+            server.pause()
+
+        with printing(tmp_path, "during drawing", config, "influxdb", stop) as stage:
+            stage.stop()
+            wait_for_checks_of(target)
+            assert end_s(stage) < ENDS_WITHIN_S
+    assert_holds_all_asked(stored_checks(local_file(config)), target)
+
+
+def wait_for_checks_of(target: Target) -> None:
+    asked = target.counts()
+    wait_for(lambda: min((target.counts() - asked).values(), default=0) > 20, "twenty checks of each site more")
+
+
+def end_s(stage: Stage) -> float:
+    """End it as a service manager does; how long that takes."""
+    began = time.monotonic()
+    stage.terminate()
+    assert stage.wait() == 0
+    return time.monotonic() - began
 
 
 def due_ms(checks: list[CheckResult]) -> int:
