@@ -132,6 +132,8 @@ class MonitoringApp:
                 self._clock.wait(self._stopping, self._pause_s())
         finally:
             written = self._wind_down()
+        for sentence in self._store.notices():
+            self._display.notice(sentence)
         self._display.close(self._closing())
         if failure := self._display.failure:
             raise failure
@@ -197,6 +199,8 @@ class MonitoringApp:
         if config := new_config(self._watcher, self._display.notice):
             self._follow(config)
         self._unwritten.because(self._store.trouble)
+        for sentence in self._store.notices():
+            self._display.notice(sentence)
         for sentence in self._notes.news():
             self._display.news(sentence)
         now_ms, sites = self._clock.now_ms(), self._config.sites
@@ -280,7 +284,7 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     output = open_output(form, silent=silent, environ=environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
     clock, address = SystemClock(), database_address(config)
-    local = open_local(config.local_database, output.notice)
+    local = open_local(config.local_database, output.notice, clock)
     last_alerts, last_time = known_outages(local, address, config.location)
     clock.start_after(last_time)
     store = open_replicated(local, address, clock, config.location)

@@ -59,15 +59,15 @@ def fill_days(store: LocalStore, hosts: Sequence[str], days: int, now_ms: int) -
     while store.pack(now_ms):
         pass
     columns = ", ".join(rollups.COLUMNS)
-    with transaction(store._connection):
+    with transaction(store.file.connection):
         for hour in range(1, (now_ms - begin_ms) // HOUR_MS):
             move = f"SELECT id + {first_key(hour * HOUR_MS)}, {columns} FROM hours WHERE id < ?"
-            store._connection.execute(f"INSERT INTO hours {move}", (first_key(begin_ms + HOUR_MS),))
+            store.file.connection.execute(f"INSERT INTO hours {move}", (first_key(begin_ms + HOUR_MS),))
         for day_ms in range(begin_ms, now_ms, DAY_MS):
-            rollups.add_up_anew(store._connection, range(len(hosts)), day_ms + HOUR_MS)
-        position.save(store._connection, Position(now_ms // HOUR_MS * HOUR_MS))
+            rollups.add_up_anew(store.file.connection, range(len(hosts)), day_ms + HOUR_MS)
+        position.save(store.file.connection, Position(now_ms // HOUR_MS * HOUR_MS))
         for table in ("minutes", "blocks", "blocks_due", "outbox"):
-            store._connection.execute(f"DELETE FROM {table}")
+            store.file.connection.execute(f"DELETE FROM {table}")
 
 
 def deliver(store: LocalStore, remote: InfluxStore) -> None:

@@ -4,6 +4,8 @@
     ├── ConfigError        the user's configuration or command line is wrong (exit status 2)
     └── StoreError         a store could not do what was asked
         ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
+        │   ├── StoreBusy      somebody else holds the file's write lock
+        │   └── StoreDamaged   the file cannot be read any more: another one must take its place
         ├── StoreDenied        wrong or missing credentials: shown to the user, tried again later
         └── StoreRefused       these data will never be taken (400, 413, 422): find the bad point
 
@@ -35,6 +37,14 @@ class StoreError(MonitoringError):
 
 class StoreUnavailable(StoreError):
     """The store does not answer (in time) now."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Somebody else holds the file's write lock for longer than was waited."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """What the file holds is no database any more, or not a whole one: waiting does not help."""
 
 
 class StoreDenied(StoreError):

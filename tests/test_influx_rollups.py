@@ -49,7 +49,7 @@ class Monitor:
 
     def __init__(self, path: Path, database: InfluxStore) -> None:
         self.store = LocalStore(path)
-        self.store._connection.execute("PRAGMA synchronous = OFF")
+        self.store.file.connection.execute("PRAGMA synchronous = OFF")
         self.forwarder = Forwarder(self.store, database, FakeClock())
 
     def measure(self, checks: Sequence[CheckResult], until_ms: int) -> None:
@@ -171,8 +171,8 @@ def test_a_database_that_lost_its_disk_gets_all_of_it_again(
 def test_nothing_is_told_of_a_site_that_was_purged(database: InfluxStore, purge: InfluxPurge, monitor: Monitor) -> None:
     checks = story("b")
     monitor.measure([*story("a"), *checks], END_MS)
-    with transaction(monitor.store._connection):
-        ask(monitor.store._connection, Request("a", END_MS, forget=True))
+    with transaction(monitor.store.file.connection):
+        ask(monitor.store.file.connection, Request("a", END_MS, forget=True))
     while monitor.store.purge(END_MS):
         pass
     purge.delete_checks(["a"], END_MS)

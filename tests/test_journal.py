@@ -50,12 +50,12 @@ def journal(store: LocalStore, commits: Commits) -> Journal:
 
 def fill_disk(store: LocalStore) -> None:
     """No page may be added to the file: what SQLite says of a full disk, it says of this too."""
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store.file.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.file.connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def free_disk(store: LocalStore) -> None:
-    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.file.connection.execute("PRAGMA max_page_count = 1000000")
 
 
 def take(journal: Journal, *points: CheckResult | Alert) -> None:

@@ -50,7 +50,7 @@ def pack_all(store: LocalStore, now_ms: int = LATER_MS) -> int:
 
 def loose(store: LocalStore) -> int:
     """How many checks lie unpacked in the file."""
-    return int(store._connection.execute("SELECT COUNT(*) FROM checks").fetchone()[0])
+    return int(store.file.connection.execute("SELECT COUNT(*) FROM checks").fetchone()[0])
 
 
 def test_a_minute_is_packed_when_it_is_over_and_late_comers_have_had_their_time(store: LocalStore) -> None:
@@ -256,10 +256,10 @@ def test_without_a_database_the_outbox_stays_small(store: LocalStore, small_step
         story.pack()
         story.pack()
         story.pack()
-    entries = store._connection.execute("SELECT COUNT(*) FROM outbox").fetchone()[0]
+    entries = store.file.connection.execute("SELECT COUNT(*) FROM outbox").fetchone()[0]
     assert entries < 12
-    assert store._connection.execute("SELECT COUNT(*) FROM blocks_due").fetchone() == (0,)
-    blocks = store._connection.execute("SELECT COUNT(*) FROM blocks").fetchone()[0]
+    assert store.file.connection.execute("SELECT COUNT(*) FROM blocks_due").fetchone() == (0,)
+    blocks = store.file.connection.execute("SELECT COUNT(*) FROM blocks").fetchone()[0]
     assert store.pending()[0] == len(story.written) + blocks
     story.drain()
     assert story.delivered == story.written

@@ -33,8 +33,8 @@ def pack_all(store: LocalStore) -> None:
 
 
 def ask(store: LocalStore, host: str | None, before_s: float, *, forget: bool = False) -> int:
-    with transaction(store._connection):
-        return purge.ask(store._connection, Request(host, START_MS + round(before_s * 1_000), forget))
+    with transaction(store.file.connection):
+        return purge.ask(store.file.connection, Request(host, START_MS + round(before_s * 1_000), forget))
 
 
 def purge_all(store: LocalStore, host: str | None, before_s: float, *, forget: bool = False) -> None:
@@ -85,7 +85,7 @@ def test_a_site_that_is_checked_on_begins_anew_under_another_number(store: Local
     store.append([check(1, "a"), check(1, "b"), check(1, "c")], [], START_MS)
     purge_all(store, "c", 10, forget=True)
     store.append([check(20, "c"), check(20, "d")], [], START_MS)
-    numbers = dict(store._connection.execute("SELECT host, id FROM sites"))
+    numbers = dict(store.file.connection.execute("SELECT host, id FROM sites"))
     assert numbers == {"a": 0, "b": 1, "c": 3, "d": 4}
     assert set(store.results(EVER)) == {check(1, "a"), check(1, "b"), check(20, "c"), check(20, "d")}
 
@@ -96,7 +96,7 @@ def test_numbers_are_not_given_again_after_a_restart_either(store: LocalStore, t
     store.close()
     again = LocalStore(tmp_path / "monitor.db")
     again.append([check(20, "new")], [], START_MS)
-    assert dict(again._connection.execute("SELECT host, id FROM sites")) == {"a": 0, "new": 2}
+    assert dict(again.file.connection.execute("SELECT host, id FROM sites")) == {"a": 0, "new": 2}
     again.close()
 
 

@@ -144,7 +144,9 @@ def test_a_database_in_trouble_is_named_and_asked_again_afterwards(store: Replic
 
 def test_while_the_file_takes_nothing_memory_answers(store: ReplicatedStore, local: LocalStore) -> None:
     settled(store, check(0))
-    local._connection.execute(f"PRAGMA max_page_count = {local._connection.execute('PRAGMA page_count').fetchone()[0]}")
+    local.file.connection.execute(
+        f"PRAGMA max_page_count = {local.file.connection.execute('PRAGMA page_count').fetchone()[0]}"
+    )
     store.record(check(1, cause=Cause.DNS, detail="x" * 10_000))
     store.record(alert(2))
     store.settle()
@@ -153,7 +155,7 @@ def test_while_the_file_takes_nothing_memory_answers(store: ReplicatedStore, loc
     assert answer == ("local", {"a": (2, 1)})
     assert "disk is full" in source.why
     assert store.own_alerts(EVER) == [alert(2)]
-    local._connection.execute("PRAGMA max_page_count = 1000000")
+    local.file.connection.execute("PRAGMA max_page_count = 1000000")
     store.settle()
     eventually(lambda: not store.trouble)
     eventually(lambda: store.ask(counted())[0] == ("influxdb", {"a": (2, 1)}))

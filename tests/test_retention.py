@@ -39,7 +39,7 @@ def retain_all(store: LocalStore, checks_before_s: float, alerts_before_s: float
 
 
 def rows(store: LocalStore, table: str) -> int:
-    return int(store._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+    return int(store.file.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
 
 def test_hours_that_are_too_old_go_whole_and_the_others_stay(store: LocalStore) -> None:
@@ -109,7 +109,7 @@ def test_the_file_stops_growing_when_as_much_goes_as_comes(store: LocalStore) ->
         store.append(checks(range(hour * HOUR_S, (hour + 1) * HOUR_S, 4), "a"), [], START_MS)
         pack_all(store)
         retain_all(store, (hour - 1) * HOUR_S)
-        sizes.append(int(store._connection.execute("PRAGMA page_count").fetchone()[0]))
+        sizes.append(int(store.file.connection.execute("PRAGMA page_count").fetchone()[0]))
     assert sizes[7] <= sizes[4]
 
 

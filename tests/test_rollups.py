@@ -43,7 +43,7 @@ def retain_all(store: LocalStore, checks_before_s: float, alerts_before_s: float
 
 
 def rows(store: LocalStore, table: str) -> int:
-    return int(store._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+    return int(store.file.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
 
 def long_story() -> list[CheckResult]:
@@ -121,7 +121,7 @@ def test_a_file_from_before_there_were_any_gets_them_from_its_minutes(store: Loc
     store.append(story, [], START_MS)
     pack_all(store)
     for table in rollups.LENGTHS_MS:
-        store._connection.execute(f"DROP TABLE {table}")
+        store.file.connection.execute(f"DROP TABLE {table}")
     store.close()
     again = LocalStore(tmp_path / "monitor.db")
     assert (rows(again, "hours"), rows(again, "days")) == (2 * 72, 2 * 3)
@@ -159,7 +159,7 @@ def test_a_site_of_which_only_hours_are_left_can_be_purged_and_is_told_of_before
     assert earlier.summed_from_ms is None
     purge_all(store, "b", 3 * DAY_S, forget=True)
     assert (rows(store, "hours"), rows(store, "days")) == (72, 3)
-    assert dict(store._connection.execute("SELECT id, host FROM sites")) == {0: "a"}
+    assert dict(store.file.connection.execute("SELECT id, host FROM sites")) == {0: "a"}
 
 
 class Rolling(Purging):
@@ -255,15 +255,15 @@ def make_hours_short(patch: pytest.MonkeyPatch) -> None:
 
 def assert_days_are_sums_of_hours(store: LocalStore) -> None:
     days = day_rows(store)
-    store._connection.execute("DELETE FROM days")
-    rollups.put(store._connection, "days", store._connection.execute("SELECT * FROM hours").fetchall())
+    store.file.connection.execute("DELETE FROM days")
+    rollups.put(store.file.connection, "days", store.file.connection.execute("SELECT * FROM hours").fetchall())
     assert day_rows(store) == days
 
 
 def day_rows(store: LocalStore) -> list[dict[str, object]]:
     """What is counted in text stands there in any order."""
     names = ("id", *rollups.COLUMNS)
-    rows = store._connection.execute(f"SELECT {', '.join(names)} FROM days ORDER BY id")
+    rows = store.file.connection.execute(f"SELECT {', '.join(names)} FROM days ORDER BY id")
     found = [dict(zip(names, row, strict=True)) for row in rows]
     return [{**day, "statuses": counted(day["statuses"]), "causes": counted(day["causes"])} for day in found]
 

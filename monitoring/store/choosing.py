@@ -1,13 +1,13 @@
 """Which store a program reads that does not write one: chosen anew whenever asked, as stores come and go."""
 
-import os
 from functools import partial
 from pathlib import Path
 
 from monitoring.clock import Clock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.errors import StoreError
-from monitoring.storage.sqlite.lock import writer_is_alive
+from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive
+from monitoring.storage.sqlite.rescue import beside
 from monitoring.store.base import Reader, Readers
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.replicated import FRESH_MS, SLOW_PENALTY_MS, Source
@@ -31,22 +31,23 @@ class LocalFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._reader: LocalReader | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[Identity, Identity | None] | None = None
 
     def open(self) -> LocalReader | None:
-        """A reader of the file that is there now; the same one as long as it is the same file."""
+        """A reader of the file that is there now; the same one as long as it is the same file, with the same log."""
         identity = self._current_identity()
+        if identity and self._identity == (identity[0], None):  # a reader makes the log that it finds missing
+            self._identity = identity
         if identity != self._identity:
             self.close()
             self._reader, self._identity = LocalReader(self.path) if identity else None, identity
         return self._reader
 
-    def _current_identity(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self.path)
-        except OSError:
+    def _current_identity(self) -> tuple[Identity, Identity | None] | None:
+        file = identity_of(self.path)
+        if file is None or is_empty(self.path):  # an empty one is about to be made
             return None
-        return (status.st_dev, status.st_ino) if status.st_size else None  # an empty one is about to be made
+        return file, identity_of(beside(self.path, "-wal"))
 
     def close(self) -> None:
         if self._reader:

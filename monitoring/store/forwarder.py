@@ -87,7 +87,8 @@ class Forwarder:
         self._remote = remote
         self._retention = retention
         self._clock = clock
-        self._ledger = Ledger(local.marker, remote)
+        self._marker = local.marker
+        self._ledger = Ledger(self._marker, remote)
         self._stop = threading.Event()
         self._work = threading.Event()
         self._drained = threading.Event()
@@ -135,7 +136,7 @@ class Forwarder:
         """Deliver one batch; is there more to do at once?"""
         self._work.clear()
         try:
-            if not self.proven:
+            if not self.proven or self._marker != self._local.marker:  # another file may have taken its place
                 self._prove()
             busy = self._deliver_points() or self._deliver_blocks() or self._deliver_rollups()
         except StoreError as error:
@@ -182,6 +183,9 @@ class Forwarder:
         if not self._remote.knows(self._local.marker):
             self._local.requeue()  # before the marker stands there: a kill in between must not lose this
         self._remote.prove(self._local.marker)
+        if self._marker != self._local.marker:
+            self._marker = self._local.marker
+            self._ledger = Ledger(self._marker, self._remote)
         self._ledger.load()
         self.proven, self.met, self.trouble = True, True, None
 

@@ -10,7 +10,11 @@ from monitoring.models import Alert, CheckResult
 from monitoring.store.local import LocalStore
 
 COMMIT_INTERVAL_S = 0.5
-RETRY_INTERVAL_S = 2.0
+COMMIT_NS = round(COMMIT_INTERVAL_S * 1e9)
+RETRY_INTERVAL_S = 1.0
+SAVING_S = 60.0
+"""How long the end of a run waits for a local file that is being saved."""
+
 TIDY_NS = 100_000_000
 MEMORY_LIMIT = 2_000_000
 """How many points are kept in memory while the file cannot be written; beyond that the oldest go, and are counted."""
@@ -33,6 +37,7 @@ class Journal:
         self._closing = False
         self._turn = threading.Condition()
         self._asked = self._served = 0
+        self._committed_ns = 0
         self._thread = threading.Thread(target=self.run, name="journal", daemon=True)
         self.trouble: str | None = None
 
@@ -63,6 +68,8 @@ class Journal:
             self._closing = True
             self._turn.notify_all()
         self._thread.join(timeout_s)
+        if self._store.guard.is_saving:
+            self._thread.join(SAVING_S)
         return flushed and not self.trouble
 
     def step(self) -> bool:
@@ -102,13 +109,30 @@ class Journal:
         self._round()
 
     def _round(self) -> None:
-        asked = self._asked
         try:
-            self.step()
+            self._commit()
+            self._store.guard.look(self._clock.now_ms(), self._commit_in_time)
             if not self.trouble and not self._store.pack(self._clock.now_ms()):
                 self._tidy()
         except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one commit
             self.trouble = f"{type(error).__name__}: {error}"
+
+    def _commit(self) -> None:
+        asked = self._asked
+        try:
+            self.step()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.trouble = f"{type(error).__name__}: {error}"
+        self._committed_ns = self._clock.monotonic_ns()
+        self._serve(asked)
+
+    def _commit_in_time(self) -> None:
+        """While something takes longer, commits go on as usual."""
+        is_due = self._clock.monotonic_ns() - self._committed_ns >= COMMIT_NS
+        if self._asked > self._served or is_due:
+            self._commit()
+
+    def _serve(self, asked: int) -> None:
         with self._turn:
             self._served = asked
             self._turn.notify_all()

@@ -1,16 +1,17 @@
 """The local SQLite file of one monitor: every check and alert, and what is still to be delivered elsewhere."""
 
 import sqlite3
-import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from monitoring.errors import StoreRefused, StoreUnavailable
+from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult
-from monitoring.storage.sqlite.connection import open_writer, transaction, translated
-from monitoring.storage.sqlite.lock import WriterLock
+from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, Format, transaction
+from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
+from monitoring.storage.sqlite.guard import FileGuard
+from monitoring.storage.sqlite.lock import FileLock
 from monitoring.store import (
     due,
     histories,
@@ -25,7 +26,7 @@ from monitoring.store import (
     schema,
 )
 from monitoring.store.blocks import MinuteBlock, block_key
-from monitoring.store.local_reader import LocalReader
+from monitoring.store.local_reader import LocalReader, newest_alerts
 from monitoring.store.outbox import DeadLetter, Delivery
 from monitoring.store.rolledblocks import RolledBlock
 from monitoring.store.schema import SITE_MASK, Row, first_key
@@ -34,6 +35,8 @@ from monitoring.store.underway import UnderWay
 Point = CheckResult | Alert
 
 MAX_SITES = SITE_MASK + 1
+
+FORMAT = Format(int.from_bytes(b"WMon"), schema.SCHEMA_VERSION, schema.SCHEMA)
 
 NEXT_SITE = """
 SELECT IFNULL(MAX(number), -1) + 1
@@ -49,27 +52,59 @@ class LocalStore(LocalReader):
     the outbox, in the same transaction: also while there is no database, for one may come.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the file. Raises `MonitoringError` when another process writes it."""
-        super().__init__(path)
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        path: Path,
+        lock: FileLock | None = None,
+        patience_s: float = BUSY_TIMEOUT_S,
+        home: Path | None = None,
+        home_lock: FileLock | None = None,
+    ) -> None:
+        """Opens or creates the file. Raises `MonitoringError` when another process writes it, or as `OpenFile` does.
+
+        `lock` is one on the file that was taken before. `home` is where the file belongs when it cannot be there now,
+        and `home_lock` a lock on that.
+        """
+        self.file = DatabaseFile(path, FORMAT, lock, patience_s)
+        super().__init__(path, self.file.readers)
+        self.guard = FileGuard(self, home or path, home_lock)
+        self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
         self._packer = packer.Packer()
-        self._under_way = UnderWay(self._lock)
+        self._under_way = UnderWay(self.file.mutex)
+        self._generation = self._asked_in = 0
         self._kept_ms: tuple[int, int] | None = None
-        self._owner = WriterLock(path)
         try:
-            self._owner.acquire()
-        except OSError as error:
-            raise StoreUnavailable(f"{path}: {error.strerror}") from error
-        try:
-            self._connection = open_writer(path, schema.SCHEMA_VERSION, _create_tables)
-            with translated(path):
-                self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
-                self.marker = self._get_marker()
-                due.begin(self._connection)
+            with self.file.exclusively() as connection:
+                self._load(connection)
         except BaseException:
-            self._owner.release()
+            self.file.close()
             raise
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        """Learn what is kept in memory of this file."""
+        with transaction(connection):
+            rollups.begin(connection)
+        due.begin(connection)
+        self._sites: dict[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
+        self._newest_alerts = {alert.host: alert for alert in newest_alerts(connection)}
+        self.marker = self._get_marker(connection)
+        self.path = self.file.path
+
+    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> "LocalStore":
+        """A store on another file. Raises as `OpenFile` does."""
+        return LocalStore(path, lock, patience_s)
+
+    def become(self, file: OpenFile, *, is_copy: bool) -> None:
+        """Go on with this file, which holds the same or something else; `file.exclusively` must be held."""
+        self.file.turn_to(file)
+        if not is_copy:  # what was handed out to be delivered is unknown there
+            self._generation += 1
+            self._packer, self._under_way = packer.Packer(), UnderWay(self.file.mutex)
+        self._load(file.connection)
+
+    def newest_alerts(self) -> Sequence[Alert]:
+        """The newest transition of each site, known without reading the file."""
+        return [alert for host, alert in self._newest_alerts.items() if host in self._sites]
 
     def write(self, results: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
         points: tuple[Point, ...] = (*results, *alerts)
@@ -88,6 +123,12 @@ class LocalStore(LocalReader):
             alert_rows = [schema.alert_row(alert, sites[alert.host], batch) for alert in alerts]
             connection.executemany(schema.INSERT_ALERT, alert_rows)
         self._sites = sites
+        for alert in alerts:
+            known = self._newest_alerts.get(alert.host)
+            if known is None or known.time_ms <= alert.time_ms:
+                self._newest_alerts[alert.host] = alert
+        if self.echo is not None:
+            self.echo.append((results, alerts))
 
     def pack(self, now_ms: int) -> bool:
         """Take the next small step in packing the oldest minute that is over; was there one?"""
@@ -139,12 +180,12 @@ class LocalStore(LocalReader):
         return True
 
     def _forget_sites(self) -> None:
-        with self._lock, translated(self.path):
-            self._sites = dict(self._connection.execute("SELECT host, id FROM sites"))
+        with self.file.exclusively() as connection:
+            self._sites = dict(connection.execute("SELECT host, id FROM sites"))
 
     def next_delivery(self, limit: int) -> Delivery | None:
         """The oldest undelivered points, about `limit` of them; None when all is delivered."""
-        self._under_way.begin_turn()
+        self._begin_turn()
         with self._pool.snapshot() as connection:
             delivery = outbox.next_delivery(connection, limit)
         self._under_way.took(something=delivery is not None)
@@ -153,7 +194,8 @@ class LocalStore(LocalReader):
     def acknowledge(self, delivery: Delivery) -> None:
         """These were delivered (or buried): they leave the outbox."""
         with self._writing() as connection:
-            outbox.settle(connection, delivery)
+            if self._asked_in == self._generation:
+                outbox.settle(connection, delivery)
         self._under_way.took(something=False)
 
     def packed_until_ms(self) -> int:
@@ -163,6 +205,7 @@ class LocalStore(LocalReader):
 
     def next_blocks(self, limit: int) -> Sequence[MinuteBlock]:
         """The oldest minutes, up to `limit`, whose copy in the database is missing or out of date: as they are now."""
+        self._asked_in = self._generation
         self._under_way.begin_blocks()
         with self._pool.snapshot() as connection:
             blocks = due.next_blocks(connection, limit)
@@ -172,12 +215,13 @@ class LocalStore(LocalReader):
     def acknowledge_blocks(self, blocks: Sequence[MinuteBlock]) -> None:
         """These were delivered; one that has changed meanwhile stays due."""
         with self._writing() as connection:
-            due.settle(connection, blocks)
+            if self._asked_in == self._generation:
+                due.settle(connection, blocks)
         self._under_way.took(something=False)
 
     def next_rollups(self, limit: int) -> Sequence[RolledBlock]:
         """The oldest hours or days, about `limit`, whose copy in the database is missing or out of date: as they are now."""
-        self._under_way.begin_turn()
+        self._begin_turn()
         with self._pool.snapshot() as connection:
             blocks = rolledblocks.next_blocks(connection, limit)
         self._under_way.took(something=bool(blocks))
@@ -186,8 +230,14 @@ class LocalStore(LocalReader):
     def acknowledge_rollups(self, blocks: Sequence[RolledBlock]) -> None:
         """These were delivered; one that has changed meanwhile stays due."""
         with self._writing() as connection:
-            rolledblocks.settle(connection, blocks)
+            if self._asked_in == self._generation:
+                rolledblocks.settle(connection, blocks)
         self._under_way.took(something=False)
+
+    def _begin_turn(self) -> None:
+        """What is read from now on is acknowledged in this file only: another one may take its place meanwhile."""
+        self._asked_in = self._generation
+        self._under_way.begin_turn()
 
     def bury(self, letters: Sequence[DeadLetter], at_ms: int) -> None:
         """Keep what will never be accepted, with the reason."""
@@ -209,10 +259,7 @@ class LocalStore(LocalReader):
             return outbox.requeue(connection)
 
     def close(self) -> None:
-        super().close()
-        with self._lock:
-            self._connection.close()
-        self._owner.release()
+        self.file.close()
 
     def _without_packed(self, connection: sqlite3.Connection, rows: Sequence[Row], created_ms: int) -> Sequence[Row]:
         """These rows without those that are packed already. Blocks and histories hear of the others of packed minutes."""
@@ -230,8 +277,8 @@ class LocalStore(LocalReader):
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self.path), transaction(self._connection):
-            yield self._connection
+        with self.file.writing() as connection:
+            yield connection
 
     def _with_new_sites(self, connection: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
         new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
@@ -245,13 +292,7 @@ class LocalStore(LocalReader):
         connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", rows)
         return self._sites | numbers
 
-    def _get_marker(self) -> str:
+    def _get_marker(self, connection: sqlite3.Connection) -> str:
         """The name of this file, by which a database can tell whether it has seen this file's data."""
-        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
-        return str(self._connection.execute("SELECT value FROM meta WHERE key = 'marker'").fetchone()[0])
-
-
-def _create_tables(connection: sqlite3.Connection) -> None:
-    connection.executescript(schema.SCHEMA)
-    with transaction(connection):
-        rollups.begin(connection)
+        connection.execute("INSERT OR IGNORE INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
+        return str(connection.execute("SELECT value FROM meta WHERE key = 'marker'").fetchone()[0])

@@ -17,9 +17,10 @@ class LocalReader:
 
     kind = "local"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pool: ReaderPool | None = None) -> None:
+        """`pool`: the connections to be used."""
         self.path = path
-        self._pool = ReaderPool(path)
+        self._pool = pool or ReaderPool(path)
 
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         with self._pool.snapshot() as connection:
@@ -50,10 +51,7 @@ class LocalReader:
 
     def last_alerts(self) -> Mapping[str, Alert]:
         with self._pool.snapshot() as connection:
-            hosts = _hosts(connection)
-            rows = connection.execute(NEWEST_ALERTS).fetchall()
-        newest = [schema.alert_from_row(row[:-1], hosts) for row in rows]
-        return {alert.host: alert for alert in newest}
+            return {alert.host: alert for alert in newest_alerts(connection)}
 
     def last_time(self) -> int | None:
         query = "SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM checks UNION ALL SELECT MAX(id) FROM alerts)"
@@ -78,6 +76,12 @@ class LocalReader:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def newest_alerts(connection: sqlite3.Connection) -> Sequence[Alert]:
+    """The newest transition of each host."""
+    hosts = _hosts(connection)
+    return [schema.alert_from_row(row[:-1], hosts) for row in connection.execute(NEWEST_ALERTS)]
 
 
 def _span(window: Window) -> dict[str, int]:

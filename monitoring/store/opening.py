@@ -2,23 +2,35 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 from monitoring.clock import Clock
 from monitoring.config import DatabaseAddress
-from monitoring.errors import ConfigError, StoreError, StoreUnavailable
-from monitoring.models import Alert
+from monitoring.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreUnavailable
+from monitoring.models import Alert, Window
+from monitoring.storage.sqlite.guard import carry_over
+from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.rescue import set_aside
 from monitoring.store.gateway import GatewayStore, open_gateway
 from monitoring.store.influx import CONNECT_TIMEOUT_S, InfluxStore
 from monitoring.store.influxpurge import InfluxPurge
 from monitoring.store.influxretention import InfluxRetention, Owner
 from monitoring.store.local import LocalStore
+from monitoring.store.local_reader import LocalReader
 from monitoring.store.replicated import ReplicatedStore
 
 READER_TIMEOUT_S = 2.0
 """How long a question of the running monitor may take before the local file is asked."""
 
 WRITER_TIMEOUT_S = 10.0
+
+SHORT_PATIENCE_S = 0.5
+PATIENCE_S = 30.0
+"""How long a start waits for another program that writes the local file: without a word, and after one."""
+
+RECENT_MS = 600_000
+"""So much of a file that cannot be written is taken along at a start: more than decisions and statistics soon need."""
 
 
 def open_database(address: DatabaseAddress, read_timeout_s: float, location: str = "") -> InfluxStore | GatewayStore:
@@ -44,17 +56,82 @@ def open_influx(address: DatabaseAddress, read_timeout_s: float, location: str =
     )
 
 
-def open_local(path: Path, say: Callable[[str], None]) -> LocalStore:
-    """The local file, or while it cannot be written one in a temporary directory: monitoring goes on, and says so."""
+def open_local(path: Path, say: Callable[[str], None], clock: Clock) -> LocalStore:
+    """The local file; while it cannot be written one in a temporary directory, which moves in as soon as it can.
+
+    `say` is told what is not as usual. Raises `MonitoringError` when another monitor writes the file, or when it is
+    another program's: then it is as it was.
+    """
     try:
-        return LocalStore(path)
+        lock = FileLock(path)
     except StoreUnavailable as error:
+        return _open_elsewhere(path, None, error, say, clock)
+    try:
+        return _open_patiently(path, lock, say)
+    except StoreDamaged as error:
+        return _begin_anew(path, lock, error, say, clock)
+    except StoreUnavailable as error:
+        return _open_elsewhere(path, lock, error, say, clock)
+    except BaseException:
+        lock.release(forget=True)
+        raise
+
+
+def _open_patiently(path: Path, lock: FileLock, say: Callable[[str], None]) -> LocalStore:
+    try:
+        return LocalStore(path, lock, SHORT_PATIENCE_S)
+    except StoreBusy as error:
+        say(f"{error}: another program holds it; waiting for up to {PATIENCE_S:.0f} s")
+        return LocalStore(path, lock, PATIENCE_S)
+
+
+def _begin_anew(path: Path, lock: FileLock, error: StoreError, say: Callable[[str], None], clock: Clock) -> LocalStore:
+    """Set a damaged file aside and begin another one with what can be read of it."""
+    try:
+        aside = set_aside(path, "damaged", clock.now_ms())
+    except StoreUnavailable as another:
+        return _open_elsewhere(path, lock, another, say, clock)
+    fresh = FileLock(path, heir_of=lock)
+    lock.release()
+    try:
+        store = LocalStore(path, fresh)
+    except StoreUnavailable as another:
+        return _open_elsewhere(path, fresh, another, say, clock, aside)
+    what = "with its open alerts" if _take_over(aside, store, clock.now_ms()) else "but its alerts cannot be read"
+    say(f"{error}; it is now {aside.name}, and a new file was begun, {what}")
+    return store
+
+
+def _open_elsewhere(
+    path: Path,
+    lock: FileLock | None,
+    error: StoreError,
+    say: Callable[[str], None],
+    clock: Clock,
+    readable: Path | None = None,
+) -> LocalStore:
+    """Monitoring goes on, and says so. `readable` is what can be read of the file where it bears another name."""
+    try:
+        substitute = Path(tempfile.mkdtemp(prefix="monitoring-")) / path.name
+        store = LocalStore(substitute, home=path, home_lock=lock)
+    except (OSError, StoreError):
+        raise error from None  # there is no place at all
+    _take_over(readable or path, store, clock.now_ms())
+    say(f"{error}; checks are kept in {substitute} instead, until it can be written")
+    return store
+
+
+def _take_over(path: Path, store: LocalStore, now_ms: int) -> bool:
+    """Store the newest alerts and checks of a file that cannot be written; False when its alerts cannot be read."""
+    with closing(LocalReader(path)) as reader:
         try:
-            substitute = Path(tempfile.mkdtemp(prefix="monitoring-")) / path.name
-        except OSError:
-            raise error from None  # there is no place at all
-        say(f"{error}; checks are kept in {substitute} instead")
-        return LocalStore(substitute)
+            store.append((), list(reader.last_alerts().values()), now_ms)
+        except StoreError:
+            return False
+        with suppress(StoreError):
+            last_ms = reader.last_time() or now_ms  # times go on after this one
+            carry_over(reader, store, Window(min(last_ms, now_ms - RECENT_MS), last_ms + 1), now_ms, lambda: None)
+    return True
 
 
 def open_replicated(local: LocalStore, address: DatabaseAddress, clock: Clock, location: str = "") -> ReplicatedStore:

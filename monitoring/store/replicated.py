@@ -151,6 +151,10 @@ class ReplicatedStore:
         """Why checks cannot be written to the local file; None while they can."""
         return self._journal.trouble
 
+    def notices(self) -> Sequence[str]:
+        """What has happened to the local file since the last call."""
+        return self._local.guard.notices()
+
     @property
     def has_met_database(self) -> bool:
         """Has the database ever proved itself in this run?"""

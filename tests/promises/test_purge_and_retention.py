@@ -334,6 +334,6 @@ def test_retention_survives_kill_9_at_any_moment_and_takes_nothing_young(tmp_pat
     assert left == 0
     with closing(LocalStore(file)) as store:
         tables = ("minutes", "blocks", "blocks_due")
-        first = [store._connection.execute(f"SELECT MIN(id) FROM {table}").fetchone()[0] for table in tables]
+        first = [store.file.connection.execute(f"SELECT MIN(id) FROM {table}").fetchone()[0] for table in tables]
         assert all(key is None or key >> SITE_BITS >= hour_ms - HOUR_MS for key in first)
         assert store.given_up() == len(old)

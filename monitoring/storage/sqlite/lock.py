@@ -1,54 +1,190 @@
-"""One writer a local file: a lock that the kernel frees when its holder dies, however it dies."""
+"""One writer a local file: a lock that the kernel frees when its holder dies, however it dies.
+
+The lock is an `flock` on a descriptor of the database file itself, so it holds whatever name the file was opened by. SQLite
+must neither have the file open before the lock is taken nor when it is released, and nothing else in this process may open
+the file: whoever closes any descriptor of a file drops all POSIX locks that the process has on it, SQLite's own among them.
+
+A second lock is on `NAME.lock` beside the file. It is there for readers, who ask whether a monitor is running and must
+not open the database for that, and it holds the process id for people.
+"""
 
 import fcntl
 import os
+import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from monitoring.errors import MonitoringError
+from monitoring.errors import MonitoringError, StoreUnavailable
+
+HEADER_BYTES = 100
+"""The length of the header of an SQLite file."""
+
+READERS_TRIES = 10
+READERS_PAUSE_S = 0.02
+"""A reader that asks whether a monitor is alive holds the lock beside the file for an instant: it is tried so often."""
+
+LOCKS = Path("/proc/locks")
+
+Identity = tuple[int, int]
+"""Device and inode: which file it is, whatever it is called."""
 
 
 def lock_path(database: Path) -> Path:
-    return database.with_name(database.name + ".lock")
+    """Of the file itself when `database` is a symbolic link."""
+    real = Path(os.path.realpath(database))
+    return real.with_name(real.name + ".lock")
 
 
-class WriterLock:
-    """Held by the monitor that writes `database`; the file holds its process id for people."""
+def identity_of(path: Path | str) -> Identity | None:
+    """Which file has this name now; None: there is none, or nobody may look."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
-    def __init__(self, database: Path) -> None:
-        self._path = lock_path(database)
-        self._file: int | None = None
 
-    def acquire(self) -> None:
-        """Raises `MonitoringError` naming the process that holds it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def is_empty(path: Path) -> bool:
+    """Does this name stand for no file, or for one that somebody is about to fill?"""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return True
+
+
+class FileLock:
+    """Held by the one process that writes a database file, from before SQLite opens it until after it has closed it."""
+
+    def __init__(self, path: Path, heir_of: "FileLock | None" = None, contents: Path | None = None) -> None:
+        """Take the lock on the file named `path`, which is created empty when there is none.
+
+        `heir_of` is a lock that this process already holds on an earlier file of the same name. `contents` is the file
+        to lock where that does not bear the name `path` yet.
+
+        Raises `MonitoringError` that names the process which holds the lock, `StoreUnavailable` when the file cannot be
+        opened.
+        """
+        self.path = path
+        self.was_known = lock_path(path).exists()
+        """Has a monitor ever tried to write under this name?"""
+        self._beside: int | None = None
+        self._descriptor: int | None = None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            self._beside = self._lock_beside(heir_of)
+            self._descriptor = self._lock_file(contents or path)
+        except OSError as error:
+            self.release()
+            raise StoreUnavailable(f"{path}: {error.strerror}") from error
+        except BaseException:
+            self.release()
+            raise
+        status = os.fstat(self._descriptor)
+        self.identity: Identity = (status.st_dev, status.st_ino)
+
+    def _lock_beside(self, heir_of: "FileLock | None") -> int:
+        path = lock_path(self.path)
+        if heir_of and (inherited := heir_of._beside) is not None and _is_file(inherited, path):
+            return os.dup(inherited)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX)):
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             os.close(descriptor)
-            raise MonitoringError(
-                f"{self._path.with_suffix('')}: another monitor writes here already (process {holder})"
-            ) from None
+            raise self._in_use(holder)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
-        self._file = descriptor
+        return descriptor
 
-    def release(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+    def _lock_file(self, path: Path) -> int:
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if not _try_lock(descriptor, fcntl.LOCK_EX):
+                os.close(descriptor)
+                raise self._in_use(_flocker(path))
+            if _is_file(descriptor, path):
+                return descriptor
+            os.close(descriptor)  # somebody put another file in its place just now
+
+    def _in_use(self, holder: str) -> MonitoringError:
+        return MonitoringError(f"{self.path}: another monitor writes here already (process {holder or 'unknown'})")
+
+    def restore_beside(self) -> None:
+        """Make the lock beside the file anew if somebody deleted it."""
+        if self._beside is None or _is_file(self._beside, lock_path(self.path)):
+            return
+        try:
+            descriptor = self._lock_beside(None)
+        except (OSError, MonitoringError):  # tried again at the next look
+            return
+        os.close(self._beside)
+        self._beside = descriptor
+
+    def header(self) -> bytes:
+        """The first bytes of the file, whatever it is called now; read without SQLite, so without the log beside it."""
+        return b"" if self._descriptor is None else os.pread(self._descriptor, HEADER_BYTES, 0)
+
+    def size(self) -> int:
+        return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
+
+    def current_name(self) -> Path | None:
+        """What the file is called now, wherever it was moved; None: it was deleted, or the system does not tell."""
+        if self._descriptor is None:
+            return None
+        try:
+            name = os.readlink(f"/proc/self/fd/{self._descriptor}")
+        except OSError:
+            return None
+        return Path(name) if identity_of(name) == self.identity else None
+
+    def release(self, *, forget: bool = False) -> None:
+        """Free the file. `forget` also removes the trace beside a file that turned out to be another program's."""
+        if forget and not self.was_known:
+            lock_path(self.path).unlink(missing_ok=True)
+        for descriptor in (self._descriptor, self._beside):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._descriptor = self._beside = None
 
 
 def writer_is_alive(database: Path) -> bool:
-    """Is a monitor writing this file now?"""
+    """Is a monitor writing this file now? Does not open it."""
     try:
         descriptor = os.open(lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return bool(_flocker(database))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _try_lock(descriptor, fcntl.LOCK_SH) or bool(_flocker(database))
     finally:
         os.close(descriptor)
-    return False
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _patiently(attempt: Callable[[], bool]) -> bool:
+    pause = threading.Event()
+    return any(attempt() or pause.wait(READERS_PAUSE_S) for _ in range(READERS_TRIES))
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    status = os.fstat(descriptor)
+    return identity_of(path) == (status.st_dev, status.st_ino)
+
+
+def _flocker(path: Path) -> str:
+    """The process that holds an `flock` on this file, under any name, as Linux tells it; "": nobody, or it is not known."""
+    identity = identity_of(path)
+    if identity is None:
+        return ""
+    device, inode = identity
+    try:
+        text = LOCKS.read_text()
+    except OSError:  # another system
+        return ""
+    held = re.search(rf"FLOCK +ADVISORY +WRITE +(\d+) +{os.major(device):02x}:{os.minor(device):02x}:{inode} ", text)
+    return held[1] if held else ""

@@ -1,0 +1,201 @@
+"""The local file under a running monitor: whatever happens to its name, everything measured is there in the end."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from monitoring.models import AlertType
+from tests.support.monitor import (
+    Monitor,
+    stored_alerts,
+    stored_checks,
+    wait_for,
+    wait_for_checks,
+    write_config,
+)
+from tests.support.target import Target, assert_holds_all_asked
+
+pytestmark = pytest.mark.promise
+
+LOGS = ("-wal", "-shm")
+NOTICED_S = 15.0
+"""Two seconds are promised; a busy machine may take longer."""
+
+
+@pytest.fixture
+def config(tmp_path: Path, target: Target) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return write_config(tmp_path, [target.url("/")], interval_s=0.2, localDatabase=str(folder / "config.db"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "config.db"
+
+
+def assert_sound(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def wait_for_words(monitor: Monitor, words: str, timeout_s: float = NOTICED_S) -> str:
+    """The one line on stderr that has these words."""
+    wait_for(lambda: any(words in line for line in monitor.errors), words, timeout_s)
+    (line,) = (line for line in monitor.errors if words in line)
+    return line
+
+
+def delete(file: Path) -> None:
+    file.unlink()
+
+
+def delete_all(file: Path) -> None:
+    for name in file.parent.glob("config.db*"):
+        name.unlink()
+
+
+def move_away(file: Path) -> None:
+    file.rename(file.with_name("elsewhere.db"))
+
+
+def delete_directory(file: Path) -> None:
+    shutil.rmtree(file.parent)
+
+
+@pytest.mark.parametrize("lose", [delete, delete_all, move_away, delete_directory])
+def test_a_file_that_is_deleted_is_back_with_everything_that_was_measured(
+    config: Path, file: Path, target: Target, lose: Callable[[Path], None]
+) -> None:
+    with Monitor(config, "--silent") as monitor:
+        target.go_down("/")
+        wait_for_checks(file, more_than=3)
+        wait_for(lambda: stored_alerts(file), "an alert in the file")
+        lose(file)
+        wait_for_words(monitor, "is back under its name")
+        wait_for_checks(file, more_than=len(stored_checks(file)) + 3)
+        assert monitor.terminate() == 0
+    assert len(monitor.errors) == 1
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target)
+    assert [alert.type for alert in stored_alerts(file)] == [AlertType.ALERT]
+    assert not [name for name in file.parent.iterdir() if "saving" in name.name]
+
+
+@contextmanager
+def another_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """A file of another program, in use."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE theirs (value TEXT)")
+    connection.execute("INSERT INTO theirs VALUES ('precious')")
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("with_logs", [False, True])
+def test_a_file_that_takes_the_place_is_left_alone_and_checks_go_on_beside_it(
+    config: Path, file: Path, tmp_path: Path, target: Target, *, with_logs: bool
+) -> None:
+    """Also while its own program writes it, and whether or not our logs still lie beside it."""
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        theirs = tmp_path / "data" / "theirs.db"
+        with another_database(theirs) as connection:
+            for suffix in LOGS if with_logs else ():
+                theirs.with_name(theirs.name + suffix).replace(file.with_name(file.name + suffix))
+            theirs.replace(file)
+            line = wait_for_words(monitor, "was replaced by another file, which is left alone")
+            saved = Path(line.split("checks go on in ")[1].split(",")[0])
+            wait_for_checks(saved, more_than=len(stored_checks(saved)) + 3)
+            connection.execute("INSERT INTO theirs VALUES ('more')")
+        assert monitor.terminate() == 0
+    assert len(monitor.errors) == 1
+    with closing(sqlite3.connect(file)) as reading:
+        assert reading.execute("SELECT value FROM theirs").fetchall() == [("precious",), ("more",)] if with_logs else True
+        assert reading.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert_sound(saved)
+    assert_holds_all_asked(stored_checks(saved), target)
+
+
+def test_when_the_other_file_goes_ours_comes_back(config: Path, file: Path, target: Target) -> None:
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        other = file.with_name("other.txt")
+        other.write_text("notes")
+        other.replace(file)
+        wait_for_words(monitor, "was replaced by another file")
+        assert file.read_text() == "notes"
+        file.unlink()
+        wait_for_words(monitor, "can be written again")
+        wait_for_checks(file, more_than=len(stored_checks(file)) + 3)
+        assert monitor.terminate() == 0
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target)
+    assert [name.name for name in file.parent.glob("*saved*")] == []
+
+
+def test_a_directory_that_is_renamed_keeps_its_file_and_takes_its_old_name_again(
+    config: Path, file: Path, target: Target
+) -> None:
+    moved = file.parent.with_name("renamed")
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        file.parent.rename(moved)
+        wait_for_words(monitor, str(moved / file.name))
+        wait_for_checks(moved / file.name, more_than=len(stored_checks(moved / file.name)) + 3)
+        target.go_down("/")
+        wait_for(lambda: stored_alerts(moved / file.name), "an alert")  # decided from the file, which is read
+        moved.rename(file.parent)
+        wait_for_words(monitor, "is in its directory again")
+        wait_for_checks(file, more_than=len(stored_checks(file)) + 3)
+        assert monitor.terminate() == 0
+    assert len(monitor.errors) == 2
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target)
+
+
+@pytest.mark.parametrize("suffixes", [("-wal",), ("-shm",), LOGS])
+def test_a_log_that_is_deleted_takes_nothing_with_it(
+    config: Path, file: Path, target: Target, suffixes: tuple[str, ...]
+) -> None:
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        for suffix in suffixes:
+            file.with_name(file.name + suffix).unlink()
+        wait_for_words(monitor, "another one was begun")
+        seen = len(stored_checks(file))
+        wait_for_checks(file, more_than=seen + 3)
+        monitor.kill()  # from now on everything is durable again
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target, runs=5)  # the last second may be missing
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 8192, b"no database " * 1_000])
+def test_a_file_that_is_damaged_is_set_aside_and_alerts_go_on(
+    config: Path, file: Path, target: Target, damage: bytes
+) -> None:
+    """Nothing is announced twice, not by the next run either."""
+    target.go_down("/")
+    with Monitor(config) as monitor:
+        monitor.wait_for_announcement("alert")
+        with file.open("r+b") as opened:
+            opened.truncate(0)
+            opened.write(damage)
+        line = wait_for_words(monitor, "a new file was begun, with the open alerts")
+        assert list(file.parent.glob("config.db.damaged-20*"))
+        wait_for_checks(file, more_than=3)
+        monitor.kill()
+    assert len(monitor.errors) == 1, line
+    with Monitor(config) as second:
+        wait_for_checks(file, more_than=len(stored_checks(file)) + 20)  # longer than the rule's window
+        target.come_back("/")
+        second.wait_for_announcement("recovery")
+        assert second.terminate() == 0
+    assert second.announced("alert") == []
+    assert second.objects("alert")[0]["startDate"] == monitor.objects("alert")[0]["startDate"]
+    assert_sound(file)
