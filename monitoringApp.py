@@ -30,7 +30,7 @@ from monitoring.states import outage_is_open
 from utils import enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
-    from monitoring.pool import CheckerPool, Record
+    from monitoring.checks.checkers import CheckerPool, Record
     from monitoring.store.replicated import Deadlines, ReplicatedStore
 
 FIRST_ROUND_MS = 3_000
@@ -274,9 +274,9 @@ class MonitoringApp:
 
 def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, environ: Mapping[str, str]) -> int:
     """`-m`: monitor until Ctrl-C or SIGTERM. Sites may be certified by whom SSL_CERT_FILE says, or Mozilla's list."""
+    from monitoring.checks.checkers import CheckerPool
+    from monitoring.checks.probe import Probe
     from monitoring.display_thread import DisplayThread
-    from monitoring.pool import CheckerPool
-    from monitoring.probe import Probe
     from monitoring.store.choosing import database_address
     from monitoring.store.opening import known_outages, open_local, open_replicated
 

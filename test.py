@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Past
+from monitoring.checks.checkers import CheckerPool
+from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display_thread import DisplayThread
 from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.output import SilentOutput, Streams
-from monitoring.pool import CheckerPool
-from monitoring.probe import Probe
 from monitoring.report import alert_sentence
 from monitoring.store.base import Reader
 from monitoring.store.influx import InfluxStore

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
 from monitoring.report.words import ahead_text, given_up_text, missed_text, too_old_text
-from monitoring.schedule import NS_PER_MS
 
 if TYPE_CHECKING:
     from monitoring.store.replicated import ReplicatedStore

@@ -19,17 +19,17 @@ LAYERS = (
     ("monitoring", "monitoring.models", "monitoring.errors", "monitoring.names"),
     (
         *("monitoring.stats", "monitoring.sketch", "monitoring.alerts", "monitoring.alerts.rule"),
-        *("monitoring.schedule", "monitoring.states", "monitoring.alertlog"),
+        *("monitoring.checks.schedule", "monitoring.states", "monitoring.alertlog"),
         *("monitoring.fields", "monitoring.statistics"),
     ),
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
-        *("monitoring.causes", "monitoring.expectations", "monitoring.redirects", "monitoring.probe"),
         *("monitoring.rounds", "monitoring.moments", "monitoring.following"),
         *("monitoring.steps", "monitoring.engine", "monitoring.process", "monitoring.commandline", "monitoring.notify"),
+        "monitoring.checks",
     ),
     ("monitoring.storage",),
-    ("monitoring.store", "monitoring.checker", "monitoring.pool", "monitoring.board", "monitoring.gateway"),
+    ("monitoring.store", "monitoring.board", "monitoring.gateway"),
     (
         *("monitoring.alerts.evaluator", "monitoring.survey", "monitoring.notes", "monitoring.display_thread"),
         *("monitoring.output", "monitoring.screen_output", "monitoring.history_output"),

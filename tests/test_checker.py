@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from monitoring.checker import Checker
+from monitoring.checks.checker import Checker
 from monitoring.models import Cause, CheckResult, ProbeResult, Site
 from tests.support.clock import FakeClock
 from tests.support.driving import live

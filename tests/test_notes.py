@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from monitoring.checks.schedule import NS_PER_MS
 from monitoring.notes import GIVING_UP_MS, SETTLED_MS, STALL_MS, Complaint, Notes, Tally
 from monitoring.output import SilentOutput
-from monitoring.schedule import NS_PER_MS
 from tests.support.clock import FakeClock
 
 

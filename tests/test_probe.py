@@ -7,9 +7,9 @@ import psutil
 import pycurl
 import pytest
 
-from monitoring.causes import Progress, printable, transfer_fault
+from monitoring.checks.failure import Progress, printable, transfer_fault
+from monitoring.checks.probe import Probe
 from monitoring.models import PHASES, Cause
-from monitoring.probe import Probe
 from tests.support.certificates import Authority
 from tests.support.driving import result_of
 from tests.support.probing import SHORT_MS, check, check_raw, phase, site
@@ -163,7 +163,7 @@ def test_anything_unexpected_is_a_result_without_secrets(monkeypatch: pytest.Mon
     def broken(*_: object) -> None:
         raise RuntimeError("https://user:secret@host")
 
-    monkeypatch.setattr("monitoring.probe.judge", broken)
+    monkeypatch.setattr("monitoring.checks.probe.judge", broken)
     with HttpServer() as server:
         result = check(server.url())
     assert (result.cause, result.detail) == (Cause.ERROR, "unexpected RuntimeError in the probe")

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
+from monitoring.checks.probe import Probe
+from monitoring.checks.redirects import origin
 from monitoring.models import Cause
-from monitoring.probe import Probe
-from monitoring.redirects import origin
 from tests.support.certificates import Authority
 from tests.support.driving import result_of
 from tests.support.probing import SHORT_MS, check, check_raw, phase, site

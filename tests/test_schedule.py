@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.schedule import (
+from monitoring.checks.schedule import (
     GRACE_MS,
     NS_PER_MS,
     Slot,

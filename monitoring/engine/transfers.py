@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pycurl
 
+from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.engine.loop import Loop
-from monitoring.schedule import NS_PER_MS
 from monitoring.steps import Ended
 
 _WANTED = {pycurl.POLL_IN: 1, pycurl.POLL_OUT: 2, pycurl.POLL_INOUT: 3}

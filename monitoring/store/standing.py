@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 
+from monitoring.checks.schedule import GRACE_MS
 from monitoring.models import History, Site, SiteStats, Streak, Window
-from monitoring.schedule import GRACE_MS
 from monitoring.states import histories_from, unknown_after_ms
 from monitoring.store.base import HistoryReader, Reader, StreakReader
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from monitoring.checker import Checker
+from monitoring.checks.checker import Checker
 from monitoring.clock import Clock, SystemClock
 from monitoring.engine import Engine
 from monitoring.models import CheckResult, ProbeResult

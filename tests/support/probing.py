@@ -2,8 +2,8 @@
 
 import time
 
+from monitoring.checks.probe import Probe
 from monitoring.models import PHASES, ProbeResult, Site
-from monitoring.probe import Probe
 from tests.support.driving import result_of
 from tests.support.servers import Handler, RawServer
 

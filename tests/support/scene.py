@@ -14,13 +14,13 @@ from typing import TypeVar, cast
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import evaluate
 from monitoring.board import Past
+from monitoring.checks.checkers import Change, CheckerPool
 from monitoring.clock import Deadline
 from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
 from monitoring.notify import Manager
 from monitoring.output import Statuses
-from monitoring.pool import Change, CheckerPool
 from monitoring.report import Closing, Header, StatsReport
 from monitoring.store.base import Reader
 from monitoring.store.replicated import Deadlines, ReplicatedStore, Source

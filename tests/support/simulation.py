@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate, rule_window_ms
 from monitoring.board import Board
-from monitoring.checker import Checker
+from monitoring.checks.checker import Checker
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
 from tests.support.clock import FakeClock
 from tests.support.driving import live

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as Late
 from typing import TypeVar
 
+from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.schedule import NS_PER_MS
 from monitoring.storage.base import Backend, LocalFile, LocalReader, Pending, Reader
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.comparison import overlaps

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from monitoring.checker import Checker
+from monitoring.checks.checker import Checker
+from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.models import CheckResult, ProbeResult, Rule, Site
-from monitoring.schedule import NS_PER_MS
 from monitoring.steps import Check
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ JOIN_S = 3.0
 
 
 class Prober(Protocol):
-    """What is asked of a probe: one check at a time of one site. Never raises; see `monitoring.probe.Probe`."""
+    """What is asked of a probe: one check at a time of one site. Never raises; see `monitoring.checks.probe.Probe`."""
 
     def check(self) -> Check: ...
 

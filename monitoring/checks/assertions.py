@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import regex
 
-from monitoring.causes import Fault
+from monitoring.checks.failure import Fault
 from monitoring.models import Cause, Site
 
 MIN_SEARCH_SECONDS = 0.05

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from monitoring.causes import Fault, printable
+from monitoring.checks.failure import Fault, printable
 from monitoring.models import Cause, Site
 
 MAX_REDIRECTS = 10

@@ -2,9 +2,9 @@
 
 import random
 
+from monitoring.checks.schedule import Slot, first_slot, missed_slots, passed_slots, skipped_slots
 from monitoring.clock import Clock
 from monitoring.models import CheckResult, ProbeResult, Site
-from monitoring.schedule import Slot, first_slot, missed_slots, passed_slots, skipped_slots
 
 
 class Checker:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from monitoring.checks.checkers import MINIMUM_SPREAD_MS, CheckerPool, Prober
+from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, ProbeResult, Site
-from monitoring.pool import MINIMUM_SPREAD_MS, CheckerPool, Prober
-from monitoring.probe import Probe
 from monitoring.steps import Check
 from tests.support.driving import at_once
 from tests.support.servers import HttpServer, RawServer, pause, read_request, response

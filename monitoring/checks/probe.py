@@ -9,10 +9,9 @@ import certifi
 import pycurl
 
 from monitoring import __version__
-from monitoring.causes import Fault, Progress, printable, transfer_fault
-from monitoring.expectations import Answer, judge, needs_body
-from monitoring.models import Cause, ProbeResult, Site
-from monitoring.redirects import (
+from monitoring.checks.assertions import Answer, judge, needs_body
+from monitoring.checks.failure import Fault, Progress, printable, transfer_fault
+from monitoring.checks.redirects import (
     MAX_REDIRECTS,
     REDIRECTS,
     Request,
@@ -22,6 +21,7 @@ from monitoring.redirects import (
     origin,
     redirected,
 )
+from monitoring.models import Cause, ProbeResult, Site
 from monitoring.steps import Answer as StepAnswer
 from monitoring.steps import Check, Ended, Found, Lookup, Step, Transfer, Work, Worked
 
