@@ -30,7 +30,8 @@ from monitoring.states import outage_is_open
 from utils import enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
-    from monitoring.checks.checkers import CheckerPool, Record
+    from monitoring.checks.checker import Record
+    from monitoring.checks.checkers import Checkers
     from monitoring.store.replicated import Deadlines, ReplicatedStore
 
 FIRST_ROUND_MS = 3_000
@@ -62,7 +63,7 @@ class MonitoringApp:
         store: "ReplicatedStore",
         clock: Clock,
         display: Display,
-        make_checkers: "Callable[[Record], CheckerPool]",
+        make_checkers: "Callable[[Record], Checkers]",
         past: Past,
         evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,
@@ -274,7 +275,7 @@ class MonitoringApp:
 
 def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, environ: Mapping[str, str]) -> int:
     """`-m`: monitor until Ctrl-C or SIGTERM. Sites may be certified by whom SSL_CERT_FILE says, or Mozilla's list."""
-    from monitoring.checks.checkers import CheckerPool
+    from monitoring.checks.checkers import Checkers
     from monitoring.checks.probe import Probe
     from monitoring.display_thread import DisplayThread
     from monitoring.store.choosing import database_address
@@ -292,7 +293,7 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
         past = Past(last_alerts, local.histories(), local.alerts(Window.before(clock.now_ms(), RECENT_MS)))
         make_probe = partial(Probe, ca_file=environ.get("SSL_CERT_FILE") or None)
         display = DisplayThread(output, streams)
-        make_checkers = partial(CheckerPool, make_probe, clock=clock)
+        make_checkers = partial(Checkers, make_probe, clock=clock)
         app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)
         heed_signals(app.stop, app.reload)
         app.run(Manager(environ, clock.monotonic_ns))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Past
-from monitoring.checks.checkers import CheckerPool
+from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
@@ -298,7 +298,7 @@ def play_against(make_app: "type[MonitoringApp]", database: InfluxStore | None, 
     local = LocalStore(config.local_database)
     store = ReplicatedStore(local, clock, database, database, "InfluxDB")
     rule, announcements = WatchedRule(evaluate), Announcements(streams)
-    display, make_checkers = DisplayThread(announcements, streams), partial(CheckerPool, Probe, clock=clock)
+    display, make_checkers = DisplayThread(announcements, streams), partial(Checkers, Probe, clock=clock)
     app = make_app(config, store, clock, display, make_checkers, Past(), rule)
     monitoring = threading.Thread(target=app.run, name="monitor")
     monitoring.start()

@@ -7,17 +7,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 import pycurl
 from rich.console import Console
 
-from bench.growth import measure_growth, measure_https
+from bench.growth import in_turns, measure_growth, measure_https
 from bench.peers import missing_programs, peers_table, ratio_sentences, take_turns
-from bench.sites import INTERVAL_S
+from bench.sites import INTERVAL_S, SitesRun
 from bench.split import measure_split
 from bench.startup import FEW_SITES, MANY_SITES, measure_help, measure_startup
-from bench.tables import fill_sentence, queries_table, sites_table, startup_table
+from bench.tables import fill_sentence, queries_table, sites_table, startup_table, turns_table
 from monitoring import __version__
 
 PLAIN_WIDTH = 120
@@ -36,6 +37,7 @@ class Bench:
         self._sizes: Sequence[int] = arguments.sites
         self._seconds: int = arguments.seconds
         self._with_queries: bool = not arguments.skip_queries
+        self._checkouts = in_turns(arguments.against, arguments.turns)
         self._console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         self._progress = Console(stderr=True, style="dim", highlight=False)
 
@@ -53,16 +55,23 @@ class Bench:
         self._console.print(startup_table(measure_help(), measured))
 
     def growth(self) -> None:
-        growth = measure_growth(self._sizes, self._seconds, self._with_queries, self._progress)
-        for store in dict.fromkeys(run.store for run in growth.runs):
-            self._console.print(sites_table("Growth", [run for run in growth.runs if run.store == store]))
+        growth = measure_growth(self._sizes, self._seconds, self._with_queries, self._progress, self._checkouts)
+        self._show("Growth", growth.runs)
         if growth.costs:
             self._console.print(queries_table(growth.costs))
         for sites, filled in growth.fills.items():
             self._console.print(fill_sentence(sites, filled))
 
     def https(self) -> None:
-        self._console.print(sites_table("By https", measure_https(HTTPS_SITES, self._seconds, self._progress)))
+        sizes = [sites for sites in self._sizes if sites in HTTPS_SITES]
+        self._show("By https", measure_https(sizes, self._seconds, self._progress, self._checkouts))
+
+    def _show(self, title: str, runs: Sequence[SitesRun]) -> None:
+        if len(self._checkouts) > 1:
+            self._console.print(turns_table(title, runs))
+            return
+        for store in dict.fromkeys(run.store for run in runs):
+            self._console.print(sites_table(title, [run for run in runs if run.store == store]))
 
     def peers(self) -> None:
         if missing := missing_programs():
@@ -110,8 +119,10 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all of them, in this order"
     )
-    parser.add_argument("--sites", type=numbers, default=GROWTH, help=f"of growth; default: {','.join(map(str, GROWTH))}")
+    parser.add_argument("--sites", type=numbers, default=GROWTH, help=f"default: {','.join(map(str, GROWTH))}")
     parser.add_argument("--seconds", type=whole_intervals, default=20, help="how long each run is measured; default: 20")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="growth, https: another checkout, measured in turns")
+    parser.add_argument("--turns", type=int, default=2, help="how often each of the two is measured; default: 2")
     parser.add_argument("--skip-queries", action="store_true", help="growth: start with empty stores and time no questions")
     arguments = parser.parse_args(argv)
     if unknown := set(arguments.parts) - PARTS.keys():

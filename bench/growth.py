@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from rich.console import Console
 
 from bench.places import Place, prepared
-from bench.processes import Core, pinned
+from bench.processes import ROOT, Core, pinned
 from bench.queries import HOUR_MS, Cost, Fill, fill, measure
-from bench.sites import SitesRun, Task, run_sites, run_tasks
+from bench.sites import SitesRun, Task, run_tasks
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database, site_host
 from monitoring.store.forwarder import Forwarder
@@ -36,8 +37,23 @@ class Growth:
     fills: dict[int, Fill] = field(default_factory=dict)
 
 
-def measure_growth(sizes: Sequence[int], seconds: int, with_queries: bool, progress: Console) -> Growth:
-    """For each number of sites: fill both stores and ask, then run the monitor on each of them."""
+def in_turns(other: Path | None, turns: int) -> list[Path]:
+    """The checkouts whose monitors run one after the other: this one, or another and this one so many times each.
+
+    Who came second comes first the next time: what changes on the machine meanwhile falls on both.
+    """
+    if other is None:
+        return [ROOT]
+    return [checkout for turn in range(turns) for checkout in ((other, ROOT), (ROOT, other))[turn % 2]]
+
+
+def measure_growth(
+    sizes: Sequence[int], seconds: int, with_queries: bool, progress: Console, checkouts: Sequence[Path] = (ROOT,)
+) -> Growth:
+    """For each number of sites: fill both stores and ask, then run the monitor on each of them.
+
+    The monitors of several checkouts run in turns on the same stores, filled by this one: all must be able to read them.
+    """
     growth = Growth()
     for sites in sizes:
         with prepared() as place:
@@ -47,20 +63,25 @@ def measure_growth(sizes: Sequence[int], seconds: int, with_queries: bool, progr
                 growth.fills[sites], costs = _ask_both(place, urls)
                 growth.costs += costs
             for store, database in place.databases.items():
-                progress.print(f"{sites} sites: the monitor runs on {store}")
-                growth.runs.append(run_sites(place.target, place.directory, urls, database, store, seconds))
+                for checkout in checkouts:
+                    progress.print(f"{sites} sites: the monitor of {checkout.name} runs on {store}")
+                    task = Task(place.directory, urls, database, store, checkout=checkout)
+                    growth.runs += run_tasks(place.target, [task], seconds)
     return growth
 
 
-def measure_https(sizes: Sequence[int], seconds: int, progress: Console) -> list[SitesRun]:
+def measure_https(
+    sizes: Sequence[int], seconds: int, progress: Console, checkouts: Sequence[Path] = (ROOT,)
+) -> list[SitesRun]:
     """The same by https, on an empty local file; nobody shares the target's core."""
     runs: list[SitesRun] = []
     for sites in sizes:
-        progress.print(f"{sites} sites: https")
-        with prepared(with_influxdb=False) as place:
-            target = place.target
-            task = Task(place.directory, target.urls(sites, "https"), "sqlite:", "https, sqlite", bundle=target.bundle)
-            runs += run_tasks(target, [task], seconds)
+        for checkout in checkouts:
+            progress.print(f"{sites} sites: the monitor of {checkout.name}, https")
+            with prepared(with_influxdb=False) as place:
+                target, urls = place.target, place.target.urls(sites, "https")
+                task = Task(place.directory, urls, "sqlite:", "https, sqlite", bundle=target.bundle, checkout=checkout)
+                runs += run_tasks(target, [task], seconds)
     return runs
 
 

@@ -22,6 +22,7 @@ import psutil
 from bench.certificates import make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent
+
 APP = ROOT / "monitoringApp.py"
 
 DELAYS_MS = (5, 20, 50, 200)
@@ -138,7 +139,7 @@ class Monitor:
     """`monitoringApp.py -m` with a configuration of its own, watched from outside.
 
     `options` are those of its command line; what it prints goes to the file `output` beside the configuration.
-    `bundle` is the file of certificates it trusts, None: its own.
+    `bundle` is the file of certificates it trusts, None: its own. `checkout` is where its code is.
     """
 
     def __init__(
@@ -147,8 +148,10 @@ class Monitor:
         options: Sequence[str] = ("--silent",),
         core: Core = Core.MONITOR,
         bundle: Path | None = None,
+        checkout: Path = ROOT,
     ) -> None:
-        self._command = [sys.executable, str(APP), "-m", *options, "-c", str(config)]
+        self._command = [sys.executable, str(checkout / APP.name), "-m", *options, "-c", str(config)]
+        self._checkout = checkout
         self._core = core
         self._environment = os.environ | ({"SSL_CERT_FILE": str(bundle)} if bundle else {})
         self._stop_s: float | None = None
@@ -157,7 +160,7 @@ class Monitor:
     def __enter__(self) -> Self:
         self.started_ns = time.monotonic_ns()
         with pinned(self._core), self.output.open("wb") as output:
-            self._process = psutil.Popen(self._command, cwd=ROOT, env=self._environment, stdout=output)
+            self._process = psutil.Popen(self._command, cwd=self._checkout, env=self._environment, stdout=output)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -182,9 +185,16 @@ class Monitor:
 
     def memory_kb(self) -> tuple[int, int]:
         """Resident memory now, and the most there ever was."""
+        return self._status("VmRSS"), self._status("VmHWM")
+
+    def threads(self) -> int:
+        return self._status("Threads")
+
+    def _status(self, field: str) -> int:
+        """A number of what the kernel tells of this process."""
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["VmRSS"].split()[0]), int(fields["VmHWM"].split()[0])
+        return int(fields[field].split()[0])
 
 
 def cpu_s(process: psutil.Process) -> float:

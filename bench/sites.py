@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.processes import Core, Monitor, Target, TargetReport, delay_us, write_config
+from bench.processes import ROOT, Core, Monitor, Target, TargetReport, delay_us, write_config
 from monitoring.models import CheckResult, Window
 from monitoring.stats import percentile
 from monitoring.store.local_reader import LocalReader
@@ -41,7 +41,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one monitor has to do, and with what. `store` is the name of its database in the tables."""
+    """What one monitor has to do, and with what. `store` is its name in the tables, `checkout` where its code is."""
 
     directory: Path
     urls: Sequence[str]
@@ -49,11 +49,11 @@ class Task:
     store: str
     core: Core = Core.MONITOR
     bundle: Path | None = None
+    checkout: Path = ROOT
 
     def monitor(self) -> Monitor:
-        return Monitor(
-            write_config(self.directory, self.urls, INTERVAL_S, self.database), core=self.core, bundle=self.bundle
-        )
+        config = write_config(self.directory, self.urls, INTERVAL_S, self.database)
+        return Monitor(config, core=self.core, bundle=self.bundle, checkout=self.checkout)
 
     def results(self, window: Window) -> Sequence[CheckResult]:
         """The checks in the monitor's file."""
@@ -66,11 +66,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the monitor used: CPU seconds while it was measured, memory in kB at its end and at its peak."""
+    """What the monitor used: CPU seconds while it was measured; at the end memory in kB, its peak, and threads."""
 
     cpu_s: float
     memory_kb: int
     peak_kb: int
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class SitesRun:
-    """One run of the monitor.
+    """One run of the monitor whose code is in `checkout`.
 
     A window of n intervals holds exactly n slots of every site: `due`; `done` were checked, `failed` of them wrongly
     (the target never fails). `error` is measured response time minus the delay asked for, `own_error` minus the time
@@ -93,6 +94,7 @@ class SitesRun:
 
     sites: int
     store: str
+    checkout: Path
     seconds: int
     start_s: float | None
     stop_s: float
@@ -115,11 +117,6 @@ class Watched:
     window: Window
     usages: Sequence[Usage]
     servers: Servers
-
-
-def run_sites(target: Target, directory: Path, urls: Sequence[str], database: str, store: str, seconds: int) -> SitesRun:
-    """Let the monitor check these sites for `seconds` (a multiple of the interval), on what `directory` holds already."""
-    return run_tasks(target, [Task(directory, urls, database, store)], seconds)[0]
 
 
 def run_tasks(target: Target, tasks: Sequence[Task], seconds: int) -> list[SitesRun]:
@@ -147,7 +144,7 @@ def _watch(target: Target, monitors: Sequence[Monitor], seconds: int, began_ms: 
     time.sleep(seconds)
     used_s = [monitor.cpu_s() - cpu_s for monitor, cpu_s in zip(monitors, before_s, strict=True)]
     servers = Servers(target.cpu_s() - target_s, (Core.SERVERS.busy_s() - busy_s) / seconds)
-    usages = [Usage(cpu_s, *monitor.memory_kb()) for cpu_s, monitor in zip(used_s, monitors, strict=True)]
+    usages = [Usage(cpu_s, *monitor.memory_kb(), monitor.threads()) for cpu_s, monitor in zip(used_s, monitors, strict=True)]
     return Watched(began_ms, Window(from_ms, from_ms + seconds * 1_000), usages, servers)
 
 
@@ -162,6 +159,7 @@ def _evaluate(task: Task, monitor: Monitor, usage: Usage, watched: Watched, repo
     return SitesRun(
         sites=len(task.urls),
         store=task.store,
+        checkout=task.checkout,
         seconds=window.length_ms // 1_000,
         start_s=_first_check_s(task, monitor, report),
         stop_s=monitor.stop(),

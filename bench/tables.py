@@ -40,6 +40,7 @@ def sites_table(title: str, runs: Sequence[SitesRun]) -> Table:
         "memory": lambda run: f"{run.usage.memory_kb / 1_024:.0f} MB",
         "  at its peak": lambda run: f"{run.usage.peak_kb / 1_024:.0f} MB",
         "  a site more": lambda run: _memory_a_site(run, runs),
+        "threads": lambda run: str(run.usage.threads),
         "lag, ms (median / p99)": lambda run: spread_text(run.lag),
         "response time's error, ms": lambda run: spread_text(run.error),
         "  against the target": lambda run: spread_text(run.own_error),
@@ -49,6 +50,24 @@ def sites_table(title: str, runs: Sequence[SitesRun]) -> Table:
     }
     for label, cell in rows.items():
         table.add_row(label, *(cell(run) for run in runs))
+    return table
+
+
+def turns_table(title: str, runs: Sequence[SitesRun]) -> Table:
+    """One row a run: what is compared when the monitors of several checkouts run in turns."""
+    heads = ("sites", "store", "code", "done / due", "CPU/check", "lag, ms", "error, ms", "by target", "peak", "threads")
+    table = table_of(f"{title}: in turns, checks every 2 s, measured for {runs[0].seconds} s", *heads)
+    for run in sorted(runs, key=lambda run: (run.store, run.sites, str(run.checkout))):
+        table.add_row(
+            str(run.sites),
+            run.store,
+            run.checkout.name,
+            f"{run.done}/{run.due}",
+            f"{1_000 * run.usage.cpu_s / max(1, run.done):.3f} ms",
+            *(spread_text(spread) for spread in (run.lag, run.error, run.own_error)),
+            f"{run.usage.peak_kb / 1_024:.0f} MB",
+            str(run.usage.threads),
+        )
     return table
 
 
@@ -74,7 +93,7 @@ def table_of(title: str, first: str, *others: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column(first)
     for name in others:
-        table.add_column(name, justify="left" if name in ("question", "contender") else "right")
+        table.add_column(name, justify="left" if name in ("question", "contender", "store", "code") else "right")
     return table
 
 

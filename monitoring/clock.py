@@ -12,6 +12,14 @@ STEP_NS = 500 * NS_PER_MS
 """How far the wall clock may differ from the monotonic one before it counts as stepped (or the machine as suspended)."""
 
 
+class Stop(Protocol):
+    """What ends a wait: an `Event`, or whatever can be waited for like one."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> bool: ...
+
+
 class Clock(Protocol):
     """Time as the monitor sees it: one line of milliseconds that never runs backwards."""
 
@@ -30,7 +38,7 @@ class Clock(Protocol):
     def start_after(self, last_ms: int | None) -> None:
         """From now on every moment is later than `last_ms`, the newest time that was used anywhere."""
 
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
+    def wait(self, stop: Stop, seconds: float) -> bool:
         """Wait until `stop` is set (True) or `seconds` are over (False)."""
 
 
@@ -113,7 +121,7 @@ class SystemClock:
         wall_ns, mono_ns = self._current_anchor()
         return (wall_ns + monotonic_ns - mono_ns) // NS_PER_MS
 
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
+    def wait(self, stop: Stop, seconds: float) -> bool:
         return stop.wait(max(0.0, seconds))
 
     def _current_anchor(self) -> tuple[int, int]:

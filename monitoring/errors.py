@@ -2,6 +2,7 @@
 
     MonitoringError
     ├── ConfigError        the user's configuration or command line is wrong (exit status 2)
+    ├── CheckAbandoned     a check could not be carried to its end: it says nothing about the site
     └── StoreError         a store could not do what was asked
         ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
         │   ├── StoreBusy      somebody else holds the file's write lock
@@ -29,6 +30,10 @@ class ConfigError(MonitoringError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class CheckAbandoned(MonitoringError):
+    """A check could not be carried to its end, through no fault of the site: its result is unknown."""
 
 
 class StoreError(MonitoringError):

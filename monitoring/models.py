@@ -99,6 +99,7 @@ class ProbeResult:
     `status` is 0 without a response; `response_us` is None without one, else the sum of the phases that happened.
     `phases_us` stands in the order of `PHASES`, None for a phase that never ran.
     `cause` is None exactly when the site was available; `detail` is text for people, free of secrets.
+    `waited_us` is how long requests waited inside the monitor before they began; it is in no other time here.
     """
 
     status: int = 0
@@ -106,6 +107,7 @@ class ProbeResult:
     phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
     cause: Cause | None = None
     detail: str = ""
+    waited_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ LAYERS = (
     (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
         *("monitoring.rounds", "monitoring.moments", "monitoring.following"),
-        *("monitoring.steps", "monitoring.engine", "monitoring.process", "monitoring.commandline", "monitoring.notify"),
+        *("monitoring.process", "monitoring.commandline", "monitoring.notify"),
         "monitoring.checks",
     ),
     ("monitoring.storage",),

@@ -1,14 +1,14 @@
 """A site's schedule: checks come at their rate, and every slot is accounted for."""
 
-import threading
-from collections.abc import Sequence
-
-import pytest
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from monitoring.checks.checker import Checker
+from monitoring.clock import Stop
+from monitoring.errors import CheckAbandoned
 from monitoring.models import Cause, CheckResult, ProbeResult, Site
 from tests.support.clock import FakeClock
-from tests.support.driving import live
+from tests.support.driving import Seeing, live
 
 SITE = Site("site", "http://site/", interval_ms=2_000, timeout_ms=10_000)
 SEEN = ProbeResult(503, 1_500, (1, 2, None, 4, 5), Cause.STATUS, "status 503")
@@ -22,22 +22,21 @@ class LateClock(FakeClock):
         self._late_s = iter(late_s)
         self.waits: list[float] = []
 
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
+    def wait(self, stop: Stop, seconds: float) -> bool:
         self.waits.append(seconds)
         return super().wait(stop, seconds + next(self._late_s, 0))
 
 
 def run(takes_s: Sequence[float], late_s: Sequence[float] = (), site: Site = SITE) -> tuple[Checker, list[CheckResult]]:
     """Let a checker whose first slot is at once make checks that take so long, in seconds."""
-    clock, found = LateClock(late_s), list[CheckResult]()
-    checker, left_s = Checker(site, clock, spread_ms=0), iter(takes_s)
+    clock, found, left_s = LateClock(late_s), list[CheckResult](), iter(takes_s)
 
     def see() -> ProbeResult:
         clock.advance(next(left_s))
         return SEEN
 
-    with pytest.raises(StopIteration):
-        live(checker, see, clock, found.append)
+    checker = live(site, see, clock, found.append)
+    assert isinstance(checker.crash, StopIteration)
     return checker, found
 
 
@@ -84,14 +83,37 @@ def test_slots_slept_through_are_counted_and_not_made_up_for() -> None:
 
 
 def test_times_rise_even_if_the_clock_does_not() -> None:
-    clock = LateClock()
-    checker = Checker(SITE, clock, spread_ms=0)
-    times = []
-    for back_s in (0, 3_600, 0):
-        clock.step_wall(-back_s)
-        checker.begin()
-        times.append(checker.finish(SEEN).time_ms)
-    assert times == [1_000_000, 1_000_001, 1_000_002]
+    clock, found, steps_s = LateClock(), list[CheckResult](), iter([-3_600, 0])
+
+    def see() -> ProbeResult:
+        clock.step_wall(next(steps_s))
+        return SEEN
+
+    live(SITE, see, clock, found.append)
+    assert [result.time_ms for result in found] == [1_000_000, 1_000_001]
+
+
+def test_what_a_request_waits_inside_the_monitor_is_lag_and_not_the_sites() -> None:
+    clock, found = LateClock([0.25]), list[CheckResult]()
+    seen = iter([replace(SEEN, waited_us=3_000)])
+    live(SITE, lambda: next(seen), clock, found.append)
+    assert [(result.lag_us, result.response_us) for result in found] == [(253_000, 1_500)]
+
+
+def test_an_abandoned_check_is_unknown_and_counted() -> None:
+    """Nobody saw how the site was: neither up nor down is recorded."""
+    clock, found = LateClock(), list[CheckResult]()
+
+    def seen() -> Iterator[ProbeResult]:
+        yield SEEN
+        clock.advance(3)
+        raise CheckAbandoned
+
+    results = seen()
+    checker = live(SITE, lambda: next(results), clock, found.append)
+    assert [result.time_ms for result in found] == [1_000_000]
+    assert checker.missed == 2
+    assert checker.crash is not None  # by the check after it
 
 
 def test_the_first_checks_are_spread_at_random() -> None:
@@ -106,6 +128,14 @@ def test_the_first_check_comes_within_the_first_interval() -> None:
 
 
 def _first_wait_s(interval_ms: int, spread_ms: int) -> float:
-    clock = FakeClock(now_ms=1_000_000)
-    checker = Checker(Site("site", "http://site/", interval_ms=interval_ms), clock, spread_ms)
-    return (checker.due_ns - clock.monotonic_ns()) / 1e9
+    class FirstWait(FakeClock):
+        def wait(self, stop: Stop, seconds: float) -> bool:
+            waits.append(seconds)
+            checker.leave()
+            return True
+
+    waits: list[float] = []
+    site = Site("site", "http://site/", interval_ms=interval_ms)
+    checker = Checker(site, lambda _: Seeing(lambda: SEEN), lambda _: None, FirstWait(), spread_ms, lambda _: None)
+    checker.run()
+    return waits[0]

@@ -8,11 +8,9 @@ import pycurl
 import pytest
 
 from monitoring.checks.failure import Progress, printable, transfer_fault
-from monitoring.checks.probe import Probe
 from monitoring.models import PHASES, Cause
 from tests.support.certificates import Authority
-from tests.support.driving import result_of
-from tests.support.probing import SHORT_MS, check, check_raw, phase, site
+from tests.support.probing import SHORT_MS, check, check_raw, phase, probing, site
 from tests.support.servers import OK, HttpServer, closed_port, pause, read_request, redirect, response
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -55,11 +53,9 @@ def test_a_delay_is_seen_in_the_phase_where_it_happened() -> None:
 
 
 def test_one_probe_follows_a_site_down_and_up_again_on_fresh_connections() -> None:
-    with HttpServer(OK, response(503), b"", redirect("/elsewhere"), OK, OK) as server:
-        probe = Probe(site(server.url()))
-        results = [result_of(probe.check()) for _ in range(5)]
-        probe.close()
-        probe.close()
+    answers = (OK, response(503), b"", redirect("/elsewhere"), OK, OK)
+    with HttpServer(*answers) as server, probing(site(server.url())) as probe:
+        results = [probe.check() for _ in range(5)]
     assert [result.cause for result in results] == [None, Cause.STATUS, Cause.PROTOCOL, None, None]
     assert [result.status for result in results] == [200, 503, 0, 200, 200]
     assert all(phase(result, "connect") for result in results)
@@ -175,13 +171,14 @@ def test_certificates_that_cannot_be_read_are_an_error_of_ours(tmp_path: Path, a
 
 
 def test_many_checks_leave_no_connection_open(authority: Authority) -> None:
-    with HttpServer(tls=authority.server("localhost")) as server:
-        probe = Probe(site(server.url(host="localhost")), ca_file=authority.ca_file)
-        result_of(probe.check())
+    with (
+        HttpServer(tls=authority.server("localhost")) as server,
+        probing(site(server.url(host="localhost")), ca_file=authority.ca_file) as probe,
+    ):
+        probe.check()
         before = psutil.Process().num_fds()
-        assert all(result_of(probe.check()).cause is None for _ in range(50))
+        assert all(probe.check().cause is None for _ in range(50))
         assert psutil.Process().num_fds() <= before + 5
-        probe.close()
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,10 @@ import socket
 
 import pytest
 
-from monitoring.checks.probe import Probe
 from monitoring.checks.redirects import origin
 from monitoring.models import Cause
 from tests.support.certificates import Authority
-from tests.support.driving import result_of
-from tests.support.probing import SHORT_MS, check, check_raw, phase, site
+from tests.support.probing import SHORT_MS, check, check_raw, phase, probing, site
 from tests.support.servers import (
     OK,
     HttpServer,
@@ -133,10 +131,8 @@ def test_a_site_that_first_sets_a_cookie_is_not_a_loop() -> None:
             return OK
         return response(302, headers={"Location": "/", "Set-Cookie": "seen=1"})
 
-    with HttpServer(wants_cookie) as server:
-        probe = Probe(site(server.url()))
-        assert [result_of(probe.check()).cause for _ in range(2)] == [None, None]
-        probe.close()
+    with HttpServer(wants_cookie) as server, probing(site(server.url())) as probe:
+        assert [probe.check().cause for _ in range(2)] == [None, None]
     assert len(server.requests) == 4, "the next check is a new visitor"
 
 
@@ -178,9 +174,8 @@ def test_secrets_stay_at_home_and_come_along_only_there() -> None:
         HttpServer(redirect(elsewhere.url("/other")), OK) as home,
     ):
         url = home.url().replace("//", "//user:password@")
-        probe = Probe(site(url, headers=(("X-Token", "secret"), ("Authorization", "Bearer secret"))))
-        assert [result_of(probe.check()).cause for _ in range(2)] == [None, None]
-        probe.close()
+        with probing(site(url, headers=(("X-Token", "secret"), ("Authorization", "Bearer secret")))) as probe:
+            assert [probe.check().cause for _ in range(2)] == [None, None]
     assert [seen.target for seen in elsewhere.requests] == ["/other"]
     assert elsewhere.requests[0].headers.keys().isdisjoint({"x-token", "authorization"})
     assert [seen.target for seen in home.requests] == ["/", "/back", "/"]

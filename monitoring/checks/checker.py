@@ -1,60 +1,165 @@
-"""The schedule of one website's checks: when the next is due, and what one that has ended stands for."""
+"""The checker of one website: a thread that checks it at its fixed rate, from slot to result."""
 
 import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
 from monitoring.checks.schedule import Slot, first_slot, missed_slots, passed_slots, skipped_slots
 from monitoring.clock import Clock
+from monitoring.errors import CheckAbandoned
 from monitoring.models import CheckResult, ProbeResult, Site
 
 
-class Checker:
-    """Checks one site at its fixed rate: `begin` when it is due, `finish` when the check has ended, again and again."""
+class Prober(Protocol):
+    """What is asked of a probe: one check at a time of one site; see `monitoring.checks.probe.Probe`."""
 
-    def __init__(self, site: Site, clock: Clock, spread_ms: int, predecessor: "Checker | None" = None) -> None:
+    def check(self) -> ProbeResult:
+        """Raises `CheckAbandoned` when nothing can be said about the site."""
+
+    def close(self) -> None: ...
+
+
+Record = Callable[[CheckResult], None]
+
+
+class Checker(threading.Thread):
+    """Checks one site until it is told to leave. Other threads call `change`, `leave` and `abandon`, and read.
+
+    `crash` is what ended it, if nobody told it to leave; `missed` counts the due checks that were never made.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        make_probe: Callable[[Site], Prober],
+        record: Record,
+        clock: Clock,
+        spread_ms: int,
+        ended: Callable[["Checker"], None],
+    ) -> None:
         """The first check is due at a random moment of the first `spread_ms` (at most one interval).
 
-        With a predecessor, whose site this one is with other settings, it is due when the predecessor's next one was.
+        `ended` is called when the thread ends, whatever the reason.
         """
+        super().__init__(name=f"checker of {site.host}", daemon=True)
         self.site = site
         self.missed = 0
+        self.crash: BaseException | None = None
+        self._make_probe = make_probe
+        self._record = record
         self._clock = clock
-        self._last_ms = self._time_ms = 0
-        self._started_ns = 0
+        self._ended = ended
+        self._wanted: Site | None = site
+        self._changed = Alarm()
+        self._is_abandoned = False
+        self._last_ms = 0
         within_ms = min(spread_ms, site.interval_ms)
         share = random.random() * within_ms / site.interval_ms  # noqa: S311 - spreads load, guards nothing
         self._slot = first_slot(clock.monotonic_ns(), site.interval_ms, share)
-        if predecessor:
-            self._slot = Slot(predecessor.due_ns, site.interval_ms)
-            self._last_ms = predecessor._last_ms
 
-    @property
-    def due_ns(self) -> int:
-        """When the next check is due, by the monotonic clock."""
-        return self._slot.due_ns
+    def change(self, site: Site) -> None:
+        """Check with these settings from the next slot on; a check under way ends with the old ones."""
+        self._wanted = site
+        self._changed.set()
 
-    def begin(self) -> bool:
-        """Take the slot that is due now; False: it was slept through and given up, and `due_ns` is another one."""
-        self._started_ns = self._clock.monotonic_ns()
-        if missed := missed_slots(self._slot, self._started_ns):
-            self.missed += missed
-            self._slot = self._slot.plus(missed)
-            return False
+    def leave(self) -> None:
+        """End after the check under way."""
+        self._wanted = None
+        self._changed.set()
+
+    def abandon(self) -> None:
+        """End without recording the check under way."""
+        self._is_abandoned = True
+        self.leave()
+
+    # From here on all happens in the checker's thread.
+
+    def run(self) -> None:
+        try:
+            while site := self._next_settings():
+                self._check_site(site)
+        except BaseException as error:  # noqa: BLE001 - told by the checkers, which start another one
+            self.crash = error
+        finally:
+            self._ended(self)
+
+    def _next_settings(self) -> Site | None:
+        self._changed.clear()  # first: a change that comes now is seen here or wakes us again
+        return self._wanted
+
+    def _check_site(self, site: Site) -> None:
+        """Check at every slot, until other settings are wanted or none."""
+        self.site, self._slot = site, Slot(self._slot.due_ns, site.interval_ms)
+        probe = self._make_probe(site)
+        try:
+            while self._wait_for_slot():
+                self._check(probe)
+        finally:
+            probe.close()
+
+    def _wait_for_slot(self) -> bool:
+        """Sleep until the next slot; False: other settings are wanted, or none."""
+        while not self._clock.wait(self._changed, (self._slot.due_ns - self._clock.monotonic_ns()) / 1e9):
+            missed = missed_slots(self._slot, self._clock.monotonic_ns())
+            if not missed:
+                return True
+            self._skip(missed)
+        return False
+
+    def _check(self, probe: Prober) -> None:
+        """Check once: the slot's result is recorded, and the next slot is the first one that is not past."""
+        slot, started_ns = self._slot, self._clock.monotonic_ns()
         # The slot's time; later than every one before, even if the clock was set.
-        self._time_ms = self._last_ms = max(self._clock.stamp_ms(self._slot.due_ns), self._last_ms + 1)
-        return True
-
-    def finish(self, seen: ProbeResult) -> CheckResult:
-        """The check that was begun has ended: what is to be stored of it. The next one is due in the next slot."""
-        slot, finished_ns = self._slot, self._clock.monotonic_ns()
+        time_ms = self._last_ms = max(self._clock.stamp_ms(slot.due_ns), self._last_ms + 1)
+        try:
+            seen = probe.check()
+        except CheckAbandoned:
+            self._skip(1 + passed_slots(slot, self._clock.monotonic_ns()))
+            return
+        finished_ns = self._clock.monotonic_ns()
         self._slot = slot.plus(1 + passed_slots(slot, finished_ns))
-        return CheckResult(
+        result = CheckResult(
             host=self.site.host,
-            time_ms=self._time_ms,
+            time_ms=time_ms,
             covers_ms=slot.interval_ms * (1 + skipped_slots(slot, finished_ns, self.site.timeout_ms)),
-            lag_us=max(0, self._started_ns - slot.due_ns) // 1_000,
+            lag_us=max(0, started_ns - slot.due_ns) // 1_000 + seen.waited_us,
             status=seen.status,
             response_us=seen.response_us,
             phases_us=seen.phases_us,
             cause=seen.cause,
             detail=seen.detail,
         )
+        if not self._is_abandoned:
+            self._record(result)
+
+    def _skip(self, slots: int) -> None:
+        """Give these slots up: nobody knows how the site was."""
+        self.missed += slots
+        self._slot = self._slot.plus(slots)
+
+
+class Alarm:
+    """Wakes one thread: an `Event` for a single waiter, without the lock that an `Event` makes for every wait."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        with suppress(RuntimeError):  # rung already
+            self._bell.release()
+
+    def clear(self) -> None:
+        self._is_set = False
+        self._bell.acquire(blocking=False)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it is set (True) or so many seconds are over (False). Now and then an older `set` ends it, too."""
+        return self._is_set or self._bell.acquire(timeout=timeout)

@@ -1,20 +1,19 @@
-"""The checkers of all sites, carried by one thread: started together, replaced when one dies, stopped together."""
+"""The checkers of all sites: started together, changed, replaced when one crashes, stopped together."""
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from monitoring.checks.checker import Checker
+from monitoring import process
+from monitoring.checks import limits
+from monitoring.checks.checker import Checker, Prober, Record
 from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
-from monitoring.models import CheckResult, ProbeResult, Rule, Site
-from monitoring.steps import Check
+from monitoring.models import Rule, Site
 
 if TYPE_CHECKING:
-    from monitoring.engine import Engine
+    from monitoring.checks.network import Network
 
 SPREAD_MS_PER_SITE = 10
 MINIMUM_SPREAD_MS = 1_000
@@ -22,41 +21,13 @@ MINIMUM_SPREAD_MS = 1_000
 LAST_CHECKS_MS = 1_000
 """How long stopping waits for checks under way; one that hangs longer is abandoned."""
 
-JOIN_S = 3.0
+ABANDONED_MS = 300
+"""How long it then waits for the threads of abandoned checks, which only have to free what they hold."""
 
+SPARE_THREADS = 16
+"""So many threads are left to name lookups, delivery and display when not every site can have its checker."""
 
-class Prober(Protocol):
-    """What is asked of a probe: one check at a time of one site. Never raises; see `monitoring.checks.probe.Probe`."""
-
-    def check(self) -> Check: ...
-
-    def close(self) -> None: ...
-
-
-Record = Callable[[CheckResult], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """A checker that could not go on, and why. `site` is None when all of them could not."""
-
-    site: Site | None
-    reason: BaseException
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """A checker at work and its probe. One that leaves ends its check first; then its successor, if any, begins."""
-
-    checker: Checker
-    probe: Prober
-    under_way: bool = False
-    leaving: bool = False
-    successor: Site | None = None
-
-    @property
-    def host(self) -> str:
-        return self.checker.site.host
+MakeProbe = Callable[[Site, "Network"], Prober]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,161 +52,122 @@ def _as_checked(site: Site) -> Site:
     return replace(site, name=None, rule=Rule())
 
 
-class CheckerPool:
-    """Checks all sites. Results go to `record`, those of a site in order, from the pool's thread."""
+class Checkers:
+    """Checks all sites, each in a thread of its own. All methods but `call_back` belong to one thread."""
 
-    def __init__(self, make_probe: Callable[[Site], Prober], record: Record, clock: Clock) -> None:
-        self._make_probe = make_probe
+    def __init__(self, make_probe: MakeProbe, record: Record, clock: Clock) -> None:
+        """`record` takes the results: those of one site in order, from its checker's thread."""
         self._record = record
         self._clock = clock
+        self._network = _new_network(clock)
+        self._make_probe = lambda site: make_probe(site, self._network)
         self._sites: dict[str, Site] = {}
-        self._members: dict[str, Member] = {}
-        self._deaths: deque[Death] = deque()
+        self._checkers: dict[str, Checker] = {}  # those that leave, too, until they have ended
+        self._ended: deque[Checker] = deque()
         self._missed = 0  # by checkers that are gone
-        self._stop_ns: int | None = None
-        self._engine = _new_engine(clock)
-        self._thread = self._new_thread()
+        self._refusal: str | None = None  # why not every site has its checker
+        self._refusal_is_told = False
 
     def start(self, sites: Iterable[Site]) -> None:
         self._sites = {site.host: site for site in sites}
-        self._add(self._sites.values(), max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(self._sites)))
-        self._thread.start()
+        self._start_missing()
 
     def change(self, sites: Iterable[Site]) -> Change:
         """Check these sites from now on. Those that stay as they are notice nothing."""
+        self._remove_ended()
         before, self._sites = self._sites, {site.host: site for site in sites}
         change = Change.between(before, self._sites)
-        self._engine.call_soon(lambda: self._let_go(change))
-        self._add(change.added, max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(change.added)))
+        for host in change.removed:
+            if checker := self._checkers.get(host):
+                checker.leave()
+        for site in (*change.added, *change.changed):
+            if checker := self._checkers.get(site.host):  # also one that was about to leave
+                checker.change(site)
+        self._start_missing()
         return change
 
     def replace_dead(self) -> list[str]:
-        """Start a checker for each site whose own has died; returns a sentence for each."""
+        """Start again what has crashed or could not be started; returns a sentence for each piece of news."""
         told = []
-        while self._deaths:
-            death = self._deaths.popleft()
-            if death.site is None:
-                self._start_again()
-                told.append(f"the checkers died ({death.reason!r}) and were replaced")
-            elif site := self._sites.get(death.site.host):  # still wanted, perhaps with other settings
-                self._add([site], MINIMUM_SPREAD_MS)
-                told.append(f"the checker of {site.host} died ({death.reason!r}) and was replaced")
+        if crash := self._network.crash:
+            told.append(f"the network thread crashed ({crash!r}) and was replaced")
+        for checker in self._remove_ended():
+            if checker.crash and checker.site.host in self._sites:
+                told.append(f"the checker of {checker.site.host} crashed ({checker.crash!r}) and was replaced")
+        self._start_missing()
+        if self._refusal and not self._refusal_is_told:
+            told.append(f"{self._refusal}; it is tried again every second")
+        elif self._refusal_is_told and not self._refusal:
+            told.append("every site has its checker now")
+        self._refusal_is_told = self._refusal is not None
         return told
 
     def stop(self) -> None:
         """Stop all; checks under way may end within `LAST_CHECKS_MS`, hung ones are abandoned."""
-        if self._thread.is_alive():
-            self._engine.call_soon(self._begin_to_stop)
-            self._thread.join(JOIN_S)
+        for checker in self._checkers.values():
+            checker.leave()
+        self._wait_for_ends(LAST_CHECKS_MS)
+        for checker in self._checkers.values():
+            checker.abandon()
+        self._network.stop()
+        self._wait_for_ends(ABANDONED_MS)
 
     def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the checkers' thread, at its next turn: never, if that thread stands still or has died."""
-        self._engine.call_soon(heard)
+        """Call `heard` in the network thread, at its next turn: never, if that thread stands still or has crashed."""
+        self._network.call_soon(heard)
 
     @property
     def missed(self) -> int:
         """How many due checks were never made because the process was kept from running."""
-        return self._missed + sum(member.checker.missed for member in tuple(self._members.values()))
+        return self._missed + sum(checker.missed for checker in self._checkers.values())
 
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="checkers", daemon=True)
-
-    def _start_again(self) -> None:
-        self._missed = self.missed
-        self._members = {}
-        self._engine = _new_engine(self._clock)
-        self._thread = self._new_thread()
-        self._add(self._sites.values(), MINIMUM_SPREAD_MS)
-        self._thread.start()
-
-    def _add(self, sites: Iterable[Site], spread_ms: int) -> None:
-        """New checkers. Their slots are laid down here, their probes made in the thread that uses them."""
-        for checker in [Checker(site, self._clock, spread_ms) for site in sites]:
-            self._engine.call_soon(partial(self._join, checker))
-
-    # From here on all happens in the pool's thread.
-
-    def _run(self) -> None:
-        engine = self._engine
+    def _start_missing(self) -> None:
+        """Start the network thread, and a checker for each site that has none, as far as threads are to be had."""
+        missing = [site for host, site in self._sites.items() if host not in self._checkers]
+        spread_ms = max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(missing))
         try:
-            while self._stop_ns is None or (engine.under_way and self._clock.monotonic_ns() < self._stop_ns):
-                engine.turn()
-        except BaseException as error:  # noqa: BLE001 - told by `replace_dead`, which starts all of them again
-            self._deaths.append(Death(None, error))
-        finally:
-            engine.close()
-            for member in self._members.values():
-                member.probe.close()
+            if not self._network.runs:
+                self._network.start()
+            for site in missing[: self._room() if missing else 0]:
+                checker = Checker(site, self._make_probe, self._record, self._clock, spread_ms, self._ended.append)
+                process.start_small(checker)
+                self._checkers[site.host] = checker
+        except RuntimeError:  # told by its consequence
+            pass
+        unchecked = sum(site.host not in self._checkers for site in missing)
+        self._refusal = self._why_not(unchecked) if unchecked or not self._network.runs else None
 
-    def _begin_to_stop(self) -> None:
-        self._stop_ns = self._clock.monotonic_ns() + LAST_CHECKS_MS * NS_PER_MS
-        self._engine.call_at(self._stop_ns, _nothing)
+    def _room(self) -> int:
+        """How many checkers may be started: other work of this process needs threads, too."""
+        if (limit := limits.tightest_thread_limit()) is None:
+            return len(self._sites)
+        most = limit.room + len(self._checkers)
+        return max(0, max(most - SPARE_THREADS, most // 2) - len(self._checkers))
 
-    def _join(self, checker: Checker) -> None:
-        if leaving := self._members.get(checker.site.host):
-            leaving.successor = checker.site
-            return
-        try:
-            member = Member(checker, self._make_probe(checker.site))
-        except Exception as error:  # noqa: BLE001 - of one site: all others go on
-            self._deaths.append(Death(checker.site, error))
-        else:
-            self._members[member.host] = member
-            self._wait(member)
+    def _why_not(self, unchecked: int) -> str:
+        limit = limits.tightest_thread_limit()
+        reason = "no thread can be started, and no limit is seen that says so"
+        if limit and limit.room <= SPARE_THREADS:
+            reason = limit.text
+        return f"{unchecked or len(self._sites)} of {len(self._sites)} sites are not checked: {reason}"
 
-    def _wait(self, member: Member) -> None:
-        self._engine.call_at(member.checker.due_ns, lambda: self._begin(member))
+    def _remove_ended(self) -> list[Checker]:
+        """Forget the checkers that have ended; returns them."""
+        ended = []
+        while self._ended:
+            checker = self._ended.popleft()
+            del self._checkers[checker.site.host]
+            self._missed += checker.missed
+            ended.append(checker)
+        return ended
 
-    def _begin(self, member: Member) -> None:
-        if self._stop_ns is not None or self._members.get(member.host) is not member:
-            return
-        if member.checker.begin():
-            member.under_way = True
-            check = member.probe.check()
-            self._engine.begin(check, lambda seen: self._finish(member, seen), lambda error: self._bury(member, error))
-        else:
-            self._wait(member)
-
-    def _finish(self, member: Member, seen: ProbeResult) -> None:
-        member.under_way = False
-        try:
-            self._record(member.checker.finish(seen))
-        except Exception as error:  # noqa: BLE001 - of one site: all others go on
-            self._bury(member, error)
-            return
-        if member.leaving:
-            self._relieve(member)
-        else:
-            self._wait(member)
-
-    def _let_go(self, change: Change) -> None:
-        for host, successor in (*((host, None) for host in change.removed), *((site.host, site) for site in change.changed)):
-            if member := self._members.get(host):  # else it died, and is replaced by what is wanted now
-                member.leaving, member.successor = True, successor
-                if not member.under_way:
-                    self._relieve(member)
-
-    def _relieve(self, member: Member) -> None:
-        self._remove(member)
-        if member.successor:
-            self._join(Checker(member.successor, self._clock, MINIMUM_SPREAD_MS, member.checker))
-
-    def _bury(self, member: Member, error: Exception) -> None:
-        """Told by `replace_dead`, which starts another checker."""
-        self._remove(member)
-        self._deaths.append(Death(member.checker.site, error))
-
-    def _remove(self, member: Member) -> None:
-        del self._members[member.host]
-        self._missed += member.checker.missed
-        member.probe.close()
+    def _wait_for_ends(self, milliseconds: int) -> None:
+        end_ns = self._clock.monotonic_ns() + milliseconds * NS_PER_MS
+        for checker in self._checkers.values():
+            checker.join(max(0.0, (end_ns - self._clock.monotonic_ns()) / 1e9))
 
 
-def _new_engine(clock: Clock) -> "Engine":
-    from monitoring.engine import Engine  # late: libcurl's binding is not needed for `--help`, and may be missing there
+def _new_network(clock: Clock) -> "Network":
+    from monitoring.checks.network import Network  # late: `--help` needs no libcurl, which may be missing there
 
-    return Engine(clock)
-
-
-def _nothing() -> None:
-    """Wakes the loop."""
+    return Network(clock)

@@ -1,9 +1,6 @@
 """One check of one website, by libcurl."""
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
 
 import certifi
 import pycurl
@@ -11,6 +8,7 @@ import pycurl
 from monitoring import __version__
 from monitoring.checks.assertions import Answer, judge, needs_body
 from monitoring.checks.failure import Fault, Progress, printable, transfer_fault
+from monitoring.checks.network import Network, Transfer, TransferResult
 from monitoring.checks.redirects import (
     MAX_REDIRECTS,
     REDIRECTS,
@@ -21,9 +19,9 @@ from monitoring.checks.redirects import (
     origin,
     redirected,
 )
+from monitoring.checks.resolver import LookupResult
+from monitoring.errors import CheckAbandoned
 from monitoring.models import Cause, ProbeResult, Site
-from monitoring.steps import Answer as StepAnswer
-from monitoring.steps import Check, Ended, Found, Lookup, Step, Transfer, Work, Worked
 
 Phases = tuple[int | None, int | None, int | None, int | None, int | None]
 """Microseconds in the order of `models.PHASES`; None for a phase that never ran or never ended."""
@@ -33,7 +31,7 @@ NO_PHASES: Phases = (None,) * 5
 Marks = tuple[int, int, int, int, int]
 """When name lookup, connect, TLS handshake, wait and transfer had ended, in microseconds from the start; 0: not."""
 
-NO_LOOKUP = Found()
+NO_LOOKUP = LookupResult()
 
 # Options of libcurl that pycurl has no names for.
 _CA_CACHE_TIMEOUT = 321  # libcurl 7.87
@@ -89,14 +87,15 @@ class Body:
 class Probe:
     """Checks one site, again and again, each time as a new visitor would.
 
-    A check is a generator (see `monitoring.steps`); one at a time.
+    One check at a time, by one thread: it sets the handle up, and sleeps while the network thread performs the transfer.
 
     `site` comes from a validated configuration: ValueError if its URL is not http(s). `cap_bytes`: how much of a
     decompressed body is read. `ca_file`: the certificates to trust, certifi's by default.
     """
 
-    def __init__(self, site: Site, cap_bytes: int = 1 << 20, ca_file: str | None = None) -> None:
+    def __init__(self, site: Site, network: Network, cap_bytes: int = 1 << 20, ca_file: str | None = None) -> None:
         self._site = site
+        self._network = network
         self._home = origin(site.url)
         self._first = first_request(site)
         self._login = login(site)
@@ -105,9 +104,13 @@ class Probe:
         self._body = Body(cap_bytes, needs_body(site))
         self._prepared: Request | None = None
         self._curl = _new_handle(self._body, ca_file or certifi.where(), site.verify_tls)
+        self._transfer = Transfer(self._curl)
+        self._waited_ns = 0
 
-    def check(self) -> Check:
-        """Check the site once: takes no longer than its time-out, redirects included; never raises.
+    def check(self) -> ProbeResult:
+        """Check the site once: takes no longer than its time-out, redirects included.
+
+        Raises `CheckAbandoned` when the network thread ends meanwhile, and nothing else.
 
         A redirect is followed only when the site says so; then the last answer counts.
         - `status` is that of the last answer that began, also when it was cut short or timed out; 0 without one.
@@ -116,7 +119,10 @@ class Probe:
         - `phases_us` are sums over all redirects; after a failed transfer only the phases that had ended.
         """
         try:
-            return (yield from self._check())
+            self._waited_ns = 0
+            return self._check()
+        except CheckAbandoned:
+            raise
         except Exception as error:  # noqa: BLE001 - a check is a measurement: whatever happens is its result
             self._prepared = None
             # Its text is not shown: it could quote a header or a URL.
@@ -125,56 +131,64 @@ class Probe:
             self._body.start()
 
     def close(self) -> None:
-        """Free the handle; a second close does nothing."""
+        """Free the handle and what wakes its checker; no second time."""
         self._curl.close()
+        self._transfer.ended.close()
 
-    def _check(self) -> Check:
+    def _check(self) -> ProbeResult:
         # Cookies live for one check: sites that set one and redirect to themselves would loop for ever without.
         self._curl.setopt(pycurl.COOKIELIST, "ALL")
         request, before = self._first, NO_PHASES
         for _ in range(MAX_REDIRECTS + 1):
-            hop = yield from self._perform(request, self._left_us(before))
+            hop = self._perform(request, self._left_us(before))
             before = _add(before, hop.phases_us)
             if hop.fault:
-                return ProbeResult(hop.status, None, before, hop.fault.cause, hop.fault.detail)
+                return self._result(hop.status, None, before, hop.fault)
             if hop.target is None:
-                return (yield from self._judged(hop.status, before))
+                return self._judged(hop.status, before)
             step = redirected(self._home, request, hop.status, hop.target)
             if isinstance(step, Fault):
-                return _result(hop.status, before, step)
+                return self._result(hop.status, _total(before), before, step)
             request = step
-        return _result(hop.status, before, Fault(Cause.REDIRECTS, f"more than {MAX_REDIRECTS} redirects"))
+        return self._result(
+            hop.status, _total(before), before, Fault(Cause.REDIRECTS, f"more than {MAX_REDIRECTS} redirects")
+        )
 
     def _left_us(self, phases_us: Phases) -> int:
         """What is left of the check's time after complete hops; by libcurl's own clock."""
         return self._site.timeout_ms * 1000 - _total(phases_us)
 
-    def _judged(self, status: int, phases_us: Phases) -> Check:
-        left_us = self._left_us(phases_us)
-        answer = Answer(status, _total(phases_us), left_us, self._info_text(pycurl.CONTENT_TYPE), self._body.take())
-        if self._site.expected_pattern is None:
-            return _result(status, phases_us, judge(self._site, answer))
-        found = cast(Worked, (yield Work(partial(judge, self._site, answer))))
-        return _result(status, phases_us, cast(Fault | None, found.result))
+    def _judged(self, status: int, phases_us: Phases) -> ProbeResult:
+        response_us = _total(phases_us)
+        left_us = self._site.timeout_ms * 1000 - response_us
+        answer = Answer(status, response_us, left_us, self._info_text(pycurl.CONTENT_TYPE), self._body.take())
+        return self._result(status, response_us, phases_us, judge(self._site, answer))
 
-    def _perform(self, request: Request, left_us: int) -> Generator[Step, StepAnswer, Hop]:
-        found = yield from self._look_up(request, left_us)
-        if found.trouble or found.timed_out:
+    def _result(self, status: int, response_us: int | None, phases_us: Phases, fault: Fault | None) -> ProbeResult:
+        waited_us = self._waited_ns // 1_000
+        if fault is None:
+            return ProbeResult(status, response_us, phases_us, waited_us=waited_us)
+        return ProbeResult(status, response_us, phases_us, fault.cause, fault.detail, waited_us)
+
+    def _perform(self, request: Request, left_us: int) -> Hop:
+        found = self._look_up(request, left_us)
+        if found.reason or found.timed_out:
             return Hop(0, NO_PHASES, _lookup_fault(request, found))
         self._prepare(request)
         self._curl.setopt(pycurl.TIMEOUT_MS, max(1, (left_us - found.took_us) // 1000))
         self._body.start()
-        ended = cast(Ended, (yield Transfer(self._curl)))
+        ended = self._network.perform(self._transfer)
+        self._waited_ns += self._transfer.waited_ns
         marks = self._marks(found.took_us)
         if ended.code and not self._body.full:
             return self._failed_hop(request, ended, marks)
         return self._complete_hop(marks)
 
-    def _look_up(self, request: Request, left_us: int) -> Generator[Step, StepAnswer, Found]:
+    def _look_up(self, request: Request, left_us: int) -> LookupResult:
         """Find the addresses of the host and tell libcurl; it looks up by itself what is no plain name."""
         if request.name is None:
             return NO_LOOKUP
-        found = cast(Found, (yield Lookup(request.name, left_us)))
+        found = self._network.look_up(request.name, left_us)
         if found.addresses:
             self._curl.setopt(pycurl.RESOLVE, [lookup_entry(request.url, found.addresses)])
         return found
@@ -187,7 +201,7 @@ class Probe:
             return Hop(status, phases_us, Fault(Cause.REDIRECTS, "the redirect's own page is too large"))
         return Hop(status, phases_us, target=self._info_text(pycurl.REDIRECT_URL) or None)
 
-    def _failed_hop(self, request: Request, ended: Ended, marks: Marks) -> Hop:
+    def _failed_hop(self, request: Request, ended: TransferResult, marks: Marks) -> Hop:
         status = self._status()
         progress = Progress(
             in_handshake=request.url.startswith("https:") and marks[1] > 0 and marks[2] == 0,
@@ -315,14 +329,7 @@ def _total(phases_us: Phases) -> int:
     return sum(filter(None, phases_us))
 
 
-def _lookup_fault(request: Request, found: Found) -> Fault:
+def _lookup_fault(request: Request, found: LookupResult) -> Fault:
     if found.timed_out:
         return Fault(Cause.TIMEOUT, printable(f"no answer to the lookup of {request.name} in time"))
-    return Fault(Cause.DNS, printable(f"could not resolve {request.name}: {found.trouble}"))
-
-
-def _result(status: int, phases_us: Phases, fault: Fault | None) -> ProbeResult:
-    """The result of a check that received an answer."""
-    if fault is None:
-        return ProbeResult(status, _total(phases_us), phases_us)
-    return ProbeResult(status, _total(phases_us), phases_us, fault.cause, fault.detail)
+    return Fault(Cause.DNS, printable(f"could not resolve {request.name}: {found.reason}"))

@@ -1,40 +1,55 @@
-"""Drives checks: one by a real engine until it ends, or a checker through a life on a clock that is told to go."""
+"""Drives checks: by a network thread of their own, or a checker through a life on a clock that is told to go."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from monitoring.checks.checker import Checker
-from monitoring.clock import Clock, SystemClock
-from monitoring.engine import Engine
-from monitoring.models import CheckResult, ProbeResult
-from monitoring.steps import Check
+from monitoring.checks.network import Network
+from monitoring.clock import Clock, Stop, SystemClock
+from monitoring.models import CheckResult, ProbeResult, Site
 
 
-def result_of(check: Check) -> ProbeResult:
-    """What a check comes to, carried by an engine of its own; raises what the check raises."""
-    engine = Engine(SystemClock())
-    results: list[ProbeResult] = []
-    errors: list[Exception] = []
+@contextmanager
+def running_network() -> Iterator[Network]:
+    network = Network(SystemClock())
+    network.start()
     try:
-        engine.begin(check, results.append, errors.append)
-        while not results and not errors:
-            engine.turn()
+        yield network
     finally:
-        engine.close()
-    if errors:
-        raise errors[0]
-    return results[0]
+        network.stop()
 
 
-def at_once(see: Callable[[], ProbeResult]) -> Check:
-    """A check that needs no steps: its result is whatever `see` returns when it begins."""
-    yield from ()
-    return see()
+class Seeing:
+    """Keeps `Prober`: a check's result is whatever `see` returns."""
+
+    def __init__(self, see: Callable[[], ProbeResult]) -> None:
+        self.check = see
+
+    def close(self) -> None: ...
 
 
-def live(checker: Checker, see: Callable[[], ProbeResult], clock: Clock, record: Callable[[CheckResult], None]) -> None:
-    """Let a checker do its checks, each of which takes what `see` takes, until the clock says that it is over."""
-    never = threading.Event()
-    while not clock.wait(never, (checker.due_ns - clock.monotonic_ns()) / 1e9):
-        if checker.begin():
-            record(checker.finish(see()))
+class LifeClock:
+    """Another clock, at whose end the checker is told to leave."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.checker: Checker | None = None
+        self.now_ms, self.monotonic_ns, self.stamp_ms = clock.now_ms, clock.monotonic_ns, clock.stamp_ms
+        self.ahead_ms, self.start_after = clock.ahead_ms, clock.start_after
+
+    def wait(self, stop: Stop, seconds: float) -> bool:
+        if is_over := self._clock.wait(stop, seconds):
+            assert self.checker
+            self.checker.leave()
+        return is_over
+
+
+def live(site: Site, see: Callable[[], ProbeResult], clock: Clock, record: Callable[[CheckResult], None]) -> Checker:
+    """Let a checker, the first slot of which is now, check until the clock says that it is over.
+
+    Each check takes what `see` takes; what it raises ends the checker.
+    """
+    life = LifeClock(clock)
+    checker = life.checker = Checker(site, lambda _: Seeing(see), record, life, 0, lambda _: None)
+    checker.run()  # in this thread: nobody else moves the clock
+    return checker

@@ -1,10 +1,12 @@
 """One check of a server, its result held to what every result promises."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from monitoring.checks.probe import Probe
 from monitoring.models import PHASES, ProbeResult, Site
-from tests.support.driving import result_of
+from tests.support.driving import running_network
 from tests.support.servers import Handler, RawServer
 
 TIMEOUT_MS = 3_000
@@ -16,15 +18,23 @@ def site(url: str, **options: object) -> Site:
     return Site(**{"host": "site", "url": url, "timeout_ms": TIMEOUT_MS, **options})  # type: ignore[arg-type]
 
 
+@contextmanager
+def probing(target: Site, cap_bytes: int = 1 << 20, ca_file: str | None = None) -> Iterator[Probe]:
+    """A probe of this site, with a network thread of its own."""
+    with running_network() as network:
+        probe = Probe(target, network, cap_bytes, ca_file)
+        try:
+            yield probe
+        finally:
+            probe.close()
+
+
 def check(url: str, cap_bytes: int = 1 << 20, ca_file: str | None = None, **options: object) -> ProbeResult:
     """Check once; whatever the result, it came in time and is consistent."""
     target = site(url, **options)
-    probe = Probe(target, cap_bytes, ca_file)
-    began = time.monotonic()
-    try:
-        result = result_of(probe.check())
-    finally:
-        probe.close()
+    with probing(target, cap_bytes, ca_file) as probe:
+        began = time.monotonic()
+        result = probe.check()
     assert time.monotonic() - began < target.timeout_ms / 1000 + GRACE_SECONDS
     assert_consistent(result)
     return result

@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import evaluate
 from monitoring.board import Past
-from monitoring.checks.checkers import Change, CheckerPool
+from monitoring.checks.checkers import Change, Checkers
 from monitoring.clock import Deadline
 from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import ConfigError, StoreUnavailable
@@ -254,7 +254,7 @@ class Scene:
             cast(ReplicatedStore, self.store),
             self.clock,
             self.display,
-            lambda record: cast(CheckerPool, self._with_checkers(record)),
+            lambda record: cast(Checkers, self._with_checkers(record)),
             Past(),
             rule,
             cast(ConfigWatcher, self.watcher),

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate, rule_window_ms
 from monitoring.board import Board
-from monitoring.checks.checker import Checker
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
 from tests.support.clock import FakeClock
 from tests.support.driving import live
@@ -124,7 +123,7 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
         return ProbeResult(200 if met.cause is None else 0, met.duration_ms * 1_000, cause=met.cause)
 
     clock.advance(offset_s)
-    live(Checker(target, clock, 0), see, clock, lambda result: known.append(Known(clock.now_ms(), result)))
+    live(target, see, clock, lambda result: known.append(Known(clock.now_ms(), result)))
     return tuple(known)
 
 

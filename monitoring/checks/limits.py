@@ -1,0 +1,94 @@
+"""How many threads this process may have, and which of the machine's limits says so."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+
+MAPS_A_THREAD = 2
+"""A stack and the page that guards it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLimit:
+    """A limit, what it allows, and how much of that is used; `text` names it for people."""
+
+    text: str
+    allowed: int
+    used: int
+
+    @property
+    def room(self) -> int:
+        return max(0, self.allowed - self.used)
+
+
+def tightest_thread_limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> ThreadLimit | None:
+    """The limit that this process reaches first, of those that it can see; None when it sees none."""
+    return min(thread_limits(proc, cgroups), key=lambda limit: limit.room, default=None)
+
+
+def thread_limits(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[ThreadLimit]:
+    """All that can be seen: the user's, those of control groups (a container's, a unit's of systemd), the machine's."""
+    yield from _user_limit(proc)
+    yield from _group_limits(proc, cgroups)
+    yield from _machine_limits(proc)
+
+
+def _user_limit(proc: Path) -> Iterator[ThreadLimit]:
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    own = _status(proc / "self")
+    user = own.get("Uid", "0").split()[0]
+    if allowed == resource.RLIM_INFINITY or user == "0":  # root may have as many as it likes
+        return
+    theirs = [status for path in proc.glob("[0-9]*") if (status := _status(path)).get("Uid", "").split()[:1] == [user]]
+    used = sum(int(status["Threads"]) for status in theirs)
+    yield ThreadLimit(f"RLIMIT_NPROC (ulimit -u) allows this user {allowed} threads", allowed, used)
+
+
+def _group_limits(proc: Path, cgroups: Path) -> Iterator[ThreadLimit]:
+    """Of this process's control group and of those around it. In a container the innermost is the mount's own root."""
+    for line in _read(proc / "self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "pids"):
+            continue
+        place = Path(path)
+        for group in (place, *place.parents):
+            folder = cgroups / controllers / str(group).lstrip("/")
+            allowed, used = _read(folder / "pids.max"), _read(folder / "pids.current")
+            if allowed.isdecimal() and used.isdecimal():
+                yield ThreadLimit(f"{_group_name(group)} allows {allowed} threads", int(allowed), int(used))
+
+
+def _group_name(group: Path) -> str:
+    if group.suffix in (".service", ".scope", ".slice"):
+        return f"systemd's TasksMax of {group.name}"
+    return f"pids.max of the control group {group} (a container's limit of processes)"
+
+
+def _machine_limits(proc: Path) -> Iterator[ThreadLimit]:
+    _, _, tasks = _read(proc / "loadavg").partition("/")
+    for name in ("threads-max", "pid_max"):
+        allowed = _read(proc / "sys/kernel" / name)
+        if allowed.isdecimal() and tasks:
+            yield ThreadLimit(f"kernel.{name} allows this machine {allowed} threads", int(allowed), int(tasks.split()[0]))
+    allowed = _read(proc / "sys/vm/max_map_count")
+    if allowed.isdecimal():
+        maps = _read(proc / "self/maps").count("\n") + 1
+        most = int(allowed) // MAPS_A_THREAD
+        yield ThreadLimit(f"vm.max_map_count allows this process about {most} threads", most, maps // MAPS_A_THREAD)
+
+
+def _status(process: Path) -> dict[str, str]:
+    """The fields of a process's `status`; none when it has ended meanwhile."""
+    return dict(line.split(":\t", 1) for line in _read(process / "status").splitlines() if ":\t" in line)
+
+
+def _read(path: Path) -> str:
+    """The text of a small file; empty when it is not there, or not for us."""
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text().strip()
+    return ""
