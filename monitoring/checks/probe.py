@@ -55,8 +55,8 @@ class Body:
     """Takes the decompressed body as libcurl delivers it: counts it, ends it at the cap, keeps it only when asked."""
 
     def __init__(self, cap_bytes: int, keep: bool) -> None:
+        self.keeps = keep
         self._cap = cap_bytes
-        self._keep = keep
         self._kept = bytearray()
         self._received = 0
 
@@ -67,7 +67,7 @@ class Body:
 
     def receive(self, chunk: bytes) -> int | None:
         """libcurl's write callback: None takes the chunk, -1 ends the transfer."""
-        if self._keep:
+        if self.keeps:
             self._kept += chunk[: self._cap - self._received]
         self._received += len(chunk)
         return -1 if self.full else None
@@ -161,7 +161,8 @@ class Probe:
     def _judged(self, status: int, phases_us: Phases) -> ProbeResult:
         response_us = _total(phases_us)
         left_us = self._site.timeout_ms * 1000 - response_us
-        answer = Answer(status, response_us, left_us, self._info_text(pycurl.CONTENT_TYPE), self._body.take())
+        content_type = self._info_text(pycurl.CONTENT_TYPE) if self._body.keeps else ""
+        answer = Answer(status, response_us, left_us, content_type, self._body.take())
         return self._result(status, response_us, phases_us, judge(self._site, answer))
 
     def _result(self, status: int, response_us: int | None, phases_us: Phases, fault: Fault | None) -> ProbeResult:
