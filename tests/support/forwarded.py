@@ -1,5 +1,6 @@
 """What a test of delivery does again and again."""
 
+from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
 from tests.support.points import EVER
@@ -24,3 +25,9 @@ def assert_same(file: LocalFile, database: Backend) -> None:
     assert list(database.alerts(EVER)) == list(file.alerts(EVER))
     pending = file.pending()
     assert (pending.points, pending.summaries) == (0, 0)
+
+
+def assert_same_summaries(file: LocalFile, database: Backend) -> None:
+    """The summaries of every length tell there of as many checks as here."""
+    for span in Span:
+        assert database.check_counts(EVER, span) == file.check_counts(EVER, span)

@@ -1,8 +1,13 @@
-"""A local file and a database in memory, and the forwarder between them."""
+"""A local file, in memory and a real one, a database in memory, and the forwarder between them."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.fragile import FragileBackend
 from tests.support.memory_file import MemoryFile
@@ -13,9 +18,21 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture
-def file() -> MemoryFile:
-    return MemoryFile()
+class RealFile(LocalStore):
+    """Until purges are there."""
+
+    def next_deletion(self) -> None:
+        return None
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalFile]:
+    if request.param == "memory":
+        yield MemoryFile()
+        return
+    store = RealFile(tmp_path / "config.db")
+    yield store  # type: ignore[misc]
+    store.close()
 
 
 @pytest.fixture
@@ -24,5 +41,5 @@ def database() -> FragileBackend:
 
 
 @pytest.fixture
-def forwarder(file: MemoryFile, database: FragileBackend, clock: FakeClock) -> Forwarder:
+def forwarder(file: LocalFile, database: FragileBackend, clock: FakeClock) -> Forwarder:
     return Forwarder(file, database, clock)

@@ -6,22 +6,21 @@ import pytest
 
 from monitoring.errors import StoreDenied, StoreUnavailable
 from monitoring.statistics.summary import SiteSummary
-from monitoring.storage.base import Points
+from monitoring.storage.base import LocalFile, Points
 from monitoring.storage.delivery import forwarder as module
 from monitoring.storage.delivery.forwarder import Forwarder
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
-from tests.support.memory_file import MemoryFile
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 from tests.support.waiting import eventually
 
 
 def test_everything_is_delivered_in_the_order_of_its_commits(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DELIVERY_POINTS", 2)
-    commits = [[check(5)], [check(6)], [check(1, "slow"), check(7)], [check(8)]]
+    commits = [[check(5)], [check(6)], [check(7), check(1, "slow")], [check(8)]]
     for commit in commits:
         file.append(commit, [], START_MS)
     file.append([], [alert(9)], START_MS)
@@ -31,7 +30,7 @@ def test_everything_is_delivered_in_the_order_of_its_commits(
 
 
 def test_summaries_follow_the_points_of_their_span(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     file.append(checks(range(0, 120, 2)), [], START_MS)
     clock.advance(200)
@@ -44,21 +43,20 @@ def test_summaries_follow_the_points_of_their_span(
 
 
 def test_a_delivery_goes_in_requests_side_by_side_and_is_settled_when_all_have_arrived(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REQUEST_POINTS", 3)
     file.append(checks(range(10)), [alert(5)], START_MS)
     database.lost_answers = 1
     assert not forwarder.step(), "one request failed"
     assert file.pending().points == 11
-    assert not file.in_flight
     drain(forwarder)
     assert max(map(len, database.writes)) == 3
     assert_same(file, database)
 
 
 def test_the_database_is_told_of_each_delivery_after_it_and_in_a_request_of_its_own(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     forwarder.step()
     before = database.requests
@@ -78,7 +76,7 @@ def test_an_empty_outbox_is_no_work_and_no_trouble(database: FragileBackend, for
     assert not database.writes
 
 
-def test_a_database_that_is_away_loses_nothing(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_a_database_that_is_away_loses_nothing(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
     database.trouble = DOWN
     for second in range(5):
         file.append([check(second)], [], START_MS)
@@ -93,7 +91,7 @@ def test_a_database_that_is_away_loses_nothing(file: MemoryFile, database: Fragi
 
 
 def test_a_database_that_denies_is_told_and_tried_again(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.trouble = StoreDenied("a database in memory does not accept these credentials")
     file.append([check(1)], [], START_MS)
@@ -105,9 +103,7 @@ def test_a_database_that_denies_is_told_and_tried_again(
     assert_same(file, database)
 
 
-def test_back_off_doubles_from_one_second_to_thirty_and_ends_with_success(
-    file: MemoryFile, database: FragileBackend
-) -> None:
+def test_back_off_doubles_from_one_second_to_thirty_and_ends_with_success(file: LocalFile, database: FragileBackend) -> None:
     waits: list[float] = []
 
     class Waiting(FakeClock):
@@ -131,7 +127,7 @@ def test_back_off_doubles_from_one_second_to_thirty_and_ends_with_success(
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
-def test_an_error_nobody_foresaw_does_not_end_delivery(file: MemoryFile, database: FragileBackend) -> None:
+def test_an_error_nobody_foresaw_does_not_end_delivery(file: LocalFile, database: FragileBackend) -> None:
     class Ending(FakeClock):
         def wait(self, stop: threading.Event, seconds: float) -> bool:
             database.trouble = None
@@ -155,7 +151,7 @@ def test_an_error_nobody_foresaw_does_not_end_delivery(file: MemoryFile, databas
 
 
 def test_an_answer_that_is_lost_costs_no_point_and_doubles_none(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.lost_answers = 2
     for second in range(4):
@@ -166,7 +162,7 @@ def test_an_answer_that_is_lost_costs_no_point_and_doubles_none(
 
 
 def test_whoever_waits_goes_on_when_all_that_was_committed_before_is_there(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     """Not when the forwarder has looked in vain before: that moment may be the same millisecond."""
     forwarder.start()
@@ -183,7 +179,7 @@ def test_whoever_waits_goes_on_when_all_that_was_committed_before_is_there(
 
 
 def test_the_end_of_a_monitor_waits_for_delivery_no_longer_than_it_may(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     """A database that hangs holds up neither the end nor the program: its thread is a daemon."""
     forwarder.start()
@@ -197,7 +193,7 @@ def test_the_end_of_a_monitor_waits_for_delivery_no_longer_than_it_may(
     database.answers.set()
 
 
-def test_a_database_that_only_proves_itself_is_backed_off_from(file: MemoryFile) -> None:
+def test_a_database_that_only_proves_itself_is_backed_off_from(file: LocalFile) -> None:
     class Deaf(FragileBackend):
         def write(self, points: Points) -> None:
             raise StoreUnavailable("a database in memory is full")
@@ -216,7 +212,7 @@ def test_a_database_that_only_proves_itself_is_backed_off_from(file: MemoryFile)
     assert waits == [1, 2, 4]
 
 
-def test_nothing_is_sent_that_nobody_recorded(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_nothing_is_sent_that_nobody_recorded(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
     drain(forwarder)
     assert not list(database.results(EVER))
     assert not list(database.alerts(EVER))

@@ -30,6 +30,12 @@ class StillClock(FakeClock):
 
 
 @pytest.fixture
+def file() -> MemoryFile:
+    """One that can be made to fail."""
+    return MemoryFile()
+
+
+@pytest.fixture
 def clock() -> FakeClock:
     return StillClock()
 

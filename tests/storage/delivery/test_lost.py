@@ -1,14 +1,18 @@
 """A database, or a local file, that is put back from a copy or loses a part: found by its record and by counting."""
 
 import copy
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
+from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, Forwarder
 from tests.support.clock import FakeClock
-from tests.support.forwarded import assert_same, drain, maintain
+from tests.support.forwarded import assert_same, assert_same_summaries, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
 from tests.support.memory_file import MemoryFile
 from tests.support.points import EVER, START_MS, alert, check, checks
@@ -17,7 +21,7 @@ HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 
 
-def measure(file: MemoryFile, clock: FakeClock, seconds: int, every: int = 600) -> None:
+def measure(file: LocalFile, clock: FakeClock, seconds: int, every: int = 600) -> None:
     """Checks of two sites from now on for so long, with all summaries that are over by then."""
     first = (clock.now_ms() - START_MS) // 1_000
     for second in range(first, first + seconds, every):
@@ -26,7 +30,15 @@ def measure(file: MemoryFile, clock: FakeClock, seconds: int, every: int = 600) 
     maintain(file, clock.now_ms())
 
 
-def lose_contact(database: FragileBackend, forwarder: Forwarder, file: MemoryFile, clock: FakeClock) -> None:
+def copy_of(file: LocalFile, path: Path) -> LocalFile:
+    if isinstance(file, MemoryFile):
+        return copy.deepcopy(file)
+    with closing(sqlite3.connect(file.path)) as here, closing(sqlite3.connect(path)) as there:
+        here.backup(there)
+    return type(file)(path)  # type: ignore[return-value]
+
+
+def lose_contact(database: FragileBackend, forwarder: Forwarder, file: LocalFile, clock: FakeClock) -> None:
     """As a restart of the database does."""
     file.append([check((clock.now_ms() - START_MS) / 1_000)], [], clock.now_ms())
     clock.advance(1)
@@ -36,7 +48,7 @@ def lose_contact(database: FragileBackend, forwarder: Forwarder, file: MemoryFil
 
 
 def test_a_database_without_its_disk_gets_everything_again(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     file.append([], [alert(1)], START_MS)
     measure(file, clock, DAY_S)
@@ -45,11 +57,11 @@ def test_a_database_without_its_disk_gets_everything_again(
     lose_contact(database, forwarder, file, clock)
     drain(forwarder)
     assert_same(file, database)
-    assert database.held.summaries == file.held.summaries
+    assert_same_summaries(file, database)
 
 
 def test_a_database_put_back_from_an_old_copy_gets_what_came_since(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, DAY_S)
     drain(forwarder)
@@ -61,12 +73,12 @@ def test_a_database_put_back_from_an_old_copy_gets_what_came_since(
     lose_contact(database, forwarder, file, clock)
     drain(forwarder)
     assert_same(file, database)
-    assert database.held.summaries == file.held.summaries
+    assert_same_summaries(file, database)
     assert min(it.time_ms for points in database.writes for it in points.checks) >= START_MS + (DAY_S - 2 * HOUR_S) * 1_000
 
 
 def test_a_copy_made_while_everything_was_sent_again_is_no_end_of_it(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record's marks are water marks: the newest point alone would say that nothing older is missing."""
     measure(file, clock, 5 * DAY_S, every=HOUR_S)
@@ -85,7 +97,7 @@ def test_a_copy_made_while_everything_was_sent_again_is_no_end_of_it(
 
 
 def test_a_measurement_that_was_dropped_is_sent_again_all_of_it(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 3 * DAY_S, every=HOUR_S)
     drain(forwarder)
@@ -96,7 +108,7 @@ def test_a_measurement_that_was_dropped_is_sent_again_all_of_it(
 
 
 def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, HOUR_S)
     drain(forwarder)
@@ -111,7 +123,7 @@ def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
 
 @pytest.mark.parametrize("day", [0, 2, 40])
 def test_a_shard_that_was_lost_is_sent_again(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, day: int
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, day: int
 ) -> None:
     measure(file, clock, 43 * DAY_S, every=6 * HOUR_S)
     drain(forwarder)
@@ -121,12 +133,12 @@ def test_a_shard_that_was_lost_is_sent_again(
     lose_contact(database, forwarder, file, clock)
     drain(forwarder)
     assert_same(file, database)
-    assert database.held.summaries == file.held.summaries
+    assert_same_summaries(file, database)
     assert len([it for points in database.writes for it in points.checks]) < 20, "that day, and not everything"
 
 
 def test_an_hour_of_the_past_day_that_was_lost_is_sent_again(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 2 * DAY_S)
     drain(forwarder)
@@ -138,7 +150,7 @@ def test_an_hour_of_the_past_day_that_was_lost_is_sent_again(
 
 
 def test_nothing_is_sent_again_when_nothing_was_lost(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 3 * DAY_S)
     drain(forwarder)
@@ -151,7 +163,7 @@ def test_nothing_is_sent_again_when_nothing_was_lost(
 
 
 def test_more_than_the_file_has_is_no_loss(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """Another monitor at the same place, or what retention has not yet deleted there."""
     measure(file, clock, HOUR_S)
@@ -166,13 +178,12 @@ def test_more_than_the_file_has_is_no_loss(
 
 
 def test_a_local_file_put_back_from_a_copy_takes_another_name_and_later_times(
-    database: FragileBackend, clock: FakeClock
+    file: LocalFile, database: FragileBackend, clock: FakeClock, tmp_path: Path
 ) -> None:
     """The database has seen more of the file than the file knows: what lies between was made, and stays."""
-    file = MemoryFile()
     measure(file, clock, HOUR_S)
     drain(Forwarder(file, database, clock))
-    copied, copied_at = copy.deepcopy(file), clock.now_ms()
+    copied, copied_at = copy_of(file, tmp_path / "copy.db"), clock.now_ms()
     measure(file, clock, HOUR_S)
     drain(Forwarder(file, database, clock))
     was = list(database.results(EVER))
@@ -182,3 +193,4 @@ def test_a_local_file_put_back_from_a_copy_takes_another_name_and_later_times(
     assert clock.now_ms() > was[-1].time_ms
     assert list(database.results(EVER)) == was
     assert copied.pending().points == 0
+    copied.close()

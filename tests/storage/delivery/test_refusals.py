@@ -7,13 +7,13 @@ import pytest
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
-from monitoring.storage.base import Points, Refusal
+from monitoring.storage.base import LocalFile, Points, Refusal
 from monitoring.storage.delivery.forwarder import RETRY_MS, WEEK_MS, Forwarder
 from monitoring.storage.delivery.sending import Batch, send
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
-from tests.support.memory_file import MemoryFile, Point
+from tests.support.memory_file import Point
 from tests.support.points import EVER, START_MS, alert, check, checks
 
 CONFLICT = StoreRefused("a database in memory refused: field type conflict: available is a boolean", field="available")
@@ -34,7 +34,7 @@ def older_than(second: float) -> Callable[[Point], bool]:
 
 
 def test_one_answer_is_enough_when_it_says_that_all_was_dropped(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(is_check)
     file.append([*checks(range(500)), *checks(range(500), "b")], [alert(7)], START_MS)
@@ -86,7 +86,7 @@ def test_too_old_and_of_another_type_are_told_apart(database: FragileBackend) ->
 
 
 def test_points_older_than_the_database_keeps_are_dropped_in_words_and_the_rest_is_delivered(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(older_than(7_200), TOO_OLD)
     for second in range(10_800):
@@ -100,7 +100,7 @@ def test_points_older_than_the_database_keeps_are_dropped_in_words_and_the_rest_
 
 
 def test_what_is_too_old_is_never_sent_again(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(older_than(5), TOO_OLD)
     file.append(checks(range(10)), [], START_MS)
@@ -117,7 +117,7 @@ def test_what_is_too_old_is_never_sent_again(
 
 
 def test_a_refused_point_is_tried_again_every_hour_by_one_request(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(is_check)
     file.append(checks(range(100)), [], START_MS)
@@ -136,7 +136,7 @@ def test_a_refused_point_is_tried_again_every_hour_by_one_request(
 
 
 def test_a_refused_point_is_tried_again_at_each_new_contact(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(is_check)
     file.append(checks(range(100)), [alert(3)], START_MS)
@@ -152,7 +152,7 @@ def test_a_refused_point_is_tried_again_at_each_new_contact(
 
 
 def test_a_refused_point_is_tried_again_when_a_week_begins(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """Types of fields are those of a shard, and InfluxDB begins one on Mondays at midnight."""
     sunday = START_MS + 3 * 86_400_000 + 86_399_000
@@ -169,7 +169,7 @@ def test_a_refused_point_is_tried_again_when_a_week_begins(
 
 
 def test_until_what_was_refused_is_there_the_database_is_not_complete(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refusals are forgotten when the points are about to be sent again: that is no moment to believe it."""
     database.refuses = refusing(is_check)
@@ -185,7 +185,7 @@ def test_until_what_was_refused_is_there_the_database_is_not_complete(
 
 
 def test_refused_summaries_do_not_hold_up_the_points_that_follow(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(lambda point: isinstance(point, SiteSummary))
     file.append(checks(range(60)), [], START_MS)
@@ -197,7 +197,7 @@ def test_refused_summaries_do_not_hold_up_the_points_that_follow(
     assert {it.kind for it in file.refusals()} == {"minutes"}
 
 
-def test_it_is_told_which_field_and_why(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_it_is_told_which_field_and_why(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
     database.refuses = refusing(is_check)
     file.append(checks(range(3)), [], START_MS)
     drain(forwarder)
@@ -209,7 +209,7 @@ def test_it_is_told_which_field_and_why(file: MemoryFile, database: FragileBacke
 
 
 def test_more_refused_points_are_no_news_but_another_field_is(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     from monitoring.storage.delivery.words import ConditionLog
 
@@ -230,7 +230,7 @@ def test_more_refused_points_are_no_news_but_another_field_is(
     assert log.news(forwarder.conditions()) == ["a database in memory takes again what it refused"] * 2
 
 
-def test_a_sample_that_is_taken_in_part_is_taken(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_a_sample_that_is_taken_in_part_is_taken(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
     """Two sites were refused, one is taken now: it is sent, the other one is refused again."""
     database.refuses = refusing(is_check)
     file.append([*checks(range(5)), *checks(range(5), "b")], [], START_MS)
@@ -245,7 +245,7 @@ def test_a_sample_that_is_taken_in_part_is_taken(file: MemoryFile, database: Fra
     assert {it.host for it in database.results(EVER)} == {"a"}
 
 
-def test_a_request_holds_one_kind_only(file: MemoryFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_a_request_holds_one_kind_only(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
     """So that what was refused is known by its kind, however little a database says."""
     file.append(checks(range(5)), [alert(3)], START_MS)
     drain(forwarder)

@@ -19,6 +19,12 @@ HOUR_MS = Span.HOUR.length_ms
 
 
 @pytest.fixture
+def file() -> MemoryFile:
+    """One that can be made to fail."""
+    return MemoryFile()
+
+
+@pytest.fixture
 def upkeep(file: MemoryFile, database: FragileBackend) -> Upkeep:
     return Upkeep(file, database, sees_to_retention=True)
 

@@ -31,6 +31,12 @@ class Commits:
 
 
 @pytest.fixture
+def file() -> MemoryFile:
+    """One that can be made to fail."""
+    return MemoryFile()
+
+
+@pytest.fixture
 def commits() -> Commits:
     return Commits()
 
