@@ -3,13 +3,16 @@
 A store is opened for one location ("" is the one without a name). What was measured elsewhere is not there for it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
 from monitoring.statistics.summary import SiteSummary, Span, Summary
+
+Ends = Callable[[Window], Mapping[str, Summary]]
+"""What the checks of a window of some minutes add up to, by host, with all their response times."""
 
 
 class Reader(Protocol):
@@ -60,10 +63,7 @@ class LocalReader(Reader, Protocol):
         """The failed checks of these hosts in order of time."""
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
-        """What the checks of a window of some minutes add up to, by host, with all their response times.
-
-        For a window that a database answers the whole minutes of: its beginning, and what is not summarised yet.
-        """
+        """Keeps `Ends`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,11 @@ class Backend(Reader, Protocol):
 
     name: str
     """For people, without credentials: "InfluxDB at localhost:8086"."""
+
+    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
+        """As `Reader.stats`. `ends` may answer for the minute that the window's beginning cuts, and for what is not
+        summarised yet, in place of the points here: a running monitor's own file does, whose copy this database is.
+        """
 
     def verify(self, marker: str) -> DeliveryRecord | None:
         """Prove that what is written can be read: write a point named after this local file, read it back equal.

@@ -4,7 +4,7 @@ import threading
 from functools import partial
 from itertools import chain
 
-from monitoring.clock import Clock
+from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreError, StoreRefused
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
@@ -94,10 +94,11 @@ class Forwarder:
 
     def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered in this time, then end; the rest stays in the outbox."""
+        deadline = Deadline.after(self._clock, round(timeout_s * 1_000))
         self.wait_complete(timeout_s)
         self._ending.set()
         self._work.set()
-        self._thread.join(timeout_s)
+        self._thread.join(deadline.left_s())
 
     def run(self) -> None:
         while not self._ending.is_set():

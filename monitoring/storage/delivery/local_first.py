@@ -1,18 +1,16 @@
 """Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
 
-from collections.abc import Callable
-from concurrent.futures import TimeoutError as Late
-from typing import TypeVar
+from collections.abc import Mapping
+from functools import partial
 
-from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
-from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.base import Backend, LocalFile, LocalReader, Pending, Reader
+from monitoring.models import Alert, CheckResult, SiteStats, Window
+from monitoring.storage.base import Backend, LocalFile, LocalReader, Pending
 from monitoring.storage.delivery import words
+from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
 from monitoring.storage.delivery.forwarder import Forwarder
-from monitoring.storage.delivery.parallel import in_background
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.delivery.writer import Writer
@@ -30,8 +28,6 @@ DELIVERY_S = 0.5
 DELIVERY_AT_END_S = 1.0
 """How long a monitor that ends goes on delivering; what is left stays in the outbox for the next start."""
 
-Answer = TypeVar("Answer")
-
 
 class LocalFirstStore:
     """The store of a running monitor.
@@ -45,7 +41,7 @@ class LocalFirstStore:
         file: LocalFile,
         clock: Clock,
         backend: Backend | None = None,
-        reader: Reader | None = None,
+        reader: Backend | None = None,
         *,
         is_named: bool = True,
         sees_to_retention: bool = False,
@@ -59,8 +55,12 @@ class LocalFirstStore:
         self._forwarder = Forwarder(file, backend, clock, sees_to_retention=sees_to_retention) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
+        self._ask_database, self._ask_file = Asker(self.name), Asker(str(file.path))
 
     def start(self) -> None:
+        if self._reader:
+            self._ask_database.start()
+        self._ask_file.start()
         self._writer.start()
         if self._forwarder:
             self._forwarder.start()
@@ -87,38 +87,38 @@ class LocalFirstStore:
         """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
         return self._unwritten if self._writer.trouble else self._file
 
-    def ask(self, question: Callable[[Reader], Answer], window: Window, deadline_s: float) -> tuple[Answer, Source]:
-        """The answer to a question about this window, and who gave it.
+    def stats(
+        self, window: Window, *, exact: bool, until: Deadlines | None = None
+    ) -> tuple[Mapping[str, SiteStats], Source]:
+        """The statistics of a window that is over, and who gave them (see `Reader.stats`).
 
-        The database is asked while it provably holds everything recorded so far, and has `deadline_s` seconds for it,
-        delivery of the newest included; else the local file. Raises `StoreError` when that cannot answer either.
+        The database is asked while it provably holds everything recorded so far, the newest included; else, and when it
+        has not answered by its deadline, the local file. Raises `StoreError` when that cannot answer either, or not in
+        time. `until` None: however long it takes.
         """
-        end_ns = self._clock.monotonic_ns() + round(deadline_s * 1_000 * NS_PER_MS)
-        self.commit()
-        source = self._source_for(window, end_ns)
-        if self._reader and source.kind != "local":
+        self._writer.commit(_within(COMMIT_S, until))
+        source, reader = self._source_for(window, until), self._reader
+        if reader and source.kind != "local":
+            asked = partial(reader.stats, window, exact=exact, ends=self._file.summaries)
             try:
-                return self._ask_database(self._reader, question, end_ns), source
+                return self._ask_database.ask(asked, until and until.database.left_s()), source
             except StoreError as error:
                 self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
                 source = Source("local", str(error))
-        return question(self.own_reader()), source
+        asked = partial(self.own_reader().stats, window, exact=exact)
+        return self._ask_file.ask(asked, until and until.in_all.left_s()), source
 
-    def _ask_database(self, reader: Reader, question: Callable[[Reader], Answer], end_ns: int) -> Answer:
-        """In a thread of its own: one that never answers holds nobody up."""
-        left_s = (end_ns - self._clock.monotonic_ns()) / 1_000_000_000
-        try:
-            return in_background(lambda: question(reader), "question").result(max(0.0, left_s))
-        except Late:
-            raise StoreError(words.slow_text(self.name)) from None
+    def give_up_questions(self) -> None:
+        """Wait for no answer any more: this monitor ends. May be called from a signal handler."""
+        self._ask_database.give_up()
+        self._ask_file.give_up()
 
-    def _source_for(self, window: Window, end_ns: int) -> Source:
+    def _source_for(self, window: Window, until: Deadlines | None) -> Source:
         """Whom to ask about a window, once the database has what was committed so far."""
         source = self.source()
         if self._forwarder is None or source.kind == "local":
             return source
-        left_s = (end_ns - self._clock.monotonic_ns()) / 1_000_000_000
-        if not self._forwarder.wait_complete(min(DELIVERY_S, max(0.0, left_s))):
+        if not self._forwarder.wait_complete(_within(DELIVERY_S, until)):
             return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
         if absent := self._absent(window):
             return Source("local", words.lacking_text(self.name, absent))
@@ -182,17 +182,22 @@ class LocalFirstStore:
 
     # The end
 
-    def finish(self, timeout_s: float) -> bool:
-        """End the threads: write everything, deliver what can be delivered; False when something could not be written."""
+    def finish(self, timeout_s: float, deliver_s: float = DELIVERY_AT_END_S) -> bool:
+        """End the threads: write everything, deliver what can be in `deliver_s`; False when something was not written."""
         written = self._writer.close(timeout_s)
         if self._forwarder:
-            self._forwarder.close(min(timeout_s, DELIVERY_AT_END_S))
+            self._forwarder.close(min(timeout_s, deliver_s))
         return written
 
     def close(self) -> None:
-        for part in (self._reader, self._backend, self._file):
+        reader = None if self._ask_database.is_busy else self._reader  # else it would wait for the end of that question
+        for part in (reader, self._backend, self._file):
             if part is not None:
                 part.close()
+
+
+def _within(most_s: float, until: Deadlines | None) -> float:
+    return most_s if until is None else min(most_s, until.database.left_s())
 
 
 def _nobody() -> None:

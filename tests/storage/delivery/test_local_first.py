@@ -1,14 +1,15 @@
 """Everything is stored here first; whom a question goes to, and the words that say why."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from monitoring import stats
+from monitoring.clock import Deadline, SystemClock
 from monitoring.errors import StoreRefused, StoreUnavailable
-from monitoring.models import CheckResult, Window
-from monitoring.storage.base import Reader
+from monitoring.models import CheckResult, SiteStats, Window
+from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.local_first import SLOW_PENALTY_MS, LocalFirstStore
 from monitoring.storage.delivery.words import ConditionLog, Source
@@ -40,6 +41,12 @@ def clock() -> FakeClock:
     return StillClock()
 
 
+def counted(answer: tuple[Mapping[str, SiteStats], Source]) -> tuple[int, Source]:
+    """How many checks there are, and who says so."""
+    found, source = answer
+    return sum(it.checks for it in found.values()), source
+
+
 class Running:
     """A store whose threads work, with what is under it."""
 
@@ -50,10 +57,7 @@ class Running:
         self.store.start()
 
     def ask(self, window: Window = WINDOW) -> tuple[int, Source]:
-        def count(reader: Reader) -> int:
-            return sum(it.checks for it in reader.stats(window, exact=True).values())
-
-        return self.store.ask(count, window, LONG_S)
+        return counted(self.store.stats(window, exact=True))
 
     def ask_once_there_is_contact(self) -> tuple[int, Source]:
         eventually(lambda: self.store.source().kind == "influxdb")
@@ -120,8 +124,11 @@ def test_a_question_that_takes_too_long_goes_to_the_file_and_the_database_is_lef
     record(running, check(1))
     running.ask_once_there_is_contact()
     running.reader.answers.clear()
-    answer, source = running.store.ask(lambda reader: sum(1 for _ in reader.stats(WINDOW, exact=True)), WINDOW, 0.2)
-    assert (answer, source) == (1, Source("local", "a database in memory answers too slowly"))
+    soon = Deadline.after(SystemClock(), 200)
+    answer, source = counted(
+        running.store.stats(WINDOW, exact=True, until=Deadlines(soon, Deadline.after(SystemClock(), 20_000)))
+    )
+    assert (answer, source) == (1, Source("local", "a database in memory does not answer in time"))
     running.reader.answers.set()
     assert running.store.source() == Source("local", "a database in memory answers too slowly")
     running.clock.advance(SLOW_PENALTY_MS / 1_000)
@@ -198,10 +205,7 @@ def test_the_local_file_alone_is_asked_as_configured(file: MemoryFile, clock: Fa
     store = LocalFirstStore(file, clock)
     store.start()
     store.record(check(1))
-    assert store.ask(lambda reader: len(reader.stats(WINDOW, exact=True)), WINDOW, LONG_S) == (
-        1,
-        Source("local", "as configured"),
-    )
+    assert counted(store.stats(WINDOW, exact=True)) == (1, Source("local", "as configured"))
     assert store.conditions() == []
     assert store.finish(LONG_S)
 

@@ -1,0 +1,88 @@
+"""Questions that are waited for no longer than until a deadline, whatever keeps their answer back."""
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from monitoring.clock import Deadline
+from monitoring.errors import StoreUnavailable
+
+Answer = TypeVar("Answer")
+
+
+class Deadlines(NamedTuple):
+    """Until when the database may take to answer, and until when all of it."""
+
+    database: Deadline
+    in_all: Deadline
+
+
+class Outcome(NamedTuple):
+    """How a question ended: with an answer, or with an error."""
+
+    answer: Any
+    error: BaseException | None
+
+
+class Asker:
+    """Asks in a thread of its own, one question at a time; whoever waits for the answer waits until a deadline only.
+
+    A read time-out would not do: an answer takes many statements, each of them many reads, and looking up the server's
+    name knows no time-out at all. A question that nobody waits for any more still runs to its end (its statements have
+    time limits of their own); what it has read by then is kept, and the next one is quicker.
+    """
+
+    def __init__(self, name: str) -> None:
+        """`name`: whom it asks, for people."""
+        self._name = name
+        self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]]] = SimpleQueue()
+        self._outcome: SimpleQueue[Outcome] = SimpleQueue()
+        self._given_up = False
+        self._thread: threading.Thread | None = None
+        self.is_busy = False
+
+    def start(self) -> None:
+        """Begin now rather than with the first question: later there may be no thread to be had."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"asks {self._name}", daemon=True)
+            self._thread.start()
+
+    def ask(self, question: Callable[[], Answer], within_s: float | None) -> Answer:
+        """The answer; None: however long it takes. Raises what `question` raises, and `StoreUnavailable` when it is late."""
+        if self.is_busy:
+            raise StoreUnavailable(f"{self._name} still works on an earlier question")
+        self.start()
+        outcome: SimpleQueue[Outcome] = SimpleQueue()
+        self._outcome = outcome  # a late answer goes into one that nobody looks into any more
+        if self._given_up:
+            raise StoreUnavailable(f"{self._name} is not waited for any more")
+        self.is_busy = True
+        self._questions.put((question, outcome))
+        try:
+            found = outcome.get(timeout=within_s)
+        except Empty:
+            raise StoreUnavailable(f"{self._name} does not answer in time") from None
+        try:
+            if found.error:
+                raise found.error
+            answer: Answer = found.answer
+            return answer
+        finally:
+            del found  # an error keeps the frames that it passed, and they must not keep it
+
+    def give_up(self) -> None:
+        """Wait for no answer any more, now or later. May be called from a signal handler and from any thread."""
+        self._given_up = True
+        self._outcome.put(Outcome(None, StoreUnavailable(f"{self._name} is not waited for any more")))
+
+    def _run(self) -> None:
+        while True:
+            question, outcome = self._questions.get()
+            try:
+                found = Outcome(question(), None)
+            except BaseException as error:  # noqa: BLE001 - raised again by `ask`
+                found = Outcome(None, error)
+            self.is_busy = False
+            outcome.put(found)
+            del question, outcome, found  # an answer of megabytes is not kept until the next question
