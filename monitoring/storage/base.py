@@ -236,10 +236,27 @@ class Outbox(Protocol):
         """How far this file has delivered."""
 
 
+class Guard(Protocol):
+    """Sees to it that what a monitor writes lies under the name where it is looked for."""
+
+    is_saving: bool
+    """Is something under way that must not be interrupted?"""
+
+    def look(self, now_ms: int, between: Callable[[], None]) -> None:
+        """Put right what is wrong with the file. Where that takes long, `between` is called now and then, and writes."""
+
+    def notices(self) -> Sequence[str]:
+        """What is to be told since the last call; from any thread."""
+
+
 class LocalFile(LocalReader, Outbox, Protocol):
-    """The local file of a running monitor. One thread writes it, another one delivers it; anyone may read."""
+    """The local file of a running monitor. One thread writes it, another one delivers it; anyone may read.
+
+    Another file may take its place while it is open: then `path` and `marker` change.
+    """
 
     path: Path
+    guard: Guard
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
         """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""

@@ -1,6 +1,6 @@
 """A local file in memory: the contract's, with all of its outbox, and nothing to wait for."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from monitoring import stats
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, Window
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
-from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Pending, Points, Refusal
+from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Guard, Pending, Points, Refusal
 from tests.support.memory_backend import MemoryBackend, MemoryDatabase
 
 SETTLED_MS = 15_000
@@ -34,6 +34,17 @@ class Entry:
     created_ms: int
 
 
+class IdleGuard:
+    """Nothing ever happens to a file in memory."""
+
+    is_saving = False
+
+    def look(self, now_ms: int, between: Callable[[], None]) -> None: ...
+
+    def notices(self) -> Sequence[str]:
+        return ()
+
+
 class MemoryFile(MemoryBackend):
     """Keeps `LocalFile`. `trouble` is raised by every commit; `copy` and `restore` are a copy of the file, put back."""
 
@@ -44,6 +55,7 @@ class MemoryFile(MemoryBackend):
         super().__init__(MemoryDatabase())
         self.trouble: StoreError | None = None
         self.marker = "file 1"
+        self.guard: Guard = IdleGuard()
         self.purges: list[Deletion] = []
         self.kept_ms: tuple[int, int] | None = None
         self._entries: list[Entry] = []

@@ -54,6 +54,7 @@ class Forwarder:
         self._backend = backend
         self._clock = clock
         self._upkeep = Upkeep(file, backend, sees_to_retention=sees_to_retention)
+        self._marker = file.marker
         self._ending = threading.Event()
         self._work = threading.Event()
         self._progress = threading.Condition()
@@ -116,7 +117,7 @@ class Forwarder:
         """Take the next step: contact, a delivery, or what there is time for; is there more to do at once?"""
         self._work.clear()
         try:
-            if not self.has_contact:
+            if not self.has_contact or self._marker != self._file.marker:  # another file may have taken its place
                 self._make_contact()
             busy = self._deliver() or self._use_idle_time()
         except StoreError as error:
@@ -128,7 +129,8 @@ class Forwarder:
     # Contact
 
     def _make_contact(self) -> None:
-        known = self._backend.verify(self._file.marker)
+        self._marker, self.complete_ms = self._file.marker, 0
+        known = self._backend.verify(self._marker)
         own = self._file.delivered()
         if known is not None and known.delivery > own.delivery:
             known = self._begin_anew(known)
@@ -151,7 +153,8 @@ class Forwarder:
         """
         self._clock.start_after(max(known.newest_ms, self._backend.last_time() or 0))
         self._file.renew_marker()
-        return self._backend.verify(self._file.marker)
+        self._marker = self._file.marker
+        return self._backend.verify(self._marker)
 
     def _lose_contact(self, reason: str) -> None:
         self._distrust(reason)
@@ -174,7 +177,7 @@ class Forwarder:
                 self._file.postpone()
                 raise
             self._file.acknowledge(delivery, refusals)
-            self._backend.record(self._file.marker, self._file.delivered())
+            self._backend.record(self._marker, self._file.delivered())
             oldest_ms = self._file.pending().oldest_ms
             if oldest_ms is not None and oldest_ms <= began_ms:
                 return True
@@ -228,7 +231,7 @@ class Forwarder:
 
     def _look(self) -> None:
         """Has the database been put back, or lost something, without having been out of reach?"""
-        known, own = self._backend.verify(self._file.marker) or NOTHING, self._file.delivered()
+        known, own = self._backend.verify(self._marker) or NOTHING, self._file.delivered()
         agrees = known.delivery == own.delivery and not is_behind(known, own)
         if not agrees or Comparison(self._file, self._backend).recently_lost():
             self._distrust(lost_text(self._backend.name))  # the next step makes contact anew

@@ -1,6 +1,6 @@
 """Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from monitoring.clock import Clock
@@ -157,6 +157,10 @@ class LocalFirstStore:
             if expired := self._file.expired():
                 found.append(words.expired(self.name, expired))
         return found
+
+    def notices(self) -> Sequence[str]:
+        """What has happened to the local file since the last call."""
+        return self._file.guard.notices()
 
     @property
     def name(self) -> str:

@@ -11,7 +11,11 @@ from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.words import unwritten_text
 
 COMMIT_INTERVAL_S = 0.5
-RETRY_INTERVAL_S = 2.0
+COMMIT_NS = round(COMMIT_INTERVAL_S * 1e9)
+RETRY_INTERVAL_S = 1.0
+SAVING_S = 60.0
+"""How long the end of a run waits for a local file that is being saved."""
+
 MAINTENANCE_NS = 100_000_000
 """How long steps of maintenance may take between two commits: a fifth of the time."""
 
@@ -38,6 +42,7 @@ class Writer:
         self._ending = False
         self._wake = threading.Condition()
         self._asked = self._served = 0
+        self._committed_ns = 0
         self._thread = threading.Thread(target=self.run, name="writer", daemon=True)
         self.trouble: str | None = None
         """Why the file cannot be written."""
@@ -71,6 +76,8 @@ class Writer:
             self._ending = True
             self._wake.notify_all()
         self._thread.join(timeout_s)
+        if self._file.guard.is_saving:
+            self._thread.join(SAVING_S)
         return committed and not self.trouble
 
     def run(self) -> None:
@@ -82,17 +89,32 @@ class Writer:
         self.step()
 
     def step(self) -> None:
-        """Commit what has come, let those who wait for it go on, then do some maintenance."""
+        """Commit what has come, see that the file is still under its name, then do some maintenance."""
+        self._commit()
+        try:
+            self._file.guard.look(self._clock.now_ms(), self._commit_if_due)
+            if not self.trouble:
+                self._maintain()
+            self.maintenance_trouble = None
+        except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one round
+            self.maintenance_trouble = _words(error)
+
+    def _commit_if_due(self) -> None:
+        """While something takes longer, commits go on as usual."""
+        if self._asked > self._served or self._clock.monotonic_ns() - self._committed_ns >= COMMIT_NS:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Commit what has come, and let those who wait for it go on."""
         asked = self._asked
         try:
             self._write()
-        except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one commit
+        except Exception as error:  # noqa: BLE001 - as above
             self.trouble = unwritten_text(_words(error), len(self._unwritten), self._dropped)
+        self._committed_ns = self._clock.monotonic_ns()
         with self._wake:
             self._served = asked
             self._wake.notify_all()
-        if not self.trouble:
-            self._maintain()
 
     def _write(self) -> None:
         self._take_incoming()
@@ -115,12 +137,8 @@ class Writer:
     def _maintain(self) -> None:
         """Steps of some milliseconds each; what is left waits for the next commit."""
         end_ns = self._clock.monotonic_ns() + MAINTENANCE_NS
-        try:
-            while self._file.maintain(self._clock.now_ms()) and self._clock.monotonic_ns() < end_ns:
-                pass
-            self.maintenance_trouble = None
-        except Exception as error:  # noqa: BLE001 - as above
-            self.maintenance_trouble = _words(error)
+        while self._file.maintain(self._clock.now_ms()) and self._clock.monotonic_ns() < end_ns:
+            pass
 
 
 def _words(error: Exception) -> str:

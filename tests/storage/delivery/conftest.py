@@ -10,7 +10,7 @@ from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.fragile import FragileBackend
-from tests.support.memory_file import MemoryFile
+from tests.support.memory_file import IdleGuard, MemoryFile
 
 
 @pytest.fixture
@@ -19,7 +19,9 @@ def clock() -> FakeClock:
 
 
 class RealFile(LocalStore):
-    """Until purges are there."""
+    """Until purges and the guard are there."""
+
+    guard = IdleGuard()
 
     def next_deletion(self) -> None:
         return None

@@ -194,3 +194,16 @@ def test_a_local_file_put_back_from_a_copy_takes_another_name_and_later_times(
     assert list(database.results(EVER)) == was
     assert copied.pending().points == 0
     copied.close()
+
+
+def test_a_new_file_that_takes_the_place_of_another_is_made_known(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """A damaged file is set aside while the monitor runs: the new one has a name of its own, and nothing delivered."""
+    measure(file, clock, HOUR_S)
+    drain(forwarder)
+    file.renew_marker()
+    file.append([check(HOUR_S)], [], clock.now_ms())
+    drain(forwarder)
+    assert_same(file, database)
+    assert database.verify(file.marker) == file.delivered()

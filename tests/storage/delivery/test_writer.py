@@ -1,6 +1,7 @@
 """Everything measured reaches the file within a second, or waits in memory for as long as the file takes nothing."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,7 @@ from monitoring.storage.delivery import writer as module
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.writer import COMMIT_INTERVAL_S, Point, Writer
 from tests.support.clock import FakeClock
-from tests.support.memory_file import MemoryFile
+from tests.support.memory_file import IdleGuard, MemoryFile
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 FULL = StoreUnavailable("config.db: database or disk is full")
@@ -126,6 +127,24 @@ def test_between_commits_the_file_is_maintained_for_a_fifth_of_the_time(file: Me
     file.maintain = maintain  # type: ignore[method-assign]
     Writer(file, Working(), Commits()).step()
     assert len(steps) == 4, "one every 30 ms, until 100 ms are over"
+
+
+def test_while_the_file_is_being_saved_commits_go_on(file: MemoryFile, writer: Writer, clock: FakeClock) -> None:
+    """A big file takes its time to be copied back under its name."""
+    committed: list[int] = []
+
+    class Saving(IdleGuard):
+        def look(self, now_ms: int, between: Callable[[], None]) -> None:
+            for second in range(3):
+                writer.append(check(second))
+                between()
+                clock.advance(COMMIT_INTERVAL_S)
+                between()
+                committed.append(len(list(file.results(EVER))))
+
+    file.guard = Saving()
+    writer.step()
+    assert committed == [1, 2, 3]
 
 
 def test_what_cannot_be_maintained_is_told_and_keeps_nobody_from_writing(
