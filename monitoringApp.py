@@ -279,18 +279,17 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     from monitoring.checks.probe import Probe
     from monitoring.display_thread import DisplayThread
     from monitoring.store.choosing import database_address
-    from monitoring.store.opening import known_outages, open_local, open_replicated
+    from monitoring.store.opening import open_local, open_replicated, take_over_past
 
     streams = Streams.standard()
     output = open_output(form, silent=silent, environ=environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
     clock, address = SystemClock(), database_address(config)
     local = open_local(config.local_database, output.notice, clock)
-    last_alerts, last_time = known_outages(local, address, config.location)
-    clock.start_after(last_time)
+    take_over_past(local, config, address, clock, output.notice)
     store = open_replicated(local, address, clock, config.location)
     try:
-        past = Past(last_alerts, local.histories(), local.alerts(Window.before(clock.now_ms(), RECENT_MS)))
+        past = Past(local.last_alerts(), local.histories(), local.alerts(Window.before(clock.now_ms(), RECENT_MS)))
         make_probe = partial(Probe, ca_file=environ.get("SSL_CERT_FILE") or None)
         display = DisplayThread(output, streams)
         make_checkers = partial(Checkers, make_probe, clock=clock)

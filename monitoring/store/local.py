@@ -2,7 +2,7 @@
 
 import sqlite3
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from monitoring.store.local_reader import LocalReader, newest_alerts
 from monitoring.store.outbox import DeadLetter, Delivery
 from monitoring.store.rolledblocks import RolledBlock
 from monitoring.store.schema import SITE_MASK, Row, first_key
+from monitoring.store.takeover import PastOfSites
 from monitoring.store.underway import UnderWay
 
 Point = CheckResult | Alert
@@ -115,7 +116,7 @@ class LocalStore(LocalReader):
         """One commit; `created_ms` is when these points began to wait for delivery."""
         points: tuple[Point, ...] = (*results, *alerts)
         with self._writing() as connection:
-            sites = self._with_new_sites(connection, points)
+            sites = self._with_new_sites(connection, [point.host for point in points])
             keys = [first_key(point.time_ms) | sites[point.host] for point in points]
             batch = outbox.add(connection, keys, created_ms)
             rows = [schema.result_row(result, sites[result.host], batch) for result in results]
@@ -129,6 +130,19 @@ class LocalStore(LocalReader):
                 self._newest_alerts[alert.host] = alert
         if self.echo is not None:
             self.echo.append((results, alerts))
+
+    def take_over(self, past: PastOfSites) -> None:
+        """Keep, in a file that is new, what a database knows of its sites; it is not to be delivered there again."""
+        hosts = [*(alert.host for alert in past.alerts), *(check.host for check in past.checks), *past.histories]
+        with self._writing() as connection:
+            sites = self._with_new_sites(connection, hosts)
+            alerts = [schema.alert_row(alert, sites[alert.host], schema.TAKEN_OVER) for alert in past.alerts]
+            connection.executemany(schema.INSERT_ALERT, alerts)
+            checks = [schema.earlier_row(check, sites[check.host]) for check in past.checks]
+            connection.executemany(schema.INSERT_EARLIER, checks)
+            histories.save(connection, {sites[host]: history for host, history in past.histories.items()})
+        self._sites = sites
+        self._newest_alerts |= {alert.host: alert for alert in past.alerts}
 
     def pack(self, now_ms: int) -> bool:
         """Take the next small step in packing the oldest minute that is over; was there one?"""
@@ -280,8 +294,8 @@ class LocalStore(LocalReader):
         with self.file.writing() as connection:
             yield connection
 
-    def _with_new_sites(self, connection: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
-        new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
+    def _with_new_sites(self, connection: sqlite3.Connection, hosts: Iterable[str]) -> dict[str, int]:
+        new = dict.fromkeys(host for host in hosts if host not in self._sites)
         if not new:
             return self._sites
         first = connection.execute(NEXT_SITE).fetchone()[0]

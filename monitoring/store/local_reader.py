@@ -38,6 +38,11 @@ class LocalReader:
         with self._pool.snapshot() as connection:
             return windows.failures(connection, window, hosts)
 
+    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
+        """Checks of the window that this file took over from a database when it was new: for alerts only, not whole."""
+        with self._pool.snapshot() as connection:
+            return windows.earlier_checks(connection, window)
+
     def results(self, window: Window) -> Sequence[CheckResult]:
         with self._pool.snapshot() as connection:
             return windows.results(connection, window)

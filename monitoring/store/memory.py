@@ -1,6 +1,6 @@
 """Questions while the local file cannot be written: what it holds, and what waits in memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from monitoring import stats
 from monitoring.errors import StoreError
@@ -20,15 +20,15 @@ class MemoryReader:
 
     def results(self, window: Window) -> Sequence[CheckResult]:
         waiting = self._journal.waiting()  # first: what is committed in between is then seen twice, not missed
-        found = {(result.time_ms, result.host): result for result in self._stored(window)}
+        found = {(result.time_ms, result.host): result for result in self._read(self._local.results, window)}
         for point in waiting:
             if isinstance(point, CheckResult) and window.from_ms <= point.time_ms < window.until_ms:
                 found[point.time_ms, point.host] = point
         return [found[key] for key in sorted(found)]
 
-    def _stored(self, window: Window) -> Sequence[CheckResult]:
+    def _read(self, question: Callable[[Window], Sequence[CheckResult]], window: Window) -> Sequence[CheckResult]:
         try:
-            return self._local.results(window)
+            return question(window)
         except StoreError:
             return ()
 
@@ -36,13 +36,17 @@ class MemoryReader:
         return stats.summarise(self.results(window), window)
 
     def failing(self, window: Window) -> Collection[str]:
-        return stats.failing(self.results(window), window)
+        return stats.failing(self._decisive(window), window)
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return stats.downtime(self.results(window), window, hosts)
+        return stats.downtime(self._decisive(window), window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        return stats.failures(self.results(window), window, hosts)
+        return stats.failures(self._decisive(window), window, hosts)
+
+    def _decisive(self, window: Window) -> Sequence[CheckResult]:
+        """What alerts are decided by."""
+        return [*self._read(self._local.earlier_checks, window), *self.results(window)]
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         waiting = [point for point in self._journal.waiting() if isinstance(point, Alert)]

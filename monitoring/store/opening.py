@@ -1,17 +1,18 @@
 """From a configuration to open stores."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from monitoring.clock import Clock
-from monitoring.config import DatabaseAddress
+from monitoring.clock import Clock, SystemClock
+from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreUnavailable
-from monitoring.models import Alert, Window
+from monitoring.models import Window
 from monitoring.storage.sqlite.guard import carry_over
 from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.rescue import set_aside
+from monitoring.store import takeover
 from monitoring.store.gateway import GatewayStore, open_gateway
 from monitoring.store.influx import CONNECT_TIMEOUT_S, InfluxStore
 from monitoring.store.influxpurge import InfluxPurge
@@ -19,6 +20,7 @@ from monitoring.store.influxretention import InfluxRetention, Owner
 from monitoring.store.local import LocalStore
 from monitoring.store.local_reader import LocalReader
 from monitoring.store.replicated import ReplicatedStore
+from monitoring.store.takeover import PastOfSites
 
 READER_TIMEOUT_S = 2.0
 """How long a question of the running monitor may take before the local file is asked."""
@@ -149,18 +151,28 @@ def open_retention(address: DatabaseAddress, owner: Owner | None, location: str 
     return InfluxRetention(InfluxPurge.at(address, CONNECT_TIMEOUT_S, WRITER_TIMEOUT_S, location), owner)
 
 
-def known_outages(local: LocalStore, address: DatabaseAddress, location: str = "") -> tuple[Mapping[str, Alert], int | None]:
-    """The newest transition of each site, and the newest time that was ever stored.
+def take_over_past(
+    local: LocalStore, config: Config, address: DatabaseAddress, clock: SystemClock, say: Callable[[str], None]
+) -> None:
+    """Let a local file that is new take over what the database knows of its sites; then `clock` begins after all that.
 
-    The local file knows, but when it is new (a container without its volume, a new machine) the database is asked too.
+    Part by part, as far as the database answers in time; that it did not is said.
     """
-    last_time = local.last_time()
-    if last_time is not None or address.kind == "sqlite":
-        return local.last_alerts(), last_time
-    database = open_database(address, READER_TIMEOUT_S, location)
-    try:
-        return database.last_alerts(), database.last_time()
-    except StoreError:
-        return {}, None
-    finally:
-        database.close()
+    last_ms = local.last_time()
+    if last_ms is None and address.kind != "sqlite":
+        parts = _past_of_sites(open_database(address, WRITER_TIMEOUT_S, config.location), config, clock)
+        try:
+            for past in takeover.within(takeover.DEADLINE_MS, clock, parts):
+                local.take_over(past)
+                last_ms = max(last_ms or 0, past.last_ms)
+        except StoreError as error:
+            # Nobody may ever have started a database at the default address.
+            if config.database is not None or last_ms is not None or isinstance(error, takeover.TooLate):
+                what = "in part only" if last_ms else "not at all"
+                say(f"the past of these sites is known {what}, an alert may be repeated: {error}")
+    clock.start_after(last_ms)
+
+
+def _past_of_sites(database: InfluxStore | GatewayStore, config: Config, clock: Clock) -> Iterator[PastOfSites]:
+    with closing(database):
+        yield from takeover.ask(database, config.sites, clock.now_ms())

@@ -21,7 +21,7 @@ COMMITS = """
 INSERT INTO outbox (batch, created_ms, whole, first_id, last_id, points)
 SELECT batch, :created_ms, 0, MIN(id), MAX(id), COUNT(*)
 FROM (SELECT id, batch FROM checks WHERE id >= :first UNION ALL SELECT id, batch FROM alerts WHERE id >= :first)
-GROUP BY batch
+WHERE batch != :taken_over GROUP BY batch
 """
 
 COUNT_CHECKS = """
@@ -165,7 +165,7 @@ def requeue(connection: sqlite3.Connection) -> int:
 
 def _add_commits(connection: sqlite3.Connection, created_ms: int, first: int) -> int:
     """An entry for what each commit has from this key on; returns how many points that is."""
-    connection.execute(COMMITS, {"created_ms": created_ms, "first": first})
+    connection.execute(COMMITS, {"created_ms": created_ms, "first": first, "taken_over": schema.TAKEN_OVER})
     return int(connection.execute("SELECT COALESCE(SUM(points), 0) FROM outbox WHERE whole = 0").fetchone()[0])
 
 

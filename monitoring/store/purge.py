@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from monitoring.models import History
 from monitoring.store import due, histories, outbox, packing, retention, rolledblocks, rollups
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, SiteColumns, encode
-from monitoring.store.schema import INSERT_MINUTE, SITE_BITS, SITE_MASK, first_key
+from monitoring.store.schema import INSERT_MINUTE, SINGLE_CHECKS, SITE_BITS, SITE_MASK, first_key
 
 LOOK_MS = 6 * 3_600_000
 """How much of a site that was seldom checked is looked through in one step."""
@@ -67,7 +67,8 @@ def survey(connection: sqlite3.Connection, request: Request) -> Survey:
     if request.host is not None and cut.site is None:
         return Survey()
     packed = _packed(connection, cut)
-    loose = connection.execute(f"SELECT COUNT(*), MIN(id), MAX(id) FROM checks WHERE {cut.condition()}").fetchone()
+    found = " UNION ALL ".join(f"SELECT id FROM {table} WHERE {cut.condition()}" for table in SINGLE_CHECKS)
+    loose = connection.execute(f"SELECT COUNT(*), MIN(id), MAX(id) FROM ({found})").fetchone()
     still_open = "" if request.forget else f"AND id NOT IN ({retention.OPEN_ALERTS})"
     alerts = connection.execute(
         f"SELECT COUNT(*), MIN(id), MAX(id) FROM alerts WHERE {cut.condition()} {still_open}"
@@ -174,7 +175,8 @@ def _reach(connection: sqlite3.Connection, cut: _Cut, key: int) -> None:
 
 def _delete_loose(connection: sqlite3.Connection, cut: _Cut) -> None:
     """What is not packed, and alerts. Of blocks that are to go whole none is delivered any more."""
-    connection.execute(f"DELETE FROM checks WHERE {cut.condition()}")
+    for table in SINGLE_CHECKS:
+        connection.execute(f"DELETE FROM {table} WHERE {cut.condition()}")
     still_open = "" if cut.request.forget else f"AND id NOT IN ({retention.OPEN_ALERTS})"
     connection.execute(f"DELETE FROM alerts WHERE {cut.condition()} {still_open}")
     letters = "DELETE FROM dead_letters WHERE time_ms < ? AND IFNULL(? = host, 1)"
@@ -245,7 +247,7 @@ def _rewrite(connection: sqlite3.Connection, key: int, takes: Callable[[int], bo
 def _forget_sites(connection: sqlite3.Connection, cut: _Cut) -> None:
     """A site of which nothing is left loses its number; of the others what they were before the cut is forgotten."""
     known = histories.load(connection)
-    busy = {site for table in ("checks", "alerts") for site in _sites_in(connection, table)}
+    busy = {site for table in (*SINGLE_CHECKS, "alerts") for site in _sites_in(connection, table)}
     sites = connection.execute("SELECT id FROM sites WHERE ?1 IS NULL OR id = ?1", (cut.site,)).fetchall()
     for (site,) in sites:
         history = _after(known.get(site), cut.request)

@@ -13,7 +13,7 @@ from monitoring.stats import DAY_MS, HOUR_MS
 from monitoring.store import due, outbox, rolledblocks, rollups
 from monitoring.store.schema import SITE_BITS, SITE_MASK, first_key
 
-AT_ONCE = {"minutes": 1_000, "blocks": 20, "checks": 1_000}
+AT_ONCE = {"minutes": 1_000, "blocks": 20, "checks": 1_000, "earlier_checks": 1_000}
 """How many rows of each table go in one step: some milliseconds of work."""
 
 ALERTS_AT_ONCE = 1_000
@@ -25,7 +25,8 @@ SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY id & {SITE_MASK}
 
 OLDEST_KEY = """
 SELECT MIN(id) FROM (
-    SELECT MIN(id) AS id FROM minutes UNION ALL SELECT MIN(id) FROM blocks UNION ALL SELECT MIN(id) FROM checks)
+    SELECT MIN(id) AS id FROM minutes UNION ALL SELECT MIN(id) FROM blocks UNION ALL SELECT MIN(id) FROM checks
+    UNION ALL SELECT MIN(id) FROM earlier_checks)
 """
 
 NAME = "kept from"

@@ -10,6 +10,9 @@ what is newer and what came late. `minutes` and `checks` together count everythi
 
 What minutes add up to, and late checks that retention took, is added to `hours` and `days` as well (see `rollups`).
 Those stay when minutes and blocks go.
+
+What a new file took over from a database (see `takeover`) stands apart: `earlier_checks` are in nothing of the above, and
+the alerts have a batch that no outbox entry has. None of it is delivered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -95,6 +98,10 @@ CREATE TABLE IF NOT EXISTS alerts (
     batch INTEGER NOT NULL,
     type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER
 );
+CREATE TABLE IF NOT EXISTS earlier_checks (
+    id INTEGER PRIMARY KEY,    -- as in checks, of which no check is here: they lie in a database, and count for alerts only
+    covers INTEGER NOT NULL, cause INTEGER
+);
 CREATE TABLE IF NOT EXISTS outbox (
     batch INTEGER PRIMARY KEY AUTOINCREMENT,
     created_ms INTEGER NOT NULL,
@@ -148,6 +155,13 @@ INSERT_RESULT = f"INSERT OR REPLACE INTO checks ({RESULT_COLUMNS}, batch) VALUES
 ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"
 INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}, batch) VALUES ({', '.join('?' * 7)})"
 
+SINGLE_CHECKS = ("checks", "earlier_checks")
+"""The tables whose rows are checks, as alerts see them."""
+
+TAKEN_OVER = 0
+"""The batch of alerts that came from a database: there is no outbox entry of this number."""
+INSERT_EARLIER = "INSERT OR REPLACE INTO earlier_checks (id, covers, cause) VALUES (?, ?, ?)"
+
 
 def first_key(time_ms: int) -> int:
     """The smallest key of a moment: `first_key(from) <= id < first_key(until)` is a half-open window."""
@@ -193,6 +207,11 @@ def alert_from_row(row: Row, hosts: Mapping[int, str]) -> Alert:
         availability=availability,
         cause=cause_from_number(cause),
     )
+
+
+def earlier_row(check: CheckResult, site: int) -> Row:
+    """The row of `earlier_checks`."""
+    return first_key(check.time_ms) | site, check.covers_ms, None if check.cause is None else CAUSE_NUMBERS[check.cause]
 
 
 def cause_from_number(number: int | None) -> Cause | None:

@@ -18,7 +18,17 @@ from monitoring.stats import LONG_MARK_MS, bucket_range, bucket_width_ms, is_lon
 from monitoring.store import rollups
 from monitoring.store.blocks import MINUTE_MS, PART_SITES, PackedChecks, Span
 from monitoring.store.packing import MEASURED, Measured, add_up
-from monitoring.store.schema import CAUSES, RESULT_COLUMNS, SITE_BITS, SITE_MASK, SUMS, first_key, result_from_row
+from monitoring.store.schema import (
+    CAUSES,
+    RESULT_COLUMNS,
+    SINGLE_CHECKS,
+    SITE_BITS,
+    SITE_MASK,
+    SUMS,
+    cause_from_number,
+    first_key,
+    result_from_row,
+)
 from monitoring.store.sums import Sums
 
 SITE = f"id & {SITE_MASK}"
@@ -67,16 +77,17 @@ FROM checks WHERE {INSIDE} AND cause IS NOT NULL GROUP BY 1, 2, 3, 4
 CHOSEN = f"AND ({SITE}) IN (SELECT value FROM json_each(:sites))"
 CHECK_DOWNTIME = f"""
 SELECT {SITE}, COUNT(*), COUNT(cause), SUM(covers), SUM(covers * (cause IS NOT NULL))
-FROM checks WHERE {INSIDE} {{chosen}} GROUP BY 1
+FROM {{table}} WHERE {INSIDE} {{chosen}} GROUP BY 1
 """
 MINUTE_DOWNTIME = f"""
 SELECT {SITE}, SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)
 FROM minutes WHERE {INSIDE} {{chosen}} GROUP BY 1
 """
 
-FAILING_CHECKS = f"SELECT DISTINCT {SITE} FROM checks WHERE {INSIDE} AND cause IS NOT NULL"
+FAILING_CHECKS = f"SELECT DISTINCT {SITE} FROM {{table}} WHERE {INSIDE} AND cause IS NOT NULL"
 FAILING_MINUTES = f"SELECT id, last_failure FROM minutes WHERE {INSIDE} AND good < checks"
-FAILED_CHECKS = f"SELECT id, covers, cause FROM checks WHERE {INSIDE} AND cause IS NOT NULL {CHOSEN}"
+FAILED_CHECKS = f"SELECT id, covers, cause FROM {{table}} WHERE {INSIDE} AND cause IS NOT NULL {CHOSEN}"
+EARLIER_CHECKS = f"SELECT id, covers, cause FROM earlier_checks WHERE {INSIDE}"
 
 
 def stats(connection: sqlite3.Connection, window: Window, told: Iterable[Window] = ()) -> dict[str, SiteStats]:
@@ -179,12 +190,13 @@ def downtime(connection: sqlite3.Connection, window: Window, hosts: Collection[s
     """What the alert rule needs, of these hosts only (None: of all): equals `stats.downtime`."""
     names = _hosts(connection, hosts)
     whole, cut = whole_and_cut(window)
-    chosen = {"chosen": "" if hosts is None else CHOSEN}
+    chosen = "" if hosts is None else CHOSEN
     sites = {"sites": json.dumps(list(names))}
+    loose = [CHECK_DOWNTIME.format(table=table, chosen=chosen) for table in SINGLE_CHECKS]
     found = {site: [0, 0, 0, 0] for site in names}
     rows = [
-        *connection.execute(CHECK_DOWNTIME.format(**chosen), _keys(window) | sites),
-        *connection.execute(MINUTE_DOWNTIME.format(**chosen), _keys(whole) | sites),
+        *chain.from_iterable(connection.execute(query, _keys(window) | sites) for query in loose),
+        *connection.execute(MINUTE_DOWNTIME.format(chosen=chosen), _keys(whole) | sites),
         *(row for span in cut for piece in _pieces(span, MINUTE_MS, 0) for row in _downtime_rows(connection, piece, names)),
     ]
     for site, *numbers in rows:
@@ -211,7 +223,10 @@ def _downtime_rows(
 def failing(connection: sqlite3.Connection, window: Window) -> set[str]:
     """The hosts that have a failed check in the window."""
     hosts = _hosts(connection)
-    found = {site for (site,) in connection.execute(FAILING_CHECKS, _keys(window))}
+    loose = chain.from_iterable(
+        connection.execute(FAILING_CHECKS.format(table=table), _keys(window)) for table in SINGLE_CHECKS
+    )
+    found = {site for (site,) in loose}
     unsure: set[int] = set()
     for key, last_failure in connection.execute(FAILING_MINUTES, _keys(_touched(window))):
         if window.from_ms <= last_failure < window.until_ms:
@@ -226,7 +241,8 @@ def failing(connection: sqlite3.Connection, window: Window) -> set[str]:
 def failures(connection: sqlite3.Connection, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
     """The failed checks of these hosts in order of time: equals `stats.failures`."""
     names = _hosts(connection, hosts)
-    loose = connection.execute(FAILED_CHECKS, _keys(window) | {"sites": json.dumps(list(names))})
+    asked = _keys(window) | {"sites": json.dumps(list(names))}
+    loose = chain.from_iterable(connection.execute(FAILED_CHECKS.format(table=table), asked) for table in SINGLE_CHECKS)
     found: dict[str, list[Failure]] = {}
     for key, covers, cause in chain(loose, _packed_failures(connection, window, names)):
         found.setdefault(names[key & SITE_MASK], []).append(Failure(key >> SITE_BITS, covers, CAUSES[cause]))
@@ -257,6 +273,15 @@ def results(connection: sqlite3.Connection, window: Window) -> list[CheckResult]
         packed = checks.rows(minute_ms, first_site)
         rows += (row for row in packed if window.from_ms <= row[0] >> SITE_BITS < window.until_ms)
     return sorted((result_from_row(row, hosts) for row in rows), key=lambda check: (check.time_ms, check.host))
+
+
+def earlier_checks(connection: sqlite3.Connection, window: Window) -> list[CheckResult]:
+    """What was taken over of the window: when each check was, how long it covers, why it failed."""
+    hosts = _hosts(connection)
+    return [
+        CheckResult(hosts[key & SITE_MASK], key >> SITE_BITS, covers, lag_us=0, cause=cause_from_number(cause))
+        for key, covers, cause in connection.execute(EARLIER_CHECKS, _keys(window))
+    ]
 
 
 def _touched(window: Window) -> Window:
