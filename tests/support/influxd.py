@@ -1,6 +1,7 @@
 """A real InfluxDB for tests: started on free ports in a directory of its own, and treated badly on purpose."""
 
 import base64
+import json
 import os
 import random
 import shutil
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 START_SECONDS = 60.0
 """How long a start may take on a busy machine."""
@@ -81,11 +82,16 @@ class Influxd:
         """The database as the configuration names it."""
         return f"influxdb://{self.host}:{self.port}/{database}"
 
-    def query(self, statement: str, username: str = "", password: str = "") -> None:
+    def query(self, statement: str, username: str = "", password: str = "", database: str = "") -> None:
         """Run one statement, around every code under test. Raises RuntimeError when it fails."""
-        answer = self._ask("/query", {"q": statement}, username, password)
+        answer = self._ask("/query", {"q": statement, "db": database}, username, password)
         if b'"error"' in answer:
             raise RuntimeError(f"{statement}: {answer.decode()}")
+
+    def series(self, statement: str) -> list[dict[str, Any]]:
+        """What one statement answers, as InfluxDB sends it."""
+        found: list[dict[str, Any]] = json.loads(self._ask("/query", {"q": statement}, "", ""))["results"][0]["series"]
+        return found
 
     def write(self, database: str, line: str) -> None:
         """Store one line of line protocol, around every code under test."""

@@ -38,17 +38,16 @@ class Comparison:
     def lost(self) -> Sequence[Window]:
         """The hours and days of which the database lacks something, in order, those that touch as one.
 
-        Points of the past hour are counted, summaries of its minutes, of the past day's hours and of all days. Shards
-        lose all of a time at once, so that their summaries show it. Where points alone have gone (their measurement was
-        dropped), they are counted all the way back.
+        Points of the past hour are counted, summaries of its minutes, of the past day's hours and of all days. A shard is
+        lost with all that it had of a time, so that hours and days show it. Where the past hour lacks points or minutes
+        alone (their measurement was dropped), these are counted all the way back.
         """
-        return joined([*self._by_summaries(), *self._by_points()])
+        return joined([*self._by_summaries(), *self._back_from(self._delivered.newest_ms + 1, None)])
 
     def _by_summaries(self) -> Iterator[Window]:
         until_ms = Span.MINUTE.start_of(self._delivered.summarised_ms)
         hour_ms, day_ms = Span.HOUR.start_of(until_ms), Span.DAY.start_of(until_ms)
-        if self._lacks(Window(max(0, until_ms - HOUR_MS), until_ms), Span.MINUTE):
-            yield Window(max(0, until_ms - HOUR_MS), until_ms)
+        yield from self._back_from(until_ms, Span.MINUTE)
         yield from self._lost_spans(Window(max(0, hour_ms - DAY_MS), hour_ms), Span.HOUR)
         for count in range(0, MOST_DAYS, DAYS_AT_ONCE):
             end_ms = day_ms - count * DAY_MS
@@ -67,14 +66,14 @@ class Comparison:
         yield from self._lost_spans(Window(window.from_ms, middle_ms), span)
         yield from self._lost_spans(Window(middle_ms, window.until_ms), span)
 
-    def _by_points(self) -> Iterator[Window]:
-        until_ms = self._delivered.newest_ms + 1
+    def _back_from(self, until_ms: int, span: Span | None) -> Iterator[Window]:
+        """The past hour if it lacks points or such summaries, and then whatever lacks some before it."""
         lengths = [HOUR_MS] * 24 + [DAY_MS] * MOST_DAYS
         for number, length_ms in enumerate(lengths):
             window = Window(max(0, until_ms - length_ms), until_ms)
             if window.length_ms == 0:
                 return
-            if self._lacks(window, None):
+            if self._lacks(window, span):
                 yield window
             elif number == 0:
                 return

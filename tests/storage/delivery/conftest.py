@@ -26,6 +26,9 @@ class RealFile(LocalStore):
     def next_deletion(self) -> None:
         return None
 
+    def expired(self) -> int:
+        return 0
+
 
 @pytest.fixture(params=["memory", "sqlite"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalFile]:
