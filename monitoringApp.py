@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from monitoring.output import Display, Streams, open_output
 from monitoring.report import Closing, Header, StatsReport
 from monitoring.rounds import ROUNDS_MS, Rounds, Timer, stats_report
 from monitoring.states import outage_is_open
+from monitoring.trust import bundle
 from utils import enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
@@ -274,7 +276,7 @@ class MonitoringApp:
 
 
 def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, environ: Mapping[str, str]) -> int:
-    """`-m`: monitor until Ctrl-C or SIGTERM. Sites may be certified by whom SSL_CERT_FILE says, or Mozilla's list."""
+    """`-m`: monitor until Ctrl-C or SIGTERM."""
     from monitoring.checks.checkers import Checkers
     from monitoring.checks.probe import Probe
     from monitoring.display_thread import DisplayThread
@@ -288,16 +290,13 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     local = open_local(config.local_database, output.notice, clock)
     take_over_past(local, config, address, clock, output.notice)
     store = open_replicated(local, address, clock, config.location)
-    try:
+    with closing(store), bundle(config.trust) as trusted:
         past = Past(local.last_alerts(), local.histories(), local.alerts(Window.before(clock.now_ms(), RECENT_MS)))
-        make_probe = partial(Probe, ca_file=environ.get("SSL_CERT_FILE") or None)
         display = DisplayThread(output, streams)
-        make_checkers = partial(Checkers, make_probe, clock=clock)
+        make_checkers = partial(Checkers, partial(Probe, ca_file=trusted.path), clock=clock)
         app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)
         heed_signals(app.stop, app.reload)
         app.run(Manager(environ, clock.monotonic_ns))
-    finally:
-        store.close()
     return 0
 
 

@@ -23,9 +23,9 @@ def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Con
 def consequences(before: Config, after: Config) -> list[str]:
     """What a new configuration means for a running monitor beyond other checks, in sentences."""
     told = _new_histories(before.sites, after.sites)
-    return (
-        told if before.storage == after.storage else [*told, "another database or location takes effect at the next start"]
-    )
+    if before.settled != after.settled:
+        told.append("another database, location or caFile takes effect at the next start")
+    return told
 
 
 def _new_histories(before: Sequence[Site], after: Sequence[Site]) -> list[str]:

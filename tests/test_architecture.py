@@ -26,7 +26,7 @@ LAYERS = (
         *("monitoring.clock", "monitoring.report", "monitoring.config"),
         *("monitoring.rounds", "monitoring.moments", "monitoring.following"),
         *("monitoring.process", "monitoring.commandline", "monitoring.notify"),
-        "monitoring.checks",
+        *("monitoring.checks", "monitoring.trust"),
     ),
     ("monitoring.storage",),
     ("monitoring.store", "monitoring.board", "monitoring.gateway"),

@@ -10,6 +10,7 @@ from monitoring.config.databases import database_address
 from monitoring.config.lookup import hosts_of
 from monitoring.config.text import Invalid, expand
 from monitoring.errors import ConfigError
+from monitoring.trust import MOZILLA
 
 
 def address(url: str, **environ: str) -> SiteAddress:
@@ -130,7 +131,7 @@ def test_the_default_database_is_a_valid_one() -> None:
 def test_a_database_address_names_everything_that_a_client_needs() -> None:
     found = database("influxdb+https://me:${PW}@[::1]/db", PW="p@s/s: %25")
     assert found == DatabaseAddress(
-        kind="influxdb", masked="influxdb+https://me:***@[::1]:8086/db", tls=True, host="::1", port=8086,
+        kind="influxdb", masked="influxdb+https://me:***@[::1]:8086/db", tls=MOZILLA, host="::1", port=8086,
         username="me", password="p@s/s: %", database="db",
     )  # fmt: skip
     assert "p@s" not in repr(found)
@@ -139,7 +140,13 @@ def test_a_database_address_names_everything_that_a_client_needs() -> None:
 def test_a_gateway_is_named_by_host_and_port() -> None:
     assert database("gateway+http://gate.example:8000/").masked == "gateway+http://gate.example:8000"
     secure = database("GATEWAY+HTTPS://Gate.example:443")
-    assert (secure.kind, secure.tls, secure.host, secure.port, secure.database) == ("gateway", True, "gate.example", 443, "")
+    assert (secure.kind, secure.tls, secure.host, secure.port, secure.database) == (
+        "gateway",
+        MOZILLA,
+        "gate.example",
+        443,
+        "",
+    )
 
 
 def test_sqlite_is_the_local_file_alone() -> None:

@@ -21,6 +21,7 @@ from monitoring.models import Cause, CheckResult, Window
 from monitoring.store.gateway import GatewayStore
 from monitoring.store.gatewayclient import GatewayClient
 from monitoring.store.local import LocalStore
+from monitoring.trust import MOZILLA, Trust
 from tests.support.gateway import HOST, NO_TOKENS, READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway, serving
 from tests.support.influxd import free_port
 from tests.support.monitor import write_config
@@ -108,7 +109,7 @@ class OldClient:
     """The part of 1.1.0's `GatewayStore` that asked them."""
 
     def __init__(self, port: int) -> None:
-        self._client = GatewayClient(host=HOST, port=port, tls=False, token=None, timeout=(2.0, 5.0), ca_file=None)
+        self._client = GatewayClient(host=HOST, port=port, tls=None, token=None, timeout=(2.0, 5.0))
 
     def failing(self, window: Window) -> Collection[str]:
         return set(self._get("failing", window)["hosts"])
@@ -331,12 +332,12 @@ def certificate(tmp_path: Path) -> tuple[TlsFiles, str]:
 def test_everything_works_over_tls_and_with_nobody_else(database: FileDatabase, certificate: tuple[TlsFiles, str]) -> None:
     files, ca_file = certificate
     with serving(database, TOKENS, tls=files) as port:
-        with client(port, WRITE_TOKEN, tls=True, ca_file=ca_file) as writer:
+        with client(port, WRITE_TOKEN, tls=Trust(ca_file)) as writer:
             for at in range(20):
                 writer.write([CheckResult("a" * 4_000, START_MS + at * 500 + number, 1, 1) for number in range(500)], [])
-        with client(port, READ_TOKEN, tls=True, ca_file=ca_file) as reader:
+        with client(port, READ_TOKEN, tls=Trust(ca_file)) as reader:
             assert len(reader.results(ALWAYS)) == 10_000
-        with client(port, READ_TOKEN, tls=True) as stranger, pytest.raises(StoreUnavailable, match="TLS"):
+        with client(port, READ_TOKEN, tls=MOZILLA) as stranger, pytest.raises(StoreUnavailable, match="TLS"):
             stranger.last_time()
         with client(port, READ_TOKEN) as plain, pytest.raises(StoreUnavailable):
             plain.last_time()
@@ -347,7 +348,7 @@ def test_a_handshake_that_never_ends_keeps_nobody_waiting(database: FileDatabase
     with serving(database, tls=files) as port, ExitStack() as stack:
         for begin in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n") * 10:
             stack.enter_context(connection(port)).sendall(begin)
-        with client(port, tls=True, ca_file=ca_file) as store:
+        with client(port, tls=Trust(ca_file)) as store:
             store.ping()
 
 

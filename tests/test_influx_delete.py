@@ -39,7 +39,7 @@ def database(influxd: Influxd) -> Iterator[str]:
 @pytest.fixture
 def client(influxd: Influxd, database: str) -> Iterator[Watched]:
     client = Watched(
-        host=influxd.host, port=influxd.port, database=database, username="", password="", tls=False, timeout=(2, 60)
+        host=influxd.host, port=influxd.port, database=database, username="", password="", tls=None, timeout=(2, 60)
     )
     yield client
     client.close()

@@ -17,6 +17,7 @@ from monitoring.store.influx import PROOF_TIME_MS, InfluxStore
 from monitoring.store.influxblocks import Told
 from monitoring.store.lineprotocol import from_rfc3339, to_rfc3339
 from monitoring.store.local import LocalStore
+from monitoring.trust import MOZILLA
 from tests.support.clock import FakeClock
 from tests.support.impostor import Reply, impostor
 from tests.support.influxd import Influxd, free_port
@@ -318,7 +319,7 @@ def test_a_server_that_cannot_prove_its_name_gets_no_data() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with impostor(Reply(204), context) as port:
-        store = InfluxStore(host="127.0.0.1", port=port, database="m", tls=True, username="u", password=PASSWORD)
+        store = InfluxStore(host="127.0.0.1", port=port, database="m", tls=MOZILLA, username="u", password=PASSWORD)
         with contextlib.closing(store), pytest.raises(StoreUnavailable, match="TLS") as caught:
             store.write([check()], [])
         assert PASSWORD not in str(caught.value)

@@ -95,8 +95,8 @@ def test_what_no_tag_can_hold_is_no_location(name: object) -> None:
 
 
 def test_another_location_waits_for_the_next_start_as_another_database_does() -> None:
-    assert parse(location="paris").storage != parse().storage
-    assert parse(location="paris").storage == parse(location="paris", defaultTimeout=3).storage
+    assert parse(location="paris").settled != parse().settled
+    assert parse(location="paris").settled == parse(location="paris", defaultTimeout=3).settled
 
 
 def test_one_location_is_chosen_on_the_command_line() -> None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from monitoring.config.addresses import URL, address_text, masked_user, read_authority
 from monitoring.config.text import Invalid, Part, Text
 from monitoring.errors import ConfigError
+from monitoring.trust import MOZILLA, Trust
 
 DEFAULT_DATABASE = "influxdb://localhost:8086/monitoring"
 """Used when the configuration names none and it answers."""
@@ -29,12 +30,13 @@ _DATABASE_NAME = re.compile(r"/([A-Za-z0-9_.-]{1,64})")
 class DatabaseAddress:
     """Where checks go besides the local file. `kind` is "influxdb", "sqlite" (the local file alone) or "gateway".
 
-    `masked` is the address for people. `host` is without brackets, `database` empty for a gateway.
+    `masked` is the address for people. `tls` is None for plain HTTP, else whom to trust. `host` is without brackets,
+    `database` empty for a gateway.
     """
 
     kind: str
     masked: str
-    tls: bool = False
+    tls: Trust | None = None
     host: str = ""
     port: int = 0
     username: str = field(default="", repr=False)
@@ -73,7 +75,7 @@ def parse_listen(value: str) -> ListenAddress:
 
 
 def database_address(value: object) -> DatabaseAddress:
-    """The address in a string of the configuration or of `--database`. Raises `Invalid`."""
+    """The address in a string of the configuration or of `--database`; by TLS it trusts Mozilla's list. Raises `Invalid`."""
     text = address_text(value)
     if text.value.lower() == "sqlite:":
         return DatabaseAddress("sqlite", "sqlite:")
@@ -100,7 +102,7 @@ def _server(scheme: str, server: Text, path: str) -> DatabaseAddress:
     return DatabaseAddress(
         kind=kind,
         masked=f"{scheme}://{masked_user(authority)}{authority.host}:{port}{database and '/' + database}",
-        tls=tls,
+        tls=MOZILLA if tls else None,
         host=authority.host.strip("[]"),
         port=port,
         username=unquote(authority.user.value),

@@ -6,6 +6,7 @@ from monitoring.config.databases import DEFAULT_DATABASE
 from monitoring.config.settings import Config
 from monitoring.config.values import show_ms, show_number
 from monitoring.models import Rule, Site
+from monitoring.trust import MOZILLA
 
 US_PER_MS = 1_000
 
@@ -16,6 +17,7 @@ def describe(config: Config) -> list[str]:
         _headline(config),
         *(f"  {_site_line(site)}" for site in config.sites),
         *([f"location: {printable(config.location)}"] if config.location else []),
+        *([] if config.trust == MOZILLA else [f"certificates: {config.trust}"]),
         f"database: {_database(config)}",
         f"local file: {config.local_database}",
         f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)};"

@@ -1,6 +1,7 @@
 """A file, or the data in it, to a `Config`; or to a `ConfigError` that says all that is wrong."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from monitoring.config import settings, syntax, values
@@ -12,6 +13,7 @@ from monitoring.config.text import Invalid, expand, unexpanded
 from monitoring.config.websites import INTERVAL, RULE_KEYS, SITE_KEYS, TIMEOUT, Defaults, read_rule, read_sites
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
+from monitoring.trust import REPLACES, Trust, why_unusable
 
 ROOT_KEYS = (
     "websites",
@@ -19,6 +21,7 @@ ROOT_KEYS = (
     "defaultTimeout",
     "alerting",
     "location",
+    "caFile",
     "database",
     "localDatabase",
     "retention",
@@ -45,19 +48,22 @@ def load_config(path: Path, environ: Mapping[str, str], database: str | None = N
 def parse_config(
     data: object, *, source: str, environ: Mapping[str, str], path: Path, database: str | None = None
 ) -> Config:
-    """The configuration in plain data (what `json.loads` returns). Pure.
+    """The configuration in plain data (what `json.loads` returns).
 
     `source` begins each message, `path` is the file that relative paths start from. Raises `ConfigError`.
+    Nothing is read but the certificates that are to be trusted.
     """
     report = Report(source, environ)
     root = Section(report, data, "", ROOT_KEYS)
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
+    trust = _read_trust(report, root, path)
     config = Config(
         sites=_read_websites(report, root, read_rule(alerting, Rule())),
-        database=_read_database(report, root, database),
+        database=_read_database(report, root, database, trust),
         local_database=_read_local_database(root, path),
         location=root.take("location", values.location, ""),
+        trust=trust,
         alert_interval_ms=alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS),
         check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
         alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),
@@ -72,7 +78,7 @@ def parse_config(
 def parse_database(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
     """The database of the flag `--database`, or of the default. Raises `ConfigError`."""
     try:
-        return database_address(expand(address, environ))
+        return _trusting(database_address(expand(address, environ)), Trust.of(environ))
     except Invalid as error:
         raise ConfigError([f"--database: {error}"]) from None
 
@@ -113,14 +119,29 @@ def _read_websites(report: Report, root: Section, rule: Rule) -> tuple[Site, ...
     return sites
 
 
-def _read_database(report: Report, root: Section, flag: str | None) -> DatabaseAddress | None:
-    if flag is None:
-        return root.take("database", database_address, None)
+def _read_database(report: Report, root: Section, flag: str | None, trust: Trust) -> DatabaseAddress | None:
     try:
-        return parse_database(flag, report.environ)
+        found = root.take("database", database_address, None) if flag is None else parse_database(flag, report.environ)
     except ConfigError as error:
         report.problems += error.problems
         return None
+    return found and _trusting(found, trust)
+
+
+def _trusting(address: DatabaseAddress, trust: Trust) -> DatabaseAddress:
+    return replace(address, tls=trust) if address.tls else address
+
+
+def _read_trust(report: Report, root: Section, path: Path) -> Trust:
+    """Whom to trust; every file that is named must hold certificates."""
+    name = root.take("caFile", values.file_name, None)
+    trust = Trust.of(report.environ, *([] if name is None else [str(path.parent / name)]))
+    if trust.roots and (trouble := why_unusable(trust.roots)):
+        report.problems.append(f"{REPLACES}: {trust.roots}: {trouble}")
+    for file in trust.beside:
+        if trouble := why_unusable(file):
+            root.problem("caFile", f"{file}: {trouble}")
+    return trust
 
 
 def _read_local_database(root: Section, path: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from monitoring.config import values
 from monitoring.config.databases import DatabaseAddress
 from monitoring.models import Site
+from monitoring.trust import MOZILLA, Trust
 
 DEFAULT_ALERT_INTERVAL_MS = 2 * values.SECOND_MS
 DEFAULT_CHECK_RETENTION_MS = 30 * values.DAY_MS
@@ -17,20 +18,21 @@ class Config:
     """A configuration that is right, complete: every default is filled in.
 
     `database` is None when none is named: then the default InfluxDB is used if it answers. `location` is where checks are
-    made; "": nobody says. `warnings` are lines for people. The sites are kept out of `repr`: what their variables gave
-    may be a secret.
+    made; "": nobody says. `trust` is whom sites, databases and gateways may be certified by. `warnings` are lines for
+    people. The sites are kept out of `repr`: what their variables gave may be a secret.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
     database: DatabaseAddress | None
     local_database: Path
     location: str = ""
+    trust: Trust = MOZILLA
     alert_interval_ms: int = DEFAULT_ALERT_INTERVAL_MS
     check_retention_ms: int = DEFAULT_CHECK_RETENTION_MS
     alert_retention_ms: int = DEFAULT_ALERT_RETENTION_MS
     warnings: tuple[str, ...] = ()
 
     @property
-    def storage(self) -> tuple[DatabaseAddress | None, Path, str]:
-        """Where checks go, and under which name: what a monitor that runs does not change."""
-        return self.database, self.local_database, self.location
+    def settled(self) -> tuple[DatabaseAddress | None, Path, str, Trust]:
+        """What a monitor that runs does not change: where checks go, and under which name; whom it trusts."""
+        return self.database, self.local_database, self.location, self.trust

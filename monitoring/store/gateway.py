@@ -12,6 +12,7 @@ from monitoring.store.blocks import MinuteBlock
 from monitoring.store.influxblocks import Piece, Told, data_text
 from monitoring.store.packing import counts
 from monitoring.store.rolledblocks import RolledBlock
+from monitoring.trust import Trust
 
 if TYPE_CHECKING:
     from monitoring.store.gatewayclient import Parameters  # at run time later: `requests` takes a while
@@ -33,18 +34,17 @@ class GatewayStore:
         *,
         host: str,
         port: int,
-        tls: bool = False,
+        tls: Trust | None = None,
         token: str | None = None,
-        ca_file: str | None = None,
         location: str = "",
         connect_timeout: float = 2.0,
         read_timeout: float = 5.0,
     ) -> None:
-        """Make the store without connecting. `ca_file`: who may have certified the gateway; None: Mozilla's list."""
+        """Make the store without connecting. `tls` None: plain HTTP; else whom to trust."""
         from monitoring.store.gatewayclient import GatewayClient  # late: `requests` takes a while
 
         timeout = (connect_timeout, read_timeout)
-        self._client = GatewayClient(host=host, port=port, tls=tls, token=token, timeout=timeout, ca_file=ca_file)
+        self._client = GatewayClient(host=host, port=port, tls=tls, token=token, timeout=timeout)
         self._here = {"location": location} if location else {}
 
     # The writer
@@ -178,7 +178,6 @@ def open_gateway(
         port=address.port,
         tls=address.tls,
         token=client_token(environ),
-        ca_file=environ.get("SSL_CERT_FILE") or None,
         location=location,
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,

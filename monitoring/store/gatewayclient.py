@@ -13,14 +13,16 @@ from requests.adapters import HTTPAdapter
 
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.store.wire import LONGEST_BODY
+from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
 
 POOL_SIZE = 8
 """Connections kept open: more than threads use one store."""
 
 _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.SSLError, "does not prove who it is (TLS)"),
     (requests.exceptions.Timeout, "does not answer in time"),
     (requests.exceptions.ConnectionError, "does not answer"),
+    (requests.RequestException, "does not answer as a gateway does"),
+    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
     (Exception, "does not answer as a gateway does"),
 )
 """What is said of an error; the first line that fits."""
@@ -38,14 +40,14 @@ class GatewayClient:
     Several threads may use one client at once: all it shares is the connection pool of `requests`, which allows that.
     """
 
-    def __init__(
-        self, *, host: str, port: int, tls: bool, token: str | None, timeout: tuple[float, float], ca_file: str | None
-    ) -> None:
+    def __init__(self, *, host: str, port: int, tls: Trust | None, token: str | None, timeout: tuple[float, float]) -> None:
+        """`tls` None: plain HTTP; else whom to trust."""
         bracketed = f"[{host}]" if ":" in host else host
         self.name = f"gateway at {bracketed}:{port}"
         self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
         self._timeout = timeout
-        self._session = _session(token, ca_file)
+        self._certificates = bundle(tls or MOZILLA)
+        self._session = _session(token, self._certificates.path)
 
     def get(self, path: str, parameters: Parameters | None = None) -> Any:
         """The JSON of an answer. Raises `StoreError`; `TooLong` when there is too much to tell."""
@@ -78,6 +80,7 @@ class GatewayClient:
 
     def close(self) -> None:
         self._session.close()
+        self._certificates.close()
 
     def _content(self, answer: requests.Response, *, writing: bool) -> Any:
         if answer.status_code != requests.codes.ok:
@@ -88,9 +91,8 @@ class GatewayClient:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (requests.RequestException, ValueError) as error:
-            trouble = next(text for kind, text in _TROUBLES if isinstance(error, kind))
-            raise StoreUnavailable(f"{self.name} {trouble}") from untraced(error)
+        except (OSError, ValueError) as error:
+            raise StoreUnavailable(f"{self.name} {_trouble(error)}") from untraced(error)
 
     def _rejection(self, answer: requests.Response, *, writing: bool) -> StoreError:
         status, reason = answer.status_code, _reason(answer)
@@ -103,15 +105,21 @@ class GatewayClient:
         return StoreUnavailable(f"{self.name} answered {status}{reason}")
 
 
-def _session(token: str | None, ca_file: str | None) -> requests.Session:
+def _session(token: str | None, trusted: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override the token
-    session.verify = ca_file or True
+    session.verify = trusted
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
     if token is not None:
         session.headers["Authorization"] = f"Bearer {token}"
     return session
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return tls_trouble(error)
+    return next(text for kind, text in _TROUBLES if isinstance(error, kind))
 
 
 def _reason(answer: requests.Response) -> str:

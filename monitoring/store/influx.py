@@ -41,6 +41,7 @@ from monitoring.store.lineprotocol import (
     told_line,
 )
 from monitoring.store.rolledblocks import RolledBlock
+from monitoring.trust import Trust
 
 PROOF_TIME_MS = 4_102_444_800_000
 """When the proof's point lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
@@ -67,11 +68,14 @@ class InfluxStore:
         database: str,
         username: str = "",
         password: str = "",
-        tls: bool = False,
+        tls: Trust | None = None,
         location: str = "",
         read_timeout: float = 5.0,
     ) -> None:
-        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag."""
+        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag.
+
+        `tls` None: plain HTTP; else whom to trust.
+        """
         from monitoring.store.influxclient import InfluxClient  # late: it takes 0.2 s
 
         self._database = database

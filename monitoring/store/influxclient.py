@@ -13,6 +13,7 @@ from influxdb import InfluxDBClient
 from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
+from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
 
 POOL_SIZE = 8
 """Connections kept open: more than threads use one store, so that none is thrown away."""
@@ -23,9 +24,10 @@ BATCH = 5_000
 CHUNK_BYTES = 1 << 16
 
 _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.SSLError, "does not prove who it is (TLS)"),
     (requests.exceptions.Timeout, "does not answer in time"),
     (requests.exceptions.ConnectionError, "does not answer"),
+    (requests.RequestException, "does not answer as an InfluxDB does"),
+    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
     (Exception, "does not answer as an InfluxDB does"),
 )
 """What is said of a driver's error; the first line that fits."""
@@ -41,23 +43,33 @@ class InfluxClient:
     """
 
     def __init__(
-        self, *, host: str, port: int, database: str, username: str, password: str, tls: bool, timeout: tuple[float, float]
+        self,
+        *,
+        host: str,
+        port: int,
+        database: str,
+        username: str,
+        password: str,
+        tls: Trust | None,
+        timeout: tuple[float, float],
     ) -> None:
+        """`tls` None: plain HTTP; else whom to trust."""
         bracketed = f"[{host}]" if ":" in host else host
         self.name = f"InfluxDB at {bracketed}:{port}"
         self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
         self._database = database
         self._timeout = timeout
         self._auth = (username, password) if username else None
-        self._session = _session()
+        self._certificates = bundle(tls or MOZILLA)
+        self._session = _session(self._certificates.path)
         self._client = InfluxDBClient(
             host=bracketed,
             port=port,
             database=database,
             username=username or None,
             password=password,
-            ssl=tls,
-            verify_ssl=True,
+            ssl=tls is not None,
+            verify_ssl=self._certificates.path,
             timeout=timeout,
             retries=1,
             session=self._session,
@@ -129,6 +141,7 @@ class InfluxClient:
 
     def close(self) -> None:
         self._session.close()
+        self._certificates.close()
 
     def _run(self, statement: str, method: str) -> list[Series]:
         with self._translated():
@@ -147,9 +160,8 @@ class InfluxClient:
         except InfluxDBServerError as error:
             raise StoreUnavailable(f"{self.name} is in trouble{_reason(error.args[0])}") from untraced(error)
         # The package trips in these ways over an answer that is not InfluxDB's.
-        except (requests.RequestException, ValueError, TypeError, AttributeError) as error:
-            trouble = next(text for kind, text in _TROUBLES if isinstance(error, kind))
-            raise StoreUnavailable(f"{self.name} {trouble}") from untraced(error)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise StoreUnavailable(f"{self.name} {_trouble(error)}") from untraced(error)
 
     def _rejection(self, status: int | None, content: Any, *, writing: bool) -> StoreError:
         """The error of an answer that is no success; `status` is None for an error inside a complete answer."""
@@ -159,11 +171,18 @@ class InfluxClient:
         return kind(f"{self.name} refused{_reason(content)}")
 
 
-def _session() -> requests.Session:
+def _session(trusted: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override credentials
+    session.verify = trusted
     session.max_redirects = 0  # a redirected write arrives as a GET: it would look stored
     return session
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return tls_trouble(error)
+    return next(text for kind, text in _TROUBLES if isinstance(error, kind))
 
 
 def _reason(content: Any) -> str:

@@ -11,6 +11,7 @@ class Authority:
     """A certificate authority; `ca_file` is what a client must trust to trust it."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._ca = trustme.CA()
         self.ca_file = str(folder / "ca.pem")
         self._ca.cert_pem.write_to_path(self.ca_file)
@@ -19,7 +20,13 @@ class Authority:
         """The TLS side of a server that shows a certificate for `names`."""
         long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
         year = dt.timedelta(days=365)
-        times = {"not_before": long_ago, "not_after": long_ago + year} if expired else {}
+        begin, end = (long_ago, long_ago + year) if expired else (None, None)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._ca.issue_cert(*names, **times).configure_cert(context)
+        self._ca.issue_cert(*names, not_before=begin, not_after=end).configure_cert(context)
         return context
+
+    def server_file(self, name: str) -> str:
+        """A file with the key and the certificate of a server of this name, for one in a process of its own."""
+        file = self._folder / f"{name}.pem"
+        self._ca.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(file)
+        return str(file)

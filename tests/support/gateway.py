@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from monitoring.clock import SystemClock
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config import parse_database
 from monitoring.config.tokens import Tokens
 from monitoring.gateway.application import make_application
 from monitoring.gateway.database import Database, Databases
@@ -112,5 +112,4 @@ class Gateway(Running):
     def store(self, token: str | None, ca_file: str = "") -> GatewayStore:
         """A client with this token."""
         environ = {"SSL_CERT_FILE": ca_file, **({} if token is None else {"MONITORING_TOKEN": token})}
-        address = DatabaseAddress("gateway", self.url, tls=self.is_tls, host=HOST, port=self.port)
-        return open_gateway(address, PATIENCE_S, PATIENCE_S, environ=environ)
+        return open_gateway(parse_database(self.url, environ), PATIENCE_S, PATIENCE_S, environ=environ)

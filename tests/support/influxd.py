@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -18,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.support.certificates import Authority
 
 START_SECONDS = 60.0
 """How long a start may take on a busy machine."""
@@ -44,9 +47,10 @@ def free_port() -> int:
             return port
 
 
-def _send(request: urllib.request.Request) -> bytes:
+def _send(request: urllib.request.Request, tls: ssl.SSLContext | None = None) -> bytes:
     """The whole answer: InfluxDB sends its headers first, and drops a statement whose client has gone by then."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # tests put a proxy into the environment
+    # Tests put a proxy into the environment.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
     with direct.open(request, timeout=START_SECONDS) as answer:
         body: bytes = answer.read()
         return body
@@ -55,11 +59,11 @@ def _send(request: urllib.request.Request) -> bytes:
 class Influxd:
     """One InfluxDB 1.x server: `with Influxd() as server: ... server.url("monitoring")`.
 
-    `settings` are further environment variables of `influxd`. Its port and its data outlive `stop`, `kill` and
-    `start`; only `wipe` and leaving the `with` block lose the data.
+    `settings` are further environment variables of `influxd`; with an `authority` it serves HTTPS, certified by that. Its
+    port and its data outlive `stop`, `kill` and `start`; only `wipe` and leaving the `with` block lose the data.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, authority: Authority | None = None) -> None:
         program = shutil.which("influxd")
         if program is None:
             raise RuntimeError("these tests need influxd 1.x on the PATH (Debian: apt-get install influxdb)")
@@ -69,6 +73,10 @@ class Influxd:
         self.directory = Path(tempfile.mkdtemp(prefix="influxd-"))
         self.host = "127.0.0.1"
         self.port = free_port()
+        self._tls = ssl.create_default_context(cafile=authority.ca_file) if authority else None
+        if authority:
+            certificate = authority.server_file(self.host)
+            self._settings |= {"INFLUXDB_HTTP_HTTPS_ENABLED": "true", "INFLUXDB_HTTP_HTTPS_CERTIFICATE": certificate}
 
     def __enter__(self) -> Self:
         self.start()
@@ -80,7 +88,7 @@ class Influxd:
 
     def url(self, database: str) -> str:
         """The database as the configuration names it."""
-        return f"influxdb://{self.host}:{self.port}/{database}"
+        return f"influxdb{'+https' if self._tls else ''}://{self.host}:{self.port}/{database}"
 
     def query(self, statement: str, username: str = "", password: str = "", database: str = "") -> None:
         """Run one statement, around every code under test. Raises RuntimeError when it fails."""
@@ -95,8 +103,8 @@ class Influxd:
 
     def write(self, database: str, line: str) -> None:
         """Store one line of line protocol, around every code under test."""
-        url = f"http://{self.host}:{self.port}/write?{urllib.parse.urlencode({'db': database})}"
-        _send(urllib.request.Request(url, line.encode(), method="POST"))
+        url = f"{self._address}/write?{urllib.parse.urlencode({'db': database})}"
+        _send(urllib.request.Request(url, line.encode(), method="POST"), self._tls)
 
     def start(self) -> None:
         """Start the server (again: same port, same data) and wait until it answers."""
@@ -169,13 +177,17 @@ class Influxd:
         raise RuntimeError(f"influxd did not answer within {START_SECONDS:.0f} s:\n{self._log_tail()}")
 
     def _ask(self, path: str, parameters: Mapping[str, str], username: str, password: str) -> bytes:
-        url = f"http://{self.host}:{self.port}{path}"
+        url = f"{self._address}{path}"
         data = urllib.parse.urlencode(parameters).encode() if parameters else None
         request = urllib.request.Request(url, data)
         if username:
             token = base64.b64encode(f"{username}:{password}".encode()).decode()
             request.add_header("Authorization", f"Basic {token}")
-        return _send(request)
+        return _send(request, self._tls)
+
+    @property
+    def _address(self) -> str:
+        return f"http{'s' if self._tls else ''}://{self.host}:{self.port}"
 
     def _log_tail(self) -> str:
         return (self.directory / "log").read_text(errors="replace")[-2000:]

@@ -16,6 +16,7 @@ from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
+from monitoring.trust import MOZILLA, bundle, tls_trouble
 
 POOL_SIZE = 8
 """Connections kept open: more than threads use one store, so that none is thrown away."""
@@ -32,9 +33,10 @@ LONGEST_REASON = 160
 """Characters of InfluxDB's own words that are passed on: it repeats whole lines that it could not read."""
 
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.SSLError, "does not prove who it is (TLS)"),
     (requests.exceptions.Timeout, "does not answer in time"),
     (requests.exceptions.ConnectionError, "does not answer"),
+    (requests.RequestException, "does not answer as an InfluxDB does"),
+    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
     (Exception, "does not answer as an InfluxDB does"),
 )
 """What is said of a driver's error; the first line that fits."""
@@ -65,15 +67,16 @@ class InfluxClient:
         self._database = address.database
         self._timeout = timeout
         self._auth = (address.username, address.password) if address.username else None
-        self._session = _session()
+        self._certificates = bundle(address.tls or MOZILLA)
+        self._session = _session(self._certificates.path)
         self._client = InfluxDBClient(
             host=host,
             port=address.port,
             database=address.database,
             username=address.username or None,
             password=address.password,
-            ssl=address.tls,
-            verify_ssl=True,
+            ssl=address.tls is not None,
+            verify_ssl=self._certificates.path,
             timeout=timeout,
             retries=1,
             session=self._session,
@@ -152,6 +155,7 @@ class InfluxClient:
 
     def close(self) -> None:
         self._session.close()
+        self._certificates.close()
 
     def _post(self, form: dict[str, str]) -> requests.Response:
         return self._session.post(f"{self._url}/query", form, timeout=self._timeout, auth=self._auth, stream=True)
@@ -165,15 +169,14 @@ class InfluxClient:
         except InfluxDBServerError as error:
             raise StoreUnavailable(f"{self.name} is in trouble{_said(_reason(error.args[0]))}") from untraced(error)
         except (
-            requests.RequestException,
+            OSError,
             msgpack.UnpackException,
             ValueError,
             TypeError,
             AttributeError,
             LookupError,
         ) as error:
-            failure = next(text for kind, text in _FAILURES if isinstance(error, kind))
-            raise StoreUnavailable(f"{self.name} {failure}") from untraced(error)
+            raise StoreUnavailable(f"{self.name} {_failure(error)}") from untraced(error)
 
     def _rejection(self, status: int | None, content: Any, *, writing: bool = False) -> StoreError:
         """The error of an answer that is no success; `status` is None for an error inside a complete answer."""
@@ -192,13 +195,20 @@ class InfluxClient:
         )
 
 
-def _session() -> requests.Session:
+def _session(trusted: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override credentials
+    session.verify = trusted
     session.max_redirects = 0  # a redirected write arrives as a GET: it would look stored
     session.headers["Accept"] = "application/x-msgpack"
     session.headers["Accept-Encoding"] = "identity"  # packing costs InfluxDB more than what it saves
     return session
+
+
+def _failure(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return tls_trouble(error)
+    return next(text for kind, text in _FAILURES if isinstance(error, kind))
 
 
 def _results(answer: requests.Response) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,264 @@
+"""Whom databases and gateways may be certified by, with an InfluxDB that serves HTTPS; and the words if it is nobody."""
+
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import certifi
+import pytest
+
+from monitoring.config import Config, describe, load_config, parse_config, parse_database
+from monitoring.errors import ConfigError, StoreUnavailable
+from monitoring.models import CheckResult
+from monitoring.storage.base import Points
+from monitoring.storage.influxdb.store import InfluxStore as PlainStore
+from monitoring.store.gateway import GatewayStore
+from monitoring.store.influx import InfluxStore
+from monitoring.store.influxpurge import InfluxPurge
+from monitoring.trust import MOZILLA, Trust, bundle, why_unusable
+from tests.support.certificates import Authority
+from tests.support.influxd import Influxd
+from tests.support.monitor import FOREVER
+from tests.support.results import START_MS
+from tests.support.servers import HttpServer
+
+HOST = "127.0.0.1"
+CHECK = CheckResult("https://example.org", START_MS, 2_000, 7, 200, 1_500)
+UNKNOWN = r"does not prove who it is \(TLS\): unable to get local issuer certificate$"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ours"))
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("theirs"))
+
+
+@pytest.fixture(scope="module")
+def secure(authority: Authority) -> Iterator[Influxd]:
+    with Influxd(authority=authority) as server:
+        yield server
+
+
+def certificates(path: str) -> int:
+    """How many a client would trust by this file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=path)
+    return context.cert_store_stats()["x509"]
+
+
+# The bundle
+
+
+def test_without_others_beside_it_a_list_is_used_where_it_lies(authority: Authority) -> None:
+    assert bundle(MOZILLA).path == certifi.where()
+    assert bundle(Trust(authority.ca_file)).path == authority.ca_file
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_bundle_holds_both_lists_and_is_gone_afterwards(
+    authority: Authority, other: Authority, in_memory: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for trust, count in (
+        (Trust(beside=(authority.ca_file, other.ca_file)), certificates(certifi.where()) + 2),
+        (Trust(authority.ca_file, (other.ca_file,)), 2),
+    ):
+        with bundle(trust) as found:
+            assert certificates(found.path) == count
+            assert in_memory or os.stat(found.path).st_mode & 0o077 == 0
+        assert not os.path.exists(found.path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_that_does_not_end_its_last_line_does_no_harm(authority: Authority, other: Authority, tmp_path: Path) -> None:
+    roots = tmp_path / "roots.pem"
+    roots.write_text(Path(other.ca_file).read_text().rstrip("\n"))
+    with bundle(Trust(str(roots), (authority.ca_file,))) as found:
+        assert certificates(found.path) == 2
+
+
+def test_a_file_that_has_gone_since_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/ca\.pem: No such file or directory$"):
+        bundle(Trust(beside=(str(tmp_path / "ca.pem"),)))
+
+
+# The configuration
+
+
+def parse(folder: Path, ca_file: str | None = None, environ: dict[str, str] | None = None) -> Config:
+    data = {
+        "websites": [{"URL": "http://a.example"}],
+        "database": "influxdb+https://db.example/monitoring",
+        "caFile": ca_file,
+    }
+    return parse_config(data, source="config.json", environ=environ or {}, path=folder / "config.json")
+
+
+def test_ca_file_stands_beside_mozillas_list_and_ssl_cert_file_in_its_place(authority: Authority, tmp_path: Path) -> None:
+    """Relative to the configuration, as every file that it names."""
+    (tmp_path / "ca.pem").write_bytes(Path(authority.ca_file).read_bytes())
+    ca, roots = str(tmp_path / "ca.pem"), authority.ca_file
+    for ca_file, environ, trust, words in (
+        (None, {}, MOZILLA, None),
+        (None, {"SSL_CERT_FILE": ""}, MOZILLA, None),
+        ("ca.pem", {}, Trust(None, (ca,)), f"certificates: Mozilla's list and {ca}"),
+        (None, {"SSL_CERT_FILE": roots}, Trust(roots), f"certificates: {roots} (SSL_CERT_FILE)"),
+        (ca, {"SSL_CERT_FILE": roots}, Trust(roots, (ca,)), f"certificates: {roots} (SSL_CERT_FILE) and {ca}"),
+    ):
+        config = parse(tmp_path, ca_file, environ)
+        assert config.trust == trust
+        assert config.database
+        assert config.database.tls == trust
+        assert [line for line in describe(config) if line.startswith("certificates")] == ([words] if words else [])
+
+
+def test_the_flag_database_is_trusted_by_the_same(authority: Authority, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(f'{{"websites": [{{"URL": "http://a.example"}}], "caFile": "{authority.ca_file}"}}')
+    config = load_config(path, {}, "gateway+https://gate.example:8087")
+    assert config.database
+    assert config.database.tls == Trust(None, (authority.ca_file,))
+    assert parse_database("influxdb+https://a/b", {"SSL_CERT_FILE": "roots"}).tls == Trust("roots")
+    assert parse_database("influxdb://a/b", {"SSL_CERT_FILE": "roots"}).tls is None
+
+
+BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def make_key(file: Path, authority: Authority) -> None:
+    pem = Path(authority.server_file(HOST)).read_text()
+    file.write_text(pem[: pem.index("-----BEGIN CERTIFICATE")])
+
+
+@pytest.mark.parametrize(
+    ("make", "trouble"),
+    [
+        (lambda file, _: None, "cannot be read: No such file or directory"),
+        (lambda file, _: file.mkdir(), "cannot be read: Is a directory"),
+        (lambda file, _: file.touch(), "holds no certificates in PEM form, or a broken one"),
+        (lambda file, _: file.write_bytes(b"\x30\x82rubbish\0" * 99), "holds no certificates in PEM form, or a broken one"),
+        (make_key, "holds no certificates in PEM form, or a broken one"),
+        (
+            lambda file, ours: file.write_text(Path(ours.ca_file).read_text() + BROKEN),
+            "holds no certificates in PEM form, or a broken one",
+        ),
+    ],
+    ids=["missing", "directory", "empty", "rubbish", "key", "broken"],
+)
+def test_a_file_that_nobody_can_be_trusted_by_is_refused_at_the_start(
+    make: Callable[[Path, Authority], object], trouble: str, authority: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    make(file, authority)
+    assert why_unusable(str(file)) == trouble
+    with pytest.raises(ConfigError) as caught:
+        parse(tmp_path, "ca.pem", {"SSL_CERT_FILE": str(file)})
+    assert caught.value.problems == (
+        f"SSL_CERT_FILE: {file}: {trouble}", f"config.json: caFile: {file}: {trouble}",
+    )  # fmt: skip
+
+
+# The connection
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_an_influxdb_is_trusted_by_its_authority(
+    secure: Influxd, authority: Authority, other: Authority, beside: bool
+) -> None:
+    trust = Trust(other.ca_file, (authority.ca_file,)) if beside else Trust(authority.ca_file)
+    for one in (trust, Trust(None, (authority.ca_file,))):
+        with closing(InfluxStore(host=secure.host, port=secure.port, database="m", tls=one, read_timeout=60)) as store:
+            assert store.prove("file") in (False, True)
+            store.write([CHECK], [])
+            assert store.results(FOREVER) == [CHECK]
+
+
+def plain_store(server: Influxd, trust: Trust) -> PlainStore:
+    """The store of plain points."""
+    return PlainStore(replace(parse_database(server.url("plain"), {}), tls=trust), read_timeout=60)
+
+
+def test_plain_points_go_to_an_influxdb_that_is_trusted_and_to_no_other(
+    secure: Influxd, authority: Authority, other: Authority
+) -> None:
+    for trust in (Trust(authority.ca_file), Trust(other.ca_file, (authority.ca_file,))):
+        with closing(plain_store(secure, trust)) as store:
+            store.verify("marker")
+            store.write(Points([CHECK]))
+            assert store.locations() == [""]
+    for trust in (MOZILLA, Trust(other.ca_file)):
+        with closing(plain_store(secure, trust)) as store, pytest.raises(StoreUnavailable, match=UNKNOWN):
+            store.write(Points([CHECK]))
+
+
+def test_what_deletes_trusts_the_same(secure: Influxd, authority: Authority) -> None:
+    address = parse_database(secure.url("deleting"), {"SSL_CERT_FILE": authority.ca_file})
+    with closing(InfluxPurge.at(address, 2, 60)) as purge:
+        assert purge.each() == []
+
+
+def test_an_influxdb_of_an_unknown_authority_gets_no_data(secure: Influxd, other: Authority) -> None:
+    for trust in (MOZILLA, Trust(other.ca_file), Trust(None, (other.ca_file,))):
+        with closing(InfluxStore(host=secure.host, port=secure.port, database="m", tls=trust, read_timeout=60)) as store:
+            for do in (lambda store=store: store.write([CHECK], []), lambda store=store: store.results(FOREVER)):
+                with pytest.raises(StoreUnavailable, match=UNKNOWN):
+                    do()
+
+
+def test_http_where_https_is_served_and_the_other_way_round(secure: Influxd, influxd: Influxd, authority: Authority) -> None:
+    for server, tls, words in (
+        (secure, None, "HTTP request to an HTTPS server"),
+        (influxd, MOZILLA, "does not speak TLS: "),
+    ):
+        store = InfluxStore(host=server.host, port=server.port, database="m", tls=tls)
+        with closing(store), pytest.raises(StoreUnavailable, match=words):
+            store.is_known()
+
+
+Open = Callable[[int, Trust], InfluxStore | GatewayStore]
+
+
+@pytest.mark.parametrize(
+    "open_store",
+    [
+        lambda port, trust: InfluxStore(host=HOST, port=port, database="m", tls=trust),
+        lambda port, trust: GatewayStore(host=HOST, port=port, tls=trust),
+    ],
+    ids=["influxdb", "gateway"],
+)
+def test_the_reason_is_told_in_openssls_words(open_store: Open, authority: Authority, tmp_path: Path) -> None:
+    contexts = (
+        (authority.server(HOST, expired=True), "certificate has expired"),
+        (authority.server("elsewhere.example"), "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+    )
+    for context, words in contexts:
+        with HttpServer(tls=context) as server, closing(open_store(server.port, Trust(authority.ca_file))) as store:
+            with pytest.raises(StoreUnavailable) as caught:
+                store.last_time()
+            assert str(caught.value).endswith(f":{server.port} does not prove who it is (TLS): {words}")
+
+
+@pytest.mark.parametrize("make", [InfluxStore, GatewayStore])
+def test_a_list_that_goes_while_a_monitor_runs_is_said(
+    make: type[InfluxStore | GatewayStore], authority: Authority, tmp_path: Path
+) -> None:
+    """It is no end of the monitor: the file may come back."""
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(Path(authority.ca_file).read_bytes())
+    database = {"database": "m"} if make is InfluxStore else {}
+    with (
+        HttpServer(tls=authority.server(HOST)) as server,
+        closing(make(host=HOST, port=server.port, tls=Trust(str(roots)), **database)) as store,
+    ):
+        roots.unlink()
+        with pytest.raises(StoreUnavailable, match=r"the certificates to trust cannot be read$"):
+            store.last_time()
