@@ -168,11 +168,6 @@ def _bucket(checks: Sequence[CheckResult]) -> Bucket:
     )
 
 
-def failing(results: Iterable[CheckResult], window: Window) -> set[str]:
-    """The hosts that have a failed check in the window."""
-    return {host for host, checks in _by_host(results, window).items() if not all(check.available for check in checks)}
-
-
 def downtime(results: Iterable[CheckResult], window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
     """What the alert rule needs of each host (None: of any) that has a check in the window."""
     by_host = _by_host(results, window)

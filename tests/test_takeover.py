@@ -112,7 +112,6 @@ def test_alerts_are_decided_as_if_the_file_had_not_been_lost(world: World) -> No
     assert window.from_ms >= within[0].time_ms
     assert local.downtime(window) == stats.downtime(both, window)
     assert local.downtime(window, [A]) == stats.downtime(both, window, [A])
-    assert set(local.failing(window)) == stats.failing(both, window) == {A}
     assert local.failures(window, [A, B]) == stats.failures(both, window, [A, B])
     assert world.said == []
 
@@ -132,7 +131,6 @@ def test_it_is_so_after_a_restart_and_when_its_minutes_are_packed_and_while_it_c
         while local.pack(START_MS + 10**6):
             pass
         assert reader.downtime(window) == stats.downtime(both, window)
-        assert reader.failing(window) == {A}
         assert reader.failures(window, [A]) == stats.failures(both, window, [A])
         assert local.last_alerts() == {A: alert(NOW_S - 2, A)}
 
@@ -179,7 +177,7 @@ def test_only_the_sites_of_the_configuration_and_only_this_location_count(world:
     world.at("tokyo").write(checks(range(500, NOW_S, 2), B, Cause.DNS), [alert(550, B)])
     local = world.new_file(world.config(A, B))
     assert local.last_alerts() == {A: alert(100, A)}
-    assert set(local.failing(EVER)) == {A}
+    assert local.failures(EVER, [A, B, OTHER]).keys() == {A}
     assert set(local.hosts()) == {A, B}
 
 
@@ -190,7 +188,7 @@ def test_times_begin_after_all_that_is_stored(world: World) -> None:
     clock = FakeClock(START_MS + NOW_S * 1_000)
     local = world.new_file(world.config(A, B), clock)
     assert clock.now_ms() == START_MS + (ahead_s + 9) * 1_000 + 1
-    assert set(local.failing(window_before(ahead_s + 9))) == {A}
+    assert local.failures(window_before(ahead_s + 9), [A, OTHER]).keys() == {A}
 
 
 def test_a_file_that_has_something_takes_nothing_over(world: World) -> None:
@@ -199,7 +197,7 @@ def test_a_file_that_has_something_takes_nothing_over(world: World) -> None:
     local = world.stack.enter_context(closing(LocalStore(world.folder / "old.db")))
     local.write([check(1, A)], [])
     take_over_past(local, config, database_address(config), clock, world.said.append)
-    assert (local.last_alerts(), local.failing(EVER)) == ({}, set())
+    assert (local.last_alerts(), set(local.failures(EVER, [A]))) == ({}, set())
     assert clock.now_ms() == START_MS + 1_001
 
 
@@ -219,7 +217,7 @@ def test_what_was_taken_over_can_be_purged_and_grows_too_old(world: World) -> No
         purge.ask(connection, Request(A, START_MS + 10**6, forget=True))
     while purged.purge(START_MS + 10**6):
         pass
-    assert (set(purged.failing(EVER)), set(purged.downtime(EVER)), purged.last_alerts()) == (set(), {B}, {})
+    assert (set(purged.downtime(EVER)), purged.last_alerts()) == ({B}, {})
     while kept.retain(START_MS + 7_200_000, START_MS):
         pass
     assert not kept.downtime(EVER)

@@ -59,9 +59,6 @@ class AlertReader(Reader, Protocol):
     A monitor whose file is new sees the checks that it took over from a database here, and nowhere else.
     """
 
-    def failing(self, window: Window) -> Collection[str]:
-        """The hosts that have a failed check in the window. Cheap: asked every few seconds."""
-
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
         """What the alert rule needs of these hosts (None: of all), by host: equals `stats.downtime`."""
 

@@ -26,10 +26,6 @@ class LocalReader:
         with self._pool.snapshot() as connection:
             return windows.stats(connection, window, rollups.told(connection, window))
 
-    def failing(self, window: Window) -> Collection[str]:
-        with self._pool.snapshot() as connection:
-            return windows.failing(connection, window)
-
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
         with self._pool.snapshot() as connection:
             return windows.downtime(connection, window, hosts)

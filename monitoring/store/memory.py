@@ -35,9 +35,6 @@ class MemoryReader:
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         return stats.summarise(self.results(window), window)
 
-    def failing(self, window: Window) -> Collection[str]:
-        return stats.failing(self._decisive(window), window)
-
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
         return stats.downtime(self._decisive(window), window, hosts)
 

@@ -84,7 +84,6 @@ SELECT {SITE}, SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_c
 FROM minutes WHERE {INSIDE} {{chosen}} GROUP BY 1
 """
 
-FAILING_CHECKS = f"SELECT DISTINCT {SITE} FROM {{table}} WHERE {INSIDE} AND cause IS NOT NULL"
 FAILING_MINUTES = f"SELECT id, last_failure FROM minutes WHERE {INSIDE} AND good < checks"
 FAILED_CHECKS = f"SELECT id, covers, cause FROM {{table}} WHERE {INSIDE} AND cause IS NOT NULL {CHOSEN}"
 EARLIER_CHECKS = f"SELECT id, covers, cause FROM earlier_checks WHERE {INSIDE}"
@@ -218,24 +217,6 @@ def _downtime_rows(
                     cover for cover, cause in zip(covers[first:last], causes[first:last], strict=True) if cause is not None
                 ]
                 yield first_site + span.site, last - first, len(down), sum(covers[first:last]), sum(down)
-
-
-def failing(connection: sqlite3.Connection, window: Window) -> set[str]:
-    """The hosts that have a failed check in the window."""
-    hosts = _hosts(connection)
-    loose = chain.from_iterable(
-        connection.execute(FAILING_CHECKS.format(table=table), _keys(window)) for table in SINGLE_CHECKS
-    )
-    found = {site for (site,) in loose}
-    unsure: set[int] = set()
-    for key, last_failure in connection.execute(FAILING_MINUTES, _keys(_touched(window))):
-        if window.from_ms <= last_failure < window.until_ms:
-            found.add(key & SITE_MASK)
-        elif last_failure >= window.until_ms:  # there may have been an earlier one
-            unsure.add(key & SITE_MASK)
-    if unsure - found:
-        found.update(key & SITE_MASK for key, *_ in _packed_failures(connection, window, unsure - found))
-    return {hosts[site] for site in found}
 
 
 def failures(connection: sqlite3.Connection, window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:

@@ -39,9 +39,6 @@ class MemoryStore:
     def stats(self, window: Window) -> Mapping[str, SiteStats]:
         return stats.summarise(self.results(window), window)
 
-    def failing(self, window: Window) -> Collection[str]:
-        return stats.failing(self.results(window), window)
-
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
         return stats.downtime(self.results(window), window, hosts)
 
