@@ -13,7 +13,7 @@ class Value(Enum):
     DELIVERY = "delivery"
     DELIVERED_NEWEST_MS = "delivered_newest_ms"
     DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"
-    UNDELIVERED = "undelivered"
+    EXPIRED = "expired"
     ALERTS_FROM_MS = "alerts_from_ms"
 
 
@@ -23,7 +23,7 @@ MEANINGS: Mapping[Value, str] = {
     Value.DELIVERY: "the last outbox entry that was delivered",
     Value.DELIVERED_NEWEST_MS: "the newest time of a check or alert that was delivered",
     Value.DELIVERED_SUMMARISED_MS: "the end of the newest minute whose summaries were delivered",
-    Value.UNDELIVERED: "how many checks grew too old before any database had them",
+    Value.EXPIRED: "how many checks grew too old before any database had them",
     Value.ALERTS_FROM_MS: "alerts before this moment have been deleted",
 }
 

@@ -195,6 +195,22 @@ def pending(connection: sqlite3.Connection) -> Pending:
     return Pending(points or 0, others or 0, oldest_ms)
 
 
+def points_of(connection: sqlite3.Connection, entry: Entry, summarised_ms: int) -> int:
+    """How many points this entry stands for now."""
+    if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
+        window = Window(entry.first >> SITE_BITS, (entry.last >> SITE_BITS) + 1)
+        return sum(queries.check_counts(connection, window, summarised_ms, None).values())
+    of_site = "" if entry.site is None else f"AND {SITE} = {entry.site}"
+    query = f"SELECT COUNT(*) FROM {entry.kind} WHERE id BETWEEN ? AND ? {of_site}"
+    return int(connection.execute(query, (entry.first, entry.last)).fetchone()[0])
+
+
+def is_waiting(connection: sqlite3.Connection, end: int) -> bool:
+    """Are there checks before this key to be delivered?"""
+    query = "SELECT 1 FROM outbox WHERE kind = 'checks' AND first < ? LIMIT 1"
+    return connection.execute(query, (end,)).fetchone() is not None
+
+
 # Sending again
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.base import Delivery, DeliveryRecord, Pending, Points, Refusal
-from monitoring.storage.sqlite import meta, outbox, schema, states, summaries
+from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Pending, Points, Refusal
+from monitoring.storage.sqlite import meta, outbox, purge, retention, schema, states, summaries
 from monitoring.storage.sqlite.connection import transaction, translated
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.opening import open_file
@@ -27,6 +27,10 @@ FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_seque
 """Never the number of a site that was deleted."""
 
 
+LOOK_MS = 10_000
+"""How often it is looked whether something has become too old."""
+
+
 class LocalStore(FileReader):
     """Writes the file. Keeps `LocalReader` and `Outbox`.
 
@@ -40,6 +44,8 @@ class LocalStore(FileReader):
         self._lock = threading.Lock()
         self._connection = open_file(path)
         self._in_flight = NOTHING_IN_FLIGHT
+        self._kept_ms: tuple[int, int] | None = None
+        self._rest_until_ms = 0
         with translated(path):
             self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
             self._newest = int(self._connection.execute("SELECT IFNULL(MAX(id), 0) FROM checks").fetchone()[0])
@@ -102,7 +108,7 @@ class LocalStore(FileReader):
 
     def maintain(self, now_ms: int) -> bool:
         """Take the next short step of what is to be done between two commits; was there one?"""
-        return self._summarise(now_ms)
+        return self._summarise(now_ms) or self._purge(now_ms) or self._retain(now_ms)
 
     def _summarise(self, now_ms: int) -> bool:
         if self._summariser.prepare(now_ms):
@@ -113,6 +119,55 @@ class LocalStore(FileReader):
             self._summariser.store(connection, now_ms, self._in_flight)
         self._summariser.stored()
         return True
+
+    def _purge(self, now_ms: int) -> bool:
+        with self._snapshot() as connection:
+            if purge.due(connection) is None:
+                return False
+        summarised_ms = self._summariser.summarised_ms
+        with self._writing() as connection:
+            request = purge.due(connection)
+            if request is not None:
+                purge.step(connection, request, summarised_ms, now_ms, self._in_flight)
+            sites = dict(connection.execute("SELECT host, id FROM sites"))
+        self._sites = sites
+        self._summariser.reset()
+        return True
+
+    def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on `maintain` deletes what is older than this; before the first call nothing is too old."""
+        self._kept_ms, self._rest_until_ms = (checks_ms, alerts_ms), 0
+
+    def _retain(self, now_ms: int) -> bool:
+        if self._kept_ms is None or now_ms < self._rest_until_ms:
+            return False
+        checks_ms, alerts_ms = self._kept_ms
+        with self._writing() as connection:
+            has_more = retention.step(connection, now_ms - checks_ms, now_ms - alerts_ms, self._in_flight)
+        if not has_more:
+            self._rest_until_ms = now_ms + LOOK_MS
+        return has_more
+
+    def expired(self) -> int:
+        """How many checks grew older than retention before any database had them."""
+        with self._snapshot() as connection:
+            return meta.number(connection, Value.EXPIRED)
+
+    def ask_purge(self, request: purge.Request) -> int:
+        """Leave a request to purge, which `maintain` carries out; returns its number."""
+        with self._writing() as connection:
+            return purge.ask(connection, request)
+
+    def next_deletion(self) -> Deletion | None:
+        if self._in_flight != NOTHING_IN_FLIGHT:
+            return None
+        with self._snapshot() as connection:
+            request = purge.done(connection)
+        return None if request is None else request.deletion()
+
+    def deletion_done(self, deletion: Deletion) -> None:
+        with self._writing() as connection:
+            purge.settle(connection, deletion)
 
     def hosts(self) -> Collection[str]:
         """Every host that has something here, or had."""

@@ -1,0 +1,102 @@
+"""What is too old leaves the local file, oldest first, in steps of a few milliseconds.
+
+First an hour's entries leave the outbox, and what no database has had of it is counted; then its rows go. Checks and
+minutes are kept equally long, hours and days as long as alerts. Freed pages are used again, so the file does not grow
+beyond what its retention holds; it is not made smaller, which would move pages about for nothing.
+"""
+
+import sqlite3
+
+from monitoring.models import Window
+from monitoring.statistics.summary import Span
+from monitoring.storage.sqlite import meta, outbox, queries
+from monitoring.storage.sqlite.meta import Value
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
+
+ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "hours": 300, "days": 300}
+
+ALERTS_AT_ONCE = 1_000
+
+NEWEST_ALERTS = f"SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
+"""However old: whether an outage is open, and which failures belong to the one before, is decided from them."""
+
+
+def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms: int, in_flight: int) -> bool:
+    """Take the next step towards keeping nothing before these moments, in whole hours; was there one?
+
+    Nothing that is not summarised yet goes.
+    """
+    summarised_ms = meta.number(connection, Value.SUMMARISED_MS)
+    checks_ms = Span.HOUR.start_of(min(checks_before_ms, summarised_ms))
+    rolled_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms, summarised_ms))
+    return (
+        _delete_checks(connection, checks_ms, summarised_ms, in_flight)
+        or _delete_alerts(connection, Span.HOUR.start_of(alerts_before_ms))
+        or any(_delete_rows(connection, table, first_key(rolled_ms)) for table in ("hours", "days"))
+    )
+
+
+def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms: int, in_flight: int) -> bool:
+    """Take the next step with the oldest hour, if it lies before this moment."""
+    oldest = connection.execute(
+        "SELECT MIN(id) FROM (SELECT MIN(id) AS id FROM checks UNION ALL SELECT MIN(id) FROM minutes)"
+    ).fetchone()[0]
+    if oldest is None or oldest >= first_key(before_ms):
+        return False
+    end_ms = Span.HOUR.start_of(oldest >> SITE_BITS) + Span.HOUR.length_ms
+    if expire(connection, end_ms, summarised_ms, in_flight):
+        return True
+    if outbox.is_waiting(connection, first_key(end_ms)):  # on its way: whether it arrives will be seen
+        return False
+    return any(_delete_rows(connection, table, first_key(end_ms)) for table in ("checks", "minutes"))
+
+
+def _delete_rows(connection: sqlite3.Connection, table: str, end: int) -> bool:
+    """Delete the oldest rows with keys before `end`; were there any?"""
+    oldest = f"SELECT id FROM {table} WHERE id < ? ORDER BY id LIMIT {ROWS_AT_ONCE[table]}"
+    last = connection.execute(f"SELECT MAX(id) FROM ({oldest})", (end,)).fetchone()[0]
+    if last is None:
+        return False
+    connection.execute(f"DELETE FROM {table} WHERE id <= ?", (last,))
+    if table in outbox.SPANS:
+        _cut_entries(connection, table, last + 1, 0)
+    return True
+
+
+def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_flight: int) -> bool:
+    """Take checks before this moment, but for those on their way, out of the outbox and count them; were there any?"""
+    waiting = "kind = 'checks' AND first < ? AND entry > ?"
+    query = f"SELECT first, last, points FROM outbox WHERE {waiting}"
+    end = first_key(end_ms)
+    found = connection.execute(query, (end, in_flight)).fetchall()
+    if not found:
+        return False
+    lost = 0
+    for first, last, points in found:
+        if last < end:
+            lost += points
+        else:
+            window = Window(first >> SITE_BITS, end_ms)
+            lost += sum(queries.check_counts(connection, window, summarised_ms, None).values())
+    _cut_entries(connection, "checks", end, in_flight)
+    connection.execute("DELETE FROM refused WHERE kind = 'checks' AND last_ms < ?", (end_ms,))
+    meta.put(connection, Value.EXPIRED, meta.number(connection, Value.EXPIRED) + lost)
+    return True
+
+
+def _cut_entries(connection: sqlite3.Connection, kind: str, end: int, in_flight: int) -> None:
+    """Nothing before this key is to be delivered any more."""
+    of_kind = "kind = ? AND first < ? AND entry > ?"
+    connection.execute(f"DELETE FROM outbox WHERE {of_kind} AND last < ?", (kind, end, in_flight, end))
+    connection.execute(f"UPDATE outbox SET first = ? WHERE {of_kind}", (end, kind, end, in_flight))
+
+
+def _delete_alerts(connection: sqlite3.Connection, before_ms: int) -> bool:
+    """Once an hour, for it reads all alerts to find the newest of each site."""
+    if before_ms <= meta.number(connection, Value.ALERTS_FROM_MS):
+        return False
+    oldest = f"SELECT id FROM alerts WHERE id < ? AND id NOT IN ({NEWEST_ALERTS}) ORDER BY id LIMIT {ALERTS_AT_ONCE}"
+    deleted = connection.execute(f"DELETE FROM alerts WHERE id IN ({oldest})", (first_key(before_ms),)).rowcount
+    if deleted < ALERTS_AT_ONCE:
+        meta.put(connection, Value.ALERTS_FROM_MS, before_ms)
+    return True
