@@ -4,6 +4,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
 
+from monitoring.storage.sqlite import from_1_1
 from monitoring.storage.sqlite.schema import APPLICATION_ID, SCHEMA
 
 NEWEST = 4
@@ -25,7 +26,7 @@ def version_of(connection: sqlite3.Connection) -> int:
         raise Foreign(f"a newer version of this program wrote it (file format {version})")
     if owner == APPLICATION_ID and version == NEWEST:
         return version
-    if owner == 0 and version in MIGRATIONS and {"sites", "checks", "outbox", "meta"} <= tables:
+    if owner in (0, APPLICATION_ID) and version in MIGRATIONS and {"sites", "checks", "outbox", "meta"} <= tables:
         return version
     raise Foreign("not a file of this program")
 
@@ -46,5 +47,5 @@ def _create(connection: sqlite3.Connection) -> int:
     return NEWEST
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], int]] = {0: _create}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], int]] = {0: _create, 3: from_1_1.migrate}
 """From each version, the step that leads on, and which version that is."""

@@ -9,11 +9,11 @@ import sqlite3
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import meta, outbox, queries
+from monitoring.storage.sqlite import blocks_1_1, meta, outbox, queries
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 
-ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "hours": 300, "days": 300}
+ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "hours": 300, "days": 300, "blocks": 20}
 
 ALERTS_AT_ONCE = 1_000
 
@@ -38,9 +38,9 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
 
 def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms: int, in_flight: int) -> bool:
     """Take the next step with the oldest hour, if it lies before this moment."""
-    oldest = connection.execute(
-        "SELECT MIN(id) FROM (SELECT MIN(id) AS id FROM checks UNION ALL SELECT MIN(id) FROM minutes)"
-    ).fetchone()[0]
+    tables = ["checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
+    firsts = " UNION ALL ".join(f"SELECT MIN(id) AS id FROM {table}" for table in tables)
+    oldest = connection.execute(f"SELECT MIN(id) FROM ({firsts})").fetchone()[0]
     if oldest is None or oldest >= first_key(before_ms):
         return False
     end_ms = Span.HOUR.start_of(oldest >> SITE_BITS) + Span.HOUR.length_ms
@@ -48,7 +48,7 @@ def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms
         return True
     if outbox.is_waiting(connection, first_key(end_ms)):  # on its way: whether it arrives will be seen
         return False
-    return any(_delete_rows(connection, table, first_key(end_ms)) for table in ("checks", "minutes"))
+    return any(_delete_rows(connection, table, first_key(end_ms)) for table in tables)
 
 
 def _delete_rows(connection: sqlite3.Connection, table: str, end: int) -> bool:

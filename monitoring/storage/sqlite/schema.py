@@ -16,8 +16,8 @@ from monitoring.fields import CAUSE_NUMBERS, CAUSES, CHECK_FIELDS, Field, Kind
 from monitoring.models import PHASES, Alert, AlertType, CheckResult
 from monitoring.statistics.summary import Span
 
-APPLICATION_ID = 0x75704D6F
-"""Tells this program's files from others' ("upMo")."""
+APPLICATION_ID = int.from_bytes(b"WMon")
+"""Tells this program's files from others'."""
 
 SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Pending, Points, Refusal
-from monitoring.storage.sqlite import meta, outbox, purge, retention, schema, states, summaries
+from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, retention, rows, schema, states, summaries
 from monitoring.storage.sqlite.connection import transaction, translated
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.opening import open_file
@@ -48,7 +48,8 @@ class LocalStore(FileReader):
         self._rest_until_ms = 0
         with translated(path):
             self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
-            self._newest = int(self._connection.execute("SELECT IFNULL(MAX(id), 0) FROM checks").fetchone()[0])
+            self._newest = first_key(rows.ends(self._connection)[1] + 1) - 1
+            self._has_blocks = blocks_1_1.exist(self._connection)
             self.marker = meta.text(self._connection, Value.MARKER)
             summarised_ms = meta.number(self._connection, Value.SUMMARISED_MS)
         self._summariser = Summariser(self._snapshot, summarised_ms)
@@ -86,12 +87,8 @@ class LocalStore(FileReader):
 
     def _without_stored(self, connection: sqlite3.Connection, checks: dict[int, CheckResult]) -> dict[int, CheckResult]:
         """Those that are new, in order of their keys."""
-        query = "SELECT 1 FROM checks WHERE id = ?"
-        return {
-            key: checks[key]
-            for key in sorted(checks)
-            if key > self._newest or not connection.execute(query, (key,)).fetchone()
-        }
+        stored = rows.stored_among(connection, [key for key in checks if key <= self._newest])
+        return {key: checks[key] for key in sorted(checks) if key not in stored}
 
     def _add_late(self, connection: sqlite3.Connection, late: dict[int, CheckResult], now_ms: int) -> None:
         """These belong to minutes that are summarised."""
@@ -108,7 +105,7 @@ class LocalStore(FileReader):
 
     def maintain(self, now_ms: int) -> bool:
         """Take the next short step of what is to be done between two commits; was there one?"""
-        return self._summarise(now_ms) or self._purge(now_ms) or self._retain(now_ms)
+        return self._summarise(now_ms) or self._retain(now_ms) or self._unpack() or self._purge(now_ms)
 
     def _summarise(self, now_ms: int) -> bool:
         if self._summariser.prepare(now_ms):
@@ -118,6 +115,15 @@ class LocalStore(FileReader):
         with self._writing() as connection:
             self._summariser.store(connection, now_ms, self._in_flight)
         self._summariser.stored()
+        return True
+
+    def _unpack(self) -> bool:
+        """Make rows of the newest of the blocks that 1.1.0 has left."""
+        if not self._has_blocks:
+            return False
+        with self._writing() as connection:
+            has_blocks = blocks_1_1.unpack_newest(connection)
+        self._has_blocks = has_blocks
         return True
 
     def _purge(self, now_ms: int) -> bool:

@@ -138,15 +138,17 @@ class History(RuleBasedStateMachine):
         self.store.set_retention(kept_ms, kept_ms)
         self.all_maintenance()
         reached_ms = Span.HOUR.start_of(min(self.now_ms - kept_ms, self.store.summarised_ms()))
-        self.alerts_from_ms = max(self.alerts_from_ms, Span.HOUR.start_of(self.now_ms - kept_ms))
         oldest_ms = min((key[0] for key in self.checks), default=0)
         if oldest_ms < reached_ms:
             self.forgotten = True
             self.kept_from_ms = max(self.kept_from_ms, reached_ms)
         self.gone |= {key for key in self.checks if key[0] < reached_ms}
         self.checks = {key: it for key, it in self.checks.items() if key[0] >= reached_ms}
-        newest = {alert.time_ms for alert in self.last_alerts().values()}
-        self.alerts = {key: it for key, it in self.alerts.items() if key[0] >= self.alerts_from_ms or key[0] in newest}
+        alerts_ms = Span.HOUR.start_of(self.now_ms - kept_ms)
+        if alerts_ms > self.alerts_from_ms:  # once an hour
+            self.alerts_from_ms = alerts_ms
+            newest = {alert.time_ms for alert in self.last_alerts().values()}
+            self.alerts = {key: it for key, it in self.alerts.items() if key[0] >= alerts_ms or key[0] in newest}
         self.store.set_retention(10**12, 10**12)
 
     def last_alerts(self) -> dict[str, Alert]:

@@ -1,0 +1,147 @@
+"""Reads the blocks of 1.1.0's files: all checks of up to a hundred sites in a minute, packed column by column.
+
+A file that was brought up to date still has them in table `blocks`. They become rows in short steps, the newest first;
+until then questions find their checks here. This module goes when nobody comes from 1.1.0 any more.
+
+A column of integers is stored as planes: first the lowest byte of every number, then the next one. In a column that has
+None, that is 0 and every number one more than it is. A column of one value is that value, one with numbers that no word
+holds is a list. The checks lie site after site, each site's in order of time.
+"""
+
+import json
+import sqlite3
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+from monitoring.fields import LONGEST_TIME_US
+from monitoring.models import Window
+from monitoring.statistics.summary import Span
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, SITE_MASK, Row, first_key, stored_row
+
+MINUTE_MS = Span.MINUTE.length_ms
+WORD = array("Q").itemsize
+
+OLD_COLUMNS = ("covers", "lag", "status", "response", "resolve", "connect", "tls", "processing", "transfer", "cause")
+"""In the order in which blocks have them, after the times and before the details."""
+
+NEW_ORDER = tuple((*OLD_COLUMNS, "detail").index(name) for name in CHECK_COLUMNS.split(", ")[1:])
+
+LONG = tuple(OLD_COLUMNS.index(name) for name in OLD_COLUMNS[3:9])
+"""Durations, which 1.1.0 did not bound."""
+
+
+def exist(connection: sqlite3.Connection) -> bool:
+    """Does the file have blocks?"""
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'blocks'").fetchone() is not None
+
+
+def new_row(key: int, old: Sequence[Any]) -> Row:
+    """A row of `CHECK_COLUMNS`, from 1.1.0's columns after the key."""
+    values = [
+        min(value, LONGEST_TIME_US) if place in LONG and value is not None else value for place, value in enumerate(old)
+    ]
+    return (key, *(values[place] for place in NEW_ORDER))
+
+
+def unpacked(key: int, data: bytes) -> list[Row]:
+    """The checks of the block with this key, as `CHECK_COLUMNS`, in order of their keys."""
+    head, _, body = zlib.decompress(data).partition(b"\n")
+    known: dict[str, Any] = json.loads(head)
+    count = sum(size for _, size in known["places"])
+    columns, begin = [], 0
+    for field in known["fields"]:
+        columns.append(_column(field, body[begin : begin + count * field[0]], count))
+        begin += count * field[0]
+    steps, *values = columns
+    details: dict[int, str] = dict(known["details"])
+    sites = [place for place, size in known["places"] for _ in range(size)]
+    offsets = [moved % MINUTE_MS for moved in accumulate(steps)]
+    keys = [key + (offset << SITE_BITS) + site for offset, site in zip(offsets, sites, strict=True)]
+    texts = map(details.get, range(count))
+    return sorted(new_row(one, old) for one, *old in zip(keys, *values, texts, strict=True))
+
+
+def _column(field: Sequence[Any], planes: bytes, count: int) -> list[Any]:
+    width, has_none, value, is_list = field
+    if not width:
+        return value if is_list else [value] * count
+    raw = bytearray(count * WORD)
+    for plane in range(width):
+        raw[plane::WORD] = planes[plane * count : (plane + 1) * count]
+    words = array("Q", raw)
+    if sys.byteorder == "big":
+        words.byteswap()
+    return [number - 1 if number else None for number in words] if has_none else list(words)
+
+
+def _blocks(connection: sqlite3.Connection, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """The blocks of the minutes that have keys from `first` to before `end`."""
+    begin = first_key(Span.MINUTE.start_of(first >> SITE_BITS))
+    yield from connection.execute("SELECT id, data FROM blocks WHERE id >= ? AND id < ? ORDER BY id", (begin, end))
+
+
+def rows(connection: sqlite3.Connection, first: int, end: int) -> Iterator[Row]:
+    """The checks in blocks with keys from `first` to before `end`, block after block."""
+    for key, data in _blocks(connection, first, end):
+        yield from (row for row in unpacked(key, data) if first <= row[0] < end)
+
+
+def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
+    """A temporary view of all checks of these windows; it goes with the snapshot."""
+    for drop in ("VIEW IF EXISTS temp.every_check", "TABLE IF EXISTS temp.in_blocks"):
+        connection.execute(f"DROP {drop}")
+    columns = CHECK_COLUMNS.split(", ")
+    connection.execute(f"CREATE TEMP TABLE in_blocks (id INTEGER PRIMARY KEY, {', '.join(columns[1:])})")
+    insert = f"INSERT OR REPLACE INTO in_blocks VALUES ({', '.join('?' * len(columns))})"
+    for part in parts:
+        connection.executemany(insert, rows(connection, first_key(part.from_ms), first_key(part.until_ms)))
+    both = (f"SELECT {CHECK_COLUMNS} FROM {table}" for table in ("main.checks", "in_blocks"))
+    connection.execute(f"CREATE TEMP VIEW every_check AS {' UNION ALL '.join(both)}")
+    return "every_check"
+
+
+def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> tuple[list[Row], int]:
+    """Checks in blocks with keys from `first` to `last`, of a site or of all, at least `limit` if there are so many.
+
+    And the key up to which they are all there, whatever other blocks have.
+    """
+    found: list[Row] = []
+    minute = -1
+    for key, data in _blocks(connection, first, last + 1):
+        if len(found) >= limit and key >> SITE_BITS != minute:
+            return found, (key >> SITE_BITS << SITE_BITS) - 1
+        minute = key >> SITE_BITS
+        inside = (row for row in unpacked(key, data) if first <= row[0] <= last)
+        found += (row for row in inside if site in (None, row[0] & SITE_MASK))
+    return found, last
+
+
+def stored_among(connection: sqlite3.Connection, keys: Iterable[int]) -> set[int]:
+    """Those of these keys whose checks are in a block."""
+    wanted = set(keys)
+    found: set[int] = set()
+    for minute in {first_key(Span.MINUTE.start_of(key >> SITE_BITS)) for key in wanted}:
+        found |= wanted & {row[0] for row in rows(connection, minute, minute + first_key(MINUTE_MS))}
+    return found
+
+
+def ends(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """About the times of the oldest and of the newest check in blocks."""
+    query = "SELECT (SELECT MIN(id) FROM blocks) >> ?1, ((SELECT MAX(id) FROM blocks) >> ?1) + ?2"
+    oldest, newest = connection.execute(query, (SITE_BITS, MINUTE_MS - 1)).fetchone()
+    return None if oldest is None else (oldest, newest)
+
+
+def unpack_newest(connection: sqlite3.Connection) -> bool:
+    """Make rows of the newest block, within a transaction; was there one? After the last one the table goes."""
+    found = connection.execute("SELECT id, data FROM blocks ORDER BY id DESC LIMIT 1").fetchone()
+    if found is None:
+        connection.execute("DROP TABLE blocks")
+        return False
+    connection.executemany(INSERT_CHECK, map(stored_row, unpacked(*found)))
+    connection.execute("DELETE FROM blocks WHERE id = ?", (found[0],))
+    return True

@@ -1,0 +1,178 @@
+"""Brings the tables of 1.1.0's file (version 3) up to date, in one transaction.
+
+Minutes, hours and days stay where they are: their columns mean the same. Checks in blocks stay as they are as well, and
+become rows later (see `blocks_1_1`). What is small is written anew: the checks of the newest minutes, alerts, sites, what
+is to be delivered. Then every summary is to be delivered, for the database has none of this kind.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from monitoring.statistics.summary import Span
+from monitoring.storage.sqlite import blocks_1_1, meta, schema, states, summaries
+from monitoring.storage.sqlite.meta import Value
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, Row, check_from_row, first_key, stored_row
+
+OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_checks"
+HALVES = ("failures_first_half", "responses_count_first_half", "responses_sum_first_half")
+HISTORY = ("last", "last_covers", "last_available", "last_failure", "good_since", "failing_since", "detail")
+PART_SITES = 100
+SAMPLE = 4_096
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Returns the version that the file has now."""
+    known: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
+    position = json.loads(known["packed until"]) if "packed until" in known else {"minute_ms": 0, "site": 0, "batch": 0}
+    summarised_ms = int(position["minute_ms"])
+    for table in ("checks", "alerts", "outbox", "purges", "meta"):
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    connection.execute("DROP INDEX failed_checks")
+    for statement in schema.SCHEMA:
+        if not any(f"CREATE TABLE {kept} " in statement for kept in ("minutes", "hours", "days", "sites")):
+            connection.execute(statement)
+    _move_sites(connection)
+    _free_minutes(connection)
+    _move_meta(connection, known, summarised_ms)
+    _move_alerts(connection)
+    late = list(_move_checks(connection, position))
+    _drop_unfinished(connection, summarised_ms)
+    _add_late(connection, late, summarised_ms)
+    _move_outbox(connection, summarised_ms)
+    _move_refused(connection)
+    connection.execute("INSERT INTO purges (host, before_ms, forget) SELECT host, before_ms, forget FROM old_purges")
+    for table in (
+        "old_checks",
+        "old_alerts",
+        "old_outbox",
+        "old_purges",
+        "old_meta",
+        "blocks_due",
+        "rollups_due",
+        "dead_letters",
+    ):
+        connection.execute(f"DROP TABLE {table}")
+    return 4
+
+
+def _move_sites(connection: sqlite3.Connection) -> None:
+    for column in HISTORY:
+        connection.execute(f"ALTER TABLE sites ADD COLUMN {column} {'TEXT' if column == 'detail' else 'INTEGER'}")
+    found = connection.execute("SELECT id, history FROM sites WHERE history IS NOT NULL").fetchall()
+    settings = ", ".join(f"{column} = ?" for column in HISTORY)
+    connection.executemany(
+        f"UPDATE sites SET {settings} WHERE id = ?", [(*_history(json.loads(text)), site) for site, text in found]
+    )
+    connection.execute("ALTER TABLE sites DROP COLUMN history")
+
+
+def _history(values: Sequence[Any]) -> Row:
+    """The first versions had no detail."""
+    *numbers, detail = (*values, "")[:7] if len(values) < len(HISTORY) else values
+    return (*numbers, detail or None)
+
+
+def _free_minutes(connection: sqlite3.Connection) -> None:
+    """Three columns of `minutes` are not used any more. They stay, for a table may be gigabytes, but may be empty.
+
+    SQLite's own way to take away a NOT NULL is to write the table's definition anew.
+    """
+    connection.execute("ALTER TABLE minutes RENAME COLUMN responses TO times")
+    (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'minutes'").fetchone()
+    for column in HALVES:
+        sql = sql.replace(f"{column} INTEGER NOT NULL", f"{column} INTEGER")
+    version = connection.execute("PRAGMA schema_version").fetchone()[0]
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'minutes'", (sql,))
+    connection.execute(f"PRAGMA schema_version = {version + 1}")
+    connection.execute("PRAGMA writable_schema = OFF")
+
+
+def _move_meta(connection: sqlite3.Connection, known: dict[str, str], summarised_ms: int) -> None:
+    kept = json.loads(known.get("kept from", "{}"))
+    meta.put(connection, Value.MARKER, known["marker"])
+    meta.put(connection, Value.SUMMARISED_MS, summarised_ms)
+    meta.put(connection, Value.EXPIRED, kept.get("undelivered", 0))
+    meta.put(connection, Value.ALERTS_FROM_MS, kept.get("alerts_from_ms", 0))
+
+
+def _move_alerts(connection: sqlite3.Connection) -> None:
+    columns = schema.ALERT_COLUMNS
+    connection.execute(f"INSERT INTO alerts ({columns}) SELECT {columns} FROM old_alerts")
+
+
+def _move_checks(connection: sqlite3.Connection, position: dict[str, int]) -> Iterator[Row]:
+    """Yields those of minutes that are packed: they are in no summary. A minute that is packed in part is unpacked."""
+    begin = first_key(position["minute_ms"])
+    for row in connection.execute(f"{OLD_CHECKS} ORDER BY id"):
+        new = blocks_1_1.new_row(row[0], row[1:])
+        connection.execute(schema.INSERT_CHECK, stored_row(new))
+        if row[0] < begin:
+            yield new
+    end = begin + first_key(Span.MINUTE.length_ms)
+    for key, data in connection.execute("SELECT id, data FROM blocks WHERE id >= ? AND id < ?", (begin, end)).fetchall():
+        connection.executemany(schema.INSERT_CHECK, map(stored_row, blocks_1_1.unpacked(key, data)))
+        connection.execute("DELETE FROM blocks WHERE id = ?", (key,))
+
+
+def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None:
+    """Summaries of spans that are not over: they are added up when they are."""
+    for span, table in TABLES.items():
+        connection.execute(f"DELETE FROM {table} WHERE id >= ?", (first_key(span.start_of(summarised_ms)),))
+
+
+def _add_late(connection: sqlite3.Connection, late: Sequence[Row], summarised_ms: int) -> None:
+    checks = [(row[0] & SITE_MASK, check_from_row(row, {row[0] & SITE_MASK: ""})) for row in late]
+    summaries.add_late(connection, checks, summarised_ms)
+    newer = states.load(connection)
+    for site, check in checks:
+        if site not in newer or check.time_ms > newer[site].last_ms:
+            states.add_late(connection, [(site, check)], summarised_ms)
+
+
+def _move_outbox(connection: sqlite3.Connection, summarised_ms: int) -> None:
+    """Commits become one range of what is not packed, and single entries of what came late; ranges stay ranges."""
+    insert = "INSERT INTO outbox (kind, first, last, points, created_ms) VALUES (?, ?, ?, ?, ?)"
+    ranges = connection.execute(
+        "SELECT first_id, last_id, points, created_ms FROM old_outbox WHERE whole = 1 ORDER BY batch"
+    )
+    for first, last, points, created_ms in ranges.fetchall():
+        connection.execute(insert, ("checks", first, last, max(1, points), created_ms))
+        _add_alerts(connection, "id BETWEEN ? AND ?", (first, last), created_ms)
+    of_commit = "batch IN (SELECT batch FROM old_outbox WHERE whole = 0)"
+    since = "(SELECT created_ms FROM old_outbox WHERE old_outbox.batch = old_checks.batch)"
+    begin = first_key(summarised_ms)
+    late = f"SELECT 'checks', id, id, 1, {since} FROM old_checks WHERE id < ? AND {of_commit} ORDER BY id"
+    connection.execute(f"INSERT INTO outbox (kind, first, last, points, created_ms) {late}", (begin,))
+    newest = f"SELECT MIN(id), MAX(id), COUNT(*), MIN({since}) FROM old_checks WHERE id >= ? AND {of_commit}"
+    first, last, points, created_ms = connection.execute(newest, (begin,)).fetchone()
+    if first is not None:
+        connection.execute(insert, ("checks", first, last, points, created_ms))
+    _add_alerts(connection, of_commit, (), 0)
+    for span, table in TABLES.items():
+        first, last = connection.execute(f"SELECT MIN(id), MAX(id) FROM {table}").fetchone()
+        if first is not None:
+            connection.execute(insert, (table, first, last, _about(connection, table), summarised_ms + span.length_ms))
+
+
+def _add_alerts(connection: sqlite3.Connection, condition: str, values: Sequence[int], created_ms: int) -> None:
+    select = f"SELECT 'alerts', id, id, 1, MAX(?, id >> {SITE_BITS}) FROM old_alerts WHERE {condition} ORDER BY id"
+    connection.execute(f"INSERT INTO outbox (kind, first, last, points, created_ms) {select}", (created_ms, *values))
+
+
+def _about(connection: sqlite3.Connection, table: str) -> int:
+    """About how many rows there are, without reading them all."""
+    query = f"SELECT COUNT(*), MIN(id), MAX(id) FROM (SELECT id FROM {table} ORDER BY id LIMIT {SAMPLE})"
+    count, first, last = connection.execute(query).fetchone()
+    (newest,) = connection.execute(f"SELECT MAX(id) FROM {table}").fetchone()
+    return int(count) if count < SAMPLE else int(count * (newest - first) / max(1, last - first))
+
+
+def _move_refused(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """INSERT INTO refused (kind, host, first_ms, last_ms, count, field, reason, by_age)
+        SELECT kind || 's', host, MIN(time_ms), MAX(time_ms), COUNT(*), '', reason, 0
+        FROM dead_letters GROUP BY kind, host, reason"""
+    )
