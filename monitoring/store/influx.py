@@ -1,6 +1,6 @@
 """The store in InfluxDB 1.x and the databases that speak its language.
 
-Every question is asked for all sites at once, between two explicit bounds, within count, sum, last and `GROUP BY`: so it
+Every question is asked for all sites at once, between two explicit bounds, within first, last and `GROUP BY`: so it
 stays fast with a thousand sites, and right on every compatible server. Statistics come from blocks (`influxwindow`).
 """
 
