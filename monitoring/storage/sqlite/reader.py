@@ -8,7 +8,8 @@ from pathlib import Path
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
 from monitoring.statistics.summary import Span, Summary
-from monitoring.storage.sqlite import meta, migrations, queries, rows, states
+from monitoring.storage.base import DeliveryRecord, Pending, Refusal
+from monitoring.storage.sqlite import meta, migrations, outbox, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
 
@@ -114,6 +115,21 @@ class FileReader:
         """Every minute before this moment has its summaries."""
         with self._snapshot() as connection:
             return _summarised_ms(connection)
+
+    def pending(self) -> Pending:
+        """What a database has yet to receive."""
+        with self._snapshot() as connection:
+            return outbox.pending(connection)
+
+    def delivered(self) -> DeliveryRecord:
+        """How far this file has delivered."""
+        with self._snapshot() as connection:
+            return outbox.delivered(connection)
+
+    def refusals(self) -> Sequence[Refusal]:
+        """What a database would not take."""
+        with self._snapshot() as connection:
+            return outbox.refusals(connection)
 
     def close(self) -> None:
         self._pool.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Pending, Points, Refusal
+from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, retention, rows, schema, states, summaries
 from monitoring.storage.sqlite.connection import transaction, translated
 from monitoring.storage.sqlite.meta import Value
@@ -227,14 +227,6 @@ class LocalStore(FileReader):
             meta.put(connection, Value.MARKER, marker)
         self.marker = marker
 
-    def pending(self) -> Pending:
-        with self._snapshot() as connection:
-            return outbox.pending(connection)
-
-    def refusals(self) -> Sequence[Refusal]:
-        with self._snapshot() as connection:
-            return outbox.refusals(connection)
-
     def refused_sample(self, kind: str, limit: int) -> Points:
         with self._snapshot() as connection:
             return outbox.refused_sample(connection, kind, limit)
@@ -242,10 +234,6 @@ class LocalStore(FileReader):
     def retry_refused(self, kind: str) -> None:
         with self._writing() as connection:
             outbox.retry_refused(connection, kind)
-
-    def delivered(self) -> DeliveryRecord:
-        with self._snapshot() as connection:
-            return outbox.delivered(connection)
 
     # Within
 

@@ -1,0 +1,198 @@
+"""Which store a program reads that does not write one: chosen anew whenever asked, as stores come and go."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from monitoring.clock import Clock
+from monitoring.config import Config, DatabaseAddress
+from monitoring.errors import StoreError
+from monitoring.statistics.summary import Span
+from monitoring.storage.backends import backend_kind, database_address, open_backend
+from monitoring.storage.base import Reader
+from monitoring.storage.delivery import words
+from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
+from monitoring.storage.delivery.words import Condition, Source
+from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.rescue import beside
+
+NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
+
+PROBE_PATIENCE_S = 2.0
+
+RECENT_MS = Span.DAY.length_ms
+"""A database that has refused something so lately is not read while the local file has it all."""
+
+NAMELESS = ""
+"""The location of monitors that do not say where they are; also that of a database in which nothing was measured yet."""
+
+Readers = Mapping[str, Reader]
+"""A reader for each location that is to be told of, by its name."""
+
+
+class LocalFile:
+    """A local file that may come, go and be replaced by another one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader: FileReader | None = None
+        self._identity: tuple[Identity, Identity | None] | None = None
+
+    def open(self) -> FileReader | None:
+        """A reader of the file that is there now; the same one as long as it is the same file, with the same log."""
+        identity = self._current_identity()
+        if identity and self._identity == (identity[0], None):  # a reader makes the log that it finds missing
+            self._identity = identity
+        if identity != self._identity:
+            self.close()
+            self._reader, self._identity = FileReader(self.path) if identity else None, identity
+        return self._reader
+
+    def _current_identity(self) -> tuple[Identity, Identity | None] | None:
+        file = identity_of(self.path)
+        if file is None or is_empty(self.path):  # an empty one is about to be made
+            return None
+        return file, identity_of(beside(self.path, "-wal"))
+
+    def close(self) -> None:
+        if self._reader:
+            self._reader.close()
+        self._reader, self._identity = None, None
+
+
+class Database:
+    """Readers that may take their time, one for each location, and a probe that must hear soon whether anybody is there."""
+
+    def __init__(self, address: DatabaseAddress, patience_s: float) -> None:
+        self._open = partial(open_backend, address, patience_s)
+        self._probe = open_backend(address, PROBE_PATIENCE_S)
+        self._readers: dict[str, Reader] = {}
+        self.name = self._probe.name
+
+    def readers(self, wanted: str | None) -> Readers:
+        """Of each location that there is now (None), or of the wanted one if it is there; none if no monitor wrote to it.
+
+        Raises `StoreError`.
+        """
+        found = self._probe.locations() or [NAMELESS] if self._probe.is_known() else []
+        return {location: self._reader(location) for location in found if wanted in (None, location)}
+
+    def _reader(self, location: str) -> Reader:
+        if location not in self._readers:
+            self._readers[location] = self._open(location)
+        return self._readers[location]
+
+    def close(self) -> None:
+        for store in (self._probe, *self._readers.values()):
+            store.close()
+
+
+class ReaderChoice:
+    """The database if it answers and no live monitor of this configuration has undelivered data, else the local file.
+
+    The database tells of all locations, the local file of its own. Readers stay open between two choices and belong to
+    this object.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock, patience_s: float = PROBE_PATIENCE_S, wanted: str | None = None
+    ) -> None:
+        """`patience_s` is how long a question to the database may take; `wanted` is the only location of interest."""
+        self._clock = clock
+        self._patience_s = patience_s
+        self._wanted = wanted
+        self._open(config)
+
+    def _open(self, config: Config) -> None:
+        self._address = database_address(config)
+        self._local = LocalFile(config.local_database)
+        self._resting: tuple[int, str] | None = None
+        self._database = Database(self._address, self._patience_s) if backend_kind(self._address) else None
+        self._take(config)
+
+    def _take(self, config: Config) -> None:
+        self._is_named = config.database is not None
+        self._here = config.location
+
+    def follow(self, config: Config) -> None:
+        """Choose among the stores of another configuration from now on."""
+        if database_address(config) != self._address or config.local_database != self._local.path:
+            self.close()
+            self._open(config)
+        self._take(config)
+
+    def choose(self) -> tuple[Readers, Source]:
+        """Whom to ask now, and why. Raises `StoreError` when there is nobody."""
+        local = self._local.open() if self._wanted in (None, self._here) else None
+        readers, why = self._ask_around(local)
+        if readers:
+            return readers, Source(next(iter(readers.values())).kind, why)
+        if local is None:
+            raise StoreError(self._nobody(why))
+        return {self._here: local}, Source(local.kind, why)
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a person should know of the database that monitors of this configuration deliver to."""
+        local = self._local.open() if self._database else None
+        return list(words.refused(self._database.name, local.refusals())) if self._database and local else []
+
+    def _ask_around(self, local: FileReader | None) -> tuple[Readers, str]:
+        """The readers of the database, and why they are the ones to ask; none of them, and why not."""
+        if self._database is None:
+            return {}, words.AS_CONFIGURED
+        if local and (reason := self._rests()):
+            return {}, reason
+        try:
+            readers = self._database.readers(self._wanted)
+        except StoreError as error:
+            if local is None and self._is_named:  # there is nothing else, and its own words say best why not
+                raise
+            self.distrust(error)
+            return {}, self._rests() or ""
+        if not readers:
+            return {}, f"no monitor has written to {self._database.name}"
+        if local and (reason := self._lacks(local)):
+            return {}, reason
+        return readers, f"{self._database.name} answers"
+
+    def _nobody(self, why: str) -> str:
+        """Why there is nothing to read."""
+        if self._wanted is None:
+            return NO_MONITOR
+        there = "the local file is of another one" if self._database is None else f"{why} from there"
+        return f"nothing is known of this location: {there}"
+
+    def distrust(self, error: StoreError) -> None:
+        """The database left a question open: the local file is asked for a while, if there is one."""
+        is_missed = self._is_named or self._has_met()
+        why = str(error) if is_missed else words.stored_text(self._local.path.name)
+        self._resting = (self._clock.now_ms() + SLOW_PENALTY_MS, why)
+
+    def _has_met(self) -> bool:
+        """Has a monitor of this configuration delivered anything? At the default address nobody may ever have been."""
+        local = self._local.open()
+        with suppress(StoreError):
+            return local is not None and local.delivered().delivery > 0
+        return False
+
+    def _rests(self) -> str | None:
+        return self._resting[1] if self._resting and self._clock.now_ms() < self._resting[0] else None
+
+    def close(self) -> None:
+        """Free what is open."""
+        self._local.close()
+        if self._database:
+            self._database.close()
+
+    def _lacks(self, local: FileReader) -> str | None:
+        """What the database has not got of a live monitor. What a dead one left may be delivered at any time, or never."""
+        name, now_ms = self._database.name if self._database else "", self._clock.now_ms()
+        if not writer_is_alive(self._local.path):
+            return None
+        pending = local.pending()
+        if pending.oldest_ms is not None and now_ms - pending.oldest_ms > FRESH_MS:
+            return words.behind_text(name, pending)
+        recent = [it for it in local.refusals() if it.kind == "checks" and it.last_ms >= now_ms - RECENT_MS]
+        return words.lacking_text(name, sum(it.count for it in recent)) if recent else None
