@@ -19,15 +19,9 @@ def clock() -> FakeClock:
 
 
 class RealFile(LocalStore):
-    """Until purges and the guard are there."""
+    """Until the guard is there."""
 
     guard = IdleGuard()
-
-    def next_deletion(self) -> None:
-        return None
-
-    def expired(self) -> int:
-        return 0
 
 
 @pytest.fixture(params=["memory", "sqlite"])
