@@ -75,6 +75,10 @@ class LocalReader:
         oldest = (at for at in (oldest_point, oldest_block, oldest_rolled) if at is not None)
         return (points or 0) + blocks + rolled, min(oldest, default=None)
 
+    def oldest_pending_ms(self) -> int | None:
+        """Since when the oldest of that does."""
+        return self.pending()[1]
+
     def close(self) -> None:
         self._pool.close()
 

@@ -3,9 +3,9 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from monitoring.errors import MonitoringError, StoreBusy, StoreDamaged, StoreUna
 from monitoring.storage.sqlite.lock import Identity, identity_of
 
 BUSY_TIMEOUT_S = 5.0
-JOURNAL_LIMIT_BYTES = 64 << 20
+JOURNAL_LIMIT_BYTES = 16 << 20
 
 MAGIC = b"SQLite format 3\0"
 
@@ -29,16 +29,20 @@ DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 class Format:
     """By what a file of this program is known.
 
-    `schema` is SQL that creates the tables of an empty file and leaves those of any other one alone.
+    `schema` is SQL that creates the tables of an empty file and leaves those of any other one alone. `migrate`, where
+    there is one, does that within a transaction, and brings files of `earlier` versions up to date, which have these
+    tables at least.
     """
 
     application_id: int
     version: int
     schema: str
+    migrate: Callable[[sqlite3.Connection], None] | None = None
+    earlier: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        return frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", self.schema))
+        return frozenset(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", self.schema))
 
 
 def is_damage(error: BaseException) -> bool:
@@ -76,7 +80,11 @@ def open_writer(path: Path, form: Format, patience_s: float = BUSY_TIMEOUT_S) ->
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}")
             mark = f"PRAGMA application_id = {form.application_id}; PRAGMA user_version = {form.version};"
-            connection.executescript(f"BEGIN IMMEDIATE; {form.schema} {mark} COMMIT")
+            if form.migrate is None:
+                connection.executescript(f"BEGIN IMMEDIATE; {form.schema} {mark} COMMIT")
+            else:
+                with transaction(connection):
+                    form.migrate(connection)
             connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
         except BaseException:
             connection.close()
@@ -90,10 +98,11 @@ def _check_format(connection: sqlite3.Connection, path: Path, form: Format) -> N
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     tables = {name for (name,) in names if not name.startswith("sqlite_")}
-    has_ours = tables <= form.tables or form.tables <= tables  # a first start may have been killed halfway
+    known = form.earlier.get(version, form.tables)
+    has_ours = tables <= form.tables or known <= tables  # a first start may have been killed halfway
     if application not in (0, form.application_id) or (application == 0 and not has_ours):
         raise MonitoringError(f"{path}: not a file of this program")
-    if version not in (0, form.version):
+    if version not in (0, form.version, *form.earlier):
         raise MonitoringError(f"{path}: written by another version of this program (file format {version})")
 
 

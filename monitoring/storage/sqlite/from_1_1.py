@@ -13,9 +13,12 @@ from typing import Any
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import blocks_1_1, meta, schema, states, summaries
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, Row, check_from_row, first_key, stored_row
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, Row, check_from_row, first_key, stored_row
 
 OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_checks"
+TABLES = frozenset({"sites", "checks", "minutes", "blocks", "alerts", "outbox", "purges", "meta"})
+"""By which its files are known, beside the version."""
+
 HALVES = ("failures_first_half", "responses_count_first_half", "responses_sum_first_half")
 HISTORY = ("last", "last_covers", "last_available", "last_failure", "good_since", "failing_since", "detail")
 PART_SITES = 100
@@ -119,7 +122,7 @@ def _move_checks(connection: sqlite3.Connection, position: dict[str, int]) -> It
 
 def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None:
     """Summaries of spans that are not over: they are added up when they are."""
-    for span, table in TABLES.items():
+    for span, table in schema.TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE id >= ?", (first_key(span.start_of(summarised_ms)),))
 
 
@@ -151,7 +154,7 @@ def _move_outbox(connection: sqlite3.Connection, summarised_ms: int) -> None:
     if first is not None:
         connection.execute(insert, ("checks", first, last, points, created_ms))
     _add_alerts(connection, of_commit, (), 0)
-    for span, table in TABLES.items():
+    for span, table in schema.TABLES.items():
         first, last = connection.execute(f"SELECT MIN(id), MAX(id) FROM {table}").fetchone()
         if first is not None:
             connection.execute(insert, (table, first, last, _about(connection, table), summarised_ms + span.length_ms))

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
@@ -29,7 +29,7 @@ ASIDE_MS = 60_000
 class Source(Protocol):
     """Where checks are carried over from."""
 
-    def results(self, window: Window) -> Sequence[CheckResult]: ...
+    def results(self, window: Window) -> Iterable[CheckResult]: ...
 
 
 class Target(Protocol):
@@ -48,8 +48,8 @@ class GuardedStore(Source, Target, Protocol):
     def newest_alerts(self) -> Sequence[Alert]:
         """The newest transition of each site, known without reading the file."""
 
-    def pending(self) -> tuple[int, int | None]:
-        """How much waits for delivery, and since when (milliseconds)."""
+    def oldest_pending_ms(self) -> int | None:
+        """Since when the oldest of what waits for delivery does; None: nothing does."""
 
     def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> Self:
         """A store of the same kind on another file. Raises as `OpenFile` does."""
@@ -66,7 +66,7 @@ def carry_over(source: Source, target: Target, window: Window, now_ms: int, betw
     is_whole = True
     for until_ms in range(window.until_ms, window.from_ms, -CARRY_MS):
         try:
-            results = source.results(Window(max(window.from_ms, until_ms - CARRY_MS), until_ms))
+            results = list(source.results(Window(max(window.from_ms, until_ms - CARRY_MS), until_ms)))
         except StoreError:
             is_whole = False
             continue
@@ -219,7 +219,7 @@ class FileGuard:
     def _undelivered_ms(self, now_ms: int) -> int:
         """How far back everything goes that must not be lost: the past hour, and what no database has yet."""
         try:
-            oldest_ms = self._store.pending()[1]
+            oldest_ms = self._store.oldest_pending_ms()
         except StoreError:
             oldest_ms = None
         return HOUR_MS if oldest_ms is None else max(HOUR_MS, now_ms - oldest_ms + LATE_MS)

@@ -32,9 +32,9 @@ class FileReader:
 
     kind = "local"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pool: ReaderPool | None = None) -> None:
         self.path = path
-        self._pool = ReaderPool(path)
+        self._pool = pool or ReaderPool(path)
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -88,9 +88,7 @@ class FileReader:
 
     def last_alerts(self) -> Mapping[str, Alert]:
         with self._snapshot() as connection:
-            hosts = queries.hosts(connection)
-            newest = [alert_from_row(row[:-1], hosts) for row in connection.execute(NEWEST_ALERTS)]
-        return {alert.host: alert for alert in newest}
+            return newest_alerts(connection)
 
     def last_states(self, before_ms: int) -> Mapping[str, History]:
         with self._snapshot() as connection:
@@ -133,6 +131,13 @@ class FileReader:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def newest_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
+    """The newest state change of each host."""
+    hosts = queries.hosts(connection)
+    found = [alert_from_row(row[:-1], hosts) for row in connection.execute(NEWEST_ALERTS)]
+    return {alert.host: alert for alert in found}
 
 
 def _summarised_ms(connection: sqlite3.Connection) -> int:

@@ -108,7 +108,8 @@ SCHEMA = (
         f"CREATE TABLE {table} ({_SUMMED_SQL}, shortest INTEGER, longest INTEGER, sketch BLOB NOT NULL)"
         for table in ("hours", "days")
     ),
-    """CREATE TABLE alerts (
+    """
+CREATE TABLE alerts (
     id INTEGER PRIMARY KEY,
     type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER
 )""",

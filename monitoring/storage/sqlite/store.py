@@ -1,10 +1,9 @@
 """The local file of one monitor: every check and alert, what they add up to, and what a database is still to receive."""
 
 import sqlite3
-import threading
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 
@@ -12,11 +11,14 @@ from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, retention, rows, schema, states, summaries
-from monitoring.storage.sqlite.connection import transaction, translated
+from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
+from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
+from monitoring.storage.sqlite.guard import FileGuard
+from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.opening import open_file
+from monitoring.storage.sqlite.migrations import FORMAT
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
-from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.reader import FileReader, newest_alerts
 from monitoring.storage.sqlite.schema import MAX_SITES, SITE_BITS, TABLES, first_key
 from monitoring.storage.sqlite.summariser import Summariser
 
@@ -34,25 +36,66 @@ LOOK_MS = 10_000
 class LocalStore(FileReader):
     """Writes the file. Keeps `LocalReader` and `Outbox`.
 
-    One thread appends and maintains; deliveries are taken and settled by another one. Whoever opens it makes sure that
-    no other process writes the file.
+    One thread appends and maintains; deliveries are taken and settled by another one. `guard` sees to it that what is
+    written lies under its name, whatever happens to the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the file, and brings one of an older version up to date."""
-        super().__init__(path)
-        self._lock = threading.Lock()
-        self._connection = open_file(path)
+    def __init__(
+        self,
+        path: Path,
+        lock: FileLock | None = None,
+        patience_s: float = BUSY_TIMEOUT_S,
+        home: Path | None = None,
+        home_lock: FileLock | None = None,
+    ) -> None:
+        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does.
+
+        `lock` is one on the file that was taken before. `home` is where the file belongs when it cannot be there now,
+        and `home_lock` a lock on that.
+        """
+        self.file = DatabaseFile(path, FORMAT, lock, patience_s)
+        super().__init__(path, self.file.readers)
+        self.guard = FileGuard(self, home or path, home_lock)
+        self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
+        self._generation = self._taken_in = 0
         self._in_flight = NOTHING_IN_FLIGHT
         self._kept_ms: tuple[int, int] | None = None
         self._rest_until_ms = 0
-        with translated(path):
-            self._sites: dict[str, int] = dict(self._connection.execute("SELECT host, id FROM sites"))
-            self._newest = first_key(rows.ends(self._connection)[1] + 1) - 1
-            self._has_blocks = blocks_1_1.exist(self._connection)
-            self.marker = meta.text(self._connection, Value.MARKER)
-            summarised_ms = meta.number(self._connection, Value.SUMMARISED_MS)
-        self._summariser = Summariser(self._snapshot, summarised_ms)
+        try:
+            with self.file.exclusively() as connection:
+                self._load(connection)
+        except BaseException:
+            self.file.close()
+            raise
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        """Learn what is kept in memory of this file."""
+        self._sites: dict[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
+        self._newest = first_key(rows.ends(connection)[1] + 1) - 1
+        self._newest_alerts = newest_alerts(connection)
+        self._has_blocks = blocks_1_1.exist(connection)
+        self._summariser = Summariser(self._snapshot, meta.number(connection, Value.SUMMARISED_MS))
+        self.marker = meta.text(connection, Value.MARKER)
+        self.path = self.file.path
+
+    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> "LocalStore":
+        """A store on another file. Raises as `OpenFile` does."""
+        return LocalStore(path, lock, patience_s)
+
+    def become(self, file: OpenFile, *, is_copy: bool) -> None:
+        """Go on with this file, which holds the same or something else; `file.exclusively` must be held."""
+        self.file.turn_to(file)
+        if not is_copy:  # what was handed out to be delivered is unknown there
+            self._generation += 1
+            self._in_flight = NOTHING_IN_FLIGHT
+        self._load(file.connection)
+
+    def newest_alerts(self) -> Sequence[Alert]:
+        """The newest state change of each site, known without reading the file."""
+        return [alert for host, alert in self._newest_alerts.items() if host in self._sites]
+
+    def oldest_pending_ms(self) -> int | None:
+        return self.pending().oldest_ms
 
     # Writing
 
@@ -80,6 +123,12 @@ class LocalStore(FileReader):
                 outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
             self._summariser.changed(new)
         self._sites, self._newest = sites, newest
+        for alert in alerts:
+            known = self._newest_alerts.get(alert.host)
+            if known is None or known.time_ms <= alert.time_ms:
+                self._newest_alerts[alert.host] = alert
+        if self.echo is not None:
+            self.echo.append((checks, alerts))
 
     def _is_open(self, key: int) -> bool:
         """Is the minute of the check with this key still to be summarised?"""
@@ -180,15 +229,13 @@ class LocalStore(FileReader):
         return tuple(self._sites)
 
     def close(self) -> None:
-        super().close()
-        with self._lock:
-            self._connection.close()
+        self.file.close()
 
     # The outbox
 
     def next_delivery(self, limit: int) -> Delivery | None:
-        with self._lock:  # which rows are about to be read nobody who writes knows
-            self._in_flight = ALL_IN_FLIGHT
+        with self.file.mutex:  # which rows are about to be read nobody who writes knows
+            self._in_flight, self._taken_in = ALL_IN_FLIGHT, self._generation
         delivery = None
         try:
             with self._snapshot() as connection:
@@ -201,11 +248,13 @@ class LocalStore(FileReader):
         return self.next_delivery(limit)
 
     def _set_in_flight(self, delivery: Delivery | None) -> None:
-        with self._lock:
+        with self.file.mutex:
             self._in_flight = NOTHING_IN_FLIGHT if delivery is None else delivery.last_entry
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
         with self._writing() as connection:
+            if self._taken_in != self._generation:  # it was of another file
+                return
             outbox.settle(connection, delivery)
             outbox.add_refused(connection, refused)
         self._set_in_flight(None)
@@ -237,10 +286,8 @@ class LocalStore(FileReader):
 
     # Within
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self.path), transaction(self._connection):
-            yield self._connection
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self.file.writing()
 
     def _with_new_sites(self, connection: sqlite3.Connection, points: Iterable[CheckResult | Alert]) -> dict[str, int]:
         new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
