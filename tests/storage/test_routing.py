@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,10 @@ from monitoring.config import Config, parse_database
 from monitoring.errors import ConfigError, StoreError, StoreUnavailable
 from monitoring.models import Site
 from monitoring.storage.backends import backend_kind, open_backend
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
-from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.store import LocalStore
-from tests.storage.delivery.conftest import RealFile
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain
 from tests.support.influx_databases import address_of
@@ -53,17 +50,6 @@ def known(influxd: Influxd) -> Iterator[str]:
         database.drop_database()
 
 
-@contextmanager
-def live_monitor(path: Path) -> Iterator[LocalFile]:
-    """The local file, as a monitor that runs has it open."""
-    lock = FileLock(path)
-    try:
-        with closing(RealFile(path)) as store:
-            yield store  # type: ignore[misc]
-    finally:
-        lock.release()
-
-
 def chosen(choice: ReaderChoice) -> tuple[str, str]:
     readers, source = choice.choose()
     assert {reader.kind for reader in readers.values()} == {source.kind}
@@ -76,7 +62,7 @@ def test_the_database_is_read_unless_a_live_monitor_has_undelivered_data(
     """What a dead one left undelivered does not keep anybody from reading what others deliver."""
     with closing(ReaderChoice(influx_config(tmp_path, influxd.port, known), clock, 60)) as choice:
         assert chosen(choice)[0] == "influxdb"
-        with live_monitor(tmp_path / "config.db") as file:
+        with closing(LocalStore(tmp_path / "config.db")) as file:
             assert chosen(choice)[0] == "influxdb"
             file.append(checks([0]), [], clock.now_ms())
             assert chosen(choice)[0] == "influxdb"
@@ -91,7 +77,7 @@ def test_what_a_database_refused_of_a_live_monitor_is_read_from_its_file(
     clock = FakeClock(SystemClock().now_ms())
     influxd.write(known, f"website_availability,host=x available=true {START_MS * 1_000_000}")
     config = influx_config(tmp_path, influxd.port, known)
-    with live_monitor(tmp_path / "config.db") as file, closing(ReaderChoice(config, clock, 60)) as choice:
+    with closing(LocalStore(tmp_path / "config.db")) as file, closing(ReaderChoice(config, clock, 60)) as choice:
         file.append(checks([0, 1]), [], clock.now_ms())
         with closing(open_backend(parse_database(influxd.url(known), {}), 60)) as database:
             clock = FakeClock(START_MS + 60_000)
@@ -129,7 +115,7 @@ def test_a_database_that_is_away_is_named_for_the_same_reason_as_by_the_monitor(
     """It had been "answers too slowly" first, and then "has yet to receive 37 points"."""
     port = free_port()
     with (
-        live_monitor(tmp_path / "config.db") as file,
+        closing(LocalStore(tmp_path / "config.db")) as file,
         closing(ReaderChoice(influx_config(tmp_path, port), clock)) as choice,
         closing(open_backend(parse_database(f"influxdb://127.0.0.1:{port}/monitoring", {}), 1)) as database,
     ):
@@ -146,7 +132,7 @@ def test_at_the_default_address_nobody_is_missed_who_was_never_there(
 ) -> None:
     monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{free_port()}/monitoring")
     with (
-        live_monitor(tmp_path / "config.db"),
+        closing(LocalStore(tmp_path / "config.db")),
         closing(ReaderChoice(Config((SITE,), None, tmp_path / "config.db"), clock)) as choice,
     ):
         assert chosen(choice) == ("local", "stored in config.db")

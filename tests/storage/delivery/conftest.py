@@ -10,7 +10,7 @@ from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.fragile import FragileBackend
-from tests.support.memory_file import IdleGuard, MemoryFile
+from tests.support.memory_file import MemoryFile
 
 
 @pytest.fixture
@@ -18,19 +18,13 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-class RealFile(LocalStore):
-    """Until the guard is there."""
-
-    guard = IdleGuard()
-
-
 @pytest.fixture(params=["memory", "sqlite"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalFile]:
     if request.param == "memory":
         yield MemoryFile()
         return
-    store = RealFile(tmp_path / "config.db")
-    yield store  # type: ignore[misc]
+    store = LocalStore(tmp_path / "config.db")
+    yield store
     store.close()
 
 

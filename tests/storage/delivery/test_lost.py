@@ -11,6 +11,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, Forwarder
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, assert_same_summaries, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
@@ -35,7 +36,7 @@ def copy_of(file: LocalFile, path: Path) -> LocalFile:
         return copy.deepcopy(file)
     with closing(sqlite3.connect(file.path)) as here, closing(sqlite3.connect(path)) as there:
         here.backup(there)
-    return type(file)(path)  # type: ignore[return-value]
+    return LocalStore(path)
 
 
 def lose_contact(database: FragileBackend, forwarder: Forwarder, file: LocalFile, clock: FakeClock) -> None:

@@ -18,7 +18,7 @@ from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.influxdb.store import InfluxStore
-from tests.storage.delivery.conftest import RealFile
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, assert_same_summaries, drain, maintain
 from tests.support.influx_databases import address_of
@@ -60,8 +60,8 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[LocalFile]:
-    with closing(RealFile(tmp_path / "config.db")) as store:
-        yield store  # type: ignore[misc]
+    with closing(LocalStore(tmp_path / "config.db")) as store:
+        yield store
 
 
 def made(time_ms: int, host: str = "a", cause: Cause | None = None) -> CheckResult:
@@ -311,13 +311,13 @@ def test_a_local_file_put_back_from_a_copy_costs_the_database_nothing(
     measure(file, clock, 60)
     drain(Forwarder(file, database, clock))
     was = list(database.results(EVER))
-    with closing(RealFile(tmp_path / "copy.db")) as copied:
+    with closing(LocalStore(tmp_path / "copy.db")) as copied:
         marker = copied.marker
-        forwarder = Forwarder(copied, database, clock)  # type: ignore[arg-type]
+        forwarder = Forwarder(copied, database, clock)
         drain(forwarder)
         assert copied.marker != marker
         assert list(database.results(EVER)) == was, "what the copy does not know was made all the same"
-        measure(copied, clock, 30)  # type: ignore[arg-type]
+        measure(copied, clock, 30)
         drain(forwarder)
         every = sorted({*was, *copied.results(EVER)}, key=lambda check: (check.time_ms, check.host))
         assert list(database.results(EVER)) == every
