@@ -44,8 +44,8 @@ class Stream(Protocol):
 class Descriptor:
     """Text to a file descriptor of its own, the copy of a standard one.
 
-    It has no lock: at its end Python waits for nobody who stands in a write. Used by one thread at a time; only
-    `progress` may be asked by others.
+    It shares no buffer and no lock with Python's own: nobody else meets a thread that stands in a write. Used by one thread
+    at a time; only `progress` may be asked by others.
     """
 
     def __init__(self, standard: TextIO | None) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from monitoring import stats
+from monitoring.clock import Deadline, SystemClock
+from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.store.base import Reader
 from monitoring.store.local import LocalStore
-from monitoring.store.replicated import FRESH_MS, SLOW_PENALTY_MS, ReplicatedStore, Source
+from monitoring.store.replicated import FRESH_MS, SLOW_PENALTY_MS, Deadlines, ReplicatedStore, Source
 from tests.support.clock import FakeClock
 from tests.support.points import EVER, START_MS, alert, check, checks
 from tests.support.remote import DOWN, Remote
@@ -189,3 +191,53 @@ def test_ending_delivers_what_can_be_delivered(store: ReplicatedStore, remote: R
     assert list(remote.results(EVER)) == checks(range(100))
     assert list(remote.alerts(EVER)) == [alert(5)]
     assert store.undelivered() == 0
+
+
+@pytest.fixture
+def hangs() -> Iterator[Callable[[Reader], str]]:
+    """A question that the database leaves open."""
+    free = threading.Event()
+
+    def question(reader: Reader) -> str:
+        return "late" if reader.kind == "influxdb" and free.wait(20) else reader.kind
+
+    yield question
+    free.set()
+
+
+def deadlines(database_ms: int, in_all_ms: int) -> Deadlines:
+    clock = SystemClock()
+    return Deadlines(Deadline.after(clock, database_ms), Deadline.after(clock, in_all_ms))
+
+
+def test_a_database_that_is_late_is_abandoned_and_the_file_answers(
+    store: ReplicatedStore, hangs: Callable[[Reader], str], clock: FakeClock
+) -> None:
+    settled(store, check(0))
+    assert store.ask(hangs, deadlines(50, 20_000)) == ("local", Source("local", "database does not answer in time"))
+    assert store.source() == Source("local", "database answers too slowly")
+    clock.advance(SLOW_PENALTY_MS / 1_000)
+    why = "database still works on an earlier question"
+    assert store.ask(hangs, deadlines(20_000, 20_000)) == ("local", Source("local", why))
+
+
+def test_neither_is_waited_for_beyond_the_deadline(store: ReplicatedStore) -> None:
+    settled(store, check(0))
+    free = threading.Event()
+    with pytest.raises(StoreUnavailable, match="does not answer in time"):
+        store.ask(lambda reader: free.wait(20), deadlines(20, 40))
+    free.set()
+
+
+def test_the_end_waits_for_no_question(
+    store: ReplicatedStore, remote: Remote, hangs: Callable[[Reader], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(store, check(0))
+    closed: list[Remote] = []
+    monkeypatch.setattr(remote, "close", lambda: closed.append(remote))
+    threading.Timer(0.05, store.give_up_questions).start()
+    with pytest.raises(StoreUnavailable, match="is not waited for any more"):
+        store.ask(hangs, deadlines(20_000, 20_000))
+    assert store.flush(20)
+    store.close()
+    assert closed == [remote], "as what receives, not as what still works on a question"
