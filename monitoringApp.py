@@ -88,7 +88,7 @@ class MonitoringApp:
         self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
         self._look = Timer(clock, LOOK_MS, first_ms=0)
         self._no_alerts = Complaint(display.notice, "alerts cannot be decided", "alerts are decided again")
-        self._no_statistics = Complaint(display.notice, "no statistics", "there are statistics again")
+        self._no_statistics = Complaint(display.notice, "no statistics", "there are statistics again", forgiven=1)
         self._unwritten = Complaint(display.notice, "checks cannot be written", "checks are written again", once=True)
         self._manager = Manager({}, clock.monotonic_ns)
         self._notes = Notes(store, lambda: self._checkers.missed, clock, self._awaits_database)
@@ -180,8 +180,10 @@ class MonitoringApp:
         for window_ms in self._rounds.due():
             if self._stopping.is_set() or not until.in_all.left_s():
                 return
+            was_well = self._no_statistics.is_well
             self._no_statistics.about(partial(self._show, window_ms, until))
-            self._rounds.done(window_ms)
+            if self._no_statistics.is_well or not was_well:  # what had no answer in time is asked for once more
+                self._rounds.done(window_ms)
             if window_ms == max(ROUNDS_MS):
                 process.give_back()
             self._evaluate_if_due()

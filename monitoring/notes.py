@@ -53,21 +53,36 @@ class Tally:
 class Complaint:
     """Something that does not work: said when that begins and when its reason changes, and once when it is over."""
 
-    def __init__(self, say: Callable[[str], None], what: str, over: str, *, once: bool = False) -> None:
-        """`what` does not work, `over` says that it does again; `once`: a reason that changes is not said again."""
+    def __init__(self, say: Callable[[str], None], what: str, over: str, *, once: bool = False, forgiven: int = 0) -> None:
+        """`what` does not work, `over` says that it does again.
+
+        `once`: a reason that changes is not said again; `forgiven`: so many failures in a row are not said.
+        """
         self._say = say
         self._what = what
         self._over = over
         self._once = once
-        self._why: str | None = None
+        self._forgiven = forgiven
+        self._failures = 0
+        self._said: str | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Did it work the last time?"""
+        return self._failures == 0
 
     def because(self, why: str | None) -> None:
-        """How things stand now; None: all is well."""
-        if why and why != self._why and not (self._once and self._why):
+        """How it went now; None: all is well."""
+        if not why:
+            if self._said:
+                self._say(self._over)
+            self._failures, self._said = 0, None
+            return
+        self._failures += 1
+        is_news = self._said is None if self._once else self._said != why
+        if is_news and self._failures > self._forgiven:
             self._say(f"{self._what}: {why}")
-        elif self._why and not why:
-            self._say(self._over)
-        self._why = why or None
+            self._said = why
 
     def about(self, attempt: Callable[[], object]) -> None:
         """Attempt it: whatever error that raises is the reason, none means that all is well."""

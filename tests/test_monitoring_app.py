@@ -154,6 +154,17 @@ def test_statistics_that_fail_are_said_once_and_their_return_once() -> None:
     assert scene.display.notices == ["no statistics: the file does not answer in time", "there are statistics again"]
 
 
+def test_statistics_that_are_late_once_are_asked_for_again_at_once_and_nothing_is_said() -> None:
+    """As after a start: the database is slow, and the file has to be read from the disk."""
+    scene = Scene([SHOP])
+    scene.store.database_s, scene.store.file_s = 30, 0.7
+    scene.at(4.4, lambda: setattr(scene.store, "database_s", 0))
+    scene.run(until_s=12)
+    shown = [(second, window) for second, window, _ in scene.display.statistics_at]
+    assert shown[:2] == [(4.5, TEN_MINUTES), (4.5, HOUR)]
+    assert scene.display.notices == []
+
+
 def test_alerts_that_cannot_be_decided_are_said_once_and_their_return_once() -> None:
     scene = Scene([SHOP])
     scene.causes["shop"] = fails(0, 999)

@@ -120,6 +120,15 @@ def test_trouble_is_said_when_it_begins_when_it_changes_and_when_it_is_over(once
     assert heard == said
 
 
+def test_a_failure_that_is_forgiven_is_not_said_nor_that_it_is_over() -> None:
+    heard: list[str] = []
+    complaint = Complaint(heard.append, "no", "yes", forgiven=1)
+    for why in ("a", None, "a", "a", None):
+        complaint.because(why)
+        assert complaint.is_well == (why is None)
+    assert heard == ["no: a", "yes"]
+
+
 def test_whatever_error_an_attempt_raises_is_a_reason() -> None:
     heard: list[str] = []
     complaint = Complaint(heard.append, "no", "yes")
