@@ -113,6 +113,9 @@ class SceneStore(MemoryStore):
     def source(self) -> Source:
         return Source("influxdb", "database:8086 has received everything so far")
 
+    def notices(self) -> Sequence[str]:
+        return ()
+
     def undelivered(self) -> int:
         return 0
 
