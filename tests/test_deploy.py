@@ -54,6 +54,12 @@ def test_a_unit_starts_the_program_with_flags_that_exist(unit: str) -> None:
     assert arguments.mode == unit.removesuffix(".service").replace("monitoring", "monitor")
 
 
+def test_the_monitor_may_have_a_thread_for_each_website() -> None:
+    """systemd's own limit is a share of the machine's: 2000 websites would not fit everywhere."""
+    assert settings("monitoring.service", "TasksMax") == ["infinity"]
+    assert settings("monitoring.service", "LimitNPROC") == []
+
+
 @every_unit
 def test_a_unit_may_write_nothing_but_its_own_directory(unit: str) -> None:
     assert settings(unit, "ProtectSystem") == ["strict"]

@@ -41,6 +41,7 @@ class Resolver:
         self._lock = threading.Lock()  # guards what follows
         self._questions: dict[str, _Question] = {}
         self._idle = 0
+        self._is_closed = False
         self._names: SimpleQueue[str | None] = SimpleQueue()
 
     def look_up(self, name: str, limit_us: int) -> LookupResult:
@@ -65,6 +66,7 @@ class Resolver:
     def close(self) -> None:
         """End the threads that wait for work, and let nobody wait any longer; a lookup that hangs ends with the process."""
         with self._lock:
+            self._is_closed = True
             idle, self._idle = self._idle, 0
             for question in self._questions.values():
                 _tell(question, None)
@@ -82,7 +84,7 @@ class Resolver:
         thread = threading.Thread(target=self._work, args=(name,), name="lookup", daemon=True)
         try:
             process.start_small(thread)
-        except RuntimeError:  # no thread is to be had: better late than never
+        except (RuntimeError, MemoryError):  # no thread is to be had: better late than never
             self._look_up(name)
 
     def _give_up(self, name: str, asker: "_Asker") -> None:
@@ -96,7 +98,7 @@ class Resolver:
         while name is not None:
             self._look_up(name)
             with self._lock:
-                if self._idle >= IDLE_THREADS:
+                if self._is_closed or self._idle >= IDLE_THREADS:
                     return
                 self._idle += 1
             name = self._names.get()

@@ -1,0 +1,134 @@
+"""The network thread sleeps and is woken, by whatever this machine has for it; transfers end well, badly or not at all."""
+
+import threading
+import time
+
+import pycurl
+import pytest
+
+from monitoring.checks import readiness
+from monitoring.checks.network import Network, Transfer
+from monitoring.checks.readiness import Bell, EpollReadiness, EventBell, LockBell, SelectorReadiness
+from monitoring.clock import SystemClock
+from monitoring.errors import CheckAbandoned
+from tests.support.driving import running_network
+from tests.support.servers import HttpServer, RawServer, closed_port, hang, response
+
+
+@pytest.fixture(params=[True, False], ids=["Linux", "elsewhere"])
+def _machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere there is neither epoll nor eventfd."""
+    if not request.param:
+        monkeypatch.delattr("monitoring.checks.readiness.select.epoll")
+        monkeypatch.delattr("monitoring.checks.readiness.os.eventfd")
+
+
+def transfer_to(url: str) -> Transfer:
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, url)
+    curl.setopt(pycurl.WRITEFUNCTION, lambda _: None)
+    curl.setopt(pycurl.FRESH_CONNECT, 1)  # the server answers once
+    curl.setopt(pycurl.FORBID_REUSE, 1)
+    curl.setopt(pycurl.TIMEOUT_MS, 10_000)
+    return Transfer(curl)
+
+
+@pytest.mark.usefixtures("_machine")
+def test_transfers_are_performed_one_after_the_other_and_at_the_same_time() -> None:
+    with HttpServer(response(200)) as server, running_network() as network:
+        codes: list[int] = []
+
+        def perform_some() -> None:
+            transfer = transfer_to(server.url())
+            codes.extend(network.perform(transfer).code for _ in range(20))
+
+        threads = [threading.Thread(target=perform_some) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        bad = network.perform(transfer_to(f"http://127.0.0.1:{closed_port()}/"))
+    assert codes == [0] * 200
+    assert (bad.code, bool(bad.text)) == (pycurl.E_COULDNT_CONNECT, True)
+
+
+@pytest.mark.usefixtures("_machine")
+def test_the_thread_is_woken_when_nothing_else_happens() -> None:
+    with running_network() as network:
+        for _ in range(50):
+            heard = threading.Event()
+            network.call_soon(heard.set)
+            assert heard.wait(10)
+
+
+def test_this_machine_uses_what_it_has() -> None:
+    assert isinstance(readiness.open_readiness(), EpollReadiness)
+    assert isinstance(readiness.open_bell(), EventBell)
+
+
+def test_without_descriptors_a_bell_still_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: int) -> int:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr("monitoring.checks.readiness.os.eventfd", none_left)
+    assert isinstance(readiness.open_bell(), LockBell)
+
+
+@pytest.mark.parametrize("make_bell", [EventBell, LockBell])
+def test_a_ring_ends_one_wait_also_a_later_one(make_bell: type[Bell]) -> None:
+    bell, woken = make_bell(), threading.Semaphore(0)
+
+    def wait_twice() -> None:
+        for _ in range(2):
+            bell.wait()
+            woken.release()
+
+    bell.ring()
+    threading.Thread(target=wait_twice, daemon=True).start()
+    assert woken.acquire(timeout=10)
+    assert not woken.acquire(timeout=0.05)
+    bell.ring()
+    assert woken.acquire(timeout=10)
+    bell.close()
+
+
+@pytest.mark.parametrize("make_readiness", [EpollReadiness, SelectorReadiness])
+def test_a_call_before_the_sleep_is_not_overlooked_and_one_after_the_end_does_nothing(
+    make_readiness: type[EpollReadiness] | type[SelectorReadiness],
+) -> None:
+    ready = make_readiness()
+    ready.wake()
+    began = time.monotonic()
+    assert ready.wait(10) == []
+    assert time.monotonic() - began < 5
+    ready.close()
+    ready.wake()
+
+
+def test_an_end_abandons_transfers_and_none_begins_after_it() -> None:
+    network = Network(SystemClock())
+    with RawServer(hang) as server:
+        network.start()
+        transfer, abandoned = transfer_to(server.url()), threading.Event()
+
+        def perform() -> None:
+            with pytest.raises(CheckAbandoned):
+                network.perform(transfer)
+            abandoned.set()
+
+        threading.Thread(target=perform, daemon=True).start()
+        heard = threading.Event()
+        network.call_soon(heard.set)
+        assert heard.wait(10)
+        network.stop()
+        assert abandoned.wait(10)
+    with pytest.raises(CheckAbandoned):
+        network.perform(transfer)
+
+
+def test_a_handle_that_is_no_good_costs_its_own_check_only() -> None:
+    with HttpServer(response(200)) as server, running_network() as network:
+        closed = transfer_to(server.url())
+        closed.handle.close()
+        assert network.perform(closed).code == pycurl.E_FAILED_INIT
+        assert network.perform(transfer_to(server.url())).code == 0
