@@ -21,6 +21,11 @@ class SystemResolver:
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
         self.release = threading.Event()
+        self._before = set(threading.enumerate())
+
+    def lookups(self) -> int:
+        """How many threads look up, or wait for work."""
+        return sum(thread.name == "lookup" for thread in set(threading.enumerate()) - self._before)
 
     def look_up(self, name: str, *_: object, **__: object) -> list[object]:
         self.asked[name] += 1
@@ -44,10 +49,6 @@ def resolver(system: SystemResolver) -> Iterator[Resolver]:
     resolver.close()
 
 
-def lookups() -> int:
-    return sum(thread.name == "lookup" for thread in threading.enumerate())
-
-
 def test_addresses_are_found_each_once(resolver: Resolver) -> None:
     found = resolver.look_up("good.example", ENOUGH_US)
     assert (found.addresses, found.reason, found.timed_out) == ((ADDRESS,), "", False)
@@ -66,7 +67,7 @@ def test_a_name_that_hangs_costs_no_more_than_its_limit_and_two_threads(system: 
     for _ in range(10):
         assert resolver.look_up("hangs.example", 20_000).timed_out
     assert system.asked["hangs.example"] == LOOKUPS_A_NAME
-    assert lookups() == LOOKUPS_A_NAME
+    assert system.lookups() == LOOKUPS_A_NAME
     assert resolver.look_up("good.example", ENOUGH_US).addresses == (ADDRESS,)
     system.release.set()
     eventually(lambda: resolver.look_up("hangs.example", ENOUGH_US).addresses == (ADDRESS,))
@@ -80,13 +81,15 @@ def test_those_who_ask_at_the_same_time_share_an_answer(system: SystemResolver, 
         assert {answer.result().addresses for answer in answers} == {(ADDRESS,)}
 
 
-def test_a_thread_looks_up_one_name_after_the_other(resolver: Resolver) -> None:
+def test_a_thread_looks_up_one_name_after_the_other(system: SystemResolver, resolver: Resolver) -> None:
     for number in range(50):
         resolver.look_up(f"good{number}.example", ENOUGH_US)
-    assert lookups() <= 2  # the second one if an answer came before its thread was free again
+    assert system.lookups() <= 2  # the second one if an answer came before its thread was free again
 
 
-def test_without_another_thread_the_checkers_own_one_looks_up(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_another_thread_the_checkers_own_one_looks_up(
+    system: SystemResolver, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A limit of threads is no fault of the site."""
 
     def refuse(_: threading.Thread) -> None:
@@ -94,7 +97,7 @@ def test_without_another_thread_the_checkers_own_one_looks_up(resolver: Resolver
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert resolver.look_up("good.example", ENOUGH_US).addresses == (ADDRESS,)
-    assert lookups() == 0
+    assert system.lookups() == 0
 
 
 def test_when_it_closes_nobody_waits_any_longer(system: SystemResolver, resolver: Resolver) -> None:
@@ -108,3 +111,5 @@ def test_when_it_closes_nobody_waits_any_longer(system: SystemResolver, resolver
     resolver.close()
     asker.join(10)
     assert [answer.timed_out for answer in answers] == [True]
+    system.release.set()
+    eventually(lambda: system.lookups() == 0)
