@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,8 +32,7 @@ from monitoring.trust import bundle
 from utils import enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
-    from monitoring.checks.checker import Record
-    from monitoring.checks.checkers import Checkers
+    from monitoring.checks.checkers import MakeCheckers
     from monitoring.store.replicated import Deadlines, ReplicatedStore
 
 FIRST_ROUND_MS = 3_000
@@ -65,7 +64,7 @@ class MonitoringApp:
         store: "ReplicatedStore",
         clock: Clock,
         display: Display,
-        make_checkers: "Callable[[Record], Checkers]",
+        make_checkers: "MakeCheckers",
         past: Past,
         evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,

@@ -167,6 +167,10 @@ class Checkers:
             checker.join(max(0.0, (end_ns - self._clock.monotonic_ns()) / 1e9))
 
 
+MakeCheckers = Callable[[Record], Checkers]
+"""Makes the checkers, given what takes each result."""
+
+
 def _new_network(clock: Clock) -> "Network":
     from monitoring.checks.network import Network  # late: `--help` needs no libcurl, which may be missing there
 
