@@ -127,8 +127,9 @@ def test_the_flag_database_is_trusted_by_the_same(authority: Authority, tmp_path
     config = load_config(path, {}, "gateway+https://gate.example:8087")
     assert config.database
     assert config.database.tls == Trust(None, (authority.ca_file,))
-    assert parse_database("influxdb+https://a/b", {"SSL_CERT_FILE": "roots"}).tls == Trust("roots")
-    assert parse_database("influxdb://a/b", {"SSL_CERT_FILE": "roots"}).tls is None
+    environ = {"SSL_CERT_FILE": authority.ca_file}
+    assert parse_database("influxdb+https://a/b", environ).tls == Trust(authority.ca_file)
+    assert parse_database("influxdb://a/b", environ).tls is None
 
 
 BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

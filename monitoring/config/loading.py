@@ -76,9 +76,16 @@ def parse_config(
 
 
 def parse_database(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
-    """The database of the flag `--database`, or of the default. Raises `ConfigError`."""
+    """The database of the flag `--database`, or of the default, where there is no file. Raises `ConfigError`."""
+    found, trust = _read_flag(address, environ), Trust.of(environ)
+    if found.tls and (problems := _problems_of_roots(trust)):
+        raise ConfigError(problems)
+    return _trusting(found, trust)
+
+
+def _read_flag(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
     try:
-        return _trusting(database_address(expand(address, environ)), Trust.of(environ))
+        return database_address(expand(address, environ))
     except Invalid as error:
         raise ConfigError([f"--database: {error}"]) from None
 
@@ -121,7 +128,7 @@ def _read_websites(report: Report, root: Section, rule: Rule) -> tuple[Site, ...
 
 def _read_database(report: Report, root: Section, flag: str | None, trust: Trust) -> DatabaseAddress | None:
     try:
-        found = root.take("database", database_address, None) if flag is None else parse_database(flag, report.environ)
+        found = root.take("database", database_address, None) if flag is None else _read_flag(flag, report.environ)
     except ConfigError as error:
         report.problems += error.problems
         return None
@@ -136,12 +143,16 @@ def _read_trust(report: Report, root: Section, path: Path) -> Trust:
     """Whom to trust; every file that is named must hold certificates."""
     name = root.take("caFile", values.file_name, None)
     trust = Trust.of(report.environ, *([] if name is None else [str(path.parent / name)]))
-    if trust.roots and (trouble := why_unusable(trust.roots)):
-        report.problems.append(f"{REPLACES}: {trust.roots}: {trouble}")
+    report.problems += _problems_of_roots(trust)
     for file in trust.beside:
         if trouble := why_unusable(file):
             root.problem("caFile", f"{file}: {trouble}")
     return trust
+
+
+def _problems_of_roots(trust: Trust) -> list[str]:
+    trouble = why_unusable(trust.roots) if trust.roots else None
+    return [f"{REPLACES}: {trust.roots}: {trouble}"] if trouble else []
 
 
 def _read_local_database(root: Section, path: Path) -> Path:

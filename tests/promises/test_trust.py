@@ -120,6 +120,13 @@ def test_a_file_without_certificates_ends_every_mode_at_its_start(tmp_path: Path
     ]
 
 
+def test_the_self_test_does_not_begin_with_a_file_without_certificates(tmp_path: Path) -> None:
+    environ = {"SSL_CERT_FILE": f"{tmp_path}/gone.pem"}
+    answer = run_program("-t", "--database", "influxdb+https://127.0.0.1:1/test", environ=environ)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.splitlines() == [f"SSL_CERT_FILE: {tmp_path}/gone.pem: cannot be read: No such file or directory"]
+
+
 def test_a_running_monitor_says_that_another_list_needs_another_start(tmp_path: Path, of_sites: Authority) -> None:
     with HttpServer() as server:
         websites = [{"URL": server.url("/")}]
