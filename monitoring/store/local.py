@@ -37,7 +37,7 @@ Point = CheckResult | Alert
 
 MAX_SITES = SITE_MASK + 1
 
-FORMAT = Format(int.from_bytes(b"WMon"), schema.SCHEMA_VERSION, schema.SCHEMA)
+FORMAT = Format(0, schema.SCHEMA_VERSION, schema.SCHEMA)
 
 NEXT_SITE = """
 SELECT IFNULL(MAX(number), -1) + 1

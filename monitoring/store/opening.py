@@ -1,7 +1,7 @@
 """From a configuration to open stores."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -30,6 +30,9 @@ WRITER_TIMEOUT_S = 10.0
 SHORT_PATIENCE_S = 0.5
 PATIENCE_S = 30.0
 """How long a start waits for another program that writes the local file: without a word, and after one."""
+
+IN_MEMORY = "/dev/shm"  # noqa: S108 - of a name that nobody can foresee
+"""Where Linux keeps files in memory: there is room when all disks are full."""
 
 RECENT_MS = 600_000
 """So much of a file that cannot be written is taken along at a start: more than decisions and statistics soon need."""
@@ -113,21 +116,28 @@ def _open_elsewhere(
     readable: Path | None = None,
 ) -> LocalStore:
     """Monitoring goes on, and says so. `readable` is what can be read of the file where it bears another name."""
-    try:
-        substitute = Path(tempfile.mkdtemp(prefix="monitoring-")) / path.name
-        store = LocalStore(substitute, home=path, home_lock=lock)
-    except (OSError, StoreError):
-        raise error from None  # there is no place at all
+    store = _open_substitute(path, lock, [None, IN_MEMORY])
+    if store is None:
+        raise error  # there is no place at all
     _take_over(readable or path, store, clock.now_ms())
-    say(f"{error}; checks are kept in {substitute} instead, until it can be written")
+    say(f"{error}; checks are kept in {store.path} instead, until it can be written")
     return store
+
+
+def _open_substitute(home: Path, lock: FileLock | None, folders: Sequence[str | None]) -> LocalStore | None:
+    """In the first of these folders that takes it (None: the usual one); None: there is no such place."""
+    for folder in folders:
+        with suppress(OSError, StoreError):
+            place = Path(tempfile.mkdtemp(prefix="monitoring-", dir=folder))
+            return LocalStore(place / home.name, home=home, home_lock=lock)
+    return None
 
 
 def _take_over(path: Path, store: LocalStore, now_ms: int) -> bool:
     """Store the newest alerts and checks of a file that cannot be written; False when its alerts cannot be read."""
     with closing(LocalReader(path)) as reader:
         try:
-            store.append((), list(reader.last_alerts().values()), now_ms)
+            store.write((), list(reader.last_alerts().values()))
         except StoreError:
             return False
         with suppress(StoreError):

@@ -161,8 +161,8 @@ class ReaderPool:
 
     def warm(self) -> None:
         """Have one connection ready: it goes on reading the file whatever becomes of its name."""
-        with self.snapshot():
-            pass
+        with self.snapshot() as connection:  # it opens the log beside the file when it first reads
+            connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
 
     def rest(self, timeout_s: float) -> bool:
         """Close all connections and open none before `turn_to`; False when somebody goes on reading for too long."""

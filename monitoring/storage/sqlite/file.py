@@ -142,7 +142,7 @@ def _open(path: Path, form: Format, lock: FileLock, patience_s: float) -> sqlite
     try:
         return open_writer(path, form, patience_s)
     except StoreDamaged as error:
-        if application == form.application_id or version == form.version or lock.was_known:
+        if application == form.application_id != 0 or version in (form.version, *form.earlier) or lock.was_known:
             raise
         raise strange from error
 

@@ -49,7 +49,7 @@ class GuardedStore(Source, Target, Protocol):
         """The newest transition of each site, known without reading the file."""
 
     def oldest_pending_ms(self) -> int | None:
-        """Since when the oldest of what waits for delivery does; None: nothing does."""
+        """Since when the oldest of what waits for delivery does; None: nothing does. Raises `StoreError`."""
 
     def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> Self:
         """A store of the same kind on another file. Raises as `OpenFile` does."""
@@ -260,7 +260,8 @@ class FileGuard:
         now_ms = window.until_ms
         self._store.echo = []
         try:
-            sibling.append((), self._store.newest_alerts(), now_ms)
+            if alerts := self._store.newest_alerts():
+                sibling.append((), alerts, now_ms)
             is_whole = carry_over(self._store, sibling, window, now_ms, between)
             if all_or_nothing:
                 _demand(is_whole, sibling.file.path)
