@@ -1,5 +1,7 @@
 """The local file under a running monitor: whatever happens to its name, everything measured is there in the end."""
 
+import random
+import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -8,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.models import AlertType
+from monitoring.models import AlertType, Cause, CheckResult
+from monitoring.store.local import LocalStore
 from tests.support.monitor import (
     Monitor,
+    as_printed,
     stored_alerts,
     stored_checks,
     wait_for,
     wait_for_checks,
     write_config,
 )
-from tests.support.target import Target, assert_holds_all_asked
+from tests.support.processes import Running
+from tests.support.target import Target, assert_holds_all_asked, now_ms
 
 pytestmark = pytest.mark.promise
 
@@ -67,7 +72,41 @@ def delete_directory(file: Path) -> None:
     shutil.rmtree(file.parent)
 
 
-@pytest.mark.parametrize("lose", [delete, delete_all, move_away, delete_directory])
+def delete_logs(file: Path) -> None:
+    for suffix in LOGS:
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def delete_wal(file: Path) -> None:
+    file.with_name(file.name + "-wal").unlink()
+
+
+def rename_directory(file: Path) -> None:
+    file.parent.rename(file.parent.with_name("renamed"))
+
+
+def rename_back(file: Path) -> None:
+    file.parent.with_name("renamed").rename(file.parent)
+
+
+def put_another_file(file: Path) -> None:
+    other = file.with_name("notes.txt")
+    other.write_text("notes")
+    other.replace(file)
+
+
+def take_it_away(file: Path) -> None:
+    assert file.read_text() == "notes"
+    file.unlink()
+
+
+def delete_after_a_while(file: Path) -> None:
+    """Between what is in the file and what is in its log alone there is a difference."""
+    wait_for_checks(file, more_than=len(stored_checks(file)) + 3)
+    delete_all(file)
+
+
+@pytest.mark.parametrize("lose", [delete, delete_all, delete_after_a_while, move_away, delete_directory])
 def test_a_file_that_is_deleted_is_back_with_everything_that_was_measured(
     config: Path, file: Path, target: Target, lose: Callable[[Path], None]
 ) -> None:
@@ -199,3 +238,68 @@ def test_a_file_that_is_damaged_is_set_aside_and_alerts_go_on(
     assert second.announced("alert") == []
     assert second.objects("alert")[0]["startDate"] == monitor.objects("alert")[0]["startDate"]
     assert_sound(file)
+
+
+def test_where_there_is_no_room_for_a_copy_what_matters_is_saved(config: Path, file: Path, target: Target) -> None:
+    """Old checks go: the new file has the open alert, and the checks of this run."""
+    old_ms = now_ms() - 7_200_000
+    with closing(LocalStore(file)) as store:
+        bulky = [
+            CheckResult("old", old_ms + number, 1, 0, 0, cause=Cause.ERROR, detail="x" * 2_000) for number in range(1_000)
+        ]
+        store.write(bulky, [])
+    target.go_down("/")
+    with Monitor(config, "--silent") as monitor:
+        wait_for(lambda: stored_alerts(file), "an alert in the file")
+        resource.prlimit(monitor.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+        delete_all(file)
+        wait_for_words(monitor, "with no room for a copy; a new file has the open alerts")
+        wait_for_checks(file, more_than=len(stored_checks(file)) + 3)
+        resource.prlimit(monitor.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert monitor.terminate() == 0
+    assert_sound(file)
+    assert_holds_all_asked([check for check in stored_checks(file) if check.host != "old"], target)
+    assert [alert.type for alert in stored_alerts(file)] == [AlertType.ALERT]
+
+
+def test_alerts_are_followed_over_every_change_of_the_file(config: Path, file: Path, target: Target) -> None:
+    """`-a` shows each alert and each recovery once."""
+    with Monitor(config, "--silent") as monitor, Running("-a", "-c", config, "--format", "json") as watcher:
+        for number, mishap in enumerate((delete_all, delete_logs, move_away)):
+            target.go_down("/")
+            watcher.until(lambda watcher, number=number: len(watcher.announced("alert")) == number + 1)
+            mishap(file)
+            wait_for(lambda number=number: len(monitor.errors) == number + 1, "words about it")
+            target.come_back("/")
+            watcher.until(lambda watcher, number=number: len(watcher.announced("recovery")) == number + 1)
+        assert monitor.terminate() == 0
+        watcher.interrupt()
+    assert as_printed(stored_alerts(file)) == watcher.objects("alert")
+
+
+MISHAPS = (
+    *((mishap, None) for mishap in (delete, delete_all, move_away, delete_directory, delete_logs, delete_wal)),
+    (rename_directory, rename_back),
+    (put_another_file, take_it_away),
+)
+"""What happens to the file, and how it is undone if it is not put right by itself."""
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_mishap_after_another_loses_nothing(config: Path, file: Path, target: Target, seed: int) -> None:
+    choose = random.Random(seed)
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        for mishap, undo in choose.sample(MISHAPS, len(MISHAPS)):
+            told = len(monitor.errors)
+            mishap(file)
+            wait_for(lambda told=told: len(monitor.errors) > told, f"words about {mishap.__name__}", NOTICED_S)
+            if undo:
+                undo(file)
+                wait_for(lambda told=told: len(monitor.errors) > told + 1, f"words after {mishap.__name__}", NOTICED_S)
+            wait_for(lambda: file.exists() and not list(file.parent.glob("*.saved-*")), "the file in its place", NOTICED_S)
+            wait_for_checks(file, more_than=len(stored_checks(file)) + choose.randrange(4))
+            assert_sound(file)
+        assert monitor.terminate() == 0
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target)

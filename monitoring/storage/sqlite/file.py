@@ -238,11 +238,12 @@ class DatabaseFile:
         rescue.remove(draft)
         try:
             rescue.copy(self._opened.connection, draft, pause)
-            lock = FileLock(target, heir_of=self.lock, contents=draft)
+            rescue.give_name(draft, name)
+            lock = FileLock(target, heir_of=self.lock)
             try:
-                rescue.give_name(draft, name)
                 return OpenFile(target, self._form, lock)
             except BaseException:
+                rescue.remove(name)  # else it would be taken for somebody's
                 lock.release()
                 raise
         finally:

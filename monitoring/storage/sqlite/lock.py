@@ -56,11 +56,10 @@ def is_empty(path: Path) -> bool:
 class FileLock:
     """Held by the one process that writes a database file, from before SQLite opens it until after it has closed it."""
 
-    def __init__(self, path: Path, heir_of: "FileLock | None" = None, contents: Path | None = None) -> None:
+    def __init__(self, path: Path, heir_of: "FileLock | None" = None) -> None:
         """Take the lock on the file named `path`, which is created empty when there is none.
 
-        `heir_of` is a lock that this process already holds on an earlier file of the same name. `contents` is the file
-        to lock where that does not bear the name `path` yet.
+        `heir_of` is a lock that this process already holds on an earlier file of the same name.
 
         Raises `MonitoringError` that names the process which holds the lock, `StoreUnavailable` when the file cannot be
         opened.
@@ -72,7 +71,7 @@ class FileLock:
         self._descriptor: int | None = None
         try:
             self._beside = self._lock_beside(heir_of)
-            self._descriptor = self._lock_file(contents or path)
+            self._descriptor = self._lock_file(path)
         except OSError as error:
             self.release()
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
