@@ -44,8 +44,7 @@ DATABASE_MS, ROUND_MS = 1_000, 1_500
 LOOK_MS = 1_000
 """How often the screen is drawn, and everything looked after that has no time of its own."""
 
-WRITE_S = 5.0
-END_MS = 1_200
+WRITE_S, END_MS = 5.0, 1_200
 """How long the end may take: to write what is left (a disk may be slow), and what may be left out (deliveries)."""
 
 RECENT_MS = 86_400_000
@@ -124,16 +123,18 @@ class MonitoringApp:
         self._manager = manager or self._manager
         self._store.keep(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
-        self._checkers.start(self._config.sites)
+        self._display.start(self._header(), self._clock.now_ms(), self._recent)
+        self._checkers.start(self._config.sites)  # last: there may be no more threads to be had
         process.settle()
+        self._manager.ready(self._standing())
         try:
-            self._display.start(self._header(), self._clock.now_ms(), self._recent)
-            self._manager.ready(self._standing())
             while not self._stopping.is_set():
-                self.step()
-                self._clock.wait(self._stopping, self._pause_s())
-        finally:
-            written = self._wind_down()
+                self._clock.wait(self._stopping, self.step())
+        except BaseException:
+            self._wind_down()
+            self._display.close(None)
+            raise
+        written = self._wind_down()
         for sentence in self._store.notices():
             self._display.notice(sentence)
         self._display.close(self._closing())
@@ -153,16 +154,13 @@ class MonitoringApp:
         if self._watcher:
             self._watcher.ask()
 
-    def step(self) -> None:
-        """Do what is due now. Nothing here waits for a database beyond its deadline, or for a terminal at all."""
+    def step(self) -> float:
+        """Do what is due now; returns the seconds until something is due again."""
         self._evaluate_if_due()
         self._show_due_rounds()
         if self._look.is_due:
             self._look.done()
             self._look_after()
-
-    def _pause_s(self) -> float:
-        """How long there is nothing to do."""
         next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._look.due_ns)
         return max(0, next_ns - self._clock.monotonic_ns()) / 1e9
 

@@ -152,7 +152,7 @@ def test_the_dates_of_an_outage_are_those_of_its_checks() -> None:
     story = simulate(site(2), down((200.5, 300)), 600, offset_s=0.7)
     alert, recovery = story.alerts
     assert after_start(alert.start_ms) == 200.7  # the first failed check
-    assert after_start(alert.time_ms) == 226  # 13 failed checks are 26 s; the judge looks at even seconds
+    assert after_start(alert.time_ms) == 226  # 13 failed checks are 26 s; the rule is evaluated at even seconds
     assert alert.end_ms is None
     assert alert.availability == pytest.approx(100 * 47 / 60)
     assert recovery.start_ms == alert.start_ms

@@ -155,7 +155,7 @@ def test_an_outage_ends_with_the_first_good_check_after_its_last_failure(script:
 @busy_machine
 @given(interval_ms=st.integers(1_000, 10_000), offset_ms=st.integers(0, 10_000), began_ms=st.integers(150_000, 160_000))
 def test_an_outage_that_hangs_is_alerted_like_one_that_fails_fast(interval_ms: int, offset_ms: int, began_ms: int) -> None:
-    """More than 24 s down, plus one check, plus the judge's two seconds. Counted by checks it took 88 s at 1 s."""
+    """More than 24 s down, one check, and two seconds between evaluations. Counted by checks it took 88 s at 1 s."""
     found = []
     for how in (REFUSED, HANGS):
         story = simulate(

@@ -231,6 +231,14 @@ def test_a_question_under_way_is_given_up_when_the_monitor_ends_and_nothing_is_s
     assert scene.checkers.stopped
 
 
+def test_a_fault_of_the_program_ends_it_with_everything_written_and_the_terminal_given_back() -> None:
+    scene = Scene([SHOP])
+    scene.at(20, lambda: setattr(scene.checkers, "broken", True))
+    with pytest.raises(ZeroDivisionError):
+        scene.run(until_s=500)
+    assert (scene.store.flushed, scene.display.closed, scene.display.closing) == (True, True, None)
+
+
 def test_a_reader_that_has_gone_ends_the_monitor_after_all_is_written() -> None:
     scene = Scene([SHOP])
     scene.at(20, lambda: setattr(scene.display, "failure", BrokenPipeError()))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +23,7 @@ from tests.support.influxd import Influxd
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, write_config
 from tests.support.processes import environment
 from tests.support.servers import RawServer, hang
+from tests.support.systemd import Systemd
 from tests.support.target import Target, assert_holds_all_asked, by_path
 from tests.support.terminal import Terminal
 
@@ -36,6 +37,8 @@ LATEST_MS = 2_000 + INTERVAL_MS
 """How long after it was due an alert may be recorded."""
 
 ENDS_WITHIN_S = 2.0
+
+WATCHDOG_S = 2.0
 
 LONGEST_GAP_MS = 2_500
 """Ten intervals between two checks: a stalled machine, not a monitor that waits."""
@@ -89,11 +92,18 @@ class Pipe:
 
 
 @contextmanager
-def printing(folder: Path, phase: str, config: Path, source: str, stop: Callable[[Pipe], None]) -> Iterator[Stage]:
+def printing(
+    folder: Path,
+    phase: str,
+    config: Path,
+    source: str,
+    stop: Callable[[Pipe], None],
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Stage]:
     """A monitor that prints JSON into a pipe, and has printed statistics from this source."""
     pipe = Pipe()
     command = gated.command(folder, phase, "-m", "--format", "json", "-c", config)
-    process = subprocess.Popen(command, env=environment(), stdout=pipe.writing, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment(environ), stdout=pipe.writing, stdin=subprocess.DEVNULL)
     try:
         wait_for(lambda: f'"source":"{source}"'.encode() in pipe.data, f"statistics from {source}")
         yield Stage(lambda: stop(pipe), process.terminate, lambda: process.wait(PATIENCE_S))
@@ -170,6 +180,46 @@ def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(targ
             wait_for_checks_of(target)
             assert end_s(stage) < ENDS_WITHIN_S
     assert_holds_all_asked(stored_checks(local_file(config)), target)
+
+
+def test_a_pipe_that_nobody_reads_is_told_to_the_service_manager_and_no_reason_to_be_killed(
+    target: Target, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, urls(target))
+    with (
+        Systemd(str(tmp_path / "notify"), WATCHDOG_S) as systemd,
+        printing(tmp_path, "during drawing", config, "local", Pipe.stop, systemd.environ) as stage,
+    ):
+        stage.stop()
+        heard: list[str] = []
+
+        def lives(times: int) -> bool:
+            heard.extend(systemd.heard())
+            signs = [message for message in heard if message.startswith("WATCHDOG=1")]
+            return len([message for message in signs if message.endswith("; nobody reads what is printed")]) >= times
+
+        wait_for(lambda: lives(8), "signs of life for more than the limit")
+        stage.terminate()
+        assert stage.wait() == 0
+
+
+@pytest.mark.parametrize("phase", ["during evaluation", "during drawing"])
+def test_a_loop_or_a_display_that_is_stuck_gives_no_more_signs_of_life(target: Target, tmp_path: Path, phase: str) -> None:
+    config = write_config(tmp_path, urls(target))
+    with (
+        Systemd(str(tmp_path / "notify"), WATCHDOG_S) as systemd,
+        printing(tmp_path, phase, config, "local", Pipe.stop, systemd.environ) as stage,
+    ):
+        (tmp_path / "arm").touch()
+        wait_for((tmp_path / "reached").exists, phase)
+        time.sleep(2 * WATCHDOG_S)  # half the limit, and what was under way
+        systemd.heard()
+        time.sleep(WATCHDOG_S)
+        assert systemd.heard() == []
+        (tmp_path / "go").touch()
+        wait_for(systemd.heard, "signs of life again")
+        stage.terminate()
+        assert stage.wait() == 0
 
 
 def wait_for_checks_of(target: Target) -> None:

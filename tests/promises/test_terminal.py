@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.monitor import PATIENCE_S, Monitor
+from tests.support.monitor import PATIENCE_S, Monitor, local_file, stored_alerts, wait_for
 from tests.support.processes import Running, command, environment, write_websites
 from tests.support.target import Target
 from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal
@@ -77,6 +77,23 @@ def test_a_resize_does_no_harm(config: Path) -> None:
         terminal.until("the alert, once", lambda text: len(ALERT.findall(text)) == 1)
         assert terminal.interrupt() == 0
         assert "Traceback" not in terminal.raw.decode()
+
+
+def test_a_terminal_that_was_stopped_shows_every_alert_when_it_goes_on_and_ends_on_ctrl_c(
+    target: Target, config: Path, tmp_path: Path
+) -> None:
+    """Ctrl-S, an outage that begins and ends, Ctrl-Q; Ctrl-S again and Ctrl-C, which lets it go on, too."""
+    with Terminal(140, 45, "-m", "-c", config) as terminal:
+        terminal.until("the alert", ALERT.search)
+        terminal.type(b"\x13")
+        target.come_back("/bad")
+        wait_for(lambda: len(stored_alerts(local_file(config))) == 2, "the recovery")
+        assert "/bad recovered." not in terminal.text
+        terminal.type(b"\x11")
+        terminal.until("the recovery", lambda text: "/bad recovered." in text)
+        terminal.type(b"\x13")
+        assert terminal.interrupt() == 0
+        _closed_well(terminal)
 
 
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -137,7 +137,7 @@ class SceneCheckers:
         self._scene = scene
         self._next_ms: dict[str, int] = {}
         self._sites: Sequence[Site] = ()
-        self.stuck = self.stopped = False
+        self.stuck = self.stopped = self.broken = False
 
     def start(self, sites: Iterable[Site]) -> None:
         self.change(sites)
@@ -162,6 +162,8 @@ class SceneCheckers:
                 )
 
     def replace_dead(self) -> Sequence[str]:
+        if self.broken:
+            raise ZeroDivisionError
         return ()
 
     def call_back(self, heard: Callable[[], None]) -> None:
@@ -185,7 +187,7 @@ class SceneDisplay:
         self.notices: list[str] = []
         self.refreshed_at: list[float] = []
         self.closing: Closing | None = None
-        self.stuck = self.still = False
+        self.stuck = self.still = self.closed = False
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None: ...
 
@@ -211,7 +213,7 @@ class SceneDisplay:
         self.ongoing = list(ongoing)
 
     def close(self, closing: Closing | None) -> None:
-        self.closing = closing
+        self.closing, self.closed = closing, True
 
     def call_back(self, heard: Callable[[], None]) -> None:
         if not self.stuck:
