@@ -19,7 +19,8 @@ from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.store import LocalStore
 
-START_MS = 1_767_225_600_000
+START_MS = 1_767_225_600_000 - 25 * 60_000
+"""After 25 minutes an hour and a day end."""
 COMMIT_MS = 500
 GATES = {
     "statistics 10 min, ms": 300,
@@ -120,9 +121,9 @@ def ask(store: LocalStore, until_ms: int) -> dict[str, float]:
 
 
 def retain(store: LocalStore, now_ms: int) -> dict[str, float]:
-    """Delete all but the last half hour, in steps."""
+    """Delete all but the newest hour, in steps."""
     steps = Timed()
-    store.set_retention(30 * Span.MINUTE.length_ms, 10**12)
+    store.set_retention(5 * Span.MINUTE.length_ms, 10**12)
     while steps.call(lambda: store.maintain(now_ms)):
         pass
     return {"retention step max, ms": max(steps.took), "retention steps": len(steps.took)}

@@ -162,6 +162,8 @@ class LocalStore(FileReader):
         if self._summariser.work is None:
             return False
         with self._writing() as connection:
+            if self._summariser.save_some(connection):
+                return True
             self._summariser.store(connection, now_ms, self._in_flight)
         self._summariser.stored()
         return True

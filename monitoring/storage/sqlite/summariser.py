@@ -1,8 +1,9 @@
 """Summarises minutes that are over, and the hours and days that end with them, in short steps.
 
-Each step adds up some sites on a read connection, and keeps the result in memory. The last step stores the minute in
-one short transaction, with the hour and the day that end with it, and moves `summarised_ms` on. Sites whose checks
-came meanwhile are added up again in that transaction. A process that ends in between begins the minute again.
+Each step adds up some sites on a read connection, and keeps the result in memory. Hours and days are stored some sites
+at a time: nobody reads them before they are over. The last step stores the minute in one short transaction, adds up
+again the sites whose checks came meanwhile, and moves `summarised_ms` on. A process that ends in between begins the
+minute again.
 """
 
 import sqlite3
@@ -23,8 +24,11 @@ SETTLED_MS = 15_000
 CHECKS_AT_ONCE = 2_500
 """About how many checks are added up in one step: some 10 ms of work."""
 
-SITES_AT_ONCE = {Span.HOUR: 25, Span.DAY: 100}
+SITES_AT_ONCE = {Span.HOUR: 15, Span.DAY: 50}
 """Of how many sites an hour or a day is added up in one step."""
+
+ROWS_AT_ONCE = 400
+"""How many hours or days are stored in one step."""
 
 MINUTE_MS = Span.MINUTE.length_ms
 
@@ -47,6 +51,7 @@ class Work:
     histories: dict[int, History] = field(default_factory=dict)
     checks: int = 0
     changed: set[int] = field(default_factory=set)
+    saved: dict[Span, int] = field(default_factory=dict)
 
     def begin_of(self, span: Span) -> int:
         return self.until_ms - span.length_ms
@@ -66,7 +71,10 @@ class Summariser:
         if self.work is None:
             with self._snapshot() as connection:
                 self.work = plan_work(connection, self.summarised_ms, now_ms)
-            self._steps = iter(()) if self.work is None else self._add_up(self.work)
+            if self.work is None:
+                return False
+            self._steps = self._add_up(self.work)
+            return True
         for _ in self._steps:
             return True
         return False
@@ -81,6 +89,20 @@ class Summariser:
         """Forget what was begun."""
         self.work, self._steps = None, iter(())
 
+    def save_some(self, connection: sqlite3.Connection) -> bool:
+        """Store the hours or days of some sites, within a transaction; False when all are stored."""
+        work = self.work
+        if work is None:
+            return False
+        for span in work.ending:
+            begin = work.saved.get(span, 0)
+            sites = sorted(work.found[span])[begin : begin + ROWS_AT_ONCE]
+            if sites:
+                summaries.store(connection, span, work.begin_of(span), {site: work.found[span][site] for site in sites})
+                work.saved[span] = begin + len(sites)
+                return True
+        return False
+
     def store(self, connection: sqlite3.Connection, now_ms: int, in_flight: int) -> None:
         """Store what is complete, within a transaction. Call `stored` when it has been committed."""
         if self.work is None:
@@ -93,7 +115,8 @@ class Summariser:
         spans = [span for span in Span if work.found[span]]
         for span in spans:
             start_ms = work.begin_of(span)
-            summaries.store(connection, span, start_ms, work.found[span])
+            of_sites = work.found[span].keys() if span is Span.MINUTE else work.changed & work.found[span].keys()
+            summaries.store(connection, span, start_ms, {site: work.found[span][site] for site in of_sites})
             keys = (first_key(start_ms), first_key(start_ms) | SITE_MASK)
             outbox.add(connection, TABLES[span], *keys, len(work.found[span]), now_ms)
         meta.put(connection, Value.SUMMARISED_MS, work.until_ms)
