@@ -256,7 +256,9 @@ class LocalFile(LocalReader, Outbox, Protocol):
     """
 
     path: Path
-    guard: Guard
+
+    @property
+    def guard(self) -> Guard: ...
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
         """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""

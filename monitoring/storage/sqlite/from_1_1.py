@@ -33,8 +33,9 @@ def migrate(connection: sqlite3.Connection) -> int:
     for table in ("checks", "alerts", "outbox", "purges", "meta"):
         connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
     connection.execute("DROP INDEX failed_checks")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     for statement in schema.SCHEMA:
-        if not any(f"CREATE TABLE {kept} " in statement for kept in ("minutes", "hours", "days", "sites")):
+        if not any(f"CREATE TABLE {kept} " in statement for kept in tables):
             connection.execute(statement)
     _move_sites(connection)
     _free_minutes(connection)

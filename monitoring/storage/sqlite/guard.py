@@ -146,6 +146,10 @@ class FileGuard:
     def _path(self) -> Path:
         return self._store.file.path
 
+    def tell(self, text: str) -> None:
+        """Something else about the file that is to be told."""
+        self._say(text)
+
     def _say(self, text: str) -> None:
         self._notices.append(text)
 

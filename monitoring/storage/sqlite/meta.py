@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Value(Enum):
-    """Their names. All but the marker are numbers; 0 as long as nothing has been said."""
+    """Their names. All but the marker and the notice are numbers; 0 as long as nothing has been said."""
 
     MARKER = "marker"
     SUMMARISED_MS = "summarised_ms"
@@ -15,6 +15,7 @@ class Value(Enum):
     DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"
     EXPIRED = "expired"
     ALERTS_FROM_MS = "alerts_from_ms"
+    NOTICE = "notice"
 
 
 MEANINGS: Mapping[Value, str] = {
@@ -24,6 +25,7 @@ MEANINGS: Mapping[Value, str] = {
     Value.DELIVERED_NEWEST_MS: "the newest time of a check or alert that was delivered",
     Value.DELIVERED_SUMMARISED_MS: "the end of the newest minute whose summaries were delivered",
     Value.EXPIRED: "how many checks grew too old before any database had them",
+    Value.NOTICE: "what is to be said at the next start, a text",
     Value.ALERTS_FROM_MS: "alerts before this moment have been deleted",
 }
 
@@ -46,3 +48,7 @@ def raise_to(connection: sqlite3.Connection, value: Value, new: int) -> None:
     """Set it, unless it is greater already."""
     if new > number(connection, value):
         put(connection, value, new)
+
+
+def remove(connection: sqlite3.Connection, value: Value) -> None:
+    connection.execute("DELETE FROM meta WHERE key = ?", (value.value,))

@@ -1,24 +1,59 @@
 """Brings a local file from the version that wrote it to the newest one."""
 
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
 
-from monitoring.storage.sqlite import from_1_1
+from monitoring.storage.sqlite import from_1_1, meta
 from monitoring.storage.sqlite.connection import Format
 from monitoring.storage.sqlite.schema import APPLICATION_ID, SCHEMA
 
 NEWEST = 4
 """The `user_version` of files as they are now. 3 is that of 1.1.0."""
 
+LARGEST_COPY = 1 << 30
+SPARE = 64 << 20
+"""Bytes. So much room is left beside a copy."""
+
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Within one transaction: whatever happens, the file is of one version. Creates the tables of an empty file."""
+    """Within one transaction: whatever happens, the file is of one version. Creates the tables of an empty file.
+
+    Files of an earlier version that are not too large are copied first.
+    """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    notice = None if version in (0, NEWEST) else _copy(connection)
     while version != NEWEST:
         version = MIGRATIONS[version](connection)
         connection.execute(f"PRAGMA user_version = {version}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    if notice:
+        meta.put(connection, meta.Value.NOTICE, notice)
+
+
+def _copy(connection: sqlite3.Connection) -> str:
+    """Returns what is to be said of it."""
+    path = Path(connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
+    size = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
+    begun = f"{path} is being brought up to date while the monitor runs"
+    if size > LARGEST_COPY:
+        return f"{begun}; it is too large for a copy of it to be made"
+    name = path.with_name(f"{path.name}.before-{NEWEST}")
+    if shutil.disk_usage(path.parent).free < size + SPARE:
+        return f"{begun}; there is no room for a copy of it"
+    draft = name.with_name(name.name + ".saving")
+    draft.unlink(missing_ok=True)
+    with (
+        closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(draft)) as copy,
+    ):
+        source.backup(copy)
+    draft.replace(name)
+    return f"{begun}; as it was it is kept in {name.name}, which may be deleted when all is well"
 
 
 def _create(connection: sqlite3.Connection) -> int:

@@ -201,6 +201,7 @@ class _Cut:
 
     def delete_alerts(self) -> int | None:
         before = f"id < {self.end} {self.of_site}"
+        self.connection.execute(f"DELETE FROM earlier_checks WHERE {before}")
         still_open = "" if self.request.forget else f"AND id NOT IN ({OPEN_ALERTS})"
         self.connection.execute(f"DELETE FROM alerts WHERE {before} {still_open}")
         of_host = "IFNULL(? = host, 1)"

@@ -193,6 +193,7 @@ def downtime(
     table = rows.source(connection, planned.checks)
     sources = [
         *((DOWNTIME, table, part) for part in planned.checks),
+        (DOWNTIME, "earlier_checks", window),
         *((DOWNTIME_OF_MINUTES, "minutes", part) for part in planned.minutes),
     ]
     found = {site: [0, 0, 0, 0] for site in names}
@@ -206,13 +207,24 @@ def downtime(
 def failures(connection: sqlite3.Connection, window: Window, chosen: Collection[str]) -> dict[str, list[Failure]]:
     """Equals `stats.failures`."""
     names = hosts(connection, chosen)
-    table = rows.source(connection, [window])
-    query = f"SELECT id, covers, cause FROM {table} WHERE {INSIDE} AND cause IS NOT NULL ORDER BY id"
+    tables = (rows.source(connection, [window]), "earlier_checks")
+    failed = (f"SELECT id, covers, cause FROM {table} WHERE {INSIDE} AND cause IS NOT NULL" for table in tables)
     found: defaultdict[str, list[Failure]] = defaultdict(list)
-    for key, covers, cause in connection.execute(query, keys(window)):
+    for key, covers, cause in connection.execute(f"{' UNION ALL '.join(failed)} ORDER BY id", keys(window)):
         if key & SITE_MASK in names:
             found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause]))
     return dict(found)
+
+
+def earlier_checks(connection: sqlite3.Connection, window: Window) -> list[CheckResult]:
+    """What a new file took over, as far as alerts need it, in order of (time, host)."""
+    names = hosts(connection)
+    query = f"SELECT id, covers, cause FROM earlier_checks WHERE {INSIDE}"
+    found = [
+        CheckResult(names[key & SITE_MASK], key >> SITE_BITS, covers, 0, cause=None if cause is None else CAUSES[cause])
+        for key, covers, cause in connection.execute(query, keys(window))
+    ]
+    return sorted(found, key=lambda check: (check.time_ms, check.host))
 
 
 def results(connection: sqlite3.Connection, window: Window) -> Iterator[CheckResult]:

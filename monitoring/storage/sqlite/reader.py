@@ -58,6 +58,11 @@ class FileReader:
         with self._snapshot() as connection:
             return queries.failures(connection, window, hosts)
 
+    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
+        """The checks that a new file took over from a database: alerts are decided from them as well, nothing else is."""
+        with self._snapshot() as connection:
+            return queries.earlier_checks(connection, window)
+
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         with self._snapshot() as connection:
             return queries.summaries_by_host(connection, window, _summarised_ms(connection))

@@ -13,7 +13,7 @@ from monitoring.storage.sqlite import blocks_1_1, meta, outbox, queries
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 
-ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "hours": 300, "days": 300, "blocks": 20}
+ROWS_AT_ONCE = {"checks": 5_000, "earlier_checks": 5_000, "minutes": 1_000, "hours": 300, "days": 300, "blocks": 20}
 
 ALERTS_AT_ONCE = 1_000
 
@@ -38,7 +38,7 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
 
 def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms: int, in_flight: int) -> bool:
     """Take the next step with the oldest hour, if it lies before this moment."""
-    tables = ["checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
+    tables = ["checks", "earlier_checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
     firsts = " UNION ALL ".join(f"SELECT MIN(id) AS id FROM {table}" for table in tables)
     oldest = connection.execute(f"SELECT MIN(id) FROM ({firsts})").fetchone()[0]
     if oldest is None or oldest >= first_key(before_ms):

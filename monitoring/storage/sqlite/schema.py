@@ -101,8 +101,14 @@ CREATE TABLE purges (
     stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- how far it is, see module purge
 )"""
 
+EARLIER_CHECKS = """
+CREATE TABLE earlier_checks (  -- what a new file took over from a database: for alerts alone, not to be delivered
+    id INTEGER PRIMARY KEY, covers INTEGER NOT NULL, cause INTEGER
+)"""
+
 SCHEMA = (
     CHECKS,
+    EARLIER_CHECKS,
     f"CREATE TABLE minutes ({_SUMMED_SQL}, times BLOB NOT NULL)",
     *(
         f"CREATE TABLE {table} ({_SUMMED_SQL}, shortest INTEGER, longest INTEGER, sketch BLOB NOT NULL)"
@@ -130,7 +136,7 @@ ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"
 INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 
 _COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
-RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("response", "cause", "detail"))
+COVERS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "response", "cause", "detail"))
 PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
 """Where these stand in a row of `CHECK_COLUMNS`."""
 

@@ -1,16 +1,18 @@
 """The local file of one monitor: every check and alert, what they add up to, and what a database is still to receive."""
 
+import shutil
 import sqlite3
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 
 from monitoring.errors import StoreRefused
-from monitoring.models import Alert, CheckResult, Window
+from monitoring.models import Alert, CheckResult, History, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
-from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, retention, rows, schema, states, summaries
+from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, retention, rows, schema, summaries
+from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
 from monitoring.storage.sqlite.guard import FileGuard
@@ -28,6 +30,9 @@ FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_seque
 """
 """Never the number of a site that was deleted."""
 
+
+SPARE = 256 << 20
+"""Bytes that are left free on the disk."""
 
 LOOK_MS = 10_000
 """How often it is looked whether something has become too old."""
@@ -61,9 +66,13 @@ class LocalStore(FileReader):
         self._in_flight = NOTHING_IN_FLIGHT
         self._kept_ms: tuple[int, int] | None = None
         self._rest_until_ms = 0
+        self._has_room = True
         try:
-            with self.file.exclusively() as connection:
+            with self.file.writing() as connection:
                 self._load(connection)
+                if notice := meta.text(connection, Value.NOTICE):
+                    self.guard.tell(notice)
+                    meta.remove(connection, Value.NOTICE)
         except BaseException:
             self.file.close()
             raise
@@ -108,7 +117,7 @@ class LocalStore(FileReader):
         if not points:
             return
         with self._writing() as connection:
-            sites = self._with_new_sites(connection, points)
+            sites = self._with_new_sites(connection, [point.host for point in points])
             by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
             new = self._without_stored(connection, by_key)
             newest = max(chain(new, [self._newest]))
@@ -150,7 +159,25 @@ class LocalStore(FileReader):
         for span, table in TABLES.items():
             keys = [key for of_span, key in changed if of_span is span]
             outbox.add_missing(connection, table, keys, now_ms, self._in_flight)
-        states.add_late(connection, numbered, summarised_ms)
+        site_states.add_late(connection, numbered, summarised_ms)
+
+    def take_over(
+        self, alerts: Sequence[Alert] = (), states: Mapping[str, History] | None = None, checks: Sequence[CheckResult] = ()
+    ) -> None:
+        """Keep, in a file that is new, what a database knows of its sites; it is not to be delivered there again.
+
+        The newest alert records, where each host stands, and the checks from which alerts are decided next.
+        """
+        known = states or {}
+        with self._writing() as connection:
+            sites = self._with_new_sites(connection, [*(one.host for one in alerts), *(one.host for one in checks), *known])
+            connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
+            rows_of = [schema.check_row(check, sites[check.host]) for check in checks]
+            earlier = [(row[0], row[schema.COVERS], row[schema.CAUSE]) for row in rows_of]
+            connection.executemany("INSERT OR REPLACE INTO earlier_checks VALUES (?, ?, ?)", earlier)
+            site_states.save(connection, {sites[host]: history for host, history in known.items()})
+        self._sites = sites
+        self._newest_alerts |= {alert.host: alert for alert in alerts}
 
     def maintain(self, now_ms: int) -> bool:
         """Take the next short step of what is to be done between two commits; was there one?"""
@@ -169,15 +196,24 @@ class LocalStore(FileReader):
         return True
 
     def _unpack(self) -> bool:
-        """Make rows of the newest of the blocks that 1.1.0 has left."""
+        """Make rows of the newest of the blocks that 1.1.0 has left, while there is room: they take twice as much."""
         if not self._has_blocks:
             return False
+        has_room = shutil.disk_usage(self.path.parent).free > SPARE
+        if not has_room:
+            if self._has_room:
+                self.guard.tell(f"{self.path}: no room to bring more of it up to date; what is older stays until it expires")
+            self._has_room = False
+            return False
+        self._has_room = True
         with self._writing() as connection:
             has_blocks = blocks_1_1.unpack_newest(connection)
         self._has_blocks = has_blocks
         return True
 
     def _purge(self, now_ms: int) -> bool:
+        if self._has_blocks:  # no check of a site may come out of a block after that
+            return False
         with self._snapshot() as connection:
             if purge.due(connection) is None:
                 return False
@@ -291,8 +327,8 @@ class LocalStore(FileReader):
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
         return self.file.writing()
 
-    def _with_new_sites(self, connection: sqlite3.Connection, points: Iterable[CheckResult | Alert]) -> dict[str, int]:
-        new = dict.fromkeys(point.host for point in points if point.host not in self._sites)
+    def _with_new_sites(self, connection: sqlite3.Connection, hosts: Iterable[str]) -> dict[str, int]:
+        new = dict.fromkeys(host for host in hosts if host not in self._sites)
         if not new:
             return self._sites
         first = connection.execute(NEXT_SITE).fetchone()[0]

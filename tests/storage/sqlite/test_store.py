@@ -1,0 +1,141 @@
+"""The local file as it lies on the disk: whose it is, how much it takes, what a new one takes over."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import MonitoringError, StoreUnavailable
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, History, Window
+from monitoring.storage.sqlite.migrations import NEWEST
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
+
+START_MS = 1_767_225_600_000
+EVER = Window(0, START_MS + 10**11)
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    opened = LocalStore(tmp_path / "monitor.db")
+    yield opened
+    opened.close()
+
+
+def fill(store: LocalStore, sites: int, interval_ms: int, length_ms: int) -> int:
+    """Https checks as they are; returns how many."""
+    dice, count = random.Random(3), 0
+    for now_ms in range(START_MS, START_MS + length_ms, 60_000):
+        checks = []
+        for site in range(sites):
+            for at_ms in range(now_ms + site * interval_ms // sites, now_ms + 60_000, interval_ms):
+                resolve, transfer = dice.randrange(200, 900), dice.randrange(100, 900)
+                connect, tls, processing = (dice.randrange(9_000, 40_000) for _ in range(3))
+                phases = (resolve, connect, tls, processing, transfer)
+                checks.append(CheckResult(f"https://{site}/", at_ms, interval_ms, 400, 200, sum(phases), phases))
+        count += len(checks)
+        store.append(sorted(checks, key=lambda check: check.time_ms), [], now_ms + 60_000)
+        while store.maintain(now_ms + 60_000):
+            pass
+    return count
+
+
+@pytest.mark.parametrize(
+    ("sites", "interval_ms", "length_ms", "most"),
+    [(100, 2_000, 900_000, 50), (4, 15_000, 30 * 3_600_000, 86)],
+    ids=["busy: 50 bytes a check", "4 sites @ 15 s: 60 MB in 30 days"],
+)
+def test_bytes_a_check(store: LocalStore, sites: int, interval_ms: int, length_ms: int, most: int) -> None:
+    """Scaled down: what is written once, as the names of the tables, is left out."""
+    empty = store.path.stat().st_size + store.path.with_name("monitor.db-wal").stat().st_size
+    count = fill(store, sites, interval_ms, length_ms)
+    path = store.path
+    store.close()
+    assert (path.stat().st_size - empty) / count <= most
+
+
+def test_another_programs_file_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(MonitoringError, match="not a file of this program"):
+        LocalStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_versions_file_is_refused(store: LocalStore) -> None:
+    path = store.path
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {NEWEST + 1}")
+    with pytest.raises(MonitoringError, match="another version"):
+        LocalStore(path)
+
+
+def test_a_reader_says_that_a_file_is_of_an_older_version(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(FIXTURES / "some_hours_1_1_0.db", path)
+    with closing(FileReader(path)) as reader, pytest.raises(StoreUnavailable, match="start a monitor"):
+        reader.last_time()
+
+
+def test_a_file_that_is_brought_up_to_date_is_copied_first_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(FIXTURES / "some_hours_1_1_0.db", path)
+    with closing(LocalStore(path)) as store:
+        (notice,) = store.guard.notices()
+    assert "monitor.db.before-4" in notice
+    with closing(sqlite3.connect(tmp_path / "monitor.db.before-4")) as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (3,)
+        assert copy.execute("SELECT COUNT(*) FROM blocks").fetchone()[0] > 0
+    with closing(LocalStore(path)) as store:
+        assert not store.guard.notices()
+
+
+def test_a_new_file_takes_over_what_alerts_need_and_owes_it_to_nobody(store: LocalStore) -> None:
+    opened = Alert(AlertType.ALERT, "a", START_MS - 50_000, START_MS - 80_000, None, 60.0, Cause.DNS)
+    failed = CheckResult("a", START_MS - 4_000, 2_000, 0, cause=Cause.DNS)
+    history = History(START_MS - 4_000, 2_000, False, START_MS - 4_000, START_MS - 90_000, START_MS - 80_000, "no such name")
+    store.take_over([opened], {"a": history}, [failed, CheckResult("b", START_MS - 3_000, 2_000, 0)])
+    assert store.last_alerts() == {"a": opened}
+    assert list(store.newest_alerts()) == [opened]
+    assert store.last_states(EVER.until_ms) == {"a": history}
+    assert store.downtime(EVER) == {"a": Downtime(1, 1, 2_000, 2_000), "b": Downtime(1, 0, 2_000, 0)}
+    assert store.failures(EVER, ["a"]) == {"a": [Failure(failed.time_ms, 2_000, Cause.DNS)]}
+    assert not store.stats(EVER, exact=True)
+    assert store.next_delivery(9) is None
+    store.append([CheckResult("a", START_MS, 2_000, 0)], [], START_MS)
+    state = store.last_states(EVER.until_ms)["a"]
+    assert (state.good_since_ms, state.failing_since_ms, state.last_failure_ms) == (
+        START_MS,
+        START_MS - 80_000,
+        START_MS - 4_000,
+    )
+
+
+def test_only_one_process_writes_a_file(store: LocalStore) -> None:
+    with pytest.raises(MonitoringError, match="another monitor writes here already"):
+        LocalStore(store.path)
+
+
+def test_a_deleted_file_comes_back_with_everything(store: LocalStore) -> None:
+    check = CheckResult("a", START_MS, 2_000, 0)
+    store.append([check], [], START_MS)
+    for name in ("monitor.db", "monitor.db-wal", "monitor.db-shm"):
+        (store.path.parent / name).unlink()
+    store.guard.look(START_MS + 1_000, lambda: None)
+    late = CheckResult("a", START_MS + 2_000, 2_000, 0)
+    store.append([late], [], START_MS + 2_000)
+    with closing(FileReader(store.path)) as reader:
+        assert list(reader.results(EVER)) == [check, late]
+    delivery = store.next_delivery(9)
+    assert delivery is not None
+    assert delivery.points.checks == (check, late)
