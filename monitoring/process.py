@@ -41,8 +41,8 @@ def prepare(sites: int) -> None:
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
     _keep_the_heap_small()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # For each site what wakes its checker, a connection that hangs, and a lookup beside it.
-    wanted = 3 * sites + SPARE_FILES
+    # For each site two that wake its checker, a connection that hangs, and a lookup beside it.
+    wanted = 4 * sites + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))

@@ -1,5 +1,6 @@
 """A site's schedule: checks come at their rate, and every slot is accounted for."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -136,6 +137,8 @@ def _first_wait_s(interval_ms: int, spread_ms: int) -> float:
 
     waits: list[float] = []
     site = Site("site", "http://site/", interval_ms=interval_ms)
-    checker = Checker(site, lambda _: Seeing(lambda: SEEN), lambda _: None, FirstWait(), spread_ms, lambda _: None)
+    checker = Checker(
+        site, lambda _: Seeing(lambda: SEEN), lambda _: None, FirstWait(), spread_ms, lambda _: None, threading.Event()
+    )
     checker.run()
     return waits[0]

@@ -3,11 +3,10 @@
 import random
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 from monitoring.checks.schedule import Slot, first_slot, missed_slots, passed_slots, skipped_slots
-from monitoring.clock import Clock
+from monitoring.clock import Clock, Stop
 from monitoring.errors import CheckAbandoned
 from monitoring.models import CheckResult, ProbeResult, Site
 
@@ -19,6 +18,14 @@ class Prober(Protocol):
         """Raises `CheckAbandoned` when nothing can be said about the site."""
 
     def close(self) -> None: ...
+
+
+class Wakeup(Stop, Protocol):
+    """What a checker sleeps on: a time-out, or what another thread sets; as an `Event`."""
+
+    def set(self) -> None: ...
+
+    def clear(self) -> None: ...
 
 
 Record = Callable[[CheckResult], None]
@@ -38,10 +45,11 @@ class Checker(threading.Thread):
         clock: Clock,
         spread_ms: int,
         ended: Callable[["Checker"], None],
+        changed: Wakeup,
     ) -> None:
         """The first check is due at a random moment of the first `spread_ms` (at most one interval).
 
-        `ended` is called when the thread ends, whatever the reason.
+        `ended` is called when the thread ends, whatever the reason. `changed` is what it sleeps on until its slot.
         """
         super().__init__(name=f"checker of {site.host}", daemon=True)
         self.site = site
@@ -52,7 +60,7 @@ class Checker(threading.Thread):
         self._clock = clock
         self._ended = ended
         self._wanted: Site | None = site
-        self._changed = Alarm()
+        self._changed = changed
         self._is_abandoned = False
         self._last_ms = 0
         within_ms = min(spread_ms, site.interval_ms)
@@ -102,10 +110,11 @@ class Checker(threading.Thread):
     def _wait_for_slot(self) -> bool:
         """Sleep until the next slot; False: other settings are wanted, or none."""
         while not self._clock.wait(self._changed, (self._slot.due_ns - self._clock.monotonic_ns()) / 1e9):
-            missed = missed_slots(self._slot, self._clock.monotonic_ns())
-            if not missed:
+            now_ns = self._clock.monotonic_ns()
+            if missed := missed_slots(self._slot, now_ns):
+                self._skip(missed)
+            elif now_ns >= self._slot.due_ns:  # else it was woken too early
                 return True
-            self._skip(missed)
         return False
 
     def _check(self, probe: Prober) -> None:
@@ -138,28 +147,3 @@ class Checker(threading.Thread):
         """Give these slots up: nobody knows how the site was."""
         self.missed += slots
         self._slot = self._slot.plus(slots)
-
-
-class Alarm:
-    """Wakes one thread: an `Event` for a single waiter, without the lock that an `Event` makes for every wait."""
-
-    def __init__(self) -> None:
-        self._is_set = False
-        self._bell = threading.Lock()
-        self._bell.acquire()
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    def set(self) -> None:
-        self._is_set = True
-        with suppress(RuntimeError):  # rung already
-            self._bell.release()
-
-    def clear(self) -> None:
-        self._is_set = False
-        self._bell.acquire(blocking=False)
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until it is set (True) or so many seconds are over (False). Now and then an older `set` ends it, too."""
-        return self._is_set or self._bell.acquire(timeout=timeout)

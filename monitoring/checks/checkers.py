@@ -129,13 +129,18 @@ class Checkers:
             if not self._network.runs:
                 self._network.start()
             for site in missing[: self._room() if missing else 0]:
-                checker = Checker(site, self._make_probe, self._record, self._clock, spread_ms, self._ended.append)
+                checker = self._new_checker(site, spread_ms)
                 process.start_small(checker)
                 self._checkers[site.host] = checker
         except RuntimeError:  # told by its consequence
             pass
         unchecked = sum(site.host not in self._checkers for site in missing)
         self._refusal = self._why_not(unchecked) if unchecked or not self._network.runs else None
+
+    def _new_checker(self, site: Site, spread_ms: int) -> Checker:
+        return Checker(
+            site, self._make_probe, self._record, self._clock, spread_ms, self._ended.append, self._network.alarm()
+        )
 
     def _room(self) -> int:
         """How many checkers may be started: other work of this process needs threads, too."""

@@ -4,11 +4,13 @@ One multi handle, because what it keeps (parsed certificates above all, about 0.
 libcurl wants one thread to touch it: so each checker hands its transfer over, and sleeps until it has ended.
 """
 
+import heapq
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 import pycurl
 
@@ -19,6 +21,9 @@ from monitoring.clock import Clock
 from monitoring.errors import CheckAbandoned
 
 JOIN_S = 3.0
+
+RINGS_A_TURN = 8
+"""How many checkers are woken for their slots before answers are looked at again: after a stall many are due."""
 
 _WANTED = {pycurl.POLL_IN: 1, pycurl.POLL_OUT: 2, pycurl.POLL_INOUT: 3}
 
@@ -49,14 +54,90 @@ class Transfer:
         self.ended = open_bell()  # one of its own: an end wakes this checker and no other
 
 
+class Alarm:
+    """What one checker sleeps on: woken at a moment by the network thread, or by any thread that sets it.
+
+    A thousand checkers with time-outs of their own would do, too; but after a stall, or while another thread computes, they
+    would all wait for the interpreter at once, each looking for it every switch interval: that leaves no time for anything.
+    """
+
+    def __init__(self, slots: "Slots", clock: Clock) -> None:
+        self._slots = slots
+        self._clock = clock
+        self._is_set = False
+        self._bell = open_bell()
+        self.due_ns: int | None = None
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        self.ring()
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self, timeout: float) -> bool:
+        """Sleep until it is set (True) or so many seconds are over (False); now and then it wakes too early."""
+        if not self._is_set:
+            self.due_ns = self._clock.monotonic_ns() + int(timeout * 1e9)
+            self._slots.add(self.due_ns, self)
+            self._bell.wait()
+        return self._is_set
+
+    def ring(self) -> None:
+        self.due_ns = None
+        self._bell.ring()
+
+
+class Slots:
+    """When which alarm is due. It outlives a network thread that crashes: the next one goes on with it."""
+
+    def __init__(self) -> None:
+        self._order = count()
+        self._added: deque[tuple[int, int, Alarm]] = deque()
+        self._due: list[tuple[int, int, Alarm]] = []
+        self.wakes_ns: int | None = None
+        """When the network thread will look at them next, by itself."""
+        self.wake: Callable[[], None] = lambda: None
+
+    def add(self, due_ns: int, alarm: Alarm) -> None:
+        """From any thread."""
+        self._added.append((due_ns, next(self._order), alarm))
+        if self.wakes_ns is None or due_ns < self.wakes_ns:
+            self.wake()
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._added)
+
+    def next_ns(self) -> int | None:
+        """When the first one is due. This and `ring_due` belong to the network thread."""
+        while self._added:
+            heapq.heappush(self._due, self._added.popleft())
+        return self._due[0][0] if self._due else None
+
+    def ring_due(self, now_ns: int) -> None:
+        """Wake some of those that are due; each may run before the next one is woken."""
+        due, rung = self._due, 0
+        while due and due[0][0] <= now_ns and rung < RINGS_A_TURN:
+            due_ns, _, alarm = heapq.heappop(due)
+            if alarm.due_ns == due_ns:  # else it was set meanwhile
+                alarm.ring()
+                rung += 1
+
+
 class NetworkThread(threading.Thread):
     """One life of the network thread. `crash` is what ended it, if nobody asked it to end."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, slots: Slots) -> None:
         super().__init__(name="network", daemon=True)
+        self._slots = slots
         self.crash: BaseException | None = None
         self._clock = clock
         self._readiness = open_readiness()
+        slots.wake, slots.wakes_ns = self._readiness.wake, None
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -104,14 +185,14 @@ class NetworkThread(threading.Thread):
 
     def _turn(self) -> None:
         """Sleep until something happens or is due, and see to it."""
-        patience_s = self._patience_s()
-        self._sleeps = True
-        ready = self._readiness.wait(0.0 if self._handed_over or self._calls else patience_s)
+        self._sleeps = True  # first: whoever comes after the last look wakes it
+        ready = self._readiness.wait(self._patience_s())
         self._sleeps = False
         for fd, what in ready:
             self._act(fd, what)
         while self._calls:
             self._calls.popleft()()
+        self._slots.ring_due(self._clock.monotonic_ns())
         while self._handed_over:
             self._begin(self._handed_over.popleft())
         if self._due_ns is not None and self._due_ns <= self._clock.monotonic_ns():
@@ -121,9 +202,13 @@ class NetworkThread(threading.Thread):
                 self._set_timer(self._multi.timeout())
 
     def _patience_s(self) -> float:
-        if self._due_ns is None:
-            return -1.0
-        return max(0.0, (self._due_ns - self._clock.monotonic_ns()) / 1e9)
+        """How long there is nothing to do, as far as is known now; negative: for ever."""
+        slot_ns = self._slots.next_ns()
+        wakes_ns = slot_ns if self._due_ns is None else min(self._due_ns, slot_ns or self._due_ns)
+        self._slots.wakes_ns = wakes_ns
+        if self._handed_over or self._calls or self._ending or self._slots.has_news:
+            return 0.0
+        return -1.0 if wakes_ns is None else max(0.0, (wakes_ns - self._clock.monotonic_ns()) / 1e9)
 
     def _begin(self, transfer: Transfer) -> None:
         transfer.waited_ns = self._clock.monotonic_ns() - transfer.asked_ns
@@ -190,13 +275,18 @@ class Network:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._resolver = Resolver(clock)
+        self._slots = Slots()
         self._thread: NetworkThread | None = None
 
     def start(self) -> None:
         """Begin to perform transfers. Raises RuntimeError when no thread can be started."""
-        thread = NetworkThread(self._clock)
+        thread = NetworkThread(self._clock, self._slots)
         thread.start()
         self._thread = thread
+
+    def alarm(self) -> Alarm:
+        """Something for a checker to sleep on."""
+        return Alarm(self._slots, self._clock)
 
     def stop(self) -> None:
         """Abandon what is under way."""

@@ -131,9 +131,8 @@ class Probe:
             self._body.start()
 
     def close(self) -> None:
-        """Free the handle and what wakes its checker; no second time."""
+        """Free the handle; a second close does nothing."""
         self._curl.close()
-        self._transfer.ended.close()
 
     def _check(self) -> ProbeResult:
         # Cookies live for one check: sites that set one and redirect to themselves would loop for ever without.

@@ -139,10 +139,7 @@ class Bell(Protocol):
     def ring(self) -> None: ...
 
     def wait(self) -> None:
-        """Sleep until it has been rung; each ring ends one wait, also a later one."""
-
-    def close(self) -> None:
-        """Nobody waits any more, and nobody will ring."""
+        """Sleep until it has been rung, once or more often, since the last wait."""
 
 
 class EventBell:
@@ -160,8 +157,9 @@ class EventBell:
     def wait(self) -> None:
         os.read(self._fd, 8)  # unlike `eventfd_read` it goes on after a signal
 
-    def close(self) -> None:
-        os.close(self._fd)
+    def __del__(self) -> None:  # when nobody can ring or wait any more: the number may then be another file's
+        if hasattr(self, "_fd"):
+            os.close(self._fd)
 
 
 class LockBell:
@@ -172,12 +170,11 @@ class LockBell:
         self._lock.acquire()
 
     def ring(self) -> None:
-        self._lock.release()
+        with suppress(RuntimeError):  # rung already
+            self._lock.release()
 
     def wait(self) -> None:
         self._lock.acquire()
-
-    def close(self) -> None: ...
 
 
 def open_bell() -> Bell:

@@ -1,5 +1,6 @@
 """Drives checks: by a network thread of their own, or a checker through a life on a clock that is told to go."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -50,6 +51,6 @@ def live(site: Site, see: Callable[[], ProbeResult], clock: Clock, record: Calla
     Each check takes what `see` takes; what it raises ends the checker.
     """
     life = LifeClock(clock)
-    checker = life.checker = Checker(site, lambda _: Seeing(see), record, life, 0, lambda _: None)
+    checker = life.checker = Checker(site, lambda _: Seeing(see), record, life, 0, lambda _: None, threading.Event())
     checker.run()  # in this thread: nobody else moves the clock
     return checker
