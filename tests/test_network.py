@@ -7,12 +7,13 @@ import pycurl
 import pytest
 
 from monitoring.checks import readiness
-from monitoring.checks.network import Network, Transfer
+from monitoring.checks.network import RINGS_A_TURN, Network, Slots, Transfer
 from monitoring.checks.readiness import Bell, EpollReadiness, EventBell, LockBell, SelectorReadiness
 from monitoring.clock import SystemClock
 from monitoring.errors import CheckAbandoned
 from tests.support.driving import running_network
 from tests.support.servers import HttpServer, RawServer, closed_port, hang, response
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(params=[True, False], ids=["Linux", "elsewhere"])
@@ -103,6 +104,55 @@ def test_a_call_before_the_sleep_is_not_overlooked_and_one_after_the_end_does_no
     assert time.monotonic() - began < 5
     ready.close()
     ready.wake()
+
+
+def test_only_some_of_many_that_are_due_are_woken_before_answers_are_looked_at_again() -> None:
+    """After a stall all of them would wait for the interpreter at once."""
+    slots, woken = Slots(), list[int]()
+    alarms = [Noted(number, woken) for number in range(3 * RINGS_A_TURN)]
+    for number, alarm in enumerate(alarms):
+        alarm.due_ns = number
+        slots.add(number, alarm)  # type: ignore[arg-type]
+    assert slots.next_ns() == 0
+    alarms[0].due_ns = None  # set meanwhile: its checker is awake
+    slots.ring_due(now_ns=len(alarms))
+    assert woken == list(range(1, RINGS_A_TURN + 1))
+    slots.ring_due(now_ns=RINGS_A_TURN + 2)
+    assert woken == list(range(1, RINGS_A_TURN + 3))
+    assert slots.next_ns() == RINGS_A_TURN + 3
+
+
+class Noted:
+    """An alarm that takes note of being rung."""
+
+    def __init__(self, number: int, woken: list[int]) -> None:
+        self.due_ns: int | None = None
+        self.ring = lambda: woken.append(number)
+
+
+def test_an_alarm_wakes_at_its_time_or_when_it_is_set_and_survives_a_crash_of_the_thread() -> None:
+    def crash() -> None:
+        raise SystemExit(1)
+
+    with running_network() as network:
+        alarm = network.alarm()
+        assert not alarm.wait(0.01)
+        results: list[bool] = []
+        waits = threading.Thread(target=lambda: results.append(alarm.wait(60)), daemon=True)
+        waits.start()
+        alarm.set()
+        waits.join(10)
+        assert results == [True]
+        alarm.clear()
+        waits = threading.Thread(target=lambda: results.append(alarm.wait(0.1)), daemon=True)
+        network.call_soon(crash)
+        eventually(lambda: network.crash)
+        waits.start()
+        waits.join(0.2)
+        assert waits.is_alive()  # nobody is there to wake it
+        network.start()
+        waits.join(10)
+        assert results == [True, False]
 
 
 def test_an_end_abandons_transfers_and_none_begins_after_it() -> None:
