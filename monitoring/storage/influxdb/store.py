@@ -60,14 +60,25 @@ class InfluxStore:
 
     kind = "influxdb"
 
-    def __init__(self, address: DatabaseAddress, location: str = "", read_timeout: float = READ_TIMEOUT_S) -> None:
-        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag."""
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        location: str = "",
+        read_timeout: float = READ_TIMEOUT_S,
+        ends: Ends | None = None,
+    ) -> None:
+        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag.
+
+        `ends` is for a running monitor, whose file this database is a copy of (`LocalReader.summaries`): it answers, in
+        place of the points here, for the minute that the beginning of a window cuts and for what is not summarised yet.
+        """
         from monitoring.storage.influxdb.client import InfluxClient  # late: it takes 0.2 s
 
         self._database = address.database
         self._client = InfluxClient(address, (CONNECT_TIMEOUT_S, read_timeout))
         self.name = self._client.name
         self._here = at_location(location)
+        self._ends = ends
         self._lines = PointWriter(location)
         self._states = StateReader(self._client, self._here)
         self._lock = Lock()
@@ -147,14 +158,9 @@ class InfluxStore:
 
     # The reader
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
-        """As the contract has it.
-
-        `ends` answers for the minute that the window's beginning cuts, and for what is not summarised yet, in place of the
-        points here: a running monitor's own file (`LocalReader.summaries`).
-        """
+    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         reader = WindowReader(self._client, self._here)
-        found = reader.stats(window, exact=exact, ends=ends)
+        found = reader.stats(window, exact=exact, ends=self._ends)
         if exact:
             self._remember(window, reader.missing)
         return found

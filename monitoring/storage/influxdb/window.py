@@ -2,8 +2,8 @@
 
 No account of completeness is kept: the reader counts. The summary of a span is believed unless what is finer tells of
 more checks (a late check, two monitors at one location, a new file, a lost summary). Where the summary tells of more,
-the database lacks points. Two differences are not seen, for the price of counting: those of one site that cancel each other
-out within a window, and those of many millions of points where hours and minutes agree.
+the database lacks points. One difference is not seen, for the price of counting many millions of points: hours and minutes
+that agree with each other and know nothing of points from long ago.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
-from monitoring.stats import DAY_MS, bucket_width_ms
+from monitoring.stats import bucket_width_ms, may_be_exact
 from monitoring.storage.influxdb.packed import Unpacker
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
-from monitoring.storage.influxdb.questions import by_host, groups, named, runs, within
+from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, within
 
 if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
@@ -33,7 +33,7 @@ SOON_COUNTED = 2_000_000
 """So many points are counted in a quarter of a second."""
 
 SPANS_AT_ONCE = 6_000
-"""About so many spans are held against each other at once, one by one."""
+"""About so many hours or days are held against what is finer at once."""
 
 
 class WindowReader:
@@ -63,83 +63,57 @@ class WindowReader:
         return {host: found for host, totals in sites.items() if (found := totals.stats(host))}
 
     def count_missing(self, window: Window) -> None:
-        """Set `missing` to that of the window's minutes; of a window of days, to that of its ends."""
-        planned = plan(window, self._summarised_until(window), exact=window.length_ms <= DAY_MS)
+        """Set `missing` to that of the window's minutes; where hours and days answer, to that of its ends."""
+        exact = may_be_exact(window, len(self._hosts()))
+        planned = plan(window, self._summarised_until(window), exact=exact)
         for part in planned.minutes:
-            counts = self._count("count(available)", CHECKS, part)
-            known = self._count("sum(checks)", SUMMARIES[Span.MINUTE], part)
-            differing = [host for host, checks in known.items() if checks != counts.get(host, 0)]
-            for some in groups(differing, _hosts_at_once(Span.MINUTE, part)):
-                self._count_missing_of(part, some)
-
-    def _count_missing_of(self, window: Window, hosts: Collection[str]) -> None:
-        counts = self._count_each("count(available)", CHECKS, Span.MINUTE, window, hosts)
-        known = self._count_each("sum(checks)", SUMMARIES[Span.MINUTE], Span.MINUTE, window, hosts)
-        for host, minutes in known.items():
-            own = counts.get(host, {})
-            self.missing += sum(max(0, checks - own.get(start_ms, 0)) for start_ms, checks in minutes.items())
+            counts = self._count_each("count(available)", CHECKS, Span.MINUTE, part, None)
+            for host, minutes in self._count_each("sum(checks)", SUMMARIES[Span.MINUTE], Span.MINUTE, part, None).items():
+                own = counts.get(host, {})
+                self.missing += sum(max(0, checks - own.get(start, 0)) for start, checks in minutes.items())
 
     # What is believed of whole spans
 
     def _believed(self, span: Span, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
-        """Of these hosts; minutes of all hosts if None."""
-        if span is Span.MINUTE:
-            yield from self._minutes(window, hosts)
+        """Of these hosts; minutes of all if None."""
+        if hosts is None or span is Span.MINUTE:
+            yield from self._compared(span, window, hosts, self._count_each("count(available)", CHECKS, span, window, hosts))
             return
-        for some in groups(hosts or (), _hosts_at_once(span, window)):
-            yield from self._longer(span, window, some)
+        for some in groups(hosts, min(HOSTS_AT_ONCE, max(1, SPANS_AT_ONCE * span.length_ms // window.length_ms))):
+            yield from self._compared(span, window, some, self._finer_counts(span, window, some))
 
-    def _minutes(self, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
-        """Held against the number of points: of each host as a whole first, for that is twice as fast."""
-        counts = self._count("count(available)", CHECKS, window, hosts)
-        doubtful = []
-        for host, summaries in self._summaries(Span.MINUTE, window, hosts):
-            known, count = sum(summary.checks for summary in summaries.values()), counts.pop(host, 0)
-            if known < count:
-                doubtful.append(host)
-            else:
-                self.missing += known - count
-                yield host, summaries.items()
-        for some in groups([*doubtful, *counts], _hosts_at_once(Span.MINUTE, window)):
-            yield from self._minutes_one_by_one(window, some)
-
-    def _minutes_one_by_one(self, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
-        counts = self._count_each("count(available)", CHECKS, Span.MINUTE, window, hosts)
-        for host, summaries in self._summaries(Span.MINUTE, window, hosts):
-            own = counts.setdefault(host, {})
-            right = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
-            self.missing += sum(summary.checks - own.pop(start, 0) for start, summary in right.items())
-            yield host, right.items()
-        # What is left of the counts is of minutes of which points know more.
-        for run in runs({start for own in counts.values() for start in own}, Span.MINUTE.length_ms):
-            concerned = [host for host, own in counts.items() if any(run.from_ms <= start < run.until_ms for start in own)]
-            for host, parts in self._points(run, Span.MINUTE.length_ms, concerned):
-                yield host, [part for part in parts if part[0] in counts.get(host, ())]
-
-    def _longer(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
-        """Hours held against minutes, days against hours; where there is none, what is finer answers, too."""
-        counts = self._finer_counts(span, window, hosts)
-        right: dict[str, set[int]] = {host: set() for host in hosts}
+    def _compared(
+        self, span: Span, window: Window, hosts: Collection[str] | None, counts: dict[str, dict[int, int]]
+    ) -> Iterator[tuple[str, Parts]]:
+        """Summaries held against these counts of what is finer, which answers where it tells of more."""
         for host, summaries in self._summaries(span, window, hosts):
             own = counts.get(host, {})
-            believed = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
-            right[host] = set(believed)
-            yield host, believed.items()
-        starts = range(window.from_ms, window.until_ms, span.length_ms)
-        for run in runs([start for start in starts if any(start not in own for own in right.values())], span.length_ms):
-            inside = set(range(run.from_ms, run.until_ms, span.length_ms))
-            concerned = [host for host, own in right.items() if not inside <= own]
-            for host, parts in self._believed(FINER[span], run, concerned):
-                yield host, [part for part in parts if span.start_of(part[0]) not in right[host]]
+            right = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
+            more = sum(summary.checks - own.pop(start, 0) for start, summary in right.items())
+            self.missing += more if span is Span.MINUTE else 0
+            yield host, right.items()
+        for run in runs({start for own in counts.values() for start in own}, span.length_ms):
+            concerned = [host for host, own in counts.items() if any(run.from_ms <= start < run.until_ms for start in own)]
+            for host, parts in self._finer(span, run, concerned):
+                yield host, [part for part in parts if span.start_of(part[0]) in counts[host]]
 
-    def _finer_counts(self, span: Span, window: Window, hosts: Collection[str]) -> Mapping[str, Mapping[int, int]]:
-        """How many checks there are in each span by what is finer, and by points where these are soon counted."""
-        counts = self._count_each("sum(checks)", SUMMARIES[FINER[span]], span, window, hosts)
+    def _finer(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
+        if span is Span.MINUTE:
+            return self._points(window, span.length_ms, hosts)
+        return self._believed(FINER[span], window, hosts)
+
+    def _finer_counts(self, span: Span, window: Window, hosts: Collection[str]) -> dict[str, dict[int, int]]:
+        """How many checks what is finer knows in each span: minutes of hours, hours of days; points where soon counted."""
+        starts = range(window.from_ms, window.until_ms, span.length_ms)
+        found = {host: dict.fromkeys(starts, 0) for host in hosts}
+        asked = [("sum(checks)", SUMMARIES[FINER[span]])]
         if sum(self._count("sum(checks)", SUMMARIES[span], window, hosts).values()) <= SOON_COUNTED:
-            for host, points in self._count_each("count(available)", CHECKS, span, window, hosts).items():
-                own = counts.setdefault(host, {})
-                own.update({start: max(count, own.get(start, 0)) for start, count in points.items()})
-        return counts
+            asked.append(("count(available)", CHECKS))
+        for number, source in asked:
+            for host, counts in self._count_each(number, source, span, window, hosts).items():
+                own = found[host]
+                own.update({start: max(count, own[start]) for start, count in counts.items()})
+        return found
 
     # What is asked
 
@@ -169,12 +143,12 @@ class WindowReader:
         for host, rows in self._ask("packed", SUMMARIES[span], window, hosts):
             yield host, {start: summary for start, packed in rows if (summary := self._unpack(packed))}
 
-    def _count(self, number: str, source: str, window: Window, hosts: Collection[str] | None = None) -> dict[str, int]:
+    def _count(self, number: str, source: str, window: Window, hosts: Collection[str]) -> dict[str, int]:
         """This number over the window by host."""
         return {host: row[1] for host, rows in self._ask(number, source, window, hosts) for row in rows}
 
     def _count_each(
-        self, number: str, source: str, span: Span, window: Window, hosts: Collection[str]
+        self, number: str, source: str, span: Span, window: Window, hosts: Collection[str] | None
     ) -> dict[str, dict[int, int]]:
         """This number in each span by host."""
         found = self._ask(number, source, window, hosts, f"time({span.length_ms}ms), ")
@@ -204,7 +178,3 @@ def _from(ends: Ends, gap: Window, width_ms: int) -> Iterator[tuple[str, Parts]]
     return chain.from_iterable(
         ((host, [(piece.from_ms, summary)]) for host, summary in ends(piece).items()) for piece in pieces
     )
-
-
-def _hosts_at_once(span: Span, window: Window) -> int:
-    return max(1, SPANS_AT_ONCE * span.length_ms // window.length_ms)
