@@ -92,7 +92,9 @@ class Unpacker:
         known_causes = self._causes.get(causes)
         if known_causes is None:
             known_causes = self._causes[causes] = _read_counts(causes, Cause)
-        raw = a2b_base64(data[1:])
+        times, sketch = _read_times(data[0], a2b_base64(data[1:]))
+        if len(found) != _NUMBERS or bool(responses) != bool(sketch or times) or (times and len(times) != responses):
+            raise ValueError("no packed summary")
         return Summary(
             checks,
             failures,
@@ -107,19 +109,24 @@ class Unpacker:
             None if last_failure < 0 else last_failure,
             known_statuses,
             known_causes,
-            array(TIMES) if data[0] == "s" else _little(array(TIMES, raw)),
-            _read_sketch(raw) if data[0] == "s" else 0,
+            times,
+            sketch,
         )
+
+
+def _read_times(kind: str, data: bytes) -> tuple["array[int]", int]:
+    """Response times, or the sketch that stands for them."""
+    if kind == "t":
+        return _little(array(TIMES, data)), 0
+    if kind != "s":
+        raise ValueError("no packed summary")
+    from monitoring import sketch  # late: its buckets take a while
+
+    return array(TIMES), sketch.read(data)
 
 
 def _read_counts(text: str, kind: Callable[[str], Any]) -> dict[Any, int]:
     return {kind(what): int(count) for what, _, count in (word.rpartition(":") for word in text.split())}
-
-
-def _read_sketch(raw: bytes) -> int:
-    from monitoring import sketch
-
-    return sketch.read(raw)
 
 
 def _little(times: "array[int]") -> "array[int]":

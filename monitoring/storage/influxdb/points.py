@@ -7,6 +7,7 @@ are written by hand because one is written for every check: a generic serialiser
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import index
 from typing import Any
 
 from monitoring.errors import StoreRefused
@@ -187,7 +188,7 @@ def alert_from(host: str, row: Row) -> Alert | None:
 
 
 def summary_from(rows: Sequence[Row]) -> Summary:
-    """What the checks of these rows of `COUNTED_CHECK` add up to."""
+    """What the checks of these rows of `COUNTED_CHECK` add up to. Raises TypeError where fields are of other types."""
     known = [row for row in rows if row[1] is not None]
     good, failed = [row for row in known if row[1]], [row for row in known if not row[1]]
     times = sorted(_microseconds(row[4] for row in good))
@@ -232,16 +233,22 @@ def _cause(found: Any) -> Cause:
         return Cause.ERROR
 
 
-def _same(value: Any) -> Any:
-    return value
+def _whole(found: Any) -> int | None:
+    return None if found is None else index(found)
+
+
+def _words(found: Any) -> str | None:
+    if not isinstance(found, str | None):
+        raise TypeError("no text")
+    return found
 
 
 _READ: Mapping[Kind, Callable[[Any], Any]] = {
-    Kind.MILLISECONDS: _same,
-    Kind.INTEGER: _same,
+    Kind.MILLISECONDS: _whole,
+    Kind.INTEGER: _whole,
     Kind.MICROSECONDS: _us,
-    Kind.CAUSE: _same,
-    Kind.TEXT: _same,
+    Kind.CAUSE: _words,
+    Kind.TEXT: _words,
 }
 _NONE = [None if field.optional else "" if field.kind is Kind.TEXT else 0 for field in CHECK_FIELDS]
 """What a field is that is not there."""

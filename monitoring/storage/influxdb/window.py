@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
+from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
@@ -134,7 +135,10 @@ class WindowReader:
         """What the points of these hosts (None: of all) add up to in each mark of this width."""
         for host, rows in self._ask(COUNTED_CHECK, CHECKS, window, hosts):
             by_mark = groupby(rows, lambda row: int(row[0]) // width_ms)
-            yield host, [(max(number * width_ms, window.from_ms), summary_from(list(own))) for number, own in by_mark]
+            try:
+                yield host, [(max(mark * width_ms, window.from_ms), summary_from(list(own))) for mark, own in by_mark]
+            except TypeError:
+                raise StoreUnavailable(f"{self._client.name} has fields of other types in {CHECKS}") from None
 
     def _summaries(
         self, span: Span, window: Window, hosts: Collection[str] | None
