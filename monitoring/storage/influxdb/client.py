@@ -49,6 +49,11 @@ _DROPPED = re.compile(r" dropped=([1-9]\d*)\s*\Z")
 _FIELD = re.compile(r'field type conflict: input field "((?:[^"\\]|\\.)*)"')
 _BY_AGE = "points beyond retention policy"
 
+_UNCOUNTED = "max-series-per-database limit exceeded"
+"""Then it drops what it has series for, too: which points it will never take is not to be told from the number."""
+
+_PARTS_OF_SERIES = {"name", "columns", "values"}
+
 Series = dict[str, Any]
 """One series of an answer as InfluxDB sends it: `name`, `tags`, `columns`, `values`."""
 
@@ -129,6 +134,8 @@ class InfluxClient:
                 if not result.get("partial", False):
                     unfinished.discard(result["statement_id"])
                 for series in result.get("series", ()):
+                    if not series.keys() >= _PARTS_OF_SERIES:
+                        raise ValueError("no series")
                     yield result["statement_id"], series
             if unfinished:
                 raise StoreUnavailable(f"{self.name} answered in part only")
@@ -186,7 +193,8 @@ class InfluxClient:
         text = f"{self.name} refused{_said(reason)}"
         if not writing or status not in (400, 413, 422):
             return StoreUnavailable(text)
-        dropped, field = _DROPPED.search(reason), _FIELD.search(reason)
+        dropped = None if _UNCOUNTED in reason else _DROPPED.search(reason)
+        field = _FIELD.search(reason)
         return StoreRefused(
             text,
             dropped=int(dropped[1]) if dropped else None,

@@ -55,7 +55,7 @@ def groups(hosts: Iterable[str], size: int = HOSTS_AT_ONCE) -> Iterator[list[str
 
 def by_host(series: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Iterator[Row]]]:
     """The rows of each host in order of time, of an answer that is grouped by host."""
-    for host, pieces in groupby(series, lambda piece: str(piece["tags"]["host"])):
+    for host, pieces in groupby(series, lambda piece: str(piece.get("tags", {}).get("host", ""))):
         yield host, chain.from_iterable(piece["values"] for piece in pieces)
 
 

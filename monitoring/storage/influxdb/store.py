@@ -92,13 +92,13 @@ class InfluxStore:
 
     def verify(self, marker: str) -> DeliveryRecord | None:
         """As the contract has it; a missing database is created."""
-        proof = uuid.uuid4().hex
         self._client.ping()
-        with suppress(StoreDenied):  # for administrators only; the proof tells whether it exists
+        with suppress(StoreDenied):  # for administrators only; the record's place tells whether it exists
             self._client.execute(f"CREATE DATABASE {identifier(self._database)}")
+        _, *numbers = self._record_of(marker)
+        proof = uuid.uuid4().hex
         self._client.write([record_line(marker, proof=proof)])
-        found, *numbers = self._record_of(marker)
-        if found != proof:
+        if self._record_of(marker)[0] != proof:
             raise StoreUnavailable(f"{self.name} did not return what was written to it")
         return None if None in numbers else DeliveryRecord(*numbers)
 

@@ -1,0 +1,70 @@
+"""Where sites stand, read from a real InfluxDB: with long runs, with many sites, and again and again."""
+
+import contextlib
+import random
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from monitoring.models import Cause, CheckResult, History
+from monitoring.states import advance
+from monitoring.stats import DAY_MS, HOUR_MS
+from monitoring.storage.base import Points
+from monitoring.storage.influxdb.store import InfluxStore
+from tests.support.influx_databases import new_database, store_at
+from tests.support.influxd import Influxd
+
+START_MS = 1_767_225_600_000
+
+
+@pytest.fixture
+def store(influxd: Influxd) -> Iterator[InfluxStore]:
+    with new_database(influxd) as address, contextlib.closing(store_at(address, "here")) as opened:
+        yield opened
+
+
+def check(host: str, at_ms: int, good: bool) -> CheckResult:
+    cause = None if good else Cause.TIMEOUT
+    return CheckResult(host, START_MS + at_ms, 2_000, 7, cause=cause, detail="" if good else f"timed out at {at_ms}")
+
+
+def led_to(checks: Iterable[CheckResult], before_ms: int) -> dict[str, History]:
+    found: dict[str, History] = {}
+    for one in sorted(checks, key=lambda one: one.time_ms):
+        if one.time_ms < before_ms:
+            found[one.host] = advance(found.get(one.host), one)
+    return found
+
+
+@pytest.mark.parametrize("gap_ms", [2_000, HOUR_MS + 1, DAY_MS + 1, 20 * DAY_MS])
+@pytest.mark.parametrize("ending", ["good", "failing"])
+def test_runs_are_found_however_long_they_are(store: InfluxStore, gap_ms: int, ending: str) -> None:
+    """The last good check before a long outage lies far back."""
+    runs = [True, False, True, False, *([True] if ending == "good" else [])]
+    checks = [check("a", gap_ms * place + number, good) for place, good in enumerate(runs) for number in range(3)]
+    store.write(Points(checks=checks))
+    for one in checks:
+        for before_ms in (one.time_ms, one.time_ms + 1):
+            assert store.last_states(before_ms) == led_to(checks, before_ms)
+
+
+def test_many_sites_are_followed_check_by_check(store: InfluxStore) -> None:
+    """What is remembered from one question to the next stays right, forwards and backwards."""
+    draw = random.Random(7)
+    hosts = [f"host {number}" for number in range(130)]
+    checks: list[CheckResult] = []
+    for round_number in range(6):
+        new = [check(host, round_number * 60_000 + 7, draw.random() < 0.7) for host in hosts if draw.random() < 0.9]
+        store.write(Points(checks=new))
+        checks += new
+        for before_ms in (START_MS + 10**7, START_MS + round_number * 30_000):
+            assert store.last_states(before_ms) == led_to(checks, before_ms)
+
+
+def test_a_late_check_between_failure_and_recovery_is_seen_when_the_site_fails_again(store: InfluxStore) -> None:
+    early = [check("a", 0, True), check("a", 10, False), check("a", 30, True)]
+    store.write(Points(checks=early))
+    assert store.last_states(START_MS + 100) == led_to(early, START_MS + 100)
+    every = [*early, check("a", 20, True), check("a", 40, False), check("a", 50, True)]
+    store.write(Points(checks=every[3:]))
+    assert store.last_states(START_MS + 100) == led_to(every, START_MS + 100)
