@@ -52,7 +52,7 @@ _BY_AGE = "points beyond retention policy"
 _UNCOUNTED = "max-series-per-database limit exceeded"
 """Then it drops what it has series for, too: which points it will never take is not to be told from the number."""
 
-_PARTS_OF_SERIES = {"name", "columns", "values"}
+_PARTS_OF_SERIES = {"columns", "values"}
 
 Series = dict[str, Any]
 """One series of an answer as InfluxDB sends it: `name`, `tags`, `columns`, `values`."""

@@ -17,7 +17,7 @@ from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Points
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
 from monitoring.storage.influxdb.delete import deletion_steps, former_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
@@ -36,7 +36,7 @@ from monitoring.storage.influxdb.points import (
 )
 from monitoring.storage.influxdb.questions import at_location, by_host, identifier, literal, of_file, within
 from monitoring.storage.influxdb.states import StateReader
-from monitoring.storage.influxdb.window import Ends, WindowReader
+from monitoring.storage.influxdb.window import WindowReader
 
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
@@ -60,25 +60,14 @@ class InfluxStore:
 
     kind = "influxdb"
 
-    def __init__(
-        self,
-        address: DatabaseAddress,
-        location: str = "",
-        read_timeout: float = READ_TIMEOUT_S,
-        ends: Ends | None = None,
-    ) -> None:
-        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag.
-
-        `ends` is for a running monitor, whose file this database is a copy of (`LocalReader.summaries`): it answers, in
-        place of the points here, for the minute that the beginning of a window cuts and for what is not summarised yet.
-        """
+    def __init__(self, address: DatabaseAddress, location: str = "", read_timeout: float = READ_TIMEOUT_S) -> None:
+        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag."""
         from monitoring.storage.influxdb.client import InfluxClient  # late: it takes 0.2 s
 
         self._database = address.database
         self._client = InfluxClient(address, (CONNECT_TIMEOUT_S, read_timeout))
         self.name = self._client.name
         self._here = at_location(location)
-        self._ends = ends
         self._lines = PointWriter(location)
         self._states = StateReader(self._client, self._here)
         self._lock = Lock()
@@ -158,9 +147,9 @@ class InfluxStore:
 
     # The reader
 
-    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
         reader = WindowReader(self._client, self._here)
-        found = reader.stats(window, exact=exact, ends=self._ends)
+        found = reader.stats(window, exact=exact, ends=ends)
         if exact:
             self._remember(window, reader.missing)
         return found

@@ -6,7 +6,7 @@ the database lacks points. One difference is not seen, for the price of counting
 that agree with each other and know nothing of points from long ago.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,13 @@ from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
 from monitoring.stats import bucket_width_ms, may_be_exact
+from monitoring.storage.base import Ends
 from monitoring.storage.influxdb.packed import Unpacker
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
 from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, within
 
 if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
-
-Ends = Callable[[Window], Mapping[str, Summary]]
-"""What the checks of a window of some minutes add up to, by host (`LocalReader.summaries`)."""
 
 Parts = Collection[tuple[int, Summary]]
 """Summaries of one site, each with the moment that its span begins at."""
@@ -122,7 +120,8 @@ class WindowReader:
         """The end of the newest span in the window that has a summary of any site."""
         lengths_ms = {source: span.length_ms for span, source in SUMMARIES.items()}
         statement = f"SELECT last(checks) FROM {', '.join(lengths_ms)} WHERE {self._here} AND {within(window)}"
-        ends = (one["values"][0][0] + lengths_ms[one["name"]] for one in self._client.query(statement))
+        newest = {one.get("name"): one["values"][0][0] for one in self._client.query(statement)}
+        ends = (newest[source] + length_ms for source, length_ms in lengths_ms.items() if source in newest)
         return max(ends, default=window.from_ms)
 
     def _hosts(self) -> Collection[str]:

@@ -15,6 +15,7 @@ from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.trust import MOZILLA, Trust
 from tests.support.impostor import Reply, impostor
 from tests.support.influx_databases import PATIENT_S, address_of, new_database, store_at
 from tests.support.influxd import Influxd, free_port
@@ -30,7 +31,7 @@ def check(host: str = "a", at: int = 0) -> CheckResult:
     return CheckResult(host, NOW_MS + at, covers_ms=2_000, lag_us=7, status=200, response_us=1_500)
 
 
-def at_port(port: int, *, tls: bool = False) -> DatabaseAddress:
+def at_port(port: int, tls: Trust | None = None) -> DatabaseAddress:
     return DatabaseAddress("influxdb", "an address", tls, "127.0.0.1", port, "user", PASSWORD, "m")
 
 
@@ -258,7 +259,7 @@ def test_a_refused_write_says_in_short_words_why(status: int, kind: type[StoreEr
 def test_a_server_that_cannot_prove_its_name_gets_no_data() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    with impostor(Reply(204), context) as port, contextlib.closing(InfluxStore(at_port(port, tls=True))) as store:
+    with impostor(Reply(204), context) as port, contextlib.closing(InfluxStore(at_port(port, MOZILLA))) as store:
         with pytest.raises(StoreUnavailable, match="TLS") as caught:
             store.write(Points(checks=[check()]))
         assert PASSWORD not in str(caught.value)
