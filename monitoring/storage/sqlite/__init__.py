@@ -1,1 +1,1 @@
-"""The local SQLite file: how it is opened, locked, watched and saved; nothing here knows its tables."""
+"""The local file: plain rows in SQLite, what they add up to, and how the file is opened, locked, watched and saved."""

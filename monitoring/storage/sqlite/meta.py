@@ -1,33 +1,20 @@
 """Single values that the local file keeps."""
 
 import sqlite3
-from collections.abc import Mapping
 from enum import Enum
 
 
 class Value(Enum):
-    """Their names. All but the marker and the notice are numbers; 0 as long as nothing has been said."""
+    """What they are called. All but the marker and the notice are numbers; 0 as long as nothing has been said."""
 
-    MARKER = "marker"
-    SUMMARISED_MS = "summarised_ms"
-    DELIVERY = "delivery"
-    DELIVERED_NEWEST_MS = "delivered_newest_ms"
-    DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"
-    EXPIRED = "expired"
-    ALERTS_FROM_MS = "alerts_from_ms"
-    NOTICE = "notice"
-
-
-MEANINGS: Mapping[Value, str] = {
-    Value.MARKER: "the name of this file, by which a database knows it",
-    Value.SUMMARISED_MS: "every minute before this moment has its summaries",
-    Value.DELIVERY: "the last outbox entry that was delivered",
-    Value.DELIVERED_NEWEST_MS: "the newest time of a check or alert that was delivered",
-    Value.DELIVERED_SUMMARISED_MS: "the end of the newest minute whose summaries were delivered",
-    Value.EXPIRED: "how many checks grew too old before any database had them",
-    Value.NOTICE: "what is to be said at the next start, a text",
-    Value.ALERTS_FROM_MS: "alerts before this moment have been deleted",
-}
+    MARKER = "marker"  # the name of this file, by which a database knows it
+    SUMMARISED_MS = "summarised_ms"  # every minute before this moment has its summaries
+    DELIVERY = "delivery"  # the newest outbox entry that was delivered
+    DELIVERED_NEWEST_MS = "delivered_newest_ms"  # the newest time of a check or alert that was delivered
+    DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"  # the end of the newest minute whose summaries were delivered
+    EXPIRED = "expired"  # how many checks grew too old before any database had them
+    ALERTS_FROM_MS = "alerts_from_ms"  # alerts before this moment have been deleted, but for the newest ones
+    NOTICE = "notice"  # what is to be said at the next start
 
 
 def number(connection: sqlite3.Connection, value: Value) -> int:

@@ -18,7 +18,6 @@ from monitoring.storage.sqlite.schema import (
     SITE_MASK,
     SUMS,
     TABLES,
-    Row,
     check_from_row,
     first_key,
 )
@@ -132,7 +131,7 @@ def _add_checks(
 ) -> None:
     inside = keys(part)
     statuses, causes = (
-        _counts(
+        summaries.counts_by_site(
             connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM {table} WHERE {INSIDE} {more} GROUP BY 1, 2", inside)
         )
         for column, more in (("status", "AND status > 0"), ("cause", "AND cause IS NOT NULL"))
@@ -144,13 +143,6 @@ def _add_checks(
         found[site].times += summaries.packed_times(summary.times)
         summary.times = array(TIMES)
         found[site].summaries.append(summary)
-
-
-def _counts(found: Iterator[Row]) -> dict[int, dict[int, int]]:
-    counts: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for site, value, count in found:
-        counts[site][value] = count
-    return counts
 
 
 def summaries_by_host(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, Summary]:

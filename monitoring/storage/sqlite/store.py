@@ -272,6 +272,11 @@ class LocalStore(FileReader):
     # The outbox
 
     def next_delivery(self, limit: int) -> Delivery | None:
+        while (delivery := self._take(limit)) is not None and not delivery.points:
+            self.acknowledge(delivery)  # what these entries stood for has been deleted
+        return delivery
+
+    def _take(self, limit: int) -> Delivery | None:
         with self.file.mutex:  # which rows are about to be read nobody who writes knows
             self._in_flight, self._taken_in = ALL_IN_FLIGHT, self._generation
         delivery = None
@@ -280,10 +285,7 @@ class LocalStore(FileReader):
                 delivery = outbox.next_delivery(connection, limit)
         finally:
             self._set_in_flight(delivery)
-        if delivery is None or delivery.points:
-            return delivery
-        self.acknowledge(delivery)  # what these entries stood for has been deleted
-        return self.next_delivery(limit)
+        return delivery
 
     def _set_in_flight(self, delivery: Delivery | None) -> None:
         with self.file.mutex:

@@ -135,7 +135,7 @@ def of_checks(connection: sqlite3.Connection, minute_ms: int, sites: Iterable[in
     where, span = within(minute_ms, Span.MINUTE.length_ms, chosen)
     wanted = set(chosen)
     counts = {
-        column: _counts_by_site(
+        column: counts_by_site(
             connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM checks WHERE {where} {more}", span)
         )
         for column, more in (("status", "AND status > 0 GROUP BY 1, 2"), ("cause", "AND cause IS NOT NULL GROUP BY 1, 2"))
@@ -157,7 +157,8 @@ def within(start_ms: int, length_ms: int, sites: Sequence[int]) -> tuple[str, di
     return condition, ends | {"first_site": sites[0], "last_site": sites[-1]}
 
 
-def _counts_by_site(rows: Iterable[Row]) -> defaultdict[int, dict[int, int]]:
+def counts_by_site(rows: Iterable[Row]) -> defaultdict[int, dict[int, int]]:
+    """From rows of site, value and count."""
     found: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for site, value, count in rows:
         found[site][value] = count
