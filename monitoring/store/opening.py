@@ -1,17 +1,13 @@
 """From a configuration to open stores."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from monitoring.clock import Clock, SystemClock
 from monitoring.config import Config, DatabaseAddress
-from monitoring.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreUnavailable
-from monitoring.models import Window
-from monitoring.storage.sqlite.guard import carry_over
-from monitoring.storage.sqlite.lock import FileLock
-from monitoring.storage.sqlite.rescue import set_aside
+from monitoring.errors import ConfigError, StoreError
+from monitoring.storage.sqlite.opening import Opening
 from monitoring.store import takeover
 from monitoring.store.gateway import GatewayStore, open_gateway
 from monitoring.store.influx import CONNECT_TIMEOUT_S, InfluxStore
@@ -26,16 +22,6 @@ READER_TIMEOUT_S = 2.0
 """How long a question of the running monitor may take before the local file is asked."""
 
 WRITER_TIMEOUT_S = 10.0
-
-SHORT_PATIENCE_S = 0.5
-PATIENCE_S = 30.0
-"""How long a start waits for another program that writes the local file: without a word, and after one."""
-
-IN_MEMORY = "/dev/shm"  # noqa: S108 - of a name that nobody can foresee
-"""Where Linux keeps files in memory: there is room when all disks are full."""
-
-RECENT_MS = 600_000
-"""So much of a file that cannot be written is taken along at a start: more than decisions and statistics soon need."""
 
 
 def open_database(address: DatabaseAddress, read_timeout_s: float, location: str = "") -> InfluxStore | GatewayStore:
@@ -62,88 +48,8 @@ def open_influx(address: DatabaseAddress, read_timeout_s: float, location: str =
 
 
 def open_local(path: Path, say: Callable[[str], None], clock: Clock) -> LocalStore:
-    """The local file; while it cannot be written one in a temporary directory, which moves in as soon as it can.
-
-    `say` is told what is not as usual. Raises `MonitoringError` when another monitor writes the file, or when it is
-    another program's: then it is as it was.
-    """
-    try:
-        lock = FileLock(path)
-    except StoreUnavailable as error:
-        return _open_elsewhere(path, None, error, say, clock)
-    try:
-        return _open_patiently(path, lock, say)
-    except StoreDamaged as error:
-        return _begin_anew(path, lock, error, say, clock)
-    except StoreUnavailable as error:
-        return _open_elsewhere(path, lock, error, say, clock)
-    except BaseException:
-        lock.release(forget=True)
-        raise
-
-
-def _open_patiently(path: Path, lock: FileLock, say: Callable[[str], None]) -> LocalStore:
-    try:
-        return LocalStore(path, lock, SHORT_PATIENCE_S)
-    except StoreBusy as error:
-        say(f"{error}: another program holds it; waiting for up to {PATIENCE_S:.0f} s")
-        return LocalStore(path, lock, PATIENCE_S)
-
-
-def _begin_anew(path: Path, lock: FileLock, error: StoreError, say: Callable[[str], None], clock: Clock) -> LocalStore:
-    """Set a damaged file aside and begin another one with what can be read of it."""
-    try:
-        aside = set_aside(path, "damaged", clock.now_ms())
-    except StoreUnavailable as another:
-        return _open_elsewhere(path, lock, another, say, clock)
-    fresh = FileLock(path, heir_of=lock)
-    lock.release()
-    try:
-        store = LocalStore(path, fresh)
-    except StoreUnavailable as another:
-        return _open_elsewhere(path, fresh, another, say, clock, aside)
-    what = "with its open alerts" if _take_over(aside, store, clock.now_ms()) else "but its alerts cannot be read"
-    say(f"{error}; it is now {aside.name}, and a new file was begun, {what}")
-    return store
-
-
-def _open_elsewhere(
-    path: Path,
-    lock: FileLock | None,
-    error: StoreError,
-    say: Callable[[str], None],
-    clock: Clock,
-    readable: Path | None = None,
-) -> LocalStore:
-    """Monitoring goes on, and says so. `readable` is what can be read of the file where it bears another name."""
-    store = _open_substitute(path, lock, [None, IN_MEMORY])
-    if store is None:
-        raise error  # there is no place at all
-    _take_over(readable or path, store, clock.now_ms())
-    say(f"{error}; checks are kept in {store.path} instead, until it can be written")
-    return store
-
-
-def _open_substitute(home: Path, lock: FileLock | None, folders: Sequence[str | None]) -> LocalStore | None:
-    """In the first of these folders that takes it (None: the usual one); None: there is no such place."""
-    for folder in folders:
-        with suppress(OSError, StoreError):
-            place = Path(tempfile.mkdtemp(prefix="monitoring-", dir=folder))
-            return LocalStore(place / home.name, home=home, home_lock=lock)
-    return None
-
-
-def _take_over(path: Path, store: LocalStore, now_ms: int) -> bool:
-    """Store the newest alerts and checks of a file that cannot be written; False when its alerts cannot be read."""
-    with closing(LocalReader(path)) as reader:
-        try:
-            store.write((), list(reader.last_alerts().values()))
-        except StoreError:
-            return False
-        with suppress(StoreError):
-            last_ms = reader.last_time() or now_ms  # times go on after this one
-            carry_over(reader, store, Window(min(last_ms, now_ms - RECENT_MS), last_ms + 1), now_ms, lambda: None)
-    return True
+    """The local file, or what stands in for it. Raises as `Opening.open` does."""
+    return Opening(path, LocalStore, LocalReader, say, clock.now_ms()).open()
 
 
 def open_replicated(local: LocalStore, address: DatabaseAddress, clock: Clock, location: str = "") -> ReplicatedStore:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import AlertType
-from monitoring.store.opening import PATIENCE_S
+from monitoring.storage.sqlite.opening import PATIENCE_S
 from tests.promises.test_local_file import NOTICED_S, assert_sound, wait_for_words
 from tests.support.monitor import (
     Monitor,

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
-from monitoring.models import CheckResult
+from monitoring.models import Alert, CheckResult
+from monitoring.storage.routing import LocalFile
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.guard import ASIDE_MS, RETRY_MS
 from monitoring.storage.sqlite.lock import FileLock
-from monitoring.store.choosing import LocalFile
-from monitoring.store.local import LocalStore
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 NOW_MS = START_MS + 100_000
@@ -47,8 +47,12 @@ def look(store: LocalStore, now_ms: int = NOW_MS) -> list[str]:
 
 def written(path: Path) -> Sequence[CheckResult]:
     """What another program finds in the file."""
-    with closing(LocalReader(path)) as reader:
-        return reader.results(EVER)
+    with closing(FileReader(path)) as reader:
+        return list(reader.results(EVER))
+
+
+def write(store: LocalStore, points: Sequence[CheckResult], alerts: Sequence[Alert] = ()) -> None:
+    store.append(points, alerts, NOW_MS)
 
 
 def test_a_file_with_which_nothing_is_wrong_is_left_alone(store: LocalStore, path: Path) -> None:
@@ -58,24 +62,24 @@ def test_a_file_with_which_nothing_is_wrong_is_left_alone(store: LocalStore, pat
 
 
 def test_what_comes_while_a_deleted_file_is_copied_is_in_the_copy(store: LocalStore, path: Path) -> None:
-    store.write([check(second, detail="x" * 10_000) for second in range(500)], [alert(1)])
+    write(store, [check(second, detail="x" * 10_000) for second in range(500)], [alert(1)])
     path.unlink()
     late: list[CheckResult] = []
 
     def write_more() -> None:
         late.append(check(1_000 + len(late)))
-        store.write([late[-1]], [])
+        write(store, [late[-1]])
 
     store.guard.look(NOW_MS, write_more)
     assert len(late) > 1
-    store.write([check(5_000)], [recovery(2)])
+    write(store, [check(5_000)], [recovery(2)])
     assert len(written(path)) == 500 + len(late) + 1
     assert store.last_alerts() == {"a": recovery(2)}
     assert store.next_delivery(10_000) is not None, "what was not delivered still waits"
 
 
 def test_deliveries_go_on_over_a_copy_and_none_is_lost(store: LocalStore, path: Path) -> None:
-    store.write(checks([1, 2]), [])
+    write(store, checks([1, 2]))
     delivery = store.next_delivery(10)
     assert delivery
     path.unlink()
@@ -88,7 +92,7 @@ def test_what_was_handed_out_of_another_file_is_not_acknowledged_in_a_new_one(
     store: LocalStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The numbers of its commits mean others there."""
-    store.write(checks([1, 2]), [])
+    write(store, checks([1, 2]))
     delivery = store.next_delivery(10)
     assert delivery
     monkeypatch.setattr(rescue, "has_room", lambda *_: False)
@@ -98,7 +102,7 @@ def test_what_was_handed_out_of_another_file_is_not_acknowledged_in_a_new_one(
     store.acknowledge(delivery)
     again = store.next_delivery(10)
     assert again
-    assert list(again.results) == checks([1, 2])
+    assert list(again.points.checks) == checks([1, 2])
 
 
 def test_without_room_for_a_copy_the_new_file_has_what_matters(
@@ -123,14 +127,14 @@ def test_without_room_for_a_copy_the_new_file_has_what_matters(
 
 def test_while_there_is_no_place_everything_goes_on_in_what_is_open(store: LocalStore, path: Path) -> None:
     """It is told once, and put right as soon as there is a place."""
-    store.write(checks([1]), [])
+    write(store, checks([1]))
     shutil.rmtree(path.parent)
     path.parent.write_text("a file where the directory was")
     (words,) = look(store)
     assert "cannot be saved yet" in words
-    store.write(checks([2]), [])
+    write(store, checks([2]))
     assert look(store, NOW_MS + RETRY_MS) == []
-    assert store.results(EVER) == checks([1, 2])
+    assert list(store.results(EVER)) == checks([1, 2])
     path.parent.unlink()
     (words,) = look(store, NOW_MS + 2 * RETRY_MS)
     assert "is back under its name" in words
@@ -139,7 +143,7 @@ def test_while_there_is_no_place_everything_goes_on_in_what_is_open(store: Local
 
 def test_the_log_of_a_file_that_lost_its_name_is_not_taken_for_that_of_the_next(store: LocalStore, path: Path) -> None:
     """SQLite would play it into whatever file has the name."""
-    store.write(checks([1]), [])
+    write(store, checks([1]))
     other = path.with_name("other.db")
     with closing(sqlite3.connect(other, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE theirs (x)")
@@ -155,7 +159,7 @@ def test_the_log_of_a_file_that_lost_its_name_is_not_taken_for_that_of_the_next(
 
 
 def test_a_file_that_was_moved_away_is_whole_where_it_is_now(store: LocalStore, path: Path) -> None:
-    store.write(checks([1, 2]), [])
+    write(store, checks([1, 2]))
     moved = path.with_name("moved.db")
     path.rename(moved)
     look(store)
@@ -164,14 +168,14 @@ def test_a_file_that_was_moved_away_is_whole_where_it_is_now(store: LocalStore, 
 
 def test_another_log_waits_until_other_programs_have_read(store: LocalStore, path: Path) -> None:
     """Until then they read what they read, and what is written meanwhile is not lost."""
-    store.write(checks([1]), [])
+    write(store, checks([1]))
     with ReaderPool(path).snapshot() as connection:
         assert connection.execute("SELECT COUNT(*) FROM checks").fetchone() == (1,)
-        store.write(checks([2]), [])
+        write(store, checks([2]))
         rescue.beside(path, "-wal").unlink()
         (words,) = look(store)
         assert "cannot be saved yet" in words
-        store.write(checks([3]), [])
+        write(store, checks([3]))
         assert connection.execute("SELECT COUNT(*) FROM checks").fetchone() == (1,)
     (words,) = look(store, NOW_MS + RETRY_MS)
     assert "nothing is lost" in words
@@ -180,16 +184,16 @@ def test_another_log_waits_until_other_programs_have_read(store: LocalStore, pat
 
 def test_a_program_that_reads_all_the_time_finds_the_new_log(store: LocalStore, path: Path) -> None:
     file = LocalFile(path)
-    store.write(checks([1]), [])
+    write(store, checks([1]))
     reader = file.open()
     assert reader
-    assert reader.results(EVER) == checks([1])
+    assert list(reader.results(EVER)) == checks([1])
     rescue.beside(path, "-wal").unlink()
     look(store)
-    store.write(checks([2]), [])
+    write(store, checks([2]))
     reader = file.open()
     assert reader
-    assert reader.results(EVER) == checks([1, 2])
+    assert list(reader.results(EVER)) == checks([1, 2])
     assert file.open() is reader
     file.close()
 
@@ -203,17 +207,17 @@ def damage_everything_but_the_beginning(path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_damage_that_a_question_finds_makes_the_file_be_set_aside(store: LocalStore, path: Path, seed: int) -> None:
     """What writes finds it too late: it has the pages in memory."""
-    store.write([check(second, detail="x" * 1_000) for second in range(2_000)], [alert(1)])
+    write(store, [check(second, detail="x" * 1_000) for second in range(2_000)], [alert(1)])
     store.file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     damage_everything_but_the_beginning(path, seed)
-    with closing(LocalReader(path)) as reader, pytest.raises(StoreUnavailable):
-        reader.results(EVER)
+    with closing(FileReader(path)) as reader, pytest.raises(StoreUnavailable):
+        list(reader.results(EVER))
     with store.file.readers.snapshot(), pytest.raises(StoreUnavailable):  # another connection has no pages in memory
-        store.results(EVER)
+        list(store.results(EVER))
     (words,) = look(store)
     assert "malformed" in words or "not a database" in words
     assert store.last_alerts() == {"a": alert(1)}
-    store.write(checks([9_000]), [])
+    write(store, checks([9_000]))
     assert check(9_000) in written(path)
     assert list(path.parent.glob("config.db.damaged-*"))
 
@@ -231,22 +235,22 @@ def test_a_store_that_works_elsewhere_moves_in_with_everything(path: Path, tmp_p
     elsewhere = tmp_path / "elsewhere" / "config.db"
     elsewhere.parent.mkdir()
     with closing(LocalStore(path)) as earlier:
-        earlier.write(checks([1]), [alert(2)])
+        write(earlier, checks([1]), [alert(2)])
     blocker = FileLock(path)
     store = LocalStore(elsewhere, home=path)
     store.guard.look(NOW_MS, nobody)
     assert "another monitor writes here already" in store.guard.notices()[0]
-    store.write(checks(range(100, 200)), [alert(150, "b")])
+    write(store, checks(range(100, 200)), [alert(150, "b")])
     late: list[CheckResult] = []
 
     def write_more() -> None:
         late.append(check(300 + len(late)))
-        store.write([late[-1]], [])
+        write(store, [late[-1]])
 
     blocker.release()
     store.guard.look(START_MS + 250_000, write_more)
     assert store.guard.notices() == [f"{path} can be written again, and has everything that was measured meanwhile"]
-    store.write(checks([999]), [])
+    write(store, checks([999]))
     assert late
     assert written(path) == [*checks([1]), *checks(range(100, 200)), *late, *checks([999])]
     assert store.last_alerts() == {"a": alert(2), "b": alert(150, "b")}

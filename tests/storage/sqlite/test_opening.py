@@ -1,0 +1,129 @@
+"""How a monitor's start deals with each state of the local file; the promises show the same on the whole monitor."""
+
+import re
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import MonitoringError, StoreUnavailable
+from monitoring.storage.sqlite import opening
+from monitoring.storage.sqlite.lock import FileLock, writer_is_alive
+from monitoring.storage.sqlite.opening import Opening
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
+from tests.support.points import EVER, START_MS, alert, checks, recovery
+
+NOW_MS = START_MS + 1_000_000
+
+
+class Start:
+    """What one start said and opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.said: list[str] = []
+        self.store = Opening(path, LocalStore, FileReader, self.said.append, NOW_MS).open()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.db"
+
+
+@pytest.fixture
+def written(path: Path) -> Path:
+    """A file of the run before, which ended in an open outage."""
+    with closing(LocalStore(path)) as store:
+        store.append([*checks([1, 2]), *checks([999], "b")], [alert(3), alert(4, "b"), recovery(5, "b")], START_MS)
+    return path
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary directories are made."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def holder(written: Path) -> Iterator[sqlite3.Connection]:
+    """Somebody who holds the write lock of the file."""
+    with closing(sqlite3.connect(written, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+def test_a_file_with_which_nothing_is_wrong_is_opened_without_a_word(written: Path) -> None:
+    start = Start(written)
+    assert start.said == []
+    assert start.store.path == written
+    assert writer_is_alive(written)
+    start.store.close()
+    assert not writer_is_alive(written)
+
+
+def test_while_somebody_holds_the_file_its_alerts_are_known_and_then_it_has_everything(
+    written: Path, holder: sqlite3.Connection, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.01)
+    start = Start(written)
+    waiting, kept = start.said
+    assert re.fullmatch(rf"{written}: database is locked: another program holds it; waiting for up to \d+ s", waiting)
+    assert kept == f"{written}: database is locked; checks are kept in {start.store.path} instead, until it can be written"
+    assert start.store.path.is_relative_to(elsewhere)
+    assert start.store.last_alerts() == {"a": alert(3), "b": recovery(5, "b")}
+    assert start.store.last_time() == START_MS + 999_000, "times go on after what is in the file"
+    with pytest.raises(MonitoringError, match="another monitor writes here already"):
+        FileLock(written)
+    start.store.append(checks([1_001]), [], NOW_MS)
+    holder.execute("ROLLBACK")
+    start.store.guard.look(NOW_MS + 2_000, lambda: None)
+    assert start.store.path == written
+    with closing(FileReader(written)) as reader:
+        assert list(reader.results(EVER)) == [*checks([1, 2]), *checks([999], "b"), *checks([1_001])]
+    assert not list(elsewhere.iterdir())
+    start.store.close()
+
+
+def test_when_no_disk_takes_a_file_it_is_kept_in_memory(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(opening, "IN_MEMORY", str(memory))
+    elsewhere.rmdir()
+    start = Start(tmp_path / "nowhere" / "config.db")
+    assert start.store.path.is_relative_to(memory)
+    start.store.close()
+    monkeypatch.setattr(opening, "IN_MEMORY", str(tmp_path / "nowhere"))
+    with pytest.raises(StoreUnavailable, match=r"nowhere/config\.db: No such file or directory"):
+        Start(tmp_path / "nowhere" / "config.db")
+
+
+def test_a_damaged_file_is_set_aside_and_the_new_one_knows_its_alerts(written: Path) -> None:
+    with closing(sqlite3.connect(written)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'outbox'").fetchone()[0]
+    with written.open("r+b") as opened:
+        opened.seek((page - 1) * 4096)
+        opened.write(b"\xff" * 4096)
+    start = Start(written)
+    (line,) = start.said
+    (aside,) = written.parent.glob("config.db.damaged-2026-01-01T00-16")
+    assert line.endswith(f"it is now {aside.name}, and a new file was begun, with its open alerts")
+    assert start.store.last_alerts() == {"a": alert(3), "b": recovery(5, "b")}
+    assert writer_is_alive(written)
+    start.store.close()
+
+
+def test_a_file_that_is_nobodys_is_refused_and_nothing_is_left_beside_it(path: Path) -> None:
+    path.write_text("notes")
+    for _ in range(2):
+        with pytest.raises(MonitoringError, match="not a file of this program"):
+            Start(path)
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+    assert path.read_text() == "notes"
