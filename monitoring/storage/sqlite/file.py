@@ -158,6 +158,7 @@ class DatabaseFile:
         """Held by whoever uses the connection that writes."""
         self._pause = threading.Event()
         self._damage: str | None = None
+        self._former: list[OpenFile] = []
         self._is_detached = False
         self.path = path
         self.readers = ReaderPool(path, self._opened.lock.identity)
@@ -225,11 +226,13 @@ class DatabaseFile:
         `StoreError`.
         """
 
-        def pause() -> None:
+        @contextmanager
+        def pause() -> Iterator[None]:
             self.mutex.release()
             try:
                 between()
                 self._pause.wait(RETURN_S)
+                yield
             finally:
                 self.mutex.acquire()
 
@@ -264,12 +267,17 @@ class DatabaseFile:
         self._warm()
 
     def turn_to(self, file: OpenFile) -> None:
-        """Write and read another file from now on, and close this one; `exclusively` must be held."""
-        before, self._opened = self._opened, file
+        """Write and read another file from now on; `exclusively` must be held. `close_former` closes this one."""
+        self._former.append(self._opened)
+        self._opened = file
         self.path, self._damage = file.path, None
         self.readers.turn_to(file.path, file.lock.identity)
         self._warm()
-        before.close()
+
+    def close_former(self) -> None:
+        """Close the files that others took the place of: that of a big one that was deleted takes its time."""
+        while self._former:
+            self._former.pop().close()
 
     def detach(self) -> OpenFile:
         """Give the open file to another store; what is left is closed."""
@@ -279,6 +287,7 @@ class DatabaseFile:
 
     def close(self) -> None:
         self.readers.close()
+        self.close_former()
         with self.mutex:
             if not self._is_detached:
                 self._opened.close()

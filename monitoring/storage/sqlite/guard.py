@@ -121,6 +121,7 @@ class FileGuard:
             self._retry_ms = now_ms + RETRY_MS
             self._say_once(problem, error)
         finally:
+            self._store.file.close_former()
             self.is_saving = False
 
     def _has_to_do(self) -> bool:

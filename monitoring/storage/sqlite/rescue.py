@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from monitoring.errors import StoreUnavailable
 STEP_PAGES = 250
 """A step of a copy is a megabyte, some milliseconds: nobody who wants to write waits for longer."""
 
-SYNC_STEPS = 16
+SYNC_STEPS = 4
 """After so many steps the copy is brought to the disk, so that the last flush is short as well."""
 
 LOGS = ("-wal", "-shm")
@@ -31,11 +31,11 @@ def beside(path: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
 
 
-def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], None]) -> None:
+def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractContextManager[None]]) -> None:
     """Copy all of an open database, the file of which may have lost its name, into the new file `target`.
 
-    Between two steps `pause` is called. What is written meanwhile through the same connection is in the copy. Raises
-    `sqlite3.Error` and `OSError`; then `target` is worthless.
+    Between two steps `pause` is entered and left, when nobody need wait. What is written meanwhile through the same
+    connection is in the copy. Raises `sqlite3.Error` and `OSError`; then `target` is worthless.
     """
     connection = sqlite3.connect(target, isolation_level=None)
     descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)  # closed after SQLite has closed the file, not before
@@ -45,9 +45,9 @@ def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], None]) ->
         nonlocal steps
         steps += 1
         if status != sqlite3.SQLITE_DONE:  # after the last step nothing may be written that the copy would lack
-            pause()
-            if steps % SYNC_STEPS == 0:
-                os.fsync(descriptor)
+            with pause():
+                if steps % SYNC_STEPS == 0:
+                    os.fsync(descriptor)
 
     try:
         connection.execute("PRAGMA journal_mode = OFF")

@@ -2,7 +2,8 @@
 
 import random
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def test_a_copy_has_everything_though_it_is_written_all_the_time(tmp_path: Path,
             name.unlink()
         pauses = 0
 
-        def write_something() -> None:
+        @contextmanager
+        def write_something() -> Iterator[None]:
             nonlocal pauses
             pauses += 1
             source.execute("BEGIN IMMEDIATE")
@@ -42,6 +44,7 @@ def test_a_copy_has_everything_though_it_is_written_all_the_time(tmp_path: Path,
             if choose.random() < 0.3:
                 source.execute("PRAGMA wal_checkpoint(PASSIVE)")
             reader.execute("SELECT SUM(LENGTH(value)) FROM rows").fetchone()
+            yield
 
         rescue.copy(source, tmp_path / "copy.db", write_something)
         assert pauses > 3
