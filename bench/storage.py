@@ -18,6 +18,7 @@ from pathlib import Path
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import LocalFile
+from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 
 START_MS = 1_767_225_600_000 - 25 * 60_000
@@ -30,6 +31,7 @@ GATES = {
     "commit p99, ms": 10,
     "longest step that reads, ms": 50,
     "longest step that stores, ms": 50,
+    "purge step max, ms": 50,
     "retention step max, ms": 50,
     "write-ahead log, MB": 16,
     "bytes a check": 50,
@@ -130,6 +132,15 @@ def retain(store: LocalFile, now_ms: int) -> dict[str, float]:
     return {"retention step max, ms": max(steps.took), "retention steps": len(steps.took)}
 
 
+def purge(store: LocalStore, now_ms: int) -> dict[str, float]:
+    """Delete all of one site, in steps."""
+    steps = Timed()
+    store.ask_purge(Request("https://site-7.example.org/", now_ms, forget=True))
+    while steps.call(lambda: store.maintain(now_ms)):
+        pass
+    return {"purge step max, ms": max(steps.took), "purge of a site, ms": sum(steps.took)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sites", type=int, default=1_000)
@@ -149,6 +160,7 @@ def main() -> None:
         found["bytes a check"] = path.stat().st_size / checks
         found["file, MB"] = path.stat().st_size / 1e6
         with closing(LocalStore(path)) as store:
+            found |= purge(store, START_MS + length_ms)
             found |= retain(store, START_MS + length_ms)
     found["memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
     print(f"{asked.sites} sites every {asked.interval} s for {asked.hours} h: {checks:,} checks")

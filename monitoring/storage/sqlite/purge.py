@@ -26,7 +26,7 @@ LOOK_AT_ONCE = 200_000
 SITES_AT_ONCE = 25
 """Of how many sites what the moment cuts is added up again in a step."""
 
-ENTRIES_AT_ONCE = 500
+ENTRIES_AT_ONCE = 200
 
 OPEN_ALERTS = f"""
 SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY id & {SITE_MASK}) WHERE type = 'alert'
