@@ -60,7 +60,7 @@ class Field:
 
 
 _PLAIN = (
-    Field("covers_ms", "covers", "covers", "coversMs", Kind.MILLISECONDS, meaning="the schedule it stands for"),
+    Field(*("covers_ms", "covers", "covers", "coversMs", Kind.MILLISECONDS), low=1, meaning="the schedule it stands for"),
     Field("lag_us", "lag", "lag", "lagUs", Kind.MICROSECONDS, meaning="how late it started after its slot"),
     Field("status", "status", "status", "status", Kind.INTEGER, high=999, meaning="HTTP status; 0 without a response"),
     Field(
@@ -74,7 +74,18 @@ _PLAIN = (
 )
 
 _PHASES = tuple(
-    Field("phases_us", name, name, name, Kind.MICROSECONDS, 0, LONGEST_TIME_US, True, place, f"seconds of the phase {name}")
+    Field(
+        "phases_us",
+        name,
+        name,
+        f"{name}Us",
+        Kind.MICROSECONDS,
+        0,
+        LONGEST_TIME_US,
+        True,
+        place,
+        f"of the phase {name}",
+    )
     for place, name in enumerate(PHASES)
 )
 

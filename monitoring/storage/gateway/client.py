@@ -1,0 +1,131 @@
+"""The edge to a gateway: `requests` on one side, our own errors and messages on the other.
+
+A module of its own because `requests` takes a while to import: `GatewayStore` does that when it is made.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
+from monitoring.storage.gateway.messages import LONGEST_BODY, Malformed, RefusedAnswer, decode
+from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
+
+POOL_SIZE = 8
+"""Connections kept open: more than threads use one store."""
+
+_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.Timeout, "does not answer in time"),
+    (requests.exceptions.ConnectionError, "does not answer"),
+    (requests.RequestException, "does not answer as a gateway does"),
+    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
+    (Exception, "does not answer as a gateway does"),
+)
+"""What is said of an error; the first line that fits."""
+
+Parameters = Mapping[str, int | str]
+
+Answer = TypeVar("Answer")
+
+LONGEST_REASON = 160
+"""Characters of the gateway's own words that are passed on."""
+
+
+class TooLong(StoreUnavailable):
+    """The answer would be longer than the gateway gives: ask about less."""
+
+
+class GatewayClient:
+    """Questions and data to one gateway; every error is one of `monitoring.errors`, free of the token.
+
+    Several threads may use one client at once: all it shares is the connection pool of `requests`, which allows that.
+    """
+
+    def __init__(self, *, host: str, port: int, tls: Trust | None, token: str | None, timeout: tuple[float, float]) -> None:
+        """`tls` None: plain HTTP; else whom to trust."""
+        bracketed = f"[{host}]" if ":" in host else host
+        self.name = f"gateway at {bracketed}:{port}"
+        self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
+        self._timeout = timeout
+        self._certificates = bundle(tls or MOZILLA)
+        self._session = _session(token, self._certificates.path)
+
+    def get(self, path: str, kind: type[Answer], parameters: Parameters | None = None) -> Answer:
+        """What is answered. Raises `StoreError`; `TooLong` when there is too much to tell."""
+        with self._translated():
+            answer = self._session.get(self._url + path, params=parameters, timeout=self._timeout, allow_redirects=False)
+            return self._content(answer, kind, writing=False)
+
+    def post(self, path: str, body: bytes, kind: type[Answer]) -> Answer:
+        """Send JSON. Raises `StoreRefused` when it will never be taken."""
+        if len(body) > LONGEST_BODY:  # a refusal that comes while we send may never be heard
+            raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
+        with self._translated():
+            answer = self._session.post(
+                self._url + path,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+            return self._content(answer, kind, writing=True)
+
+    def close(self) -> None:
+        self._session.close()
+        self._certificates.close()
+
+    def _content(self, answer: requests.Response, kind: type[Answer], *, writing: bool) -> Answer:
+        if answer.status_code != requests.codes.ok:
+            raise self._rejection(answer, writing=writing)
+        return decode(answer.content, kind)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise StoreUnavailable(f"{self.name} {_trouble(error)}") from untraced(error)
+
+    def _rejection(self, answer: requests.Response, *, writing: bool) -> StoreError:
+        status, told = answer.status_code, _told(answer)
+        reason = f": {told.error}" if told.error else ""
+        if status in (401, 403):
+            return StoreDenied(f"{self.name} denies access{reason}")
+        if status in (400, 413, 422) and writing:
+            refused = f"{self.name} refused{reason}"
+            return StoreRefused(refused, dropped=told.dropped, field=told.field, by_age=told.by_age)
+        if status == 413:
+            return TooLong(f"{self.name} refused{reason}")
+        if status == 404:
+            return StoreUnavailable(f"{self.name} is older than this program, or no gateway{reason}")
+        return StoreUnavailable(f"{self.name} answered {status}{reason}")
+
+
+def _session(token: str | None, trusted: str) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override the token
+    session.verify = trusted
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
+    if token is not None:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return tls_trouble(error)
+    return next(text for kind, text in _TROUBLES if isinstance(error, kind))
+
+
+def _told(answer: requests.Response) -> RefusedAnswer:
+    """What the gateway says, on one short line; nothing when it says nothing."""
+    told = RefusedAnswer("")
+    with suppress(Malformed, msgspec.DecodeError):
+        told = decode(answer.content, RefusedAnswer)
+    told.error = "".join(letter if letter.isprintable() else " " for letter in told.error)[:LONGEST_REASON].strip()
+    return told
