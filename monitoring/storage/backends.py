@@ -31,8 +31,15 @@ def _influxdb(address: DatabaseAddress, location: str, read_timeout_s: float) ->
     return InfluxStore(address, location, read_timeout_s)
 
 
+def _gateway(address: DatabaseAddress, location: str, read_timeout_s: float) -> "Backend":
+    from monitoring.storage.gateway.store import open_gateway
+
+    return open_gateway(address, location, read_timeout_s)
+
+
 BACKENDS: Mapping[str, BackendKind] = {
     "influxdb": BackendKind(_influxdb, is_ours=True),
+    "gateway": BackendKind(_gateway, is_ours=False),
 }
 """By what `DatabaseAddress.kind` says."""
 

@@ -21,6 +21,7 @@ from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Win
 from monitoring.states import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
+from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influx_databases import new_database, store_at
 from tests.support.memory_backend import MemoryDatabase
@@ -63,9 +64,16 @@ def influxdb(request: pytest.FixtureRequest) -> Iterator[OpenBackend]:
         yield partial(store_at, address)
 
 
+@contextmanager
+def shared_file(_: pytest.FixtureRequest) -> Iterator[OpenBackend]:
+    with tempfile.TemporaryDirectory() as directory, closing(SharedFile(Path(directory) / "gateway.db")) as shared:
+        yield shared.open
+
+
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[OpenBackend]]] = {
     "memory": memory,
     "influxdb": influxdb,
+    "file": shared_file,
 }
 """Each makes a new database, which is gone afterwards. (`request.getfixturevalue("influxd")` is a real InfluxDB.)"""
 

@@ -127,12 +127,14 @@ def _counts(texts: Iterable[object]) -> Mapping[str, int]:
 # Adding up
 
 
-def of_checks(connection: sqlite3.Connection, minute_ms: int, sites: Iterable[int]) -> dict[int, Summary]:
+def of_checks(
+    connection: sqlite3.Connection, start_ms: int, sites: Iterable[int], length_ms: int = Span.MINUTE.length_ms
+) -> dict[int, Summary]:
     """What the rows of `checks` of these sites in a minute add up to, by site; one without any is missing."""
     chosen = sorted(sites)
     if not chosen:
         return {}
-    where, span = within(minute_ms, Span.MINUTE.length_ms, chosen)
+    where, span = within(start_ms, length_ms, chosen)
     wanted = set(chosen)
     counts = {
         column: counts_by_site(

@@ -1,0 +1,348 @@
+"""A file as the database of a gateway: it stores what monitors write, summaries too, and adds up nothing by itself.
+
+The tables are those of a monitor's local file, so that whoever reads that reads this. Several locations may lie in one
+file: a site of a location with a name is called by both names there.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from monitoring.errors import StoreRefused
+from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
+from monitoring.states import advance
+from monitoring.statistics.summary import Span
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
+from monitoring.storage.sqlite import blocks_1_1, purge, rows, schema, states, summaries
+from monitoring.storage.sqlite.counting import CountingReader
+from monitoring.storage.sqlite.file import DatabaseFile
+from monitoring.storage.sqlite.migrations import FORMAT
+from monitoring.storage.sqlite.queries import INSIDE, keys
+from monitoring.storage.sqlite.schema import (
+    ALERT_COLUMNS,
+    CHECK_COLUMNS,
+    MAX_SITES,
+    SITE_BITS,
+    SITE_MASK,
+    TABLES,
+    first_key,
+)
+from monitoring.storage.sqlite.store import NEXT_SITE
+from monitoring.storage.sqlite.summaries import SITE
+
+SEPARATOR = "\x1f"
+"""Stands between a location and a host; no name holds it."""
+
+ROWS_AT_ONCE = 1_000
+LOOK_AT_ONCE = 100_000
+"""How many rows are deleted, or looked at, in a step."""
+
+SLICE_MS = 60_000
+MOST_OF_SLICE = 5_000
+LONGEST_SLICE_MS = 86_400_000
+
+KNOWN = "client "
+RECORD = "record "
+"""How keys in table `meta` begin that tell of a monitor's file: it has been here, and how far it has delivered."""
+
+
+class SharedFile:
+    """The file that all locations of one database share. One process writes it."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does."""
+        self.path = path
+        self.file = DatabaseFile(path, FORMAT)
+        try:
+            with self.file.exclusively() as connection:
+                self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
+                self._has_blocks = blocks_1_1.exist(connection)
+        except BaseException:
+            self.file.close()
+            raise
+
+    def open(self, location: str = "") -> "FileDatabase":
+        return FileDatabase(self, location)
+
+    def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection that sees one moment of the file."""
+        return self.file.readers.snapshot()
+
+    def number(self, connection: sqlite3.Connection, names: Iterable[str]) -> Mapping[str, int]:
+        """All sites with these among them, within a transaction; `sites` is to be set to it when that is committed."""
+        new = dict.fromkeys(name for name in names if name not in self.sites)
+        if not new:
+            return self.sites
+        first = connection.execute(NEXT_SITE).fetchone()[0]
+        if first + len(new) > MAX_SITES:
+            raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
+        numbers = {name: number for number, name in enumerate(new, start=first)}
+        connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", [(n, name) for name, n in numbers.items()])
+        return {**self.sites, **numbers}
+
+    def unpack(self) -> bool:
+        """Make rows of some of the checks that 1.1.0 has left in blocks; were there any?"""
+        if not self._has_blocks:
+            return False
+        with self.file.writing() as connection:
+            has_blocks = blocks_1_1.unpack_newest(connection)
+        self._has_blocks = has_blocks
+        return True
+
+    def next_purge(self) -> purge.Request | None:
+        """The oldest purge that somebody asked for on this machine."""
+        with self.snapshot() as connection:
+            return purge.due(connection)
+
+    def purge_done(self, request: purge.Request) -> None:
+        with self.file.writing() as connection:
+            connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class FileDatabase:
+    """Keeps `Backend` in a `SharedFile`, at one location. Several threads may use it at once."""
+
+    kind = "local"
+
+    def __init__(self, shared: SharedFile, location: str) -> None:
+        self._shared = shared
+        self._location = location
+        self._prefix = location + SEPARATOR if location else ""
+        self.name = shared.path.name
+
+    def ping(self) -> None:
+        """Return when the file can be read."""
+        with self._shared.snapshot() as connection:
+            connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+
+    # The writer
+
+    def verify(self, marker: str) -> DeliveryRecord | None:
+        with self._shared.file.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (KNOWN + marker,))
+            found = connection.execute("SELECT value FROM meta WHERE key = ?", (RECORD + marker,)).fetchone()
+        return None if found is None else DeliveryRecord(*json.loads(found[0]))
+
+    def record(self, marker: str, record: DeliveryRecord) -> None:
+        told = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
+        with self._shared.file.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, told))
+
+    def write(self, points: Points) -> None:
+        """A check that is stored already stays as it is."""
+        hosts = [point.host for every in (points.checks, points.alerts, points.summaries) for point in every]
+        with self._shared.file.writing() as connection:
+            sites = self._shared.number(connection, (self._prefix + host for host in hosts))
+            self._write_checks(
+                connection, {first_key(one.time_ms) | sites[self._prefix + one.host]: one for one in points.checks}
+            )
+            connection.executemany(
+                schema.INSERT_ALERT, [schema.alert_row(one, sites[self._prefix + one.host]) for one in points.alerts]
+            )
+            for one in points.summaries:
+                row = (first_key(one.start_ms) | sites[self._prefix + one.host], *summaries.row_of(one.summary, one.span))
+                connection.execute(summaries.insert(one.span), row)
+        self._shared.sites = sites
+
+    def _write_checks(self, connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
+        stored = rows.stored_among(connection, checks.keys())
+        new = {key: checks[key] for key in sorted(checks.keys() - stored)}
+        connection.executemany(schema.INSERT_CHECK, [schema.check_row(check, key & SITE_MASK) for key, check in new.items()])
+        by_site: dict[int, list[CheckResult]] = {}
+        for key, check in new.items():
+            by_site.setdefault(key & SITE_MASK, []).append(check)
+        known = states.load(connection, by_site.keys()) if by_site else {}
+        states.save(connection, {site: _after(connection, site, known.get(site), own) for site, own in by_site.items()})
+
+    def delete(self, deletion: Deletion) -> Iterator[None]:
+        sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]
+        tables = [TABLES[span] for span in sorted(deletion.spans, key=lambda span: -span.length_ms)]
+        for table in [*tables, *(["checks"] if deletion.checks else [])]:
+            yield from self._delete_rows(table, sites, deletion.before_ms)
+        if deletion.checks:
+            self._forget_states(sites, deletion.before_ms)
+        if deletion.alerts:
+            is_open = {host for host, alert in self.last_alerts().items() if alert.type is AlertType.ALERT}
+            kept = is_open if deletion.keep_open_alerts else set()
+            names = self._hosts()
+            yield from self._delete_alerts([site for site in sites if names[site] not in kept], deletion.before_ms)
+            for site in (site for site in sites if names[site] in kept):
+                newest_ms = self.last_alerts()[names[site]].time_ms
+                yield from self._delete_alerts([site], min(deletion.before_ms, newest_ms))
+
+    def _delete_alerts(self, sites: Sequence[int], before_ms: int) -> Iterator[None]:
+        return self._delete_rows("alerts", sites, before_ms)
+
+    def _delete_rows(self, table: str, sites: Sequence[int], before_ms: int) -> Iterator[None]:
+        """Rows of these sites with keys before this moment, some at a time."""
+        reached, end = 0, first_key(before_ms)
+        chosen = json.dumps(sites)
+        look = f"SELECT id FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET {LOOK_AT_ONCE}"
+        find = f"SELECT id FROM {table} WHERE id >= :first AND id < :last AND {SITE} IN ({_CHOSEN}) ORDER BY id"
+        while sites and reached < end:
+            with self._shared.file.writing() as connection:
+                row = connection.execute(look, (reached, end)).fetchone()
+                until = row[0] if row else end
+                inside = {"sites": chosen, "first": reached, "last": until}
+                found = connection.execute(f"{find} LIMIT {ROWS_AT_ONCE}", inside).fetchall()
+                connection.executemany(f"DELETE FROM {table} WHERE id = ?", found)
+            reached = found[-1][0] + 1 if len(found) == ROWS_AT_ONCE else until
+            yield
+
+    def _forget_states(self, sites: Sequence[int], before_ms: int) -> None:
+        """Where sites stood of which no check is left."""
+        with self._shared.file.writing() as connection:
+            known = states.load(connection)
+            gone = [site for site in sites if site in known and known[site].last_ms < before_ms]
+            states.save(connection, dict.fromkeys(gone))
+
+    # The reader
+
+    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:  # noqa: ARG002
+        with self._shared.snapshot() as connection:
+            return CountingReader(connection, self._hosts()).stats(window, exact=exact)
+
+    def missing(self, window: Window) -> int:
+        with self._shared.snapshot() as connection:
+            return CountingReader(connection, self._hosts()).missing(window)
+
+    def results(self, window: Window) -> Iterator[CheckResult]:
+        """Read slice by slice: no snapshot of the file is held while the caller works."""
+        names = self._hosts()
+        with self._shared.snapshot() as connection:
+            oldest_ms, newest_ms = rows.ends(connection)
+        from_ms, until_ms, slice_ms = max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1), SLICE_MS
+        while from_ms < until_ms:
+            part = Window(from_ms, min(from_ms + slice_ms, until_ms))
+            with self._shared.snapshot() as connection:
+                table = rows.source(connection, [part])
+                query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {INSIDE} ORDER BY id"
+                found = [
+                    schema.check_from_row(row, names)
+                    for row in connection.execute(query, keys(part))
+                    if row[0] & SITE_MASK in names
+                ]
+            yield from sorted(found, key=lambda check: (check.time_ms, check.host))
+            from_ms = part.until_ms
+            slice_ms = max(1_000, slice_ms // 2) if len(found) > MOST_OF_SLICE else min(LONGEST_SLICE_MS, slice_ms * 2)
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        return self._alerts(f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {INSIDE}", keys(window))
+
+    def last_alerts(self) -> Mapping[str, Alert]:
+        newest = f"SELECT MAX(id) FROM alerts GROUP BY {SITE}"
+        return {
+            alert.host: alert for alert in self._alerts(f"SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN ({newest})", {})
+        }
+
+    def _alerts(self, query: str, parameters: Mapping[str, int]) -> list[Alert]:
+        names = self._hosts()
+        with self._shared.snapshot() as connection:
+            found = [
+                schema.alert_from_row(row, names)
+                for row in connection.execute(query, parameters)
+                if row[0] & SITE_MASK in names
+            ]
+        return sorted(found, key=lambda alert: (alert.time_ms, alert.host))
+
+    def last_states(self, before_ms: int) -> Mapping[str, History]:
+        names = self._hosts()
+        with self._shared.snapshot() as connection:
+            known = states.load(connection)
+            for site, history in list(known.items()):
+                if history.last_ms >= before_ms:
+                    known.pop(site)
+                    if site in names and (past := _history(connection, site, before_ms)):
+                        known[site] = past
+        return {names[site]: history for site, history in known.items() if site in names}
+
+    def last_time(self) -> int | None:
+        last_check = f"SELECT MAX(last) FROM sites WHERE id IN ({_CHOSEN})"
+        last_alert = f"SELECT MAX(id) >> {SITE_BITS} FROM alerts WHERE {SITE} IN ({_CHOSEN})"
+        chosen = {"sites": json.dumps(list(self._hosts()))}
+        with self._shared.snapshot() as connection:
+            newest = connection.execute(f"{last_check} UNION ALL {last_alert}", chosen).fetchall()
+        return max((time_ms for (time_ms,) in newest if time_ms is not None), default=None)
+
+    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+        names = self._hosts()
+        with self._shared.snapshot() as connection:
+            table, number = (
+                (rows.source(connection, [window]), "COUNT(*)") if span is None else (TABLES[span], "SUM(checks)")
+            )
+            query = f"SELECT {SITE}, {number} FROM {table} WHERE {INSIDE} GROUP BY 1"
+            return {names[site]: count for site, count in connection.execute(query, keys(window)) if site in names}
+
+    def locations(self) -> Sequence[str]:
+        query = f"SELECT host FROM sites WHERE last IS NOT NULL OR id IN (SELECT {SITE} FROM alerts)"
+        with self._shared.snapshot() as connection:
+            names = [name for (name,) in connection.execute(query)]
+        return sorted({name.rpartition(SEPARATOR)[0] for name in names})
+
+    def is_known(self) -> bool:
+        with self._shared.snapshot() as connection:
+            query = f"SELECT EXISTS (SELECT 1 FROM meta WHERE key LIKE '{KNOWN}%') OR EXISTS (SELECT 1 FROM sites)"
+            return bool(connection.execute(query).fetchone()[0])
+
+    def close(self) -> None:
+        """The file is open for other locations, too."""
+
+    def _hosts(self) -> dict[int, str]:
+        """The sites of this location, by number."""
+        found = (((name.rpartition(SEPARATOR)), number) for name, number in self._shared.sites.items())
+        return {number: host for (location, _, host), number in found if location == self._location}
+
+
+_CHOSEN = "SELECT value FROM json_each(:sites)"
+
+
+def _after(connection: sqlite3.Connection, site: int, known: History | None, new: Sequence[CheckResult]) -> History | None:
+    """Where a site stands after these checks, in order of time, which are stored already."""
+    is_late = False
+    for check in new:
+        if known is None or check.time_ms > known.last_ms:
+            known = advance(known, check)
+        else:
+            since_ms = known.good_since_ms if known.last_available else known.failing_since_ms
+            goes_on = check.available == known.last_available and since_ms is not None and check.time_ms > since_ms
+            is_late = is_late or not goes_on
+    return _history(connection, site, known.last_ms + 1) if known and is_late else known
+
+
+def _history(connection: sqlite3.Connection, site: int, before_ms: int) -> History | None:
+    """Where a site stood at a moment, by all that is stored; None when there is no check before it."""
+    of_site = f"FROM checks WHERE {SITE} = {site} AND id"
+
+    def newest(before: int, condition: str) -> schema.Row | None:
+        query = f"SELECT {CHECK_COLUMNS} {of_site} < ? AND {condition} ORDER BY id DESC LIMIT 1"
+        return connection.execute(query, (before,)).fetchone()  # type: ignore[no-any-return]
+
+    def first_after(row: schema.Row | None, condition: str) -> int | None:
+        query = f"SELECT id {of_site} > ? AND {condition} ORDER BY id LIMIT 1"
+        found = connection.execute(query, (row[0] if row else -1,)).fetchone()
+        return None if found is None else int(found[0] >> SITE_BITS)
+
+    last = newest(first_key(before_ms), "1")
+    if last is None:
+        return None
+    is_good = last[schema.CAUSE] is None
+    same, opposite = ("cause IS NULL", "cause IS NOT NULL") if is_good else ("cause IS NOT NULL", "cause IS NULL")
+    other = newest(last[0], opposite)
+    since_ms = first_after(other, same)
+    other_since_ms = first_after(newest(other[0], same), opposite) if other else None
+    failed = other if is_good else last
+    check = schema.check_from_row(last, {site: ""})
+    return History(
+        last_ms=check.time_ms,
+        last_covers_ms=check.covers_ms,
+        last_available=is_good,
+        last_failure_ms=failed[0] >> SITE_BITS if failed else None,
+        good_since_ms=since_ms if is_good else other_since_ms,
+        failing_since_ms=other_since_ms if is_good else since_ms,
+        detail=schema.check_from_row(failed, {site: ""}).detail if failed else "",
+    )
