@@ -125,6 +125,16 @@ def test_a_file_that_is_deleted_is_back_with_everything_that_was_measured(
     assert not [name for name in file.parent.iterdir() if "saving" in name.name]
 
 
+def test_a_file_that_is_deleted_just_before_the_end_is_back_after_it(config: Path, file: Path, target: Target) -> None:
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        delete_all(file)
+        assert monitor.terminate() == 0
+    assert len(monitor.errors) == 1
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target)
+
+
 @contextmanager
 def another_database(path: Path) -> Iterator[sqlite3.Connection]:
     """A file of another program, in use."""

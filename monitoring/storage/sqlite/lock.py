@@ -20,6 +20,9 @@ from monitoring.errors import MonitoringError, StoreUnavailable
 HEADER_BYTES = 100
 """The length of the header of an SQLite file."""
 
+PENDING_BYTE = 0x40000000
+"""The first of the bytes by which SQLite locks a file."""
+
 READERS_TRIES = 10
 READERS_PAUSE_S = 0.02
 """A reader that asks whether a monitor is alive holds the lock beside the file for an instant: it is tried so often."""
@@ -101,8 +104,20 @@ class FileLock:
                 os.close(descriptor)
                 raise self._in_use(_flocker(path))
             if _is_file(descriptor, path):
+                self._let_sqlite_in(descriptor, path)
                 return descriptor
             os.close(descriptor)  # somebody put another file in its place just now
+
+    def _let_sqlite_in(self, descriptor: int, path: Path) -> None:
+        """On network file systems a `flock` is one of all bytes, and shuts out SQLite in this process, too.
+
+        There the lock beside the file has to do.
+        """
+        if _may_lock_bytes(path):
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        if not _may_lock_bytes(path) and not _try_lock(descriptor, fcntl.LOCK_EX):  # somebody else was in the way
+            raise self._in_use(_flocker(path))
 
     def _in_use(self, holder: str) -> MonitoringError:
         return MonitoringError(f"{self.path}: another monitor writes here already (process {holder or 'unknown'})")
@@ -162,6 +177,18 @@ def _try_lock(descriptor: int, kind: int) -> bool:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    return True
+
+
+def _may_lock_bytes(path: Path) -> bool:
+    """May SQLite take its locks in the file? To be asked only before it has opened the file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, PENDING_BYTE)
+    except (BlockingIOError, PermissionError):
+        return False
+    finally:
+        os.close(descriptor)
     return True
 
 

@@ -1,8 +1,10 @@
 """The lock on the local file: held by the file itself, told to others by process, and harmless to SQLite's own locks."""
 
+import fcntl
 import os
 import re
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
+from monitoring.storage.sqlite import lock as module
 from monitoring.storage.sqlite.lock import FileLock, lock_path, writer_is_alive
 
 HOLDER = """
@@ -126,3 +129,49 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         FileLock(tmp_path / "nowhere" / "monitor.db")
     with pytest.raises(StoreUnavailable, match="Is a directory"):
         FileLock(tmp_path)
+
+
+class NetworkFileSystem:
+    """`fcntl` where the kernel makes a `flock` a lock of all bytes of the file, as on NFS."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(fcntl, name)
+
+    def flock(self, descriptor: int, operation: int) -> None:
+        kinds = {fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK_SH: fcntl.F_RDLCK, fcntl.LOCK_UN: fcntl.F_UNLCK}
+        lock = struct.pack("hhqqi4x", kinds[operation & ~fcntl.LOCK_NB], os.SEEK_SET, 0, 0, 0)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock)
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="locks of the whole file need Linux")
+def test_on_a_network_file_system_sqlite_is_not_shut_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a second monitor is still refused."""
+    monkeypatch.setattr(module, "fcntl", NetworkFileSystem())
+    lock = FileLock(path)
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (x)")
+        with pytest.raises(MonitoringError):
+            FileLock(path)
+        assert writer_is_alive(path)
+    lock.release()
+    assert not writer_is_alive(path)
+
+
+def test_who_holds_all_of_the_file_does_not_take_our_lock_away(path: Path) -> None:
+    """Another program that has locked SQLite's bytes is waited for, and no second monitor gets in meanwhile."""
+    path.touch()
+    code = (
+        "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout
+        assert program.stdout.readline() == "held\n"
+        lock = FileLock(path)
+        hard = path.with_name("hard.db")
+        hard.hardlink_to(path)
+        with pytest.raises(MonitoringError, match=f"process {os.getpid()}"):
+            FileLock(hard)
+        program.kill()
+    lock.release()
