@@ -212,13 +212,13 @@ class NetworkThread(threading.Thread):
 
     def _begin(self, transfer: Transfer) -> None:
         transfer.waited_ns = self._clock.monotonic_ns() - transfer.asked_ns
+        self._under_way[transfer.handle] = transfer  # first: whatever happens, its checker hears of its end
         try:
             self._multi.add_handle(transfer.handle)
         except pycurl.error as error:  # of one site: all others go on
+            del self._under_way[transfer.handle]
             transfer.result = TransferResult(pycurl.E_FAILED_INIT, str(error))
             transfer.ended.ring()
-        else:
-            self._under_way[transfer.handle] = transfer
 
     def _watch(self, wanted: int, fd: int, _multi: object, _data: object) -> None:
         """libcurl's wish to hear of a socket, or no more."""
