@@ -1,5 +1,6 @@
 """Which store a program reads that does not write one: chosen anew whenever asked, as stores come and go."""
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -43,7 +44,8 @@ class LocalFile:
     def open(self) -> FileReader | None:
         """A reader of the file that is there now; the same one as long as it is the same file, with the same log."""
         identity = self._current_identity()
-        if identity and self._identity == (identity[0], None):  # a reader makes the log that it finds missing
+        if identity and self._identity == (identity[0], None) and os.access(self.path.parent, os.W_OK):
+            # a reader makes the log that it finds missing
             self._identity = identity
         if identity != self._identity:
             self.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.errors import MonitoringError, StoreBusy, StoreDamaged, StoreUnavailable
-from monitoring.storage.sqlite.lock import Identity, identity_of
+from monitoring.storage.sqlite.lock import Identity, identity_of, may_have_log
 
 BUSY_TIMEOUT_S = 5.0
 JOURNAL_LIMIT_BYTES = 16 << 20
@@ -226,7 +226,7 @@ class ReaderPool:
         return self._identity is None or identity_of(self._path) == self._identity
 
     def _open(self) -> sqlite3.Connection:
-        uri = f"file:{quote(str(self._path.absolute()))}?mode=ro"
+        uri = f"file:{quote(str(self._path.absolute()))}?mode=ro{'' if may_have_log(self._path) else '&immutable=1'}"
         with translated(self._path):
             if not self._is_there():
                 raise StoreUnavailable(f"{self._path}: is not the file any more that was opened")

@@ -56,6 +56,15 @@ def is_empty(path: Path) -> bool:
         return True
 
 
+def may_have_log(path: Path) -> bool:
+    """Is there a write-ahead log beside the file, or may this process make one, as every reader does that finds none?
+
+    If not, nobody writes the file, and SQLite reads it only when told so.
+    """
+    file = Path(os.path.realpath(path))
+    return os.access(file.parent, os.W_OK) or file.with_name(file.name + "-wal").exists()
+
+
 class FileLock:
     """Held by the one process that writes a database file, from before SQLite opens it until after it has closed it."""
 

@@ -1,10 +1,14 @@
 """How a monitor's start deals with each state of the local file; the promises show the same on the whole monitor."""
 
+import os
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -118,6 +122,37 @@ def test_a_damaged_file_is_set_aside_and_the_new_one_knows_its_alerts(written: P
     assert start.store.last_alerts() == {"a": alert(3), "b": recovery(5, "b")}
     assert writer_is_alive(written)
     start.store.close()
+
+
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+"""Before a command: root may write no more than others do then."""
+
+READ_ALERTS = """
+import sys
+from pathlib import Path
+from monitoring.storage.sqlite.reader import FileReader
+reader = FileReader(Path(sys.argv[1]))
+print(len(reader.last_alerts()), flush=True)
+sys.stdin.readline()
+print(len(reader.last_alerts()), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_file_is_read_where_nothing_may_be_written(written: Path, *, is_written: bool) -> None:
+    """Whether or not a monitor that may write there is running."""
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(LocalStore(written))) if is_written else None
+        written.parent.chmod(0o500)
+        stack.callback(written.parent.chmod, 0o700)
+        command = [*(UNPRIVILEGED if os.geteuid() == 0 else ()), sys.executable, "-c", READ_ALERTS, str(written)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+            assert reader.stdout
+            assert reader.stdout.readline() == "2\n"
+            if store:
+                store.append([], [alert(9, "c")], NOW_MS)
+            assert reader.communicate("\n")[0] == ("3\n" if store else "2\n")
 
 
 def test_a_file_that_is_nobodys_is_refused_and_nothing_is_left_beside_it(path: Path) -> None:
