@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 
-from monitoring.errors import MonitoringError
 from monitoring.models import Alert
 from monitoring.output import Descriptor, Output, Statuses
 from monitoring.report import Closing, Header, StatsReport
@@ -42,7 +41,7 @@ class DisplayThread:
         self._closing = False
         self._said: str | None = None
         self._progress: Sequence[int | None] = ()
-        self.failure: Exception | None = None
+        self.failure: BrokenPipeError | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._thread.start()
@@ -102,9 +101,11 @@ class DisplayThread:
         while show := self._next():
             try:
                 show()
-            except OSError as error:  # whoever read what we print has gone
-                self.failure = _no_reader(error)
-                return
+            except OSError as error:
+                if _has_gone(error):
+                    self.failure = BrokenPipeError()
+                    return
+                self._say(f"what is printed is lost: {error.strerror}")  # a full disk, perhaps, and not for ever
             except Exception as error:  # noqa: BLE001 - one thing that cannot be drawn must not end all others
                 self._say(f"the display: {type(error).__name__}: {error}")
 
@@ -121,8 +122,6 @@ class DisplayThread:
             self.notice(text)
 
 
-def _no_reader(error: OSError) -> Exception:
-    """What it means that nothing can be written any more: no trouble, when it was a pipe or a terminal that was closed."""
-    if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
-        return BrokenPipeError()
-    return MonitoringError(f"nothing can be printed any more: {error.strerror}")
+def _has_gone(error: OSError) -> bool:
+    """Was whoever read what we print a pipe or a terminal that is closed now?"""
+    return isinstance(error, BrokenPipeError) or error.errno == errno.EIO

@@ -1,6 +1,7 @@
 """Where what is shown goes. A monitor draws in a thread of its own (`display_thread`), other modes in their only one."""
 
 import os
+import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -74,6 +75,8 @@ class Descriptor:
             self._in_write = True
             try:
                 data = data[os.write(self._file, data[:WRITTEN_AT_ONCE]) :]
+            except BlockingIOError:  # another program that shares it has asked for that
+                select.select([], [self._file], [])
             finally:
                 self._in_write = False
                 self._pieces += 1
@@ -114,8 +117,8 @@ class Output(Protocol):
 class Display(Output, Protocol):
     """An output that nobody waits for: it shows what it is given in its own time."""
 
-    failure: Exception | None
-    """Why nothing can be shown any more: `BrokenPipeError` when whoever read it has gone, else `MonitoringError`."""
+    failure: BrokenPipeError | None
+    """Whoever read what is shown has gone; None: it can be shown, or may be some time."""
 
     def call_back(self, heard: Callable[[], None]) -> None:
         """Call `heard` when all that was given before is shown; never, if it is stuck."""
