@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from monitoring.checks.checker import Checker
+from monitoring.checks.schedule import Slot, changed_slot
 from monitoring.clock import Stop
 from monitoring.errors import CheckAbandoned
 from monitoring.models import Cause, CheckResult, ProbeResult, Site
@@ -115,6 +116,33 @@ def test_an_abandoned_check_is_unknown_and_counted() -> None:
     assert [result.time_ms for result in found] == [1_000_000]
     assert checker.missed == 2
     assert checker.crash is not None  # by the check after it
+
+
+def test_a_shorter_interval_counts_at_once_and_settings_that_change_all_the_time_delay_nothing() -> None:
+    hourly = Slot(3_600 * 10**9, 3_600_000)
+    assert changed_slot(hourly, 2_000, now_ns=10**9) == Slot(3 * 10**9, 2_000)
+    assert changed_slot(Slot(3 * 10**9, 2_000), 3_600_000, now_ns=2 * 10**9) == Slot(3 * 10**9, 3_600_000)
+
+
+def test_a_site_that_was_checked_rarely_is_checked_often_soon() -> None:
+    class Told(LateClock):
+        def wait(self, stop: Stop, seconds: float) -> bool:
+            if seconds > 3_000:  # it waits for its second check: other settings come
+                self.waits.append(seconds)
+                self.advance(1)
+                checker.change(SITE)
+                return True
+            if len(found) == 3:
+                checker.leave()
+                return True
+            return super().wait(stop, seconds)
+
+    clock, found = Told(), list[CheckResult]()
+    hourly = replace(SITE, interval_ms=3_600_000)
+    checker = Checker(hourly, lambda _: Seeing(lambda: SEEN), found.append, clock, 0, lambda _: None)
+    checker.run()
+    assert checker.crash is None
+    assert [result.time_ms - 1_000_000 for result in found] == [0, 3_000, 5_000]
 
 
 def test_the_first_checks_are_spread_at_random() -> None:

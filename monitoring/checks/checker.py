@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from monitoring.checks.schedule import Slot, first_slot, missed_slots, passed_slots, skipped_slots
+from monitoring.checks.schedule import changed_slot, first_slot, missed_slots, passed_slots, skipped_slots
 from monitoring.clock import Clock, Stop
 from monitoring.errors import CheckAbandoned
 from monitoring.models import CheckResult, ProbeResult, Site
@@ -99,7 +99,7 @@ class Checker(threading.Thread):
 
     def _check_site(self, site: Site) -> None:
         """Check at every slot, until other settings are wanted or none."""
-        self.site, self._slot = site, Slot(self._slot.due_ns, site.interval_ms)
+        self.site, self._slot = site, changed_slot(self._slot, site.interval_ms, self._clock.monotonic_ns())
         probe = self._make_probe(site)
         try:
             while self._wait_for_slot():

@@ -31,6 +31,11 @@ def first_slot(now_ns: int, interval_ms: int, share: float) -> Slot:
     return Slot(now_ns + int(share * interval_ms) * NS_PER_MS, interval_ms)
 
 
+def changed_slot(slot: Slot, interval_ms: int, now_ns: int) -> Slot:
+    """Where a site goes on that is checked every `interval_ms` from now on: in its place, if that is within one interval."""
+    return Slot(min(slot.due_ns, now_ns + interval_ms * NS_PER_MS), interval_ms)
+
+
 def missed_slots(slot: Slot, now_ns: int) -> int:
     """How many whole slots have passed unused when a checker wakes at `now_ns`; 0 while it is merely late.
 
