@@ -40,12 +40,23 @@ def prepare(sites: int) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
     _keep_the_heap_small()
+    allow_files(sites)
+
+
+def allow_files(sites: int) -> None:
+    """Let as many files be open as so many sites may need, or as many as the hard limit allows; never fewer than now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # For each site two that wake its checker, a connection that hangs, and a lookup beside it.
     wanted = 4 * sites + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+
+
+def allowed_files() -> int:
+    """How many files may be open at once."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def _keep_the_heap_small() -> None:

@@ -139,7 +139,7 @@ def test_a_site_that_was_checked_rarely_is_checked_often_soon() -> None:
 
     clock, found = Told(), list[CheckResult]()
     hourly = replace(SITE, interval_ms=3_600_000)
-    checker = Checker(hourly, lambda _: Seeing(lambda: SEEN), found.append, clock, 0, lambda _: None)
+    checker = Checker(hourly, lambda _: Seeing(lambda: SEEN), found.append, clock, 0, lambda _: None, threading.Event())
     checker.run()
     assert checker.crash is None
     assert [result.time_ms - 1_000_000 for result in found] == [0, 3_000, 5_000]

@@ -6,6 +6,7 @@ import time
 import pycurl
 import pytest
 
+from monitoring import process
 from monitoring.checks import readiness
 from monitoring.checks.network import RINGS_A_TURN, Network, Slots, Transfer
 from monitoring.checks.readiness import Bell, EpollReadiness, EventBell, LockBell, SelectorReadiness
@@ -73,6 +74,15 @@ def test_without_descriptors_a_bell_still_wakes(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("monitoring.checks.readiness.os.eventfd", none_left)
     assert isinstance(readiness.open_bell(), LockBell)
+
+
+def test_bells_leave_half_of_the_descriptors_to_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    bells = [readiness.open_bell()]
+    assert isinstance(bells[0], EventBell)
+    allowed = 2 * (bells[0].number + 3)
+    monkeypatch.setattr(process, "allowed_files", lambda: allowed)
+    bells += [readiness.open_bell() for _ in range(50)]
+    assert {type(bell) for bell in bells[-20:]} == {LockBell}
 
 
 @pytest.mark.parametrize("make_bell", [EventBell, LockBell])

@@ -71,10 +71,12 @@ def test_while_all_is_well_nothing_is_said() -> None:
 def test_missed_checks_stand_in_the_header_in_all_and_are_told_stall_by_stall() -> None:
     scene = Scene()
     scene.pool.missed = 1
-    assert scene.told_in(STALL_MS + SETTLED_MS) == ["1 check was not made: this machine was too busy or asleep"]
+    assert scene.told_in(STALL_MS + SETTLED_MS) == [
+        "1 check was not made: this machine was too busy, asleep or out of files"
+    ]
     scene.pool.missed = 41
-    assert scene.told_in(STALL_MS) == ["40 checks were not made: this machine was too busy or asleep"]
-    assert scene.notes.standing() == ["41 checks were not made: this machine was too busy or asleep"]
+    assert scene.told_in(STALL_MS) == ["40 checks were not made: this machine was too busy, asleep or out of files"]
+    assert scene.notes.standing() == ["41 checks were not made: this machine was too busy, asleep or out of files"]
 
 
 def test_checks_that_no_database_had_are_told_when_that_begins_and_all_of_them_when_it_is_over() -> None:

@@ -67,9 +67,11 @@ class Checkers:
         self._missed = 0  # by checkers that are gone
         self._refusal: str | None = None  # why not every site has its checker
         self._refusal_is_told = False
+        self._lack_is_told = False
 
     def start(self, sites: Iterable[Site]) -> None:
         self._sites = {site.host: site for site in sites}
+        process.allow_files(len(self._sites))
         self._start_missing()
 
     def change(self, sites: Iterable[Site]) -> Change:
@@ -83,6 +85,7 @@ class Checkers:
         for site in (*change.added, *change.changed):
             if checker := self._checkers.get(site.host):  # also one that was about to leave
                 checker.change(site)
+        process.allow_files(len(self._sites))
         self._start_missing()
         return change
 
@@ -100,6 +103,10 @@ class Checkers:
         elif self._refusal_is_told and not self._refusal:
             told.append("every site has its checker now")
         self._refusal_is_told = self._refusal is not None
+        if self._network.lacked_sockets and not self._lack_is_told:
+            self._lack_is_told = True
+            allowed = process.allowed_files()
+            told.append(f"RLIMIT_NOFILE (ulimit -n) allows {allowed} open files: a check that finds none left is not made")
         return told
 
     def stop(self) -> None:

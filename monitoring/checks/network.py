@@ -4,7 +4,9 @@ One multi handle, because what it keeps (parsed certificates above all, about 0.
 libcurl wants one thread to touch it: so each checker hands its transfer over, and sleeps until it has ended.
 """
 
+import errno
 import heapq
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -269,6 +271,17 @@ class NetworkThread(threading.Thread):
                 return
 
 
+def sockets_are_known() -> bool:
+    """Does this machine know all kinds of addresses? Then a transfer that had no socket found no descriptor for it."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.socket(family, socket.SOCK_STREAM).close()
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:
+                return False
+    return True
+
+
 class Network:
     """What checks need of the network: names looked up, transfers performed. `start` again after a crash."""
 
@@ -277,6 +290,7 @@ class Network:
         self._resolver = Resolver(clock)
         self._slots = Slots()
         self._thread: NetworkThread | None = None
+        self.lacked_sockets = False
 
     def start(self) -> None:
         """Begin to perform transfers. Raises RuntimeError when no thread can be started."""
@@ -314,6 +328,10 @@ class Network:
         if self._thread is None:
             raise CheckAbandoned
         return self._thread.perform(transfer)
+
+    def found_no_socket(self) -> None:
+        """A check could not be made because too many files were open. For any thread."""
+        self.lacked_sockets = True
 
     def call_soon(self, heard: Callable[[], None]) -> None:
         """Call `heard` in the network thread at its next turn: never, if that thread stands still or has crashed."""

@@ -8,7 +8,7 @@ import pycurl
 from monitoring import __version__
 from monitoring.checks.assertions import Answer, judge, needs_body
 from monitoring.checks.failure import Fault, Progress, printable, transfer_fault
-from monitoring.checks.network import Network, Transfer, TransferResult
+from monitoring.checks.network import Network, Transfer, TransferResult, sockets_are_known
 from monitoring.checks.redirects import (
     MAX_REDIRECTS,
     REDIRECTS,
@@ -110,7 +110,7 @@ class Probe:
     def check(self) -> ProbeResult:
         """Check the site once: takes no longer than its time-out, redirects included.
 
-        Raises `CheckAbandoned` when the network thread ends meanwhile, and nothing else.
+        Raises `CheckAbandoned` when the network thread ends meanwhile or no socket is to be had, and nothing else.
 
         A redirect is followed only when the site says so; then the last answer counts.
         - `status` is that of the last answer that began, also when it was cut short or timed out; 0 without one.
@@ -179,6 +179,9 @@ class Probe:
         self._body.start()
         ended = self._network.perform(self._transfer)
         self._waited_ns += self._transfer.waited_ns
+        if ended.code == pycurl.E_COULDNT_CONNECT and not self._curl.getinfo(pycurl.OS_ERRNO) and sockets_are_known():
+            self._network.found_no_socket()  # nothing was refused: there was no connection to be opened here
+            raise CheckAbandoned
         marks = self._marks(found.took_us)
         if ended.code and not self._body.full:
             return self._failed_hop(request, ended, marks)

@@ -11,6 +11,8 @@ import threading
 from contextlib import suppress
 from typing import Protocol
 
+from monitoring import process
+
 READ = 1
 WRITE = 2
 ERROR = 4
@@ -151,6 +153,10 @@ class EventBell:
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_CLOEXEC)
 
+    @property
+    def number(self) -> int:
+        return self._fd
+
     def ring(self) -> None:
         os.eventfd_write(self._fd, 1)
 
@@ -163,7 +169,7 @@ class EventBell:
 
 
 class LockBell:
-    """Elsewhere, and when there are no more descriptors."""
+    """Elsewhere, and when descriptors are scarce."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -178,7 +184,9 @@ class LockBell:
 
 
 def open_bell() -> Bell:
+    """Bells take half of the descriptors that may be open at most: what is checked needs a connection, too."""
     try:
-        return EventBell()
+        bell = EventBell()
     except (AttributeError, OSError):
         return LockBell()
+    return bell if bell.number < process.allowed_files() // 2 else LockBell()  # its number was the lowest that was free

@@ -116,7 +116,8 @@ def undelivered_text(undelivered: int) -> str:
 
 def missed_text(missed: int) -> str:
     """Slots that were slept through."""
-    return f"{plural(missed, 'check')} {'was' if missed == 1 else 'were'} not made: this machine was too busy or asleep"
+    were = "was" if missed == 1 else "were"
+    return f"{plural(missed, 'check')} {were} not made: this machine was too busy, asleep or out of files"
 
 
 def given_up_text(given_up: int, database: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -157,3 +158,35 @@ def test_an_open_alert_outlives_a_change_and_is_not_told_twice(tmp_path: Path, s
             wait_for_checks(tmp_path, [1], more=20)
             assert monitor.terminate() == 0
     assert len(monitor.announced("alert")) == 1
+
+
+def allow_files(monitor: Monitor, soft: int, hard: int) -> None:
+    resource.prlimit(monitor.pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_sites_may_open_more_files(tmp_path: Path, server: HttpServer) -> None:
+    """The usual limit is 1024, which a monitor raises as far as it needs: also when the sites come later."""
+    config = write_config(tmp_path, urls(server, range(2)), interval_s=1)
+    with Monitor(config) as monitor:
+        wait_for_checks(tmp_path, range(2))
+        _, hard = resource.prlimit(monitor.pid, resource.RLIMIT_NOFILE)
+        allow_files(monitor, 300, hard)
+        replace(config, write_config(tmp_path, urls(server, range(100)), interval_s=1).read_text())
+        wait_for_checks(tmp_path, range(100), more=1)
+        assert resource.prlimit(monitor.pid, resource.RLIMIT_NOFILE)[0] > 300
+        assert monitor.terminate() == 0
+
+
+def test_a_check_that_finds_no_file_descriptor_says_nothing_about_its_site(tmp_path: Path, server: HttpServer) -> None:
+    """Else all sites would seem to refuse connections, and be alerted."""
+    config = write_config(tmp_path, urls(server, range(20)))
+    with Monitor(config) as monitor:
+        wait_for_checks(tmp_path, range(20))
+        _, hard = resource.prlimit(monitor.pid, resource.RLIMIT_NOFILE)
+        allow_files(monitor, 1, hard)
+        wait_for(lambda: [line for line in monitor.errors if "(ulimit -n) allows 1 open files" in line], "the limit's name")
+        allow_files(monitor, 500, hard)
+        wait_for_checks(tmp_path, range(20))
+        assert monitor.terminate() == 0
+    assert all(check.available for found in checks(tmp_path).values() for check in found)
+    assert not monitor.objects("alert")

@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 ALERT_IN_TIME_S = 15.0
 """How long an alert may take there; by the rule of `write_config` it is due after two failed checks and 0.6 s."""
 
-STALLED = "not made: this machine was too busy or asleep"
+STALLED = "not made: this machine was too busy, asleep or out of files"
 
 Found = TypeVar("Found")
 
