@@ -120,7 +120,7 @@ def test_an_abandoned_check_is_unknown_and_counted() -> None:
 
 def test_a_shorter_interval_counts_at_once_and_settings_that_change_all_the_time_delay_nothing() -> None:
     hourly = Slot(3_600 * 10**9, 3_600_000)
-    assert changed_slot(hourly, 2_000, now_ns=10**9) == Slot(3 * 10**9, 2_000)
+    assert changed_slot(hourly, 2_000, now_ns=10**9) == Slot(2 * 10**9, 2_000)
     assert changed_slot(Slot(3 * 10**9, 2_000), 3_600_000, now_ns=2 * 10**9) == Slot(3 * 10**9, 3_600_000)
 
 
@@ -142,7 +142,7 @@ def test_a_site_that_was_checked_rarely_is_checked_often_soon() -> None:
     checker = Checker(hourly, lambda _: Seeing(lambda: SEEN), found.append, clock, 0, lambda _: None, threading.Event())
     checker.run()
     assert checker.crash is None
-    assert [result.time_ms - 1_000_000 for result in found] == [0, 3_000, 5_000]
+    assert [result.time_ms - 1_000_000 for result in found] == [0, 2_000, 4_000]
 
 
 def test_the_first_checks_are_spread_at_random() -> None:

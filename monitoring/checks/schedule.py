@@ -32,8 +32,10 @@ def first_slot(now_ns: int, interval_ms: int, share: float) -> Slot:
 
 
 def changed_slot(slot: Slot, interval_ms: int, now_ns: int) -> Slot:
-    """Where a site goes on that is checked every `interval_ms` from now on: in its place, if that is within one interval."""
-    return Slot(min(slot.due_ns, now_ns + interval_ms * NS_PER_MS), interval_ms)
+    """Where a site goes on that is checked every `interval_ms` from now on: within one interval, whole ones before `slot`."""
+    interval_ns = interval_ms * NS_PER_MS
+    whole = max(0, slot.due_ns - now_ns - 1) // interval_ns
+    return Slot(slot.due_ns - whole * interval_ns, interval_ms)
 
 
 def missed_slots(slot: Slot, now_ns: int) -> int:
