@@ -12,7 +12,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
-from monitoring.storage.gateway.messages import LONGEST_BODY, Malformed, RefusedAnswer, decode
+from monitoring.storage.gateway.answers import RefusedAnswer
+from monitoring.storage.gateway.values import LONGEST_BODY, Malformed, decode
 from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
 
 POOL_SIZE = 8

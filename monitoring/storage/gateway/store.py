@@ -40,7 +40,7 @@ class GatewayStore:
         self, address: DatabaseAddress, location: str = "", read_timeout: float = 5.0, *, token: str | None = None
     ) -> None:
         """Make the store without connecting; `read_timeout` is seconds of each answer."""
-        from monitoring.storage.gateway import messages  # late: msgspec, and next `requests`, take a while
+        from monitoring.storage.gateway import answers, messages, values  # late: msgspec, and next `requests`, take a while
         from monitoring.storage.gateway.client import GatewayClient
 
         self._client = GatewayClient(
@@ -50,7 +50,7 @@ class GatewayStore:
             token=token,
             timeout=(CONNECT_TIMEOUT_S, read_timeout),
         )
-        self._messages = messages
+        self._answers, self._messages, self._values = answers, messages, values
         self.name = self._client.name
         self._location = location or None
         self._here: Parameters = {"location": location} if location else {}
@@ -60,19 +60,19 @@ class GatewayStore:
     def verify(self, marker: str) -> DeliveryRecord | None:
         """As the contract has it: the gateway writes a point of this name to its database, and reads it back."""
         asked = self._messages.VerifyRequest(location=self._location, file=marker)
-        found = self._post("verify", asked, self._messages.VerifyAnswer).record
+        found = self._post("verify", asked, self._answers.VerifyAnswer).record
         return None if found is None else found.record()
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
         told = self._messages.RecordMessage.of(record)
         request = self._messages.RecordRequest(location=self._location, file=marker, record=told)
-        self._post("record", request, self._messages.StoredAnswer)
+        self._post("record", request, self._answers.StoredAnswer)
 
     def write(self, points: Points) -> None:
         refusals = []
         for body in self._bodies(points):
             try:
-                self._client.post("/api/v2/points", body, self._messages.StoredAnswer)
+                self._client.post("/api/v2/points", body, self._answers.StoredAnswer)
             except StoreRefused as refusal:
                 refusals.append(refusal)
         if refusals:
@@ -87,7 +87,7 @@ class GatewayStore:
     def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:  # noqa: ARG002
         """As the contract has it; the gateway's database answers for the ends of the window, too."""
         parameters = {**_bounds(window), "exact": "true" if exact else "false"}
-        found = self._get("stats", self._messages.StatsAnswer, parameters)
+        found = self._get("stats", self._answers.StatsAnswer, parameters)
         return {site.host: site.stats() for site in found.sites}
 
     def results(self, window: Window) -> Iterator[CheckResult]:
@@ -98,7 +98,7 @@ class GatewayStore:
         while ahead:
             part = ahead.pop()
             try:
-                found = self._get("results", self._messages.ChecksAnswer, _bounds(part)).checks
+                found = self._get("results", self._answers.ChecksAnswer, _bounds(part)).checks
             except TooLong:
                 if part.length_ms < SMALLEST_WINDOW_MS:
                     raise
@@ -108,32 +108,32 @@ class GatewayStore:
             yield from map(self._messages.check_of, found)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
-        found = self._get("alerts", self._messages.AlertsAnswer, _bounds(window))
+        found = self._get("alerts", self._answers.AlertsAnswer, _bounds(window))
         return [message.alert() for message in found.alerts]
 
     def last_alerts(self) -> Mapping[str, Alert]:
-        found = self._get("alerts/latest", self._messages.LastAlertsAnswer, {})
+        found = self._get("alerts/latest", self._answers.LastAlertsAnswer, {})
         return {message.host: message.alert() for message in found.alerts}
 
     def last_states(self, before_ms: int) -> Mapping[str, History]:
-        found = self._get("states", self._messages.StatesAnswer, {"before": before_ms})
+        found = self._get("states", self._answers.StatesAnswer, {"before": before_ms})
         return {message.host: message.history() for message in found.sites}
 
     def last_time(self) -> int | None:
-        return self._get("last-time", self._messages.TimeAnswer, {}).time_ms
+        return self._get("last-time", self._answers.TimeAnswer, {}).time_ms
 
     def missing(self, window: Window) -> int:
-        return self._get("missing", self._messages.MissingAnswer, _bounds(window)).missing
+        return self._get("missing", self._answers.MissingAnswer, _bounds(window)).missing
 
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         of_span = {} if span is None else {"span": span.name.lower()}
-        return self._get("check-counts", self._messages.CountsAnswer, {**_bounds(window), **of_span}).counts
+        return self._get("check-counts", self._answers.CountsAnswer, {**_bounds(window), **of_span}).counts
 
     def locations(self) -> Sequence[str]:
-        return self._client.get("/api/v2/locations", self._messages.LocationsAnswer).locations
+        return self._client.get("/api/v2/locations", self._answers.LocationsAnswer).locations
 
     def is_known(self) -> bool:
-        return self._client.get("/api/v2/known", self._messages.KnownAnswer).known
+        return self._client.get("/api/v2/known", self._answers.KnownAnswer).known
 
     def close(self) -> None:
         self._client.close()
@@ -144,24 +144,24 @@ class GatewayStore:
         return self._client.get(f"/api/v2/{question}", kind, {**parameters, **self._here})
 
     def _post(self, what: str, message: "Struct", kind: type[Answer]) -> Answer:
-        return self._client.post(f"/api/v2/{what}", self._messages.encode(message), kind)
+        return self._client.post(f"/api/v2/{what}", self._values.encode(message), kind)
 
     def _bodies(self, points: Points) -> Iterator[bytes]:
         """Requests that have all of these points, none of them too long."""
-        here = self._messages.encode(self._location)
+        here = self._values.encode(self._location)
         kinds: Sequence[tuple[bytes, Iterable[object]]] = (
             (b"checks", map(self._messages.check_message, points.checks)),
             (b"alerts", map(self._messages.AlertMessage.of, points.alerts)),
             (b"summaries", map(self._messages.SummaryMessage.of, points.summaries)),
         )
-        for some in _portions(((kind, self._messages.encode(one)) for kind, every in kinds for one in every)):
+        for some in _portions(((kind, self._values.encode(one)) for kind, every in kinds for one in every)):
             lists = (b'"%b":[%b]' % (kind, b",".join(own)) for kind, own in some.items())
             yield b"{%b}" % b",".join(chain([b'"location":%b' % here], lists))
 
 
 def _portions(encoded: Iterable[tuple[bytes, bytes]]) -> Iterator[dict[bytes, list[bytes]]]:
     """Points by kind, as many at once as one request may have."""
-    from monitoring.storage.gateway.messages import MOST_POINTS
+    from monitoring.storage.gateway.values import MOST_POINTS
 
     some: dict[bytes, list[bytes]] = {}
     count = size = 0

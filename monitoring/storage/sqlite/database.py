@@ -6,16 +6,15 @@ file: a site of a location with a name is called by both names there.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
-from monitoring.states import advance
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
-from monitoring.storage.sqlite import blocks_1_1, purge, rows, schema, states, summaries
+from monitoring.storage.sqlite import blocks_1_1, latest, purge, rows, schema, states, summaries
 from monitoring.storage.sqlite.counting import CountingReader
 from monitoring.storage.sqlite.file import DatabaseFile
 from monitoring.storage.sqlite.migrations import FORMAT
@@ -65,6 +64,10 @@ class SharedFile:
 
     def open(self, location: str = "") -> "FileDatabase":
         return FileDatabase(self, location)
+
+    def locations(self) -> Collection[str]:
+        """Every location that has something here, or had."""
+        return {_place(name)[0] for name in self.sites}
 
     def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection that sees one moment of the file."""
@@ -157,7 +160,9 @@ class FileDatabase:
         for key, check in new.items():
             by_site.setdefault(key & SITE_MASK, []).append(check)
         known = states.load(connection, by_site.keys()) if by_site else {}
-        states.save(connection, {site: _after(connection, site, known.get(site), own) for site, own in by_site.items()})
+        states.save(
+            connection, {site: latest.after(connection, site, known.get(site), own) for site, own in by_site.items()}
+        )
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]
@@ -257,7 +262,7 @@ class FileDatabase:
             for site, history in list(known.items()):
                 if history.last_ms >= before_ms:
                     known.pop(site)
-                    if site in names and (past := _history(connection, site, before_ms)):
+                    if site in names and (past := latest.history(connection, site, before_ms)):
                         known[site] = past
         return {names[site]: history for site, history in known.items() if site in names}
 
@@ -282,7 +287,7 @@ class FileDatabase:
         query = f"SELECT host FROM sites WHERE last IS NOT NULL OR id IN (SELECT {SITE} FROM alerts)"
         with self._shared.snapshot() as connection:
             names = [name for (name,) in connection.execute(query)]
-        return sorted({name.rpartition(SEPARATOR)[0] for name in names})
+        return sorted({_place(name)[0] for name in names})
 
     def is_known(self) -> bool:
         with self._shared.snapshot() as connection:
@@ -294,55 +299,14 @@ class FileDatabase:
 
     def _hosts(self) -> dict[int, str]:
         """The sites of this location, by number."""
-        found = (((name.rpartition(SEPARATOR)), number) for name, number in self._shared.sites.items())
-        return {number: host for (location, _, host), number in found if location == self._location}
+        places = {number: _place(name) for name, number in self._shared.sites.items()}
+        return {number: host for number, (location, host) in places.items() if location == self._location}
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The location and the host that a site's name here stands for."""
+    location, _, host = name.rpartition(SEPARATOR)
+    return location, host
 
 
 _CHOSEN = "SELECT value FROM json_each(:sites)"
-
-
-def _after(connection: sqlite3.Connection, site: int, known: History | None, new: Sequence[CheckResult]) -> History | None:
-    """Where a site stands after these checks, in order of time, which are stored already."""
-    is_late = False
-    for check in new:
-        if known is None or check.time_ms > known.last_ms:
-            known = advance(known, check)
-        else:
-            since_ms = known.good_since_ms if known.last_available else known.failing_since_ms
-            goes_on = check.available == known.last_available and since_ms is not None and check.time_ms > since_ms
-            is_late = is_late or not goes_on
-    return _history(connection, site, known.last_ms + 1) if known and is_late else known
-
-
-def _history(connection: sqlite3.Connection, site: int, before_ms: int) -> History | None:
-    """Where a site stood at a moment, by all that is stored; None when there is no check before it."""
-    of_site = f"FROM checks WHERE {SITE} = {site} AND id"
-
-    def newest(before: int, condition: str) -> schema.Row | None:
-        query = f"SELECT {CHECK_COLUMNS} {of_site} < ? AND {condition} ORDER BY id DESC LIMIT 1"
-        return connection.execute(query, (before,)).fetchone()  # type: ignore[no-any-return]
-
-    def first_after(row: schema.Row | None, condition: str) -> int | None:
-        query = f"SELECT id {of_site} > ? AND {condition} ORDER BY id LIMIT 1"
-        found = connection.execute(query, (row[0] if row else -1,)).fetchone()
-        return None if found is None else int(found[0] >> SITE_BITS)
-
-    last = newest(first_key(before_ms), "1")
-    if last is None:
-        return None
-    is_good = last[schema.CAUSE] is None
-    same, opposite = ("cause IS NULL", "cause IS NOT NULL") if is_good else ("cause IS NOT NULL", "cause IS NULL")
-    other = newest(last[0], opposite)
-    since_ms = first_after(other, same)
-    other_since_ms = first_after(newest(other[0], same), opposite) if other else None
-    failed = other if is_good else last
-    check = schema.check_from_row(last, {site: ""})
-    return History(
-        last_ms=check.time_ms,
-        last_covers_ms=check.covers_ms,
-        last_available=is_good,
-        last_failure_ms=failed[0] >> SITE_BITS if failed else None,
-        good_since_ms=since_ms if is_good else other_since_ms,
-        failing_since_ms=other_since_ms if is_good else since_ms,
-        detail=schema.check_from_row(failed, {site: ""}).detail if failed else "",
-    )
