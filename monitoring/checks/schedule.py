@@ -32,7 +32,7 @@ def first_slot(now_ns: int, interval_ms: int, share: float) -> Slot:
 
 
 def changed_slot(slot: Slot, interval_ms: int, now_ns: int) -> Slot:
-    """Where a site goes on that is checked every `interval_ms` from now on: within one interval, whole ones before `slot`."""
+    """Where a site goes on that is checked every `interval_ms` from now on: at most one later, whole ones before `slot`."""
     interval_ns = interval_ms * NS_PER_MS
     whole = max(0, slot.due_ns - now_ns - 1) // interval_ns
     return Slot(slot.due_ns - whole * interval_ns, interval_ms)
