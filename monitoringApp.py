@@ -29,7 +29,7 @@ from monitoring.report import Closing, Header, StatsReport
 from monitoring.rounds import ROUNDS_MS, Rounds, Timer, stats_report
 from monitoring.states import outage_is_open
 from monitoring.trust import bundle
-from utils import enter_environment, heed_signals, warn
+from utils import end_at_signals, enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
@@ -304,6 +304,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if arguments.mode == "test":
         from test import self_test
 
+        end_at_signals()
         return self_test(MonitoringApp, arguments.database, environ)
     load = partial(load_config, arguments.config, environ, arguments.database)
     config = load()
@@ -338,7 +339,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 0
+        return int(arguments.mode == "test")  # a test that did not end has not been passed
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

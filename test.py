@@ -35,7 +35,6 @@ from monitoring.store.influx import InfluxStore
 from monitoring.store.local import LocalStore
 from monitoring.store.opening import READER_TIMEOUT_S, open_influx
 from monitoring.store.replicated import ReplicatedStore
-from utils import enter_environment
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -342,7 +341,6 @@ def self_test(
 
 
 if __name__ == "__main__":
-    enter_environment()
-    from monitoringApp import MonitoringApp
+    from monitoringApp import main
 
-    sys.exit(self_test(MonitoringApp, None, os.environ))
+    sys.exit(main(["-t"], os.environ))

@@ -36,6 +36,12 @@ def heed_signals(stop: Callable[[], None], reload: Callable[[], None]) -> None:
     signal.signal(signal.SIGHUP, lambda *_: reload())
 
 
+def end_at_signals() -> None:
+    """SIGTERM and a terminal that is closed end the program as Ctrl-C does: what it leaves behind is cleaned up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
 def warn(text: str) -> None:
     """A line on stderr, harmless whatever names it holds."""
     print(printable(text), file=sys.stderr)

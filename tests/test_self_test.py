@@ -1,5 +1,7 @@
 """`-t`: passes when alerting works, through both stores, and fails when the rule is wrong in any way."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -7,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,7 @@ from monitoring.store.influx import InfluxStore
 from tests.support.broken_rules import BROKEN
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, ROOT
-from tests.support.processes import command
+from tests.support.processes import Running, command
 
 LONGEST_S = 60.0
 """How long a self-test that passes may take: 20 s on a machine that has time for it."""
@@ -101,3 +104,16 @@ def test_it_fails_when_the_rule(runs: dict[str, Future[Finished]], broken: str) 
     assert run.status == 1, run.said
     assert "FAILED: " in run.said
     assert "Traceback" not in run.said
+
+
+def test_one_that_is_interrupted_has_not_passed_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Influxd() as server:  # one of its own: the others' database has the same name
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with Running("-t", "--database", server.url("any"), environ={"TMPDIR": str(tmp_path)}) as running:
+                running.until(lambda test: "[1/7]" in test.text)
+                assert list(tmp_path.iterdir())
+                os.kill(running.pid, number)
+                assert running.wait() == 1
+            assert (running.errors, list(tmp_path.iterdir())) == ([], [])
+            with closing(store_test(server)) as store:
+                assert not store.database_exists()
