@@ -282,6 +282,7 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     from monitoring.store.choosing import database_address
     from monitoring.store.opening import open_local, open_replicated, take_over_past
 
+    end_at_signals()  # until it monitors
     streams = Streams.standard()
     output = open_output(form, silent=silent, environ=environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))

@@ -1,5 +1,8 @@
 """A monitor whose local file is gone (a container without a volume, a new machine) goes on by what the database knows."""
 
+import os
+import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -183,3 +186,16 @@ def test_a_database_that_does_not_answer_does_not_keep_the_monitor_from_starting
         assert monitor.terminate() == 0
     (line,) = monitor.errors
     assert "an alert may be repeated" in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_monitor_that_is_about_to_start_ends_like_one_that_has_started(tmp_path: Path, number: signal.Signals) -> None:
+    """It waits for a database that hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        database = f"influxdb://127.0.0.1:{hangs.getsockname()[1]}/monitoring"
+        with Monitor(write_config(tmp_path, ["http://127.0.0.1:9/"], database=database)) as monitor:
+            connection, _ = hangs.accept()
+            with connection:
+                os.kill(monitor.pid, number)
+                assert monitor.wait() == 0
+    assert monitor.errors == []
