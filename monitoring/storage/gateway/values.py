@@ -121,7 +121,7 @@ def decode(body: bytes, kind: type[Message]) -> Message:
         raise Malformed(plainly(error)) from None
 
 
-_AT = re.compile(r"(?s)(.*) - at `(?:key in )?\$\.?(.*)`")
+_AT = re.compile(r"(?s)(.*) - at `(?:key` in `)?\$\.?(.*)`")
 
 
 def plainly(error: msgspec.ValidationError) -> str:
