@@ -15,7 +15,7 @@ from monitoring.storage.sqlite.queries import INSIDE, keys
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES
 from monitoring.storage.sqlite.summaries import FINER, SITE
 
-SUMMARIES_AT_ONCE = 10_000
+SUMMARIES_AT_ONCE = 2_000
 """About so many are in memory at once."""
 
 SOON_COUNTED = 2_000_000
