@@ -11,8 +11,8 @@ from monitoring.errors import StoreError
 from monitoring.following import new_config
 from monitoring.history_output import HistoryOutput, open_history_output
 from monitoring.models import Alert
-from monitoring.store.base import Reader, Readers
-from monitoring.store.choosing import ReaderChoice
+from monitoring.storage.base import Reader
+from monitoring.storage.routing import ReaderChoice, Readers
 from utils import heed_signals, warn
 
 POLL_S = 1.0

@@ -28,12 +28,14 @@ from monitoring.output import Display, Streams, open_output
 from monitoring.report import Closing, Header, StatsReport
 from monitoring.rounds import ROUNDS_MS, Rounds, Timer, stats_report
 from monitoring.states import outage_is_open
+from monitoring.stats import may_be_exact
 from monitoring.trust import bundle
 from utils import end_at_signals, enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
-    from monitoring.store.replicated import Deadlines, ReplicatedStore
+    from monitoring.storage.delivery.asking import Deadlines
+    from monitoring.storage.delivery.local_first import LocalFirstStore
 
 FIRST_ROUND_MS = 3_000
 """How soon the first statistics are shown; after that they follow their schedule."""
@@ -60,7 +62,7 @@ class MonitoringApp:
     def __init__(
         self,
         config: Config,
-        store: "ReplicatedStore",
+        store: "LocalFirstStore",
         clock: Clock,
         display: Display,
         make_checkers: "MakeCheckers",
@@ -87,9 +89,8 @@ class MonitoringApp:
         self._look = Timer(clock, LOOK_MS, first_ms=0)
         self._no_alerts = Complaint(display.notice, "alerts cannot be decided", "alerts are decided again")
         self._no_statistics = Complaint(display.notice, "no statistics", "there are statistics again", forgiven=1)
-        self._unwritten = Complaint(display.notice, "checks cannot be written", "checks are written again", once=True)
         self._manager = Manager({}, clock.monotonic_ns)
-        self._notes = Notes(store, lambda: self._checkers.missed, clock, self._awaits_database)
+        self._notes = Notes(store, lambda: self._checkers.missed, clock)
 
     def retrieve_stats(self, window_ms: int, until: "Deadlines | None" = None) -> StatsReport:
         """The aggregated statistics of all sites over the past `window_ms`, from the database or the local file.
@@ -97,8 +98,8 @@ class MonitoringApp:
         Raises `StoreError` when there is no answer, or none in time (None: however long it takes).
         """
         window = Window.before(self._clock.now_ms(), window_ms)
-        self._store.settle(until)  # after the window's end: what had ended by then is in the answer
-        found, source = self._store.ask(lambda reader: reader.stats(window), until)
+        exact = may_be_exact(window, len(self._config.sites))
+        found, source = self._store.stats(window, exact=exact, until=until)
         return stats_report(window, source.kind, found, self._config.sites, self._status)
 
     def check_alert_status(self, site: Site, observed: Observations | None = None) -> Decision:
@@ -121,7 +122,7 @@ class MonitoringApp:
     def run(self, manager: Manager | None = None) -> None:
         """Monitor until `stop`; then write and deliver what is left, and show the closing screen. `manager` is told."""
         self._manager = manager or self._manager
-        self._store.keep(self._config.check_retention_ms, self._config.alert_retention_ms)
+        self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
         self._display.start(self._header(), self._clock.now_ms(), self._recent)
         self._checkers.start(self._config.sites)  # last: there may be no more threads to be had
@@ -171,7 +172,7 @@ class MonitoringApp:
 
     def _show_due_rounds(self) -> None:
         """Each window that is due; alerts that are due meanwhile come first. What there is no time for stays due."""
-        from monitoring.store.replicated import Deadlines  # late: `--help` needs no store
+        from monitoring.storage.delivery.asking import Deadlines  # late: `--help` needs no store
 
         until = Deadlines(Deadline.after(self._clock, DATABASE_MS), Deadline.after(self._clock, ROUND_MS))
         for window_ms in self._rounds.due():
@@ -200,7 +201,6 @@ class MonitoringApp:
             self._manager.end("checkers")  # those that died will never answer
         if config := new_config(self._watcher, self._display.notice):
             self._follow(config)
-        self._unwritten.because(self._store.trouble)
         for sentence in self._store.notices():
             self._display.notice(sentence)
         for sentence in self._notes.news():
@@ -217,7 +217,7 @@ class MonitoringApp:
     def _follow(self, config: Config) -> None:
         """Go on with another configuration: first those who take in results, then those who make them."""
         self._board.watch(config.sites)
-        self._store.keep(config.check_retention_ms, config.alert_retention_ms)
+        self._store.set_retention(config.check_retention_ms, config.alert_retention_ms)
         before, self._config = self._config, config
         if before.alert_interval_ms != config.alert_interval_ms:
             self._evaluation = Timer(self._clock, config.alert_interval_ms)
@@ -248,7 +248,8 @@ class MonitoringApp:
 
     def _standing(self) -> str:
         sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.sites))
-        return f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down; {self._store.source().why}"
+        about = [self._store.source().why, *(it.text for it in self._store.conditions() if not it.is_why)]
+        return "; ".join((f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down", *about))
 
     def _header(self) -> Header:
         source = self._store.source()
@@ -259,19 +260,14 @@ class MonitoringApp:
         end = self._end or Deadline.after(self._clock, END_MS)
         self._manager.stopping()
         self._checkers.stop()
-        return self._store.flush(WRITE_S, end.left_s())
-
-    def _awaits_database(self) -> bool:
-        """Is there one that is to have everything? The default one counts when it has been there."""
-        return bool(self._config.database) or self._store.has_met_database
+        return self._store.finish(WRITE_S, end.left_s())
 
     def _closing(self) -> Closing:
         ended_ms = self._clock.now_ms()
-        alerts = (*self._open_at_start, *self._store.own_alerts(Window(self._started_ms, ended_ms + 1)))
+        alerts = (*self._open_at_start, *self._store.own_reader().alerts(Window(self._started_ms, ended_ms + 1)))
         incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
         rows = self._board.closing_rows(self._config.sites, incidents)
-        undelivered = self._store.undelivered() if self._awaits_database() else 0
-        return Closing(self._started_ms, ended_ms, rows, undelivered, alerts)
+        return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind())
 
 
 def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, environ: Mapping[str, str]) -> int:
@@ -279,19 +275,20 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     from monitoring.checks.checkers import Checkers
     from monitoring.checks.probe import Probe
     from monitoring.display_thread import DisplayThread
-    from monitoring.store.choosing import database_address
-    from monitoring.store.opening import open_local, open_replicated, take_over_past
+    from monitoring.storage.opening import open_local, open_store, take_over_past
 
     end_at_signals()  # until it monitors
     streams = Streams.standard()
     output = open_output(form, silent=silent, environ=environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
-    clock, address = SystemClock(), database_address(config)
+    clock = SystemClock()
     local = open_local(config.local_database, output.notice, clock)
-    take_over_past(local, config, address, clock, output.notice)
-    store = open_replicated(local, address, clock, config.location)
+    take_over_past(local, config, clock, output.notice)
+    store = open_store(local, config, clock)
     with closing(store), bundle(config.trust) as trusted:
-        past = Past(local.last_alerts(), local.histories(), local.alerts(Window.before(clock.now_ms(), RECENT_MS)))
+        now_ms = clock.now_ms()
+        recent = local.alerts(Window.before(now_ms, RECENT_MS))
+        past = Past(local.last_alerts(), local.last_states(now_ms + 1), recent)
         display = DisplayThread(output, streams)
         make_checkers = partial(Checkers, partial(Probe, ca_file=trusted.path), clock=clock)
         app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)

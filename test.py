@@ -30,11 +30,12 @@ from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.output import SilentOutput, Streams
 from monitoring.report import alert_sentence
-from monitoring.store.base import Reader
-from monitoring.store.influx import InfluxStore
-from monitoring.store.local import LocalStore
-from monitoring.store.opening import READER_TIMEOUT_S, open_influx
-from monitoring.store.replicated import ReplicatedStore
+from monitoring.storage.backends import backend_kind
+from monitoring.storage.base import Reader
+from monitoring.storage.delivery.local_first import LocalFirstStore
+from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.storage.opening import READER_TIMEOUT_S
+from monitoring.storage.sqlite.store import LocalStore
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -270,13 +271,14 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
 @contextmanager
 def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]:
     """The database `test` of this server, dropped afterwards if it is new; None when no InfluxDB answers."""
-    if address.kind != "influxdb":
+    kind = backend_kind(address)
+    database = kind.open(replace(address, database=TEST_DATABASE), "", READER_TIMEOUT_S) if kind else None
+    if not isinstance(database, InfluxStore):
         yield None
         return
-    database = open_influx(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S)
     try:
         existed = database.database_exists()
-        database.prove("self-test")
+        database.verify("self-test")
     except StoreError:
         database.close()
         yield None
@@ -295,7 +297,7 @@ def play_against(make_app: "type[MonitoringApp]", database: InfluxStore | None, 
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
     config = Config((site,), None, directory / "self-test.db", alert_interval_ms=INTERVAL_MS)
     local = LocalStore(config.local_database)
-    store = ReplicatedStore(local, clock, database, database, "InfluxDB")
+    store = LocalFirstStore(local, clock, database, database)
     rule, announcements = WatchedRule(evaluate), Announcements(streams)
     display, make_checkers = DisplayThread(announcements, streams), partial(Checkers, Probe, clock=clock)
     app = make_app(config, store, clock, display, make_checkers, Past(), rule)
@@ -314,7 +316,7 @@ def play_against(make_app: "type[MonitoringApp]", database: InfluxStore | None, 
         scripted.close()
         if database:
             database.drop_host(site.host)
-            database.drop_file(local.marker)
+            database.drop_record(local.marker)
         local.close()
 
 

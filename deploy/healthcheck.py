@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from monitoring.clock import SystemClock
 from monitoring.errors import StoreError
 from monitoring.models import Window
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.sqlite.reader import FileReader
 
 QUIET_MS = 120_000
 """How long a monitor that works may write nothing: a check may hang until its time limit, and a disk be slow."""
@@ -39,7 +39,7 @@ def _trouble_of_files(directory: Path, now_ms: int) -> str | None:
 
 
 def _trouble_of_file(file: Path, now_ms: int) -> str | None:
-    reader = LocalReader(file)
+    reader = FileReader(file)
     try:
         last_ms = reader.last_time()
         if last_ms is None:
@@ -55,7 +55,7 @@ def _trouble_of_file(file: Path, now_ms: int) -> str | None:
         reader.close()
 
 
-def _interval_ms(reader: LocalReader, last_ms: int) -> int:
+def _interval_ms(reader: FileReader, last_ms: int) -> int:
     """How often the site was checked that is checked most often, by the last checks there are."""
     last_checks = reader.results(Window(last_ms - LAST_CHECKS_MS, last_ms + 1))
     return min((check.covers_ms for check in last_checks), default=0)

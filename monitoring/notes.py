@@ -1,22 +1,20 @@
 """What is wrong with the monitor itself: the header says it while it lasts, and it is told once when it begins."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
-from monitoring.report.words import ahead_text, given_up_text, missed_text, too_old_text
-
-if TYPE_CHECKING:
-    from monitoring.store.replicated import ReplicatedStore
+from monitoring.report.words import ahead_text, missed_text
+from monitoring.storage.delivery.words import Condition, ConditionLog, expired_text
 
 SETTLED_MS = 2_000
 """So long after a stall all checkers have counted what they missed."""
 
 STALL_MS = 60_000
-GIVING_UP_MS = 2 * 3_600_000
-"""What is missed, and what is given up, with no longer a pause than this belongs together."""
+EXPIRY_MS = 2 * 3_600_000
+"""What is missed, and what expires undelivered, with no longer a pause than this belongs together."""
 
 
 class Tally:
@@ -96,29 +94,40 @@ class Complaint:
             self.because(None)
 
 
+class StoreConditions(Protocol):
+    """What is asked of the store."""
+
+    @property
+    def name(self) -> str:
+        """What people call the database."""
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a person should know of storage now."""
+
+    def expired(self) -> int:
+        """How many checks retention took before a database that is to have everything had them."""
+
+
 class Notes:
     """Asked about once a second by the main loop."""
 
-    def __init__(
-        self, store: "ReplicatedStore", missed: Callable[[], int], clock: Clock, awaits_database: Callable[[], bool]
-    ) -> None:
-        """`missed`: how many checks were not made; `awaits_database`: is there one that is to have everything?"""
+    def __init__(self, store: StoreConditions, missed: Callable[[], int], clock: Clock) -> None:
+        """`missed`: how many checks were not made."""
         self._store = store
         self._count_missed = missed
         self._clock = clock
-        self._awaits_database = awaits_database
         self._missed = Tally(STALL_MS)
-        self._given_up = Tally(GIVING_UP_MS)
-        self._too_old: str | None = None
+        self._expired = Tally(EXPIRY_MS)
+        self._log = ConditionLog()
 
     def standing(self) -> Sequence[str]:
-        """What the header says."""
-        missed, ahead_ms, given_up, too_old = self._count_missed(), self._clock.ahead_ms(), self._lost(), self._store.too_old
+        """What the header says beside the source of its numbers and why that is read."""
+        missed, ahead_ms, expired = self._count_missed(), self._clock.ahead_ms(), self._store.expired()
         return [
             *([ahead_text(ahead_ms)] if ahead_ms else []),
             *([missed_text(missed)] if missed else []),
-            *([given_up_text(given_up, self._store.name)] if given_up else []),
-            *([too_old_text(too_old)] if too_old else []),
+            *([expired_text(self._store.name, expired)] if expired else []),
+            *(condition.text for condition in self._store.conditions() if not condition.is_why),
         ]
 
     def news(self) -> Iterator[str]:
@@ -126,12 +135,7 @@ class Notes:
         now_ns = self._clock.monotonic_ns()
         if more := self._missed.step(self._count_missed(), now_ns):
             yield missed_text(more)
-        given_up = self._lost()
-        if self._given_up.step(given_up, now_ns):
-            yield given_up_text(given_up, self._store.name)
-        before, self._too_old = self._too_old, self._store.too_old
-        if self._too_old and self._too_old != before:
-            yield too_old_text(self._too_old)
-
-    def _lost(self) -> int:
-        return self._store.given_up() if self._awaits_database() else 0
+        expired = self._store.expired()
+        if self._expired.step(expired, now_ns):
+            yield expired_text(self._store.name, expired)
+        yield from self._log.news(self._store.conditions())

@@ -13,9 +13,9 @@ from monitoring.models import Alert
 from monitoring.output import Output, open_output, print_view
 from monitoring.report import Header, View, time_text
 from monitoring.rounds import ROUNDS_MS, Rounds, round_every_ms
-from monitoring.store.base import Readers
-from monitoring.store.choosing import ReaderChoice
-from monitoring.store.replicated import Source
+from monitoring.storage.delivery import words
+from monitoring.storage.delivery.words import Source
+from monitoring.storage.routing import ReaderChoice, Readers
 from monitoring.survey import Survey
 
 REFRESH_S = 1.0
@@ -99,8 +99,8 @@ class Printer:
             alerts = self._survey.new_alerts(self._choose())
             self._told_after_ms = self._clock.now_ms() + self._ahead_ms
             recent = [alert for alert in alerts if alert.time_ms > self._told_after_ms - RECENT_MS]
-        except StoreError:
-            self._forget_readers()
+        except StoreError as error:
+            self._forget_readers(error)
         self._output.start(self._header(), self._clock.now_ms() + self._ahead_ms, recent)
 
     def _look(self) -> str | None:
@@ -112,7 +112,7 @@ class Printer:
             if due:
                 self._show(readers, due)
         except StoreError as error:
-            self._forget_readers()
+            self._forget_readers(error)
             return str(error)
         return None
 
@@ -123,10 +123,10 @@ class Printer:
             self._readers = readers
         return readers
 
-    def _forget_readers(self) -> None:
+    def _forget_readers(self, error: StoreError) -> None:
         """Choose again at the next step, others if the database did not answer."""
         if self._readers:
-            self._choice.distrust()
+            self._choice.distrust(error)
         self._readers, self._source = {}, NOWHERE
 
     def _tell_alerts(self, alerts: Sequence[Alert]) -> None:
@@ -153,7 +153,14 @@ class Printer:
         self._rounds.hurry()
 
     def _header(self) -> Header:
-        return Header(len(self._config.sites), self._source.kind, self._source.why, self._config.warnings)
+        notes = (*self._config.warnings, *store_notes(self._choice, self._survey.missing()))
+        return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
+
+
+def store_notes(choice: ReaderChoice, missing: int) -> Sequence[str]:
+    """What a person should know of the database that is read, or not: what it refused, and what it lacks."""
+    lacking = [words.missing(choice.name, missing)] if missing else []
+    return [condition.text for condition in (*choice.conditions(), *lacking)]
 
 
 def last_time(readers: Readers) -> int:
@@ -161,7 +168,7 @@ def last_time(readers: Readers) -> int:
     return max((reader.last_time() or 0 for reader in readers.values()), default=0)
 
 
-def look_once(config: Config, readers: Readers, source: Source, clock: Clock, wanted: Wanted) -> View:
+def look_once(config: Config, choice: ReaderChoice, readers: Readers, source: Source, clock: Clock, wanted: Wanted) -> View:
     """Everything as it is now, or was at a moment. Raises `StoreError`, and `ConfigError` for a moment to come."""
     now_ms = max(clock.now_ms(), last_time(readers) + 1)
     if wanted.at_ms is not None and wanted.at_ms > now_ms:
@@ -171,7 +178,8 @@ def look_once(config: Config, readers: Readers, source: Source, clock: Clock, wa
     alerts = survey.new_alerts(readers, until_ms if wanted.at_ms is not None else None)
     reports = survey.reports(readers, sorted(wanted.rounds_ms), until_ms)
     recent = tuple(alert for alert in alerts if alert.time_ms > until_ms - RECENT_MS)
-    header = Header(len(config.sites), source.kind, source.why)
+    notes = tuple(store_notes(choice, survey.missing()))
+    header = Header(len(config.sites), source.kind, source.why, notes)
     return View(header, until_ms, tuple(reports), recent, tuple(survey.ongoing()))
 
 
@@ -179,13 +187,13 @@ def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, wanted: Wa
     """The same, from the local file when the database leaves a question open."""
     readers, source = choice.choose()
     try:
-        return look_once(config, readers, source, clock, wanted)
-    except StoreError:
-        choice.distrust()
+        return look_once(config, choice, readers, source, clock, wanted)
+    except StoreError as error:
+        choice.distrust(error)
         others, source = choice.choose()
         if others == readers:
             raise
-        return look_once(config, others, source, clock, wanted)
+        return look_once(config, choice, others, source, clock, wanted)
 
 
 def print_once(config: Config, wanted: Wanted, form: str, environ: Mapping[str, str]) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitoring.alertlog import AlertLog
-from monitoring.models import Alert, History, Site, SiteStats, SiteStatus, Window
+from monitoring.models import Alert, History, Site, SiteStatus, Window
 from monitoring.report import SiteKey, SiteRow, StatsReport
 from monitoring.rounds import stats_report
 from monitoring.states import status
-from monitoring.stats import from_whole_hour
-from monitoring.store.base import Reader, Readers
-from monitoring.store.standing import Standing
+from monitoring.stats import from_whole_hour, may_be_exact
+from monitoring.storage.base import Reader
+from monitoring.storage.routing import Readers
 
 SEEN_MS = 86_400_000
 """A location that has not checked a site for so long is told of no more, unless it is the only one."""
@@ -49,6 +49,10 @@ class Survey:
         """How each site stood at the last look, with the alerts that were decided since."""
         return {key: found for outlook in self._told for key, found in outlook.statuses().items()}
 
+    def missing(self) -> int:
+        """How many checks of the windows that were reported last are known by summaries only."""
+        return sum(outlook.missing for outlook in self._told)
+
     def _look(self, readers: Readers) -> Sequence[tuple["Outlook", Reader]]:
         """What was seen so far from each of these locations; from now on they are the ones that are told of."""
         for location in readers:
@@ -74,10 +78,10 @@ class Outlook:
         self._sites = tuple(sites)
         self._location = location
         self._log = AlertLog(location)
-        self._standing = Standing()
         self._histories: Mapping[str, History] = {}
-        self._failed_ms: dict[str, int] = {}
         self._at_ms = 0
+        self.missing = 0
+        """How many checks of the windows that were reported last are known by summaries only."""
 
     def watch(self, sites: Sequence[Site]) -> None:
         self._sites = tuple(sites)
@@ -93,11 +97,9 @@ class Outlook:
 
     def reports(self, reader: Reader, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
-        found = [reader.stats(window) for window in windows]
-        for stats in found:
-            self._note_failures(stats)
-        self._histories = self._standing.at(reader, self._sites, until_ms, self._failed_ms)
-        self._at_ms = until_ms
+        found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
+        self.missing = max((reader.missing(window) for window in windows), default=0)
+        self._histories, self._at_ms = reader.last_states(until_ms), until_ms
         return [
             stats_report(window, reader.kind, stats, self._sites, self._status_then, length_ms, self._location)
             for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
@@ -117,11 +119,6 @@ class Outlook:
 
     def _status_then(self, site: Site, at_ms: int) -> SiteStatus:
         return status(self._histories.get(site.host), site, self._log.last(site.host, at_ms), at_ms)
-
-    def _note_failures(self, found: Mapping[str, SiteStats]) -> None:
-        for host, stats in found.items():
-            if stats.last_failure_ms is not None:
-                self._failed_ms[host] = max(stats.last_failure_ms, self._failed_ms.get(host, 0))
 
     def _hosts(self) -> set[str]:
         return {site.host for site in self._sites}

@@ -11,9 +11,9 @@ from alertWatcher import AlertWatcher, watch
 from monitoring.config import Config, ConfigWatcher, load_config
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert
-from monitoring.store.base import Readers
-from monitoring.store.local import LocalStore
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.routing import Readers
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.points import alert, recovery
 
@@ -48,40 +48,40 @@ def shown() -> Shown:
 
 @pytest.fixture
 def watcher(store: LocalStore, shown: Shown) -> AlertWatcher:
-    return AlertWatcher(lambda: {"": LocalReader(store.path)}, shown, FakeClock())
+    return AlertWatcher(lambda: {"": FileReader(store.path)}, shown, FakeClock())
 
 
 def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWatcher, shown: Shown) -> None:
     assert watcher.step() == []
-    store.write([], [recovery(60), alert(1), alert(1, "b")])
+    store.append([], [recovery(60), alert(1), alert(1, "b")], 0)
     assert watcher.step() == [alert(1), alert(1, "b"), recovery(60)]
     assert watcher.step() == []
-    store.write([], [alert(100)])
+    store.append([], [alert(100)], 0)
     assert watcher.step() == [alert(100)]
     assert shown.records == [alert(1), alert(1, "b"), recovery(60), alert(100)]
 
 
 def test_an_old_record_that_was_delivered_late_is_shown_too(store: LocalStore, watcher: AlertWatcher) -> None:
     """A monitor elsewhere had no network for a while."""
-    store.write([], [alert(100, "here")])
+    store.append([], [alert(100, "here")], 0)
     assert watcher.step() == [alert(100, "here")]
-    store.write([], [alert(1, "there"), recovery(50, "there")])
+    store.append([], [alert(1, "there"), recovery(50, "there")], 0)
     assert watcher.step() == [alert(1, "there"), recovery(50, "there")]
 
 
 def test_the_open_outages_are_those_that_no_recovery_followed(store: LocalStore, watcher: AlertWatcher) -> None:
-    store.write([], [alert(50, "late"), alert(1, "a"), recovery(60, "a"), alert(2, "b"), recovery(40, "c")])
+    store.append([], [alert(50, "late"), alert(1, "a"), recovery(60, "a"), alert(2, "b"), recovery(40, "c")], 0)
     watcher.step()
     assert watcher.ongoing() == [alert(2, "b"), alert(50, "late")]
-    store.write([], [recovery(70, "b")])
+    store.append([], [recovery(70, "b")], 0)
     watcher.step()
     assert watcher.ongoing() == [alert(50, "late")]
 
 
 def test_a_late_record_opens_no_outage_that_is_over(store: LocalStore, watcher: AlertWatcher) -> None:
-    store.write([], [recovery(60)])
+    store.append([], [recovery(60)], 0)
     watcher.step()
-    store.write([], [alert(1)])
+    store.append([], [alert(1)], 0)
     assert watcher.step() == [alert(1)]
     assert watcher.ongoing() == []
 
@@ -108,10 +108,10 @@ def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore
     def choose() -> Readers:
         if trouble := answers.pop(0):
             raise trouble
-        return {"": LocalReader(store.path)}
+        return {"": FileReader(store.path)}
 
-    store.write([], [alert(1)])
-    clock = Rounds(lambda: store.write([], [alert(9, "b")]), None)
+    store.append([], [alert(1)], 0)
+    clock = Rounds(lambda: store.append([], [alert(9, "b")], 0), None)
     AlertWatcher(choose, shown, clock).run(threading.Event())
     assert shown.records == [alert(1), alert(9, "b")]
     assert shown.refreshed == [
@@ -127,7 +127,7 @@ def loaded(path: Path) -> tuple[Config, ConfigWatcher]:
 
 
 def test_once_prints_the_history_and_ends(store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store.write([], [alert(1), recovery(60), alert(100)])
+    store.append([], [alert(1), recovery(60), alert(100)], 0)
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
     assert watch(*loaded(path), "json", once=True, environ={}) == 0

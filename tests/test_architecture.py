@@ -1,6 +1,6 @@
 """The rules of the code, executed: where imports point, who reads a clock, who prints, how long a function may be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -40,6 +40,15 @@ LAYERS = (
 )
 """From the bottom up: a module imports from its own layer and from those below. A package stands for all in it."""
 
+WALLS: Mapping[str, Collection[str]] = {
+    **dict.fromkeys(("sqlite", "influxdb", "gateway", "delivery", "takeover"), ("base",)),
+    "base": (),
+    "backends": {"base", "influxdb", "gateway"},
+    "routing": {"base", "backends", "delivery", "sqlite"},
+    "opening": {"base", "backends", "delivery", "sqlite", "takeover"},
+}
+"""Which rooms of `monitoring.storage` each of them may look into beside itself: the databases know nothing of each other."""
+
 SCRIPTS = ("utils", *LAYERS[-1])
 
 MODULES = {module.name: module for module in modules()}
@@ -74,6 +83,23 @@ def test_every_module_has_a_layer(module: Module) -> None:
 @every_module
 def test_imports_point_down(module: Module) -> None:
     assert imported_upwards(module) == []
+
+
+def storage_room(name: str) -> str | None:
+    """The room of `monitoring.storage` that a name lies in."""
+    parts = name.split(".")
+    return parts[2] if parts[:2] == ["monitoring", "storage"] and len(parts) > 2 else None
+
+
+def looked_through_walls(module: Module) -> list[str]:
+    own = storage_room(module.name)
+    rooms = {name: storage_room(name) for name in module.imports()}
+    return [name for name, room in rooms.items() if own and room and room != own and room not in WALLS[own]]
+
+
+@every_module
+def test_the_rooms_of_storage_have_walls(module: Module) -> None:
+    assert looked_through_walls(module) == []
 
 
 def test_no_two_modules_need_each_other_at_their_start() -> None:
@@ -145,3 +171,9 @@ def test_the_changelog_names_the_current_version() -> None:
 def test_a_breach_is_found(rule: Callable[[Module], list[str]], breach: str) -> None:
     """The rules above can fail: each of these small sources breaks one of them."""
     assert rule(Module("monitoring.stats", breach))
+
+
+def test_a_breach_of_the_walls_is_found() -> None:
+    breach = "from monitoring.storage.influxdb.points import CHECKS"
+    assert looked_through_walls(Module("monitoring.storage.delivery.forwarder", breach))
+    assert looked_through_walls(Module("monitoring.storage.sqlite.store", breach))

@@ -15,7 +15,7 @@ from deploy.healthcheck import INTERVALS, QUIET_MS, trouble
 from monitoring.commandline import parse_arguments
 from monitoring.config import load_config
 from monitoring.models import PHASES, Cause, CheckResult
-from monitoring.store.local import LocalStore
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.monitor import write_config
 from tests.support.servers import HttpServer, response
 from tests.support.sources import ROOT, modules
@@ -139,7 +139,7 @@ def test_what_is_in_the_image_is_enough(context: Path, tmp_path_factory: pytest.
 @pytest.mark.parametrize(
     ("path", "sent"),
     [
-        ("monitoring/store/local.py", True),
+        ("monitoring/storage/sqlite/store.py", True),
         ("monitoring/__pycache__/clock.pyc", False),
         ("deploy/healthcheck.py", True),
         ("deploy/config/config.json", False),
@@ -218,7 +218,7 @@ NOW_MS = 1_767_225_600_000
 
 def write_check(directory: Path, time_ms: int, interval_ms: int = 2_000, name: str = "checks.db") -> None:
     store = LocalStore(directory / name)
-    store.write([CheckResult("http://a", time_ms, interval_ms, 0, 0, None, (None,) * len(PHASES), Cause.CONNECT)], [])
+    store.append([CheckResult("http://a", time_ms, interval_ms, 0, 0, None, (None,) * len(PHASES), Cause.CONNECT)], [], 0)
     store.close()
 
 

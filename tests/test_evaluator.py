@@ -9,8 +9,8 @@ from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
 from monitoring.board import Board
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
-from monitoring.store.local import LocalStore
-from monitoring.store.replicated import ReplicatedStore
+from monitoring.storage.delivery.local_first import LocalFirstStore
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.points import EVER, START_MS, check
 from tests.support.simulation import evaluate_all
@@ -27,8 +27,8 @@ class Monitor:
     def __init__(self, path: Path, clock: FakeClock, *sites: Site) -> None:
         self.clock = clock
         self.local = LocalStore(path)
-        self._store = ReplicatedStore(self.local, clock)
-        self._board = Board(sites, self.local.histories())
+        self._store = LocalFirstStore(self.local, clock)
+        self._board = Board(sites, self.local.last_states(EVER.until_ms))
         self.sites = sites
         self.evaluator = Evaluator(self._store, clock, self.local.last_alerts(), self._board.histories, evaluate)
         self._store.start()
@@ -49,7 +49,7 @@ class Monitor:
         return self.evaluator.open_outages(self.sites)
 
     def end(self) -> None:
-        assert self._store.flush(20)
+        assert self._store.finish(20)
         self._store.close()
 
 
@@ -207,7 +207,7 @@ def test_the_decision_of_a_site_says_why(monitor: Monitor) -> None:
 
 
 def test_checks_of_other_programs_in_the_same_file_do_no_harm(monitor: Monitor) -> None:
-    monitor.local.write([check(second, "stranger", Cause.DNS) for second in range(60)], [])
+    monitor.local.append([check(second, "stranger", Cause.DNS) for second in range(60)], [], 0)
     assert monitor.evaluated_at(60) == []
 
 
@@ -243,7 +243,7 @@ def test_a_check_that_fails_while_an_alert_is_decided_is_no_part_of_it(
 
     def failures(store: LocalStore, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         late = CheckResult("fast", START_MS + 119_500, 2_000, 0, cause=Cause.TIMEOUT)
-        monitor.local.write([late], [])
+        monitor.local.append([late], [], 0)
         return real(store, window, hosts)
 
     monkeypatch.setattr(LocalStore, "failures", failures)

@@ -14,26 +14,22 @@ from monitoring import stats
 from monitoring.clock import SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, describe, parse_config, parse_database
-from monitoring.errors import ConfigError, StoreError, StoreRefused
-from monitoring.gateway.application import make_application
-from monitoring.gateway.database import Databases, FileDatabase, alone
-from monitoring.gateway.limits import Limits
+from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, State, Window
 from monitoring.output import JsonOutput, LocatedOutput, PlainOutput
 from monitoring.purging import Purge, Terminal, scope_of
 from monitoring.report import Closing, ClosingRow, Header, alert_json, alert_sentence, ongoing_text, stats_json, stats_lines
 from monitoring.report.words import label
 from monitoring.rounds import stats_report
-from monitoring.store.choosing import ReaderChoice
-from monitoring.store.influx import InfluxStore
-from monitoring.store.influxblocks import Told
-from monitoring.store.influxpurge import Held, InfluxPurge
-from monitoring.store.influxretention import DAY_MS, InfluxRetention
-from monitoring.store.local import LocalStore
+from monitoring.storage.base import Points
+from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.storage.routing import ReaderChoice
+from monitoring.storage.sqlite.store import LocalStore
 from monitoring.survey import Survey
 from tests.support.clock import FakeClock
-from tests.support.forwarding import ForwardingStore
-from tests.support.gateway import NO_TOKENS, through_gateway
+from tests.support.forwarded import drain, maintain
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.memory_store import MemoryStore
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
@@ -41,7 +37,9 @@ from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 OTHER = Site("b", "http://b/", interval_ms=2_000, timeout_ms=10_000)
 NOW_MS = START_MS + 60_000
+DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+EVER_OF_TEST = Window(START_MS - 60_000, START_MS + 3_600_000)
 
 
 class Shared:
@@ -54,20 +52,17 @@ class Shared:
         self.stack = stack
 
     def at(self, location: str) -> InfluxStore:
-        store = InfluxStore(
-            host=self.server.host, port=self.server.port, database=self.name, location=location, read_timeout=60
-        )
-        return self.stack.enter_context(closing(store))
+        return self.stack.enter_context(closing(store_at(address_of(self.server, self.name), location)))
 
-    def purge(self, location: str | None = None) -> InfluxPurge:
-        return self.stack.enter_context(closing(InfluxPurge.at(parse_database(self.url, {}), 2, 60, location)))
+    def write(self, location: str, checks: Sequence[CheckResult] = (), alerts: Sequence[Alert] = ()) -> None:
+        self.at(location).write(Points(checks, alerts))
 
 
 @pytest.fixture
 def shared(influxd: Influxd) -> Iterator[Shared]:
     with ExitStack() as stack:
         database = Shared(influxd, stack)
-        database.at("").prove("test")
+        database.at("").verify("test")
         yield database
         database.at("").drop_database()
 
@@ -113,72 +108,43 @@ def test_one_location_is_chosen_on_the_command_line() -> None:
 
 def test_a_database_knows_its_locations(shared: Shared) -> None:
     assert shared.at("").locations() == []
-    shared.at("tokyo").write([check()], [])
-    shared.at("paris").write([], [alert()])
+    shared.write("tokyo", [check()])
+    shared.write("paris", [], [alert()])
     assert shared.at("").locations() == shared.at("paris").locations() == ["paris", "tokyo"]
-    shared.at("").write([check()], [])
+    shared.write("", [check()])
     assert shared.at("tokyo").locations() == ["", "paris", "tokyo"]
 
 
 def test_a_name_that_no_monitor_can_have_is_no_location(shared: Shared) -> None:
-    shared.at("x" * 65).write([check()], [])
+    shared.write("x" * 65, [check()])
     assert shared.at("").locations() == []
 
 
 def test_what_has_no_location_is_apart_from_what_has_one(shared: Shared) -> None:
     """Old data stay what they are when a location appears beside them."""
-    shared.at("").write(checks(range(0, 60, 2)), [alert(9)])
-    shared.at("paris").write([check(2, cause=Cause.DNS), check(90, "b", Cause.DNS)], [recovery(9), alert(99, "b")])
+    shared.write("", checks(range(0, 60, 2)), [alert(9)])
+    shared.write("paris", [check(2, cause=Cause.DNS), check(90, "b", Cause.DNS)], [recovery(9), alert(99, "b")])
     nameless = shared.at("")
-    assert nameless.results(EVER) == checks(range(0, 60, 2))
+    assert list(nameless.results(EVER)) == checks(range(0, 60, 2))
     assert (nameless.alerts(EVER), nameless.last_alerts()) == ([alert(9)], {"a": alert(9)})
     assert nameless.last_time() == START_MS + 58_000
     assert shared.at("paris").last_time() == START_MS + 99_000
-    assert nameless.stats(EVER)["a"].available == 30
+    assert nameless.stats(EVER_OF_TEST, exact=True)["a"].available == 30
     assert shared.at("nowhere").last_time() is None
 
 
-def test_what_a_file_tells_of_its_minutes_is_of_its_location(shared: Shared) -> None:
-    """A local file that moved does not take back what it told where it was."""
-    before, now = shared.at(""), shared.at("paris")
-    before.announce("file", {START_MS: Told.PIECES}, ())
-    now.announce("file", {START_MS + MINUTE_MS: Told.POINTS}, ())
-    assert before.open_minutes("file") == {START_MS: Told.PIECES}
-    now.seal("file", [START_MS + MINUTE_MS])
-    assert (before.open_minutes("file"), now.open_minutes("file")) == ({START_MS: Told.PIECES}, {})
-
-
-def test_blocks_of_the_same_minute_and_sites_are_told_apart(shared: Shared, tmp_path: Path) -> None:
-    told: dict[str, list[CheckResult]] = {}
+def test_summaries_of_the_same_minute_and_site_are_told_apart(shared: Shared, tmp_path: Path) -> None:
+    made: dict[str, list[CheckResult]] = {}
     for location, cause in {"": None, "paris": Cause.DNS, "tokyo": Cause.SLOW}.items():
-        folder = tmp_path / (location or "nameless")
-        folder.mkdir()
-        store = shared.stack.enter_context(closing(ForwardingStore(shared.server, shared.name, folder, location)))
-        store.prove(location or "nameless")
-        told[location] = [*checks(range(0, 150, 2), "a", cause), *checks(range(0, 150, 2), location or "b")]
-        store.write(told[location], [])
-    for location, written in told.items():
-        for window in (EVER, Window(START_MS + 10_000, START_MS + 70_000)):
-            assert shared.at(location).stats(window) == stats.summarise(written, window), location
-
-
-def test_a_purge_is_of_all_locations_or_of_one(shared: Shared) -> None:
-    for location in ("", "paris", "tokyo"):
-        shared.at(location).write(checks([0, 2]), [alert(1)])
-    later_ms = START_MS + 10_000
-    assert shared.purge().held(["a"], later_ms) == Held(6, 3, START_MS)
-    assert [part.location for part in shared.purge().each()] == ["", "paris", "tokyo"]
-    shared.purge("paris").delete(["a"], later_ms, {})
-    assert [part.location for part in shared.purge("paris").each()] == ["paris"]
-    assert shared.at("").locations() == ["", "tokyo"]
-    shared.purge("").delete(["a"], later_ms, {})
-    assert shared.at("tokyo").results(EVER) == checks([0, 2])
-
-
-def test_an_alert_is_open_in_its_own_location_only(shared: Shared) -> None:
-    shared.at("paris").write([], [alert(1)])
-    shared.at("tokyo").write([], [alert(1), recovery(60)])
-    assert [part.open_alerts() for part in shared.purge().each()] == [{"a": START_MS + 1_000}, {}]
+        made[location] = [*checks(range(0, 150, 2), "a", cause), *checks(range(0, 150, 2), location or "b")]
+        with closing(LocalStore(tmp_path / f"{location}.db")) as local:
+            local.append(made[location], [], NOW_MS)
+            maintain(local, START_MS + 10 * MINUTE_MS)
+            drain(Forwarder(local, shared.at(location), FakeClock()))
+    for location, written in made.items():
+        for window in (EVER_OF_TEST, Window(START_MS + 10_000, START_MS + 70_000)):
+            found = shared.at(location).stats(window, exact=True)
+            assert found == stats.summarise(written, window, exact=True), location
 
 
 def purge(config: Config, location: str | None) -> list[str]:
@@ -192,12 +158,12 @@ def purge(config: Config, location: str | None) -> list[str]:
 def test_the_purge_mode_says_what_goes_of_each_location(shared: Shared, tmp_path: Path) -> None:
     config = replace(reading(tmp_path, shared.url, "paris"), sites=())
     for location in ("", "paris", "tokyo"):
-        shared.at(location).write(checks([0, 2], "http://a"), [])
+        shared.write(location, checks([0, 2], "http://a"))
     with closing(LocalStore(config.local_database)) as local:
-        local.write(checks([0, 2, 4], "http://a"), [])
+        local.append(checks([0, 2, 4], "http://a"), [], START_MS)
     said = purge(config, "tokyo")
     assert said[1:] == [
-        f"  {shared.url}, tokyo: 2 checks and 0 alerts and recoveries, from 2026-01-01 00:00 UTC on",
+        f"  {shared.url}, tokyo: 2 checks and 0 alerts and recoveries",
         "Deleted.",
     ]
     assert shared.at("").locations() == ["", "paris"]
@@ -209,46 +175,35 @@ def test_the_purge_mode_says_what_goes_of_each_location(shared: Shared, tmp_path
     ]
     assert shared.at("").locations() == []
     assert purge(config, None) == ["There is nothing of http://a to delete."]
-    assert [part.location for part in shared.purge().each("here")] == ["here"]
 
 
 def test_a_purge_of_another_location_takes_what_minutes_tell_of_the_site_as_well(shared: Shared, tmp_path: Path) -> None:
-    """Whatever the file that told it: afterwards the others' statistics come from their points."""
-    tokyo = shared.stack.enter_context(closing(ForwardingStore(shared.server, shared.name, tmp_path, "tokyo")))
-    tokyo.prove("tokyo")
-    tokyo.write([*checks(range(0, 60, 2), "http://a"), *checks(range(0, 60, 2), "http://b")], [])
-    shared.at("paris").write([check(host="http://a")], [])
+    with closing(LocalStore(tmp_path / "tokyo.db")) as local:
+        local.append([*checks(range(0, 60, 2), "http://a"), *checks(range(0, 60, 2), "http://b")], [], START_MS)
+        maintain(local, START_MS + 10 * MINUTE_MS)
+        drain(Forwarder(local, shared.at("tokyo"), FakeClock()))
+    shared.write("paris", [check(host="http://a")])
     purge(reading(tmp_path / "here", shared.url), "paris")
-    assert tokyo._minutes.outline(EVER), "nothing of tokyo was purged"
+    assert shared.at("").locations() == ["tokyo"]
     purge(reading(tmp_path / "here", shared.url, "paris"), "tokyo")
-    assert {host: found.checks for host, found in shared.at("tokyo").stats(EVER).items()} == {"http://b": 30}
+    found = shared.at("tokyo").stats(EVER_OF_TEST, exact=True)
+    assert {host: site.checks for host, site in found.items()} == {"http://b": 30}
 
 
-class File:
-    """Keeps `Owner`."""
-
-    marker = "file"
-
-    def hosts(self) -> Sequence[str]:
-        return ["a"]
-
-
-def test_retention_of_a_monitor_is_for_its_location_and_of_a_gateway_for_all(shared: Shared) -> None:
+def test_retention_of_a_monitor_is_for_its_location(shared: Shared, tmp_path: Path) -> None:
     for location in ("", "paris", "tokyo"):
-        shared.at(location).write(checks([0, 2]), [alert(1)])
-    shared.at("paris").write([], [recovery(60)])
+        shared.write(location, checks([0, 2]), [alert(1)])
     now_ms = START_MS + 3 * DAY_MS
-    retention = InfluxRetention(shared.purge("paris"), File())
-    retention.keep(DAY_MS, DAY_MS)
-    while retention.step(now_ms):
-        pass
-    assert shared.at("").locations() == ["", "tokyo"]
-    of_gateway = InfluxRetention(shared.purge())
-    of_gateway.keep(DAY_MS, DAY_MS)
-    while of_gateway.step(now_ms):
-        pass
-    assert [shared.at(location).results(EVER) for location in ("", "tokyo")] == [[], []]
-    assert shared.at("tokyo").alerts(EVER) == [alert(1)], "it is still open"
+    with closing(LocalStore(tmp_path / "config.db")) as local:
+        local.append(checks([0, 2]), [alert(1), recovery(60)], START_MS)
+        local.append([check(3 * 86_400)], [], now_ms)
+        forwarder = Forwarder(local, shared.at("paris"), FakeClock(now_ms), is_ours=True)
+        forwarder.set_retention(DAY_MS, DAY_MS)
+        drain(forwarder)
+    assert list(shared.at("paris").results(EVER)) == [check(3 * 86_400)]
+    assert shared.at("paris").alerts(EVER) == []
+    for other in ("", "tokyo"):
+        assert list(shared.at(other).results(EVER)) == checks([0, 2])
 
 
 # Whom to read
@@ -261,23 +216,23 @@ def reading(folder: Path, database: str, location: str = "") -> Config:
 def test_a_database_is_read_from_each_location_also_from_one_that_comes_later(shared: Shared, tmp_path: Path) -> None:
     with closing(ReaderChoice(reading(tmp_path, shared.url), FakeClock(), 60)) as choice:
         assert list(choice.choose()[0]) == [""]
-        shared.at("paris").write(checks([2]), [])
+        shared.write("paris", checks([2]))
         first, _ = choice.choose()
-        shared.at("tokyo").write(checks([4]), [])
+        shared.write("tokyo", checks([4]))
         readers, source = choice.choose()
         assert (list(first), list(readers), source.kind) == (["paris"], ["paris", "tokyo"], "influxdb")
         assert readers["paris"] is first["paris"]
-        assert [reader.results(EVER) for reader in readers.values()] == [checks([2]), checks([4])]
+        assert [list(reader.results(EVER)) for reader in readers.values()] == [checks([2]), checks([4])]
 
 
 def test_only_the_location_that_is_asked_for_is_read(shared: Shared, tmp_path: Path) -> None:
-    shared.at("paris").write(checks([2]), [])
-    shared.at("").write(checks([4]), [])
+    shared.write("paris", checks([2]))
+    shared.write("", checks([4]))
     config = reading(tmp_path, shared.url)
     for wanted, found in {"paris": checks([2]), "": checks([4])}.items():
         with closing(ReaderChoice(config, FakeClock(), 60, wanted)) as choice:
             readers, _ = choice.choose()
-            assert [reader.results(EVER) for reader in readers.values()] == [found]
+            assert [list(reader.results(EVER)) for reader in readers.values()] == [found]
     with closing(ReaderChoice(config, FakeClock(), 60, "tokyo")) as choice, pytest.raises(StoreError, match="location"):
         choice.choose()
 
@@ -285,7 +240,7 @@ def test_only_the_location_that_is_asked_for_is_read(shared: Shared, tmp_path: P
 def test_a_local_file_is_of_the_location_of_its_configuration(tmp_path: Path) -> None:
     config = reading(tmp_path, "sqlite:", "paris")
     with closing(LocalStore(config.local_database)) as store:
-        store.write(checks([2]), [])
+        store.append(checks([2]), [], START_MS)
     for wanted in (None, "paris"):
         with closing(ReaderChoice(config, FakeClock(), wanted=wanted)) as choice:
             assert list(choice.choose()[0]) == ["paris"]
@@ -391,77 +346,3 @@ def test_a_monitor_that_has_a_location_says_so_in_all_it_tells() -> None:
     lines = out.getvalue().splitlines()
     assert any("monitored 1 site from paris for 1 min" in line for line in lines)
     assert lines[-1].endswith("location=paris")
-
-
-# The gateway
-
-
-def test_a_gateway_keeps_locations_apart_and_tells_which_there_are(shared: Shared) -> None:
-    databases = Databases(shared.at, 9)
-    with through_gateway(databases, "paris") as paris, through_gateway(databases) as nameless:
-        assert paris.locations() == []
-        paris.prove("file")
-        paris.write(checks([2]), [alert(3)])
-        paris.announce("file", {START_MS: Told.POINTS}, ())
-        nameless.write(checks([4]), [])
-        assert (paris.results(EVER), nameless.results(EVER)) == (checks([2]), checks([4]))
-        assert (paris.last_alerts(), nameless.last_alerts()) == ({"a": alert(3)}, {})
-        assert (paris.open_minutes("file"), nameless.open_minutes("file")) == ({START_MS: Told.POINTS}, {})
-        assert (paris.last_time(), nameless.last_time()) == (START_MS + 3_000, START_MS + 4_000)
-        assert nameless.locations() == ["", "paris"]
-
-
-def test_metrics_bear_the_location_where_there_is_one(shared: Shared) -> None:
-    clock = SystemClock()
-    recent = check((clock.now_ms() - START_MS) / 1_000 - 10)
-    shared.at("").write([recent], [])
-    shared.at("paris").write([recent], [alert()])
-    client = make_application(Databases(shared.at, 9), NO_TOKENS, Limits(), clock).test_client()
-    lines = client.get("/metrics").text.splitlines()
-    assert {'monitoring_site_up{site="a"} 1.0', 'monitoring_site_up{location="paris",site="a"} 0.0'} <= set(lines)
-
-
-@pytest.mark.parametrize(
-    "question", ["stats?window=60", "alerts/latest?", "last-time?", "minutes?file=f", "results?window=9"]
-)
-def test_a_wrong_location_is_refused(tmp_path: Path, question: str) -> None:
-    with closing(FileDatabase(tmp_path / "gateway.db")) as file:
-        client = make_application(Databases(alone(file), 9), NO_TOKENS, Limits(), SystemClock()).test_client()
-        for wrong in ("", "x" * 65, "a%0Ab", "a%5Cb"):
-            assert client.get(f"/api/v1/{question}&location={wrong}").status_code == 422
-            assert client.post("/api/v1/results", json={"location": wrong}).status_code == 422 or "%" in wrong
-        assert client.get(f"/api/v1/{question}&location=a&location=b").status_code == 400
-        assert client.get("/api/v1/locations?location=a").status_code == 400
-
-
-def test_a_gateway_with_a_file_refuses_locations_before_anything_is_sent_to_it(tmp_path: Path) -> None:
-    """A monitor proves its database first: so nothing is thrown away, and it says why it does not deliver."""
-    with closing(FileDatabase(tmp_path / "gateway.db")) as file:
-        with through_gateway(Databases(alone(file), 9), "paris") as store:
-            for refused in (lambda: store.prove("file"), lambda: store.knows("file"), lambda: store.write([check()], [])):
-                with pytest.raises(StoreRefused, match="a file, which has no locations"):
-                    refused()
-        assert file.last_time() is None
-
-
-class Kept(MemoryStore):
-    """Is in `open_ones` until it is closed."""
-
-    def __init__(self, open_ones: list[MemoryStore]) -> None:
-        super().__init__()
-        self._open_ones = open_ones
-        open_ones.append(self)
-
-    def close(self) -> None:
-        self._open_ones.remove(self)
-
-
-def test_a_gateway_keeps_only_so_many_locations_at_a_time() -> None:
-    open_ones: list[MemoryStore] = []
-    databases = Databases(lambda _: Kept(open_ones), 2)  # type: ignore[arg-type, return-value]  # as far as is asked of it
-    nameless, _ = databases.at(""), databases.at("paris")
-    assert databases.at("") is nameless
-    tokyo = databases.at("tokyo")
-    assert open_ones == [nameless, tokyo]
-    databases.close()
-    assert open_ones == []

@@ -1,14 +1,16 @@
 """What went wrong with the monitor itself is told once when it begins, and stands in the header as long as it runs."""
 
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
 from monitoring.checks.schedule import NS_PER_MS
-from monitoring.notes import GIVING_UP_MS, SETTLED_MS, STALL_MS, Complaint, Notes, Tally
+from monitoring.notes import EXPIRY_MS, SETTLED_MS, STALL_MS, Complaint, Notes, Tally
 from monitoring.output import SilentOutput
+from monitoring.storage.delivery import words
+from monitoring.storage.delivery.words import Condition
 from tests.support.clock import FakeClock
 
 
@@ -33,13 +35,16 @@ def test_a_stall_that_goes_on_is_told_when_it_begins_and_when_it_is_over() -> No
 
 @dataclass
 class Store:
-    """Of `ReplicatedStore` what is asked here."""
+    """Of `LocalFirstStore` what is asked here."""
 
     lost: int = 0
-    too_old: str | None = None
-    name: str = "localhost:8086"
+    standing: list[Condition] = field(default_factory=list)
+    name: str = "InfluxDB at localhost:8086"
 
-    def given_up(self) -> int:
+    def conditions(self) -> Sequence[Condition]:
+        return self.standing
+
+    def expired(self) -> int:
         return self.lost
 
 
@@ -51,9 +56,9 @@ class Pool:
 class Scene:
     """Notes of a monitor that is looked at once a second."""
 
-    def __init__(self, *, awaits_database: bool = True) -> None:
+    def __init__(self) -> None:
         self.store, self.pool, self.clock = Store(), Pool(), FakeClock()
-        self.notes = Notes(self.store, lambda: self.pool.missed, self.clock, lambda: awaits_database)  # type: ignore[arg-type]
+        self.notes = Notes(self.store, lambda: self.pool.missed, self.clock)
 
     def told_in(self, milliseconds: int) -> list[str]:
         found = []
@@ -85,26 +90,29 @@ def test_checks_that_no_database_had_are_told_when_that_begins_and_all_of_them_w
     for hour in range(1, 5):
         scene.store.lost = hour * 7_200
         found += scene.told_in(3_600_000)
-    assert found == ["7200 checks grew older than retention before localhost:8086 had them"]
-    sentence = "28800 checks grew older than retention before localhost:8086 had them"
-    assert scene.told_in(GIVING_UP_MS) == [sentence]
+    assert found == ["7200 checks grew older than retention before InfluxDB at localhost:8086 had them"]
+    sentence = "28800 checks grew older than retention before InfluxDB at localhost:8086 had them"
+    assert scene.told_in(EXPIRY_MS) == [sentence]
     assert scene.notes.standing() == [sentence]
 
 
-def test_where_no_database_is_awaited_none_can_lack_them() -> None:
-    scene = Scene(awaits_database=False)
-    scene.store.lost = 9
-    assert scene.told_in(GIVING_UP_MS) == list(scene.notes.standing()) == []
-
-
-def test_what_cannot_be_deleted_from_the_database_is_told_once_and_stands_as_long_as_it_lasts() -> None:
+def test_a_condition_is_told_once_and_stands_as_long_as_it_lasts() -> None:
     scene = Scene()
-    scene.store.too_old = "InfluxDB at localhost:8086 does not answer in time"
-    sentence = "what is older than retention stays: InfluxDB at localhost:8086 does not answer in time"
+    sentence = "what is older than retention or was purged stays: InfluxDB at localhost:8086 does not answer in time"
+    scene.store.standing = [words.not_deleted("InfluxDB at localhost:8086 does not answer in time")]
     assert scene.told_in(9_000) == [sentence]
     assert scene.notes.standing() == [sentence]
-    scene.store.too_old = None
+    scene.store.standing = []
     assert scene.told_in(9_000) == list(scene.notes.standing()) == []
+
+
+def test_what_the_source_of_the_numbers_says_already_stands_there_only() -> None:
+    scene = Scene()
+    scene.store.standing = [words.unwritten("disk full; 3 points wait in memory")]
+    assert scene.told_in(9_000) == ["checks cannot be written: disk full; 3 points wait in memory"]
+    assert scene.notes.standing() == []
+    scene.store.standing = []
+    assert scene.told_in(9_000) == ["checks are written again"]
 
 
 def test_an_output_without_a_header_says_it_on_stderr() -> None:

@@ -18,8 +18,8 @@ from monitoring.output import Statuses
 from monitoring.printer import SETTLED_MS, Printer, Wanted, look_anywhere
 from monitoring.report import Closing, Header, SiteKey, StatsReport
 from monitoring.rounds import Rounds, round_every_ms
-from monitoring.store.choosing import NO_MONITOR, ReaderChoice
-from monitoring.store.local import LocalStore
+from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.points import START_MS, alert, checks, recovery
 
@@ -110,7 +110,7 @@ def steps(printer: Printer, clock: FakeClock, seconds: int) -> None:
 def test_ten_minutes_are_shown_every_ten_seconds_and_the_hour_every_minute(
     store: LocalStore, printer: Printer, clock: FakeClock, shown: Shown
 ) -> None:
-    store.write(checks(range(0, 60, 2)), [])
+    store.append(checks(range(0, 60, 2)), [], 0)
     printer.step()
     assert shown.lengths() == [600, 3600]
     steps(printer, clock, 10)
@@ -126,11 +126,11 @@ def test_a_window_ends_where_everything_measured_has_been_stored(
 ) -> None:
     """And its numbers are those of the reference."""
     stored = [*checks(range(0, 40, 2)), *checks(range(40, 60, 2), cause=Cause.DNS)]
-    store.write(stored, [])
+    store.append(stored, [], 0)
     printer.step()
     for report in shown.reports:
         assert report.window.until_ms == clock.now_ms() - SETTLED_MS
-        assert report.rows[0].stats == stats.summarise(stored, report.window)["a"]
+        assert report.rows[0].stats == stats.summarise(stored, report.window, exact=True)["a"]
         assert [row.host for row in report.rows] == ["a", "b"]
         assert report.rows[0].status == SiteStatus(State.FAILING, START_MS + 40_000, START_MS + 56_000)
         assert report.rows[1].status == SiteStatus()
@@ -142,7 +142,7 @@ def test_nothing_is_shown_before_a_monitor_ran_and_at_once_when_one_does(
     steps(printer, clock, 3)
     assert (shown.reports, shown.troubles, shown.header.source) == ([], [NO_MONITOR] * 3, "nothing")
     with closing(LocalStore(config.local_database)) as store:
-        store.write(checks([63]), [])
+        store.append(checks([63]), [], 0)
         printer.step()  # its check is too young to be in a window
         assert (shown.reports, shown.troubles[-1], shown.header.source) == ([], None, "local")
         clock.advance(3)
@@ -153,7 +153,7 @@ def test_nothing_is_shown_before_a_monitor_ran_and_at_once_when_one_does(
 def test_a_file_in_which_nothing_was_measured_for_long_is_shown_as_unknown(
     store: LocalStore, printer: Printer, clock: FakeClock, shown: Shown
 ) -> None:
-    store.write(checks(range(0, 60, 2)), [])
+    store.append(checks(range(0, 60, 2)), [], 0)
     clock.advance(86_400)
     printer.step()
     assert [row.status for row in shown.reports[0].rows] == [SiteStatus(State.UNKNOWN, START_MS + 60_000), SiteStatus()]
@@ -163,13 +163,13 @@ def test_only_alerts_that_are_news_are_told_as_they_come(
     store: LocalStore, config: Config, clock: FakeClock, shown: Shown
 ) -> None:
     """Those of the past day stand on the screen from the start; those of other configurations' sites nowhere."""
-    store.write([], [alert(-90_000), recovery(-89_000), alert(5), alert(6, "of another configuration")])
+    store.append([], [alert(-90_000), recovery(-89_000), alert(5), alert(6, "of another configuration")], 0)
     clock.advance(60)
 
     class Between(FakeClock):
         def wait(self, stop: threading.Event, seconds: float) -> bool:
             if not shown.closed and self.now_ms() < START_MS + 122_000:
-                store.write([], [recovery(121), alert(121, "of another configuration")])
+                store.append([], [recovery(121), alert(121, "of another configuration")], 0)
             else:
                 stop.set()
             return super().wait(stop, seconds)
@@ -187,7 +187,7 @@ def test_what_was_decided_before_anybody_could_be_asked_is_no_news(
     """The database was away when this began; its history comes when it does."""
     steps(printer, clock, 5)
     with closing(LocalStore(config.local_database)) as store:
-        store.write([], [alert(59), alert(62, "b")])
+        store.append([], [alert(59), alert(62, "b")], 0)
         printer.step()
     assert (shown.transitions, shown.ongoing) == ([alert(62, "b")], [alert(59), alert(62, "b")])
 
@@ -195,7 +195,7 @@ def test_what_was_decided_before_anybody_could_be_asked_is_no_news(
 def test_an_alert_shows_at_once_on_the_screen_and_in_the_windows_that_end_after_it(
     store: LocalStore, printer: Printer, clock: FakeClock, shown: Shown
 ) -> None:
-    store.write(checks(range(0, 60, 2), cause=Cause.DNS), [alert(59)])
+    store.append(checks(range(0, 60, 2), cause=Cause.DNS), [alert(59)], 0)
     printer.step()
     assert shown.reports[0].rows[0].status.state is State.FAILING
     assert shown.statuses["a", ""].state is State.DOWN
@@ -204,7 +204,7 @@ def test_an_alert_shows_at_once_on_the_screen_and_in_the_windows_that_end_after_
 
 
 def test_the_outages_that_go_on_are_shown(store: LocalStore, printer: Printer, shown: Shown) -> None:
-    store.write(checks(range(0, 60, 2), cause=Cause.DNS), [alert(-500), recovery(-400), alert(26), alert(6, "z")])
+    store.append(checks(range(0, 60, 2), cause=Cause.DNS), [alert(-500), recovery(-400), alert(26), alert(6, "z")], 0)
     printer.step()
     assert shown.ongoing == [alert(26)]
     assert shown.statuses["a", ""] == SiteStatus(State.DOWN, alert(26).start_ms, START_MS + 56_000)
@@ -214,7 +214,7 @@ def test_a_line_of_time_that_runs_ahead_is_followed(
     store: LocalStore, printer: Printer, clock: FakeClock, shown: Shown
 ) -> None:
     """The monitor's clock was set back by an hour; its times go on an hour ahead of this program's clock."""
-    store.write(checks(range(3_600, 3_660, 2)), [])
+    store.append(checks(range(3_600, 3_660, 2)), [], 0)
     printer.step()
     assert shown.reports[0].rows[0].stats.checks == 29
     assert shown.reports[0].window.until_ms == START_MS + 3_658_001 - SETTLED_MS
@@ -236,7 +236,7 @@ class Watcher:
 def test_a_new_configuration_shows_at_once_and_a_bad_one_is_told(
     store: LocalStore, config: Config, clock: FakeClock, shown: Shown, tmp_path: Path
 ) -> None:
-    store.write([*checks(range(0, 60, 2)), *checks(range(0, 60, 2), "c")], [])
+    store.append([*checks(range(0, 60, 2)), *checks(range(0, 60, 2), "c")], [], 0)
     other = Config((Site("c", "http://c/"),), config.database, config.local_database)
     elsewhere = Config(other.sites, config.database, tmp_path / "elsewhere.db")
     watcher = Watcher(None, ConfigError(["config.json: wrong"]), other, elsewhere)
@@ -288,11 +288,11 @@ def look(config: Config, clock: FakeClock, wanted: Wanted) -> list[tuple[int, in
 def test_the_screen_of_a_moment_knows_nothing_of_what_came_later(
     store: LocalStore, config: Config, clock: FakeClock
 ) -> None:
-    store.write(checks(range(0, 20, 2)), [])
-    store.write(checks(range(20, 40, 2), cause=Cause.DNS), [alert(32)])
-    store.write(checks(range(40, 60, 2)), [recovery(55)])
+    store.append(checks(range(0, 20, 2)), [], 0)
+    store.append(checks(range(20, 40, 2), cause=Cause.DNS), [alert(32)], 0)
+    store.append(checks(range(40, 60, 2)), [recovery(55)], 0)
     moments = {
-        15: SiteStatus(State.UP, None),  # whether it was good before these checks as well nobody was asked
+        15: SiteStatus(State.UP, START_MS),
         30: SiteStatus(State.FAILING, START_MS + 20_000, START_MS + 28_000),
         36: SiteStatus(State.DOWN, alert(32).start_ms, START_MS + 34_000),
         50: SiteStatus(State.RECOVERING, START_MS + 40_000, START_MS + 38_000),
@@ -306,7 +306,7 @@ def test_the_screen_of_a_moment_knows_nothing_of_what_came_later(
 def test_a_window_longer_than_a_day_begins_at_a_whole_hour_and_is_known_by_the_length_asked_for(
     store: LocalStore, config: Config, clock: FakeClock, shown: Shown
 ) -> None:
-    store.write(checks(range(0, 60, 2)), [])
+    store.append(checks(range(0, 60, 2)), [], 0)
     clock.advance(7_000)
     wanted = Wanted(window_ms=length_ms("30h"))
     with closing(ReaderChoice(config, clock)) as choice:
@@ -319,7 +319,7 @@ def test_a_window_longer_than_a_day_begins_at_a_whole_hour_and_is_known_by_the_l
 
 
 def test_a_moment_to_come_is_refused(store: LocalStore, config: Config, clock: FakeClock) -> None:
-    store.write(checks([0]), [])
+    store.append(checks([0]), [], 0)
     with pytest.raises(ConfigError, match=r"--at: 2026-01-01T00:01:01.000Z is yet to come"):
         look(config, clock, Wanted(at_ms=clock.now_ms() + 1_000))
 

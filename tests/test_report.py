@@ -25,6 +25,7 @@ from monitoring.report import (
     stats_lines,
 )
 from monitoring.report.ranking import longest_outages, rest_text, shown_and_rest
+from monitoring.storage.delivery.words import undelivered_text
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 HOST = "http://via.ecp.fr"
@@ -213,7 +214,7 @@ def test_of_too_many_sites_the_worst_are_shown_and_the_rest_summed_up() -> None:
 
 def test_the_closing_lists_sites_alerts_and_what_is_not_delivered() -> None:
     seen = ClosingRow(HOST, "via", 1_800, 3_400_000, 3_600_000, 1)
-    lines = closing_lines(Closing(NOON - 3_600_000, NOON, (seen,), 12, (DOWN, RECOVERED)))
+    lines = closing_lines(Closing(NOON - 3_600_000, NOON, (seen,), (DOWN, RECOVERED), (undelivered_text(12),)))
     assert lines == [
         "== monitored 1 site for 1 h, 2026-01-01T11:00:00.000Z to 2026-01-01T12:00:00.000Z",
         "availability=94.44%  coverage=100.00%  checks=1800  incidents=1  longest-outage=3min20s  http://via.ecp.fr  (via)",

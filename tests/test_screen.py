@@ -16,6 +16,7 @@ from monitoring.report import Closing, ClosingRow, Header, SiteRow, StatsReport,
 from monitoring.report.screen import history_text, render_closing, render_screen
 from monitoring.report.spark import sparkline
 from monitoring.report.table import state_text
+from monitoring.storage.delivery.words import undelivered_text
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 HEADER = Header(4, "local file config.db", "no InfluxDB answers at localhost:8086")
@@ -111,7 +112,9 @@ def test_no_screen_is_ever_larger_than_its_terminal(view: View, width: int, heig
 @given(st.lists(names, max_size=8), st.integers(1, 120))
 def test_the_closing_is_never_wider_than_its_terminal(hosts: list[str], width: int) -> None:
     rows = tuple(ClosingRow(host, None, 5, 10, 20, 1) for host in hosts)
-    lines = lines_of(render_closing(Closing(NOON, NOON + 5, rows, 3, tuple(map(down, hosts))), width), 2 * width + 100)
+    lines = lines_of(
+        render_closing(Closing(NOON, NOON + 5, rows, tuple(map(down, hosts)), ("3 points wait",)), width), 2 * width + 100
+    )
     assert all(cell_len(line) <= width and line.isprintable() for line in lines)
 
 
@@ -251,7 +254,7 @@ def test_a_line_of_the_history_has_its_detail_below() -> None:
 
 def test_the_closing_screen_lists_sites_alerts_and_what_is_not_delivered() -> None:
     rows = (ClosingRow(HOSTS[0], None, 1_800, 3_400_000, 3_500_000, 1), ClosingRow(HOSTS[1], None, 0, 0, 0, 0))
-    closing = Closing(NOON - 3_600_000, NOON, rows, 1, (down(HOSTS[0]), recovered(HOSTS[0])))
+    closing = Closing(NOON - 3_600_000, NOON, rows, (down(HOSTS[0]), recovered(HOSTS[0])), (undelivered_text(1),))
     lines = lines_of(render_closing(closing, 130), 130)
     assert lines[0] == "Monitored 2 sites for 1 h, 2026-01-01T11:00:00.000Z to 2026-01-01T12:00:00.000Z"
     assert unwrapped(lines[2:3]) == "http://via.ecp.fr 97.14 % 97 % 1800 1 1 min"

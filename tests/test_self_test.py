@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import CheckResult
-from monitoring.store.influx import InfluxStore
+from monitoring.storage.base import Points
+from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.broken_rules import BROKEN
+from tests.support.influx_databases import address_of
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, ROOT
 from tests.support.processes import Running, command
@@ -46,13 +48,13 @@ def other_influxd() -> Iterator[Influxd]:
     """An InfluxDB in which somebody has a database `test` already."""
     with Influxd() as server:
         with closing(store_test(server)) as store:
-            store.prove("somebody")
-            store.write([OLD_CHECK], [])
+            store.verify("somebody")
+            store.write(Points([OLD_CHECK]))
         yield server
 
 
 def store_test(server: Influxd) -> InfluxStore:
-    return InfluxStore(host=server.host, port=server.port, database="test", read_timeout=60)
+    return InfluxStore(address_of(server, "test"), read_timeout=60)
 
 
 @pytest.fixture(scope="module")

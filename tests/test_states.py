@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Site, SiteStatus, State
 from monitoring.states import advance, outage_is_open, status
-from monitoring.store.local import LocalStore
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.results import SPAN_MS, START_MS
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
@@ -131,15 +131,15 @@ def test_a_monitor_started_again_knows_where_each_site_stood(checks: list[CheckR
     with tempfile.TemporaryDirectory() as directory:
         store = LocalStore(Path(directory) / "monitor.db")
         for first in range(0, len(checks), commits):
-            store.write(checks[first : first + commits], [])
-        stored = store.histories()
+            store.append(checks[first : first + commits], [], 0)
+        stored = store.last_states(1 << 42)
         store.close()
     assert {host: visible(it) for host, it in stored.items()} == {host: visible(it) for host, it in lived.items()}
 
 
 def test_a_site_that_fails_for_hours_is_known_to_fail_since_its_first_failure(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "monitor.db")
-    store.write([check(0), *(check(60_000 * minute, Cause.DNS) for minute in range(1, 200))], [])
-    history = store.histories()["a"]
+    store.append([check(0), *(check(60_000 * minute, Cause.DNS) for minute in range(1, 200))], [], 0)
+    history = store.last_states(1 << 42)["a"]
     store.close()
     assert (history.last_available, history.last_failure_ms, history.failing_since_ms) == (False, 199 * 60_000, 60_000)

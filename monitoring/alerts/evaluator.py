@@ -9,7 +9,7 @@ from monitoring.alerts.rule import Decision, alert_record, recovery_record
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, History, Rule, Site, Window
 from monitoring.states import outage_is_open
-from monitoring.store.base import AlertReader
+from monitoring.storage.base import LocalReader
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]
 """The rule: is an alert open, what the window held, the site's thresholds. See `rule.evaluate`."""
@@ -21,7 +21,7 @@ class AlertStore(Protocol):
     def commit(self) -> None:
         """Make everything that was recorded so far readable."""
 
-    def own_reader(self) -> AlertReader:
+    def own_reader(self) -> LocalReader:
         """A reader that waits for no database."""
 
     def record(self, point: Alert) -> None:

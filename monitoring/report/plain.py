@@ -20,7 +20,6 @@ from monitoring.report.words import (
     seconds_text,
     source_text,
     time_text,
-    undelivered_text,
     window_text,
 )
 
@@ -55,7 +54,7 @@ def closing_lines(closing: Closing) -> list[str]:
         *_aligned([_closing_words(closing, row, outages.get(row.host)) for row in shown]),
         *([f"... and {closing_rest_text(rest)}"] if rest else []),
         *map(history_line, closing.alerts),
-        *([undelivered_text(closing.undelivered)] if closing.undelivered else []),
+        *map(printable, closing.notes),
     ]
 
 

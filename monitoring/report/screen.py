@@ -32,7 +32,6 @@ from monitoring.report.words import (
     printable,
     source_text,
     time_text,
-    undelivered_text,
     with_sign,
 )
 
@@ -63,13 +62,13 @@ def render_screen(view: View, width: int, height: int) -> RenderableType:
 
 
 def render_closing(closing: Closing, width: int) -> RenderableType:
-    """What a run saw, for the terminal it ran in: the run, its sites, its alerts, what is not delivered."""
+    """What a run saw, for the terminal it ran in: the run, its sites, its alerts, its notes."""
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     lines = [Text(line, "bold") for line in wrapped(f"Monitored {run_text(closing)}", width)]
     lines += _closing_table(closing, shown, width)
     lines += [Text(f"… and {closing_rest_text(rest)}", DIM)] if rest else []
     lines += [line for alert in closing.alerts for line in _alert_text(alert, width)]
-    lines += marked("!", undelivered_text(closing.undelivered), "yellow", width) if closing.undelivered else []
+    lines += [line for note in closing.notes for line in marked("!", note, "yellow", width)]
     return Group(*bounded(lines, width, len(lines)))
 
 

@@ -112,14 +112,14 @@ class ClosingRow:
 class Closing:
     """A run from start to end, at `location`.
 
-    `undelivered` points still wait for the database, `alerts` are the run's, in order.
+    `alerts` are the run's, in order; `notes` say what is to be known of what it leaves behind.
     """
 
     started_ms: int
     ended_ms: int
     rows: tuple[ClosingRow, ...]
-    undelivered: int = 0
     alerts: tuple[Alert, ...] = ()
+    notes: tuple[str, ...] = ()
     location: str = ""
 
     def coverage(self, row: ClosingRow) -> Fraction:

@@ -108,21 +108,10 @@ def source_text(source: str, why: str) -> str:
     return printable(f"reading {store}: {why}" if why else f"reading {store}")
 
 
-def undelivered_text(undelivered: int) -> str:
-    """What became of points that the database has not taken yet."""
-    verb = "waits" if undelivered == 1 else "wait"
-    return f"{plural(undelivered, 'point')} {verb} in the local file for the database; the next start sends what is left"
-
-
 def missed_text(missed: int) -> str:
     """Slots that were slept through."""
     were = "was" if missed == 1 else "were"
     return f"{plural(missed, 'check')} {were} not made: this machine was too busy, asleep or out of files"
-
-
-def given_up_text(given_up: int, database: str) -> str:
-    """Checks that retention took before they could be delivered."""
-    return f"{plural(given_up, 'check')} grew older than retention before {database} had them"
 
 
 def too_old_text(why: str) -> str:

@@ -135,6 +135,11 @@ class ReaderChoice:
             raise StoreError(self._nobody(why))
         return {self._here: local}, Source(local.kind, why)
 
+    @property
+    def name(self) -> str:
+        """What people call the database; "" when there is none."""
+        return self._database.name if self._database else ""
+
     def conditions(self) -> Sequence[Condition]:
         """What a person should know of the database that monitors of this configuration deliver to."""
         local = self._local.open() if self._database else None
@@ -190,7 +195,7 @@ class ReaderChoice:
 
     def _lacks(self, local: FileReader) -> str | None:
         """What the database has not got of a live monitor. What a dead one left may be delivered at any time, or never."""
-        name, now_ms = self._database.name if self._database else "", self._clock.now_ms()
+        name, now_ms = self.name, self._clock.now_ms()
         if not writer_is_alive(self._local.path):
             return None
         pending = local.pending()

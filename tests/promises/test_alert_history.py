@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import Alert, AlertType, Cause
-from monitoring.store.influx import InfluxStore
-from monitoring.store.local import LocalStore
+from monitoring.storage.base import Points
+from monitoring.storage.sqlite.store import LocalStore
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import Monitor, as_printed, local_file
 from tests.support.processes import Running, run_program, write_websites
@@ -55,7 +56,7 @@ def kept(config: Path) -> list[Alert]:
     """The history that the local file of `config` holds, also of sites that are no longer watched."""
     alerts = history()
     with closing(LocalStore(local_file(config))) as store:
-        store.write([], alerts)
+        store.append([], alerts, 0)
     return alerts
 
 
@@ -135,11 +136,11 @@ def test_it_waits_for_the_first_monitor(target: Target, tmp_path: Path) -> None:
 def two_histories(own_influxd: Influxd, tmp_path: Path) -> Iterator[tuple[Path, LocalStore]]:
     """A configuration whose database and local file hold different outages, so that one sees which was read."""
     config = write_websites(tmp_path, [{"URL": "http://a.example"}], database=own_influxd.url("history"))
-    store = InfluxStore(host=own_influxd.host, port=own_influxd.port, database="history", read_timeout=60)
+    store = store_at(address_of(own_influxd, "history"))
     with closing(store), closing(LocalStore(local_file(config))) as local:
-        store.prove("test")
-        store.write([], outage("http://influxdb.example", 1_700_000_000_000))
-        local.append([], outage("http://local.example", 1_700_000_000_000), created_ms=now_ms())
+        store.verify("test")
+        store.write(Points(alerts=outage("http://influxdb.example", 1_700_000_000_000)))
+        local.append([], outage("http://local.example", 1_700_000_000_000), now_ms=now_ms())
         yield config, local
 
 
@@ -172,5 +173,5 @@ def test_the_local_file_is_read_while_influxdb_lacks_something(two_histories: tu
     """It answers, but what the monitor recorded ten seconds ago has not come there."""
     config, local = two_histories
     deliver(local)
-    local.append([], outage("http://local.example", 1_700_001_000_000), created_ms=now_ms() - 10_000)
+    local.append([], outage("http://local.example", 1_700_001_000_000), now_ms=now_ms() - 10_000)
     assert hosts_shown(config) == {"http://local.example"}

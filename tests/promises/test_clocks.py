@@ -12,9 +12,10 @@ import pytest
 from monitoring.models import CheckResult, Window
 from monitoring.report import time_text
 from monitoring.stats import summarise
-from monitoring.store.influx import InfluxStore
-from monitoring.store.lineprotocol import from_rfc3339
+from monitoring.storage.influxdb.points import from_rfc3339
+from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.faketime import SteppedClock, skewed
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, Monitor, local_file, stored_alerts, stored_checks, wait_for
 from tests.support.processes import write_websites
@@ -73,7 +74,7 @@ def _skew(influxd: Influxd, target: Target, folder: Path, by_ms: int, environ: d
     folder.mkdir()
     database = f"clocks-{uuid.uuid4()}"
     config = config_of(target, folder, database=influxd.url(database))
-    store = InfluxStore(host=influxd.host, port=influxd.port, database=database, read_timeout=60)
+    store = store_at(address_of(influxd, database))
     return Skew(folder.name, by_ms, config, environ, store)
 
 
@@ -102,8 +103,8 @@ def _is_right(skew: Skew, monitor: Monitor, bad: str) -> None:
     moments = [from_rfc3339(one["time"]) for one in monitor.objects("alert")]
     assert all(abs(moment - skew.by_ms - now_ms()) < NEAR_MS for moment in moments), skew.name
     for shown in monitor.objects("stats"):
-        _equals_its_checks(shown, skew.database.results(FOREVER))
-    assert skew.database.results(FOREVER) == [_without_detail(check) for check in stored_checks(local_file(skew.config))]
+        _equals_its_checks(shown, list(skew.database.results(FOREVER)))
+    assert list(skew.database.results(FOREVER)) == stored_checks(local_file(skew.config))
     assert skew.database.alerts(FOREVER) == stored_alerts(local_file(skew.config))
 
 

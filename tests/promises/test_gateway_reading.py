@@ -12,10 +12,10 @@ import pytest
 from monitoring.config.tokens import Tokens
 from monitoring.models import CheckResult
 from monitoring.moments import moment_ms
-from monitoring.store.influx import InfluxStore
-from monitoring.store.replicated import FRESH_MS
+from monitoring.storage.delivery.local_first import FRESH_MS
 from tests.promises.test_print import NO_MONITOR, assert_right, numbers, of_day, reference, same, story, windows
 from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import (
     Monitor,
@@ -110,7 +110,7 @@ FIRST, SECOND = {"URL": "http://first.example", "name": "first"}, {"URL": "http:
 def reader(scene: Scene) -> Path:
     """A configuration whose database holds the story of `test_print` and is behind a gateway."""
     at = scene.influxd
-    with closing(InfluxStore(host=at.host, port=at.port, database="monitoring", read_timeout=60)) as store:
+    with closing(store_at(address_of(at, "monitoring"))) as store:
         store.prove("test")
         store.write(*story())
     return scene.config("reader", [FIRST, SECOND], defaultCheckInterval=10)

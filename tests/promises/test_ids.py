@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.store.influx import InfluxStore
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, local_file, stored_alerts, stored_checks, wait_for_checks
 from tests.support.processes import Running, run_program, write_websites
@@ -57,9 +57,9 @@ def test_one_url_is_three_sites_of_which_one_is_down(tmp_path: Path, server: Htt
         (plain, 200, True), (ID, 200, False), ("post", 201, True),
     }  # fmt: skip
     assert [alert.host for alert in stored_alerts(local_file(config))] == [ID]
-    with closing(InfluxStore(host=own_influxd.host, port=own_influxd.port, database="monitoring")) as database:
+    with closing(store_at(address_of(own_influxd, "monitoring"))) as database:
         assert {check.host: check.available for check in database.results(FOREVER)} == {plain: True, ID: False, "post": True}
-        assert len(database.results(FOREVER)) == len(checks)
+        assert len(list(database.results(FOREVER))) == len(checks)
         assert [alert.host for alert in database.alerts(FOREVER)] == [ID]
 
     shown = run_program("-p", "--once", "--format", "json", "--window", "1h", "-c", config)
@@ -71,7 +71,7 @@ def test_one_url_is_three_sites_of_which_one_is_down(tmp_path: Path, server: Htt
     assert (purged.returncode, purged.stderr) == (0, "")
     assert f"1 site ({ID})" in purged.stdout
     assert {check.host for check in stored_checks(local_file(config))} == {plain, "post"}
-    with closing(InfluxStore(host=own_influxd.host, port=own_influxd.port, database="monitoring")) as database:
+    with closing(store_at(address_of(own_influxd, "monitoring"))) as database:
         assert {check.host for check in database.results(FOREVER)} == {plain, "post"}
         assert database.alerts(FOREVER) == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import AlertType, CheckResult
-from monitoring.store.local import LocalStore
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.monitor import (
     Monitor,
     as_printed,
@@ -108,7 +108,7 @@ def test_times_rise_across_a_restart_though_the_clock_was_set_back(tmp_path: Pat
     last = stored_checks(local_file(config))[-1]
     later = CheckResult(last.host, now_ms() + 3_600_000, covers_ms=250, lag_us=0, status=200)
     store = LocalStore(local_file(config))
-    store.write([later], [])  # as if the clock had been an hour ahead until now
+    store.append([later], [], 0)  # as if the clock had been an hour ahead until now
     store.close()
 
     asked = len(target.asked("/"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import AlertType, Cause, CheckResult
-from monitoring.store.local import LocalStore
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.monitor import (
     Monitor,
     as_printed,
@@ -257,7 +257,7 @@ def test_where_there_is_no_room_for_a_copy_what_matters_is_saved(config: Path, f
         bulky = [
             CheckResult("old", old_ms + number, 1, 0, 0, cause=Cause.ERROR, detail="x" * 2_000) for number in range(1_000)
         ]
-        store.write(bulky, [])
+        store.append(bulky, [], 0)
     target.go_down("/")
     with Monitor(config, "--silent") as monitor:
         wait_for(lambda: stored_alerts(file), "an alert in the file")

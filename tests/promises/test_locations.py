@@ -12,7 +12,7 @@ import pytest
 from monitoring.config import DatabaseAddress, parse_database
 from monitoring.gateway.database import Databases
 from monitoring.models import CheckResult
-from monitoring.store.opening import open_database
+from monitoring.storage.backends import open_backend
 from tests.support.gateway import HOST, serving
 from tests.support.influxd import Influxd
 from tests.support.monitor import (
@@ -64,7 +64,7 @@ def reached(how: str, address: DatabaseAddress) -> Iterator[str]:
         yield address.masked
         return
     with (
-        closing(Databases(lambda location: open_database(address, 8, location), 9)) as databases,
+        closing(Databases(lambda location: open_backend(address, 8, location), 9)) as databases,
         serving(databases) as port,
     ):
         yield f"gateway+http://{HOST}:{port}"
@@ -77,7 +77,7 @@ def printed(*arguments: str | Path) -> list[dict[str, Any]]:
 
 
 def assert_holds(address: DatabaseAddress, place: str, checks: list[CheckResult]) -> None:
-    with closing(open_database(address, 60, place)) as database:
+    with closing(open_backend(address, 60, place)) as database:
         assert {(check.host, check.time_ms, check.cause) for check in database.results(FOREVER)} == {
             (check.host, check.time_ms, check.cause) for check in checks
         }

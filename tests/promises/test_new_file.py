@@ -12,8 +12,9 @@ import pytest
 
 from monitoring.config.tokens import Tokens
 from monitoring.models import Alert, AlertType, Cause, CheckResult
-from monitoring.store.influx import InfluxStore
+from monitoring.storage.base import Points
 from tests.support.gateway import Gateway
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import (
     Monitor,
@@ -53,9 +54,9 @@ class World:
 
     def known_before(self, checks: Sequence[CheckResult], alerts: Sequence[Alert] = ()) -> None:
         """What a monitor had delivered before its file was lost."""
-        store = InfluxStore(host=self.server.host, port=self.server.port, database=DATABASE, read_timeout=60)
-        store.prove("the file before")
-        store.write(checks, alerts)
+        store = store_at(address_of(self.server, DATABASE))
+        store.verify("the file before")
+        store.write(Points(checks, alerts))
         store.close()
 
     def past(self, begin_s: int, end_s: int, cause: Cause | None = None) -> list[CheckResult]:

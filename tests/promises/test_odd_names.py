@@ -14,7 +14,8 @@ import pytest
 
 from monitoring.config import site_host
 from monitoring.report import alert_json, printable
-from monitoring.store.influx import InfluxStore
+from monitoring.storage.influxdb.store import InfluxStore
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, local_file, stored_alerts, stored_checks
 from tests.support.processes import Running, run_program, write_websites
@@ -74,7 +75,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(influxd: Influxd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     name = f"odd-{uuid.uuid4()}"
-    database = InfluxStore(host=influxd.host, port=influxd.port, database=name, read_timeout=60)
+    database = store_at(address_of(influxd, name))
     sites = {path.replace("%s", name): site.replace("%s", name) for path, site in PATHS.items()}
     bad = {path.replace("%s", name) for path in BAD_PATHS}
     with closing(database), HttpServer(answer) as server:
@@ -134,7 +135,7 @@ def test_every_site_is_asked_for_what_its_url_says(seen: Seen) -> None:
 def test_both_stores_give_back_what_was_stored(seen: Seen) -> None:
     checks = [replace(check, detail="") for check in stored_checks(local_file(seen.config))]
     assert {check.host for check in checks} == seen.names.keys()
-    assert seen.database.results(FOREVER) == checks
+    assert list(seen.database.results(FOREVER)) == checks
 
 
 def test_both_stores_give_back_the_alerts(seen: Seen) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
@@ -11,19 +12,23 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.config import load_config
-from monitoring.errors import ConfigError, MonitoringError
+from monitoring.errors import ConfigError
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.purging import Purge, Terminal, scope_of
+from monitoring.statistics.summary import Span
+from monitoring.storage.base import Points
+from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.lock import writer_is_alive
-from monitoring.store.influx import InfluxStore
-from monitoring.store.local import LocalStore
-from monitoring.store.schema import SITE_BITS
+from monitoring.storage.sqlite.store import LocalStore
 from tests.promises.test_kill import assert_sound
+from tests.support.forwarded import maintain
 from tests.support.gateway import READ_TOKEN, WRITE_TOKEN, Gateway
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.keeper import Keeper
 from tests.support.monitor import (
     FOREVER,
+    PATIENCE_S,
     Monitor,
     local_file,
     stored_alerts,
@@ -56,11 +61,10 @@ def the_past(hosts: Collection[str], hours: int = 3) -> list[CheckResult]:
 
 
 def fill(config: Path, past: list[CheckResult], alerts: Collection[Alert] = ()) -> None:
-    """What earlier runs left in the local file, packed."""
+    """What earlier runs left in the local file, summarised."""
     with closing(LocalStore(local_file(config))) as store:
-        store.write(past, list(alerts))
-        while store.pack(now_ms()):
-            pass
+        store.append(past, list(alerts), now_ms())
+        maintain(store, now_ms())
 
 
 def purge(
@@ -168,13 +172,32 @@ def test_nothing_is_deleted_where_nobody_can_be_asked_and_nobody_said_yes(tmp_pa
     assert purge(config, site="http://nobody.example/")[1] == ["There is nothing of http://nobody.example/ to delete."]
 
 
-def test_a_named_database_that_does_not_answer_keeps_everything_where_it_is(tmp_path: Path, target: Target) -> None:
-    config = write_config(tmp_path, target, "influxdb://127.0.0.1:1/monitoring")
-    past = the_past([target.url("/gone")], hours=1)
+def test_what_a_database_holds_that_does_not_answer_waits_for_a_monitor_that_reaches_it(
+    tmp_path: Path, target: Target, own_influxd: Influxd
+) -> None:
+    """It is said soon what is deleted and what waits."""
+    config = write_config(tmp_path, target, own_influxd.url("monitoring"))
+    past = the_past([target.url(path) for path in PATHS], hours=1)
     fill(config, past)
-    with pytest.raises(MonitoringError, match="nothing was deleted"):
-        purge(config)
-    assert stored_checks(local_file(config)) == sorted_checks(past)
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(local_file(config), more_than=len(past))
+        wait_for(lambda: undelivered(local_file(config)) == 0, "delivery")
+        assert monitor.terminate() == 0
+    own_influxd.kill()
+    began_s, asked_ms = time.monotonic(), now_ms()
+    status, said = purge(config, site=target.url("/gone"))
+    assert (status, time.monotonic() - began_s < PATIENCE_S) == (0, True)
+    name = f"InfluxDB at 127.0.0.1:{own_influxd.port}"
+    assert said[-2:] == [
+        f"  {name} does not answer: what it holds goes when a monitor of this configuration reaches it",
+        "Deleted here.",
+    ]
+    assert not [it for it in of(target, "/gone", stored_checks(local_file(config))) if it.time_ms < asked_ms]
+    own_influxd.start()
+    with closing(influx_of(own_influxd)) as store, Monitor(config, "--silent") as monitor:
+        wait_for(lambda: not set(of(target, "/gone", past)) & set(store.results(FOREVER)), "the purge there")
+        assert monitor.terminate() == 0
+        assert set(of(target, "/stays", past)) <= set(store.results(FOREVER))
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["while a monitor runs", "with no monitor"])
@@ -193,13 +216,13 @@ def test_influxdb_is_purged_as_well_and_gets_nothing_of_it_back(
         assert purge(config, site=target.url("/gone"))[0] == 0
         if running:
             monitor_goes_on(target)
-            wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of the blocks")
+            wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of the summaries")
             assert monitor.terminate() == 0
     assert not writer_is_alive(local_file(config))
     with closing(influx_of(own_influxd)) as store:
-        held = store.results(FOREVER)
+        held = list(store.results(FOREVER))
         window = Window(past[0].time_ms, asked_ms)
-        seen = store.stats(window)
+        seen = store.stats(window, exact=True)
     assert all(check.time_ms >= asked_ms for check in of(target, "/gone", held))
     assert set(of(target, "/stays", past)) <= set(held)
     assert set(seen) == {target.url("/stays")}
@@ -241,16 +264,17 @@ def test_what_is_older_than_retention_leaves_influxdb_and_nothing_that_others_wr
     with closing(influx_of(own_influxd)) as store, Monitor(config, "--silent") as monitor:
         wait_for_checks(local_file(config), more_than=len(old + young) + 4)
         wait_for(lambda: undelivered(local_file(config)) == 0, "delivery")
-        store.write(theirs, [])
+        store.write(Points(theirs))
         assert set(old) <= set(store.results(FOREVER))
         write_config(tmp_path, target, own_influxd.url("monitoring"), retention={"checks": "2d", "alerts": "3d"})
         wait_for(lambda: not set(old) & set(store.results(FOREVER)), "the old ones to go")
-        wait_for(lambda: not store.stats(Window(old[0].time_ms, old[-1].time_ms)).keys() & set(hosts), "their minutes to go")
+        gone = Window(old[0].time_ms, old[-1].time_ms)
+        wait_for(lambda: not store.check_counts(gone, Span.MINUTE).keys() & set(hosts), "their minutes to go")
         monitor_goes_on(target)
         wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of what came meanwhile")
         assert monitor.terminate() == 0
         assert monitor.errors == [f"new configuration: {len(PATHS)} sites, 0 added, 0 removed, 0 checked in another way"]
-        held = store.results(FOREVER)
+        held = list(store.results(FOREVER))
         assert [alert.host for alert in store.alerts(FOREVER)] == [hosts[0]], "it is still open"
     assert set(theirs) <= set(held)
     assert set(young) <= set(held)
@@ -260,24 +284,25 @@ def test_what_is_older_than_retention_leaves_influxdb_and_nothing_that_others_wr
 
 
 def influx_of(server: Influxd) -> InfluxStore:
-    return InfluxStore(host=server.host, port=server.port, database="monitoring", read_timeout=60)
+    return store_at(address_of(server, "monitoring"))
 
 
 def test_checks_that_grew_too_old_before_the_database_had_them_are_told(tmp_path: Path, target: Target) -> None:
     config = write_config(tmp_path, target, "influxdb://127.0.0.1:1/monitoring", retention={"checks": "1d", "alerts": "2d"})
     old = the_past_days_ago([target.url("/stays")], 3)
     fill(config, old)
-    sentence = f"{len(old)} checks grew older than retention before 127.0.0.1:1 had them"
+    sentence = f"{len(old)} checks grew older than retention before InfluxDB at 127.0.0.1:1 had them"
     with Monitor(config, "--silent") as monitor:
-        wait_for(lambda: len(monitor.errors) > 0, "words about them")
+        wait_for(lambda: sentence in monitor.errors, "words about them")
         wait_for(lambda: not set(old) & set(stored_checks(local_file(config))), "the old ones to go")
         monitor_goes_on(target)
         assert monitor.terminate() == 0
-    assert monitor.errors == [sentence]
+    away = [line for line in monitor.errors if line.startswith("InfluxDB at 127.0.0.1:1 does not answer")]
+    assert sorted(monitor.errors) == sorted([*away, sentence])
+    assert len(away) == 1
     with Monitor(config, "--format", "text") as again:
-        wait_for(lambda: len(again.printed) > 1, "the header")
+        wait_for(lambda: f"== {sentence}" in again.printed, "the header")
         assert again.terminate() == 0
-    assert again.printed[1] == f"== {sentence}"
     with Monitor(config, "--silent", "--database", "sqlite:") as alone:
         monitor_goes_on(target)
         assert alone.terminate() == 0
@@ -315,9 +340,8 @@ def test_retention_survives_kill_9_at_any_moment_and_takes_nothing_young(tmp_pat
     old = [CheckResult(f"site {n % 40}", hour_ms - 60 * HOUR_MS + n * 1_500, 60_000, 1, 200, 5) for n in range(12_000)]
     young = [CheckResult("young", hour_ms - HOUR_MS + n * 1_000, 1_000, 1, 200, 5) for n in range(100)]
     with closing(LocalStore(file)) as store:
-        store.write(old + young, [])
-        while store.pack(now_ms()):
-            pass
+        store.append(old + young, [], now_ms())
+        maintain(store, now_ms())
     left = len(old)
     for _ in range(30):
         with Keeper(file) as keeper:
@@ -333,7 +357,7 @@ def test_retention_survives_kill_9_at_any_moment_and_takes_nothing_young(tmp_pat
             break
     assert left == 0
     with closing(LocalStore(file)) as store:
-        tables = ("minutes", "blocks", "blocks_due")
-        first = [store.file.connection.execute(f"SELECT MIN(id) FROM {table}").fetchone()[0] for table in tables]
-        assert all(key is None or key >> SITE_BITS >= hour_ms - HOUR_MS for key in first)
-        assert store.given_up() == len(old)
+        store.set_retention(DAY_MS, DAY_MS)
+        maintain(store, now_ms())
+        assert not store.check_counts(Window(0, hour_ms - HOUR_MS), Span.MINUTE)
+        assert store.expired() == len(old)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import CheckResult
-from monitoring.store.influx import InfluxStore
+from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.trust import Trust
 from tests.support.certificates import Authority
 from tests.support.influxd import Influxd

@@ -15,9 +15,9 @@ from typing import Any
 
 from monitoring import output, rounds, screen_output
 from monitoring.alerts import evaluator
-from monitoring.store import replicated
-from monitoring.store.influx import InfluxStore
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.delivery.local_first import LocalFirstStore
+from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.storage.sqlite.reader import FileReader
 from tests.support.monitor import ROOT
 
 PATIENCE_S = 60.0
@@ -27,8 +27,8 @@ _ANYWHERE = (
 )
 
 CALLED_IN: dict[str, tuple[tuple[type, str], ...]] = {
-    "between commit and question": ((replicated.ReplicatedStore, "ask"),),
-    "during statistics": ((InfluxStore, "stats"), (LocalReader, "stats")),
+    "between commit and question": ((LocalFirstStore, "stats"),),
+    "during statistics": ((InfluxStore, "stats"), (FileReader, "stats")),
     "during evaluation": ((evaluator.Evaluator, "decide"),),
     "during drawing": ((output.JsonOutput, "statistics"), (screen_output.ScreenOutput, "refresh")),
 }

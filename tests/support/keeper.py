@@ -10,8 +10,8 @@ from typing import Self
 
 from monitoring.clock import SystemClock
 from monitoring.models import CheckResult
-from monitoring.store.journal import Journal
-from monitoring.store.local import LocalStore
+from monitoring.storage.delivery.writer import Writer
+from monitoring.storage.sqlite.store import LocalStore
 
 DAY_MS = 86_400_000
 
@@ -19,16 +19,16 @@ DAY_MS = 86_400_000
 def keep(file: Path) -> None:
     """Write a check every few milliseconds, and say the times of those that were committed."""
     clock, store = SystemClock(), LocalStore(file)
-    store.keep(DAY_MS, DAY_MS)
-    journal = Journal(store, clock, lambda: None)
-    journal.start()
+    store.set_retention(DAY_MS, DAY_MS)
+    writer = Writer(store, clock, lambda: None)
+    writer.start()
     while True:
         times = []
         for _ in range(5):
             times.append(clock.now_ms())
-            journal.append(CheckResult("now", times[-1], 5, 0, 200, 1))
+            writer.append(CheckResult("now", times[-1], 5, 0, 200, 1))
             time.sleep(0.005)
-        if journal.flush(5):
+        if writer.commit(5):
             print(*times, flush=True)  # noqa: T201 - to the test that started it
 
 

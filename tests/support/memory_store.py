@@ -1,18 +1,20 @@
 """A store in memory that answers by the pure functions of `monitoring.stats`: the evaluator's, with nothing to wait for."""
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from monitoring import stats
-from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
-from monitoring.store.base import AlertReader
+from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.states import advance
+from monitoring.statistics.summary import Summary
+from monitoring.storage.base import LocalReader
 
 by_time = attrgetter("time_ms")
 
 
 class MemoryStore:
-    """Keeps `AlertReader` and `AlertStore`."""
+    """Keeps `LocalReader` and `AlertStore`."""
 
     kind = "local"
 
@@ -29,15 +31,22 @@ class MemoryStore:
     def commit(self) -> None:
         """Everything is readable at once."""
 
-    def own_reader(self) -> AlertReader:
+    def own_reader(self) -> LocalReader:
         return self
 
-    def results(self, window: Window) -> Sequence[CheckResult]:
+    def results(self, window: Window) -> Iterator[CheckResult]:
         first, last = (bisect_left(self._results, bound, key=by_time) for bound in (window.from_ms, window.until_ms))
-        return self._results[first:last]
+        return iter(self._results[first:last])
 
-    def stats(self, window: Window) -> Mapping[str, SiteStats]:
-        return stats.summarise(self.results(window), window)
+    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+        return stats.summarise(self.results(window), window, exact=exact)
+
+    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
+        return ()
+
+    def summaries(self, window: Window) -> Mapping[str, Summary]:
+        hosts = {check.host for check in self.results(window)}
+        return {host: Summary.of(check for check in self.results(window) if check.host == host) for host in hosts}
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
         return stats.downtime(self.results(window), window, hosts)
@@ -50,6 +59,15 @@ class MemoryStore:
 
     def last_alerts(self) -> Mapping[str, Alert]:
         return {alert.host: alert for alert in self._alerts}
+
+    def last_states(self, before_ms: int) -> Mapping[str, History]:
+        found: dict[str, History] = {}
+        for check in self.results(Window(0, before_ms)):
+            found[check.host] = advance(found.get(check.host), check)
+        return found
+
+    def missing(self, window: Window) -> int:
+        return 0
 
     def last_time(self) -> int | None:
         times = [*map(by_time, self._results), *map(by_time, self._alerts)]

@@ -16,7 +16,7 @@ from typing import IO, Any, Self, TypeVar
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.report import alert_json
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.sqlite.reader import FileReader
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,8 +142,8 @@ def local_file(config: Path) -> Path:
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[LocalReader]:
-    reader = LocalReader(file)
+def reading(file: Path) -> Iterator[FileReader]:
+    reader = FileReader(file)
     try:
         yield reader
     finally:
@@ -175,9 +175,10 @@ def wait_for_checks(file: Path, more_than: int = 0) -> None:
 
 
 def undelivered(file: Path) -> int:
-    """How many checks and alerts of a local file the database has yet to receive."""
+    """How many checks, alerts and summaries of a local file the database has yet to receive."""
     with reading(file) as reader:
-        return reader.pending()[0]
+        pending = reader.pending()
+        return pending.points + pending.summaries
 
 
 def as_printed(alerts: Collection[Alert]) -> list[dict[str, Any]]:

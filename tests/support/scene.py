@@ -9,7 +9,7 @@ that are made up.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import evaluate
@@ -22,15 +22,15 @@ from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site
 from monitoring.notify import Manager
 from monitoring.output import Statuses
 from monitoring.report import Closing, Header, StatsReport
-from monitoring.store.base import Reader
-from monitoring.store.replicated import Deadlines, ReplicatedStore, Source
+from monitoring.storage.delivery import words
+from monitoring.storage.delivery.asking import Deadlines
+from monitoring.storage.delivery.local_first import LocalFirstStore
+from monitoring.storage.delivery.words import Condition, Source
 from monitoringApp import MonitoringApp
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
 
 START_MS = 1_767_225_600_000
-
-Answer = TypeVar("Answer")
 
 
 class SceneClock(FakeClock):
@@ -51,11 +51,9 @@ class SceneClock(FakeClock):
 
 
 class SceneStore(MemoryStore):
-    """Keeps what the main loop asks of `ReplicatedStore`: the local file, and a database that is as slow as it is told."""
+    """Keeps what the main loop asks of `LocalFirstStore`: the local file, and a database that is as slow as it is told."""
 
     name = "database:8086"
-    has_met_database = True
-    too_old: str | None = None
 
     def __init__(self, clock: SceneClock) -> None:
         super().__init__()
@@ -67,18 +65,18 @@ class SceneStore(MemoryStore):
         self.questions: list[tuple[str, Sequence[str] | None]] = []
         self.given_up_questions = self.flushed = False
 
-    def keep(self, checks_ms: int, alerts_ms: int) -> None: ...
+    def set_retention(self, checks_ms: int, alerts_ms: int) -> None: ...
 
     def start(self) -> None: ...
 
-    def settle(self, until: Deadlines | None = None) -> None: ...
-
-    def ask(self, question: Callable[[Reader], Answer], until: Deadlines | None = None) -> tuple[Answer, Source]:
+    def stats(  # type: ignore[override]
+        self, window: Window, *, exact: bool, until: Deadlines | None = None
+    ) -> tuple[Mapping[str, SiteStats], Source]:
         assert until, "the main loop waits for nothing without a deadline"
         if self._answers_within(self.database_s, until.database):
-            return question(self), Source("influxdb", "")
+            return self._stats(window, exact=exact), Source("influxdb", "")
         if self._answers_within(self.file_s, until.in_all):
-            return question(self), Source("local", "too slow")
+            return self._stats(window, exact=exact), Source("local", "too slow")
         raise StoreUnavailable("the file does not answer in time")
 
     def _answers_within(self, seconds: float, until: Deadline) -> bool:
@@ -95,9 +93,9 @@ class SceneStore(MemoryStore):
         self._asked("failures", hosts)
         return super().failures(window, hosts)
 
-    def stats(self, window: Window) -> Mapping[str, SiteStats]:
+    def _stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         self._asked("stats", None)
-        return super().stats(window)
+        return super().stats(window, exact=exact)
 
     def _asked(self, what: str, hosts: Collection[str] | None) -> None:
         if self.broken:
@@ -107,22 +105,22 @@ class SceneStore(MemoryStore):
     def give_up_questions(self) -> None:
         self.given_up_questions = True
 
-    def own_alerts(self, window: Window) -> Sequence[Alert]:
-        return self.alerts(window)
-
     def source(self) -> Source:
         return Source("influxdb", "database:8086 has received everything so far")
 
     def notices(self) -> Sequence[str]:
         return ()
 
-    def undelivered(self) -> int:
+    def conditions(self) -> list[Condition]:
+        return [words.unwritten(self.trouble)] if self.trouble else []
+
+    def expired(self) -> int:
         return 0
 
-    def given_up(self) -> int:
-        return 0
+    def left_behind(self) -> tuple[str, ...]:
+        return ()
 
-    def flush(self, timeout_s: float, deliver_s: float = 0) -> bool:
+    def finish(self, timeout_s: float, deliver_s: float = 0) -> bool:
         self.flushed = True
         return self.trouble is None
 
@@ -256,7 +254,7 @@ class Scene:
         self.config = Config(tuple(sites), None, Path("scene.db"), alert_interval_ms=alert_interval_ms)
         self.app = MonitoringApp(
             self.config,
-            cast(ReplicatedStore, self.store),
+            cast(LocalFirstStore, self.store),
             self.clock,
             self.display,
             lambda record: cast(Checkers, self._with_checkers(record)),

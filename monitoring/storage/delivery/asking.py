@@ -26,11 +26,11 @@ class Outcome(NamedTuple):
 
 
 class Asker:
-    """Asks in a thread of its own, one question at a time; whoever waits for the answer waits until a deadline only.
+    """Asks in a thread of its own, one question after the other; whoever waits for an answer waits until a deadline only.
 
     A read time-out would not do: an answer takes many statements, each of them many reads, and looking up the server's
     name knows no time-out at all. A question that nobody waits for any more still runs to its end (its statements have
-    time limits of their own); what it has read by then is kept, and the next one is quicker.
+    time limits of their own); what it has read by then is kept, and the next one is quicker. Used by one thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -50,14 +50,11 @@ class Asker:
 
     def ask(self, question: Callable[[], Answer], within_s: float | None) -> Answer:
         """The answer; None: however long it takes. Raises what `question` raises, and `StoreUnavailable` when it is late."""
-        if self.is_busy:
-            raise StoreUnavailable(f"{self._name} still works on an earlier question")
         self.start()
         outcome: SimpleQueue[Outcome] = SimpleQueue()
         self._outcome = outcome  # a late answer goes into one that nobody looks into any more
         if self._given_up:
             raise StoreUnavailable(f"{self._name} is not waited for any more")
-        self.is_busy = True
         self._questions.put((question, outcome))
         try:
             found = outcome.get(timeout=within_s)
@@ -74,15 +71,23 @@ class Asker:
     def give_up(self) -> None:
         """Wait for no answer any more, now or later. May be called from a signal handler and from any thread."""
         self._given_up = True
-        self._outcome.put(Outcome(None, StoreUnavailable(f"{self._name} is not waited for any more")))
+        waiting, self._outcome = self._outcome, SimpleQueue()
+        waiting.put(Outcome(None, StoreUnavailable(f"{self._name} is not waited for any more")))
 
     def _run(self) -> None:
         while True:
             question, outcome = self._questions.get()
-            try:
-                found = Outcome(question(), None)
-            except BaseException as error:  # noqa: BLE001 - raised again by `ask`
-                found = Outcome(None, error)
-            self.is_busy = False
-            outcome.put(found)
-            del question, outcome, found  # an answer of megabytes is not kept until the next question
+            if outcome is self._outcome:  # else nobody waits for it any more
+                self.is_busy = True
+                found = _outcome(question)
+                self.is_busy = False
+                outcome.put(found)
+                del found  # an answer of megabytes is not kept until the next question
+            del question, outcome
+
+
+def _outcome(question: Callable[[], Any]) -> Outcome:
+    try:
+        return Outcome(question(), None)
+    except BaseException as error:  # noqa: BLE001 - raised again by `ask`
+        return Outcome(None, error)

@@ -49,11 +49,11 @@ class Forwarder:
     the outbox again. When nothing waits there is time for what was refused, for a look, and for `upkeep`.
     """
 
-    def __init__(self, file: LocalFile, backend: Backend, clock: Clock, *, sees_to_retention: bool = False) -> None:
+    def __init__(self, file: LocalFile, backend: Backend, clock: Clock, *, is_ours: bool = False) -> None:
         self._file = file
         self._backend = backend
         self._clock = clock
-        self._upkeep = Upkeep(file, backend, sees_to_retention=sees_to_retention)
+        self._upkeep = Upkeep(file, backend, is_ours=is_ours)
         self._marker = file.marker
         self._ending = threading.Event()
         self._work = threading.Event()

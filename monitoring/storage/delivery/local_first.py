@@ -44,7 +44,7 @@ class LocalFirstStore:
         reader: Backend | None = None,
         *,
         is_named: bool = True,
-        sees_to_retention: bool = False,
+        is_ours: bool = False,
     ) -> None:
         self._file = file
         self._clock = clock
@@ -52,7 +52,7 @@ class LocalFirstStore:
         self._reader = reader
         self._is_named = is_named
         self._slow_until_ms = 0
-        self._forwarder = Forwarder(file, backend, clock, sees_to_retention=sees_to_retention) if backend else None
+        self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
         self._ask_database, self._ask_file = Asker(self.name), Asker(str(file.path))
@@ -154,9 +154,17 @@ class LocalFirstStore:
             if self._forwarder.trouble and self._forwarder.trouble != words.NOT_ASKED_YET:
                 found.append(words.unreachable(self.name, self._forwarder.trouble, self.pending()))
             found += self._forwarder.conditions()
-            if expired := self._file.expired():
-                found.append(words.expired(self.name, expired))
         return found
+
+    def expired(self) -> int:
+        """How many checks grew older than retention before the database had them; 0 while the file cannot tell."""
+        return self._file.expired() if self.awaits_database and not self._writer.trouble else 0
+
+    def left_behind(self) -> tuple[str, ...]:
+        """What is to be known at the end: points that wait for the database, and what it would not take."""
+        waiting = self.pending().points
+        refusals = [condition.text for condition in self.conditions() if not condition.is_why]
+        return (*([words.undelivered_text(waiting)] if waiting else []), *refusals)
 
     def notices(self) -> Sequence[str]:
         """What has happened to the local file since the last call."""

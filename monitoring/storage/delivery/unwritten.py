@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import chain
 from operator import attrgetter
 
 from monitoring import stats
@@ -50,10 +51,20 @@ class UnwrittenReader:
         return stats.summarise(self.results(window), window, exact=exact)
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return stats.downtime(self.results(window), window, hosts)
+        return stats.downtime(self._decisive(window), window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        return stats.failures(self.results(window), window, hosts)
+        return stats.failures(self._decisive(window), window, hosts)
+
+    def _decisive(self, window: Window) -> Iterator[CheckResult]:
+        """What alerts are decided from."""
+        return chain(self.earlier_checks(window), self.results(window))
+
+    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
+        try:
+            return self._file.earlier_checks(window)
+        except StoreError:
+            return ()
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         by_host: dict[str, list[CheckResult]] = {}

@@ -25,11 +25,11 @@ PATIENCE = 5
 class Upkeep:
     """Deletes in one database what this file no longer holds; used by the thread that delivers, when nothing waits."""
 
-    def __init__(self, file: LocalFile, backend: Backend, *, sees_to_retention: bool) -> None:
-        """`sees_to_retention`: does nobody else delete there what is older than retention?"""
+    def __init__(self, file: LocalFile, backend: Backend, *, is_ours: bool) -> None:
+        """`is_ours`: nobody else deletes there what is older than retention, or purged."""
         self._file = file
         self._backend = backend
-        self._sees_to_retention = sees_to_retention
+        self._is_ours = is_ours
         self._kept_ms: tuple[int, int] | None = None
         self._reached_ms = (0, 0)
         self._steps: Iterator[None] = iter(())
@@ -70,11 +70,12 @@ class Upkeep:
         return True
 
     def _purge(self, deletion: Deletion) -> Iterator[None]:
-        yield from self._backend.delete(deletion)
+        if self._is_ours:
+            yield from self._backend.delete(deletion)
         self._file.deletion_done(deletion)
 
     def _retention_ends(self, now_ms: int) -> tuple[int, int]:
-        if self._kept_ms is None or not self._sees_to_retention:
+        if self._kept_ms is None or not self._is_ours:
             return self._reached_ms
         checks_ms, alerts_ms = self._kept_ms
         return end_ms(now_ms, checks_ms), end_ms(now_ms, alerts_ms)

@@ -25,13 +25,14 @@ class Condition:
     """Something about storage that a person should know while it lasts.
 
     `text` stands wherever the state is shown and may hold counts. It is told once: again only when `reason` changes.
-    `over` is told when it ends; "" for what does not end.
+    `over` is told when it ends; "" for what does not end. `is_why`: the source of the numbers says so already.
     """
 
     topic: str
     text: str
     reason: str
     over: str = ""
+    is_why: bool = False
 
 
 class ConditionLog:
@@ -94,7 +95,7 @@ def unwritten_text(why: str, waiting: int, dropped: int) -> str:
 
 
 def unwritten(trouble: str) -> Condition:
-    return Condition("file", f"checks cannot be written: {trouble}", "unwritten", "checks are written again")
+    return Condition("file", f"checks cannot be written: {trouble}", "unwritten", "checks are written again", is_why=True)
 
 
 def not_maintained(why: str) -> Condition:
@@ -104,7 +105,7 @@ def not_maintained(why: str) -> Condition:
 
 def unreachable(database: str, why: str, pending: Pending) -> Condition:
     """`why` names the database already."""
-    return Condition("database", f"{why}; {_waiting(pending)}", why, f"{database} is there again")
+    return Condition("database", f"{why}; {_waiting(pending)}", why, f"{database} is there again", is_why=True)
 
 
 def _waiting(pending: Pending) -> str:
@@ -128,9 +129,9 @@ def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:
             yield Condition(f"refused {field}", text, field, f"{database} takes again what it refused")
 
 
-def expired(database: str, count: int) -> Condition:
+def expired_text(database: str, count: int) -> str:
     """Checks that retention took before they could be delivered."""
-    return Condition("expired", f"{plural(count, 'check')} grew older than retention before {database} had them", "expired")
+    return f"{plural(count, 'check')} grew older than retention before {database} had them"
 
 
 def not_deleted(why: str) -> Condition:

@@ -5,6 +5,7 @@ between goes on at the next start. Nothing that was purged comes back: the outbo
 they are gone; what was on its way meanwhile is deleted in the database, which happens after that.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,18 +55,22 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Delete what lies before a moment: of one site (None: of all). `forget`: an open alert goes, too."""
+    """Delete what lies before a moment: of one site (None: of all). `forget`: an open alert goes, too.
+
+    `hosts` are those whose data the database deletes as well when that is all sites; others may write there, too.
+    """
 
     host: str | None
     before_ms: int
     forget: bool
+    hosts: tuple[str, ...] = ()
     stage: Stage = Stage.CHECKS
     reached: int = 0
     id: int = 0
 
     def deletion(self) -> Deletion:
-        hosts = None if self.host is None else (self.host,)
-        return Deletion(hosts, self.before_ms, keep_open_alerts=not self.forget)
+        hosts = self.hosts if self.host is None else (self.host,)
+        return Deletion(hosts or None, self.before_ms, keep_open_alerts=not self.forget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +90,19 @@ class Survey:
 
 def ask(connection: sqlite3.Connection, request: Request) -> int:
     """Leave a request; returns its number."""
-    insert = "INSERT INTO purges (host, before_ms, forget) VALUES (?, ?, ?)"
-    return int(connection.execute(insert, (request.host, request.before_ms, request.forget)).lastrowid or 0)
+    insert = "INSERT INTO purges (host, hosts, before_ms, forget) VALUES (?, ?, ?, ?)"
+    hosts = json.dumps(request.hosts) if request.hosts else None
+    return int(connection.execute(insert, (request.host, hosts, request.before_ms, request.forget)).lastrowid or 0)
 
 
 def find(connection: sqlite3.Connection, condition: str, value: int) -> Request | None:
     """The oldest request of which this is true; None when there is none."""
-    query = f"SELECT host, before_ms, forget, stage, reached, id FROM purges WHERE {condition} ORDER BY id LIMIT 1"
+    query = f"SELECT host, hosts, before_ms, forget, stage, reached, id FROM purges WHERE {condition} ORDER BY id LIMIT 1"
     row = connection.execute(query, (value,)).fetchone()
     if row is None:
         return None
-    host, before_ms, forget, stage, reached, number = row
-    return Request(host, before_ms, bool(forget), Stage(stage), reached, number)
+    host, hosts, before_ms, forget, stage, reached, number = row
+    return Request(host, before_ms, bool(forget), tuple(json.loads(hosts or "[]")), Stage(stage), reached, number)
 
 
 def due(connection: sqlite3.Connection) -> Request | None:
@@ -111,9 +117,9 @@ def done(connection: sqlite3.Connection) -> Request | None:
 
 def settle(connection: sqlite3.Connection, deletion: Deletion) -> None:
     """It has been carried out in the database, too."""
-    host = None if deletion.hosts is None else next(iter(deletion.hosts))
-    query = "DELETE FROM purges WHERE stage = ? AND host IS ? AND before_ms = ? AND forget = ?"
-    connection.execute(query, (Stage.DONE, host, deletion.before_ms, not deletion.keep_open_alerts))
+    request = done(connection)
+    if request is not None and request.deletion() == deletion:
+        connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
 
 def step(connection: sqlite3.Connection, request: Request, summarised_ms: int, now_ms: int, in_flight: int) -> None:

@@ -9,7 +9,7 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import DeliveryRecord, Pending, Refusal
-from monitoring.storage.sqlite import meta, migrations, outbox, queries, rows, states
+from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
 
@@ -128,6 +128,11 @@ class FileReader:
         """How far this file has delivered."""
         with self._snapshot() as connection:
             return outbox.delivered(connection)
+
+    def survey(self, request: purge.Request) -> purge.Survey:
+        """What a request would delete."""
+        with self._snapshot() as connection:
+            return purge.survey(connection, request, _summarised_ms(connection))
 
     def refusals(self) -> Sequence[Refusal]:
         """What a database would not take."""

@@ -96,6 +96,7 @@ PURGES = """
 CREATE TABLE purges (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     host TEXT,                 -- NULL: all sites
+    hosts TEXT,                -- of which hosts the database is to delete as well (JSON); NULL: of that one, or of all
     before_ms INTEGER NOT NULL,
     forget INTEGER NOT NULL,   -- 1: an open alert goes, too
     stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- how far it is, see module purge

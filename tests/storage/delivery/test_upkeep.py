@@ -26,7 +26,7 @@ def file() -> MemoryFile:
 
 @pytest.fixture
 def upkeep(file: MemoryFile, database: FragileBackend) -> Upkeep:
-    return Upkeep(file, database, sees_to_retention=True)
+    return Upkeep(file, database, is_ours=True)
 
 
 def run(upkeep: Upkeep, now_ms: int) -> int:
@@ -38,9 +38,10 @@ def run(upkeep: Upkeep, now_ms: int) -> int:
 
 
 def test_a_purge_is_carried_out_in_the_database_once_nothing_is_on_its_way(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: MemoryFile, database: FragileBackend, clock: FakeClock
 ) -> None:
     """What was read before it was deleted here may still arrive there: deleting waits until it has."""
+    forwarder = Forwarder(file, database, clock, is_ours=True)
     file.append([*checks(range(10)), *checks(range(10), "b")], [alert(5)], START_MS)
     drain(forwarder)
     file.purges.append(Deletion(["a"], START_MS + 5_000, keep_open_alerts=False))
@@ -90,7 +91,7 @@ def test_before_retention_is_known_nothing_is_too_old(upkeep: Upkeep, database: 
 
 
 def test_behind_a_gateway_that_sees_to_it_retention_is_left_alone(file: MemoryFile, database: FragileBackend) -> None:
-    upkeep = Upkeep(file, database, sees_to_retention=False)
+    upkeep = Upkeep(file, database, is_ours=False)
     upkeep.set_retention(DAY_MS, DAY_MS)
     assert run(upkeep, START_MS) == 0
 
@@ -128,7 +129,7 @@ def test_delivery_goes_on_between_two_steps(
             yield
 
     monkeypatch.setattr(database, "delete", in_three_steps)
-    forwarder = Forwarder(file, database, clock)
+    forwarder = Forwarder(file, database, clock, is_ours=True)
     file.purges.append(Deletion(None, START_MS))
     waiting = []
     while forwarder.step():

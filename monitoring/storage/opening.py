@@ -1,0 +1,59 @@
+"""From a configuration to open stores."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from monitoring.clock import Clock, SystemClock
+from monitoring.config import Config
+from monitoring.errors import StoreError
+from monitoring.storage import takeover
+from monitoring.storage.backends import backend_kind, database_address, open_backend
+from monitoring.storage.delivery.local_first import LocalFirstStore
+from monitoring.storage.sqlite.opening import Opening
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
+
+READER_TIMEOUT_S = 2.0
+"""How long a question of the running monitor may take before the local file is asked."""
+
+WRITER_TIMEOUT_S = 10.0
+
+
+def open_local(path: Path, say: Callable[[str], None], clock: Clock) -> LocalStore:
+    """The local file, or what stands in for it. Raises as `Opening.open` does."""
+    return Opening(path, LocalStore, FileReader, say, clock.now_ms()).open()
+
+
+def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstStore:
+    """The store of a running monitor: the local file, and the database of the configuration when there is one."""
+    address = database_address(config)
+    kind = backend_kind(address)
+    if kind is None:
+        return LocalFirstStore(local, clock)
+    backend, reader = (kind.open(address, config.location, seconds) for seconds in (WRITER_TIMEOUT_S, READER_TIMEOUT_S))
+    return LocalFirstStore(local, clock, backend, reader, is_named=config.database is not None, is_ours=kind.is_ours)
+
+
+def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: Callable[[str], None]) -> None:
+    """Let a local file that is new take over what the database knows of its sites; then `clock` begins after all that.
+
+    Part by part, as far as the database answers in time; that it did not is said.
+    """
+    last_ms = local.last_time()
+    if last_ms is None and backend_kind(database_address(config)):
+        try:
+            for past in takeover.within(takeover.DEADLINE_MS, clock, _past_of_sites(config, clock)):
+                local.take_over(past.alerts, past.histories, past.checks)
+                last_ms = max(last_ms or 0, past.last_ms)
+        except StoreError as error:
+            # Nobody may ever have started a database at the default address.
+            if config.database is not None or last_ms is not None or isinstance(error, takeover.TooLate):
+                what = "in part only" if last_ms else "not at all"
+                say(f"the past of these sites is known {what}, an alert may be repeated: {error}")
+    clock.start_after(last_ms)
+
+
+def _past_of_sites(config: Config, clock: Clock) -> Iterator[takeover.PastOfSites]:
+    with closing(open_backend(database_address(config), WRITER_TIMEOUT_S, config.location)) as database:
+        yield from takeover.ask(database, config.sites, clock.now_ms())

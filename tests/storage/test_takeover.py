@@ -1,0 +1,333 @@
+"""A local file that is new goes on where the one before it ended: what it takes over from a database."""
+
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from pathlib import Path
+
+import pytest
+
+from monitoring import stats
+from monitoring.config import Config, parse_config
+from monitoring.errors import StoreUnavailable
+from monitoring.models import Alert, Cause, CheckResult, Window
+from monitoring.states import advance
+from monitoring.storage import takeover
+from monitoring.storage.base import Points
+from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.delivery.unwritten import UnwrittenReader
+from monitoring.storage.delivery.writer import Writer
+from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.storage.opening import take_over_past
+from monitoring.storage.sqlite.purge import Request
+from monitoring.storage.sqlite.store import LocalStore
+from tests.support.clock import FakeClock
+from tests.support.forwarded import drain, maintain
+from tests.support.influx_databases import address_of, store_at
+from tests.support.influxd import Influxd, free_port
+from tests.support.memory_backend import MemoryBackend, MemoryDatabase
+from tests.support.points import EVER, START_MS, alert, check, checks, recovery
+
+A, B, OTHER = "http://a", "http://b", "http://elsewhere"
+NOW_S = 600
+WINDOW_S = 120
+
+
+@dataclass
+class World:
+    """A database, the addresses that lead to it, and a monitor's folder."""
+
+    stack: ExitStack
+    server: Influxd
+    name: str
+    address: str
+    folder: Path
+    location: str = ""
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def database(self) -> InfluxStore:
+        return self.at(self.location)
+
+    def at(self, location: str) -> InfluxStore:
+        return self.stack.enter_context(closing(store_at(address_of(self.server, self.name), location)))
+
+    def write(self, checks: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        self.database.write(Points(checks, alerts))
+
+    def config(self, *urls: str, **settings: object) -> Config:
+        data = {"websites": [{"URL": url} for url in urls], "database": self.address, **settings}
+        if self.location:
+            data["location"] = self.location
+        return parse_config(data, source="config.json", environ={}, path=self.folder / "config.json")
+
+    def new_file(self, config: Config, clock: FakeClock | None = None) -> LocalStore:
+        """The local file of a monitor that starts at `NOW_S`."""
+        local = self.stack.enter_context(closing(LocalStore(self.folder / f"{uuid.uuid4()}.db")))
+        clock = clock or FakeClock(START_MS + NOW_S * 1_000)
+        take_over_past(local, config, clock, self.said.append)
+        return local
+
+
+@pytest.fixture(params=["influxdb", "influxdb, at a location"])
+def world(request: pytest.FixtureRequest, influxd: Influxd, tmp_path: Path) -> Iterator[World]:
+    with ExitStack() as stack:
+        name = f"past{uuid.uuid4().hex}"
+        location = "paris" if "location" in request.param else ""
+        found = World(stack, influxd, name, influxd.url(name), tmp_path, location)
+        found.database.verify("the file before")
+        stack.callback(found.database.drop_database)
+        yield found
+
+
+def down_twice() -> list[CheckResult]:
+    """Up to `NOW_S`: A fails from 510 to 524 and from 590 on, B never."""
+    failing = [*range(510, 526, 2), *range(590, NOW_S, 2)]
+    good = [second for second in range(0, NOW_S, 2) if second not in failing]
+    found = [*checks(good, A), *checks(failing, A, Cause.DNS), *checks(range(1, NOW_S, 2), B)]
+    return sorted(found, key=lambda one: (one.time_ms, one.host))
+
+
+def window_before(second: float) -> Window:
+    return Window.before(START_MS + round(second * 1_000), WINDOW_S * 1_000)
+
+
+def test_alerts_are_decided_as_if_the_file_had_not_been_lost(world: World) -> None:
+    written = down_twice()
+    world.write(written, [])
+    local = world.new_file(world.config(A, B))
+    own = checks(range(NOW_S + 6, NOW_S + 20, 2), A, Cause.DNS)
+    local.append(own, [], 0)
+    window, both = window_before(NOW_S + 20), [*written, *own]
+    within = [one for one in both if one.time_ms >= START_MS + (NOW_S - WINDOW_S) * 1_000]
+    assert window.from_ms >= within[0].time_ms
+    assert local.downtime(window) == stats.downtime(both, window)
+    assert local.downtime(window, [A]) == stats.downtime(both, window, [A])
+    assert local.failures(window, [A, B]) == stats.failures(both, window, [A, B])
+    assert world.said == []
+
+
+def test_it_is_so_after_a_restart_and_when_its_minutes_are_summarised_and_while_it_cannot_be_written(world: World) -> None:
+    written = down_twice()
+    world.write(written, [alert(NOW_S - 2, A)])
+    new = world.new_file(world.config(A, B))
+    new.close()
+    with closing(LocalStore(new.path)) as local:
+        own = checks(range(NOW_S + 6, NOW_S + 20, 2), A, Cause.DNS)
+        local.append(own[:4], [], 0)
+        writer = Writer(local, FakeClock(), lambda: None)
+        for one in own[4:]:
+            writer.append(one)
+        reader, window, both = UnwrittenReader(local, writer.unwritten), window_before(NOW_S + 20), [*written, *own]
+        maintain(local, START_MS + 10**6)
+        assert reader.downtime(window) == stats.downtime(both, window)
+        assert reader.failures(window, [A]) == stats.failures(both, window, [A])
+        assert local.last_alerts() == {A: alert(NOW_S - 2, A)}
+
+
+def test_the_newest_alert_of_each_site_is_known_and_where_each_stands(world: World) -> None:
+    written = down_twice()
+    world.write(written, [alert(100, A), recovery(300, A), alert(NOW_S - 2, A), alert(5, B), recovery(400, B)])
+    local = world.new_file(world.config(A, B))
+    assert local.last_alerts() == {A: alert(NOW_S - 2, A), B: recovery(400, B)}
+    assert {one.host: one for one in local.newest_alerts()} == local.last_alerts()
+    found = local.last_states(START_MS + 10**6)
+    assert found.keys() == {A, B}
+    for host, history in found.items():
+        lived = reduce(advance, [one for one in written if one.host == host], None)
+        assert lived
+        assert (history.last_ms, history.last_available) == (lived.last_ms, lived.last_available)
+        assert history.last_failure_ms == lived.last_failure_ms
+        if lived.last_available:
+            assert history.good_since_ms == lived.good_since_ms
+        else:
+            assert history.failing_since_ms == lived.failing_since_ms
+
+
+def test_nothing_of_it_is_sent_to_the_database_again_and_it_is_there_once(world: World) -> None:
+    written, told = down_twice(), [alert(100, A), recovery(300, A), alert(NOW_S - 2, A)]
+    world.write(written, told)
+    local = world.new_file(world.config(A, B))
+    assert (local.pending().points, local.pending().summaries) == (0, 0)
+    local.append([check(NOW_S + 6, A)], [], 0)
+    assert local.pending().points == 1
+    drain(Forwarder(local, world.database, FakeClock()))
+    assert list(world.database.results(EVER)) == [*written, check(NOW_S + 6, A)]
+    assert world.database.alerts(EVER) == told
+    local.requeue(0, EVER.until_ms)  # as for a database that has lost its disk
+    drain(Forwarder(local, world.database, FakeClock()))
+    assert list(world.database.results(EVER)) == [*written, check(NOW_S + 6, A)]
+    assert world.database.alerts(EVER) == told
+
+
+def test_minutes_that_it_took_over_in_part_change_no_number(world: World) -> None:
+    """What the new file adds up of them takes the place of what the one before had sent."""
+    written = down_twice()
+    world.write(written, [])
+    local = world.new_file(world.config(A, B))
+    own = checks(range(NOW_S + 6, NOW_S + 600, 2), A)
+    local.append(own, [], 0)
+    maintain(local, START_MS + 10**7)
+    drain(Forwarder(local, world.database, FakeClock()))
+    window = Window(START_MS, START_MS + 1_200_000)
+    assert world.database.stats(window, exact=True) == stats.summarise([*written, *own], window, exact=True)
+
+
+def test_only_the_sites_of_the_configuration_and_only_this_location_count(world: World) -> None:
+    world.write([*down_twice(), *checks([598], OTHER, Cause.DNS)], [alert(100, A), alert(599, OTHER)])
+    world.at("tokyo").write(Points(checks(range(500, NOW_S, 2), B, Cause.DNS), [alert(550, B)]))
+    local = world.new_file(world.config(A, B))
+    assert local.last_alerts() == {A: alert(100, A)}
+    assert local.failures(EVER, [A, B, OTHER]).keys() == {A}
+    assert set(local.hosts()) == {A, B}
+
+
+def test_times_begin_after_all_that_is_stored(world: World) -> None:
+    """Also of other sites; and what the clock of the monitor before had called the future is the past."""
+    ahead_s = NOW_S + 3_600
+    world.write([check(ahead_s, A, Cause.DNS), check(ahead_s + 9, OTHER)], [])
+    clock = FakeClock(START_MS + NOW_S * 1_000)
+    local = world.new_file(world.config(A, B), clock)
+    assert clock.now_ms() == START_MS + (ahead_s + 9) * 1_000 + 1
+    assert local.failures(window_before(ahead_s + 9), [A, OTHER]).keys() == {A}
+
+
+def test_a_file_that_has_something_takes_nothing_over(world: World) -> None:
+    world.write(down_twice(), [alert(100, A)])
+    config, clock = world.config(A, B), FakeClock()
+    local = world.stack.enter_context(closing(LocalStore(world.folder / "old.db")))
+    local.append([check(1, A)], [], 0)
+    take_over_past(local, config, clock, world.said.append)
+    assert (local.last_alerts(), set(local.failures(EVER, [A]))) == ({}, set())
+    assert clock.now_ms() == START_MS + 1_001
+
+
+def test_a_database_without_a_past_has_nothing_to_take_over(world: World) -> None:
+    local = world.new_file(world.config(A))
+    assert (local.last_time(), world.said) == (None, [])
+    world.database.drop_database()
+    assert (world.new_file(world.config(A)).last_time(), world.said) == (None, [])
+
+
+def test_what_was_taken_over_can_be_purged_and_grows_too_old(world: World) -> None:
+    world.write(down_twice(), [alert(100, A)])
+    config = world.config(A, B)
+    purged, kept = world.new_file(config), world.new_file(config)
+    assert purged.survey(Request(A, START_MS + 10**6, forget=True)).alerts == 1
+    purged.ask_purge(Request(A, START_MS + 10**6, forget=True))
+    maintain(purged, START_MS + 10**6)
+    assert (set(purged.downtime(EVER)), purged.last_alerts()) == ({B}, {})
+    kept.append([check(10_800, OTHER)], [], 0)
+    kept.set_retention(3_600_000, 10**12)
+    maintain(kept, START_MS + 11_000_000)
+    assert set(kept.downtime(EVER)) == {OTHER}
+    assert kept.last_alerts() == {A: alert(100, A)}
+
+
+# A database that does not answer
+
+
+def config_of(folder: Path, database: str | None) -> Config:
+    data = {"websites": [{"URL": A}], **({"database": database} if database else {})}
+    return parse_config(data, source="config.json", environ={}, path=folder / "config.json")
+
+
+def start(local: LocalStore, config: Config) -> list[str]:
+    said: list[str] = []
+    take_over_past(local, config, FakeClock(), said.append)
+    return said
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[LocalStore]:
+    with closing(LocalStore(tmp_path / "monitor.db")) as store:
+        yield store
+
+
+@pytest.mark.parametrize("kind", ["influxdb://127.0.0.1:{}/monitoring", None])
+def test_a_database_that_hangs_is_not_waited_for(
+    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None
+) -> None:
+    """Not the default one either: somebody is there, and may know of open alerts."""
+    monkeypatch.setattr(takeover, "DEADLINE_MS", 300)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{port}/monitoring")
+        said = start(local, config_of(tmp_path, kind and kind.format(port)))
+    assert said == ["the past of these sites is known not at all, an alert may be repeated: it took longer than 0.3 s"]
+
+
+def test_a_database_that_is_away_is_said_to_be_so_if_it_was_meant_to_be_there(
+    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    named = config_of(tmp_path, f"influxdb://127.0.0.1:{port}/monitoring")
+    monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{port}/monitoring")
+    (line,) = start(local, named)
+    assert line.endswith(f"InfluxDB at 127.0.0.1:{port} does not answer")
+    assert start(local, config_of(tmp_path, None)) == []
+
+
+class Database(MemoryBackend):
+    """`on_results` is called when checks are asked for."""
+
+    def __init__(self, on_results: Callable[[], object]) -> None:
+        super().__init__(MemoryDatabase())
+        self._on_results = on_results
+
+    def results(self, window: Window) -> Iterator[CheckResult]:
+        if window.length_ms == takeover.CHECKS_AT_ONCE_MS:
+            self._on_results()
+        return super().results(window)
+
+
+def filled(on_results: Callable[[], object]) -> Database:
+    database = Database(on_results)
+    database.write(Points(down_twice(), [alert(100, A)]))
+    return database
+
+
+def parts_within(patience_ms: int, database: Database, folder: Path) -> tuple[list[takeover.PastOfSites], str]:
+    """What came in time, and what was said then."""
+    found: list[takeover.PastOfSites] = []
+    parts = takeover.ask(database, config_of(folder, None).sites, START_MS + NOW_S * 1_000)
+    try:
+        for part in takeover.within(patience_ms, FakeClock(), parts):
+            found.append(part)
+    except StoreUnavailable as error:
+        return found, str(error)
+    return found, ""
+
+
+def test_when_time_is_up_the_most_important_is_there(tmp_path: Path) -> None:
+    """First open alerts, then where each site stands, then the newest checks."""
+    over = threading.Event()
+    asked = iter((False, True))
+    found, error = parts_within(2_000, filled(lambda: next(asked) and over.wait()), tmp_path)
+    over.set()
+    assert error == "it took longer than 2 s"
+    assert [bool(part.alerts) for part in found] == [True, False, False]
+    assert [set(part.histories) for part in found] == [set(), {A}, set()]
+    assert [one.time_ms for one in found[2].checks] == [START_MS + second * 1_000 for second in range(540, NOW_S, 2)]
+
+
+def test_an_answer_that_nobody_understands_does_not_keep_the_monitor_from_starting(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ValueError("odd")
+
+    found, error = parts_within(10_000, filled(fail), tmp_path)
+    assert (len(found), error) == (2, "ValueError: odd")
+
+
+def test_the_whole_alert_window_is_read_however_long_it_is(tmp_path: Path) -> None:
+    database, sites = filled(lambda: None), config_of(tmp_path, None).sites
+    for window_s in (1, 60, 61, 120, 400):
+        rule = replace(sites[0].rule, window_ms=window_s * 1_000)
+        parts = takeover.ask(database, [replace(sites[0], rule=rule)], START_MS + NOW_S * 1_000)
+        found = sorted(one.time_ms for part in parts for one in part.checks)
+        wanted = [one for one in down_twice() if one.host == A and one.time_ms >= START_MS + (NOW_S - window_s) * 1_000]
+        assert found == [one.time_ms for one in wanted]
