@@ -25,8 +25,8 @@ from bench.sites import INTERVAL_S, LAST_ANSWER_S, SETTLE_S, START_LIMIT_S, Spre
 from bench.standstill import Standstill
 from monitoring.config import site_host
 from monitoring.models import CheckResult, Window
-from monitoring.store.local import LocalStore
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influxd import Influxd
 
 DATABASE = "monitoring"
@@ -160,8 +160,8 @@ def run(sites: int, progress: Console) -> tuple[Delivery, Quality, Mapping[str, 
             done = deliver(monitor, file, server, points)
             time.sleep(LAST_ANSWER_S)
         deliver_the_rest(directory, server.url(DATABASE), PATIENCE_S)
-        with closing(LocalReader(file)) as reader:
-            checks = reader.results(Window(began_ms, done.window.until_ms))
+        with closing(FileReader(file)) as reader:
+            checks = list(reader.results(Window(began_ms, done.window.until_ms)))
             seen = quality(checks, target.report().served_us, urls, done.window)
             stored = {host: one.checks for host, one in reader.downtime(FOREVER).items()}
         return done, seen, stored, differences(stored, RawInfluxdb(server.port, DATABASE).counts())

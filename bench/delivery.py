@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from bench.processes import Monitor, write_config
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.base import Pending
+from monitoring.storage.sqlite.reader import FileReader
 
 POLL_S = 0.02
 NOBODY = "http://127.0.0.1:9/"
@@ -14,16 +15,20 @@ SELDOM_S = 3_600
 
 
 def undelivered(file: Path) -> int:
-    """How many points the database has yet to receive."""
-    with closing(LocalReader(file)) as reader:
-        return reader.pending()[0]
+    """How many points and summaries the database has yet to receive."""
+    with closing(FileReader(file)) as reader:
+        return _count(reader.pending())
+
+
+def _count(pending: Pending) -> int:
+    return pending.points + pending.summaries
 
 
 def wait_until_pending(file: Path, enough: Callable[[int, int | None], bool], limit_s: float) -> bool:
     """Wait until `enough` is true of how many points wait and since when the oldest does; False: that took too long."""
     deadline_s = time.monotonic() + limit_s
-    with closing(LocalReader(file)) as reader:
-        while not enough(*reader.pending()):
+    with closing(FileReader(file)) as reader:
+        while not enough(_count(pending := reader.pending()), pending.oldest_ms):
             if time.monotonic() > deadline_s:
                 return False
             time.sleep(POLL_S)

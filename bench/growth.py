@@ -14,10 +14,10 @@ from bench.queries import HOUR_MS, Cost, Fill, fill, measure
 from bench.sites import SitesRun, Task, run_tasks
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database, site_host
-from monitoring.store.forwarder import Forwarder
-from monitoring.store.influx import InfluxStore
-from monitoring.store.local import LocalStore
-from monitoring.store.opening import open_influx
+from monitoring.storage.backends import open_backend
+from monitoring.storage.base import Backend, Reader
+from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.sqlite.store import LocalStore
 
 PATIENCE_S = 120.0
 """How long a question may take here; the monitor itself would turn to its local file long before."""
@@ -93,16 +93,16 @@ def _ask_both(place: Place, urls: Sequence[str]) -> tuple[Fill, list[Cost]]:
         local = LocalStore(place.directory / "config.db")
         stack.callback(local.close)
         filled = fill([local], [site_host(url) for url in urls], time.time_ns() // 1_000_000, length_ms)
-        stores: list[LocalStore | InfluxStore] = [local]
+        stores: list[Reader] = [local]
         if place.influxdb:
-            remote = open_influx(parse_database(place.influxdb, {}), PATIENCE_S)
+            remote = open_backend(parse_database(place.influxdb, {}), PATIENCE_S)
             stack.callback(remote.close)
             filled = replace(filled, seconds={**filled.seconds, remote.kind: _deliver(local, remote)})
             stores.append(remote)
         return filled, measure(stores, len(urls), filled.until_ms)
 
 
-def _deliver(local: LocalStore, remote: InfluxStore) -> float:
+def _deliver(local: LocalStore, remote: Backend) -> float:
     """Bring all that is stored to the database as the monitor does; returns the seconds that took.
 
     Raises RuntimeError when the database does not take it.

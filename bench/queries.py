@@ -9,8 +9,8 @@ from functools import partial
 
 from bench.sites import INTERVAL_S
 from monitoring.models import Cause, CheckResult, Window
-from monitoring.store.base import Reader, Store
-from monitoring.store.local import LocalStore
+from monitoring.storage.base import Reader
+from monitoring.storage.sqlite.store import LocalStore
 
 HOUR_MS = 3_600_000
 BATCH = 5_000
@@ -22,8 +22,8 @@ ASKING_LIMIT_S = 20.0
 """A question is not asked again once its answers have taken this long."""
 
 QUESTIONS: Mapping[str, Callable[[Reader, int], int]] = {
-    "statistics, 10 minutes": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, 600_000))),
-    "statistics, 1 hour": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, HOUR_MS))),
+    "statistics, 10 minutes": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, 600_000), exact=True)),
+    "statistics, 1 hour": lambda reader, until_ms: _checks(reader.stats(Window.before(until_ms, HOUR_MS), exact=True)),
 }
 """What is asked of every store; each answers with the number of checks it counted, by which the stores are compared."""
 
@@ -55,15 +55,15 @@ def _checks(answer: Mapping[str, object]) -> int:
     return sum(getattr(one, "checks", 0) for one in answer.values())
 
 
-def fill(stores: Sequence[Store], hosts: Sequence[str], until_ms: int, length_ms: int = HOUR_MS) -> Fill:
+def fill(stores: Sequence[LocalStore], hosts: Sequence[str], until_ms: int, length_ms: int = HOUR_MS) -> Fill:
     """Write the time before `until_ms` into all stores, oldest first, each batch to each of them."""
     seconds = {store.kind: 0.0 for store in stores}
     points, last_ms = 0, until_ms - length_ms
     for batch in _batches(hosts, until_ms - length_ms, until_ms):
         for store in stores:
             began = time.perf_counter()
-            store.write(batch, ())
-            _pack(store, batch[-1].time_ms)
+            store.append(batch, (), batch[-1].time_ms)
+            _maintain(store, batch[-1].time_ms)
             seconds[store.kind] += time.perf_counter() - began
         points, last_ms = points + len(batch), batch[-1].time_ms
         if max(seconds.values()) > FILL_LIMIT_S:
@@ -71,9 +71,9 @@ def fill(stores: Sequence[Store], hosts: Sequence[str], until_ms: int, length_ms
     return Fill(points, True, last_ms + 1, seconds)
 
 
-def _pack(store: Store, now_ms: int) -> None:
-    """What the monitor's journal does between commits."""
-    while isinstance(store, LocalStore) and store.pack(now_ms):
+def _maintain(store: LocalStore, now_ms: int) -> None:
+    """What the monitor's writer does between commits."""
+    while store.maintain(now_ms):
         pass
 
 

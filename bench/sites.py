@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bench.processes import ROOT, Core, Monitor, Target, TargetReport, delay_us, write_config
 from monitoring.models import CheckResult, Window
 from monitoring.stats import percentile
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.sqlite.reader import FileReader
 
 INTERVAL_S = 2
 SETTLE_S = 3.0
@@ -57,9 +57,9 @@ class Task:
 
     def results(self, window: Window) -> Sequence[CheckResult]:
         """The checks in the monitor's file."""
-        reader = LocalReader(self.directory / "config.db")
+        reader = FileReader(self.directory / "config.db")
         try:
-            return reader.results(window)
+            return list(reader.results(window))
         finally:
             reader.close()
 

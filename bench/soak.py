@@ -35,7 +35,7 @@ from bench.verdicts import audit
 from bench.watched import Sample, WatchedMonitor
 from monitoring.config import site_host
 from monitoring.models import Alert, CheckResult, Rule, Window
-from monitoring.store.local_reader import LocalReader
+from monitoring.storage.sqlite.reader import FileReader
 
 DATABASE = "monitoring"
 SAMPLE_S = 5.0
@@ -176,7 +176,7 @@ def pace(seconds: float) -> float:
     return max(1.0, min(8.0, SHORT_S / seconds))
 
 
-def compare_stores(reader: LocalReader, influxdb: RawInfluxdb, checks: Sequence[CheckResult]) -> list[str]:
+def compare_stores(reader: FileReader, influxdb: RawInfluxdb, checks: Sequence[CheckResult]) -> list[str]:
     """Does InfluxDB hold every check of the file and nothing else?"""
     counts = influxdb.counts()
     stored = sum(counts.values())
@@ -192,7 +192,7 @@ def compare_stores(reader: LocalReader, influxdb: RawInfluxdb, checks: Sequence[
 
 def judge(done: Soak, file: Path, influxdb: RawInfluxdb, rule: Rule) -> tuple[list[Promise], list[str]]:
     """Go through the books: the promises, and all that is wrong."""
-    with closing(LocalReader(file)) as reader:
+    with closing(FileReader(file)) as reader:
         stored, alerts = list(reader.results(FOREVER)), list(reader.alerts(FOREVER))
         differences = compare_stores(reader, influxdb, stored)
     checks = by_host(done.hosts, stored)
