@@ -14,13 +14,16 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from monitoring.clock import SystemClock
-from monitoring.gateway import openapi
 from monitoring.gateway.application import make_application
-from monitoring.gateway.database import FileDatabase
+from monitoring.gateway.databases import Databases
+from monitoring.gateway.description import description
 from monitoring.gateway.limits import Limits
 from monitoring.models import Alert, AlertType, Cause, CheckResult
-from tests.support.gateway import NO_TOKENS, only
+from monitoring.storage.base import Points
+from monitoring.storage.sqlite.database import SharedFile
+from tests.support.gateway import NO_TOKENS
 from tests.support.results import START_MS
+from tests.support.summaries import summaries_of
 
 CHECK = CheckResult("a", START_MS, 2_000, 7, 200, 9, (1, None, 3, 4, 1))
 ALERTS = [
@@ -31,12 +34,12 @@ ALERTS = [
 PLAIN = {"Accept-Encoding": "identity"}
 
 INEXPRESSIBLE = [positive_data_acceptance]
-"""That a window has two ends or a length, and what packed checks are, no schema can say: those may be refused."""
+"""That a window has two ends or a length, and what sums of checks keep to, no schema can say: those may be refused."""
 
 
 def open_description() -> dict[str, Any]:
     """The description without tokens."""
-    found = openapi.description()
+    found = description()
     for methods in found["paths"].values():
         for operation in methods.values():
             operation["security"] = []
@@ -52,12 +55,13 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    database = FileDatabase(tmp_path_factory.mktemp("gateway") / "gateway.db")
-    database.write([CHECK, replace(CHECK, time_ms=START_MS + 1, cause=Cause.DNS, status=0)], ALERTS)
+    file = SharedFile(tmp_path_factory.mktemp("gateway") / "gateway.db")
+    checks = [CHECK, replace(CHECK, time_ms=START_MS + 1, cause=Cause.DNS, status=0)]
+    file.open().write(Points(checks, ALERTS, summaries_of(checks)))
     schema = schemathesis.openapi.from_dict(open_description())
-    schema.app = make_application(only(database), NO_TOKENS, Limits(burst=10**9), SystemClock())
+    schema.app = make_application(Databases(file.open, 100), NO_TOKENS, Limits(burst=10**9), SystemClock())
     yield schema
-    database.close()
+    file.close()
 
 
 def fuzz(operation: Any, mode: GenerationMode) -> None:

@@ -3,24 +3,25 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
+from monitoring.config import parse_database
 from monitoring.config.databases import parse_listen
 from monitoring.config.tokens import Tokens, client_token, gateway_tokens
 from monitoring.errors import ConfigError, StoreDenied, StoreError, StoreRefused, StoreUnavailable
-from monitoring.gateway.database import FileDatabase
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.tls import TlsFiles
 from monitoring.models import Cause, CheckResult, Window
-from monitoring.store.gateway import GatewayStore
-from monitoring.store.gatewayclient import GatewayClient
-from monitoring.store.local import LocalStore
+from monitoring.storage.base import Points
+from monitoring.storage.gateway.store import GatewayStore
+from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from monitoring.trust import MOZILLA, Trust
 from tests.support.gateway import HOST, NO_TOKENS, READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway, serving
 from tests.support.influxd import free_port
@@ -36,14 +37,17 @@ CLOSE = {"Connection": "close"}
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[FileDatabase]:
-    store = FileDatabase(tmp_path / "gateway.db")
-    yield store
-    store.close()
+    file = SharedFile(tmp_path / "gateway.db")
+    yield file.open()
+    file.close()
 
 
 @contextmanager
-def client(port: int, token: str | None = None, **settings: object) -> Iterator[GatewayStore]:
-    store = GatewayStore(host=HOST, port=port, token=token, **settings)  # type: ignore[arg-type]
+def client(
+    port: int, token: str | None = None, tls: Trust | None = None, read_timeout: float = 5.0
+) -> Iterator[GatewayStore]:
+    address = replace(parse_database(f"gateway+http://{HOST}:{port}", {}), tls=tls)
+    store = GatewayStore(address, "", read_timeout, token=token)
     try:
         yield store
     finally:
@@ -71,7 +75,7 @@ def test_every_status_is_an_error_of_ours(status: int, reading: type[StoreError]
         with pytest.raises(reading) as read:
             store.last_time()
         with pytest.raises(writing) as written:
-            store.write([CHECK], [])
+            store.write(Points([CHECK]))
     assert str(read.value).endswith(": because of  [31m this")
     assert str(written.value).endswith(": because of  [31m this")
 
@@ -79,16 +83,16 @@ def test_every_status_is_an_error_of_ours(status: int, reading: type[StoreError]
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"sites": 7}', b'{"sites": [{"host": 1}]}', b"null"])
 def test_an_answer_that_is_no_gateways_is_no_answer(body: bytes) -> None:
     with HttpServer(lambda _: response(200, body, CLOSE)) as server, client(server.port) as store:
-        for question in (store.stats, store.alerts, store.results):
+        for question in (partial(store.stats, exact=True), store.alerts, lambda window: list(store.results(window))):
             with pytest.raises(StoreUnavailable, match="does not answer as a gateway does"):
                 question(ALWAYS)
         with pytest.raises(StoreUnavailable):
-            store.prove("file")
+            store.verify("file")
 
 
 def test_a_gateway_that_is_not_there_is_unavailable() -> None:
     with client(free_port()) as store, pytest.raises(StoreUnavailable, match=r"does not answer$"):
-        store.write([CHECK], [])
+        store.write(Points([CHECK]))
 
 
 def test_a_gateway_that_hangs_is_unavailable() -> None:
@@ -97,70 +101,20 @@ def test_a_gateway_that_hangs_is_unavailable() -> None:
         store.last_time()
 
 
-OLD_QUESTIONS = {
-    "failing": lambda reader: set(reader.failing(ALWAYS)),
-    "downtime": lambda reader: reader.downtime(ALWAYS, {CHECK.host}),
-    "failures": lambda reader: reader.failures(ALWAYS, {CHECK.host}),
-}
-"""What a monitor of 1.1.0 asks, of the gateway if that is its database, to decide its alerts."""
-
-
-class OldClient:
-    """The part of 1.1.0's `GatewayStore` that asked them."""
-
-    def __init__(self, port: int) -> None:
-        self._client = GatewayClient(host=HOST, port=port, tls=None, token=None, timeout=(2.0, 5.0))
-
-    def failing(self, window: Window) -> Collection[str]:
-        return set(self._get("failing", window)["hosts"])
-
-    def downtime(self, window: Window, hosts: Collection[str]) -> object:
-        return self._get("downtime", window, host=sorted(hosts))["sites"]
-
-    def failures(self, window: Window, hosts: Collection[str]) -> object:
-        return self._get("failures", window, host=sorted(hosts))["failures"]
-
-    def _get(self, what: str, window: Window, **hosts: Sequence[str]) -> Any:
-        return self._client.get(f"/api/v1/{what}", {"from": window.from_ms, "until": window.until_ms, **hosts})
-
-    def close(self) -> None:
-        self._client.close()
-
-
-class OldFile(LocalStore):
-    """1.1.0's local file answered them all."""
-
-    def failing(self, window: Window) -> Collection[str]:
-        return {host for host, seen in self.downtime(window).items() if seen.failures}
-
-
-@pytest.mark.parametrize("question", OLD_QUESTIONS.values(), ids=OLD_QUESTIONS)
-def test_a_monitor_of_1_1_0_behind_a_newer_gateway_decides_by_its_own_file(
-    database: FileDatabase, tmp_path: Path, question: Callable[[Any], object]
-) -> None:
-    """The gateway is not asked for this any more. To 1.1.0 that is a database that is away, not one without failures."""
-    with closing(OldFile(tmp_path / "own.db")) as own, serving(database) as port, closing(OldClient(port)) as old:
-        database.write([CHECK], [])
-        own.write([CHECK], [])
-        asked = []
-        for reader in (old, own):  # as 1.1.0's ReplicatedStore.ask does
-            asked.append(reader)
-            try:
-                found = question(reader)
-                break
-            except StoreError:
-                continue
-        assert asked == [old, own]
-        assert found == question(own)
-        assert found
+@pytest.mark.parametrize("question", ["failing", "downtime", "failures"])
+def test_what_1_1_0_decides_alerts_by_is_not_answered(database: FileDatabase, question: str) -> None:
+    """To 1.1.0 that is a database that is away, not one without failures: it decides by its own file."""
+    with serving(database) as port, connection(port) as sock:
+        sock.sendall(head(f"/api/v1/{question}?from=1&until=2&host=a", "Connection: close", method="GET"))
+        assert b" 404 " in answer(sock).splitlines()[0]
 
 
 def test_each_token_does_its_own_part(database: FileDatabase) -> None:
     with serving(database, TOKENS) as port, ExitStack() as stack:
         writer, reader, nobody = (stack.enter_context(client(port, token)) for token in (WRITE_TOKEN, READ_TOKEN, None))
-        writer.write([CHECK], [])
-        assert reader.results(ALWAYS) == [CHECK]
-        for denied in (lambda: writer.results(ALWAYS), lambda: reader.write([CHECK], []), nobody.last_time):
+        writer.write(Points([CHECK]))
+        assert list(reader.results(ALWAYS)) == [CHECK]
+        for denied in (lambda: list(writer.results(ALWAYS)), lambda: reader.write(Points([CHECK])), nobody.last_time):
             with pytest.raises(StoreDenied, match="token"):
                 denied()
 
@@ -173,16 +127,16 @@ def test_a_proxy_of_the_environment_is_not_asked(database: FileDatabase, monkeyp
 
 def test_a_long_history_is_read_in_parts(database: FileDatabase) -> None:
     checks = [CheckResult("a", START_MS + at, 2_000, 7, 200, at) for at in range(50)]
-    database.write(checks, [])
+    database.write(Points(checks))
     with serving(database, NO_TOKENS, Limits(answer_checks=4)) as port, client(port) as store:
-        assert store.results(ALWAYS) == checks
+        assert list(store.results(ALWAYS)) == checks
 
 
 def test_a_moment_with_too_many_checks_is_said_to_be_so(database: FileDatabase) -> None:
-    database.write([CheckResult(host, START_MS, 2_000, 7) for host in "abc"], [])
+    database.write(Points([CheckResult(host, START_MS, 2_000, 7) for host in "abc"]))
     refused = pytest.raises(StoreUnavailable, match="more than 2 checks")
     with serving(database, NO_TOKENS, Limits(answer_checks=2)) as port, client(port) as store, refused:
-        store.results(ALWAYS)
+        list(store.results(ALWAYS))
 
 
 # Bad requests on the wire
@@ -209,24 +163,22 @@ def head(path: str, *lines: str, method: str = "POST") -> bytes:
 @pytest.mark.parametrize("length", ["9000000", "99999999999999"])
 def test_a_long_body_is_refused_before_it_is_sent(database: FileDatabase, length: str) -> None:
     with serving(database) as port, connection(port) as sock:
-        sock.sendall(head("/api/v1/results", f"Content-Length: {length}"))
+        sock.sendall(head("/api/v2/points", f"Content-Length: {length}"))
         assert b" 413 " in answer(sock).splitlines()[0]
 
 
 def test_a_long_body_in_chunks_is_refused_on_its_way(database: FileDatabase) -> None:
     with serving(database, NO_TOKENS, Limits(body_bytes=10_000)) as port, connection(port) as sock:
-        sock.sendall(head("/api/v1/results", "Transfer-Encoding: chunked") + b"2711\r\n" + b"x" * 0x2711)
+        sock.sendall(head("/api/v2/points", "Transfer-Encoding: chunked") + b"2711\r\n" + b"x" * 0x2711)
         assert b" 413 " in answer(sock).splitlines()[0]
 
 
-def test_the_client_does_not_send_what_is_too_long(database: FileDatabase) -> None:
+def test_what_is_long_is_sent_in_several_requests(database: FileDatabase) -> None:
     """A gateway that ends a connection before all is sent may not be heard: the batch would be sent again for ever."""
     checks = [CheckResult("a" * 8_000, START_MS + at, 1, 1) for at in range(1_100)]
     with serving(database) as port, client(port) as store:
-        with pytest.raises(StoreRefused, match="8 MB"):
-            store.write(checks, [])
-        store.write(checks[:550], [])
-        assert len(store.results(ALWAYS)) == 550
+        store.write(Points(checks))
+        assert len(list(store.results(ALWAYS))) == len(checks)
 
 
 @pytest.mark.parametrize("request_bytes", [
@@ -241,7 +193,7 @@ def test_what_is_no_request_harms_nobody(database: FileDatabase, request_bytes: 
             with suppress(ConnectionResetError):
                 assert answer(sock)[:10] in (b"", b"HTTP/1.0 4", b"HTTP/1.1 4", b"HTTP/1.0 5", b"HTTP/1.1 5")
         with client(port) as store:
-            store.ping()
+            store.is_known()
 
 
 def slowly(sock: socket.socket, done: threading.Event) -> None:
@@ -253,7 +205,7 @@ def slowly(sock: socket.socket, done: threading.Event) -> None:
             return
 
 
-@pytest.mark.parametrize("begin", [b"", b"GET /heal", head("/api/v1/results", "Content-Length: 1000000")], ids=len)
+@pytest.mark.parametrize("begin", [b"", b"GET /heal", head("/api/v2/points", "Content-Length: 1000000")], ids=len)
 def test_slow_clients_are_let_go_and_nobody_waits_for_them(database: FileDatabase, begin: bytes) -> None:
     """More of them than there are threads, each sending a byte now and then."""
     done = threading.Event()
@@ -265,7 +217,7 @@ def test_slow_clients_are_let_go_and_nobody_waits_for_them(database: FileDatabas
         for drip in drips:
             drip.start()
         with client(port) as store:
-            store.ping()
+            store.is_known()
         for sock in socks:
             with pytest.raises((ConnectionError, AssertionError)):  # reset, or ended
                 assert sock.recv(100)
@@ -313,8 +265,10 @@ def test_a_hung_database_leaves_threads_that_say_so(database: FileDatabase, monk
             thread.start()
             waiting.acquire()
         with pytest.raises(StoreUnavailable, match="503: the gateway is waiting for its database"):
-            store.stats(ALWAYS)
-        store.ping()
+            store.stats(ALWAYS, exact=True)
+        with connection(port) as sock:
+            sock.sendall(head("/healthz", "Connection: close", method="GET"))
+            assert b" 200 " in answer(sock).splitlines()[0]
         released.set()
         for thread in hung:
             thread.join()
@@ -341,9 +295,9 @@ def test_everything_works_over_tls_and_with_nobody_else(database: FileDatabase, 
     with serving(database, TOKENS, tls=files) as port:
         with client(port, WRITE_TOKEN, tls=Trust(ca_file)) as writer:
             for at in range(20):
-                writer.write([CheckResult("a" * 4_000, START_MS + at * 500 + number, 1, 1) for number in range(500)], [])
+                writer.write(Points([CheckResult("a" * 4_000, START_MS + at * 500 + number, 1, 1) for number in range(500)]))
         with client(port, READ_TOKEN, tls=Trust(ca_file)) as reader:
-            assert len(reader.results(ALWAYS)) == 10_000
+            assert len(list(reader.results(ALWAYS))) == 10_000
         with client(port, READ_TOKEN, tls=MOZILLA) as stranger, pytest.raises(StoreUnavailable, match="TLS"):
             stranger.last_time()
         with client(port, READ_TOKEN) as plain, pytest.raises(StoreUnavailable):
@@ -356,7 +310,7 @@ def test_a_handshake_that_never_ends_keeps_nobody_waiting(database: FileDatabase
         for begin in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n") * 10:
             stack.enter_context(connection(port)).sendall(begin)
         with client(port, tls=Trust(ca_file)) as store:
-            store.ping()
+            store.is_known()
 
 
 def test_the_address_behind_tls_is_the_clients_own_and_the_way_around_is_shut(
@@ -465,10 +419,9 @@ def test_sigterm_ends_it_with_all_that_was_taken(tmp_path: Path, certificate: tu
     with Gateway(config, *([files.certificate, files.key] if is_tls else [])) as gateway:
         gateway.wait_until_it_serves()
         writer = gateway.store(WRITE_TOKEN, ca_file)
-        writer.write([CHECK], [])
+        writer.write(Points([CHECK]))
         assert gateway.terminate() == 0  # its client is still connected
         writer.close()
     assert gateway.errors == []
-    kept = FileDatabase(config.with_suffix(".db"))
-    assert kept.results(ALWAYS) == [CHECK]
-    kept.close()
+    with closing(SharedFile(config.with_suffix(".db"))) as kept:
+        assert list(kept.open().results(ALWAYS)) == [CHECK]

@@ -1,4 +1,4 @@
-"""What a gateway's file holds is packed, purged and kept as long as the configuration says, as it is now."""
+"""What a gateway's database holds is purged and kept as long as the configuration says, as it is now."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -6,89 +6,117 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.config import ConfigWatcher, DatabaseAddress, load_config
+from monitoring.config import ConfigWatcher, load_config
 from monitoring.errors import StoreUnavailable
-from monitoring.gateway.database import FileDatabase
-from monitoring.gateway.upkeep import FileRetention, Upkeep, open_retention
-from monitoring.models import CheckResult
-from monitoring.store import purge
-from monitoring.store.purge import Request
+from monitoring.gateway.databases import Databases
+from monitoring.gateway.upkeep import Retention, Upkeep
+from monitoring.models import CheckResult, Window
+from monitoring.statistics.summary import Span
+from monitoring.storage.base import Deletion, Points
+from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS
+from monitoring.storage.sqlite import purge
+from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from tests.support.clock import FakeClock
 from tests.support.monitor import write_config
 from tests.support.points import EVER, START_MS, check, checks
+from tests.support.summaries import summaries_of
 
 HOUR_MS = 3_600_000
-NOW_MS = START_MS + 48 * HOUR_MS
+NOW_MS = START_MS // HOUR_MS * HOUR_MS + 48 * HOUR_MS
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[FileDatabase]:
-    with closing(FileDatabase(tmp_path / "gateway.db")) as database:
-        yield database
+def databases(tmp_path: Path) -> Iterator[Databases]:
+    file = SharedFile(tmp_path / "gateway.db")
+    with closing(Databases(file.open, 100, file)) as databases:
+        yield databases
 
 
-def old_and_young(database: FileDatabase) -> list[CheckResult]:
-    """Two days of checks, stored; those of the second day."""
-    found = checks(range(0, 48 * 3_600, 600))
-    database.write(found, [])
-    return [one for one in found if one.time_ms >= START_MS + 24 * HOUR_MS]
+def old_and_young(databases: Databases, location: str = "") -> list[CheckResult]:
+    """Two days of checks, stored with their summaries; those of the second day."""
+    found = checks(range(0, 47 * 3_600, 600))
+    databases.at(location).write(Points(found, summaries=summaries_of(found)))
+    return [one for one in found if one.time_ms >= NOW_MS - 24 * HOUR_MS]
 
 
-def test_a_file_is_packed_and_keeps_what_is_young(database: FileDatabase) -> None:
-    young = old_and_young(database)
-    retention = FileRetention(database)
-    while retention.step(NOW_MS):
+def kept(databases: Databases, location: str = "") -> list[CheckResult]:
+    return list(databases.at(location).results(EVER))
+
+
+def work(retention: Retention, now_ms: int = NOW_MS) -> None:
+    while retention.step(now_ms):
         pass
-    assert len(database.results(EVER)) == 2 * len(young), "nobody has said yet how long they are kept"
-    assert database.packed_until_ms() >= young[-1].time_ms
-    retention.keep(24 * HOUR_MS, 24 * HOUR_MS)
-    while retention.step(NOW_MS):
-        pass
-    assert database.results(EVER) == young
 
 
-def test_a_purge_that_was_asked_for_is_done(database: FileDatabase) -> None:
-    database.write([check(1), check(1, "stays")], [])
-    with database._writing() as connection:
-        purge.ask(connection, Request("a", START_MS + HOUR_MS, forget=True))
-    retention = FileRetention(database)
-    while retention.step(NOW_MS):
-        pass
-    assert database.results(EVER) == [check(1, "stays")]
-    with database._writing() as connection:
-        assert purge.find(connection) is None
+def test_what_is_too_old_goes_at_every_location(databases: Databases) -> None:
+    young = old_and_young(databases)
+    assert old_and_young(databases, "paris") == young
+    retention = Retention(databases)
+    work(retention)
+    assert len(kept(databases)) > len(young), "nobody has said yet how long they are kept"
+    retention.keep(24 * HOUR_MS, 365 * 24 * HOUR_MS)
+    work(retention)
+    assert kept(databases) == kept(databases, "paris") == young
+    window = Window(young[0].time_ms // HOUR_MS * HOUR_MS - 10 * HOUR_MS, young[0].time_ms // HOUR_MS * HOUR_MS)
+    assert not databases.at("").check_counts(window, Span.MINUTE)
+
+
+def test_hours_and_days_stay_as_long_as_alerts(databases: Databases) -> None:
+    old_and_young(databases)
+    retention = Retention(databases)
+    retention.keep(HOUR_MS, 365 * 24 * HOUR_MS)
+    work(retention, NOW_MS + 10 * 24 * HOUR_MS)
+    assert not kept(databases)
+    before = databases.at("").check_counts(EVER, Span.HOUR)
+    retention.keep(HOUR_MS, HOUR_MS)
+    work(retention, NOW_MS + 10 * 24 * HOUR_MS)
+    assert before
+    assert not databases.at("").check_counts(EVER, Span.HOUR)
+
+
+def test_a_purge_that_was_asked_for_is_done(databases: Databases, tmp_path: Path) -> None:
+    databases.at("").write(Points([check(1), check(1, "stays")]))
+    file = databases.file
+    assert file is not None
+    with file.file.writing() as connection:
+        purge.ask(connection, purge.Request("a", START_MS + HOUR_MS, forget=True))
+    work(Retention(databases))
+    assert kept(databases) == [check(1, "stays")]
+    assert file.next_purge() is None
 
 
 def test_another_retention_takes_effect_while_it_runs(
-    tmp_path: Path, database: FileDatabase, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, databases: Databases, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    young = old_and_young(database)
+    young = old_and_young(databases)
     path = write_config(tmp_path, ["http://a"], retention={"checks": "30d", "alerts": "30d"})
     config = load_config(path, {})
     watcher = ConfigWatcher(path, lambda: load_config(path, {}), config)
     clock = FakeClock(NOW_MS)
-    upkeep = Upkeep(open_retention(database, DatabaseAddress("sqlite", "sqlite:")), config, watcher, clock)
-    upkeep._keep()
+    retention = Retention(databases)
+    retention.keep(config.check_retention_ms, config.alert_retention_ms)
+    upkeep = Upkeep(retention, config, watcher, clock)
     assert upkeep.step() is None
-    assert len(database.results(EVER)) > len(young)
+    assert len(kept(databases)) > len(young)
     write_config(tmp_path, ["http://a"], retention={"checks": "1d", "alerts": "1d"}, database="influxdb://localhost/other")
     watcher.ask()
     assert upkeep.step() is None
-    assert database.results(EVER) == young
+    assert kept(databases) == young
     assert capsys.readouterr().err == "another database takes effect at the next start\n"
 
 
 class Failing(FileDatabase):
-    def pack(self, now_ms: int) -> bool:
+    def delete(self, deletion: Deletion) -> Iterator[None]:
         raise StoreUnavailable("gateway.db: disk full")
 
 
-def test_trouble_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_config(tmp_path, ["http://a"])
-    config = load_config(path, {})
-    with closing(Failing(tmp_path / "gateway.db")) as database:
-        watcher = ConfigWatcher(path, lambda: load_config(path, {}), config)
-        upkeep = Upkeep(FileRetention(database), config, watcher, FakeClock())
-        for _ in range(3):
-            upkeep._tell(upkeep.step())
-    assert capsys.readouterr().err == "what is older than retention stays: gateway.db: disk full\n"
+def test_trouble_that_lasts_is_known(tmp_path: Path) -> None:
+    file = SharedFile(tmp_path / "gateway.db")
+    with closing(Databases(lambda place: Failing(file, place), 100, file)) as databases:
+        file.open().write(Points([check(1)]))
+        retention = Retention(databases)
+        retention.keep(HOUR_MS, HOUR_MS)
+        for turn in range(PATIENCE):
+            assert retention.trouble is None
+            work(retention, NOW_MS + turn * RETRY_MS)
+        assert retention.trouble == "gateway.db: disk full"

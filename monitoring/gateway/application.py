@@ -1,11 +1,11 @@
 """The gateway as a WSGI application: who may ask, what becomes of errors, and how answers look."""
 
 import gzip
-import json
 import math
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
@@ -13,11 +13,14 @@ from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
 from monitoring.errors import StoreError, StoreRefused
 from monitoring.gateway.access import Forbidden, Role, Unauthorised, authorise
-from monitoring.gateway.api import Api, Endpoint
-from monitoring.gateway.database import Databases
+from monitoring.gateway.databases import Databases
+from monitoring.gateway.endpoints import Desk, Endpoint, Json
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
-from monitoring.store.wire import Malformed
+from monitoring.gateway.v1 import FormerInterface
+from monitoring.gateway.v2 import Interface
+from monitoring.storage.gateway.answers import RefusedAnswer
+from monitoring.storage.gateway.values import Malformed
 
 JSON = "application/json"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,7 +38,9 @@ def make_application(databases: Databases, tokens: Tokens, limits: Limits, clock
     metrics = Metrics()
     guard = Guard(tokens, RateLimiter(limits, clock))
     application.before_request(guard.admit)
-    for endpoint in Api(databases, limits, clock, metrics).endpoints():
+    desk = Desk(databases, limits, clock, metrics)
+    interface = Interface(desk)
+    for endpoint in (*interface.endpoints(), *FormerInterface(desk, interface).endpoints()):
         guard.add(endpoint)
         application.add_url_rule(
             endpoint.path,
@@ -85,17 +90,21 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
 
 def _answer(answer: Callable[[], object]) -> Response:
     found = answer()
-    if isinstance(found, bytes):
+    if isinstance(found, bytes) and not isinstance(found, Json):
         return Response(found, content_type=METRICS_TYPE)
     return _json(found, 200)
 
 
 def _json(found: object, status: int) -> Response:
-    return Response(json.dumps(found, separators=(",", ":"), allow_nan=False), status, content_type=JSON)
+    encoded = found if isinstance(found, Json) else msgspec.json.encode(found)
+    return Response(encoded, status, content_type=JSON)
 
 
 def _refuse(status: int, error: Exception) -> Response:
-    response = _json({"error": str(error)}, status)
+    told = RefusedAnswer(str(error))
+    if isinstance(error, StoreRefused):
+        told = RefusedAnswer(str(error), error.dropped, error.field, error.by_age)
+    response = _json(told, status)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
@@ -106,7 +115,7 @@ def _refuse(status: int, error: Exception) -> Response:
 def _say(error: HTTPException) -> Response:
     """An error of HTTP as JSON, with the headers that belong to it."""
     words = "internal error" if isinstance(error, InternalServerError) else error.description or error.name
-    response = _json({"error": words}, error.code or 500)
+    response = _json(RefusedAnswer(words), error.code or 500)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreRefused
-from monitoring.store.wire import LONGEST_BODY
+from monitoring.storage.gateway.values import LONGEST_BODY
 
 NS_PER_S = 1_000_000_000
 
@@ -21,7 +21,6 @@ class Limits:
     """
 
     body_bytes: int = LONGEST_BODY
-    points: int = 20_000  # checks, and alerts, of one request
     sites: int = 50_000  # names of sites, each in each location, since the gateway started
     locations: int = 100  # of which the gateway keeps at a time what spares it questions
     answer_checks: int = 100_000  # of one answer that tells all of each check

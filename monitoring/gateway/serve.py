@@ -15,11 +15,11 @@ from monitoring.config.tokens import READ, WRITE, Tokens, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
 from monitoring.gateway.application import make_application
-from monitoring.gateway.database import open_databases
+from monitoring.gateway.databases import open_databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import listen, make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
-from monitoring.gateway.upkeep import Upkeep, open_retention
+from monitoring.gateway.upkeep import Retention, Upkeep
 
 LOOPBACK = "127.0.0.1"
 
@@ -59,7 +59,7 @@ def serve(
     databases = open_databases(config, where, limits.locations)
     try:
         application: Wsgi = make_application(databases, tokens, limits, clock)
-        with Upkeep(open_retention(databases.at(""), where), config, watcher, clock), listen(address) as listening:
+        with Upkeep(Retention(databases), config, watcher, clock), listen(address) as listening:
             output.say(f"gateway at {'https' if tls else 'http'}://{address}, database {where.masked}")
             for warning in _warnings(address, tokens, tls):
                 output.warn(warning)

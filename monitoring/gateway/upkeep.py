@@ -1,47 +1,105 @@
 """What a gateway does beside answering: its database keeps no more than `retention` says, as the configuration is now."""
 
 import threading
+from collections.abc import Collection, Iterator
 
 from monitoring.clock import Clock
-from monitoring.config import Config, ConfigWatcher, DatabaseAddress
+from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import StoreError
 from monitoring.following import new_config
 from monitoring.gateway import output
-from monitoring.gateway.database import Database, FileDatabase
+from monitoring.gateway.databases import Databases
 from monitoring.report.words import too_old_text
-from monitoring.store.forwarder import RemoteRetention
+from monitoring.statistics.summary import Span
+from monitoring.storage.base import Deletion
+from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, end_ms
+from monitoring.storage.sqlite.database import SharedFile
 
 PAUSE_S = 1.0
 
 
-class FileRetention:
-    """Keeps `RemoteRetention` for a local file, and does the rest that a monitor does to its own: packing and purging."""
+class Retention:
+    """Deletes from a gateway's database what is too old, of all locations, and what was purged from its file.
 
-    def __init__(self, database: FileDatabase) -> None:
-        self._database = database
+    All that is in the database is the gateway's to delete. A step is short; one that fails is taken again later.
+    """
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._kept_ms: tuple[int, int] | None = None
+        self._reached_ms = (0, 0)
+        self._steps: Iterator[None] = iter(())
+        self._failures = 0
+        self._rest_until_ms = 0
         self.trouble: str | None = None
+        """Why that has not been possible for some time."""
 
     def keep(self, checks_ms: int, alerts_ms: int) -> None:
-        self._database.keep(checks_ms, alerts_ms)
+        """From now on delete what is older than this; before the first call nothing is deleted."""
+        self._kept_ms, self._reached_ms = (checks_ms, alerts_ms), (0, 0)
 
     def step(self, now_ms: int) -> bool:
-        try:
-            more = self._database.pack(now_ms) or self._database.tidy(now_ms)
-        except StoreError as error:
-            self.trouble = str(error)
+        """Take the next short step; was there one?"""
+        if now_ms < self._rest_until_ms:
             return False
-        self.trouble = None
-        return more
+        try:
+            went_on = self._advance(now_ms)
+        except StoreError as error:
+            self._steps = iter(())
+            self._failures += 1
+            self._rest_until_ms = now_ms + RETRY_MS
+            self.trouble = str(error) if self._failures >= PATIENCE else None
+            return False
+        if not went_on:
+            self._failures, self.trouble = 0, None
+        return went_on
 
-    def close(self) -> None:
-        """The file is its owner's."""
+    def _advance(self, now_ms: int) -> bool:
+        for _ in self._steps:
+            return True
+        file = self._databases.file
+        if file is not None and file.next_purge():
+            self._steps = self._purge(file)
+            return True
+        if file is not None and file.unpack():
+            return True
+        if self._kept_ms is None:
+            return False
+        ends_ms = (end_ms(now_ms, self._kept_ms[0]), end_ms(now_ms, self._kept_ms[1]))
+        if ends_ms == self._reached_ms:
+            return False
+        self._steps = self._retain(*ends_ms)
+        return True
+
+    def _purge(self, file: SharedFile) -> Iterator[None]:
+        request = file.next_purge()
+        if request is None:
+            return
+        for location in self._locations():
+            yield from self._databases.at(location).delete(request.deletion())
+        file.purge_done(request)
+
+    def _retain(self, checks_before_ms: int, alerts_before_ms: int) -> Iterator[None]:
+        rolled_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
+        for location in self._locations():
+            database = self._databases.at(location)
+            for deletion in (
+                Deletion(None, checks_before_ms, spans=(Span.MINUTE,), alerts=False),
+                Deletion(None, rolled_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False),
+                Deletion(None, alerts_before_ms, checks=False, spans=()),
+            ):
+                yield from database.delete(deletion)
+        self._reached_ms = (checks_before_ms, alerts_before_ms)
+
+    def _locations(self) -> Collection[str]:
+        file = self._databases.file
+        return file.locations() if file else self._databases.at("").locations()
 
 
 class Upkeep:
     """Works on the database in a thread of its own, in short steps: `with Upkeep(...):`."""
 
-    def __init__(self, retention: RemoteRetention, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
-        """`retention` deletes what is too old; this object closes it."""
+    def __init__(self, retention: Retention, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
         self._retention = retention
         self._config = config
         self._watcher = watcher
@@ -57,7 +115,6 @@ class Upkeep:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._retention.close()
 
     def run(self) -> None:
         while not self._clock.wait(self._stop, PAUSE_S):
@@ -87,12 +144,3 @@ class Upkeep:
 
     def _keep(self) -> None:
         self._retention.keep(self._config.check_retention_ms, self._config.alert_retention_ms)
-
-
-def open_retention(database: Database, address: DatabaseAddress) -> RemoteRetention:
-    """What keeps this database, which is at this address, within `retention`: a gateway's is all there is in it."""
-    if isinstance(database, FileDatabase):
-        return FileRetention(database)
-    from monitoring.store import opening
-
-    return opening.open_retention(address, owner=None, location=None)

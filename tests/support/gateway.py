@@ -11,11 +11,11 @@ from monitoring.clock import SystemClock
 from monitoring.config import parse_database
 from monitoring.config.tokens import Tokens
 from monitoring.gateway.application import make_application
-from monitoring.gateway.database import Database, Databases
+from monitoring.gateway.databases import Database, Databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
-from monitoring.store.gateway import GatewayStore, open_gateway
+from monitoring.storage.gateway.store import GatewayStore, open_gateway
 from tests.support.influxd import free_port
 from tests.support.monitor import PATIENCE_S, ROOT
 from tests.support.processes import Running
@@ -78,11 +78,16 @@ def _running(application: Wsgi, listening: socket.socket, limits: Limits) -> Ite
 def through_gateway(database: Database | Databases, location: str = "") -> Iterator[GatewayStore]:
     """The same database, seen through a gateway that asks for no tokens."""
     with serving(database) as port:
-        store = GatewayStore(host=HOST, port=port, location=location, read_timeout=60)
+        store = client_of(port, location)
         try:
             yield store
         finally:
             store.close()
+
+
+def client_of(port: int, location: str = "", read_timeout: float = 60, token: str | None = None) -> GatewayStore:
+    """A client of a gateway on this machine, by plain HTTP."""
+    return GatewayStore(parse_database(f"gateway+http://{HOST}:{port}", {}), location, read_timeout, token=token)
 
 
 class Gateway(Running):
@@ -112,4 +117,4 @@ class Gateway(Running):
     def store(self, token: str | None, ca_file: str = "") -> GatewayStore:
         """A client with this token."""
         environ = {"SSL_CERT_FILE": ca_file, **({} if token is None else {"MONITORING_TOKEN": token})}
-        return open_gateway(parse_database(self.url, environ), PATIENCE_S, PATIENCE_S, environ=environ)
+        return open_gateway(parse_database(self.url, environ), "", PATIENCE_S, environ)

@@ -1,0 +1,64 @@
+"""The database behind a gateway."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from monitoring.config import Config, DatabaseAddress
+from monitoring.errors import ConfigError
+from monitoring.storage.backends import open_backend
+from monitoring.storage.base import Backend
+from monitoring.storage.sqlite.database import SharedFile
+
+STATEMENT_TIMEOUT_S = 8.0
+"""Shorter than clients wait for the end of a write: they hear that the database is away instead of nothing."""
+
+
+class Database(Backend, Protocol):
+    """What a gateway asks of its database: all that a monitor with a database of its own would ask."""
+
+    def ping(self) -> None:
+        """Return when it answers. Raises `StoreError`."""
+
+
+class Databases:
+    """The database as each location sees it: opened when somebody asks, and kept while there are not too many.
+
+    One that is closed to make room answers those who use it just then; what it had remembered is gone.
+    """
+
+    def __init__(self, open_at: Callable[[str], Database], most: int, file: SharedFile | None = None) -> None:
+        """`open_at` makes the store of a location without connecting; `file` is what it lies in, closed with this."""
+        self._open_at = open_at
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, Database] = OrderedDict()
+        self.file = file
+
+    def at(self, location: str) -> Database:
+        """Raises `StoreError`."""
+        with self._lock:
+            if location not in self._known:
+                self._known[location] = self._open_at(location)
+            self._known.move_to_end(location)
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)[1].close()
+            return self._known[location]
+
+    def close(self) -> None:
+        with self._lock:
+            while self._known:
+                self._known.popitem()[1].close()
+        if self.file:
+            self.file.close()
+
+
+def open_databases(config: Config, address: DatabaseAddress, most: int) -> Databases:
+    """The database at this address, for `most` locations at a time. Raises `MonitoringError`."""
+    if address.kind == "gateway":
+        raise ConfigError([f"database: {address.masked}: a gateway needs a database of its own"])
+    if address.kind == "sqlite":
+        file = SharedFile(config.local_database)
+        return Databases(file.open, most, file)
+    return Databases(lambda location: cast(Database, open_backend(address, STATEMENT_TIMEOUT_S, location)), most)
