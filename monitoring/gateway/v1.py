@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from monitoring import names
 from monitoring.fields import LONGEST_SPAN_MS
 from monitoring.gateway import parameters
 from monitoring.gateway.access import Role
@@ -22,7 +23,7 @@ from monitoring.stats import is_long
 from monitoring.storage.base import DeliveryRecord, Points
 from monitoring.storage.gateway.answers import KnownAnswer, StatsMessage, StoredAnswer
 from monitoring.storage.gateway.messages import AlertMessage, Located, NewAlert, SummaryMessage, VerifyRequest
-from monitoring.storage.gateway.values import MOST_POINTS, Count, Host, Moment, Packed, Sum, Time
+from monitoring.storage.gateway.values import MOST_POINTS, Count, Host, Moment, Packed, Sum, Time, must_be_name
 
 MOST_BLOCKS = 100
 PART_SITES = 100
@@ -43,6 +44,9 @@ class Check(Struct, rename="camel", forbid_unknown_fields=True):
     response_us: Time | None = None
     phases_us: FiveTimes | None = None
     cause: Cause | None = None
+
+    def __post_init__(self) -> None:
+        must_be_name("host", self.host, names.LONGEST_HOST)
 
     @classmethod
     def of(cls, check: CheckResult) -> "Check":
