@@ -29,7 +29,7 @@ LAYERS = (
         *("monitoring.checks", "monitoring.trust"),
     ),
     ("monitoring.storage",),
-    ("monitoring.store", "monitoring.board", "monitoring.gateway"),
+    ("monitoring.board", "monitoring.gateway"),
     (
         *("monitoring.alerts.evaluator", "monitoring.survey", "monitoring.notes", "monitoring.display_thread"),
         *("monitoring.output", "monitoring.screen_output", "monitoring.history_output"),
@@ -165,7 +165,7 @@ def test_the_changelog_names_the_current_version() -> None:
         (module_state, "@cache\ndef f(): return 1"),
         (lambda module: long_functions(module, 2), "def f():\n    a = 1\n    return a"),
         (imported_upwards, "from monitoring.alerts.evaluator import Evaluator"),
-        (imported_upwards, "def f():\n    import monitoring.store.influx"),
+        (imported_upwards, "def f():\n    import monitoring.storage.influxdb.store"),
     ],
 )
 def test_a_breach_is_found(rule: Callable[[Module], list[str]], breach: str) -> None:

@@ -11,9 +11,9 @@ from monitoring.config import Config, describe, parse_config
 from monitoring.config.lookup import hosts_of
 from monitoring.errors import ConfigError
 from monitoring.following import consequences
-from monitoring.names import LONGEST_ID, is_name
-from monitoring.store.lineprotocol import Tags
-from monitoring.store.wire import host_name
+from monitoring.names import LONGEST_HOST, LONGEST_ID, is_name
+from monitoring.storage.gateway.values import must_be_name
+from monitoring.storage.influxdb.points import PointWriter
 from tests.support.results import ODD_HOSTS
 
 URL = "https://example.org/health"
@@ -54,8 +54,9 @@ def test_whatever_is_accepted_as_an_id_every_store_takes_as_a_name(text: str) ->
     website = {"URL": URL, "id": text.replace("${", "$${")}
     if is_name(text, LONGEST_ID):
         (site,) = parse(website).sites
-        assert host_name("host", site.host) == site.host == text
-        assert Tags()[site.host]
+        assert site.host == text
+        must_be_name("host", site.host, LONGEST_HOST)
+        assert PointWriter().tags(site.host)
     else:
         with pytest.raises(ConfigError, match=r"^config\.json: websites\[0\]\.id: [^\n]*$"):
             parse(website)

@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 
 import pytest
 
+from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreError
 from monitoring.models import CheckResult, Window
-from monitoring.store.forwarder import RemoteStore
-from monitoring.store.gateway import GatewayStore
-from monitoring.store.influx import InfluxStore
+from monitoring.storage.base import Backend, Points
+from monitoring.storage.gateway.store import GatewayStore
+from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.impostor import Reply, impostor
 from tests.support.influxd import free_port
 from tests.support.results import START_MS
@@ -20,10 +21,10 @@ from tests.support.results import START_MS
 HOST = "127.0.0.1"
 Kind = type[InfluxStore] | type[GatewayStore]
 CHECK = CheckResult("https://example.org", START_MS, 2_000, 7, 200, 1_500)
-QUESTIONS: dict[str, Callable[[RemoteStore], object]] = {
-    "write": lambda store: store.write([CHECK], []),
-    "stats": lambda store: store.stats(Window.before(START_MS, 60_000)),
-    "prove": lambda store: store.prove("file"),
+QUESTIONS: dict[str, Callable[[Backend], object]] = {
+    "write": lambda store: store.write(Points([CHECK])),
+    "stats": lambda store: store.stats(Window.before(START_MS, 60_000), exact=True),
+    "verify": lambda store: store.verify("file"),
 }
 
 
@@ -51,12 +52,10 @@ def hung() -> Iterator[int]:
 
 
 def open_store(kind: Kind, port: int) -> InfluxStore | GatewayStore:
-    if kind is GatewayStore:
-        return GatewayStore(host=HOST, port=port, token=None, read_timeout=0.05)
-    return InfluxStore(host=HOST, port=port, database="m", read_timeout=0.05)
+    return kind(DatabaseAddress(kind.kind, "masked", host=HOST, port=port, database="m"), read_timeout=0.05)
 
 
-def fail(question: Callable[[RemoteStore], object], store: RemoteStore) -> weakref.ref[Held]:
+def fail(question: Callable[[Backend], object], store: Backend) -> weakref.ref[Held]:
     held = Held()
     with suppress(StoreError):
         question(store)
@@ -76,7 +75,7 @@ def fail(question: Callable[[RemoteStore], object], store: RemoteStore) -> weakr
 ])  # fmt: skip
 @pytest.mark.usefixtures("no_collector")
 def test_a_question_that_fails_keeps_nothing_of_its_caller(
-    trouble: Callable[[], AbstractContextManager[int]], kind: Kind, question: Callable[[RemoteStore], object]
+    trouble: Callable[[], AbstractContextManager[int]], kind: Kind, question: Callable[[Backend], object]
 ) -> None:
     with trouble() as port, closing(open_store(kind, port)) as store:
         assert fail(question, store)() is None

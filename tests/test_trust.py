@@ -11,13 +11,12 @@ import certifi
 import pytest
 
 from monitoring.config import Config, describe, load_config, parse_config, parse_database
+from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import CheckResult
 from monitoring.storage.base import Points
-from monitoring.storage.influxdb.store import InfluxStore as PlainStore
-from monitoring.store.gateway import GatewayStore
-from monitoring.store.influx import InfluxStore
-from monitoring.store.influxpurge import InfluxPurge
+from monitoring.storage.gateway.store import GatewayStore
+from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.trust import MOZILLA, Trust, bundle, why_unusable
 from tests.support.certificates import Authority
 from tests.support.influxd import Influxd
@@ -171,46 +170,28 @@ def test_a_file_that_nobody_can_be_trusted_by_is_refused_at_the_start(
 # The connection
 
 
+def influx_store(server: Influxd, trust: Trust | None) -> InfluxStore:
+    address = parse_database(server.url("m"), {})
+    return InfluxStore(replace(address, tls=trust), read_timeout=60)
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_an_influxdb_is_trusted_by_its_authority(
     secure: Influxd, authority: Authority, other: Authority, beside: bool
 ) -> None:
     trust = Trust(other.ca_file, (authority.ca_file,)) if beside else Trust(authority.ca_file)
     for one in (trust, Trust(None, (authority.ca_file,))):
-        with closing(InfluxStore(host=secure.host, port=secure.port, database="m", tls=one, read_timeout=60)) as store:
-            assert store.prove("file") in (False, True)
-            store.write([CHECK], [])
-            assert store.results(FOREVER) == [CHECK]
-
-
-def plain_store(server: Influxd, trust: Trust) -> PlainStore:
-    """The store of plain points."""
-    return PlainStore(replace(parse_database(server.url("plain"), {}), tls=trust), read_timeout=60)
-
-
-def test_plain_points_go_to_an_influxdb_that_is_trusted_and_to_no_other(
-    secure: Influxd, authority: Authority, other: Authority
-) -> None:
-    for trust in (Trust(authority.ca_file), Trust(other.ca_file, (authority.ca_file,))):
-        with closing(plain_store(secure, trust)) as store:
-            store.verify("marker")
+        with closing(influx_store(secure, one)) as store:
+            store.verify("file")
             store.write(Points([CHECK]))
+            assert list(store.results(FOREVER)) == [CHECK]
             assert store.locations() == [""]
-    for trust in (MOZILLA, Trust(other.ca_file)):
-        with closing(plain_store(secure, trust)) as store, pytest.raises(StoreUnavailable, match=UNKNOWN):
-            store.write(Points([CHECK]))
-
-
-def test_what_deletes_trusts_the_same(secure: Influxd, authority: Authority) -> None:
-    address = parse_database(secure.url("deleting"), {"SSL_CERT_FILE": authority.ca_file})
-    with closing(InfluxPurge.at(address, 2, 60)) as purge:
-        assert purge.each() == []
 
 
 def test_an_influxdb_of_an_unknown_authority_gets_no_data(secure: Influxd, other: Authority) -> None:
     for trust in (MOZILLA, Trust(other.ca_file), Trust(None, (other.ca_file,))):
-        with closing(InfluxStore(host=secure.host, port=secure.port, database="m", tls=trust, read_timeout=60)) as store:
-            for do in (lambda store=store: store.write([CHECK], []), lambda store=store: store.results(FOREVER)):
+        with closing(influx_store(secure, trust)) as store:
+            for do in (lambda store=store: store.write(Points([CHECK])), lambda store=store: list(store.results(FOREVER))):
                 with pytest.raises(StoreUnavailable, match=UNKNOWN):
                     do()
 
@@ -220,22 +201,25 @@ def test_http_where_https_is_served_and_the_other_way_round(secure: Influxd, inf
         (secure, None, "HTTP request to an HTTPS server"),
         (influxd, MOZILLA, "does not speak TLS: "),
     ):
-        store = InfluxStore(host=server.host, port=server.port, database="m", tls=tls)
-        with closing(store), pytest.raises(StoreUnavailable, match=words):
+        with closing(influx_store(server, tls)) as store, pytest.raises(StoreUnavailable, match=words):
             store.is_known()
 
 
 Open = Callable[[int, Trust], InfluxStore | GatewayStore]
 
 
-@pytest.mark.parametrize(
-    "open_store",
-    [
-        lambda port, trust: InfluxStore(host=HOST, port=port, database="m", tls=trust),
-        lambda port, trust: GatewayStore(host=HOST, port=port, tls=trust),
-    ],
-    ids=["influxdb", "gateway"],
-)
+def open_influx(port: int, trust: Trust) -> InfluxStore:
+    return InfluxStore(DatabaseAddress("influxdb", "masked", host=HOST, port=port, database="m", tls=trust))
+
+
+def open_gateway(port: int, trust: Trust) -> GatewayStore:
+    return GatewayStore(DatabaseAddress("gateway", "masked", host=HOST, port=port, tls=trust))
+
+
+every_client = pytest.mark.parametrize("open_store", [open_influx, open_gateway])
+
+
+@every_client
 def test_the_reason_is_told_in_openssls_words(open_store: Open, authority: Authority, tmp_path: Path) -> None:
     contexts = (
         (authority.server(HOST, expired=True), "certificate has expired"),
@@ -248,17 +232,14 @@ def test_the_reason_is_told_in_openssls_words(open_store: Open, authority: Autho
             assert str(caught.value).endswith(f":{server.port} does not prove who it is (TLS): {words}")
 
 
-@pytest.mark.parametrize("make", [InfluxStore, GatewayStore])
-def test_a_list_that_goes_while_a_monitor_runs_is_said(
-    make: type[InfluxStore | GatewayStore], authority: Authority, tmp_path: Path
-) -> None:
+@every_client
+def test_a_list_that_goes_while_a_monitor_runs_is_said(open_store: Open, authority: Authority, tmp_path: Path) -> None:
     """It is no end of the monitor: the file may come back."""
     roots = tmp_path / "roots.pem"
     roots.write_bytes(Path(authority.ca_file).read_bytes())
-    database = {"database": "m"} if make is InfluxStore else {}
     with (
         HttpServer(tls=authority.server(HOST)) as server,
-        closing(make(host=HOST, port=server.port, tls=Trust(str(roots)), **database)) as store,
+        closing(open_store(server.port, Trust(str(roots)))) as store,
     ):
         roots.unlink()
         with pytest.raises(StoreUnavailable, match=r"the certificates to trust cannot be read$"):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from monitoring.gateway.database import Databases
 
 from monitoring.config import DatabaseAddress, parse_database
-from monitoring.gateway.database import Databases
 from monitoring.models import CheckResult
 from monitoring.storage.backends import open_backend
 from tests.support.gateway import HOST, serving
