@@ -23,7 +23,7 @@ class Limits:
     body_bytes: int = LONGEST_BODY
     sites: int = 50_000  # names of sites, each in each location, since the gateway started
     locations: int = 100  # of which the gateway keeps at a time what spares it questions
-    answer_checks: int = 100_000  # of one answer that tells all of each check
+    answer_checks: int = 25_000  # of one answer that tells all of each check
     requests_per_s: int = 500
     burst: int = 2_000
     addresses: int = 10_000  # clients that are remembered
