@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
-from monitoring.errors import StoreDenied, StoreRefused
+from monitoring.errors import StoreDenied, StoreRefused, untraced
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
@@ -74,7 +74,7 @@ class GatewayStore:
             try:
                 self._client.post("/api/v2/points", body, self._answers.StoredAnswer)
             except StoreRefused as refusal:
-                refusals.append(refusal)
+                refusals.append(untraced(refusal))
         if refusals:
             raise StoreRefused.all_of(refusals)
 

@@ -156,7 +156,7 @@ class InfluxClient:
                 with self._translated(writing=True):
                     self._client.write_points(lines[place : place + BATCH], time_precision="ms", protocol="line")
             except StoreRefused as refusal:
-                refusals.append(refusal)
+                refusals.append(untraced(refusal))
         if refusals:
             raise StoreRefused.all_of(refusals)
 

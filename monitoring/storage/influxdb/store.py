@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TypeVar
 
 from monitoring.config.databases import DatabaseAddress
-from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable
+from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable, untraced
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
@@ -134,7 +134,7 @@ class InfluxStore:
         try:
             self._client.write(lines)
         except StoreRefused as refusal:
-            refusals.append(refusal)
+            refusals.append(untraced(refusal))
         if refusals:
             raise StoreRefused.all_of(refusals)
 
@@ -234,4 +234,4 @@ def _write_each(
         try:
             lines.append(write(point))
         except StoreRefused as refusal:
-            refusals.append(refusal)
+            refusals.append(untraced(refusal))
