@@ -12,6 +12,7 @@ import pytest
 from monitoring.config.tokens import Tokens
 from monitoring.models import CheckResult
 from monitoring.moments import moment_ms
+from monitoring.storage.base import Points
 from monitoring.storage.delivery.local_first import FRESH_MS
 from tests.promises.test_print import NO_MONITOR, assert_right, numbers, of_day, reference, same, story, windows
 from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway
@@ -111,8 +112,8 @@ def reader(scene: Scene) -> Path:
     """A configuration whose database holds the story of `test_print` and is behind a gateway."""
     at = scene.influxd
     with closing(store_at(address_of(at, "monitoring"))) as store:
-        store.prove("test")
-        store.write(*story())
+        store.verify("test")
+        store.write(Points(*story()))
     return scene.config("reader", [FIRST, SECOND], defaultCheckInterval=10)
 
 
@@ -212,7 +213,11 @@ def test_a_monitor_reads_its_numbers_and_judges_through_the_gateway_and_they_are
         assert_right_so_far(stored_checks(local_file(config)), windows(monitor), late_ms=FRESH_MS)
         assert monitor.objects("alert") == as_printed(stored_alerts(local_file(config)))
         with Running("-m", "-c", config, environ={"MONITORING_TOKEN": BOTH}) as again:
-            again.until(lambda running: f"reading the gateway: 127.0.0.1:{scene.gateway.port} has received" in running.text)
+            again.until(
+                lambda running: (
+                    f"reading the gateway: gateway at 127.0.0.1:{scene.gateway.port} has received" in running.text
+                )
+            )
             again.until(lambda running: ", from gateway" in running.text)
             assert again.terminate() == 0
 
