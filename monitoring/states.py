@@ -1,6 +1,5 @@
 """What state a site is in, from the checks it had. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State, Streak
@@ -24,23 +23,6 @@ def advance(history: History | None, result: CheckResult) -> History:
         failing_since_ms=result.time_ms if not result.available and changed else failing_since,
         detail=history.detail if history and result.available else result.detail,
     )
-
-
-def histories_from(results: Iterable[CheckResult]) -> dict[str, History]:
-    """Where each host stands by the checks of a window, given in order of time.
-
-    Exact for what the window holds: None is what lies before it, such as the beginning of a run that goes through it all.
-    """
-    found: dict[str, History] = {}
-    for result in results:
-        known = found.get(result.host)
-        found[result.host] = advance(known, result) if known else _in_the_midst(result)
-    return found
-
-
-def _in_the_midst(result: CheckResult) -> History:
-    """The history by one check of which nobody knows whether it was the first of its kind."""
-    return replace(advance(None, result), good_since_ms=None, failing_since_ms=None)
 
 
 def streak_of(history: History, before_ms: int) -> Streak | None:

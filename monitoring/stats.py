@@ -9,9 +9,6 @@ from monitoring.models import PHASES, Bucket, CheckResult, Downtime, Failure, Re
 TREND_BUCKETS = 20
 """About how many marks the sparkline of a window has; one more when the window's ends cut through marks."""
 
-LONG_MARK_MS = 30_000
-"""Marks from this length on are whole multiples of it: stores can keep sums for them."""
-
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -69,24 +66,17 @@ def may_be_exact(window: Window, sites: int) -> bool:
     return window.length_ms <= DAY_MS and window.length_ms * sites <= EXACT_SITES * DAY_MS
 
 
-def bucket_width_ms(window: Window, *, exact: bool | None = None) -> int:
+def bucket_width_ms(window: Window, *, exact: bool) -> int:
     """How many milliseconds one mark of the window's sparkline covers; marks begin at whole multiples of it.
 
     Whole minutes where percentiles are exact, else whole hours, or days from ten days on: a summary lies in one mark.
-    (None: as the stores of 1.1.0 have it.)
     """
     width = max(1, -(-window.length_ms // TREND_BUCKETS))
-    if exact is None:
-        units = (DAY_MS, HOUR_MS) if is_long(window) else (LONG_MARK_MS, 1)
-        unit = next((unit for unit in units if width >= unit), units[-1])
-    elif exact:
-        unit = MINUTE_MS
-    else:
-        unit = DAY_MS if window.length_ms > DAYS_FROM_MS else HOUR_MS
+    unit = MINUTE_MS if exact else DAY_MS if window.length_ms > DAYS_FROM_MS else HOUR_MS
     return -(-width // unit) * unit
 
 
-def bucket_range(window: Window, *, exact: bool | None = None) -> range:
+def bucket_range(window: Window, *, exact: bool) -> range:
     """The numbers (time // width) of the window's marks, the first and the last of which it may cut through."""
     width = bucket_width_ms(window, exact=exact)
     return range(window.from_ms // width, (window.until_ms - 1) // width + 1)
@@ -100,12 +90,12 @@ def _by_host(results: Iterable[CheckResult], window: Window) -> Mapping[str, Seq
     return by_host
 
 
-def summarise(results: Iterable[CheckResult], window: Window, *, exact: bool | None = None) -> dict[str, SiteStats]:
+def summarise(results: Iterable[CheckResult], window: Window, *, exact: bool) -> dict[str, SiteStats]:
     """The statistics of each host that has a check in the window; percentiles are exact or within 1 %."""
     return {host: _summarise_site(host, checks, window, exact) for host, checks in _by_host(results, window).items()}
 
 
-def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, exact: bool | None) -> SiteStats:
+def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, exact: bool) -> SiteStats:
     good = [check for check in checks if check.available]
     failed = [check for check in checks if not check.available]
     return SiteStats(
@@ -114,7 +104,7 @@ def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, ex
         available=len(good),
         covered_ms=sum(check.covers_ms for check in checks),
         available_ms=sum(check.covers_ms for check in good),
-        response=_response_times([check.response_us for check in good if check.response_us is not None], window, exact),
+        response=_response_times([check.response_us for check in good if check.response_us is not None], exact),
         phases_us=_mean_phases(good),
         statuses=Counter(check.status for check in checks if check.status),
         causes=Counter(check.cause for check in failed if check.cause),
@@ -123,14 +113,11 @@ def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, ex
     )
 
 
-def _response_times(times_us: Iterable[int], window: Window, exact: bool | None) -> ResponseTimes | None:
+def _response_times(times_us: Iterable[int], exact: bool) -> ResponseTimes | None:
     ordered = sorted(times_us)
     if not ordered:
         return None
-    approximate = is_long(window) if exact is None else not exact
-    return ResponseTimes(
-        sum(ordered) / len(ordered), ordered[0], ordered[-1], *_percentiles(ordered, approximate=approximate)
-    )
+    return ResponseTimes(sum(ordered) / len(ordered), ordered[0], ordered[-1], *_percentiles(ordered, approximate=not exact))
 
 
 def _percentiles(ordered: Sequence[int], *, approximate: bool) -> tuple[int, int, int]:
@@ -152,7 +139,7 @@ def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:
     return means
 
 
-def _trend(checks: Sequence[CheckResult], window: Window, exact: bool | None) -> tuple[Bucket, ...]:
+def _trend(checks: Sequence[CheckResult], window: Window, exact: bool) -> tuple[Bucket, ...]:
     width = bucket_width_ms(window, exact=exact)
     parts: dict[int, list[CheckResult]] = {number: [] for number in bucket_range(window, exact=exact)}
     for check in checks:

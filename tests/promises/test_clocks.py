@@ -115,7 +115,7 @@ def _equals_its_checks(shown: dict[str, Any], checks: list[CheckResult]) -> None
     for site in shown["sites"]:
         own = [check for check in checks if check.host == site["URL"] and window.from_ms <= check.time_ms < window.until_ms]
         assert all(check.time_ms >= window.until_ms - UNDER_WAY_MS for check in own[site["checks"] :])
-        right = summarise(own[: site["checks"]], window)[site["URL"]]
+        right = summarise(own[: site["checks"]], window, exact=True)[site["URL"]]
         assert (site["checks"], site["available"]) == (right.checks, right.available)
         assert site["availability"] == pytest.approx(100 * right.available_ms / right.covered_ms)
         assert site["lastFailure"] == (right.last_failure_ms and time_text(right.last_failure_ms))
