@@ -48,6 +48,12 @@ def plan(window: Window, summarised_until_ms: int, *, exact: bool) -> Plan:
     return Plan(parts[Span.DAY], parts[Span.HOUR], parts[Span.MINUTE], sorted(left, key=lambda gap: gap.from_ms))
 
 
+def in_marks(gap: Window, width_ms: int) -> Iterator[Window]:
+    """A gap in parts that lie in one mark of this width each."""
+    for mark in range(gap.from_ms // width_ms, (gap.until_ms - 1) // width_ms + 1):
+        yield Window(max(mark * width_ms, gap.from_ms), min((mark + 1) * width_ms, gap.until_ms))
+
+
 def _whole(gap: Window, span: Span, until_ms: int) -> Window | None:
     """The whole spans that lie in this gap and are over at `until_ms`; None when there is none."""
     start_ms = span.start_of(gap.from_ms + span.length_ms - 1)

@@ -353,6 +353,16 @@ def test_a_window_holds_its_first_millisecond_and_not_its_last(store: Opened) ->
     assert store.reader.last_states(START_MS + 1_000)["a"].last_ms == START_MS
 
 
+def test_a_window_without_a_whole_minute_may_lie_in_two_marks(store: Opened) -> None:
+    """Of minutes, when percentiles are exact, and of hours when they are not."""
+    turn_ms = START_MS // HOUR_MS * HOUR_MS + HOUR_MS - START_MS
+    checks = [check(host, turn_ms + at) for at in (-30_000, -1, 0, 20_000) for host in "ab"]
+    window = Window(START_MS + turn_ms - 40_000, START_MS + turn_ms + 40_000)
+    store.write(checks)
+    assert {len(site.trend) for site in stats.summarise(checks, window, exact=False).values()} == {2}
+    assert_same_stats(store.reader, checks, window)
+
+
 def test_an_empty_window_holds_nothing(store: Opened) -> None:
     store.write([check()], [alert()])
     window = Window(START_MS, START_MS)

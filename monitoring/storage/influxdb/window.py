@@ -7,12 +7,12 @@ that agree with each other and know nothing of points from long ago.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
-from monitoring.statistics.spans import plan
+from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
 from monitoring.stats import bucket_width_ms, may_be_exact
 from monitoring.storage.base import Ends
@@ -176,8 +176,5 @@ def _add_up(sites: dict[str, SiteTotals], found: Iterable[tuple[str, Parts]], wi
 
 def _from(ends: Ends, gap: Window, width_ms: int) -> Iterator[tuple[str, Parts]]:
     """What a local file says of the parts of a gap that lie in one mark each."""
-    marks = range(gap.from_ms // width_ms, (gap.until_ms - 1) // width_ms + 1)
-    pieces = (Window(max(n * width_ms, gap.from_ms), min((n + 1) * width_ms, gap.until_ms)) for n in marks)
-    return chain.from_iterable(
-        ((host, [(piece.from_ms, summary)]) for host, summary in ends(piece).items()) for piece in pieces
-    )
+    for piece in in_marks(gap, width_ms):
+        yield from ((host, [(piece.from_ms, summary)]) for host, summary in ends(piece).items())

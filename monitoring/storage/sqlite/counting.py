@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from monitoring.models import SiteStats, Window
-from monitoring.statistics.spans import plan
+from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
-from monitoring.stats import DAY_MS
+from monitoring.stats import DAY_MS, bucket_width_ms
 from monitoring.storage.sqlite import rows, summaries
 from monitoring.storage.sqlite.queries import INSIDE, keys
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES
@@ -41,7 +41,8 @@ class CountingReader:
             return {}
         totals: dict[int, SiteTotals] = {}
         planned = plan(window, window.until_ms, exact=exact)
-        for part in planned.checks:
+        width_ms = bucket_width_ms(window, exact=exact)
+        for part in (piece for gap in planned.checks for piece in in_marks(gap, width_ms)):
             found = self._of_checks(part, self._names)
             _add(totals, [(site, part.from_ms, it) for site, it in found.items()], window, exact=exact)
         for span, part in planned.summaries():
