@@ -322,13 +322,13 @@ def test_a_gateway_keeps_its_database_within_its_own_retention(
         closing(gateway.store(READ_TOKEN)) as reader,
     ):
         gateway.wait_until_it_serves()
-        writer.prove("file")
-        writer.write(old + young, [])
-        assert len(reader.results(FOREVER)) == len(old + young)
+        writer.verify("file")
+        writer.write(Points(old + young))
+        assert len(list(reader.results(FOREVER))) == len(old + young)
         write_config(tmp_path, target, where, retention={"checks": "2d", "alerts": "2d"})
         os.kill(gateway.pid, signal.SIGHUP)
-        wait_for(lambda: len(reader.results(FOREVER)) <= len(young), "the old ones to go")
-        assert reader.results(FOREVER) == sorted_checks(young)
+        wait_for(lambda: len(list(reader.results(FOREVER))) <= len(young), "the old ones to go")
+        assert list(reader.results(FOREVER)) == sorted_checks(young)
         assert gateway.terminate() == 0
         assert gateway.errors == []
 
