@@ -116,7 +116,8 @@ class CountingReader:
         return {(site, place * span.length_ms): count for site, place, count in found if site in self._names}
 
     def _of_checks(self, part: Window, sites: Collection[int]) -> dict[int, Summary]:
-        return summaries.of_checks(self._connection, part.from_ms, sites, part.length_ms)
+        table = rows.source(self._connection, [part])
+        return summaries.of_checks(self._connection, part.from_ms, sites, part.length_ms, table)
 
 
 def _finer_than(span: Span) -> list[Span]:

@@ -128,9 +128,13 @@ def _counts(texts: Iterable[object]) -> Mapping[str, int]:
 
 
 def of_checks(
-    connection: sqlite3.Connection, start_ms: int, sites: Iterable[int], length_ms: int = Span.MINUTE.length_ms
+    connection: sqlite3.Connection,
+    start_ms: int,
+    sites: Iterable[int],
+    length_ms: int = Span.MINUTE.length_ms,
+    table: str = "checks",
 ) -> dict[int, Summary]:
-    """What the rows of `checks` of these sites in a minute add up to, by site; one without any is missing."""
+    """What the checks of these sites in a minute add up to, by site; one without any is missing. `table` has them."""
     chosen = sorted(sites)
     if not chosen:
         return {}
@@ -138,12 +142,12 @@ def of_checks(
     wanted = set(chosen)
     counts = {
         column: counts_by_site(
-            connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM checks WHERE {where} {more}", span)
+            connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM {table} WHERE {where} {more}", span)
         )
         for column, more in (("status", "AND status > 0 GROUP BY 1, 2"), ("cause", "AND cause IS NOT NULL GROUP BY 1, 2"))
     }
     sums = connection.execute(
-        f"SELECT {SITE}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM checks WHERE {where} GROUP BY 1", span
+        f"SELECT {SITE}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {where} GROUP BY 1", span
     )
     return {
         site: summary_of_sums(numbers, counts["status"][site], counts["cause"][site])

@@ -13,6 +13,7 @@ import pytest
 from monitoring import stats
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import Span
+from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES, LATE_MS, MINUTE_MS, START_MS, Written, check
@@ -78,6 +79,18 @@ def test_everything_is_right_from_the_first_moment_and_until_the_last_block_is_a
             pass
         assert blocks_in(path) == 0
         assert_holds(store, written, written.checks)
+
+
+def test_a_gateway_counts_what_is_still_in_blocks(old: tuple[Path, Written]) -> None:
+    """At the ends of a window, and in minutes that have no summary yet."""
+    path, written = old
+    with closing(SharedFile(path)) as shared, closing(shared.open()) as database:
+        for unpack in (False, True):
+            while unpack and shared.unpack():
+                pass
+            for window in windows(written):
+                for exact in (True, False):
+                    assert database.stats(window, exact=exact) == stats.summarise(written.checks, window, exact=exact)
 
 
 def test_states_of_the_past_are_found_in_blocks_too(old: tuple[Path, Written]) -> None:
