@@ -3,14 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from monitoring.models import CheckResult
-from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.trust import Trust
 from tests.support.certificates import Authority
+from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, local_file, stored_checks, undelivered, wait_for, wait_for_checks
 from tests.support.processes import Running, run_program, write_websites
@@ -46,8 +47,8 @@ def database(of_databases: Authority) -> Iterator[Influxd]:
 
 
 def delivered(database: Influxd, authority: Authority) -> list[CheckResult]:
-    trust = Trust(authority.ca_file)
-    with closing(InfluxStore(host=database.host, port=database.port, database="monitoring", tls=trust)) as store:
+    address = replace(address_of(database, "monitoring"), tls=Trust(authority.ca_file))
+    with closing(store_at(address)) as store:
         return list(store.results(FOREVER))
 
 
