@@ -14,6 +14,14 @@ from monitoring.statistics.summary import SiteSummary, Span, Summary
 Ends = Callable[[Window], Mapping[str, Summary]]
 """What the checks of a window of some minutes add up to, by host, with all their response times."""
 
+IsWanted = Callable[[], bool]
+"""Does anybody still wait for the answer?"""
+
+
+def always() -> bool:
+    """Whoever asked waits for the answer, however long it takes."""
+    return True
+
 
 class Reader(Protocol):
     """Questions about what is stored.
@@ -117,9 +125,12 @@ class Backend(Reader, Protocol):
     name: str
     """For people, without credentials: "InfluxDB at localhost:8086"."""
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
+    def stats(
+        self, window: Window, *, exact: bool, ends: Ends | None = None, is_wanted: IsWanted = always
+    ) -> Mapping[str, SiteStats]:
         """As `Reader.stats`. `ends` may answer for the minute that the window's beginning cuts, and for what is not
         summarised yet, in place of the points here: a running monitor's own file does, whose copy this database is.
+        When `is_wanted` says no, the answer may end with `StoreUnavailable`: what it has read is free at once.
         """
 
     def verify(self, marker: str) -> DeliveryRecord | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from tests.support.memory_backend import Held, MemoryBackend, MemoryDatabase
 from tests.support.memory_file import Point
 
@@ -66,7 +66,9 @@ class FragileBackend(MemoryBackend):
             self.lost_answers -= 1
             raise DOWN
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
+    def stats(
+        self, window: Window, *, exact: bool, ends: Ends | None = None, is_wanted: IsWanted = always
+    ) -> Mapping[str, SiteStats]:
         self._answer()
         return super().stats(window, exact=exact)
 

@@ -9,7 +9,7 @@ from monitoring import stats
 from monitoring.models import Alert, AlertType, Bucket, CheckResult, History, SiteStats, Window
 from monitoring.states import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 
 FINER = {Span.MINUTE: None, Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
@@ -84,7 +84,9 @@ class MemoryBackend:
 
     # Reading
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
+    def stats(
+        self, window: Window, *, exact: bool, ends: Ends | None = None, is_wanted: IsWanted = always
+    ) -> Mapping[str, SiteStats]:
         hosts = {host for _, host in self.held.checks} | {host for *_, host in self.held.summaries}
         found = {host: self._parts(host, window, exact=exact) for host in hosts}
         return {host: _added_up(host, parts, window, exact=exact) for host, parts in found.items() if parts}

@@ -29,8 +29,8 @@ class Asker:
     """Asks in a thread of its own, one question after the other; whoever waits for an answer waits until a deadline only.
 
     A read time-out would not do: an answer takes many statements, each of them many reads, and looking up the server's
-    name knows no time-out at all. A question that nobody waits for any more still runs to its end (its statements have
-    time limits of their own); what it has read by then is kept, and the next one is quicker. Used by one thread.
+    name knows no time-out at all. A question that nobody waits for any more runs on until it asks `is_waited_for`, or to
+    its end (its statements have time limits of their own). Used by one thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -38,6 +38,7 @@ class Asker:
         self._name = name
         self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]]] = SimpleQueue()
         self._outcome: SimpleQueue[Outcome] = SimpleQueue()
+        self._answered: SimpleQueue[Outcome] | None = None
         self._given_up = False
         self._thread: threading.Thread | None = None
         self.is_busy = False
@@ -59,6 +60,7 @@ class Asker:
         try:
             found = outcome.get(timeout=within_s)
         except Empty:
+            self._outcome = SimpleQueue()
             raise StoreUnavailable(f"{self._name} does not answer in time") from None
         try:
             if found.error:
@@ -67,6 +69,10 @@ class Asker:
             return answer
         finally:
             del found  # an error keeps the frames that it passed, and they must not keep it
+
+    def is_waited_for(self) -> bool:
+        """Does anybody still wait for the answer to the question under way? To be asked by that question."""
+        return self._answered is self._outcome
 
     def give_up(self) -> None:
         """Wait for no answer any more, now or later. May be called from a signal handler and from any thread."""
@@ -78,7 +84,7 @@ class Asker:
         while True:
             question, outcome = self._questions.get()
             if outcome is self._outcome:  # else nobody waits for it any more
-                self.is_busy = True
+                self._answered, self.is_busy = outcome, True
                 found = _outcome(question)
                 self.is_busy = False
                 outcome.put(found)

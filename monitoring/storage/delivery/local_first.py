@@ -99,7 +99,8 @@ class LocalFirstStore:
         self._writer.commit(_within(COMMIT_S, until))
         source, reader = self._source_for(window, until), self._reader
         if reader and source.kind != "local":
-            asked = partial(reader.stats, window, exact=exact, ends=self._file.summaries)
+            is_wanted = self._ask_database.is_waited_for
+            asked = partial(reader.stats, window, exact=exact, ends=self._file.summaries, is_wanted=is_wanted)
             try:
                 return self._ask_database.ask(asked, until and until.database.left_s()), source
             except StoreError as error:

@@ -10,7 +10,7 @@ from monitoring.config.tokens import client_token
 from monitoring.errors import StoreDenied, StoreRefused, untraced
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -84,7 +84,14 @@ class GatewayStore:
 
     # The reader
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:  # noqa: ARG002
+    def stats(
+        self,
+        window: Window,
+        *,
+        exact: bool,
+        ends: Ends | None = None,  # noqa: ARG002
+        is_wanted: IsWanted = always,  # noqa: ARG002
+    ) -> Mapping[str, SiteStats]:
         """As the contract has it; the gateway's database answers for the ends of the window, too."""
         parameters = {**_bounds(window), "exact": "true" if exact else "false"}
         found = self._get("stats", self._answers.StatsAnswer, parameters)

@@ -17,7 +17,7 @@ from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable, untra
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.influxdb.delete import deletion_steps, former_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
@@ -147,8 +147,10 @@ class InfluxStore:
 
     # The reader
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:
-        reader = WindowReader(self._client, self._here)
+    def stats(
+        self, window: Window, *, exact: bool, ends: Ends | None = None, is_wanted: IsWanted = always
+    ) -> Mapping[str, SiteStats]:
+        reader = WindowReader(self._client, self._here, is_wanted)
         found = reader.stats(window, exact=exact, ends=ends)
         if exact:
             self._remember(window, reader.missing)

@@ -15,7 +15,7 @@ from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
 from monitoring.stats import bucket_width_ms, may_be_exact
-from monitoring.storage.base import Ends
+from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.packed import Unpacker
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
 from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, within
@@ -41,10 +41,11 @@ class WindowReader:
     `missing` is of the minutes that were looked at: where hours and days answer, nothing is counted.
     """
 
-    def __init__(self, client: "InfluxClient", here: str) -> None:
-        """`here`: the condition that a point is from that location."""
+    def __init__(self, client: "InfluxClient", here: str, is_wanted: IsWanted = always) -> None:
+        """`here`: the condition that a point is from that location. `is_wanted` is asked at every host."""
         self._client = client
         self._here = here
+        self._is_wanted = is_wanted
         self._unpack = Unpacker()
         self.missing = 0
 
@@ -59,7 +60,7 @@ class WindowReader:
         hosts = self._hosts() if planned.hours or planned.days else None
         for span, part in planned.summaries():
             _add_up(sites, self._believed(span, part, None if span is Span.MINUTE else hosts), window, exact=exact)
-        return {host: found for host, totals in sites.items() if (found := totals.stats(host))}
+        return {host: found for host in list(sites) if (found := sites.pop(host).stats(host))}
 
     def count_missing(self, window: Window) -> None:
         """Set `missing` to that of the window's minutes; where hours and days answer, to that of its ends."""
@@ -86,9 +87,11 @@ class WindowReader:
     ) -> Iterator[tuple[str, Parts]]:
         """Summaries held against these counts of what is finer, which answers where it tells of more."""
         for host, summaries in self._summaries(span, window, hosts):
-            own = counts.get(host, {})
+            own = counts.pop(host, {})
             right = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
             more = sum(summary.checks - own.pop(start, 0) for start, summary in right.items())
+            if own:  # else what counted this host is freed before the next one's summaries come
+                counts[host] = own
             self.missing += more if span is Span.MINUTE else 0
             yield host, right.items()
         for run in runs({start for own in counts.values() for start in own}, span.length_ms):
@@ -164,6 +167,8 @@ class WindowReader:
         fill = " fill(none)" if by else ""
         statement = f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {by}host{fill}"
         for host, rows in by_host(self._client.stream(statement)):
+            if not self._is_wanted():
+                raise StoreUnavailable(f"{self._client.name} is not waited for any more")
             if hosts is None or host in hosts:
                 yield host, rows
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, Points
+from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.sqlite import blocks_1_1, latest, purge, rows, schema, states, summaries
 from monitoring.storage.sqlite.counting import CountingReader
 from monitoring.storage.sqlite.file import DatabaseFile
@@ -208,7 +208,14 @@ class FileDatabase:
 
     # The reader
 
-    def stats(self, window: Window, *, exact: bool, ends: Ends | None = None) -> Mapping[str, SiteStats]:  # noqa: ARG002
+    def stats(
+        self,
+        window: Window,
+        *,
+        exact: bool,
+        ends: Ends | None = None,  # noqa: ARG002
+        is_wanted: IsWanted = always,  # noqa: ARG002
+    ) -> Mapping[str, SiteStats]:
         with self._shared.snapshot() as connection:
             return CountingReader(connection, self._hosts()).stats(window, exact=exact)
 

@@ -66,3 +66,19 @@ def test_a_question_can_be_given_up_by_whoever_interrupts_it(hanging: threading.
     eventually(lambda: not asker.is_busy)
     with pytest.raises(StoreUnavailable, match="not waited for"):
         asker.ask(lambda: "later", LONG_S)
+
+
+def test_a_question_can_ask_whether_anybody_still_waits(hanging: threading.Event) -> None:
+    asker = Asker("database")
+    heard: list[bool] = []
+
+    def question() -> None:
+        heard.append(asker.is_waited_for())
+        hanging.wait(LONG_S)
+        heard.append(asker.is_waited_for())
+
+    with pytest.raises(StoreUnavailable, match="does not answer in time"):
+        asker.ask(question, 0.5)
+    hanging.set()
+    assert asker.ask(asker.is_waited_for, LONG_S)
+    assert heard == [True, False]

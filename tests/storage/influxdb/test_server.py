@@ -243,6 +243,16 @@ def test_a_compatible_server_that_knows_json_alone_is_read() -> None:
         assert store.last_time() == 7
 
 
+def test_a_question_that_nobody_waits_for_any_more_ends_early(influxd: Influxd) -> None:
+    with new_database(influxd) as address, contextlib.closing(store_at(address)) as store:
+        store.write(Points(checks=[check(host) for host in "abc"]))
+        waited = iter([True, False])
+        with pytest.raises(StoreUnavailable, match="not waited for any more"):
+            store.stats(WINDOW, exact=True, is_wanted=lambda: next(waited))
+        assert list(waited) == []
+        assert store.stats(WINDOW, exact=True).keys() == set("abc")
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(400, StoreRefused), (413, StoreRefused), (422, StoreRefused), (401, StoreDenied), (403, StoreDenied)],
