@@ -30,7 +30,7 @@ self-test: install ## test the alerting with a server that goes down and comes b
 
 test: $(VENV)/installed-dev ## install what the tests need, and run them
 	@scripts/test-programs
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+	$(BIN)/python -m pytest -n 3 --maxschedchunk 2 $(TESTS)
 
 check: lint types test ## everything that must pass before a commit
 

@@ -81,9 +81,18 @@ class Summariser:
 
     def changed(self, keys: Collection[int]) -> None:
         """Checks with these keys are being written, or were deleted."""
-        if self.work is not None:
-            begin_ms = min((self.work.begin_of(span) for span in self.work.ending), default=self.work.until_ms - MINUTE_MS)
-            self.work.changed.update(key & SITE_MASK for key in keys if begin_ms <= key >> SITE_BITS < self.work.until_ms)
+        work = self.work
+        if work is None:
+            return
+        if any(self._is_passed_over(work, key >> SITE_BITS) for key in keys):
+            self.reset()  # else their minute would never be summarised: it comes before the one that was thought the oldest
+            return
+        begin_ms = min((work.begin_of(span) for span in work.ending), default=work.until_ms - MINUTE_MS)
+        work.changed.update(key & SITE_MASK for key in keys if begin_ms <= key >> SITE_BITS < work.until_ms)
+
+    def _is_passed_over(self, work: Work, time_ms: int) -> bool:
+        """Does this moment lie in a minute that is not summarised, and would count as summarised after this work?"""
+        return self.summarised_ms <= time_ms < (work.until_ms if work.start_ms is None else work.start_ms)
 
     def reset(self) -> None:
         """Forget what was begun."""

@@ -11,6 +11,7 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, History, Window
+from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.migrations import NEWEST
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -139,3 +140,18 @@ def test_a_deleted_file_comes_back_with_everything(store: LocalStore) -> None:
     delivery = store.next_delivery(9)
     assert delivery is not None
     assert delivery.points.checks == (check, late)
+
+
+def test_a_check_that_is_older_than_the_minute_being_summarised_is_not_passed_over(store: LocalStore) -> None:
+    """It comes between two steps, from a site that had hung: its minute is summarised, and its state is right."""
+    newer = CheckResult("a", START_MS + 600_000, 60_000, 0, 200)
+    older = CheckResult("a", START_MS, 60_000, 0, 200)
+    now_ms = newer.time_ms + 120_000
+    store.append([newer], [], now_ms)
+    assert store.maintain(now_ms), "the minute of the newer one is begun"
+    store.append([older], [], now_ms)
+    while store.maintain(now_ms):
+        pass
+    assert store.summarised_ms() == newer.time_ms + 60_000
+    assert store.check_counts(EVER, Span.MINUTE) == {"a": 2}
+    assert store.last_states(now_ms)["a"].good_since_ms == older.time_ms
