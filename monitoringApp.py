@@ -87,6 +87,7 @@ class MonitoringApp:
         self._evaluation = Timer(clock, config.alert_interval_ms)
         self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
         self._look = Timer(clock, LOOK_MS, first_ms=0)
+        self._reread_after = Deadline.after(clock, 0)
         self._no_alerts = Complaint(display.notice, "alerts cannot be decided", "alerts are decided again")
         self._no_statistics = Complaint(display.notice, "no statistics", "there are statistics again", forgiven=1)
         self._manager = Manager({}, clock.monotonic_ns)
@@ -199,8 +200,10 @@ class MonitoringApp:
         for sentence in self._checkers.replace_dead():
             self._display.notice(sentence)
             self._manager.end("checkers")  # those that died will never answer
-        if config := new_config(self._watcher, self._display.notice):
-            self._follow(config)
+        if not self._reread_after.left_s():  # not sooner: a file that is being written must hold still for so long
+            self._reread_after = Deadline.after(self._clock, LOOK_MS * 9 // 10)
+            if config := new_config(self._watcher, self._display.notice):
+                self._follow(config)
         for sentence in self._store.notices():
             self._display.notice(sentence)
         for sentence in self._notes.news():

@@ -221,6 +221,17 @@ def test_a_new_configuration_keeps_the_state_of_the_sites_that_stay() -> None:
     assert {second % 2 for second in scene.store.observed if second > 60} == {0, 1}
 
 
+def test_the_configuration_file_is_looked_at_about_once_a_second_whatever_there_is_to_see() -> None:
+    """A file that is being written holds still for a moment only: it must not be read then."""
+    scene = Scene([SHOP, BLOG])
+    scene.store.database_s = 0.3  # statistics, after which there is something to see at once
+    scene.causes["shop"] = fails(0, 100)
+    scene.run(until_s=130)
+    pauses = [after - before for before, after in pairwise(scene.watcher.looks)]
+    assert min(pauses) >= 0.9
+    assert max(pauses) <= 2
+
+
 def test_a_question_under_way_is_given_up_when_the_monitor_ends_and_nothing_is_said_of_it() -> None:
     scene = Scene([SHOP])
     scene.store.database_s = scene.store.file_s = 30

@@ -228,8 +228,10 @@ class SceneWatcher:
         self._clock = clock
         self.coming: list[tuple[float, Config | ConfigError]] = []
         self.asked = False
+        self.looks: list[float] = []
 
     def look(self) -> Config | None:
+        self.looks.append(self._clock.second)
         if self.coming and self.coming[0][0] <= self._clock.second:
             _, found = self.coming.pop(0)
             if isinstance(found, ConfigError):
