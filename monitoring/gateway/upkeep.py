@@ -10,9 +10,7 @@ from monitoring.following import new_config
 from monitoring.gateway import output
 from monitoring.gateway.databases import Databases
 from monitoring.report.words import too_old_text
-from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion
-from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, end_ms
+from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, end_ms, retention_deletions
 from monitoring.storage.sqlite.database import SharedFile
 
 PAUSE_S = 1.0
@@ -80,14 +78,9 @@ class Retention:
         file.purge_done(request)
 
     def _retain(self, checks_before_ms: int, alerts_before_ms: int) -> Iterator[None]:
-        rolled_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
         for location in self._locations():
             database = self._databases.at(location)
-            for deletion in (
-                Deletion(None, checks_before_ms, spans=(Span.MINUTE,), alerts=False),
-                Deletion(None, rolled_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False),
-                Deletion(None, alerts_before_ms, checks=False, spans=()),
-            ):
+            for deletion in retention_deletions(None, checks_before_ms, alerts_before_ms):
                 yield from database.delete(deletion)
         self._reached_ms = (checks_before_ms, alerts_before_ms)
 

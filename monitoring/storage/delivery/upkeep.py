@@ -4,7 +4,7 @@ Each time something is deleted InfluxDB writes all it has of that week anew, so 
 it is short.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from monitoring.errors import StoreError
 from monitoring.statistics.summary import Span
@@ -81,15 +81,19 @@ class Upkeep:
         return end_ms(now_ms, checks_ms), end_ms(now_ms, alerts_ms)
 
     def _retain(self, checks_before_ms: int, alerts_before_ms: int) -> Iterator[None]:
-        hosts = self._file.hosts()
-        rolled_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
-        for deletion in (
-            Deletion(hosts, checks_before_ms, spans=(Span.MINUTE,), alerts=False),
-            Deletion(hosts, rolled_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False),
-            Deletion(hosts, alerts_before_ms, checks=False, spans=()),
-        ):
+        for deletion in retention_deletions(self._file.hosts(), checks_before_ms, alerts_before_ms):
             yield from self._backend.delete(deletion)
         self._reached_ms = (checks_before_ms, alerts_before_ms)
+
+
+def retention_deletions(hosts: Collection[str] | None, checks_before_ms: int, alerts_before_ms: int) -> Sequence[Deletion]:
+    """What of these hosts (None: of all) is too old: minutes go with checks, whole hours and days when both are."""
+    rolled_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
+    return (
+        Deletion(hosts, checks_before_ms, spans=(Span.MINUTE,), alerts=False),
+        Deletion(hosts, rolled_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False),
+        Deletion(hosts, alerts_before_ms, checks=False, spans=()),
+    )
 
 
 def end_ms(now_ms: int, kept_ms: int) -> int:

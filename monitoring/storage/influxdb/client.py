@@ -164,9 +164,6 @@ class InfluxClient:
         self._session.close()
         self._certificates.close()
 
-    def _post(self, form: dict[str, str]) -> requests.Response:
-        return self._session.post(f"{self._url}/query", form, timeout=self._timeout, auth=self._auth, stream=True)
-
     @contextmanager
     def _translated(self, *, writing: bool = False) -> Iterator[None]:
         try:
