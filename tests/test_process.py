@@ -67,11 +67,12 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 process.prepare(10)
+filling = [bytes(2_000) for _ in range(10_000)]  # what importing has left free must not take what stays
 kept, passing = [], []
 bytes({size})  # freed at once: glibc would take the next ones of this size from the heap
 for _ in range({many}):
     passing.append(b"x" * {size})
-    kept.append(b"x" * 2_000)
+    kept.append(bytes(2_000))  # not b"x" * 2_000, which the compiler makes one and the same object
 full = resident()
 passing.clear()
 freed = resident()
