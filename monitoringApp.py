@@ -15,6 +15,7 @@ from monitoring import process
 from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.board import Board, Past
+from monitoring.checks.limits import refusals_in_words
 from monitoring.clock import Clock, Deadline, StopSignal, SystemClock
 from monitoring.commandline import parse_arguments
 from monitoring.config import Config, ConfigWatcher, describe, load_config
@@ -99,8 +100,7 @@ class MonitoringApp:
         Raises `StoreError` when there is no answer, or none in time (None: however long it takes).
         """
         window = Window.before(self._clock.now_ms(), window_ms)
-        exact = may_be_exact(window, len(self._config.sites))
-        found, source = self._store.stats(window, exact=exact, until=until)
+        found, source = self._store.stats(window, exact=may_be_exact(window, len(self._config.sites)), until=until)
         return stats_report(window, source.kind, found, self._config.sites, self._status)
 
     def check_alert_status(self, site: Site, observed: Observations | None = None) -> Decision:
@@ -290,8 +290,7 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     store = open_store(local, config, clock)
     with closing(store), bundle(config.trust) as trusted:
         now_ms = clock.now_ms()
-        recent = local.alerts(Window.before(now_ms, RECENT_MS))
-        past = Past(local.last_alerts(), local.last_states(now_ms + 1), recent)
+        past = Past(local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS)))
         display = DisplayThread(output, streams)
         make_checkers = partial(Checkers, partial(Probe, ca_file=trusted.path), clock=clock)
         app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)
@@ -300,6 +299,7 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     return 0
 
 
+@refusals_in_words()
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Do what the command line asks; returns the exit status. Raises `MonitoringError`."""
     if arguments.mode == "test":

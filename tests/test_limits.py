@@ -1,6 +1,7 @@
 """How many threads there may be, and what a monitor does and says that may not have one for each site."""
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -169,6 +170,42 @@ def test_a_control_groups_limit_is_named(control_group: Path) -> None:
         "(a container's limit of processes) allows 60 threads; it is tried again every second",
         "every site has its checker now",
     ]
+
+
+@only_root
+@pytest.mark.parametrize("allowed", [1, 2, 3, 4])
+def test_a_monitor_without_threads_of_its_own_ends_with_the_limit_named(
+    control_group: Path, tmp_path: Path, allowed: int
+) -> None:
+    """Neither a traceback nor a monitor that seems to run."""
+    config = tmp_path / "config.json"
+    config.write_text('{"websites": [{"URL": "http://127.0.0.1:9/"}], "database": "influxdb://127.0.0.1:9/monitoring"}')
+    (control_group / "pids.max").write_text(str(allowed))
+    enter = f"echo $$ > {control_group}/cgroup.procs; exec {sys.executable} monitoringApp.py -m -c {config}"
+    done = subprocess.run(["sh", "-c", enter], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1:] == [
+        f"not enough threads to run: pids.max of the control group /{control_group.name} "
+        f"(a container's limit of processes) allows {allowed} threads"
+    ]
+
+
+def test_a_monitor_without_descriptors_says_which_limit_keeps_its_sites_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network thread and each checker need some to be woken by; when there are some again all begin."""
+    checkers = Checkers(lambda *_: Seeing(lambda: ProbeResult(200, 1)), lambda _: None, SystemClock())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr("monitoring.process.allow_files", lambda _: None)  # which would lift the limit again
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        checkers.start([Site("site", "http://site/", interval_ms=20)])
+        told = checkers.replace_dead()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    reason = "1 of 1 sites are not checked: RLIMIT_NOFILE (ulimit -n) allows 3 open files"
+    assert told == [f"{reason}; it is tried again every second"]
+    assert checkers.replace_dead() == ["every site has its checker now"]
+    checkers.stop()
 
 
 def test_a_limit_that_cannot_be_seen_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

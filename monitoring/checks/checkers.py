@@ -24,9 +24,6 @@ LAST_CHECKS_MS = 1_000
 ABANDONED_MS = 300
 """How long it then waits for the threads of abandoned checks, which only have to free what they hold."""
 
-SPARE_THREADS = 16
-"""So many threads are left to name lookups, delivery and display when not every site can have its checker."""
-
 MakeProbe = Callable[[Site, "Network"], Prober]
 
 
@@ -132,6 +129,7 @@ class Checkers:
         """Start the network thread, and a checker for each site that has none, as far as threads are to be had."""
         missing = [site for host, site in self._sites.items() if host not in self._checkers]
         spread_ms = max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(missing))
+        refused: OSError | RuntimeError = RuntimeError()
         try:
             if not self._network.runs:
                 self._network.start()
@@ -139,10 +137,13 @@ class Checkers:
                 checker = self._new_checker(site, spread_ms)
                 process.start_small(checker)
                 self._checkers[site.host] = checker
-        except RuntimeError:  # told by its consequence
-            pass
-        unchecked = sum(site.host not in self._checkers for site in missing)
-        self._refusal = self._why_not(unchecked) if unchecked or not self._network.runs else None
+        except (RuntimeError, OSError) as error:  # no thread, or no descriptor to wake it by
+            refused = error
+        unchecked = sum(site.host not in self._checkers for site in missing) if self._network.runs else len(self._sites)
+        self._refusal = None
+        if unchecked:
+            reason = limits.why_refused(refused)
+            self._refusal = f"{unchecked} of {len(self._sites)} sites are not checked: {reason}"
 
     def _new_checker(self, site: Site, spread_ms: int) -> Checker:
         return Checker(
@@ -154,14 +155,7 @@ class Checkers:
         if (limit := limits.tightest_thread_limit()) is None:
             return len(self._sites)
         most = limit.room + len(self._checkers)
-        return max(0, max(most - SPARE_THREADS, most // 2) - len(self._checkers))
-
-    def _why_not(self, unchecked: int) -> str:
-        limit = limits.tightest_thread_limit()
-        reason = "no thread can be started, and no limit is seen that says so"
-        if limit and limit.room <= SPARE_THREADS:
-            reason = limit.text
-        return f"{unchecked or len(self._sites)} of {len(self._sites)} sites are not checked: {reason}"
+        return max(0, max(most - limits.SPARE_THREADS, most // 2) - len(self._checkers))
 
     def _remove_ended(self) -> list[Checker]:
         """Forget the checkers that have ended; returns them."""

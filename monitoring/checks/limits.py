@@ -1,13 +1,19 @@
 """How many threads this process may have, and which of the machine's limits says so."""
 
+import errno
 import resource
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitoring.errors import MonitoringError
+
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
+
+SPARE_THREADS = 16
+"""So many threads are left to name lookups, delivery and display when not every site can have its checker."""
 
 MAPS_A_THREAD = 2
 """A stack and the page that guards it."""
@@ -24,6 +30,29 @@ class ThreadLimit:
     @property
     def room(self) -> int:
         return max(0, self.allowed - self.used)
+
+
+def why_refused(error: OSError | RuntimeError) -> str:
+    """The limit that this error comes from: no thread could be started, or no file opened."""
+    if isinstance(error, OSError):
+        if error.errno != errno.EMFILE:
+            return str(error)
+        return f"RLIMIT_NOFILE (ulimit -n) allows {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} open files"
+    limit = tightest_thread_limit()
+    if limit and limit.room <= SPARE_THREADS:
+        return limit.text
+    return "no thread can be started, and no limit is seen that says so"
+
+
+@contextmanager
+def refusals_in_words() -> Iterator[None]:
+    """Raise `MonitoringError`, which names the limit, where Python says that it can't start a thread."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        raise MonitoringError(f"not enough threads to run: {why_refused(error)}") from None
 
 
 def tightest_thread_limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> ThreadLimit | None:

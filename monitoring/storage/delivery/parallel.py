@@ -9,7 +9,10 @@ Result = TypeVar("Result")
 
 
 def in_background(job: Callable[[], Result], name: str) -> "Future[Result]":
-    """Do this in a daemon thread of its own. (Those of an executor are waited for when the program ends.)"""
+    """Do this in a daemon thread of its own, or here where no thread can be had.
+
+    (An executor's threads are waited for when the program ends.)
+    """
     future: Future[Result] = Future()
 
     def run() -> None:
@@ -18,7 +21,10 @@ def in_background(job: Callable[[], Result], name: str) -> "Future[Result]":
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             future.set_exception(error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:
+        run()
     return future
 
 
