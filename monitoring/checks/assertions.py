@@ -1,22 +1,15 @@
 """Whether an answer that came is the one that was expected. Pure, but for the time limit of a pattern."""
 
-import re
 from dataclasses import dataclass, field
 
 import regex
 
+from monitoring.checks.charset import decode
 from monitoring.checks.failure import Fault
 from monitoring.models import Cause, Site
 
 MIN_SEARCH_SECONDS = 0.05
 """What a pattern may take even when the transfer used up the whole time-out."""
-
-# An answer may name any codec of Python's, also ones that take quadratic time: only those of the web are used.
-_CHARSET = re.compile(
-    r"charset\s*=\s*[\"']?(utf-?(?:8|16(?:[lb]e)?)|us-ascii|iso-?8859-\d+|windows-125\d|koi8-[ru]|gbk|gb2312|gb18030|big5"
-    r"|shift_jis|euc-(?:jp|kr)|iso-2022-jp)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +66,3 @@ def _slow_fault(site: Site, response_us: int) -> Fault | None:
         return None
     took_ms = -(-response_us // 1000)  # rounded up: never "took 2.5 s, limit 2.5 s"
     return Fault(Cause.SLOW, f"took {took_ms / 1000:g} s, limit {site.max_response_us / 1_000_000:g} s")
-
-
-def decode(body: bytes, content_type: str) -> str:
-    """The text of a body: in the charset that its Content-Type names if it is one of the web's, else UTF-8."""
-    named = _CHARSET.search(content_type)
-    try:
-        return body.decode(named[1] if named else "utf-8", errors="replace")
-    except LookupError:  # such as iso-8859-99
-        return body.decode("utf-8", errors="replace")
