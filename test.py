@@ -30,7 +30,7 @@ from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.output import SilentOutput, Streams
 from monitoring.report import alert_sentence
-from monitoring.storage.backends import backend_kind
+from monitoring.storage.backends import open_backend
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.influxdb.store import InfluxStore
@@ -271,8 +271,7 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
 @contextmanager
 def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]:
     """The database `test` of this server, dropped afterwards if it is new; None when no InfluxDB answers."""
-    kind = backend_kind(address)
-    database = kind.open(replace(address, database=TEST_DATABASE), "", READER_TIMEOUT_S) if kind else None
+    database = open_backend(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S) if address.backend else None
     if not isinstance(database, InfluxStore):
         yield None
         return

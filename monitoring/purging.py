@@ -17,7 +17,7 @@ from monitoring.models import Window
 from monitoring.moments import length_ms, moment_ms
 from monitoring.statistics.summary import Span
 from monitoring.stats import HOUR_MS
-from monitoring.storage.backends import BackendKind, backend_kind, database_address
+from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.upkeep import Upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
@@ -245,7 +245,7 @@ class DatabasePart:
 
     def __init__(self, config: Config, location: str | None, has_delivered: bool) -> None:
         self._address = database_address(config)
-        self._kind = backend_kind(self._address)
+        self._kind = self._address.backend
         self._is_expected = config.database is not None or has_delivered
         self._location = location
         self._here = config.location
@@ -260,10 +260,10 @@ class DatabasePart:
             say("What is behind the gateway stays: purge it there, where the database is.")
             return {}
         try:
-            with closing(self._kind.open(self._address, self._here, PROBE_TIMEOUT_S)) as probe:
+            with closing(open_backend(self._address, PROBE_TIMEOUT_S, self._here)) as probe:
                 locations = (probe.locations() or [self._here]) if probe.is_known() else []
             wanted = [location for location in locations if self._location in (None, location)]
-            return {location: _held(self._at(self._kind, location), request, hosts) for location in wanted}
+            return {location: _held(self._at(location), request, hosts) for location in wanted}
         except StoreError as error:
             self.away = str(error)
             return {}
@@ -272,17 +272,17 @@ class DatabasePart:
         """The database at the location of the local file; None when there is none, or none in reach."""
         if self._kind is None or not self._kind.is_ours or not self._is_expected or self.away:
             return None
-        return self._at(self._kind, self._here)
+        return self._at(self._here)
 
     def delete(self, request: Request, location: str) -> None:
         """Delete it at a location that the local file is not of. Raises `StoreError`."""
         if self._kind:
-            for _ in self._at(self._kind, location).delete(request.deletion()):
+            for _ in self._at(location).delete(request.deletion()):
                 pass
 
-    def _at(self, kind: BackendKind, location: str) -> "Backend":
+    def _at(self, location: str) -> "Backend":
         if location not in self._opened:
-            self._opened[location] = kind.open(self._address, location, QUESTION_TIMEOUT_S)
+            self._opened[location] = open_backend(self._address, QUESTION_TIMEOUT_S, location)
         return self._opened[location]
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.gateway.application import make_application
-from monitoring.gateway.databases import Database, Databases
+from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.database import SharedFile
@@ -89,7 +89,7 @@ class Kept(MemoryBackend):
 
 def test_a_gateway_keeps_only_so_many_locations_at_a_time() -> None:
     open_ones: list[MemoryBackend] = []
-    databases = Databases(lambda _: cast(Database, Kept(open_ones)), 2)
+    databases = Databases(lambda _: Kept(open_ones), 2)
     nameless, _ = databases.at(""), databases.at("paris")
     assert databases.at("") is nameless
     tokyo = databases.at("tokyo")

@@ -1,4 +1,7 @@
-"""Addresses of databases. Pure."""
+"""Addresses of databases, and the registry of their kinds. Pure.
+
+A new kind of database is a folder in `monitoring.storage` and a line in `DATABASES`.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -16,19 +19,45 @@ DEFAULT_DATABASE = "influxdb://localhost:8086/monitoring"
 DEFAULT_LISTEN = "127.0.0.1:8087"
 """Where a gateway listens when nothing else is said: reachable from its own machine only."""
 
-_KINDS = {
-    "influxdb": ("influxdb", False),
-    "influxdb+https": ("influxdb", True),
-    "gateway+http": ("gateway", False),
-    "gateway+https": ("gateway", True),
-}
-_INFLUX_PORT = 8086
 _DATABASE_NAME = re.compile(r"/([A-Za-z0-9_.-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseKind:
+    """What is particular about one kind of database.
+
+    `store` is "module:callable", which makes the backend from a `DatabaseAddress`, a location and the seconds to wait for
+    an answer, without connecting. (A name, because nobody loads a backend that is not configured, nor do configurations
+    know about storage.) `port` is the default one; None: addresses must name it. `has_name`: an address ends with the name
+    of a database. `no_user` says why an address may not hold a user and a password; "": it may.
+    `is_ours`: nobody but monitors and gateways deletes there what is older than retention, or was purged.
+    """
+
+    name: str
+    scheme: str
+    tls_scheme: str
+    store: str
+    port: int | None = None
+    has_name: bool = True
+    no_user: str = ""
+    is_ours: bool = True
+
+
+DATABASES = (
+    DatabaseKind("influxdb", "influxdb", "influxdb+https", "monitoring.storage.influxdb.store:InfluxStore", port=8086),
+    DatabaseKind(
+        *("gateway", "gateway+http", "gateway+https", "monitoring.storage.gateway.store:open_gateway"),
+        has_name=False,
+        no_user="the gateway's token stands in MONITORING_TOKEN",
+        is_ours=False,
+    ),
+)
+"""Every kind of database. (`sqlite:` is none: it says that the local file stands alone.)"""
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where checks go besides the local file. `kind` is "influxdb", "sqlite" (the local file alone) or "gateway".
+    """Where checks go besides the local file. `kind` is the name of one of `DATABASES`, or "sqlite".
 
     `masked` is the address for people. `tls` is None for plain HTTP, else whom to trust. `host` is without brackets,
     `database` empty for a gateway.
@@ -42,6 +71,11 @@ class DatabaseAddress:
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     database: str = ""
+
+    @property
+    def backend(self) -> DatabaseKind | None:
+        """None: there is no database, the local file stands alone."""
+        return next((known for known in DATABASES if known.name == self.kind), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +117,27 @@ def database_address(value: object) -> DatabaseAddress:
         raise Invalid("sqlite: stands alone; localDatabase names the file")
     match = URL.fullmatch(text.value)
     scheme = match["scheme"].lower() if match else ""
-    if match is None or scheme not in _KINDS:
-        raise Invalid("must be sqlite: or begin with influxdb://, influxdb+https://, gateway+http:// or gateway+https://")
+    kind = next((known for known in DATABASES if scheme in (known.scheme, known.tls_scheme)), None)
+    if match is None or kind is None:
+        *some, last = (f"{scheme}://" for known in DATABASES for scheme in (known.scheme, known.tls_scheme))
+        raise Invalid(f"must be sqlite: or begin with {', '.join(some)} or {last}")
     if match["query"]:
         raise Invalid("must end before a question mark")
-    return _server(scheme, text.between(*match.span("authority")), match["path"])
+    return _server(kind, scheme, text.between(*match.span("authority")), match["path"])
 
 
-def _server(scheme: str, server: Text, path: str) -> DatabaseAddress:
-    kind, tls = _KINDS[scheme]
+def _server(kind: DatabaseKind, scheme: str, server: Text, path: str) -> DatabaseAddress:
     authority = read_authority(server)
     database = _database(kind, path)
-    if kind == "gateway" and "@" in server.value:
-        raise Invalid("must not hold a user: the gateway's token stands in MONITORING_TOKEN")
-    port = authority.port or (_INFLUX_PORT if kind == "influxdb" else None)
+    if kind.no_user and "@" in server.value:
+        raise Invalid(f"must not hold a user: {kind.no_user}")
+    port = authority.port or kind.port
     if port is None:
-        raise Invalid("must name the gateway's port")
+        raise Invalid(f"must name the {kind.name}'s port")
     return DatabaseAddress(
-        kind=kind,
+        kind=kind.name,
         masked=f"{scheme}://{masked_user(authority)}{authority.host}:{port}{database and '/' + database}",
-        tls=MOZILLA if tls else None,
+        tls=MOZILLA if scheme == kind.tls_scheme else None,
         host=authority.host.strip("[]"),
         port=port,
         username=unquote(authority.user.value),
@@ -111,12 +146,13 @@ def _server(scheme: str, server: Text, path: str) -> DatabaseAddress:
     )
 
 
-def _database(kind: str, path: str) -> str:
-    if kind == "influxdb":
+def _database(kind: DatabaseKind, path: str) -> str:
+    if kind.has_name:
         name = _DATABASE_NAME.fullmatch(path)
         if name is None:
-            raise Invalid(f"must end with the name of a database, as in {DEFAULT_DATABASE}")
+            example = f"{kind.scheme}://localhost:{kind.port or 'PORT'}/monitoring"
+            raise Invalid(f"must end with the name of a database, as in {example}")
         return name[1]
     if path not in ("", "/"):
-        raise Invalid("must end after the gateway's port")
+        raise Invalid(f"must end after the {kind.name}'s port")
     return ""

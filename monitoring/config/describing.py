@@ -36,16 +36,15 @@ def _headline(config: Config) -> str:
 def _database(config: Config) -> str:
     if config.database is None:
         return f"{DEFAULT_DATABASE} if it answers, else the local file alone"
-    return "none, the local file alone" if config.database.kind == "sqlite" else config.database.masked
+    return config.database.masked if config.database.backend else "none, the local file alone"
 
 
 def _pruned(config: Config) -> str:
     """Where this monitor deletes what is older than retention; a gateway goes by its own configuration."""
     if config.database is None:
         return "the local file, and from the database if it answers"
-    if config.database.kind == "influxdb":
-        return "the local file and the database"
-    return "the local file"
+    is_ours = config.database.backend is not None and config.database.backend.is_ours
+    return "the local file and the database" if is_ours else "the local file"
 
 
 def _site_line(site: Site) -> str:

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol, cast
+from functools import partial
 
 from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import ConfigError
@@ -15,28 +15,21 @@ STATEMENT_TIMEOUT_S = 8.0
 """Shorter than clients wait for the end of a write: they hear that the database is away instead of nothing."""
 
 
-class Database(Backend, Protocol):
-    """What a gateway asks of its database: all that a monitor with a database of its own would ask."""
-
-    def ping(self) -> None:
-        """Return when it answers. Raises `StoreError`."""
-
-
 class Databases:
     """The database as each location sees it: opened when somebody asks, and kept while there are not too many.
 
     One that is closed to make room answers those who use it just then; what it had remembered is gone.
     """
 
-    def __init__(self, open_at: Callable[[str], Database], most: int, file: SharedFile | None = None) -> None:
+    def __init__(self, open_at: Callable[[str], Backend], most: int, file: SharedFile | None = None) -> None:
         """`open_at` makes the store of a location without connecting; `file` is what it lies in, closed with this."""
         self._open_at = open_at
         self._most = most
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, Database] = OrderedDict()
+        self._known: OrderedDict[str, Backend] = OrderedDict()
         self.file = file
 
-    def at(self, location: str) -> Database:
+    def at(self, location: str) -> Backend:
         """Raises `StoreError`."""
         with self._lock:
             if location not in self._known:
@@ -56,9 +49,9 @@ class Databases:
 
 def open_databases(config: Config, address: DatabaseAddress, most: int) -> Databases:
     """The database at this address, for `most` locations at a time. Raises `MonitoringError`."""
-    if address.kind == "gateway":
-        raise ConfigError([f"database: {address.masked}: a gateway needs a database of its own"])
-    if address.kind == "sqlite":
+    if address.backend is None:
         file = SharedFile(config.local_database)
         return Databases(file.open, most, file)
-    return Databases(lambda location: cast(Database, open_backend(address, STATEMENT_TIMEOUT_S, location)), most)
+    if not address.backend.is_ours:
+        raise ConfigError([f"database: {address.masked}: a gateway needs a database of its own"])
+    return Databases(partial(open_backend, address, STATEMENT_TIMEOUT_S), most)

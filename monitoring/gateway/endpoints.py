@@ -9,10 +9,10 @@ from typing import Any
 from monitoring.clock import Clock
 from monitoring.errors import StoreUnavailable
 from monitoring.gateway.access import Role
-from monitoring.gateway.databases import Database, Databases
+from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits, SiteLimiter
 from monitoring.gateway.metrics import Metrics
-from monitoring.storage.base import Points
+from monitoring.storage.base import Backend, Points
 
 
 class Json(bytes):
@@ -41,7 +41,7 @@ class Desk:
         self._turns = threading.BoundedSemaphore(limits.busy)
 
     @contextmanager
-    def turn(self, location: str = "") -> Iterator[Database]:
+    def turn(self, location: str = "") -> Iterator[Backend]:
         """A place among those that use the database, as this location sees it.
 
         Raises `StoreUnavailable` when none becomes free, and `StoreRefused` where there can be no such location.

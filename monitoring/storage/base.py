@@ -133,6 +133,9 @@ class Backend(Reader, Protocol):
         When `is_wanted` says no, the answer may end with `StoreUnavailable`: what it has read is free at once.
         """
 
+    def ping(self) -> None:
+        """Return when it answers at all. Raises `StoreError`."""
+
     def verify(self, marker: str) -> DeliveryRecord | None:
         """Prove that what is written can be read: write a point named after this local file, read it back equal.
 

@@ -8,7 +8,7 @@ from monitoring.clock import Clock, SystemClock
 from monitoring.config import Config
 from monitoring.errors import StoreError
 from monitoring.storage import takeover
-from monitoring.storage.backends import backend_kind, database_address, open_backend
+from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.reader import FileReader
@@ -28,10 +28,10 @@ def open_local(path: Path, say: Callable[[str], None], clock: Clock) -> LocalSto
 def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstStore:
     """The store of a running monitor: the local file, and the database of the configuration when there is one."""
     address = database_address(config)
-    kind = backend_kind(address)
+    kind = address.backend
     if kind is None:
         return LocalFirstStore(local, clock)
-    backend, reader = (kind.open(address, config.location, seconds) for seconds in (WRITER_TIMEOUT_S, READER_TIMEOUT_S))
+    backend, reader = (open_backend(address, patience, config.location) for patience in (WRITER_TIMEOUT_S, READER_TIMEOUT_S))
     return LocalFirstStore(local, clock, backend, reader, is_named=config.database is not None, is_ours=kind.is_ours)
 
 
@@ -41,7 +41,7 @@ def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: C
     Part by part, as far as the database answers in time; that it did not is said.
     """
     last_ms = local.last_time()
-    if last_ms is None and backend_kind(database_address(config)):
+    if last_ms is None and database_address(config).backend:
         try:
             for past in takeover.within(takeover.DEADLINE_MS, clock, _past_of_sites(config, clock)):
                 local.take_over(past.alerts, past.histories, past.checks)

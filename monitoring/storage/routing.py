@@ -10,7 +10,7 @@ from monitoring.clock import Clock
 from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import StoreError
 from monitoring.statistics.summary import Span
-from monitoring.storage.backends import backend_kind, database_address, open_backend
+from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
@@ -111,7 +111,7 @@ class ReaderChoice:
         self._address = database_address(config)
         self._local = LocalFile(config.local_database)
         self._resting: tuple[int, str] | None = None
-        self._database = Database(self._address, self._patience_s) if backend_kind(self._address) else None
+        self._database = Database(self._address, self._patience_s) if self._address.backend else None
         self._take(config)
 
     def _take(self, config: Config) -> None:

@@ -4,13 +4,14 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from monitoring.config import DatabaseAddress, parse_database
-from monitoring.gateway.databases import Database, Databases
+from monitoring.gateway.databases import Databases
 from monitoring.models import CheckResult
 from monitoring.storage.backends import open_backend
 from tests.support.gateway import HOST, serving
@@ -64,7 +65,7 @@ def reached(how: str, address: DatabaseAddress) -> Iterator[str]:
         yield address.masked
         return
     with (
-        closing(Databases(lambda location: cast(Database, open_backend(address, 8, location)), 9)) as databases,
+        closing(Databases(partial(open_backend, address, 8), 9)) as databases,
         serving(databases) as port,
     ):
         yield f"gateway+http://{HOST}:{port}"

@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitoring import stats
-from monitoring.gateway.databases import Database, Databases
+from monitoring.gateway.databases import Databases
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Window
 from monitoring.states import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
@@ -77,7 +77,7 @@ def behind_gateway(
     new: Callable[[pytest.FixtureRequest], AbstractContextManager[OpenBackend]], request: pytest.FixtureRequest
 ) -> Iterator[OpenBackend]:
     """The same database, asked through a gateway."""
-    with new(request) as open_backend, serving(Databases(lambda place: cast(Database, open_backend(place)), 10)) as port:
+    with new(request) as open_backend, serving(Databases(open_backend, 10)) as port:
         yield partial(client_of, port)
 
 

@@ -1,6 +1,7 @@
 """Whom a program reads that writes no store itself: chosen anew as databases, files and monitors come and go."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,9 +11,10 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.config import Config, parse_database
+from monitoring.config.databases import DATABASES, DatabaseKind
 from monitoring.errors import ConfigError, StoreError, StoreUnavailable
 from monitoring.models import Site
-from monitoring.storage.backends import backend_kind, open_backend
+from monitoring.storage.backends import open_backend
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
@@ -159,7 +161,16 @@ def test_a_file_that_takes_the_place_of_another_is_read(tmp_path: Path, config: 
             choice.choose()
 
 
+@pytest.mark.parametrize("kind", DATABASES, ids=lambda kind: kind.name)
+def test_the_registry_names_stores_that_there_are(kind: DatabaseKind) -> None:
+    for scheme, is_tls in ((kind.scheme, False), (kind.tls_scheme, True)):
+        address = parse_database(f"{scheme}://127.0.0.1:9{'/x' if kind.has_name else ''}", {})
+        assert (address.backend, address.tls is not None) == (kind, is_tls)
+        with closing(open_backend(address, 1)) as backend, pytest.raises(StoreError, match=re.escape(backend.name)):
+            backend.ping()
+
+
 def test_the_registry_knows_what_is_no_database() -> None:
-    assert backend_kind(parse_database("sqlite:", {})) is None
+    assert parse_database("sqlite:", {}).backend is None
     with pytest.raises(ConfigError, match="this needs a database"):
         open_backend(parse_database("sqlite:", {}), 1)

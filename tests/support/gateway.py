@@ -11,10 +11,11 @@ from monitoring.clock import SystemClock
 from monitoring.config import parse_database
 from monitoring.config.tokens import Tokens
 from monitoring.gateway.application import make_application
-from monitoring.gateway.databases import Database, Databases
+from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
+from monitoring.storage.base import Backend
 from monitoring.storage.gateway.store import GatewayStore, open_gateway
 from tests.support.influxd import free_port
 from tests.support.monitor import PATIENCE_S, ROOT
@@ -28,14 +29,14 @@ NO_TOKENS = Tokens()
 MOST = Limits()
 
 
-def only(database: Database) -> Databases:
+def only(database: Backend) -> Databases:
     """A gateway's database, the same for every location, which stays open."""
     return Databases(lambda _: database, 10**9)
 
 
 @contextmanager
 def serving(
-    database: Database | Databases,
+    database: Backend | Databases,
     tokens: Tokens = NO_TOKENS,
     limits: Limits = MOST,
     tls: TlsFiles | None = None,
@@ -75,7 +76,7 @@ def _running(application: Wsgi, listening: socket.socket, limits: Limits) -> Ite
 
 
 @contextmanager
-def through_gateway(database: Database | Databases, location: str = "") -> Iterator[GatewayStore]:
+def through_gateway(database: Backend | Databases, location: str = "") -> Iterator[GatewayStore]:
     """The same database, seen through a gateway that asks for no tokens."""
     with serving(database) as port:
         store = client_of(port, location)

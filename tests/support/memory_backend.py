@@ -49,6 +49,9 @@ class MemoryBackend:
     def held(self) -> Held:
         return self._database.by_location.get(self._location, Held())
 
+    def ping(self) -> None:
+        """It is always there."""
+
     # Writing
 
     def verify(self, marker: str) -> DeliveryRecord | None:

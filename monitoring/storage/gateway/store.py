@@ -55,6 +55,10 @@ class GatewayStore:
         self._location = location or None
         self._here: Parameters = {"location": location} if location else {}
 
+    def ping(self) -> None:
+        """Return when the database behind the gateway answers, too."""
+        self._client.get("/healthz", dict)
+
     # The writer
 
     def verify(self, marker: str) -> DeliveryRecord | None:
