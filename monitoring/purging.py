@@ -18,7 +18,7 @@ from monitoring.moments import length_ms, moment_ms
 from monitoring.statistics.summary import Span
 from monitoring.stats import HOUR_MS
 from monitoring.storage.backends import database_address, open_backend
-from monitoring.storage.delivery.upkeep import Upkeep
+from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
 from monitoring.storage.sqlite.lock import writer_is_alive
@@ -230,7 +230,7 @@ class LocalPart:
 
 def _finish(store: LocalStore, backend: "Backend", now_ms: int) -> None:
     """Carry out in the database what was purged here. Raises `StoreUnavailable` when it leaves off."""
-    upkeep = Upkeep(store, backend, is_ours=True)
+    upkeep = monitor_upkeep(store, backend, is_ours=True)
     while upkeep.step(now_ms):
         pass
     if store.next_deletion() is not None:

@@ -9,11 +9,11 @@ import pytest
 from monitoring.config import ConfigWatcher, load_config
 from monitoring.errors import StoreUnavailable
 from monitoring.gateway.databases import Databases
-from monitoring.gateway.upkeep import Retention, Upkeep
+from monitoring.gateway.upkeep import UpkeepThread, database_upkeep
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Points
-from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS
+from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from tests.support.clock import FakeClock
@@ -43,19 +43,19 @@ def kept(databases: Databases, location: str = "") -> list[CheckResult]:
     return list(databases.at(location).results(EVER))
 
 
-def work(retention: Retention, now_ms: int = NOW_MS) -> None:
-    while retention.step(now_ms):
+def work(upkeep: Upkeep, now_ms: int = NOW_MS) -> None:
+    while upkeep.step(now_ms):
         pass
 
 
 def test_what_is_too_old_goes_at_every_location(databases: Databases) -> None:
     young = old_and_young(databases)
     assert old_and_young(databases, "paris") == young
-    retention = Retention(databases)
-    work(retention)
+    upkeep = database_upkeep(databases)
+    work(upkeep)
     assert len(kept(databases)) > len(young), "nobody has said yet how long they are kept"
-    retention.keep(24 * HOUR_MS, 365 * 24 * HOUR_MS)
-    work(retention)
+    upkeep.set_retention(24 * HOUR_MS, 365 * 24 * HOUR_MS)
+    work(upkeep)
     assert kept(databases) == kept(databases, "paris") == young
     window = Window(young[0].time_ms // HOUR_MS * HOUR_MS - 10 * HOUR_MS, young[0].time_ms // HOUR_MS * HOUR_MS)
     assert not databases.at("").check_counts(window, Span.MINUTE)
@@ -63,13 +63,13 @@ def test_what_is_too_old_goes_at_every_location(databases: Databases) -> None:
 
 def test_hours_and_days_stay_as_long_as_alerts(databases: Databases) -> None:
     old_and_young(databases)
-    retention = Retention(databases)
-    retention.keep(HOUR_MS, 365 * 24 * HOUR_MS)
-    work(retention, NOW_MS + 10 * 24 * HOUR_MS)
+    upkeep = database_upkeep(databases)
+    upkeep.set_retention(HOUR_MS, 365 * 24 * HOUR_MS)
+    work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
     assert not kept(databases)
     before = databases.at("").check_counts(EVER, Span.HOUR)
-    retention.keep(HOUR_MS, HOUR_MS)
-    work(retention, NOW_MS + 10 * 24 * HOUR_MS)
+    upkeep.set_retention(HOUR_MS, HOUR_MS)
+    work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
     assert before
     assert not databases.at("").check_counts(EVER, Span.HOUR)
 
@@ -80,7 +80,7 @@ def test_a_purge_that_was_asked_for_is_done(databases: Databases, tmp_path: Path
     assert file is not None
     with file.file.writing() as connection:
         purge.ask(connection, purge.Request("a", START_MS + HOUR_MS, forget=True))
-    work(Retention(databases))
+    work(database_upkeep(databases))
     assert kept(databases) == [check(1, "stays")]
     assert file.next_purge() is None
 
@@ -93,14 +93,14 @@ def test_another_retention_takes_effect_while_it_runs(
     config = load_config(path, {})
     watcher = ConfigWatcher(path, lambda: load_config(path, {}), config)
     clock = FakeClock(NOW_MS)
-    retention = Retention(databases)
-    retention.keep(config.check_retention_ms, config.alert_retention_ms)
-    upkeep = Upkeep(retention, config, watcher, clock)
-    assert upkeep.step() is None
+    upkeep = database_upkeep(databases)
+    upkeep.set_retention(config.check_retention_ms, config.alert_retention_ms)
+    thread = UpkeepThread(upkeep, config, watcher, clock)
+    assert thread.step() is None
     assert len(kept(databases)) > len(young)
     write_config(tmp_path, ["http://a"], retention={"checks": "1d", "alerts": "1d"}, database="influxdb://localhost/other")
     watcher.ask()
-    assert upkeep.step() is None
+    assert thread.step() is None
     assert kept(databases) == young
     assert capsys.readouterr().err == "another database takes effect at the next start\n"
 
@@ -114,9 +114,9 @@ def test_trouble_that_lasts_is_known(tmp_path: Path) -> None:
     file = SharedFile(tmp_path / "gateway.db")
     with closing(Databases(lambda place: Failing(file, place), 100, file)) as databases:
         file.open().write(Points([check(1)]))
-        retention = Retention(databases)
-        retention.keep(HOUR_MS, HOUR_MS)
+        upkeep = database_upkeep(databases)
+        upkeep.set_retention(HOUR_MS, HOUR_MS)
         for turn in range(PATIENCE):
-            assert retention.trouble is None
-            work(retention, NOW_MS + turn * RETRY_MS)
-        assert retention.trouble == "gateway.db: disk full"
+            assert upkeep.trouble is None
+            work(upkeep, NOW_MS + turn * RETRY_MS)
+        assert upkeep.trouble == "gateway.db: disk full"

@@ -1,99 +1,55 @@
 """What a gateway does beside answering: its database keeps no more than `retention` says, as the configuration is now."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from monitoring.clock import Clock
 from monitoring.config import Config, ConfigWatcher
-from monitoring.errors import StoreError
 from monitoring.following import new_config
 from monitoring.gateway import output
 from monitoring.gateway.databases import Databases
 from monitoring.report.words import too_old_text
-from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, end_ms, retention_deletions
+from monitoring.storage.base import Backend
+from monitoring.storage.delivery.upkeep import Steps, Upkeep, delete_older
 from monitoring.storage.sqlite.database import SharedFile
+from monitoring.storage.sqlite.purge import Request
 
 PAUSE_S = 1.0
 
 
-class Retention:
-    """Deletes from a gateway's database what is too old, of all locations, and what was purged from its file.
+def database_upkeep(databases: Databases) -> Upkeep:
+    """Of all locations, for all that is in the database is the gateway's to delete; and of what was purged from its file."""
+    file = databases.file
 
-    All that is in the database is the gateway's to delete. A step is short; one that fails is taken again later.
-    """
+    def next_job() -> Steps | None:
+        if file is None:
+            return None
+        if request := file.next_purge():
+            return purge(file, request)
+        return iter((None,)) if file.unpack() else None
 
-    def __init__(self, databases: Databases) -> None:
-        self._databases = databases
-        self._kept_ms: tuple[int, int] | None = None
-        self._reached_ms = (0, 0)
-        self._steps: Iterator[None] = iter(())
-        self._failures = 0
-        self._rest_until_ms = 0
-        self.trouble: str | None = None
-        """Why that has not been possible for some time."""
-
-    def keep(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on delete what is older than this; before the first call nothing is deleted."""
-        self._kept_ms, self._reached_ms = (checks_ms, alerts_ms), (0, 0)
-
-    def step(self, now_ms: int) -> bool:
-        """Take the next short step; was there one?"""
-        if now_ms < self._rest_until_ms:
-            return False
-        try:
-            went_on = self._advance(now_ms)
-        except StoreError as error:
-            self._steps = iter(())
-            self._failures += 1
-            self._rest_until_ms = now_ms + RETRY_MS
-            self.trouble = str(error) if self._failures >= PATIENCE else None
-            return False
-        if not went_on:
-            self._failures, self.trouble = 0, None
-        return went_on
-
-    def _advance(self, now_ms: int) -> bool:
-        for _ in self._steps:
-            return True
-        file = self._databases.file
-        if file is not None and file.next_purge():
-            self._steps = self._purge(file)
-            return True
-        if file is not None and file.unpack():
-            return True
-        if self._kept_ms is None:
-            return False
-        ends_ms = (end_ms(now_ms, self._kept_ms[0]), end_ms(now_ms, self._kept_ms[1]))
-        if ends_ms == self._reached_ms:
-            return False
-        self._steps = self._retain(*ends_ms)
-        return True
-
-    def _purge(self, file: SharedFile) -> Iterator[None]:
-        request = file.next_purge()
-        if request is None:
-            return
-        for location in self._locations():
-            yield from self._databases.at(location).delete(request.deletion())
+    def purge(file: SharedFile, request: Request) -> Steps:
+        for database in _everywhere(databases):
+            yield from database.delete(request.deletion())
         file.purge_done(request)
 
-    def _retain(self, checks_before_ms: int, alerts_before_ms: int) -> Iterator[None]:
-        for location in self._locations():
-            database = self._databases.at(location)
-            for deletion in retention_deletions(None, checks_before_ms, alerts_before_ms):
-                yield from database.delete(deletion)
-        self._reached_ms = (checks_before_ms, alerts_before_ms)
+    def retain(checks_before_ms: int, alerts_before_ms: int) -> Steps:
+        for database in _everywhere(databases):
+            yield from delete_older(database, None, checks_before_ms, alerts_before_ms)
 
-    def _locations(self) -> Collection[str]:
-        file = self._databases.file
-        return file.locations() if file else self._databases.at("").locations()
+    return Upkeep(next_job, retain)
 
 
-class Upkeep:
-    """Works on the database in a thread of its own, in short steps: `with Upkeep(...):`."""
+def _everywhere(databases: Databases) -> Iterator[Backend]:
+    file = databases.file
+    return map(databases.at, file.locations() if file else databases.at("").locations())
 
-    def __init__(self, retention: Retention, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
-        self._retention = retention
+
+class UpkeepThread:
+    """Works on the database in a thread of its own, in short steps: `with UpkeepThread(...):`."""
+
+    def __init__(self, upkeep: Upkeep, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
+        self._upkeep = upkeep
         self._config = config
         self._watcher = watcher
         self._clock = clock
@@ -120,9 +76,9 @@ class Upkeep:
         """Follow the configuration, and do what there is to do; returns why that cannot be done."""
         if config := new_config(self._watcher, output.warn):
             self._follow(config)
-        while not self._stop.is_set() and self._retention.step(self._clock.now_ms()):
+        while not self._stop.is_set() and self._upkeep.step(self._clock.now_ms()):
             pass
-        return self._retention.trouble
+        return self._upkeep.trouble
 
     def _tell(self, trouble: str | None) -> None:
         if trouble and trouble != self._told:
@@ -136,4 +92,4 @@ class Upkeep:
             output.warn("another database takes effect at the next start")
 
     def _keep(self) -> None:
-        self._retention.keep(self._config.check_retention_ms, self._config.alert_retention_ms)
+        self._upkeep.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)

@@ -11,7 +11,7 @@ from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, 
 from monitoring.storage.delivery.comparison import Comparison
 from monitoring.storage.delivery.parallel import in_parallel
 from monitoring.storage.delivery.sending import Batch, batches, kinds_to_retry, send
-from monitoring.storage.delivery.upkeep import Upkeep
+from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
 
 REQUEST_POINTS = 2_500
@@ -53,7 +53,7 @@ class Forwarder:
         self._file = file
         self._backend = backend
         self._clock = clock
-        self._upkeep = Upkeep(file, backend, is_ours=is_ours)
+        self._upkeep = monitor_upkeep(file, backend, is_ours=is_ours)
         self._marker = file.marker
         self._ending = threading.Event()
         self._work = threading.Event()

@@ -1,10 +1,10 @@
-"""What leaves the database: what was purged from the local file, and what is older than retention. A short step at a time.
+"""Deletes from a database what was purged and what is older than retention: a short step at a time.
 
-Each time something is deleted InfluxDB writes all it has of that week anew, so retention is seen to once a day, unless
-it is short.
+Each time something is deleted InfluxDB writes the whole shard (a week) anew, so retention runs once a day, unless it is
+short.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 
 from monitoring.errors import StoreError
 from monitoring.statistics.summary import Span
@@ -19,81 +19,96 @@ RETRY_MS = 60_000
 """When a deletion that failed is begun again: a statement that took too long is mostly over by then."""
 
 PATIENCE = 5
-"""How often that may happen before it is told."""
+"""How often that may happen before it is reported."""
+
+Steps = Iterator[None]
+"""Work in short steps, one each time the iterator is advanced; it may raise `StoreError`."""
 
 
 class Upkeep:
-    """Deletes in one database what this file no longer holds; used by the thread that delivers, when nothing waits."""
+    """Carries out jobs (purges, then retention) one after the other; a failed one is begun again later. For one thread."""
 
-    def __init__(self, file: LocalFile, backend: Backend, *, is_ours: bool) -> None:
-        """`is_ours`: nobody else deletes there what is older than retention, or purged."""
-        self._file = file
-        self._backend = backend
-        self._is_ours = is_ours
+    def __init__(self, next_job: Callable[[], Steps | None], retain: Callable[[int, int], Steps] | None) -> None:
+        """`next_job` gives what is to be done before retention: the oldest purge, say, until it is carried out; or None.
+
+        `retain` deletes checks and alerts before these moments; None: somebody else does.
+        """
+        self._next_job = next_job
+        self._retain = retain
         self._kept_ms: tuple[int, int] | None = None
         self._reached_ms = (0, 0)
-        self._steps: Iterator[None] = iter(())
+        self._steps: Steps = iter(())
         self._failures = 0
         self._rest_until_ms = 0
         self.trouble: str | None = None
+        """Why nothing could be deleted for some time."""
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on delete what is older than this; before the first call nothing is too old."""
         self._kept_ms = (checks_ms, alerts_ms)
 
     def step(self, now_ms: int) -> bool:
-        """Take the next short step; was there one? One that fails is taken again later."""
+        """Take the next short step; was there one?"""
         if now_ms < self._rest_until_ms:
             return False
         try:
-            went_on = self._advance(now_ms)
+            was_one = self._advance(now_ms)
         except StoreError as error:
             self._steps = iter(())
             self._failures += 1
             self._rest_until_ms = now_ms + RETRY_MS
             self.trouble = str(error) if self._failures >= PATIENCE else None
             return False
-        if not went_on:
+        if not was_one:
             self._failures, self.trouble = 0, None
-        return went_on
+        return was_one
 
     def _advance(self, now_ms: int) -> bool:
         for _ in self._steps:
             return True
-        deletion = self._file.next_deletion()
-        if deletion is not None:
-            self._steps = self._purge(deletion)
+        if job := self._next_job():
+            self._steps = job
             return True
-        end_ms = self._retention_ends(now_ms)
-        if end_ms == self._reached_ms:
+        if self._retain is None or self._kept_ms is None:
             return False
-        self._steps = self._retain(*end_ms)
+        checks_ms, alerts_ms = (end_ms(now_ms, kept_ms) for kept_ms in self._kept_ms)
+        if (checks_ms, alerts_ms) == self._reached_ms:
+            return False
+        self._steps = self._retain_until(checks_ms, alerts_ms, self._retain)
         return True
 
-    def _purge(self, deletion: Deletion) -> Iterator[None]:
-        if self._is_ours:
-            yield from self._backend.delete(deletion)
-        self._file.deletion_done(deletion)
-
-    def _retention_ends(self, now_ms: int) -> tuple[int, int]:
-        if self._kept_ms is None or not self._is_ours:
-            return self._reached_ms
-        checks_ms, alerts_ms = self._kept_ms
-        return end_ms(now_ms, checks_ms), end_ms(now_ms, alerts_ms)
-
-    def _retain(self, checks_before_ms: int, alerts_before_ms: int) -> Iterator[None]:
-        for deletion in retention_deletions(self._file.hosts(), checks_before_ms, alerts_before_ms):
-            yield from self._backend.delete(deletion)
-        self._reached_ms = (checks_before_ms, alerts_before_ms)
+    def _retain_until(self, checks_ms: int, alerts_ms: int, retain: Callable[[int, int], Steps]) -> Steps:
+        yield from retain(checks_ms, alerts_ms)
+        self._reached_ms = (checks_ms, alerts_ms)
 
 
-def retention_deletions(hosts: Collection[str] | None, checks_before_ms: int, alerts_before_ms: int) -> Sequence[Deletion]:
+def monitor_upkeep(file: LocalFile, backend: Backend, *, is_ours: bool) -> Upkeep:
+    """Of the database that this file is delivered to: its own sites alone.
+
+    `is_ours`: nobody else deletes there what is older than retention, or purged.
+    """
+
+    def next_job() -> Steps | None:
+        deletion = file.next_deletion()
+        return purge(deletion) if deletion else None
+
+    def purge(deletion: Deletion) -> Steps:
+        if is_ours:
+            yield from backend.delete(deletion)
+        file.deletion_done(deletion)
+
+    def retain(checks_before_ms: int, alerts_before_ms: int) -> Steps:
+        return delete_older(backend, file.hosts(), checks_before_ms, alerts_before_ms)
+
+    return Upkeep(next_job, retain if is_ours else None)
+
+
+def delete_older(backend: Backend, hosts: Collection[str] | None, checks_before_ms: int, alerts_before_ms: int) -> Steps:
     """What of these hosts (None: of all) is too old: minutes go with checks, whole hours and days when both are."""
-    rolled_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
-    return (
-        Deletion(hosts, checks_before_ms, spans=(Span.MINUTE,), alerts=False),
-        Deletion(hosts, rolled_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False),
-        Deletion(hosts, alerts_before_ms, checks=False, spans=()),
-    )
+    whole_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
+    yield from backend.delete(Deletion(hosts, checks_before_ms, spans=(Span.MINUTE,), alerts=False))
+    yield from backend.delete(Deletion(hosts, whole_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False))
+    yield from backend.delete(Deletion(hosts, alerts_before_ms, checks=False, spans=()))
 
 
 def end_ms(now_ms: int, kept_ms: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.delivery.forwarder import Forwarder
-from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep, end_ms
+from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep, end_ms, monitor_upkeep
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain
 from tests.support.fragile import DOWN, FragileBackend
@@ -26,7 +26,7 @@ def file() -> MemoryFile:
 
 @pytest.fixture
 def upkeep(file: MemoryFile, database: FragileBackend) -> Upkeep:
-    return Upkeep(file, database, is_ours=True)
+    return monitor_upkeep(file, database, is_ours=True)
 
 
 def run(upkeep: Upkeep, now_ms: int) -> int:
@@ -91,7 +91,7 @@ def test_before_retention_is_known_nothing_is_too_old(upkeep: Upkeep, database: 
 
 
 def test_behind_a_gateway_that_sees_to_it_retention_is_left_alone(file: MemoryFile, database: FragileBackend) -> None:
-    upkeep = Upkeep(file, database, is_ours=False)
+    upkeep = monitor_upkeep(file, database, is_ours=False)
     upkeep.set_retention(DAY_MS, DAY_MS)
     assert run(upkeep, START_MS) == 0
 
