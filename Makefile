@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install monitor alerts self-test test check lint types bench format clean
+.PHONY: help install monitor alerts self-test test check lint types bench format picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +48,9 @@ format: $(VENV)/installed-dev ## put the code into its form
 bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and the monitor beside its peers
 	@scripts/test-programs prometheus prometheus-blackbox-exporter
 	$(BIN)/python -m bench
+
+picture: $(VENV)/installed-dev ## draw the screen that the README shows: docs/screen.svg
+	$(BIN)/python -m scripts.picture
 
 clean: ## remove the virtual environment and caches, not the data
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

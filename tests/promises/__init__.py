@@ -1,1 +1,1 @@
-"""The promises that README.md makes: real processes, treated as badly as the world treats them."""
+"""The promises of docs/promises.md: real processes, treated as badly as the world treats them."""

@@ -1,6 +1,6 @@
 """A clock that stands still until it is told to go."""
 
-import threading
+from monitoring.clock import Stop
 
 NS_PER_MS = 1_000_000
 
@@ -35,6 +35,6 @@ class FakeClock:
         """Set the wall clock, as NTP or a suspended machine does."""
         self._wall_ms += round(seconds * 1000)
 
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
+    def wait(self, stop: Stop, seconds: float) -> bool:
         self.advance(max(0.0, seconds))
         return stop.is_set()
