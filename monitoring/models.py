@@ -4,10 +4,12 @@ Units are in the names: `_ms` is integer milliseconds (of UTC since 1970 where i
 microseconds. Integers, because every number shown must be recomputable by hand: no sum of floats decides anything.
 """
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import ClassVar
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 """The parts of a check in order, named as blackbox_exporter names them."""
@@ -60,13 +62,50 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that came whole, or up to the cap (`cut`).
+
+    `left_us` is what remains of the check's time. `headers` (names in lower case, in order) and `text`, the body in its
+    charset, are there only when an assertion of the site needs them.
+    """
+
+    status: int
+    response_us: int
+    left_us: int
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    text: str = field(default="", repr=False)
+    cut: bool = False
+
+
+class Assertion(ABC):
+    """What a site expects of its answers under one key of the configuration; a frozen value. See `checks.assertions`."""
+
+    __slots__ = ()
+    cause: ClassVar[Cause]
+    needs_headers: ClassVar[bool] = False
+    needs_body: ClassVar[bool] = False
+
+    @abstractmethod
+    def failure(self, answer: Answer) -> str | None:
+        """What is wrong with the answer, for people and without a secret of the configuration; None: nothing."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """What is expected, for people and without a secret; it ends the sentence "expects ..."."""
+
+    def impossible(self, site: "Site") -> str | None:  # noqa: ARG002 - most can always be met
+        """Why no answer to this site's request can ever meet it; None: some can."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One website to check, complete: every default is filled in.
 
     `host` is its name in the stores and everywhere people look: its id, or without one the normalised URL with secrets
     masked, which is `masked_url` where `host` is an id.
     `url`, `headers` and `body` may hold secrets and are kept out of `repr`.
-    `expected_status` are inclusive ranges; empty means "below 400".
+    `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
 
     host: str
@@ -79,10 +118,7 @@ class Site:
     timeout_ms: int = 10_000
     follow_redirects: bool = True
     verify_tls: bool = True
-    expected_status: tuple[tuple[int, int], ...] = ()
-    expected_text: str | None = field(default=None, repr=False)
-    expected_pattern: str | None = field(default=None, repr=False)
-    max_response_us: int | None = None
+    assertions: tuple[Assertion, ...] = field(default=(), repr=False)
     rule: Rule = Rule()
     masked_url: str | None = None
 

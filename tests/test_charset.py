@@ -119,10 +119,10 @@ def test_no_charset_makes_a_check_expensive(name: str) -> None:
 @pytest.mark.parametrize(
     ("content_type", "body", "expected"),
     [
-        ("text/html; charset=latin1", CAFE, {"expected_text": "café"}),
-        (HTML, META + CAFE, {"expected_text": "café"}),
-        ("application/json", b'\xef\xbb\xbf{"status":"ok"}', {"expected_pattern": r'^\{"status"'}),
-        (HTML, CAFE, {"expected_pattern": "^café$"}),
+        ("text/html; charset=latin1", CAFE, {"expectedText": "café"}),
+        (HTML, META + CAFE, {"expectedText": "café"}),
+        ("application/json", b'\xef\xbb\xbf{"status":"ok"}', {"expectedPattern": r'^\{"status"'}),
+        (HTML, CAFE, {"expectedPattern": "^café$"}),
     ],
 )
 def test_a_site_in_any_charset_is_up_when_its_text_is_there(
@@ -134,4 +134,4 @@ def test_a_site_in_any_charset_is_up_when_its_text_is_there(
 
 def test_without_a_content_type_the_page_decides() -> None:
     with HttpServer(b"HTTP/1.1 200 OK\r\n\r\n" + META + CAFE) as server:
-        assert check(server.url(), expected_text="café").cause is None
+        assert check(server.url(), expectedText="café").cause is None

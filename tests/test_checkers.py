@@ -16,6 +16,7 @@ from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, ProbeResult, Site
 from tests.support.driving import Seeing
+from tests.support.probing import assertions
 from tests.support.servers import HttpServer, RawServer, pause, read_request, response
 from tests.support.waiting import eventually
 
@@ -194,7 +195,9 @@ def test_a_pattern_that_takes_for_ever_does_not_hold_up_the_others() -> None:
     found: list[CheckResult] = []
     with HttpServer(response(200, b"a" * 60 + b"!")) as server:
         url = server.url()
-        slow = Site("slow", url, interval_ms=500, timeout_ms=1_500, expected_pattern="(a|aa|aaa)+$(?<!x)b")
+        slow = Site(
+            "slow", url, interval_ms=500, timeout_ms=1_500, assertions=assertions(expectedPattern="(a|aa|aaa)+$(?<!x)b")
+        )
         with running(Probe, [slow, Site("good", url, interval_ms=200)], found):
             eventually(lambda: count_of("slow", found) >= 2)
     good = [result for result in found if result.host == "good"]

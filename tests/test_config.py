@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from monitoring.checks.assertions import ExpectedJSON, ExpectedPattern, ExpectedStatus, ExpectedText, MaxResponseTime
 from monitoring.config import Config, describe, load_config, parse_config, parse_database
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
@@ -157,9 +158,30 @@ def test_expectations_are_what_was_written() -> None:
     found = site(
         expectedStatus=["200-299", 401], expectedText="ok", expectedPattern=r"v\d+", maxResponseTime=Decimal("0.0025")
     )
-    assert found.expected_status == ((200, 299), (401, 401))
-    assert (found.expected_text, found.expected_pattern, found.max_response_us) == ("ok", r"v\d+", 2_500)
-    assert site(expectedStatus=404).expected_status == ((404, 404),)
+    assert found.assertions == (
+        ExpectedStatus(((200, 299), (401, 401))),
+        ExpectedText(("ok",)),
+        ExpectedPattern(r"v\d+"),
+        MaxResponseTime(2_500),
+    )
+    assert site(expectedStatus=404).assertions == (ExpectedStatus(((404, 404),)),)
+    assert site(expectedText=["a", "b"]).assertions == (ExpectedText(("a", "b")),)
+    assert site().assertions == ()
+
+
+def test_a_text_longer_than_what_is_read_of_a_body_is_refused() -> None:
+    assert site(expectedText="x" * 2**20).assertions
+    with pytest.raises(
+        ConfigError, match=r"expectedText: can never match: it is longer than the 1 MiB of a body that are read$"
+    ):
+        site(expectedText=["x", "x" * (2**20 + 1)])
+
+
+def test_variables_stand_in_what_is_expected_of_json() -> None:
+    found = site({"WHO": "hunter2"}, expectedJSON={"user.name": "${WHO}", "list": ["${WHO}", Decimal("0.1"), {"a": None}]})
+    assert found.assertions == (ExpectedJSON((("user.name", "hunter2"), ("list", ["hunter2", 0.1, {"a": None}]))),)
+    assert {found: 1}  # a site can be a key, whatever it expects
+    assert "hunter2" not in repr(found)
 
 
 def test_a_name_is_data_whatever_it_holds() -> None:
@@ -228,7 +250,7 @@ def test_check_config_says_what_would_run() -> None:
         " alert below 99.5 % over 2 min, at least 1 failure",
         "  https://example.org/health (health): POST every 2 s, timeout 10 s, header Authorization: ***, body of 4 bytes,"
         " redirects not followed, certificate not verified; expects status 200-299 or 401, its text, its pattern,"
-        " an answer within 2500 µs; alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
+        " an answer within 0.0025 s; alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
         "database: influxdb://me:***@db.example:8086/monitoring",
         "local file: /etc/monitor/config.db",
         "retention: checks 30 d, alerts 365 d; what is older is deleted from the local file and the database",

@@ -159,7 +159,7 @@ def test_a_gzip_bomb_is_ended_at_the_cap_in_bounded_memory() -> None:
         gc.collect()
         before = psutil.Process(os.getpid()).memory_info().rss
         tracemalloc.start()
-        result = check(server.url(), expected_text="\0" * 1000)
+        result = check(server.url(), expectedText="\0" * 1000)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         grown = psutil.Process(os.getpid()).memory_info().rss - before
@@ -209,7 +209,7 @@ def test_what_is_not_a_whole_http_answer_is_protocol(handler: Handler, status: i
 
 
 def test_what_comes_after_the_stated_length_is_not_read() -> None:
-    result = check_raw(sends(HEAD + b"Content-Length: 2\r\n\r\nok and more"), expected_pattern="^ok$")
+    result = check_raw(sends(HEAD + b"Content-Length: 2\r\n\r\nok and more"), expectedPattern="^ok$")
     assert result.cause is None
 
 

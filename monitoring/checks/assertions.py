@@ -1,68 +1,255 @@
-"""Whether an answer that came is the one that was expected. Pure, but for the time limit of a pattern."""
+"""What can be expected of an answer: one class for each key of the configuration. Pure, but for the time limit of patterns.
 
+A new assertion is a class in here and a line in `config.assertions`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import regex
+from monitoring.models import Answer, Assertion, Cause, Site
 
-from monitoring.checks.charset import decode
-from monitoring.checks.failure import Fault
-from monitoring.models import Cause, Site
+BODY_CAP = 1 << 20
+"""How many bytes of a decompressed body are read."""
 
 MIN_SEARCH_SECONDS = 0.05
 """What a pattern may take even when the transfer used up the whole time-out."""
 
+LONGEST_VALUE = 60
+"""How many characters of a value that is not the expected one are told."""
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response that came whole, or up to the cap. `left_us` is what remains of the check's time."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses that browsers follow; a 300 or 304 is an answer like any other."""
 
-    status: int
-    response_us: int
-    left_us: int
-    content_type: str = ""
-    body: bytes = field(default=b"", repr=False)
-
-
-def needs_body(site: Site) -> bool:
-    """Whether the body must be kept to judge it."""
-    return site.expected_text is not None or site.expected_pattern is not None
+_BODILESS = frozenset({204, 304})
+_FIRST_FINAL_STATUS = 200
+_SECRET_HEADERS = frozenset({"set-cookie"})
+_US_PER_SECOND = 1_000_000
 
 
-def judge(site: Site, answer: Answer) -> Fault | None:
-    """The first thing that is wrong: status before content before slow."""
-    return _status_fault(site, answer.status) or _content_fault(site, answer) or _slow_fault(site, answer.response_us)
+def in_force(site: Site) -> tuple[Assertion, ...]:
+    """What the answers of a site are held to, in the order of judgement: its status is always one of them."""
+    return site.assertions if _statuses(site.assertions) else (BELOW_400, *site.assertions)
 
 
-def _status_fault(site: Site, status: int) -> Fault | None:
-    ranges = site.expected_status or ((0, 399),)
-    if any(low <= status <= high for low, high in ranges):
-        return None
-    return Fault(Cause.STATUS, f"status {status}")
-
-
-def _content_fault(site: Site, answer: Answer) -> Fault | None:
-    if not needs_body(site):
-        return None
-    text = decode(answer.body, answer.content_type)
-    if site.expected_text is not None and site.expected_text not in text:
-        return Fault(Cause.CONTENT, "expected text not found")
-    if site.expected_pattern is not None:
-        return _pattern_fault(site.expected_pattern, text, answer.left_us)
+def judge(assertions: Sequence[Assertion], answer: Answer) -> tuple[Cause, str] | None:
+    """The first thing that is wrong with an answer: its cause, and what is said to people."""
+    for assertion in assertions:
+        if failure := assertion.failure(answer):
+            return assertion.cause, failure
     return None
 
 
-def _pattern_fault(pattern: str, text: str, left_us: int) -> Fault | None:
-    seconds = max(MIN_SEARCH_SECONDS, left_us / 1_000_000)
+@dataclass(frozen=True, slots=True)
+class ExpectedStatus(Assertion):
+    """`ranges` of statuses are inclusive."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    cause = Cause.STATUS
+
+    def failure(self, answer: Answer) -> str | None:
+        if any(low <= answer.status <= high for low, high in self.ranges):
+            return None
+        return f"status {answer.status}"
+
+    def impossible(self, site: Site) -> str | None:
+        final = {status for low, high in self.ranges for status in range(low, high + 1) if status >= _FIRST_FINAL_STATUS}
+        if not final:
+            return "can never be met: a status below 200 is interim, another one follows"
+        if site.follow_redirects and final <= REDIRECTS:
+            return 'can never be met: redirects are followed; "followRedirects": false takes them for the answer'
+        return None
+
+    def __str__(self) -> str:
+        if self == BELOW_400:
+            return "a status below 400"
+        return f"status {' or '.join(str(low) if low == high else f'{low}-{high}' for low, high in self.ranges)}"
+
+
+BELOW_400 = ExpectedStatus(((0, 399),))
+
+
+class _OfBody(Assertion):
+    """An assertion on the body."""
+
+    __slots__ = ()
+    cause = Cause.CONTENT
+    needs_body = True
+
+    def impossible(self, site: Site) -> str | None:
+        if site.method == "HEAD":
+            return "can never match: the answer to HEAD has no body"
+        statuses = _statuses(site.assertions)
+        if statuses and all(low == high and low in _BODILESS for low, high in statuses):
+            return "can never match: an answer with the expected status has no body"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedText(_OfBody):
+    """The body holds all of `texts`."""
+
+    texts: tuple[str, ...] = field(repr=False)
+
+    def failure(self, answer: Answer) -> str | None:
+        missing = next((place for place, text in enumerate(self.texts, 1) if text not in answer.text), None)
+        return f"expected text{_which(missing, self.texts)} not found" if missing else None
+
+    def impossible(self, site: Site) -> str | None:
+        if any(len(text) > BODY_CAP for text in self.texts):
+            return f"can never match: it is longer than the {BODY_CAP >> 20} MiB of a body that are read"
+        return _OfBody.impossible(self, site)
+
+    def __str__(self) -> str:
+        return "its text" if len(self.texts) == 1 else f"its {len(self.texts)} texts"
+
+
+@dataclass(frozen=True, slots=True)
+class ForbiddenText(_OfBody):
+    """The body holds none of `texts`."""
+
+    texts: tuple[str, ...] = field(repr=False)
+
+    def failure(self, answer: Answer) -> str | None:
+        there = next((place for place, text in enumerate(self.texts, 1) if text in answer.text), None)
+        return f"forbidden text{_which(there, self.texts)} found" if there else None
+
+    def impossible(self, site: Site) -> str | None:
+        expected = [text for other in site.assertions if isinstance(other, ExpectedText) for text in other.texts]
+        if any(forbidden in text for forbidden in self.texts for text in expected):
+            return "can never be met: expectedText holds it"
+        return _OfBody.impossible(self, site)
+
+    def __str__(self) -> str:
+        return "no forbidden text"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPattern(_OfBody):
+    """A regular expression matches somewhere in the body."""
+
+    pattern: str = field(repr=False)
+
+    def failure(self, answer: Answer) -> str | None:
+        return _pattern_failure("expected pattern", self.pattern, (answer.text,), answer.left_us)
+
+    def __str__(self) -> str:
+        return "its pattern"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedHeaders(Assertion):
+    """For each header (name, pattern) of the answer the regular expression matches somewhere in one of its values."""
+
+    patterns: tuple[tuple[str, str], ...] = field(repr=False)
+
+    cause = Cause.CONTENT
+    needs_headers = True
+
+    def failure(self, answer: Answer) -> str | None:
+        return next(filter(None, self._failures(answer)), None)
+
+    def _failures(self, answer: Answer) -> Iterator[str | None]:
+        for name, pattern in self.patterns:
+            values = [value for known, value in answer.headers if known == name.lower()]
+            shown = "" if name.lower() in _SECRET_HEADERS else f": {_cut(', '.join(values))}"
+            failure = _pattern_failure(f"expected pattern of header {name}", pattern, values, answer.left_us)
+            yield f"no header {name}" if not values else failure and failure + shown
+
+    def __str__(self) -> str:
+        names = [name for name, _ in self.patterns]
+        return f"its header{'' if len(names) == 1 else 's'} {', '.join(names)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedJSON(_OfBody):
+    """The body is JSON, and each JMESPath expression in it has the value beside it; None: null, or not there."""
+
+    values: tuple[tuple[str, Any], ...] = field(repr=False, hash=False)
+    _compiled: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        import jmespath
+
+        object.__setattr__(self, "_compiled", tuple(jmespath.compile(expression) for expression, _ in self.values))
+
+    def failure(self, answer: Answer) -> str | None:
+        try:
+            data = json.loads(answer.text)
+        except (ValueError, RecursionError) as error:
+            return f"longer than the {BODY_CAP >> 20} MiB that are read" if answer.cut else f"not JSON: {error}"
+        return next(filter(None, map(self._failure, self.values, self._compiled, [data] * len(self.values))), None)
+
+    @staticmethod
+    def _failure(wanted: tuple[str, Any], compiled: Any, data: object) -> str | None:
+        expression, value = wanted
+        try:
+            found = compiled.search(data)
+        except ValueError as error:  # such as the length of a number
+            return f"{_cut(expression)}: {error}"
+        return None if _same(found, value) else f"{_cut(expression)} is {_cut(json.dumps(found, ensure_ascii=False))}"
+
+    def __str__(self) -> str:
+        return f"JSON with its {'value' if len(self.values) == 1 else f'{len(self.values)} values'}"
+
+
+@dataclass(frozen=True, slots=True)
+class MaxResponseTime(Assertion):
+    """The answer takes no more than `limit_us` microseconds."""
+
+    limit_us: int
+
+    cause = Cause.SLOW
+
+    def failure(self, answer: Answer) -> str | None:
+        if answer.response_us <= self.limit_us:
+            return None
+        took_ms = -(-answer.response_us // 1000)  # rounded up: never "took 2.5 s, limit 2.5 s"
+        return f"took {took_ms / 1000:g} s, limit {self.limit_us / _US_PER_SECOND:g} s"
+
+    def impossible(self, site: Site) -> str | None:
+        if self.limit_us > site.timeout_ms * 1000:
+            return f"can never be exceeded: the timeout is {site.timeout_ms / 1000:g} s"
+        return None
+
+    def __str__(self) -> str:
+        return f"an answer within {self.limit_us / _US_PER_SECOND:g} s"
+
+
+def _statuses(assertions: Sequence[Assertion]) -> tuple[tuple[int, int], ...]:
+    return next((assertion.ranges for assertion in assertions if isinstance(assertion, ExpectedStatus)), ())
+
+
+def _which(place: int | None, texts: Sequence[str]) -> str:
+    """Texts are counted, not quoted: a variable may have given them."""
+    return "" if len(texts) == 1 else f" {place} of {len(texts)}"
+
+
+def _pattern_failure(what: str, pattern: str, texts: Sequence[str], left_us: int) -> str | None:
+    """None: the pattern matches in one of the texts."""
+    import regex
+
+    seconds = max(MIN_SEARCH_SECONDS, left_us / _US_PER_SECOND)
     try:
         # `concurrent` lets the other checks run meanwhile; `regex` keeps compiled patterns.
-        found = regex.search(pattern, text, timeout=seconds, concurrent=True)
+        found = any(regex.search(pattern, text, timeout=seconds, concurrent=True) for text in texts)
     except TimeoutError:
-        return Fault(Cause.CONTENT, f"expected pattern took more than {seconds:.3g} s to search for")
-    return None if found else Fault(Cause.CONTENT, "expected pattern not found")
+        return f"{what} took more than {seconds:.3g} s to search for"
+    return None if found else f"{what} not found"
 
 
-def _slow_fault(site: Site, response_us: int) -> Fault | None:
-    if site.max_response_us is None or response_us <= site.max_response_us:
-        return None
-    took_ms = -(-response_us // 1000)  # rounded up: never "took 2.5 s, limit 2.5 s"
-    return Fault(Cause.SLOW, f"took {took_ms / 1000:g} s, limit {site.max_response_us / 1_000_000:g} s")
+def _same(found: object, wanted: object) -> bool:
+    """Whether two values are the same JSON: true is not 1, and 1 is 1.0."""
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in wanted)
+    return found == wanted
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -6,12 +6,13 @@ import certifi
 import pycurl
 
 from monitoring import __version__
-from monitoring.checks.assertions import Answer, judge, needs_body
+from monitoring.checks.assertions import BODY_CAP, REDIRECTS, in_force, judge
+from monitoring.checks.charset import decode
 from monitoring.checks.failure import Fault, Progress, printable, transfer_fault
 from monitoring.checks.network import Network, Transfer, TransferResult, sockets_are_known
+from monitoring.checks.received import Body, Head
 from monitoring.checks.redirects import (
     MAX_REDIRECTS,
-    REDIRECTS,
     Request,
     first_request,
     login,
@@ -21,7 +22,7 @@ from monitoring.checks.redirects import (
 )
 from monitoring.checks.resolver import LookupResult
 from monitoring.errors import CheckAbandoned
-from monitoring.models import Cause, ProbeResult, Site
+from monitoring.models import Answer, Cause, ProbeResult, Site
 
 Phases = tuple[int | None, int | None, int | None, int | None, int | None]
 """Microseconds in the order of `models.PHASES`; None for a phase that never ran or never ended."""
@@ -51,39 +52,6 @@ class Hop:
     target: str | None = None
 
 
-class Body:
-    """Takes the decompressed body as libcurl delivers it: counts it, ends it at the cap, keeps it only when asked."""
-
-    def __init__(self, cap_bytes: int, keep: bool) -> None:
-        self.keeps = keep
-        self._cap = cap_bytes
-        self._kept = bytearray()
-        self._received = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether the cap was reached: then the transfer ends and counts as received."""
-        return self._received >= self._cap
-
-    def receive(self, chunk: bytes) -> int | None:
-        """libcurl's write callback: None takes the chunk, -1 ends the transfer."""
-        if self.keeps:
-            self._kept += chunk[: self._cap - self._received]
-        self._received += len(chunk)
-        return -1 if self.full else None
-
-    def take(self) -> bytes:
-        """What was kept; forgotten here."""
-        body = bytes(self._kept)
-        self.start()
-        return body
-
-    def start(self) -> None:
-        """Forget all, before another transfer."""
-        self._kept = bytearray()
-        self._received = 0
-
-
 class Probe:
     """Checks one site, again and again, each time as a new visitor would.
 
@@ -93,7 +61,7 @@ class Probe:
     decompressed body is read. `ca_file`: the certificates to trust, certifi's by default.
     """
 
-    def __init__(self, site: Site, network: Network, cap_bytes: int = 1 << 20, ca_file: str | None = None) -> None:
+    def __init__(self, site: Site, network: Network, cap_bytes: int = BODY_CAP, ca_file: str | None = None) -> None:
         self._site = site
         self._network = network
         self._home = origin(site.url)
@@ -101,9 +69,13 @@ class Probe:
         self._login = login(site)
         # A header without a value ends in a semicolon: "Name:" would remove it.
         self._headers = [f"{name}: {value}".encode() if value else f"{name};".encode() for name, value in site.headers]
-        self._body = Body(cap_bytes, needs_body(site))
+        self._assertions = in_force(site)
+        self._body = Body(cap_bytes, any(assertion.needs_body for assertion in self._assertions))
+        self._head = Head() if any(assertion.needs_headers for assertion in self._assertions) else None
         self._prepared: Request | None = None
         self._curl = _new_handle(self._body, ca_file or certifi.where(), site.verify_tls)
+        if self._head:
+            self._curl.setopt(pycurl.HEADERFUNCTION, self._head.receive)
         self._transfer = Transfer(self._curl)
         self._waited_ns = 0
 
@@ -159,10 +131,16 @@ class Probe:
 
     def _judged(self, status: int, phases_us: Phases) -> ProbeResult:
         response_us = _total(phases_us)
-        left_us = self._site.timeout_ms * 1000 - response_us
-        content_type = self._info_text(pycurl.CONTENT_TYPE) if self._body.keeps else ""
-        answer = Answer(status, response_us, left_us, content_type, self._body.take())
-        return self._result(status, response_us, phases_us, judge(self._site, answer))
+        answer = Answer(
+            status,
+            response_us,
+            left_us=self._site.timeout_ms * 1000 - response_us,
+            headers=tuple(self._head.fields) if self._head else (),
+            cut=self._body.full,  # before it is taken
+            text=decode(self._body.take(), self._info_text(pycurl.CONTENT_TYPE)) if self._body.keeps else "",
+        )
+        wrong = judge(self._assertions, answer)
+        return self._result(status, response_us, phases_us, wrong and Fault(wrong[0], printable(wrong[1])))
 
     def _result(self, status: int, response_us: int | None, phases_us: Phases, fault: Fault | None) -> ProbeResult:
         waited_us = self._waited_ns // 1_000

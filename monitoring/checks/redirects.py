@@ -15,9 +15,6 @@ from monitoring.models import Cause, Site
 MAX_REDIRECTS = 10
 """How many redirects are followed; one more is a fault."""
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-"""The statuses that browsers follow; a 300 or 304 is an answer like any other."""
-
 _NAME = re.compile(r"(?=.*[a-z])([a-z0-9_-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
 """A plain host name: not an address, nothing that libcurl would have to decode first."""
 

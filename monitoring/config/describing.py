@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
+from monitoring.checks.assertions import in_force
 from monitoring.config.databases import DEFAULT_DATABASE
 from monitoring.config.settings import Config
 from monitoring.config.values import show_ms, show_number
 from monitoring.models import Rule, Site
 from monitoring.trust import MOZILLA
-
-US_PER_MS = 1_000
 
 
 def describe(config: Config) -> list[str]:
@@ -49,7 +48,7 @@ def _pruned(config: Config) -> str:
 
 def _site_line(site: Site) -> str:
     name = f" ({printable(site.name)})" if site.name else ""
-    request, expected = ", ".join(_request(site)), ", ".join(_expectations(site))
+    request, expected = ", ".join(_request(site)), ", ".join(map(str, in_force(site)))
     return f"{printable(site.host)}{name}: {request}; expects {expected}; alert {_rule(site.rule)}"
 
 
@@ -65,26 +64,10 @@ def _request(site: Site) -> Iterator[str]:
         yield "certificate not verified"
 
 
-def _expectations(site: Site) -> Iterator[str]:
-    """Text and pattern are named only: a variable may have given them."""
-    ranges = (str(low) if low == high else f"{low}-{high}" for low, high in site.expected_status)
-    yield f"status {' or '.join(ranges)}" if site.expected_status else "a status below 400"
-    if site.expected_text is not None:
-        yield "its text"
-    if site.expected_pattern is not None:
-        yield "its pattern"
-    if site.max_response_us is not None:
-        yield f"an answer within {_show_us(site.max_response_us)}"
-
-
 def _rule(rule: Rule) -> str:
     recovery = "" if rule.recovery_threshold == rule.threshold else f", recovery at {show_number(rule.recovery_threshold)} %"
     failures = f"at least {rule.minimum_failures} failure{'' if rule.minimum_failures == 1 else 's'}"
     return f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}, {failures}{recovery}"
-
-
-def _show_us(us: int) -> str:
-    return show_ms(us // US_PER_MS) if us % US_PER_MS == 0 else f"{us} µs"
 
 
 def printable(text: str) -> str:

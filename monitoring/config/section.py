@@ -45,6 +45,10 @@ class Report:
     def _expanded(self, value: object) -> object:
         if isinstance(value, str):
             return expand(value, self.environ)
+        if isinstance(value, dict):
+            if repeated := repeated_keys(value):
+                raise Invalid(f"has a key twice: {repeated[0][:_LONGEST_KEY]}")
+            return {key: self._expanded(item) for key, item in value.items()}
         return [self._expanded(item) for item in value] if isinstance(value, list) else value
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from monitoring import names
 from monitoring.config.text import Invalid, Text
@@ -21,7 +22,7 @@ US_PER_MS = 1_000
 
 _UNITS_MS = {"ms": 1, "s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)
-_STATUS_RANGE = re.compile(r"([1-5]\d\d) ?- ?([1-5]\d\d)", re.ASCII)
+_STATUS_RANGE = re.compile(r"([1-9]\d\d) ?- ?([1-9]\d\d)", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_DIGITS = 30
 
@@ -39,6 +40,14 @@ def nonempty(value: object) -> str:
     if not found:
         raise Invalid("must not be empty")
     return found
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """A text, or a list of them."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise Invalid("must name at least one text")
+    return tuple(map(nonempty, listed))
 
 
 def file_name(value: object) -> str:
@@ -157,11 +166,11 @@ def statuses(value: object) -> Statuses:
 
 
 def _status_range(value: object) -> tuple[int, int]:
-    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 999:
         return value, value
     match = _STATUS_RANGE.fullmatch(value.value) if isinstance(value, Text) else None
     if match is None or match[1] > match[2]:
-        raise Invalid('must be statuses from 100 to 599 and ranges of them such as "200-299"')
+        raise Invalid('must be statuses from 100 to 999 and ranges of them such as "200-299"')
     return int(match[1]), int(match[2])
 
 
@@ -186,6 +195,21 @@ def pattern(value: object) -> str:
             "is not a valid regular expression" + (f" (see character {position + 1})" if position else "")
         ) from None
     return found
+
+
+def json_value(value: object) -> Any:
+    """Plain JSON: what `json.loads` makes of it. None where null stands is a value like any other."""
+    if isinstance(value, Text):
+        return value.value
+    if isinstance(value, list):
+        return [json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: json_value(item) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise Invalid("must not hold a number that is not finite or has too many digits")
+        return float(value)
+    return value
 
 
 def is_header_name(name: str) -> bool:

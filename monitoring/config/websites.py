@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from monitoring.alerts.rule import rule_window_ms
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
+from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
 from monitoring.config.section import Section
 from monitoring.models import Rule, Site
 
@@ -20,10 +21,7 @@ SITE_KEYS = (
     "body",
     "followRedirects",
     "verifyTLS",
-    "expectedStatus",
-    "expectedText",
-    "expectedPattern",
-    "maxResponseTime",
+    *ASSERTIONS,
     "alerting",
 )
 RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
@@ -31,7 +29,6 @@ RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
 INTERVAL = values.duration(1, values.DAY_MS)
 TIMEOUT = values.duration(1, values.HOUR_MS)
 _WINDOW = values.duration(values.SECOND_MS, values.DAY_MS)
-_RESPONSE_TIME_US = values.duration(1, values.HOUR_MS, unit_us=1)
 _FAILURES = values.whole(1, 1_000)
 
 _PLAIN = Site(host="", url="")
@@ -110,7 +107,6 @@ def _read_site(section: Section, defaults: Defaults) -> Site | None:
     address = section.take("URL", site_address, None)
     own_id = section.take("id", values.site_id, None)
     site = _read_rest(section, defaults, address or SiteAddress("", ""))
-    _refuse_body_expectations(section, site)
     if address is None:
         return None
     # The URL as its own id is as good as none.
@@ -119,7 +115,7 @@ def _read_site(section: Section, defaults: Defaults) -> Site | None:
 
 def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Site:
     interval_ms = section.take("checkInterval", INTERVAL, defaults.interval_ms)
-    return Site(
+    site = Site(
         host=address.host,
         url=address.url,
         name=section.take("name", values.text, None),
@@ -130,32 +126,17 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
         follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),
         verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
-        expected_status=section.take("expectedStatus", values.statuses, _PLAIN.expected_status),
-        expected_text=section.take("expectedText", values.nonempty, None),
-        expected_pattern=section.take("expectedPattern", values.pattern, None),
-        max_response_us=section.take("maxResponseTime", _RESPONSE_TIME_US, None),
         rule=_fitted(read_rule(section.section("alerting", RULE_KEYS), defaults.rule), interval_ms),
     )
+    assertions = read_assertions(section)
+    site = replace(site, assertions=tuple(assertions.values()))
+    refuse_impossible(section, site, assertions)
+    return site
 
 
 def _fitted(rule: Rule, interval_ms: int) -> Rule:
     return replace(rule, window_ms=rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms))
 
 
-def _refuse_body_expectations(section: Section, site: Site) -> None:
-    for key, expected in (("expectedText", site.expected_text), ("expectedPattern", site.expected_pattern)):
-        if expected is not None and site.method == "HEAD":
-            section.problem(key, "can never match: the answer to HEAD has no body")
-
-
 def _read_headers(section: Section) -> tuple[tuple[str, str], ...]:
-    headers: dict[str, tuple[str, str]] = {}
-    for position, name in enumerate(section.keys(), start=1):
-        # A name that is wrong may be a value in the wrong place: it is counted, not quoted.
-        if not values.is_header_name(name):
-            section.problem(None, f"name {position} is not a valid header name")
-            continue
-        if name.lower() in headers:
-            section.problem(name, "given twice (case does not count)")
-        headers[name.lower()] = (name, section.take(name, values.header_value, ""))
-    return tuple(headers.values())
+    return tuple((name, section.take(name, values.header_value, "")) for name in read_header_names(section))

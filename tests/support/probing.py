@@ -3,9 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from monitoring.checks.probe import Probe
-from monitoring.models import PHASES, ProbeResult, Site
+from monitoring.config import parse_config
+from monitoring.config.assertions import ASSERTIONS
+from monitoring.models import PHASES, Assertion, ProbeResult, Site
 from tests.support.driving import running_network
 from tests.support.servers import Handler, RawServer
 
@@ -15,7 +18,16 @@ GRACE_SECONDS = 2
 
 
 def site(url: str, **options: object) -> Site:
-    return Site(**{"host": "site", "url": url, "timeout_ms": TIMEOUT_MS, **options})  # type: ignore[arg-type]
+    """A site with these attributes; what is expected is given as in a configuration (`expectedText="ok"`)."""
+    expected = {key: options.pop(key) for key in ASSERTIONS if key in options}
+    given = {"host": "site", "url": url, "timeout_ms": TIMEOUT_MS, "assertions": assertions(**expected), **options}
+    return Site(**given)  # type: ignore[arg-type]
+
+
+def assertions(**keys: object) -> tuple[Assertion, ...]:
+    """What these keys of a website expect."""
+    data = {"websites": [{"URL": "http://localhost", "timeout": "1h", **keys}]}
+    return parse_config(data, source="test", environ={}, path=Path("config.json")).sites[0].assertions
 
 
 @contextmanager
