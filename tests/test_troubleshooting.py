@@ -1,0 +1,49 @@
+"""docs/troubleshooting.md explains every message about trouble, and none that the program does not say."""
+
+import pytest
+
+from tests.support.documents import DOCUMENTS, rows
+from tests.support.messages import GAP, every_template, said
+
+MESSAGES = [row[0].strip("` ") for row in rows(DOCUMENTS["docs/troubleshooting.md"])]
+TEMPLATES = every_template()
+
+ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.parameters", "gateway.application"}
+"""Told to programs, by HTTP."""
+
+NO_TROUBLE = {
+    *("gateway at …://…, database …", "new configuration: … sites, … added, … removed, … checked in another way"),
+    *("    and what hours and days add up to, from … on", "Deleted here.", "To be deleted: everything before … of …"),
+    *(" (see character …)", "1 summary", "a temporary file", "no PEM", "…: … was due, the rule decided on …"),
+}
+"""Told when all is well, or parts of other messages."""
+
+
+def pieces(message: str) -> list[str]:
+    """What of it is always the same."""
+    stripped = (piece.strip(" :;,.()\n") for piece in plain(message).split(GAP))
+    return [piece for piece in stripped if piece]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_the_program_can_say_it(message: str) -> None:
+    """Each piece of it stands in some text of the source. (A message may be put together from several.)"""
+    assert [piece for piece in pieces(message) if not any(piece in text for text in map(plain, TEMPLATES))] == []
+
+
+def plain(text: str) -> str:
+    """As the document writes it: backticks have a meaning there."""
+    return text.replace("`", "")
+
+
+def told() -> list[tuple[str, str]]:
+    """Module and text of every message that a person may read."""
+    found = {(module.removeprefix("monitoring."), text) for module, text in said()}
+    sentences = {(module, text) for module, text in found if " " in text.strip() and pieces(text)}
+    return sorted((module, text) for module, text in sentences if module not in ELSEWHERE and text not in NO_TROUBLE)
+
+
+@pytest.mark.parametrize(("module", "message"), told())
+def test_it_is_explained(module: str, message: str) -> None:
+    longest = max(pieces(message), key=len)
+    assert any(longest in plain(known) for known in MESSAGES)
