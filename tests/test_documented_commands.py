@@ -1,0 +1,80 @@
+"""The commands in the documents are run, as far as they end by themselves."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitoring.models import Alert, AlertType, CheckResult
+from monitoring.storage.sqlite.store import LocalStore
+from tests.support.documents import DOCUMENTS, ROOT, commands, fences, section
+from tests.support.monitor import write_config
+
+SITE = "https://example.org/"
+NOW_MS = 1_767_225_600_000
+
+ENDS = {"--once", "--check-config", "--at", "--help", "--version", "--purge"}
+FOUND = sorted({tuple(line) for text in DOCUMENTS.values() for line in commands(text) if ENDS & set(line)})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory in which a monitor has run, of a site that has the URL and the name of the examples."""
+    write_config(tmp_path, [], websites=[{"URL": SITE, "name": "health"}])
+    store = LocalStore(tmp_path / "config.db")
+    checks = [CheckResult("https://example.org", NOW_MS, 2_000, 90, 200, 20_000, (None,) * 5)]
+    store.append(checks, [Alert(AlertType.ALERT, "https://example.org", NOW_MS, NOW_MS, None, 75.0, None)], NOW_MS)
+    store.close()
+    return tmp_path
+
+
+def run(arguments: tuple[str, ...], folder: Path) -> subprocess.CompletedProcess[str]:
+    """As in a terminal, with the configuration that is here."""
+    here = list(arguments)
+    if "-c" in here:
+        here[here.index("-c") + 1] = "config.json"
+    program = [sys.executable, str(ROOT / "monitoringApp.py")]
+    return subprocess.run([*program, *here], cwd=folder, capture_output=True, text=True, input="n\n", check=False)
+
+
+def test_there_are_such_commands() -> None:
+    assert {word for line in FOUND for word in line} >= ENDS - {"--version", "--help"}
+
+
+@pytest.mark.parametrize("arguments", FOUND, ids=" ".join)
+def test_a_command_ends_well(folder: Path, arguments: tuple[str, ...]) -> None:
+    """A purge without `--yes` asks, and where nobody can be asked it says so and deletes nothing."""
+    ended = run(arguments, folder)
+    if "--purge" in arguments and "--yes" not in arguments:
+        assert (ended.returncode, ended.stderr) == (2, "--purge: nobody can be asked here; --yes deletes without asking\n")
+    else:
+        assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout
+
+
+def test_the_errors_of_the_example_are_those_of_the_program(folder: Path) -> None:
+    """docs/configuration.md shows what a wrong configuration is told."""
+    (shown,) = (body for _, body in fences(section(DOCUMENTS["docs/configuration.md"], "Errors")))
+    wrong = '{"websites": [{"URL": "http://a"}, {"URL": "http://b"}, {"URL": "http://c", "checkIntervall": 3}], '
+    (folder / "wrong.json").write_text(wrong + '"alerting": {"threshold": 120}}')
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "monitoringApp.py"), "-m", "-c", "wrong.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == shown.splitlines()[1:]
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="needs sqlite3")
+def test_the_local_file_can_be_copied_as_the_document_says(folder: Path) -> None:
+    (command,) = (line for line in DOCUMENTS["docs/operations.md"].splitlines() if line.startswith("sqlite3 "))
+    subprocess.run(shlex.split(command), cwd=folder, check=True)
+    with_copy = run(("-p", "--once"), folder)
+    (folder / "copy.db").replace(folder / "config.db")
+    assert run(("-p", "--once"), folder).stdout.splitlines()[0] == with_copy.stdout.splitlines()[0]
