@@ -183,26 +183,33 @@ def test_many_checks_leave_no_connection_open(authority: Authority) -> None:
         assert psutil.Process().num_fds() <= before + 5
 
 
+SECURED = "after the TLS handshake: "
+
+
 @pytest.mark.parametrize(
-    ("code", "in_handshake", "request_sent", "cause"),
+    ("code", "tls", "request_sent", "cause", "before"),
     [
-        (pycurl.E_SEND_ERROR, False, False, Cause.CONNECT),  # lost before the request was out
-        (pycurl.E_SEND_ERROR, False, True, Cause.PROTOCOL),
-        (pycurl.E_SEND_ERROR, True, False, Cause.TLS),
-        (pycurl.E_RECV_ERROR, True, False, Cause.TLS),
-        (pycurl.E_GOT_NOTHING, True, False, Cause.TLS),
-        (pycurl.E_GOT_NOTHING, False, True, Cause.PROTOCOL),
-        (pycurl.E_OPERATION_TIMEDOUT, True, False, Cause.TIMEOUT),  # in whichever phase
-        (pycurl.E_OUT_OF_MEMORY, False, False, Cause.ERROR),
+        (pycurl.E_SEND_ERROR, "no", False, Cause.CONNECT, ""),  # lost before the request was out
+        (pycurl.E_SEND_ERROR, "no", True, Cause.PROTOCOL, ""),
+        (pycurl.E_SEND_ERROR, "begun", False, Cause.TLS, ""),
+        (pycurl.E_SEND_ERROR, "done", False, Cause.TLS, SECURED),  # TLS 1.3 refuses late
+        (pycurl.E_SEND_ERROR, "done", True, Cause.PROTOCOL, ""),
+        (pycurl.E_RECV_ERROR, "begun", False, Cause.TLS, ""),
+        (pycurl.E_RECV_ERROR, "done", True, Cause.PROTOCOL, ""),
+        (pycurl.E_GOT_NOTHING, "begun", False, Cause.TLS, ""),
+        (pycurl.E_GOT_NOTHING, "no", True, Cause.PROTOCOL, ""),
+        (pycurl.E_OPERATION_TIMEDOUT, "begun", False, Cause.TIMEOUT, ""),  # in whichever phase
+        (pycurl.E_OUT_OF_MEMORY, "no", False, Cause.ERROR, ""),
     ],
 )
 def test_a_lost_connection_is_judged_by_how_far_it_had_come(
-    code: int, in_handshake: bool, request_sent: bool, cause: Cause
+    code: int, tls: str, request_sent: bool, cause: Cause, before: str
 ) -> None:
     """Pure: the order in which a reset and a request meet cannot be arranged on a real connection."""
-    fault = transfer_fault(code, "", Progress(in_handshake, request_sent, redirected=False))
+    progress = Progress(tls != "no", tls == "begun", request_sent, redirected=False)
+    fault = transfer_fault(code, "", progress)
     assert fault.cause == cause
-    assert fault.detail == pycurl.easy_strerror(code)
+    assert fault.detail == before + pycurl.easy_strerror(code)
 
 
 def test_a_detail_is_short_and_cannot_drive_a_terminal() -> None:

@@ -26,6 +26,7 @@ class Fault:
 class Progress:
     """How far a failed transfer had come."""
 
+    by_tls: bool
     in_handshake: bool  # TCP was connected, TLS was not
     request_sent: bool
     redirected: bool
@@ -48,8 +49,7 @@ _CAUSES = MappingProxyType(
         pycurl.E_PARTIAL_FILE: Cause.PROTOCOL,
         pycurl.E_GOT_NOTHING: Cause.PROTOCOL,
         pycurl.E_RECV_ERROR: Cause.PROTOCOL,
-        pycurl.E_BAD_CONTENT_ENCODING: Cause.PROTOCOL,
-        pycurl.E_WRITE_ERROR: Cause.PROTOCOL,  # the decoder's: our own callback refuses data at the cap only
+        pycurl.E_BAD_CONTENT_ENCODING: Cause.PROTOCOL,  # of a Transfer-Encoding
         TOO_LARGE: Cause.PROTOCOL,
     }
 )
@@ -59,16 +59,38 @@ _LOST_CONNECTION = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E
 
 def transfer_fault(code: int, text: str, progress: Progress) -> Fault:
     """Translate libcurl's error `code` and its `text`, which names hosts and ports but no path, query or login."""
-    return Fault(_transfer_cause(code, progress), printable(text or pycurl.easy_strerror(code)))
+    words = text or pycurl.easy_strerror(code)
+    if _refused_silently(code, progress):
+        words = f"after the TLS handshake: {words}"
+    return Fault(_transfer_cause(code, text, progress), printable(words))
 
 
-def _transfer_cause(code: int, progress: Progress) -> Cause:
-    if code in _LOST_CONNECTION and progress.in_handshake:
+def _refused_silently(code: int, progress: Progress) -> bool:
+    """Whether the other side was gone before the first byte of a request by TLS.
+
+    TLS 1.3 refuses a client, say for its certificate, when the client has long begun to talk: where the connection is reset
+    at once, the reason may be lost on the way.
+    """
+    return code == pycurl.E_SEND_ERROR and progress.by_tls and not progress.in_handshake and not progress.request_sent
+
+
+def ends_with_tls(text: str) -> bool:
+    """Whether libcurl's `text` says that the other side left without taking leave of TLS (close_notify).
+
+    OpenSSL 3 calls this an error. Many servers do so, and where only the end of the connection tells the end of a page,
+    browsers take the page for whole.
+    """
+    return "unexpected eof while reading" in text
+
+
+def _transfer_cause(code: int, text: str, progress: Progress) -> Cause:
+    refused = ("SSL routines" in text and not ends_with_tls(text)) or _refused_silently(code, progress)
+    if code in _LOST_CONNECTION and (progress.in_handshake or refused):
         return Cause.TLS
     if code == pycurl.E_SEND_ERROR:
         return Cause.PROTOCOL if progress.request_sent else Cause.CONNECT
     if code == pycurl.E_URL_MALFORMAT and progress.redirected:
-        return Cause.REDIRECTS
+        return Cause.REDIRECTS  # a host that browsers ask for, but libcurl does not
     return _CAUSES.get(code, Cause.ERROR)
 
 

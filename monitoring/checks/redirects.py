@@ -5,9 +5,10 @@ more once the scheme changes on the way (blackbox_exporter #485).
 """
 
 import re
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from monitoring.checks.failure import Fault, printable
 from monitoring.models import Cause, Site
@@ -15,8 +16,8 @@ from monitoring.models import Cause, Site
 MAX_REDIRECTS = 10
 """How many redirects are followed; one more is a fault."""
 
-_NAME = re.compile(r"(?=.*[a-z])([a-z0-9_-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
-"""A plain host name: not an address, nothing that libcurl would have to decode first."""
+_ZONE = re.compile(r"(?<=//\[)([0-9a-f:.]*)(%25[^]]*)")
+_PLACE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?:[/\\]{2}([^/\\?#]*))?")
 
 _DEFAULT_PORTS = (("http", 80), ("https", 443))
 
@@ -26,7 +27,7 @@ class Request:
     """One hop of a check.
 
     `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's headers and login go with it.
-    `name` is the host name to look up first; None when there is nothing to look up, or only libcurl can tell.
+    `name` is the host name to look up first; None when there is nothing to look up.
     """
 
     url: str = field(repr=False)
@@ -60,8 +61,15 @@ def origin(url: str) -> Origin:
 
 
 def _name_of(url: str) -> str | None:
+    """The name in a URL that is well formed; None for an address, also for `127.1` and what else browsers take for one."""
     host = urlsplit(url).hostname or ""
-    return host if _NAME.fullmatch(host) and host != "localhost" and not host.startswith("0x") else None
+    if ":" in host or host.startswith(("-", "+")):  # libcurl's option RESOLVE takes these signs for its own
+        return None
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return host
+    return None
 
 
 def lookup_entry(url: str, addresses: Sequence[str]) -> str:
@@ -83,18 +91,36 @@ def first_request(site: Site) -> Request:
     return Request(bare, _name_of(bare), site.method, with_body=site.body is not None)
 
 
-def redirected(home: Origin, request: Request, status: int, target: str) -> Request | Fault:
-    """What follows when `request` was answered with a redirect to `target`, an absolute URL."""
+def absolute(base: str, target: bytes) -> str:
+    """The URL that `target`, a header of the answer from `base`, leads a browser to. Raises ValueError.
+
+    It is brought into the form that the standard of browsers (WHATWG URL) gives it: relative, with blanks, letters of any
+    language, backslashes, or numbers for an address. Without its fragment.
+    """
+    import ada_url  # late: most sites never redirect
+
+    written = "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in target)
+    zone = _ZONE.search(base)  # which of its networks an address is in: browsers know no such thing, curl does
+    found = ada_url.URL(written, base=_ZONE.sub(r"\1", base))
+    found.hash = ""
+    url = str(found.href)
+    same_host = zone and found.hostname == ada_url.URL(_ZONE.sub(r"\1", base)).hostname
+    return url.replace("]", f"{zone[2]}]", 1) if zone and same_host else url
+
+
+def redirected(home: Origin, request: Request, status: int, target: bytes) -> Request | Fault:
+    """What follows when `request` was answered with a redirect to `target`."""
     try:
-        at_home = home.includes(origin(target))
+        url = absolute(request.url, target)
+        at_home = home.includes(origin(url))
     except ValueError:
         return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} is not followed"))
-    step = replace(request, url=target, name=_name_of(target), at_home=at_home)
+    step = replace(request, url=url, name=_name_of(url), at_home=at_home)
     if _becomes_get(request.method, status):
         return replace(step, method="GET", with_body=False)
     if request.with_body and not at_home:
         # Without its body the request would be another one, and the body may be secret: better said than guessed.
-        return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} would take the request's body there"))
+        return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(url.encode())} would take the request's body there"))
     return step
 
 
@@ -104,12 +130,7 @@ def _becomes_get(method: str, status: int) -> bool:
     return status in (301, 302) and method == "POST"
 
 
-def _shown(target: str) -> str:
+def _shown(target: bytes) -> str:
     """Scheme and host, as anything beyond may be secret."""
-    try:
-        parts: SplitResult | None = urlsplit(target)
-    except ValueError:
-        parts = None
-    if parts is None or not parts.scheme:
-        return "an invalid URL"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    place = _PLACE.match(target.decode("utf-8", "replace"))
+    return f"{place[1]}://{(place[2] or '').rpartition('@')[2]}" if place else "an invalid URL"

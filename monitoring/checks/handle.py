@@ -1,0 +1,145 @@
+"""The libcurl handle of one site: set up for a new visitor, prepared for each hop, read after it."""
+
+import pycurl
+
+from monitoring import __version__
+from monitoring.checks.decoding import ACCEPTED
+from monitoring.checks.failure import Progress
+from monitoring.checks.phases import Marks
+from monitoring.checks.redirects import Request, login, lookup_entry
+from monitoring.checks.response import Response
+from monitoring.models import Site
+
+# Options of libcurl that pycurl has no names for.
+_CA_CACHE_TIMEOUT = 321  # libcurl 7.87
+_QUICK_EXIT = 322  # libcurl 7.87
+
+
+class Handle:
+    """One site's handle. It belongs to one thread, but for the time of a transfer."""
+
+    def __init__(self, site: Site, response: Response, ca_file: str) -> None:
+        """`response` takes what comes."""
+        self.curl = curl = pycurl.Curl()
+        self._site = site
+        self._login = login(site)
+        # A header without a value ends in a semicolon: "Name:" would remove it.
+        self._headers = [f"{name}: {value}".encode() if value else f"{name};".encode() for name, value in site.headers]
+        self._prepared: Request | None = None
+        _be_a_new_visitor(curl)
+        _use_certificates(curl, ca_file, site.verify_tls)
+        curl.setopt(pycurl.HEADERFUNCTION, response.receive_header)
+        curl.setopt(pycurl.WRITEFUNCTION, response.receive_body)
+
+    def close(self) -> None:
+        """A second close does nothing."""
+        self.curl.close()
+
+    def forget(self) -> None:
+        """Prepare the next hop from scratch, whatever the last one was."""
+        self._prepared = None
+
+    def forget_cookies(self) -> None:
+        self.curl.setopt(pycurl.COOKIELIST, "ALL")
+
+    def prepare(self, request: Request, addresses: tuple[str, ...], timeout_ms: int) -> None:
+        """Be ready to perform this request, within so many milliseconds."""
+        if addresses:
+            self.curl.setopt(pycurl.RESOLVE, [lookup_entry(request.url, addresses)])
+        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, timeout_ms))
+        if request == self._prepared:  # a site that never redirects needs the rest once
+            return
+        self._prepared = None  # should an option be refused half-way
+        self.curl.setopt(pycurl.URL, request.url.encode("utf-8", "surrogateescape"))
+        self._prepare_identity(request.at_home)
+        self._prepare_method(request.method, self._site.body if request.with_body else None)
+        self._prepared = request
+
+    def _prepare_identity(self, at_home: bool) -> None:
+        """The site's headers and login, for nobody but itself."""
+        curl = self.curl
+        for option in (pycurl.HTTPHEADER, pycurl.USERNAME, pycurl.PASSWORD):
+            curl.unsetopt(option)
+        if at_home and self._headers:
+            curl.setopt(pycurl.HTTPHEADER, self._headers)
+        if at_home and self._login:
+            curl.setopt(pycurl.USERNAME, self._login[0].encode())
+            curl.setopt(pycurl.PASSWORD, self._login[1].encode())
+
+    def _prepare_method(self, method: str, body: bytes | None) -> None:
+        curl = self.curl
+        curl.unsetopt(pycurl.CUSTOMREQUEST)
+        curl.setopt(pycurl.NOBODY, 0)
+        curl.setopt(pycurl.HTTPGET, 1)
+        if body is not None or method in ("POST", "PUT", "PATCH"):  # these say "Content-Length: 0" without a body
+            curl.setopt(pycurl.POSTFIELDS, body or b"")
+        if method == "HEAD":
+            curl.setopt(pycurl.NOBODY, 1)
+        elif method != "GET" or body is not None:
+            curl.setopt(pycurl.CUSTOMREQUEST, method)
+
+    def status(self) -> int:
+        """The status received last; 0 if only interim ones (1xx) came."""
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        return int(status) if status >= 200 else 0
+
+    def marks(self, before_us: int) -> Marks:
+        """What libcurl's clock shows, after a lookup that took `before_us`."""
+        info = self.curl.getinfo
+        marks = (
+            info(pycurl.NAMELOOKUP_TIME_T),
+            info(pycurl.CONNECT_TIME_T),
+            info(pycurl.APPCONNECT_TIME_T),
+            info(pycurl.STARTTRANSFER_TIME_T),
+            info(pycurl.TOTAL_TIME_T),
+        )
+        if not before_us:
+            return marks
+        lookup, connect, tls, start, total = (mark and mark + before_us for mark in marks)
+        return lookup, connect, tls, start, total
+
+    def content_type(self) -> str:
+        return (self.curl.getinfo_raw(pycurl.CONTENT_TYPE) or b"").decode("utf-8", "surrogateescape")
+
+    def found_no_socket(self) -> bool:
+        """After a connection that failed: whether the system refused a socket, rather than a server the connection."""
+        return not self.curl.getinfo(pycurl.OS_ERRNO)
+
+    def progress(self, request: Request, marks: Marks, redirected: bool) -> Progress:
+        """How far a failed transfer had come."""
+        by_tls = request.url.startswith("https:")
+        return Progress(
+            by_tls=by_tls,
+            in_handshake=by_tls and marks[1] > 0 and marks[2] == 0,
+            request_sent=self.curl.getinfo(pycurl.REQUEST_SIZE) > 0,
+            redirected=redirected,
+        )
+
+
+def _be_a_new_visitor(curl: pycurl.Curl) -> None:
+    curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    curl.setopt(pycurl.FOLLOWLOCATION, 0)
+    curl.setopt(pycurl.FRESH_CONNECT, 1)
+    curl.setopt(pycurl.FORBID_REUSE, 1)
+    curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
+    curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
+    curl.setopt(pycurl.COOKIEFILE, "")
+    # The site itself is checked, the same from a terminal, cron or a container: no proxy from the environment.
+    curl.setopt(pycurl.PROXY, "")
+    # One request a connection gains nothing from HTTP/2, which costs CPU and depends on how libcurl was built.
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.ACCEPT_ENCODING, ACCEPTED)
+    curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0)  # done by `Response`
+    curl.setopt(pycurl.USERAGENT, f"website-monitor/{__version__}")
+    curl.setopt(pycurl.NOSIGNAL, 1)  # signals and threads do not go together
+    # A resolver that hangs must not hold up `close` (without this: until it gives up, often ten seconds).
+    curl.setopt(_QUICK_EXIT, 1)
+
+
+def _use_certificates(curl: pycurl.Curl, ca_file: str, verify_tls: bool) -> None:
+    curl.setopt(pycurl.CAINFO, ca_file)
+    curl.setopt(pycurl.SSL_VERIFYPEER, int(verify_tls))
+    curl.setopt(pycurl.SSL_VERIFYHOST, 2 if verify_tls else 0)
+    # Parsed certificates are kept per handle: about 0.5 MB for each https site, where parsing them for every check
+    # would cost about 6 ms of CPU. libcurl cannot share them between handles.
+    curl.setopt(_CA_CACHE_TIMEOUT, 86_400)

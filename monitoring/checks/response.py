@@ -1,0 +1,113 @@
+"""What libcurl delivers of one answer: its headers, and its body decoded, counted and kept as far as it is needed."""
+
+import re
+from collections.abc import Iterator
+
+from monitoring.checks.assertions import REDIRECTS
+from monitoring.checks.decoding import Decoder, Undecodable, open_decoder
+
+_STATUS = re.compile(rb"HTTP/\S+ +(\d{3})")
+_ENDS = (b"\r\n", b"\n")
+
+
+class Response:
+    """Takes one answer after another; `begin` before each transfer. Its callbacks run in the network thread.
+
+    `keeps`: whether the body is wanted; else it is only counted. `follows`: whether redirects are to be followed.
+    """
+
+    def __init__(self, cap_bytes: int, keeps: bool, follows: bool) -> None:
+        """`cap_bytes`: how much of a decoded body is read."""
+        self.keeps = keeps
+        self._follows = follows
+        self._cap = cap_bytes
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all."""
+        self._head = bytearray()
+        self.has_head = False
+        """Whether all headers of the answer have come."""
+        self._body = bytearray()
+        self._received = 0
+        self._decoder: Decoder | None = None
+        self.target: bytes | None = None
+        """Where a redirect that is to be followed points, as the server wrote it: its transfer ends with its headers."""
+        self.fault: str | None = None
+        """Why the body could not be decoded, which ended the transfer."""
+
+    @property
+    def full(self) -> bool:
+        """Whether the cap was reached: then the transfer ends and counts as received."""
+        return self._received >= self._cap
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether all headers have come, and nothing but the end of the connection tells the end of the body."""
+        return self.has_head and not (self.values("content-length") or self.values("transfer-encoding"))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the body has ended in the middle of its encoding; asked when all has come."""
+        return self._decoder is not None and not self._decoder.is_complete
+
+    @property
+    def fields(self) -> Iterator[tuple[str, str]]:
+        """Name in lower case, and value, of each header."""
+        for line in bytes(self._head).splitlines()[1:]:
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                yield name.strip().lower(), value.strip()
+
+    def values(self, name: str) -> list[str]:
+        """The values of a header (its name in lower case) in their order."""
+        return [value for known, value in self.fields if known == name]
+
+    def take_body(self) -> bytes:
+        """What was kept; forgotten here."""
+        body, self._body = bytes(self._body), bytearray()
+        return body
+
+    def receive_header(self, line: bytes) -> int | None:
+        """libcurl's header callback: None goes on, -1 ends the transfer."""
+        if line.startswith(b"HTTP/"):  # an answer begins: an interim one, one that asks for a login, or the real one
+            self._head, self.has_head = bytearray(line), False
+        elif self.has_head:  # what follows a body is no header
+            return None
+        elif line not in _ENDS:
+            self._head += line
+        else:
+            self.has_head = True
+            return self._begin_body()
+        return None
+
+    def receive_body(self, chunk: bytes) -> int | None:
+        """libcurl's write callback: None takes the chunk, -1 ends the transfer."""
+        if self._decoder is None:
+            return self._count(chunk)
+        try:
+            for piece in self._decoder.feed(chunk):
+                if self._count(piece):
+                    return -1
+        except Undecodable as error:
+            self.fault = str(error)
+            return -1
+        return None
+
+    def _begin_body(self) -> int | None:
+        status = _STATUS.match(self._head)
+        if self._follows and status and int(status[1]) in REDIRECTS:
+            target = next(filter(None, self.values("location")), "")
+            self.target = target.encode("latin-1") or None
+        if self.target:
+            return -1  # the redirect's own page is for nobody
+        self._decoder = None
+        if b"content-encoding" in self._head.lower():
+            self._decoder = open_decoder(",".join(self.values("content-encoding")))
+        return None
+
+    def _count(self, chunk: bytes) -> int | None:
+        if self.keeps:
+            self._body += chunk[: self._cap - self._received]
+        self._received += len(chunk)
+        return -1 if self.full else None
