@@ -181,7 +181,10 @@ def test_names_whose_servers_hang_do_not_keep_other_names_from_being_found(monke
     monkeypatch.setattr("monitoring.checks.resolver.socket.getaddrinfo", look_up)
     with HttpServer(response(200)) as server:
         url = server.url(host="good.example")
-        hanging = [Site(f"hangs {n}", f"http://hangs{n}.example/", interval_ms=200, timeout_ms=500) for n in range(100)]
+        hanging = [
+            Site(f"hangs {n}", f"http://hangs{n}.example{'.' * (n % 2)}/", interval_ms=200, timeout_ms=500)
+            for n in range(100)
+        ]
         with running(Probe, [*hanging, Site("good", url, interval_ms=100)], found):
             eventually(lambda: all(count_of(site.host, found) > 2 for site in hanging))
             threads = sum(thread.name == "lookup" for thread in threading.enumerate())

@@ -17,7 +17,7 @@ from itertools import count
 import pycurl
 
 from monitoring.checks.readiness import open_bell, open_readiness
-from monitoring.checks.resolver import LookupResult, Resolver
+from monitoring.checks.resolver import ANY, LookupResult, Resolver
 from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import CheckAbandoned
@@ -319,9 +319,9 @@ class Network:
         """What ended the network thread, if nobody asked it to end."""
         return self._thread.crash if self._thread else None
 
-    def look_up(self, name: str, limit_us: int) -> LookupResult:
-        """Wait for the addresses of a name, at most so many microseconds."""
-        return self._resolver.look_up(name, limit_us)
+    def look_up(self, name: str, limit_us: int, family: int = ANY) -> LookupResult:
+        """Wait for the addresses of a name, at most so many microseconds; `family`: of both kinds, or of one."""
+        return self._resolver.look_up(name, limit_us, family)
 
     def perform(self, transfer: Transfer) -> TransferResult:
         """Wait for the end of this transfer, which has a time limit of its own. Raises `CheckAbandoned`."""
