@@ -267,19 +267,6 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
-    """Since when a site is good, by all that is stored of it: its last failed check, and its first check after that.
-
-    Without a failure (None) the first check there is; `good_since_ms` is None when none has followed the failure.
-    `last_ms` is the last check; None: that is not known (an older gateway does not say, a file has forgotten).
-    """
-
-    last_failure_ms: int | None
-    good_since_ms: int | None
-    last_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SiteStatus:
     """A site's state now, and since when (None: unknown)."""
 

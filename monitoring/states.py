@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State, Streak
+from monitoring.models import Alert, AlertType, CheckResult, History, Site, SiteStatus, State
 
 UNKNOWN_AFTER_INTERVALS = 3
 
@@ -23,15 +23,6 @@ def advance(history: History | None, result: CheckResult) -> History:
         failing_since_ms=result.time_ms if not result.available and changed else failing_since,
         detail=history.detail if history and result.available else result.detail,
     )
-
-
-def streak_of(history: History, before_ms: int) -> Streak | None:
-    """The streak by the checks before a moment; None when what it was then has been forgotten."""
-    failed_ms, since_ms = history.last_failure_ms, history.good_since_ms
-    if failed_ms is not None and failed_ms >= before_ms:
-        return None
-    good_ms = since_ms if history.last_available and since_ms is not None and since_ms < before_ms else None
-    return Streak(failed_ms, good_ms, history.last_ms if history.last_ms < before_ms else None)
 
 
 def unknown_after_ms(site: Site) -> int:

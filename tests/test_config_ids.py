@@ -12,7 +12,7 @@ from monitoring.config.lookup import hosts_of
 from monitoring.errors import ConfigError
 from monitoring.following import consequences
 from monitoring.names import LONGEST_HOST, LONGEST_ID, is_name
-from monitoring.storage.gateway.values import must_be_name
+from monitoring.storage.gateway.messages import must_be_name
 from monitoring.storage.influxdb.points import PointWriter
 from tests.support.results import ODD_HOSTS
 

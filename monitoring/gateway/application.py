@@ -4,6 +4,7 @@ import gzip
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 from flask import Flask, Response, request
@@ -12,15 +13,17 @@ from werkzeug.exceptions import HTTPException, InternalServerError, TooManyReque
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
 from monitoring.errors import StoreError, StoreRefused
-from monitoring.gateway.access import Forbidden, Role, Unauthorised, authorise
+from monitoring.gateway import requests
+from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.databases import Databases
-from monitoring.gateway.endpoints import Desk, Endpoint, Json
+from monitoring.gateway.description import description
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
-from monitoring.gateway.v1 import FormerInterface
+from monitoring.gateway.v1 import former_handlers
 from monitoring.gateway.v2 import Interface
-from monitoring.storage.gateway.answers import RefusedAnswer
-from monitoring.storage.gateway.values import Malformed
+from monitoring.storage.base import Backend
+from monitoring.storage.gateway.interface import ENDPOINTS, HEALTH, Endpoint, RefusedAnswer, Role
+from monitoring.storage.gateway.messages import Malformed
 
 JSON = "application/json"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,19 +39,14 @@ def make_application(databases: Databases, tokens: Tokens, limits: Limits, clock
     application.url_map.strict_slashes = False
     application.url_map.merge_slashes = False
     metrics = Metrics()
-    guard = Guard(tokens, RateLimiter(limits, clock))
-    application.before_request(guard.admit)
-    desk = Desk(databases, limits, clock, metrics)
-    interface = Interface(desk)
-    for endpoint in (*interface.endpoints(), *FormerInterface(desk, interface).endpoints()):
-        guard.add(endpoint)
-        application.add_url_rule(
-            endpoint.path,
-            f"{endpoint.method} {endpoint.path}",
-            partial(_answer, endpoint.answer),
-            methods=[endpoint.method],
-            provide_automatic_options=False,
-        )
+    routes = Routes(application, tokens, RateLimiter(limits, clock))
+    current = Interface(databases, limits, clock, metrics)
+    handlers = current.handlers()
+    for endpoint, handler in {**handlers, **former_handlers(current)}.items():
+        routes.add(endpoint.method, endpoint.path, endpoint.role, partial(_answer, current, endpoint, handler))
+    routes.add("GET", HEALTH.path, HEALTH.role, lambda: _json(current.health()))
+    routes.add("GET", "/metrics", "read", lambda: Response(current.metrics(), content_type=METRICS_TYPE))
+    routes.add("GET", "/api/v2/openapi.json", None, lambda: _json(description(ENDPOINTS)))
     for kind, status in _STATUSES:
         application.register_error_handler(kind, partial(_refuse, status))
     application.register_error_handler(HTTPException, _say)
@@ -57,25 +55,27 @@ def make_application(databases: Databases, tokens: Tokens, limits: Limits, clock
     return application
 
 
-class Guard:
+class Routes:
     """Lets a request in, or not: first by how often its address asks, then by its token."""
 
-    def __init__(self, tokens: Tokens, rate: RateLimiter) -> None:
+    def __init__(self, application: Flask, tokens: Tokens, rate: RateLimiter) -> None:
+        self._application = application
         self._tokens = tokens
         self._rate = rate
-        self._roles: dict[str, Role] = {}
+        self._roles: dict[str, Role | None] = {}
+        application.before_request(self._admit)
 
-    def add(self, endpoint: Endpoint) -> None:
-        if endpoint.role is not None:
-            self._roles[f"{endpoint.method} {endpoint.path}"] = endpoint.role
+    def add(self, method: str, path: str, role: Role | None, answer: Callable[[], Response]) -> None:
+        name = f"{method} {path}"
+        self._roles[name] = role
+        self._application.add_url_rule(path, name, answer, methods=[method], provide_automatic_options=False)
 
-    def admit(self) -> None:
+    def _admit(self) -> None:
         """Raises `TooManyRequests`, `Unauthorised` or `Forbidden`."""
         wait_s = self._rate.take(request.remote_addr or "")
         if wait_s:
             raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
-        role = self._roles.get(request.endpoint or "")
-        if role is not None:
+        if role := self._roles.get(request.endpoint or ""):
             authorise(self._tokens, role, request.headers.get("Authorization", ""))
 
 
@@ -88,16 +88,14 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-def _answer(answer: Callable[[], object]) -> Response:
-    found = answer()
-    if isinstance(found, bytes) and not isinstance(found, Json):
-        return Response(found, content_type=METRICS_TYPE)
-    return _json(found, 200)
+def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], object]) -> Response:
+    asked = requests.read(endpoint)
+    with current.turn(getattr(asked, "location", None) or "") as database:
+        return _json(handler(database, asked))
 
 
-def _json(found: object, status: int) -> Response:
-    encoded = found if isinstance(found, Json) else msgspec.json.encode(found)
-    return Response(encoded, status, content_type=JSON)
+def _json(found: object, status: int = 200) -> Response:
+    return Response(found if isinstance(found, bytes) else msgspec.json.encode(found), status, content_type=JSON)
 
 
 def _refuse(status: int, error: Exception) -> Response:

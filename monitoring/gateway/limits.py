@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreRefused
-from monitoring.storage.gateway.values import LONGEST_BODY
+from monitoring.storage.gateway.interface import LONGEST_BODY
 
 NS_PER_S = 1_000_000_000
 

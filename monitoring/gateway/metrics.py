@@ -22,7 +22,7 @@ class Metrics:
             "monitoring_gateway_requests", "Requests that were answered.", ["path", "status"], registry=self._registry
         )
         self._points = Counter(
-            "monitoring_gateway_points", "Checks, alerts and blocks taken.", ["kind"], registry=self._registry
+            "monitoring_gateway_points", "Checks, alerts and summaries taken.", ["kind"], registry=self._registry
         )
         self._refused = Counter(
             "monitoring_gateway_refused", "Writing requests that were refused for their content.", registry=self._registry
@@ -32,8 +32,11 @@ class Metrics:
         """`path` is that of the description, not of the request: it has few values."""
         self._requests.labels(path, str(status)).inc()
 
-    def took(self, kind: str, count: int) -> None:
-        self._points.labels(kind).inc(count)
+    def took(self, **counts: int) -> None:
+        """So many points of each kind."""
+        for kind, count in counts.items():
+            if count:
+                self._points.labels(kind).inc(count)
 
     def refused(self) -> None:
         self._refused.inc()

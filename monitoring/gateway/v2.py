@@ -1,177 +1,191 @@
-"""The gateway's interface: the contract of storage (`monitoring.storage.base`) over HTTP.
+"""The gateway's answers: each endpoint of `storage.gateway.interface` asks the database of one location.
 
-Each method reads its request strictly, asks the database, and answers with a message. Raises `Malformed` and HTTP errors
-for what is wrong with a request, `StoreError` for what is wrong with the database.
+Raises HTTP errors for what is too much, `StoreError` for what is wrong with the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import Any
 
+import msgspec
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from monitoring.clock import Clock
 from monitoring.errors import StoreError, StoreUnavailable
-from monitoring.gateway import description, parameters
-from monitoring.gateway.access import Role
-from monitoring.gateway.endpoints import Desk, Endpoint, Json
-from monitoring.gateway.metrics import LocationMetrics, SiteMetrics
-from monitoring.models import Window
-from monitoring.storage.base import Points
-from monitoring.storage.gateway import messages, values
-from monitoring.storage.gateway.answers import (
+from monitoring.gateway.databases import Databases
+from monitoring.gateway.limits import Limits, SiteLimiter
+from monitoring.gateway.metrics import LocationMetrics, Metrics, SiteMetrics
+from monitoring.models import Alert, Window
+from monitoring.storage.base import Backend, DeliveryRecord, Points
+from monitoring.storage.gateway import interface
+from monitoring.storage.gateway.interface import (
     AlertsAnswer,
     CountsAnswer,
+    CountsQuery,
+    Endpoint,
+    HealthAnswer,
     KnownAnswer,
     LastAlertsAnswer,
     LocationsAnswer,
     MissingAnswer,
-    StateMessage,
+    RecordMessage,
+    RecordRequest,
     StatesAnswer,
+    StatesQuery,
     StatsAnswer,
-    StatsMessage,
+    StatsQuery,
     StoredAnswer,
     TimeAnswer,
     VerifyAnswer,
+    VerifyRequest,
+    WindowQuery,
+    WriteRequest,
 )
-from monitoring.storage.gateway.messages import AlertMessage, RecordMessage, RecordRequest, VerifyRequest, WriteRequest
+from monitoring.storage.gateway.messages import SPANS, AlertMessage, StateMessage, StatsMessage, check_message, check_of
 
 METRICS_WINDOW_MS = 600_000
 
+Handlers = Mapping[Endpoint[Any, Any], Callable[[Backend, Any], object]]
+"""The function that answers at each endpoint; what it returns is JSON already (bytes), or is made JSON."""
+
 
 class Interface:
-    """Questions and answers, apart from HTTP's headers."""
+    """Questions and answers, apart from HTTP. Only so many requests use the database at a time."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, databases: Databases, limits: Limits, clock: Clock, metrics: Metrics) -> None:
+        self._databases = databases
+        self._limits = limits
+        self._clock = clock
+        self._metrics = metrics
+        self._sites = SiteLimiter(limits.sites)
+        self._turns = BoundedSemaphore(limits.busy)
 
-    def endpoints(self) -> Sequence[Endpoint]:
-        """All there are; `description` describes the same ones."""
-        read, write = Role.READ, Role.WRITE
-        return (
-            Endpoint("POST", "/api/v2/points", write, self.write),
-            Endpoint("POST", "/api/v2/verify", write, self.verify),
-            Endpoint("POST", "/api/v2/record", write, self.record),
-            Endpoint("GET", "/api/v2/check-counts", write, self.check_counts),
-            Endpoint("GET", "/api/v2/stats", read, self.stats),
-            Endpoint("GET", "/api/v2/results", read, self.results),
-            Endpoint("GET", "/api/v2/missing", read, self.missing),
-            Endpoint("GET", "/api/v2/alerts", read, self.alerts),
-            Endpoint("GET", "/api/v2/alerts/latest", read, self.last_alerts),
-            Endpoint("GET", "/api/v2/states", read, self.last_states),
-            Endpoint("GET", "/api/v2/last-time", read, self.last_time),
-            Endpoint("GET", "/api/v2/known", read, self.is_known),
-            Endpoint("GET", "/api/v2/locations", read, self.locations),
-            Endpoint("GET", "/api/v2/openapi.json", None, description.description),
-            Endpoint("GET", "/healthz", None, self.health),
-            Endpoint("GET", "/metrics", read, self.metrics),
-        )
+    def handlers(self) -> Handlers:
+        return {
+            interface.WRITE: self.take,
+            interface.VERIFY: self.verify,
+            interface.RECORD: self.record,
+            interface.CHECK_COUNTS: self.check_counts,
+            interface.STATS: self.stats,
+            interface.RESULTS: self.results,
+            interface.MISSING: self.missing,
+            interface.ALERTS: self.alerts,
+            interface.LAST_ALERTS: self.last_alerts,
+            interface.STATES: self.last_states,
+            interface.LAST_TIME: self.last_time,
+            interface.KNOWN: self.is_known,
+            interface.LOCATIONS: self.locations,
+        }
+
+    @contextmanager
+    def turn(self, location: str = "") -> Iterator[Backend]:
+        """A place among those that use the database, as this location sees it.
+
+        Raises `StoreUnavailable` when none becomes free, and `StoreRefused` where there can be no such location.
+        """
+        if not self._turns.acquire(timeout=self._limits.patience_s):
+            raise StoreUnavailable("the gateway is waiting for its database")
+        try:
+            yield self._databases.at(location)
+        finally:
+            self._turns.release()
 
     # Writers
 
-    def write(self) -> StoredAnswer:
-        found = parameters.body(WriteRequest)
-        points = Points(
-            checks=[messages.check_of(check) for check in found.checks],
-            alerts=[alert.alert() for alert in found.alerts],
-            summaries=[summary.site_summary() for summary in found.summaries],
-        )
-        self._desk.write(found.location or "", points)
+    def take(self, database: Backend, asked: WriteRequest) -> StoredAnswer:
+        checks, alerts = map(check_of, asked.checks), (alert.to(Alert) for alert in asked.alerts)
+        summaries = (summary.site_summary() for summary in asked.summaries)
+        return self.store(database, asked.location or "", Points(list(checks), list(alerts), list(summaries)))
+
+    def store(self, database: Backend, location: str, points: Points) -> StoredAnswer:
+        every: tuple[Any, ...] = (*points.checks, *points.alerts, *points.summaries)
+        self._sites.admit(location, {point.host for point in every})
+        database.write(points)
+        self._metrics.took(check=len(points.checks), alert=len(points.alerts), summary=len(points.summaries))
         return StoredAnswer(len(points))
 
-    def verify(self) -> VerifyAnswer:
-        found = parameters.body(VerifyRequest)
-        with self._desk.turn(found.location or "") as database:
-            record = database.verify(found.file)
+    def verify(self, database: Backend, asked: VerifyRequest) -> VerifyAnswer:
+        record = database.verify(asked.file)
         return VerifyAnswer(None if record is None else RecordMessage.of(record))
 
-    def record(self) -> StoredAnswer:
-        found = parameters.body(RecordRequest)
-        with self._desk.turn(found.location or "") as database:
-            database.record(found.file, found.record.record())
+    def record(self, database: Backend, asked: RecordRequest) -> StoredAnswer:
+        database.record(asked.file, asked.record.to(DeliveryRecord))
         return StoredAnswer(1)
 
-    def check_counts(self) -> CountsAnswer:
-        window, span = self._window("span"), parameters.span()
-        with self._desk.turn(parameters.location()) as database:
-            return CountsAnswer(dict(database.check_counts(window, span)))
+    def check_counts(self, database: Backend, asked: CountsQuery) -> CountsAnswer:
+        span = SPANS[asked.span] if asked.span else None
+        return CountsAnswer(dict(database.check_counts(self.window(asked), span)))
 
     # Readers
 
-    def stats(self) -> StatsAnswer:
-        window = self._window("exact")
-        exact = parameters.exact(window)
-        with self._desk.turn(parameters.location()) as database:
-            found = database.stats(window, exact=exact)
-        sites = [StatsMessage.of(found[host]) for host in sorted(found)]
-        return StatsAnswer(from_ms=window.from_ms, until_ms=window.until_ms, exact=exact, sites=sites)
+    def stats(self, database: Backend, asked: StatsQuery) -> StatsAnswer:
+        window = self.window(asked)
+        return self.stats_of(database, window, exact=asked.is_exact(window))
 
-    def results(self) -> Json:
-        window = self._window()
-        with self._desk.turn(parameters.location()) as database:
-            if sum(database.check_counts(window).values()) > self._desk.limits.answer_checks:
-                most = self._desk.limits.answer_checks
-                raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")
-            checks = values.array_of(map(messages.check_message, database.results(window)))
-        return Json(b'{"from":%d,"until":%d,"checks":%b}' % (window.from_ms, window.until_ms, checks))
+    def stats_of(self, database: Backend, window: Window, *, exact: bool) -> StatsAnswer:
+        found = database.stats(window, exact=exact)
+        return StatsAnswer(window.from_ms, window.until_ms, exact, [StatsMessage.of(found[host]) for host in sorted(found)])
 
-    def missing(self) -> MissingAnswer:
-        window = self._window()
-        with self._desk.turn(parameters.location()) as database:
-            return MissingAnswer(database.missing(window))
+    def results(self, database: Backend, asked: WindowQuery) -> bytes:
+        window = self.window(asked)
+        self.must_be_few(database, window)
+        checks = b",".join(map(msgspec.json.encode, map(check_message, database.results(window))))  # none of them is kept
+        return b'{"from":%d,"until":%d,"checks":[%b]}' % (window.from_ms, window.until_ms, checks)
 
-    def alerts(self) -> AlertsAnswer:
-        window = self._window()
-        with self._desk.turn(parameters.location()) as database:
-            found = database.alerts(window)
-        return AlertsAnswer(from_ms=window.from_ms, until_ms=window.until_ms, alerts=list(map(AlertMessage.of, found)))
+    def must_be_few(self, database: Backend, window: Window) -> None:
+        """Raises `RequestEntityTooLarge` where one answer cannot tell all checks of a window."""
+        most = self._limits.answer_checks
+        if sum(database.check_counts(window).values()) > most:
+            raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")
 
-    def last_alerts(self) -> LastAlertsAnswer:
-        parameters.none_but_location()
-        with self._desk.turn(parameters.location()) as database:
-            found = database.last_alerts()
+    def missing(self, database: Backend, asked: WindowQuery) -> MissingAnswer:
+        return MissingAnswer(database.missing(self.window(asked)))
+
+    def alerts(self, database: Backend, asked: WindowQuery) -> AlertsAnswer:
+        window = self.window(asked)
+        return AlertsAnswer(window.from_ms, window.until_ms, list(map(AlertMessage.of, database.alerts(window))))
+
+    def last_alerts(self, database: Backend, _: object) -> LastAlertsAnswer:
+        found = database.last_alerts()
         return LastAlertsAnswer([AlertMessage.of(found[host]) for host in sorted(found)])
 
-    def last_states(self) -> StatesAnswer:
-        before_ms = parameters.moment("before")
-        with self._desk.turn(parameters.location()) as database:
-            found = database.last_states(before_ms)
-        return StatesAnswer([StateMessage.of(host, found[host]) for host in sorted(found)])
+    def last_states(self, database: Backend, asked: StatesQuery) -> StatesAnswer:
+        found = database.last_states(asked.before)
+        return StatesAnswer({host: StateMessage.of(found[host]) for host in sorted(found)})
 
-    def last_time(self) -> TimeAnswer:
-        parameters.none_but_location()
-        with self._desk.turn(parameters.location()) as database:
-            return TimeAnswer(database.last_time())
+    def last_time(self, database: Backend, _: object) -> TimeAnswer:
+        return TimeAnswer(database.last_time())
 
-    def is_known(self) -> KnownAnswer:
-        parameters.none()
-        with self._desk.turn() as database:
-            return KnownAnswer(database.is_known())
+    def is_known(self, database: Backend, _: object) -> KnownAnswer:
+        return KnownAnswer(database.is_known())
 
-    def locations(self) -> LocationsAnswer:
-        parameters.none()
-        with self._desk.turn() as database:
-            return LocationsAnswer(list(database.locations()))
+    def locations(self, database: Backend, _: object) -> LocationsAnswer:
+        return LocationsAnswer(list(database.locations()))
+
+    def window(self, asked: WindowQuery) -> Window:
+        return asked.at(self._clock.now_ms())
 
     # Whoever looks after it
 
-    def health(self) -> object:
+    def health(self) -> HealthAnswer:
         """Takes no turn, so that it answers while the database keeps all of those waiting; tells nobody where that is."""
         try:
-            self._desk.databases.at("").ping()
+            self._databases.at("").ping()
         except StoreError:
             raise StoreUnavailable("the database does not answer") from None
-        return {"status": "ok"}
+        return HealthAnswer()
 
     def metrics(self) -> bytes:
-        window = Window.before(self._desk.clock.now_ms(), METRICS_WINDOW_MS)
+        """As Prometheus reads it."""
+        window = Window.before(self._clock.now_ms(), METRICS_WINDOW_MS)
         try:
-            with self._desk.turn() as database:
+            with self.turn() as database:
                 found = [self._seen_from(location, window) for location in database.locations()]
         except StoreError:
-            return self._desk.metrics.text(SiteMetrics(None))
-        return self._desk.metrics.text(SiteMetrics(found))
+            return self._metrics.text(SiteMetrics(None))
+        return self._metrics.text(SiteMetrics(found))
 
     def _seen_from(self, location: str, window: Window) -> LocationMetrics:
-        database = self._desk.databases.at(location)
+        database = self._databases.at(location)
         return LocationMetrics(location, database.stats(window, exact=True), database.last_alerts().values())
-
-    def _window(self, *more: str) -> Window:
-        return parameters.window(self._desk.clock.now_ms(), *more)

@@ -1,23 +1,22 @@
-"""The edge to a gateway: `requests` on one side, our own errors and messages on the other.
+"""The edge to a gateway: `requests` on one side, our own errors and messages on the other."""
 
-A module of its own because `requests` takes a while to import: `GatewayStore` does that when it is made.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
 
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
-from monitoring.storage.gateway.answers import RefusedAnswer
-from monitoring.storage.gateway.values import LONGEST_BODY, Malformed, decode
+from monitoring.storage.gateway.interface import LONGEST_BODY, Answer, Asked, Endpoint, RefusedAnswer
+from monitoring.storage.gateway.messages import Malformed, decode
 from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
 
 POOL_SIZE = 8
 """Connections kept open: more than threads use one store."""
+
+LONGEST_REASON = 160
+"""Characters of the gateway's own words that are passed on."""
 
 _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.Timeout, "does not answer in time"),
@@ -27,13 +26,6 @@ _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (Exception, "does not answer as a gateway does"),
 )
 """What is said of an error; the first line that fits."""
-
-Parameters = Mapping[str, int | str]
-
-Answer = TypeVar("Answer")
-
-LONGEST_REASON = 160
-"""Characters of the gateway's own words that are passed on."""
 
 
 class TooLong(StoreUnavailable):
@@ -47,7 +39,7 @@ class GatewayClient:
     """
 
     def __init__(self, *, host: str, port: int, tls: Trust | None, token: str | None, timeout: tuple[float, float]) -> None:
-        """`tls` None: plain HTTP; else whom to trust."""
+        """`tls` None: plain HTTP; else whom to trust. `timeout` is seconds to connect, and of each answer."""
         bracketed = f"[{host}]" if ":" in host else host
         self.name = f"gateway at {bracketed}:{port}"
         self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
@@ -55,34 +47,33 @@ class GatewayClient:
         self._certificates = bundle(tls or MOZILLA)
         self._session = _session(token, self._certificates.path)
 
-    def get(self, path: str, kind: type[Answer], parameters: Parameters | None = None) -> Answer:
-        """What is answered. Raises `StoreError`; `TooLong` when there is too much to tell."""
+    def ask(self, endpoint: Endpoint[Asked, Answer], request: Asked) -> Answer:
+        """The answer. Raises `StoreError`; `TooLong` when there is too much to tell, `StoreRefused` as `post` does."""
+        if endpoint.method == "POST":
+            return self.post(endpoint, msgspec.json.encode(request))
         with self._translated():
-            answer = self._session.get(self._url + path, params=parameters, timeout=self._timeout, allow_redirects=False)
-            return self._content(answer, kind, writing=False)
+            parameters = msgspec.to_builtins(request)
+            return self._content(self._send(endpoint, params=parameters), endpoint)
 
-    def post(self, path: str, body: bytes, kind: type[Answer]) -> Answer:
-        """Send JSON. Raises `StoreRefused` when it will never be taken."""
+    def post(self, endpoint: Endpoint[Asked, Answer], body: bytes) -> Answer:
+        """Send JSON. Raises `StoreRefused` when it will never be taken, else as `ask` does."""
         if len(body) > LONGEST_BODY:  # a refusal that comes while we send may never be heard
             raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
         with self._translated():
-            answer = self._session.post(
-                self._url + path,
-                data=body,
-                headers={"Content-Type": "application/json"},
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
-            return self._content(answer, kind, writing=True)
+            return self._content(self._send(endpoint, data=body, headers={"Content-Type": "application/json"}), endpoint)
 
     def close(self) -> None:
         self._session.close()
         self._certificates.close()
 
-    def _content(self, answer: requests.Response, kind: type[Answer], *, writing: bool) -> Answer:
+    def _send(self, endpoint: Endpoint[Asked, Answer], **content: object) -> requests.Response:
+        url = self._url + endpoint.path
+        return self._session.request(endpoint.method, url, timeout=self._timeout, allow_redirects=False, **content)  # type: ignore[arg-type]
+
+    def _content(self, answer: requests.Response, endpoint: Endpoint[Asked, Answer]) -> Answer:
         if answer.status_code != requests.codes.ok:
-            raise self._rejection(answer, writing=writing)
-        return decode(answer.content, kind)
+            raise self._rejection(answer, is_writing=endpoint.method == "POST")
+        return decode(answer.content, endpoint.answer)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -91,12 +82,12 @@ class GatewayClient:
         except (OSError, ValueError) as error:
             raise StoreUnavailable(f"{self.name} {_trouble(error)}") from untraced(error)
 
-    def _rejection(self, answer: requests.Response, *, writing: bool) -> StoreError:
+    def _rejection(self, answer: requests.Response, *, is_writing: bool) -> StoreError:
         status, told = answer.status_code, _told(answer)
         reason = f": {told.error}" if told.error else ""
         if status in (401, 403):
             return StoreDenied(f"{self.name} denies access{reason}")
-        if status in (400, 413, 422) and writing:
+        if status in (400, 413, 422) and is_writing:
             refused = f"{self.name} refused{reason}"
             return StoreRefused(refused, dropped=told.dropped, field=told.field, by_age=told.by_age)
         if status == 413:

@@ -4,48 +4,116 @@ Validation, the OpenAPI description and both directions follow from these struct
 `fields.CHECK_FIELDS`. Integers stay integers, and a float's JSON gives the same float again: so numbers that passed a
 gateway equal those of the store behind it.
 
-The structs of what is written are strict: an unknown key is refused. What is read may have keys that a newer gateway adds.
+What is written is strict: an unknown key is refused. What is read may have keys that a newer gateway adds.
 """
 
-from typing import Annotated, Any
+import re
+from array import array
+from operator import attrgetter
+from sys import byteorder
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from monitoring import fields, names
-from monitoring.fields import CHECK_FIELDS, Field, Kind
-from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
-from monitoring.statistics.summary import SiteSummary, Span, Summary
-from monitoring.storage.base import DeliveryRecord
-from monitoring.storage.gateway.values import (
-    MARKER,
-    MOST_POINTS,
-    SPANS,
-    TIME_BYTES,
-    Count,
-    FiveCounts,
-    FiveSums,
-    Host,
-    Location,
-    Marker,
-    Moment,
-    Packed,
-    Percent,
-    SpanName,
-    Sum,
-    Time,
-    WaterMark,
-    must_be_name,
-    packed_times,
-    require,
-    times_of,
-)
+from monitoring.fields import CHECK_FIELDS, LONGEST_TIME_US, NEWEST_MS, OLDEST_MS, Field, Kind
+from monitoring.models import PHASES, AlertType, Cause, CheckResult, SiteStats
+from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary
 
-# Points
+LAST_MS = 7_258_118_400_000
+"""2200-01-01: no window ends later."""
+
+LARGEST_SUM = 10**15
+"""Of milliseconds or microseconds: sums of some thousands of these are whole in 64 bits."""
+
+MOST_COUNT = 10**9
+"""Checks of one summary: ten thousand a second for a day."""
+
+LONGEST_PACKED = 4 << 20
+"""Bytes of the response times, or of the sketch, of one summary."""
+
+TIME_BYTES = array(TIMES).itemsize
+
+LONGEST_WORDS = 300
+"""Characters of what is said of a wrong value."""
 
 
-def _check_type(field: Field) -> Any:
-    """The type of a check's field, by what the table of fields says of it."""
+def _name(longest: int) -> Meta:
+    return Meta(min_length=1, max_length=longest, extra_json_schema={"pattern": names.PATTERN})
+
+
+Moment = Annotated[int, Meta(ge=OLDEST_MS, le=NEWEST_MS - 1)]
+Count = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
+Sum = Annotated[int, Meta(ge=0, le=LARGEST_SUM)]
+Time = Annotated[int, Meta(ge=0, le=LONGEST_TIME_US)]
+Status = Annotated[int, Meta(ge=1, le=999)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Host = Annotated[str, _name(names.LONGEST_HOST)]
+Location = Annotated[str, _name(names.LONGEST_LOCATION)]
+Packed = Annotated[bytes, Meta(max_length=LONGEST_PACKED)]
+SpanName = Literal["minute", "hour", "day"]
+SPANS: dict[SpanName, Span] = {"minute": Span.MINUTE, "hour": Span.HOUR, "day": Span.DAY}
+SPAN_NAMES = {span: name for name, span in SPANS.items()}
+
+Value = TypeVar("Value")
+
+
+def require(is_right: bool, rule: str) -> None:
+    if not is_right:
+        raise ValueError(rule)
+
+
+def must_be_name(key: str, text: str, longest: int) -> None:
+    """What no pattern says that both JSON schemas and Python understand alike."""
+    require(names.is_name(text, longest), f"{key} must hold {names.CHARACTERS}")
+
+
+# JSON
+
+
+class Malformed(ValueError):
+    """What is wrong with a value, after its path. Never quotes more than a few characters of it."""
+
+
+def decode(body: bytes, kind: type[Value]) -> Value:
+    """Raises `Malformed`; `msgspec.DecodeError` when it is no JSON."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(plainly(error)) from None
+
+
+_AT = re.compile(r"(?s)(.*) - at `(?:key` in `)?\$\.?(.*)`")
+
+
+def plainly(error: msgspec.ValidationError) -> str:
+    """The path of the wrong value, and the rule."""
+    text, path = str(error), ""
+    if found := _AT.fullmatch(text):
+        text, path = found[1], found[2]
+    words = text[:1].lower() + text[1:].replace("`", "")
+    whole = f"{path}: {words}" if path else words
+    return "".join(letter if letter.isprintable() else " " for letter in whole)[:LONGEST_WORDS]
+
+
+class Message(Struct, rename="camel"):
+    """A value of `monitoring.models` with the same fields."""
+
+    @classmethod
+    def of(cls, model: object) -> Self:
+        """Nothing is tested: that is for whoever reads it."""
+        return cls(*attrgetter(*cls.__struct_fields__)(model))
+
+    def to(self, model: type[Value]) -> Value:
+        return model(**msgspec.structs.asdict(self))
+
+
+# Checks
+
+
+def check_field(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
+    """A field of a check for `msgspec.defstruct`, by what the table of fields says of it."""
     if field.kind is Kind.CAUSE:
         known: Any = Cause
     elif field.kind is Kind.TEXT:
@@ -53,33 +121,22 @@ def _check_type(field: Field) -> Any:
     else:
         known = Annotated[int, Meta(ge=field.low, le=field.high)]
     described = Annotated[known, Meta(description=field.meaning)]
-    return described | None if field.optional else described
-
-
-def _check_field(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
-    """For `msgspec.defstruct`."""
     if field.optional:
-        return field.message, _check_type(field), None
-    if field.kind is Kind.TEXT:
-        return field.message, _check_type(field), ""
-    return field.message, _check_type(field)
+        return field.message, described | None, None
+    return (field.message, described, "") if field.kind is Kind.TEXT else (field.message, described)
 
 
-def _test_host(message: Any) -> None:
+def test_host(message: Any) -> None:
+    """For `__post_init__`."""
     must_be_name("host", message.host, names.LONGEST_HOST)
 
 
-_CHECK = [("host", Host), ("timeMs", Moment), *map(_check_field, CHECK_FIELDS)]
+_CHECK = [("host", Host), ("timeMs", Moment), *map(check_field, CHECK_FIELDS)]
 
-Check = msgspec.defstruct("Check", _CHECK, kw_only=False)
+Check = msgspec.defstruct("Check", _CHECK)
 """A check as it is read: `host`, `timeMs`, and the fields of `CHECK_FIELDS` in their order."""
 
-NewCheck = msgspec.defstruct(
-    "NewCheck",
-    _CHECK,
-    namespace={"__post_init__": _test_host},
-    forbid_unknown_fields=True,
-)
+NewCheck = msgspec.defstruct("NewCheck", _CHECK, namespace={"__post_init__": test_host}, forbid_unknown_fields=True)
 """The same as it is written."""
 
 
@@ -92,7 +149,10 @@ def check_of(message: Any) -> CheckResult:
     return fields.check_of(host, time_ms, values)
 
 
-class AlertMessage(Struct, rename="camel"):
+# Alerts
+
+
+class AlertMessage(Message, rename="camel"):
     """A state change."""
 
     type: AlertType
@@ -103,21 +163,21 @@ class AlertMessage(Struct, rename="camel"):
     end_ms: Moment | None = None
     cause: Cause | None = None
 
-    @classmethod
-    def of(cls, alert: Alert) -> "AlertMessage":
-        return cls(alert.type, alert.host, alert.time_ms, alert.start_ms, alert.availability, alert.end_ms, alert.cause)
-
-    def alert(self) -> Alert:
-        return Alert(self.type, self.host, self.time_ms, self.start_ms, self.end_ms, self.availability, self.cause)
-
 
 class NewAlert(AlertMessage, rename="camel", forbid_unknown_fields=True):
     """The same as it is written."""
 
     def __post_init__(self) -> None:
-        _test_host(self)
-        if self.type is AlertType.ALERT and self.end_ms is not None:
-            raise ValueError("endMs must be null: an alert has no end")
+        test_host(self)
+        require(self.type is AlertType.RECOVERY or self.end_ms is None, "endMs must be null: an alert has no end")
+
+
+# Summaries
+
+_SUMS = attrgetter(
+    *("checks", "failures", "covers_ms", "down_ms", "responses", "responses_us", "shortest_us", "longest_us"),
+    *("phase_counts", "phases_us", "last_failure_ms", "statuses", "causes"),
+)
 
 
 class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
@@ -132,169 +192,154 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
     down_ms: Annotated[Sum, Meta(description="the part of coversMs that failed checks stand for")]
     responses: Count
     responses_us: Sum
-    phase_counts: Annotated[FiveCounts, Meta(description=f"of {', '.join(PHASES)}")]
-    phases_us: Annotated[FiveSums, Meta(description="sums, in the same order")]
-    shortest_us: Time | None = None
-    longest_us: Time | None = None
-    last_failure_ms: Moment | None = None
-    statuses: dict[str, Count] = field(default_factory=dict)
-    causes: dict[Cause, Count] = field(default_factory=dict)
-    times: Annotated[Packed, Meta(description="of a minute: all response times, ascending, 32 bit little-endian")] = b""
-    sketch: Annotated[Packed, Meta(description="of hours and days: DDSketch's buckets")] = b""
+    shortest_us: Time | None
+    longest_us: Time | None
+    phase_counts: Annotated[tuple[Count, Count, Count, Count, Count], Meta(description=f"of {', '.join(PHASES)}")]
+    phases_us: Annotated[tuple[Sum, Sum, Sum, Sum, Sum], Meta(description="sums, in the same order")]
+    last_failure_ms: Moment | None
+    statuses: dict[Status, Count]
+    causes: dict[Cause, Count]
+    times: Annotated[Packed, Meta(description="of a minute: all response times, ascending, 32 bit little-endian")]
+    sketch: Annotated[Packed, Meta(description="of hours and days: DDSketch's buckets")]
+
+    @classmethod
+    def of(cls, one: SiteSummary) -> Self:
+        from monitoring import sketch  # late, as below: its buckets take a while
+
+        found, is_minute = one.summary, one.span is Span.MINUTE
+        times, packed = (_packed(found.times), b"") if is_minute else (b"", sketch.pack(found.sketch))
+        values = (one.host, SPAN_NAMES[one.span], one.start_ms, *_SUMS(found), times, packed)
+        return cls(*values)
+
+    def site_summary(self) -> SiteSummary:
+        from monitoring import sketch
+
+        host, span, start_ms, *sums, times, packed = msgspec.structs.astuple(self)
+        values = (*sums, _times(times), sketch.unpack(packed))
+        return SiteSummary(host, SPANS[span], start_ms, Summary(*values))
 
     def __post_init__(self) -> None:
-        _test_host(self)
-        length_ms = SPANS[self.span].length_ms
-        require(self.start_ms % length_ms == 0, f"startMs must be a whole multiple of {length_ms}")
-        self._test_counts(length_ms)
+        test_host(self)
+        self._test_counts(SPANS[self.span].length_ms)
         if self.span == "minute":
             self._test_times()
         else:
             self._test_sketch()
 
     def _test_counts(self, length_ms: int) -> None:
-        good = self.checks - self.failures
+        good, failed_ms = self.checks - self.failures, self.last_failure_ms
+        require(self.start_ms % length_ms == 0, f"startMs must be a whole multiple of {length_ms}")
         require(good >= 0, "failures must not be more than checks")
         require(self.down_ms <= self.covers_ms, "downMs must not be more than coversMs")
         require(self.checks <= self.covers_ms, "coversMs must be at least 1 a check")
         require(self.responses <= good, "responses must be of available checks")
         require(max(self.phase_counts) <= good, "phaseCounts must be of available checks")
-        require(all(map(_status_is_fit, self.statuses)), "statuses must be named by integers from 1 to 999")
         require(sum(self.statuses.values()) <= self.checks, "statuses must not be more than checks")
         require(sum(self.causes.values()) == self.failures, "causes must be as many as failures")
-        failed_ms = self.last_failure_ms
         require((failed_ms is None) == (self.failures == 0), "lastFailureMs must be there when a check failed")
         inside = failed_ms is None or self.start_ms <= failed_ms < self.start_ms + length_ms
         require(inside, "lastFailureMs must lie in the span")
 
-    def _test_ends(self, first: int | None, last: int | None, place: Any) -> None:
-        """`place` tells where a time lies, as `first` and `last` do."""
-        if self.shortest_us is None or self.longest_us is None:
-            require(not self.responses and self.shortest_us is self.longest_us, "shortestUs and longestUs must be there")
-            return
-        is_right = self.responses > 0 and (place(self.shortest_us), place(self.longest_us)) == (first, last)
-        require(is_right, "shortestUs and longestUs must be those of the response times")
-        least, most = self.shortest_us * self.responses, self.longest_us * self.responses
-        require(least <= self.responses_us <= most, "responsesUs must lie between the shortest and the longest")
-
     def _test_times(self) -> None:
         require(not self.sketch, "sketch must be empty: a minute has times")
         require(len(self.times) == TIME_BYTES * self.responses, "times must be as many as responses, of four bytes each")
-        times = times_of(self.times)
+        times = _times(self.times)
         require(list(times) == sorted(times), "times must be ascending")
-        self._test_ends(times[0] if times else None, times[-1] if times else None, lambda time_us: time_us)
+        self._test_ends((times[0], times[-1]) if times else None, lambda time_us: time_us)
         require(sum(times) == self.responses_us, "responsesUs must be the sum of times")
 
     def _test_sketch(self) -> None:
-        from monitoring import sketch  # late: its buckets take a while
+        from monitoring import sketch
 
         require(not self.times, "times must be empty: hours and days have a sketch")
         counts = sketch.read(self.sketch)
         require(sketch.count(counts) == self.responses, "sketch must count all responses")
-        first, last = sketch.ends(counts) or (None, None)
-        self._test_ends(first, last, sketch.bucket)
+        self._test_ends(sketch.ends(counts), sketch.bucket)
+
+    def _test_ends(self, ends: tuple[int, int] | None, place: Any) -> None:
+        """`ends` are where the shortest and the longest time lie (None: there is none), `place` tells it of any time."""
+        if self.shortest_us is None or self.longest_us is None:
+            require(ends is None and self.shortest_us is self.longest_us, "shortestUs and longestUs must be there")
+            return
+        is_right = (place(self.shortest_us), place(self.longest_us)) == ends
+        require(is_right, "shortestUs and longestUs must be those of the response times")
+        least, most = self.shortest_us * self.responses, self.longest_us * self.responses
+        require(least <= self.responses_us <= most, "responsesUs must lie between the shortest and the longest")
+
+
+def _packed(times: "array[int]") -> bytes:
+    return _little(times).tobytes()
+
+
+def _times(packed: bytes) -> "array[int]":
+    times = array(TIMES)
+    times.frombytes(packed)
+    return _little(times)
+
+
+def _little(times: "array[int]") -> "array[int]":
+    """Little-endian, whatever this machine is, or back from it."""
+    if byteorder == "little":
+        return times
+    swapped = times[:]
+    swapped.byteswap()
+    return swapped
+
+
+# Statistics
+
+
+class ResponseTimesMessage(Struct, rename=lambda name: name.removesuffix("_us")):
+    """Microseconds."""
+
+    mean_us: float
+    min_us: int
+    max_us: int
+    p50_us: int
+    p95_us: int
+    p99_us: int
+
+
+class TrendMark(Struct, array_like=True):
+    """The mean response time in microseconds (null: there was none), and the number of failures."""
+
+    mean_us: float | None
+    failures: int
+
+
+class StatsMessage(Message, rename="camel"):
+    """Statistics of a site. `availability` in percent is for people, the rest is exact."""
+
+    host: str
+    checks: int
+    available: int
+    covered_ms: int
+    available_ms: int
+    response: ResponseTimesMessage | None = msgspec.field(name="responseUs")
+    phases_us: dict[str, float]
+    statuses: dict[int, int]
+    causes: dict[Cause, int]
+    last_failure_ms: int | None
+    trend: list[TrendMark]
+    availability: Percent | None = None
 
     @classmethod
-    def of(cls, one: SiteSummary) -> "SummaryMessage":
-        from monitoring import sketch
+    def of(cls, model: object) -> Self:
+        found = msgspec.convert(model, cls, from_attributes=True)
+        found.availability = 100 * found.available_ms / found.covered_ms if found.covered_ms else None
+        return found
 
-        found = one.summary
-        is_minute = one.span is Span.MINUTE
-        return cls(
-            host=one.host,
-            span=one.span.name.lower(),  # type: ignore[arg-type]  # it is one of those
-            start_ms=one.start_ms,
-            checks=found.checks,
-            failures=found.failures,
-            covers_ms=found.covers_ms,
-            down_ms=found.down_ms,
-            responses=found.responses,
-            responses_us=found.responses_us,
-            phase_counts=found.phase_counts,  # type: ignore[arg-type]  # there are five
-            phases_us=found.phases_us,  # type: ignore[arg-type]
-            shortest_us=found.shortest_us,
-            longest_us=found.longest_us,
-            last_failure_ms=found.last_failure_ms,
-            statuses={str(status): count for status, count in found.statuses.items()},
-            causes=dict(found.causes),
-            times=packed_times(found.times) if is_minute else b"",
-            sketch=b"" if is_minute else sketch.pack(found.sketch),
-        )
-
-    def site_summary(self) -> SiteSummary:
-        from monitoring import sketch
-
-        summary = Summary(
-            checks=self.checks,
-            failures=self.failures,
-            covers_ms=self.covers_ms,
-            down_ms=self.down_ms,
-            responses=self.responses,
-            responses_us=self.responses_us,
-            shortest_us=self.shortest_us,
-            longest_us=self.longest_us,
-            phase_counts=self.phase_counts,
-            phases_us=self.phases_us,
-            last_failure_ms=self.last_failure_ms,
-            statuses={int(status): count for status, count in self.statuses.items()},
-            causes=self.causes,
-            times=times_of(self.times),
-            sketch=sketch.unpack(self.sketch),
-        )
-        return SiteSummary(self.host, SPANS[self.span], self.start_ms, summary)
+    def stats(self) -> SiteStats:
+        return msgspec.convert(self, SiteStats, from_attributes=True)
 
 
-def _status_is_fit(text: str) -> bool:
-    return text.isascii() and text.isdigit() and str(int(text)) == text and 1 <= int(text) <= 999
+class StateMessage(Message, rename="camel"):
+    """Where a site stands: its last check and last failure, and where its latest runs of good and failed ones begin."""
 
-
-# Requests of writers
-
-
-class Located(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Where what is written was measured; absent: at the location without a name."""
-
-    location: Location | None = None
-
-    def __post_init__(self) -> None:
-        if self.location is not None:
-            must_be_name("location", self.location, names.LONGEST_LOCATION)
-
-
-class WriteRequest(Located, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Points to store."""
-
-    checks: Annotated[list[NewCheck], Meta(max_length=MOST_POINTS)] = field(default_factory=list)  # type: ignore[valid-type]
-    alerts: Annotated[list[NewAlert], Meta(max_length=MOST_POINTS)] = field(default_factory=list)
-    summaries: Annotated[list[SummaryMessage], Meta(max_length=MOST_POINTS)] = field(default_factory=list)
-
-
-class VerifyRequest(Located, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """The name of a monitor's local file."""
-
-    file: Marker
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(MARKER.fullmatch(self.file) is not None, "file must be 1 to 64 letters, digits, _ or -")
-
-
-class RecordMessage(Struct, rename="camel"):
-    """How far a local file has delivered. The times are water marks, in milliseconds; 0: none."""
-
-    delivery: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    newest_ms: WaterMark
-    summarised_ms: WaterMark
-
-    @classmethod
-    def of(cls, record: DeliveryRecord) -> "RecordMessage":
-        return cls(record.delivery, record.newest_ms, record.summarised_ms)
-
-    def record(self) -> DeliveryRecord:
-        return DeliveryRecord(self.delivery, self.newest_ms, self.summarised_ms)
-
-
-class RecordRequest(VerifyRequest, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What the database is to remember of a local file."""
-
-    record: RecordMessage
+    last_ms: int
+    last_covers_ms: int
+    last_available: bool
+    last_failure_ms: int | None
+    good_since_ms: int | None
+    failing_since_ms: int | None
+    detail: str

@@ -1,0 +1,46 @@
+"""What a request says: its query or its body, strictly. Raises `Malformed`, and HTTP errors for what is no JSON at all."""
+
+import re
+
+import msgspec
+from flask import request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from monitoring.storage.gateway.interface import Answer, Asked, Endpoint
+from monitoring.storage.gateway.messages import Malformed, decode, plainly
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+
+TEXTS = {"location"}
+"""Parameters that are text even where they look like a number."""
+
+
+def read(endpoint: Endpoint[Asked, Answer]) -> Asked:
+    """What is asked of this endpoint."""
+    return _body(endpoint.request) if endpoint.method == "POST" else _query(endpoint.request)
+
+
+def _body(kind: type[Asked]) -> Asked:
+    if request.args:
+        raise Malformed("there must be no parameters: what is sent stands in the body")
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("the body must be application/json")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("the body must not be compressed")
+    try:
+        return decode(request.get_data(cache=False), kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise BadRequest("the body is not JSON") from None
+
+
+def _query(kind: type[Asked]) -> Asked:
+    asked: dict[str, object] = {}
+    for name, values in request.args.lists():
+        if len(values) != 1:
+            raise Malformed(f"{ascii(name)[:40]} must be given once")
+        is_number = name not in TEXTS and _NUMBER.fullmatch(values[0])
+        asked[name] = int(values[0]) if is_number else values[0]
+    try:
+        return msgspec.convert(asked, kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(plainly(error)) from None

@@ -1,0 +1,278 @@
+"""What may be asked of a gateway, declared once: its client asks by these endpoints, the server answers and describes them.
+
+It is the contract of storage (`monitoring.storage.base`) over HTTP. A request is the query of a GET, or the body of a POST.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from monitoring import names
+from monitoring.models import Window
+from monitoring.stats import HOUR_MS, from_whole_hour
+from monitoring.storage.gateway.messages import (
+    LAST_MS,
+    AlertMessage,
+    Check,
+    Location,
+    Message,
+    NewAlert,
+    NewCheck,
+    SpanName,
+    StateMessage,
+    StatsMessage,
+    SummaryMessage,
+    must_be_name,
+    require,
+)
+
+MOST_POINTS = 20_000
+"""Checks, alerts and summaries of one request, each."""
+
+LONGEST_BODY = 8 << 20
+"""Bytes of one request."""
+
+LONGEST_WINDOW_S = 10 * 366 * 86_400
+MS_PER_S = 1_000
+
+EXACT_MS = HOUR_MS
+"""Percentiles of windows up to this long are exact when nothing is said."""
+
+Marker = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z", extra_json_schema={"pattern": r"^[0-9A-Za-z_-]{1,64}$"})]
+WaterMark = Annotated[int, Meta(ge=0, le=LAST_MS)]
+Bound = Annotated[int, Meta(ge=0, le=LAST_MS, description="milliseconds; from and until go together")]
+Length = Annotated[int, Meta(ge=1, le=LONGEST_WINDOW_S, description="seconds before now; over a day: from a whole hour on")]
+
+# Requests
+
+
+class Nothing(Struct, forbid_unknown_fields=True):
+    """A question about the whole database."""
+
+
+class Located(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A request is about one location; absent: about the one without a name."""
+
+    location: Location | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.location:
+            must_be_name("location", self.location, names.LONGEST_LOCATION)
+
+
+class WriteRequest(Located, kw_only=True):
+    """Points to store."""
+
+    checks: Annotated[list[NewCheck], Meta(max_length=MOST_POINTS)] = field(default_factory=list)  # type: ignore[valid-type]
+    alerts: Annotated[list[NewAlert], Meta(max_length=MOST_POINTS)] = field(default_factory=list)
+    summaries: Annotated[list[SummaryMessage], Meta(max_length=MOST_POINTS)] = field(default_factory=list)
+
+
+class VerifyRequest(Located, kw_only=True):
+    """The name of a monitor's local file."""
+
+    file: Marker
+
+
+class RecordMessage(Message, rename="camel"):
+    """How far a local file has delivered. The times are water marks, in milliseconds; 0: none."""
+
+    delivery: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    newest_ms: WaterMark
+    summarised_ms: WaterMark
+
+
+class RecordRequest(VerifyRequest, kw_only=True):
+    """What the database is to remember of a local file."""
+
+    record: RecordMessage
+
+
+class WindowQuery(Located, rename={"from_ms": "from", "until_ms": "until"}, kw_only=True):
+    """A window by its ends or, for people, by its length."""
+
+    from_ms: Bound | UnsetType = UNSET
+    until_ms: Bound | UnsetType = UNSET
+    window: Length | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.window is UNSET:
+            require(self.from_ms is not UNSET and self.until_ms is not UNSET, "from and until must be given, or window")
+            require(self.from_ms <= self.until_ms, "from must not be after until")  # type: ignore[operator]  # they are
+        else:
+            require(self.from_ms is UNSET and self.until_ms is UNSET, "either window, or from and until")
+
+    def at(self, now_ms: int) -> Window:
+        if isinstance(self.from_ms, int) and isinstance(self.until_ms, int):
+            return Window(self.from_ms, self.until_ms)
+        return from_whole_hour(Window.before(now_ms, MS_PER_S * (self.window or 0)))
+
+
+class CountsQuery(WindowQuery, kw_only=True):
+    """By the summaries of this length alone; absent: by points."""
+
+    span: SpanName | UnsetType = UNSET
+
+
+class StatsQuery(WindowQuery, kw_only=True):
+    """With exact percentiles? Absent: up to an hour."""
+
+    exact: Literal["true", "false"] | UnsetType = UNSET
+
+    def is_exact(self, window: Window) -> bool:
+        return self.exact == "true" if self.exact else window.length_ms <= EXACT_MS
+
+
+class StatesQuery(Located, kw_only=True):
+    """By the checks before a moment, in milliseconds."""
+
+    before: WaterMark
+
+
+# Answers
+
+
+class StoredAnswer(Struct):
+    """How many points were stored."""
+
+    stored: int = 0
+
+
+class VerifyAnswer(Struct):
+    """What the database was last told of the file; null: nothing."""
+
+    record: RecordMessage | None
+
+
+class WindowAnswer(Struct, rename={"from_ms": "from", "until_ms": "until"}):
+    """What was asked about, half open, in milliseconds."""
+
+    from_ms: int
+    until_ms: int
+
+
+class StatsAnswer(WindowAnswer):
+    """Of each site that has a check in the window, by name."""
+
+    exact: bool
+    sites: list[StatsMessage]
+
+
+class ChecksAnswer(WindowAnswer):
+    """In order of time and host."""
+
+    checks: list[Check]  # type: ignore[valid-type]
+
+
+class AlertsAnswer(WindowAnswer):
+    """In order of time and host."""
+
+    alerts: list[AlertMessage]
+
+
+class LastAlertsAnswer(Struct):
+    """The newest of each site."""
+
+    alerts: list[AlertMessage]
+
+
+class StatesAnswer(Struct):
+    """Of each site, by name."""
+
+    sites: dict[str, StateMessage]
+
+
+class TimeAnswer(Struct, rename="camel"):
+    """The newest time of any check or alert; null: there is none."""
+
+    time_ms: int | None
+
+
+class MissingAnswer(Struct):
+    """How many checks are known by summaries only."""
+
+    missing: int
+
+
+class CountsAnswer(Struct):
+    """How many checks of each site."""
+
+    counts: dict[str, int]
+
+
+class LocationsAnswer(Struct):
+    """Those that have points; "" is the one without a name."""
+
+    locations: list[str]
+
+
+class KnownAnswer(Struct):
+    """Has any monitor written?"""
+
+    known: bool
+
+
+class HealthAnswer(Struct):
+    """It is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class RefusedAnswer(Struct, rename="camel", omit_defaults=True):
+    """Why not. Of points that the database will never take: how many it dropped (absent: unknown), and by which field."""
+
+    error: str
+    dropped: int | None = None
+    field: str = ""
+    by_age: bool = False
+
+
+# Endpoints
+
+Asked = TypeVar("Asked", bound=Struct)
+Answer = TypeVar("Answer", bound=Struct)
+Role = Literal["read", "write"]
+"""What a token is for: one that writes may not read, and the other way round, unless both are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[Asked, Answer]):
+    """`role` is whose token it takes; None: nobody's is needed. `about` is for people."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    role: Role | None
+    request: type[Asked]
+    answer: type[Answer]
+    about: str
+
+
+def _post(what: str, request: type[Asked], answer: type[Answer], about: str) -> Endpoint[Asked, Answer]:
+    return Endpoint("POST", f"/api/v2/{what}", "write", request, answer, about)
+
+
+def _get(what: str, request: type[Asked], answer: type[Answer], about: str, role: Role = "read") -> Endpoint[Asked, Answer]:
+    return Endpoint("GET", f"/api/v2/{what}", role, request, answer, about)
+
+
+WRITE = _post("points", WriteRequest, StoredAnswer, "Store checks, alerts and summaries")
+VERIFY = _post("verify", VerifyRequest, VerifyAnswer, "Write a point, read it back")
+RECORD = _post("record", RecordRequest, StoredAnswer, "Remember how far a local file has delivered")
+CHECK_COUNTS = _get("check-counts", CountsQuery, CountsAnswer, "How many checks of each site", "write")
+STATS = _get("stats", StatsQuery, StatsAnswer, "Statistics of each site")
+RESULTS = _get("results", WindowQuery, ChecksAnswer, "The checks of a window")
+MISSING = _get("missing", WindowQuery, MissingAnswer, "How many checks are known by summaries only")
+ALERTS = _get("alerts", WindowQuery, AlertsAnswer, "Alerts and recoveries")
+LAST_ALERTS = _get("alerts/latest", Located, LastAlertsAnswer, "The newest one of each site")
+STATES = _get("states", StatesQuery, StatesAnswer, "Where each site stands")
+LAST_TIME = _get("last-time", Located, TimeAnswer, "The newest time")
+KNOWN = _get("known", Nothing, KnownAnswer, "Has any monitor written?")
+LOCATIONS = _get("locations", Nothing, LocationsAnswer, "Where sites are checked")
+HEALTH = Endpoint("GET", "/healthz", None, Nothing, HealthAnswer, "Does the database answer?")
+
+ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
+    *(WRITE, VERIFY, RECORD, CHECK_COUNTS, STATS, RESULTS, MISSING, ALERTS, LAST_ALERTS, STATES, LAST_TIME, KNOWN),
+    *(LOCATIONS, HEALTH),
+)
