@@ -8,7 +8,7 @@ from tests.support.messages import GAP, every_template, said
 MESSAGES = [row[0].strip("` ") for row in rows(DOCUMENTS["docs/troubleshooting.md"])]
 TEMPLATES = every_template()
 
-ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.parameters", "gateway.application"}
+ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.requests", "gateway.application"}
 """Told to programs, by HTTP."""
 
 NO_TROUBLE = {
