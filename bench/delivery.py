@@ -40,6 +40,17 @@ def wait_until_delivered(file: Path, limit_s: float) -> bool:
     return wait_until_pending(file, lambda points, _oldest_ms: points == 0, limit_s)
 
 
+def wait_until_settled(file: Path, limit_s: float) -> bool:
+    """Wait until nothing waits and nothing is refused; False: that took too long."""
+    deadline_s = time.monotonic() + limit_s
+    with closing(FileReader(file)) as reader:
+        while _count(reader.pending()) or reader.refusals():
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(POLL_S)
+    return True
+
+
 def deliver_the_rest(directory: Path, database: str, limit_s: float) -> None:
     """What a monitor does not deliver in the second that its end takes, its next start delivers: one without our sites."""
     config = write_config(directory, [NOBODY], SELDOM_S, database)

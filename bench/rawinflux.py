@@ -30,6 +30,11 @@ class RawInfluxdb:
         found = self._ask("SELECT count(available) FROM website_availability GROUP BY host")
         return {host: values[0][1] for host, values in found}
 
+    def summarised(self, measurement: str) -> dict[str, int]:
+        """Of how many checks of each host these summaries tell."""
+        found = self._ask(f"SELECT sum(checks) FROM {measurement} GROUP BY host")
+        return {host: values[0][1] for host, values in found}
+
     def checks(self, window: Window) -> set[Point]:
         where = f"time >= {window.from_ms}ms AND time < {window.until_ms}ms"
         found = self._ask(f"SELECT {', '.join(FIELDS)} FROM website_availability WHERE {where} GROUP BY host")

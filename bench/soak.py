@@ -10,23 +10,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import track
 
 from bench.accounts import TargetLog, account_for_slots, by_host, compare_with_target
-from bench.delivery import deliver_the_rest, undelivered, wait_until_delivered
+from bench.delivery import deliver_the_rest, undelivered, wait_until_settled
 from bench.faults import plan, spells_of
 from bench.processes import ROOT, STOP_SECONDS, Core, pinned
-from bench.promises import Promise, conclude, facts_table, none_of
+from bench.promises import Promise, at_most, conclude, facts_table, none_of
 from bench.rawinflux import RawInfluxdb, alert_point, check_point
+from bench.sayings import sort_out
 from bench.sites import INTERVAL_S
 from bench.standstill import Standstill
 from bench.steadiness import facts_of_growth, growth_promises
@@ -35,6 +36,7 @@ from bench.verdicts import audit
 from bench.watched import Sample, WatchedMonitor
 from monitoring.config import site_host
 from monitoring.models import Alert, CheckResult, Rule, Window
+from monitoring.storage.influxdb.points import SUMMARIES
 from monitoring.storage.sqlite.reader import FileReader
 
 DATABASE = "monitoring"
@@ -42,8 +44,11 @@ SAMPLE_S = 5.0
 TIMEOUT_S = 10
 MINIMUM_FAILURES = 2
 THRESHOLD = 80
-DRAIN_S = 180.0
-"""How long delivering the rest may take: the pauses between two attempts grow up to 30 s."""
+DRAIN_S = 300.0
+"""How long delivering the rest may take: all of the run may be sent again, and pauses between attempts grow up to 30 s."""
+
+SAVED_S = 5.0
+"""How long a local file that was deleted may be away: it is looked for twice a second, and copied in short steps."""
 
 QUIET_S = 30.0
 """At most so long nothing fails any more before the end: hung checks have ended then."""
@@ -62,12 +67,14 @@ FOREVER = Window(0, 7_258_118_400_000)
 class Soak:
     """What a run leaves behind: where, when, and what was seen of it from outside.
 
-    `stderr`: its lines. `not_made`: slots slept through, as the monitor says. `left`: points that were not delivered at
-    its end. `still`: how the machine itself stood still.
+    `is_settled`: was everything delivered in time, and nothing refused any more? `stderr`: its lines. `not_made`: slots
+    slept through, as the monitor says. `left`: points that were not delivered at its end. `still`: how the machine itself
+    stood still.
     """
 
     hosts: Sequence[str]
     run: Window
+    is_settled: bool
     status: int
     stderr: Sequence[str]
     not_made: int
@@ -135,7 +142,7 @@ def soak(arguments: argparse.Namespace, directory: Path, influxdb: TroubledInflu
     """The run itself, until everything is delivered."""
     seconds = arguments.seconds
     with FaultyTarget(arguments.sites, troubled_s(seconds), arguments.seed, pace(seconds)) as target:
-        config = write_config(directory, target.urls, arguments.window, influxdb.url(DATABASE))
+        config = write_config(directory, target.urls, arguments.window, influxdb.url)
         began_ms = now_ms()
         with Standstill() as still, WatchedMonitor(config) as monitor:
             target.begin()
@@ -143,15 +150,15 @@ def soak(arguments: argparse.Namespace, directory: Path, influxdb: TroubledInflu
             if not monitor.alive:
                 raise RuntimeError("\n".join(["the monitor ended by itself:", *monitor.errors()]))
             influxdb.wait_until_well(STOP_SECONDS)
-            wait_until_delivered(config.with_suffix(".db"), DRAIN_S)
+            is_settled = wait_until_settled(config.with_suffix(".db"), DRAIN_S)
             ended_ms = now_ms()
             status, stderr = monitor.terminate(), monitor.errors()
         log = target.end()
     left = undelivered(config.with_suffix(".db"))
-    deliver_the_rest(directory, influxdb.url(DATABASE), DRAIN_S)
+    deliver_the_rest(directory, influxdb.url, DRAIN_S)
     hosts = [site_host(url) for url in target.urls]
     run = Window(began_ms, ended_ms)
-    return Soak(hosts, run, status, stderr, monitor.not_made, left, str(still), samples, log)
+    return Soak(hosts, run, is_settled, status, stderr, monitor.not_made, left, str(still), samples, log)
 
 
 def watch(monitor: WatchedMonitor, seconds: float, progress: Console) -> list[Sample]:
@@ -186,20 +193,23 @@ def compare_stores(reader: FileReader, influxdb: RawInfluxdb, checks: Sequence[C
         local, remote = {check_point(check) for check in reader.results(window)}, influxdb.checks(window)
         breaches += [f"only in the file: {point}" for point in local - remote]
         breaches += [f"only in InfluxDB: {point}" for point in remote - local]
+    for span, measurement in SUMMARIES.items():
+        if reader.check_counts(FOREVER, span) != influxdb.summarised(measurement):
+            breaches.append(f"{measurement} does not tell of the same checks as the file")
     local, remote = {alert_point(alert) for alert in reader.alerts(FOREVER)}, influxdb.alerts()
     return breaches + [f"not the same in both stores: {point}" for point in local ^ remote]
 
 
-def judge(done: Soak, file: Path, influxdb: RawInfluxdb, rule: Rule) -> tuple[list[Promise], list[str]]:
+def judge(done: Soak, file: Path, influxdb: TroubledInfluxdb, rule: Rule) -> tuple[list[Promise], list[str]]:
     """Go through the books: the promises, and all that is wrong."""
     with closing(FileReader(file)) as reader:
         stored, alerts = list(reader.results(FOREVER)), list(reader.alerts(FOREVER))
-        differences = compare_stores(reader, influxdb, stored)
+        differences = compare_stores(reader, RawInfluxdb(influxdb.port, DATABASE), stored)
     checks = by_host(done.hosts, stored)
     slots = account_for_slots(checks, done.run, INTERVAL_S * 1_000, TIMEOUT_S * 1_000)
     surprises = compare_with_target(checks, done.log)
-    found = audit(checks, alerts, rule, done.run)
-    tracebacks = [one for one in done.stderr if "Traceback" in one]
+    unexplained = audit(checks, alerts, rule, done.run)
+    strange = sort_out(done.stderr).strange
     requests = sum(map(len, done.log.served.values()))
     promises = [
         none_of("slots that overlap, or are cut", slots.breaches, f"{len(stored):,} checks"),
@@ -207,36 +217,36 @@ def judge(done: Soak, file: Path, influxdb: RawInfluxdb, rule: Rule) -> tuple[li
             "slots without a check", str(slots.not_made), f"{done.not_made}, as it says", slots.not_made == done.not_made
         ),
         none_of("checks that the target tells otherwise", surprises, f"{requests:,} requests"),
+        Promise("all is delivered, nothing refused", "yes" if done.is_settled else "no", "yes", done.is_settled),
         none_of("points that only one store holds", differences, f"{len(stored) + len(alerts):,} points"),
-        none_of("transitions that the rule does not explain, or missed", found.breaches, _transitions(alerts)),
+        none_of("transitions that the rule does not explain, or missed", unexplained, _transitions(alerts)),
+        at_most("a deleted file was back after", max(influxdb.seconds_saved, default=0.0), SAVED_S, "s"),
         Promise("exit status", str(done.status), "0", done.status == 0),
-        none_of("tracebacks", tracebacks, f"{len(done.stderr)} lines on stderr"),
+        none_of("lines on stderr that no trouble explains", strange, f"{len(done.stderr)} lines"),
         *growth_promises(done.samples),
     ]
-    return promises, [*slots.breaches, *surprises, *differences, *found.breaches, *done.stderr, *_unseen(found.unseen)]
+    return promises, [*slots.breaches, *surprises, *differences, *unexplained, *strange]
 
 
 def _transitions(alerts: Sequence[Alert]) -> str:
     return f"{len(alerts):,} transitions"
 
 
-def _unseen(count: int) -> list[str]:
-    return (
-        [f"{count} transitions were decided without the newest two or three checks (within the 5 s allowed)"]
-        if count
-        else []
-    )
-
-
 def facts(done: Soak, arguments: argparse.Namespace, influxdb: TroubledInfluxdb) -> list[tuple[str, str]]:
     planned = spells_of(plan(arguments.sites, troubled_s(arguments.seconds), arguments.seed, pace(arguments.seconds)))
     return [
-        ("sites fail", ", ".join(f"{fault} {count}" for fault, count in planned.items())),
-        ("InfluxDB", ", ".join(f"{what} {count}" for what, count in sorted(influxdb.counts.items()))),
+        ("sites fail", listed(planned)),
+        ("InfluxDB", listed(influxdb.counts)),
+        ("points refused each time", ", ".join(map(str, influxdb.refused))),
+        ("the monitor says", listed(sort_out(done.stderr).counts)),
         ("undelivered after SIGTERM", str(done.left)),
         ("the machine stood still", done.still),
         *facts_of_growth(done.samples),
     ]
+
+
+def listed(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{what} {count}" for what, count in counts.items())
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -256,9 +266,11 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         directory = arguments.keep or Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)
-        with TroubledInfluxdb(troubled_s(arguments.seconds), arguments.seed, pace(arguments.seconds)) as influxdb:
+        file, seconds = directory / "config.db", arguments.seconds
+        troubles = (arguments.sites, troubled_s(seconds), arguments.seed, pace(seconds))
+        with TroubledInfluxdb(DATABASE, file, *troubles) as influxdb:
             done = soak(arguments, directory, influxdb, progress)
-            promises, wrong = judge(done, directory / "config.db", RawInfluxdb(influxdb.port, DATABASE), rule)
+            promises, wrong = judge(done, file, influxdb, rule)
     title = f"{arguments.sites} sites at {INTERVAL_S} s for {arguments.seconds} s, seed {arguments.seed}"
     console.print(facts_table(title, facts(done, arguments, influxdb)))
     status = conclude(console, promises)

@@ -1,25 +1,141 @@
-"""An InfluxDB that is started late, hangs, is killed and comes back, as drawn from a seed."""
+"""What happens to InfluxDB and to the monitor's local file during a long run, one after the other, as drawn from a seed."""
 
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bench.processes import Core, pinned
+from monitoring.storage.sqlite.reader import FileReader
 from tests.support.influxd import Influxd
 
 LATEST_START_S = 60.0
 WELL_S, LEAST_WELL_S = 60.0, 5.0
 ILL_S, LEAST_ILL_S = 10.0, 1.0
 
-TROUBLES: dict[str, tuple[Callable[[Influxd], None], Callable[[Influxd], None]]] = {
-    "hangs": (Influxd.pause, Influxd.resume),
-    "is killed": (Influxd.kill, Influxd.start),
-}
-"""How each begins and ends."""
+REFUSING_S = 40.0
+"""So long a database refuses at least: longer than the monitor waits before it asks again."""
+
+SAVED_S = 30.0
+"""How long it is waited at most until a local file that was deleted is back."""
+
+POLL_S = 0.01
+
+CHECKS, MINUTES = "website_availability", "website_availability_1m"
+POISON = {CHECKS: "available=true", MINUTES: "checks=1.5"}
+"""A field of another type than the monitor's, by measurement."""
+
+
+class Patients:
+    """What the troubles happen to: a server, and the local file of the monitor that delivers there.
+
+    `seconds_saved`: how long it took each time until a local file that was deleted was back under its name. `refused`: how
+    many points were refused each time, as the file has it.
+    """
+
+    def __init__(self, server: Influxd, database: str, file: Path, sites: int) -> None:
+        self.server = server
+        self.seconds_saved: list[float] = []
+        self.refused: list[int] = []
+        self._database = database
+        self._file = file
+        self._sites = sites
+        self._copy = server.directory / "copy"
+
+    def start(self) -> None:
+        self.server.start()
+        self.server.query(f'CREATE DATABASE "{self._database}"')
+
+    def refuse(self, measurement: str) -> None:
+        """From now on every point of this measurement is refused, and all that there were are lost.
+
+        The server is apart meanwhile: the monitor's own points would give the field its type again.
+        """
+        with self.server.apart():
+            self._drop(measurement)
+            self.server.write(self._database, f"{measurement},host=x {POISON[measurement]} {time.time_ns()}")
+        self.server.start()
+
+    def take(self, measurement: str) -> None:
+        """Undo that: what was refused is tried again at the next contact."""
+        self._count_refused()
+        with self.server.apart():
+            self._drop(measurement)
+        self.server.start()
+
+    def limit_sites(self) -> None:
+        """From now on the checks of half of the sites are refused, and all that there were are lost."""
+        self.server.stop()
+        self.server.settings["INFLUXDB_DATA_MAX_VALUES_PER_TAG"] = str(self._sites // 2)
+        self.server.start()
+        self._drop(CHECKS)
+
+    def take_all_sites(self) -> None:
+        self._count_refused()
+        self.server.kill()
+        self.server.settings.clear()
+        self.server.start()
+
+    def _drop(self, measurement: str) -> None:
+        self.server.query(f"DROP MEASUREMENT {measurement}", database=self._database)
+
+    def _count_refused(self) -> None:
+        with closing(FileReader(self._file)) as reader:
+            self.refused.append(sum(refusal.count for refusal in reader.refusals()))
+
+    def back_up(self) -> None:
+        self.server.back_up(self._copy)
+
+    def put_back(self) -> None:
+        self.server.put_back(self._copy)
+
+    def delete_file(self) -> None:
+        """Delete the local file and wait until it is back. Raises RuntimeError when that takes much too long."""
+        began_s = time.monotonic()
+        self._file.unlink()
+        while not self._file.exists():
+            if time.monotonic() - began_s > SAVED_S:
+                raise RuntimeError(f"{self._file.name} was deleted and is not back")
+            time.sleep(POLL_S)
+        self.seconds_saved.append(time.monotonic() - began_s)
+
+
+Act = Callable[[Patients], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """How something begins and how it ends, and how many seconds it lasts at least."""
+
+    what: str
+    begin: Act
+    end: Act
+    least_s: float = LEAST_ILL_S
+
+
+def _nothing(_: Patients) -> None:
+    """It has ended by itself."""
+
+
+BACKED_UP = Trouble("is copied", Patients.back_up, lambda it: it.server.start())
+PUT_BACK = Trouble("is put back from the copy", Patients.put_back, lambda it: it.server.start())
+FILE_DELETED = Trouble("the local file is deleted", Patients.delete_file, _nothing)
+TROUBLES = (
+    Trouble("hangs", lambda it: it.server.pause(), lambda it: it.server.resume()),
+    Trouble("is killed", lambda it: it.server.kill(), lambda it: it.server.start()),
+    Trouble("refuses checks", lambda it: it.refuse(CHECKS), lambda it: it.take(CHECKS), REFUSING_S),
+    Trouble("refuses minutes", lambda it: it.refuse(MINUTES), lambda it: it.take(MINUTES), REFUSING_S),
+    Trouble("refuses half of the sites", Patients.limit_sites, Patients.take_all_sites, REFUSING_S),
+    BACKED_UP,
+    PUT_BACK,
+    FILE_DELETED,
+)
 
 
 class TroubledInfluxdb:
@@ -28,9 +144,12 @@ class TroubledInfluxdb:
     `counts`: what happened how often. `failure`: why the thread ended early.
     """
 
-    def __init__(self, seconds: float, seed: int, pace: float) -> None:
+    def __init__(self, database: str, file: Path, sites: int, seconds: float, seed: int, pace: float) -> None:
+        """`file` is the local file of the monitor that delivers to `database`."""
         self._server = Influxd()
-        self._plan = _plan(random.Random(f"database {seed}"), seconds, pace)
+        self._patients = Patients(self._server, database, file, sites)
+        self._database = database
+        self._plan = plan(random.Random(f"database {seed}"), seconds, pace)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="troubles")
         self.counts: Counter[str] = Counter()
@@ -50,14 +169,23 @@ class TroubledInfluxdb:
     def port(self) -> int:
         return self._server.port
 
-    def url(self, database: str) -> str:
-        return self._server.url(database)
+    @property
+    def url(self) -> str:
+        return self._server.url(self._database)
+
+    @property
+    def refused(self) -> Sequence[int]:
+        return self._patients.refused
+
+    @property
+    def seconds_saved(self) -> Sequence[float]:
+        return self._patients.seconds_saved
 
     def wait_until_well(self, seconds: float) -> None:
-        """Wait for the end of all troubles. Raises RuntimeError when InfluxDB did not come back."""
+        """Wait for the end of all troubles. Raises RuntimeError when one of them did not end."""
         self._thread.join(seconds)
         if self.failure or self._thread.is_alive():
-            raise RuntimeError("InfluxDB did not come back") from self.failure
+            raise RuntimeError(f"the troubles did not end: {self.failure or 'one still lasts'}") from self.failure
 
     def _run(self) -> None:
         try:
@@ -65,24 +193,36 @@ class TroubledInfluxdb:
                 for at_s, what, act in self._plan:
                     if self._stop.wait(max(0.0, self._began_s + at_s - time.monotonic())):
                         return
-                    act(self._server)
-                    self.counts[what] += 1
+                    act(self._patients)
+                    self.counts.update([what] if what else [])
         except Exception as error:  # noqa: BLE001 - told by the main thread
             self.failure = error
 
 
-def _plan(chance: random.Random, seconds: float, pace: float) -> list[tuple[float, str, Callable[[Influxd], None]]]:
-    """When what is done to the server."""
+Planned = tuple[float, str, Act]
+"""When what happens; "" for the end of a trouble."""
+
+
+def plan(chance: random.Random, seconds: float, pace: float) -> list[Planned]:
+    """What happens in this time: `pace` times more often than usual. The last trouble is over at its end."""
     start_s = min(LATEST_START_S, seconds / 6)
-    return [(start_s, "is started", Influxd.start), *_troubles(chance, start_s, seconds, WELL_S / pace)]
+    return [(start_s, "is started", Patients.start), *_troubles(chance, start_s, seconds, WELL_S / pace)]
 
 
-def _troubles(
-    chance: random.Random, at_s: float, seconds: float, well_s: float
-) -> Iterator[tuple[float, str, Callable[[Influxd], None]]]:
-    while (at_s := at_s + LEAST_WELL_S + chance.expovariate(1 / well_s)) < seconds:
-        what = chance.choice(tuple(TROUBLES))
-        begin, end = TROUBLES[what]
-        yield at_s, what, begin
-        at_s = min(seconds, at_s + LEAST_ILL_S + chance.expovariate(1 / ILL_S))
-        yield at_s, "is well again", end
+def _troubles(chance: random.Random, at_s: float, seconds: float, well_s: float) -> Iterator[Planned]:
+    for trouble in _in_turns(chance):
+        at_s += LEAST_WELL_S + chance.expovariate(1 / well_s)
+        end_s = at_s + trouble.least_s + chance.expovariate(1 / ILL_S)
+        if end_s > seconds:
+            return
+        yield at_s, trouble.what, trouble.begin
+        yield end_s, "", trouble.end
+        at_s = end_s
+
+
+def _in_turns(chance: random.Random) -> Iterator[Trouble]:
+    """Each as often as the others, without end; nothing is put back before it was copied."""
+    known = [trouble for trouble in TROUBLES if trouble is not PUT_BACK]
+    while True:
+        yield from chance.sample(known, len(known))
+        known = list(TROUBLES)

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 
 from monitoring import stats
@@ -10,24 +9,14 @@ from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, Rule, Window
 from monitoring.states import advance, outage_is_open
 
-MOST_UNSEEN = 3
-"""How many of a site's newest checks the evaluator may not have seen: the one under way, and what a database that is still
-read may lack (5 s; see `replicated.FRESH_MS`)."""
+MOST_UNSEEN = 1
+"""How many of a site's newest checks the evaluator may not have seen: the one that was under way, or ended just then."""
 
-LATE_MS = 15_000
-"""How long the rule may hold before the transition is recorded: several rounds, and a database that hangs."""
+LATE_MS = 6_000
+"""How long the rule may hold before the transition is recorded: three rounds, whatever happens to the database."""
 
 ROUND_MS = 2_000
 CLOSE = 1e-9
-
-
-@dataclass(slots=True)
-class Audit:
-    """How many transitions there were, how many of them were decided without the newest checks, and what is wrong."""
-
-    transitions: int = 0
-    unseen: int = 0
-    breaches: list[str] = field(default_factory=list)
 
 
 class Ledger:
@@ -67,27 +56,23 @@ class Ledger:
         return found
 
 
-def audit(checks: Mapping[str, Sequence[CheckResult]], alerts: Sequence[Alert], rule: Rule, run: Window) -> Audit:
-    """Is every transition what the rule says of the stored checks at its time, and is none missing?"""
-    found = Audit(len(alerts))
+def audit(checks: Mapping[str, Sequence[CheckResult]], alerts: Sequence[Alert], rule: Rule, run: Window) -> list[str]:
+    """What is wrong: transitions that are not what the rule says of the stored checks at their time, and missing ones."""
+    breaches: list[str] = []
     rounds = [check.time_ms // ROUND_MS for own in checks.values() for check in own]
     awake = sorted(number * ROUND_MS for number in {*rounds} if run.from_ms <= number * ROUND_MS < run.until_ms)
     for host, own in checks.items():
         ledger, transitions = Ledger(host, own), [alert for alert in alerts if alert.host == host]
-        _audit_transitions(found, ledger, transitions, rule)
-        found.breaches += _missing(ledger, transitions, rule, awake)
-    return found
+        breaches += [*_unexplained(ledger, transitions, rule), *_missing(ledger, transitions, rule, awake)]
+    return breaches
 
 
-def _audit_transitions(found: Audit, ledger: Ledger, transitions: Sequence[Alert], rule: Rule) -> None:
+def _unexplained(ledger: Ledger, transitions: Sequence[Alert], rule: Rule) -> Iterator[str]:
     last: Alert | None = None
     good_since = ledger.good_since()
     for alert in transitions:
-        fitting = [unseen for unseen in range(MOST_UNSEEN + 1) if _fits(alert, last, ledger, good_since, rule, unseen)]
-        if not fitting:
-            found.breaches.append(f"{alert.host}: the {alert.type} at {alert.time_ms} does not follow from the checks")
-        elif fitting[0] > 1:
-            found.unseen += 1
+        if not any(_fits(alert, last, ledger, good_since, rule, unseen) for unseen in range(MOST_UNSEEN + 1)):
+            yield f"{alert.host}: the {alert.type} at {alert.time_ms} does not follow from the checks"
         last = alert
 
 

@@ -126,7 +126,7 @@ class WatchedMonitor:
                 descriptors=self._watched.num_fds(),
                 threads=self._watched.num_threads(),
                 cpu_s=times.user + times.system,
-                wal_bytes=self._wal.stat().st_size if self._wal.exists() else 0,
+                wal_bytes=_size(self._wal),
             )
 
     def terminate(self) -> int:
@@ -138,3 +138,11 @@ class WatchedMonitor:
     def errors(self) -> list[str]:
         """The lines of its stderr."""
         return self._errors.read_text(errors="replace").splitlines()
+
+
+def _size(file: Path) -> int:
+    """In bytes; 0 when there is none, which may change at any moment."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -11,7 +11,10 @@ import pytest
 from bench.accounts import TargetLog, account_for_slots, compare_with_target
 from bench.faults import Fault, plan
 from bench.faulty import LATE_S, WELL
+from bench.sayings import sort_out
 from bench.steadiness import FULL_S, growth_promises
+from bench.troubles import BACKED_UP, LEAST_WELL_S, PUT_BACK, TROUBLES
+from bench.troubles import plan as plan_troubles
 from bench.verdicts import audit
 from bench.watched import Sample
 from monitoring import stats
@@ -70,7 +73,7 @@ def test_an_honest_run_balances() -> None:
     assert [alert.type for alert in alerts] == ["alert", "recovery"]
     assert not slots_are_wrong(checks)
     assert compare_with_target({HOST: checks}, honest_log(checks)) == []
-    assert audit({HOST: checks}, alerts, RULE, RUN).breaches == []
+    assert audit({HOST: checks}, alerts, RULE, RUN) == []
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_an_answer_measured_shorter_than_it_was_is_found() -> None:
 )
 def test_a_transition_that_the_checks_do_not_explain_is_found(change: Callable[[list[Alert]], list[Alert]]) -> None:
     checks = honest_checks()
-    assert audit({HOST: checks}, change(honest_alerts(checks)), RULE, RUN).breaches
+    assert audit({HOST: checks}, change(honest_alerts(checks)), RULE, RUN)
 
 
 def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time() -> None:
@@ -145,6 +148,34 @@ def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time() -> No
     for spells in plans:
         assert all(0 <= spell.from_s < spell.until_s for spell in spells)
         assert all(not earlier.overlaps(later) for earlier, later in pairwise(spells))
+
+
+def test_troubles_come_one_after_the_other_each_in_its_turn_and_nothing_is_put_back_before_it_was_copied() -> None:
+    seed, seconds = random.Random().randrange(1_000), 5_400.0
+    (started, _, _), *planned = plan_troubles(random.Random(seed), seconds, 1.0)
+    assert [at_s for at_s, _, _ in planned] == [at_s for at_s, _, _ in plan_troubles(random.Random(seed), seconds, 1.0)[1:]]
+    begins, ends = planned[::2], planned[1::2]
+    assert {what for _, what, _ in ends} == {""}
+    assert all(begin[0] < end[0] <= seconds for begin, end in zip(begins, ends, strict=True))
+    well = zip([started, *(at_s for at_s, _, _ in ends)], (at_s for at_s, _, _ in begins), strict=False)
+    assert all(end_s + LEAST_WELL_S <= begin_s for end_s, begin_s in well)
+    happened = [what for _, what, _ in begins]
+    assert {*happened} == {trouble.what for trouble in TROUBLES}
+    assert happened.index(BACKED_UP.what) < happened.index(PUT_BACK.what)
+
+
+def test_what_the_monitor_says_is_counted_and_what_no_trouble_explains_is_found() -> None:
+    name = "InfluxDB at 127.0.0.1:8086"
+    said = sort_out(
+        [
+            f"{name} does not answer; 12 points wait in the local file",
+            f"{name} does not answer in time; 1 point waits in the local file",
+            f"{name} is there again",
+            "Traceback (most recent call last):",
+        ]
+    )
+    assert said.counts == {"InfluxDB is away": 2, "InfluxDB is there again": 1}
+    assert said.strange == ["Traceback (most recent call last):"]
 
 
 def samples(seconds: int, memory_kb: Callable[[float], float]) -> list[Sample]:

@@ -14,8 +14,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +33,8 @@ QUIET = {
     "INFLUXDB_HTTP_LOG_ENABLED": "false",
 }
 
+PARTS = ("meta", "data", "wal")
+"""The directories of its data."""
 
 LENT_PORTS_BEGIN = 32_768
 """From here on the system lends ports to connections (Linux: `net.ipv4.ip_local_port_range`)."""
@@ -59,8 +61,9 @@ def _send(request: urllib.request.Request, tls: ssl.SSLContext | None = None) ->
 class Influxd:
     """One InfluxDB 1.x server: `with Influxd() as server: ... server.url("monitoring")`.
 
-    `settings` are further environment variables of `influxd`; with an `authority` it serves HTTPS, certified by that. Its
-    port and its data outlive `stop`, `kill` and `start`; only `wipe` and leaving the `with` block lose the data.
+    `settings` are further environment variables of `influxd`, as they are when it is started; with an `authority` it serves
+    HTTPS, certified by that. Its port and its data outlive `stop`, `kill` and `start`; only `wipe`, `put_back` and leaving
+    the `with` block lose data.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None, authority: Authority | None = None) -> None:
@@ -68,7 +71,7 @@ class Influxd:
         if program is None:
             raise RuntimeError("these tests need influxd 1.x on the PATH (Debian: apt-get install influxdb)")
         self._program = program
-        self._settings = dict(settings or {})
+        self.settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.directory = Path(tempfile.mkdtemp(prefix="influxd-"))
         self.host = "127.0.0.1"
@@ -76,7 +79,7 @@ class Influxd:
         self._tls = ssl.create_default_context(cafile=authority.ca_file) if authority else None
         if authority:
             certificate = authority.server_file(self.host)
-            self._settings |= {"INFLUXDB_HTTP_HTTPS_ENABLED": "true", "INFLUXDB_HTTP_HTTPS_CERTIFICATE": certificate}
+            self.settings |= {"INFLUXDB_HTTP_HTTPS_ENABLED": "true", "INFLUXDB_HTTP_HTTPS_CERTIFICATE": certificate}
 
     def __enter__(self) -> Self:
         self.start()
@@ -136,8 +139,34 @@ class Influxd:
     def wipe(self) -> None:
         """Lose the disk: stops the server and deletes all it had. `start` begins anew."""
         self.kill()
-        for part in ("meta", "data", "wal"):
+        for part in PARTS:
             shutil.rmtree(self.directory / part, ignore_errors=True)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Ends the server; within the block it answers at another port, so that nobody who knows the usual one disturbs."""
+        usual = self.port
+        self.kill()
+        self.port = free_port()
+        try:
+            self.start()
+            yield
+        finally:
+            self.kill()
+            self.port = usual
+
+    def back_up(self, copy: Path) -> None:
+        """Copy all its data, as it is at this moment: stops the server. A copy made there before is replaced."""
+        self.stop()
+        shutil.rmtree(copy, ignore_errors=True)
+        for part in PARTS:
+            shutil.copytree(self.directory / part, copy / part)
+
+    def put_back(self, copy: Path) -> None:
+        """Stop the server and give it what `back_up` copied instead of what it had."""
+        self.wipe()
+        for part in PARTS:
+            shutil.copytree(copy / part, self.directory / part)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -159,7 +188,7 @@ class Influxd:
             "INFLUXDB_DATA_WAL_DIR": str(self.directory / "wal"),
             "INFLUXDB_HTTP_BIND_ADDRESS": f"{self.host}:{self.port}",
             "INFLUXDB_BIND_ADDRESS": f"{self.host}:0",  # the backup service, which nobody asks
-            **self._settings,
+            **self.settings,
         }
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,5 @@
 """A real local file and a real InfluxDB that is treated badly: in the end it holds exactly the checks that were made."""
 
-import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -243,16 +242,12 @@ def test_a_database_put_back_from_a_copy_gets_what_came_since(
     measure(file, clock, 90)
     forwarder = Forwarder(file, database, clock)
     drain(forwarder)
-    server.stop()
-    for part in ("meta", "data", "wal"):
-        shutil.copytree(server.directory / part, tmp_path / part)
+    server.back_up(tmp_path / "copy")
     server.start()
     measure(file, clock, 120)
     drain(forwarder)
     drain(forwarder)
-    server.wipe()
-    for part in ("meta", "data", "wal"):
-        shutil.copytree(tmp_path / part, server.directory / part)
+    server.put_back(tmp_path / "copy")
     server.start()
     clock.advance(LOOK_MS / 1_000)
     drain(forwarder)
