@@ -50,40 +50,47 @@ class Patients:
 
     def start(self) -> None:
         self.server.start()
-        self.server.query(f'CREATE DATABASE "{self._database}"')
+        self._create()
 
     def refuse(self, measurement: str) -> None:
-        """From now on every point of this measurement is refused, and all that there were are lost.
+        """From now on every point of this measurement is refused, and all that there was is lost.
 
-        The server is apart meanwhile: the monitor's own points would give the field its type again.
+        The server is apart meanwhile: else the monitor would be first to give the field its type.
         """
         with self.server.apart():
-            self._drop(measurement)
+            self._create_anew()
             self.server.write(self._database, f"{measurement},host=x {POISON[measurement]} {time.time_ns()}")
         self.server.start()
 
-    def take(self, measurement: str) -> None:
-        """Undo that: what was refused is tried again at the next contact."""
+    def take(self) -> None:
+        """Undo that: what was refused is tried again at the next contact.
+
+        (A field may keep its type when its measurement is dropped.)
+        """
         self._count_refused()
         with self.server.apart():
-            self._drop(measurement)
+            self._create_anew()
         self.server.start()
+
+    def _create_anew(self) -> None:
+        self.server.query(f'DROP DATABASE "{self._database}"')
+        self._create()
+
+    def _create(self) -> None:
+        self.server.query(f'CREATE DATABASE "{self._database}"')
 
     def limit_sites(self) -> None:
         """From now on the checks of half of the sites are refused, and all that there were are lost."""
         self.server.stop()
         self.server.settings["INFLUXDB_DATA_MAX_VALUES_PER_TAG"] = str(self._sites // 2)
         self.server.start()
-        self._drop(CHECKS)
+        self.server.query(f"DROP MEASUREMENT {CHECKS}", database=self._database)
 
     def take_all_sites(self) -> None:
         self._count_refused()
         self.server.kill()
         self.server.settings.clear()
         self.server.start()
-
-    def _drop(self, measurement: str) -> None:
-        self.server.query(f"DROP MEASUREMENT {measurement}", database=self._database)
 
     def _count_refused(self) -> None:
         with closing(FileReader(self._file)) as reader:
@@ -129,8 +136,8 @@ FILE_DELETED = Trouble("the local file is deleted", Patients.delete_file, _nothi
 TROUBLES = (
     Trouble("hangs", lambda it: it.server.pause(), lambda it: it.server.resume()),
     Trouble("is killed", lambda it: it.server.kill(), lambda it: it.server.start()),
-    Trouble("refuses checks", lambda it: it.refuse(CHECKS), lambda it: it.take(CHECKS), REFUSING_S),
-    Trouble("refuses minutes", lambda it: it.refuse(MINUTES), lambda it: it.take(MINUTES), REFUSING_S),
+    Trouble("refuses checks", lambda it: it.refuse(CHECKS), Patients.take, REFUSING_S),
+    Trouble("refuses minutes", lambda it: it.refuse(MINUTES), Patients.take, REFUSING_S),
     Trouble("refuses half of the sites", Patients.limit_sites, Patients.take_all_sites, REFUSING_S),
     BACKED_UP,
     PUT_BACK,

@@ -243,17 +243,20 @@ def _range(kind: str, window: Window) -> tuple[int, int]:
 
 
 def add_refused(connection: sqlite3.Connection, refused: Iterable[Refusal]) -> None:
-    """Kept as ranges: one refusal continues another of the same kind, site and reason."""
-    same = "kind = ? AND host = ? AND field = ? AND reason = ? AND by_age = ?"
-    longer = "first_ms = MIN(first_ms, ?), last_ms = MAX(last_ms, ?), count = count + ?"
+    """Kept as ranges: one refusal continues another of the same kind, site and field. The newest reason stands for all.
+
+    (InfluxDB's words differ each time: they count what it dropped, and name one of the points.)
+    """
+    same = "kind = ? AND host = ? AND field = ? AND by_age = ?"
+    longer = "reason = ?, first_ms = MIN(first_ms, ?), last_ms = MAX(last_ms, ?), count = count + ?"
     insert = (
-        "INSERT INTO refused (kind, host, field, reason, by_age, first_ms, last_ms, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO refused (kind, host, field, by_age, reason, first_ms, last_ms, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     )
     for one in refused:
-        alike = (one.kind, one.host, one.field, one.reason, one.by_age)
-        span = (one.first_ms, one.last_ms, one.count)
-        if not connection.execute(f"UPDATE refused SET {longer} WHERE {same}", (*span, *alike)).rowcount:
-            connection.execute(insert, (*alike, *span))
+        alike = (one.kind, one.host, one.field, one.by_age)
+        found = (one.reason, one.first_ms, one.last_ms, one.count)
+        if not connection.execute(f"UPDATE refused SET {longer} WHERE {same}", (*found, *alike)).rowcount:
+            connection.execute(insert, (*alike, *found))
 
 
 def refusals(connection: sqlite3.Connection) -> Sequence[Refusal]:

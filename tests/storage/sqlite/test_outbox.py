@@ -160,10 +160,11 @@ def test_refusals_are_kept_as_ranges_and_sent_again_for_their_site_alone(store: 
         delivery = store.next_delivery(9)
         assert delivery is not None
         store.acknowledge(
-            delivery, [Refusal("checks", "a", START_MS + at_ms, START_MS + at_ms, 1, "available", "field type conflict")]
+            delivery, [Refusal("checks", "a", START_MS + at_ms, START_MS + at_ms, 1, "available", f"dropped={at_ms}")]
         )
     (refusal,) = store.refusals()
     assert (refusal.first_ms, refusal.last_ms, refusal.count) == (START_MS, START_MS + 2_000, 3)
+    assert refusal.reason == "dropped=2000", "the newest: they differ each time, which is no reason to keep them all"
     assert store.refused_sample("checks", 5) == Points(checks=(check(2_000),))
     assert store.refused_sample("minutes", 5) == Points()
     store.retry_refused("checks")
