@@ -17,13 +17,16 @@ from tests.support.influxd import Influxd
 
 LATEST_START_S = 60.0
 WELL_S, LEAST_WELL_S = 60.0, 5.0
-ILL_S, LEAST_ILL_S = 10.0, 1.0
+ILL_S, LEAST_ILL_S = 10.0, 3.0
 
 REFUSING_S = 40.0
 """So long a database refuses at least: longer than the monitor waits before it asks again."""
 
 SAVED_S = 30.0
 """How long it is waited at most until a local file that was deleted is back."""
+
+AWAY_S = 3.0
+"""How long a server is away at least that the monitor is to make new contact with: it has new checks twice a second."""
 
 POLL_S = 0.01
 
@@ -60,7 +63,7 @@ class Patients:
         with self.server.apart():
             self._create_anew()
             self.server.write(self._database, f"{measurement},host=x {POISON[measurement]} {time.time_ns()}")
-        self.server.start()
+        self._return()
 
     def take(self) -> None:
         """Undo that: what was refused is tried again at the next contact.
@@ -70,6 +73,11 @@ class Patients:
         self._count_refused()
         with self.server.apart():
             self._create_anew()
+        self._return()
+
+    def _return(self) -> None:
+        """Start the server, so late that the monitor has to make new contact."""
+        time.sleep(AWAY_S)
         self.server.start()
 
     def _create_anew(self) -> None:
@@ -90,7 +98,7 @@ class Patients:
         self._count_refused()
         self.server.kill()
         self.server.settings.clear()
-        self.server.start()
+        self._return()
 
     def _count_refused(self) -> None:
         with closing(FileReader(self._file)) as reader:
