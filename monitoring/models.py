@@ -104,7 +104,8 @@ class Site:
 
     `host` is its name in the stores and everywhere people look: its id, or without one the normalised URL with secrets
     masked, which is `masked_url` where `host` is an id.
-    `url`, `headers` and `body` may hold secrets and are kept out of `repr`.
+    `url`, `headers` and `body` may hold secrets and are kept out of `repr`. `private_headers` are the names (in lower case)
+    of headers whose values came from a variable.
     `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
 
@@ -113,6 +114,7 @@ class Site:
     name: str | None = None
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    private_headers: frozenset[str] = frozenset()
     body: bytes | None = field(default=None, repr=False)
     interval_ms: int = 2_000
     timeout_ms: int = 10_000

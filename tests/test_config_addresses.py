@@ -36,6 +36,8 @@ def database(url: str, **environ: str) -> DatabaseAddress:
         ("https://my_service/", "https://my_service"),
         ("https://Bücher.example/ä?ö", "https://xn--bcher-kva.example/%C3%A4?%C3%B6"),
         ("http://[2001:DB8:0::1]:8080/", "http://[2001:db8::1]:8080"),
+        ("http://[fe80:0::1%25eth0]:8080/x", "http://[fe80::1%25eth0]:8080/x"),
+        ("http://[FE80::1%Eth0.5]/", "http://[fe80::1%25Eth0.5]"),
         ("http://127.0.0.1:5000/", "http://127.0.0.1:5000"),
         ("http://a.example/x\\y'z\"<>^`{|}", "http://a.example/x%5Cy%27z%22%3C%3E%5E%60%7B%7C%7D"),
         ("http://a.example/%7e%zz?a[]=1&b=%", "http://a.example/%7e%25zz?a[]=1&b=%25"),

@@ -8,7 +8,7 @@ import pycurl
 import pytest
 
 from monitoring.checks.assertions import MaxResponseTime
-from monitoring.checks.failure import Progress, printable, transfer_fault
+from monitoring.checks.failure import DETAIL_LENGTH, Progress, printable, transfer_fault
 from monitoring.models import PHASES, Cause
 from tests.support.certificates import Authority
 from tests.support.probing import SHORT_MS, assertions, check, check_raw, phase, probing, site
@@ -214,4 +214,12 @@ def test_a_lost_connection_is_judged_by_how_far_it_had_come(
 
 def test_a_detail_is_short_and_cannot_drive_a_terminal() -> None:
     assert printable("a\x1b[2J\nb\u202e caf\u00e9") == "a\\x1b[2J\\nb\\u202e caf\u00e9"
-    assert len(printable("\0" * 1000)) == 200
+
+
+def test_a_detail_that_is_too_long_is_cut_at_its_end_and_says_so() -> None:
+    words = "word " * 100
+    assert printable(words[:DETAIL_LENGTH]) == words[:DETAIL_LENGTH]
+    assert printable(words) == words[: DETAIL_LENGTH - 1].rpartition(" ")[0] + "\u2026"
+    for text in ("x" * 1000, "\0" * 1000):
+        assert len(printable(text)) == DETAIL_LENGTH
+        assert printable(text).endswith("\u2026")

@@ -174,13 +174,36 @@ def test_secrets_stay_at_home_and_come_along_only_there() -> None:
         HttpServer(redirect(elsewhere.url("/other")), OK) as home,
     ):
         url = home.url().replace("//", "//user:password@")
-        with probing(site(url, headers=(("X-Token", "secret"), ("Authorization", "Bearer secret")))) as probe:
+        headers = (("X-Token", "secret"), ("Authorization", "Bearer secret"), ("Cookie", "secret"), ("Host", "a.test"))
+        with probing(site(url, headers=headers, private_headers=frozenset({"x-token"}))) as probe:
             assert [probe.check().cause for _ in range(2)] == [None, None]
     assert [seen.target for seen in elsewhere.requests] == ["/other"]
-    assert elsewhere.requests[0].headers.keys().isdisjoint({"x-token", "authorization"})
+    assert elsewhere.requests[0].headers.keys().isdisjoint({"x-token", "authorization", "cookie"})
+    assert elsewhere.requests[0].headers["host"] == f"127.0.0.1:{elsewhere.port}"
     assert [seen.target for seen in home.requests] == ["/", "/back", "/"]
     assert [seen.headers["x-token"] for seen in home.requests] == ["secret"] * 3
     assert [seen.headers["authorization"] for seen in home.requests] == ["Bearer secret"] * 3
+
+
+def test_headers_without_a_secret_come_along_everywhere() -> None:
+    """A site may let in browsers only, wherever it redirects to."""
+
+    def for_browsers(request: Request) -> bytes:
+        return OK if request.headers["user-agent"] == "Mozilla/5.0" else response(403)
+
+    with HttpServer(for_browsers) as elsewhere, HttpServer(redirect(elsewhere.url())) as home:
+        assert check(home.url(), headers=(("User-Agent", "Mozilla/5.0"), ("X-Empty", ""))).cause is None
+    assert elsewhere.requests[0].headers["x-empty"] == ""
+
+
+@pytest.mark.parametrize(("status", "method", "kept"), [(302, "GET", False), (307, "POST", True)])
+def test_what_describes_a_body_stays_with_it(status: int, method: str, kept: bool) -> None:
+    headers = (("Content-Type", "application/json"), ("X-Other", "1"))
+    with HttpServer(redirect("/next", status), OK) as server:
+        assert check(server.url(), method="POST", body=b"{}", headers=headers).cause is None
+    second = server.requests[1]
+    assert (second.method, second.headers["x-other"]) == (method, "1")
+    assert ("content-type" in second.headers) is kept
 
 
 def test_a_login_does_not_follow_a_redirect_elsewhere() -> None:

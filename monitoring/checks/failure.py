@@ -5,9 +5,10 @@ from types import MappingProxyType
 
 import pycurl
 
+from monitoring.fields import LONGEST_DETAIL
 from monitoring.models import Cause
 
-DETAIL_LENGTH = 200
+DETAIL_LENGTH = LONGEST_DETAIL
 """How many characters of a detail are kept."""
 
 TOO_LARGE = 100
@@ -95,6 +96,9 @@ def _transfer_cause(code: int, text: str, progress: Progress) -> Cause:
 
 
 def printable(text: str) -> str:
-    """`text` with control and other invisible characters escaped, cut to `DETAIL_LENGTH`."""
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:DETAIL_LENGTH])
-    return shown[:DETAIL_LENGTH]
+    """`text` in one line: control and other invisible characters escaped; what is too long ends in "…", after a word."""
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: DETAIL_LENGTH + 1])
+    if len(shown) <= DETAIL_LENGTH:
+        return shown
+    cut = shown[: DETAIL_LENGTH - 1]
+    return f"{cut[: cut.rfind(' ', DETAIL_LENGTH // 2)] if ' ' in cut[DETAIL_LENGTH // 2 :] else cut}…"

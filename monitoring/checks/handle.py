@@ -6,7 +6,7 @@ from monitoring import __version__
 from monitoring.checks.decoding import ACCEPTED
 from monitoring.checks.failure import Progress
 from monitoring.checks.phases import Marks
-from monitoring.checks.redirects import Request, login, lookup_entry
+from monitoring.checks.redirects import Request, headers_of, login, lookup_entry
 from monitoring.checks.response import Response
 from monitoring.models import Site
 
@@ -23,8 +23,6 @@ class Handle:
         self.curl = curl = pycurl.Curl()
         self._site = site
         self._login = login(site)
-        # A header without a value ends in a semicolon: "Name:" would remove it.
-        self._headers = [f"{name}: {value}".encode() if value else f"{name};".encode() for name, value in site.headers]
         self._prepared: Request | None = None
         _be_a_new_visitor(curl)
         _use_certificates(curl, ca_file, site.verify_tls)
@@ -51,18 +49,20 @@ class Handle:
             return
         self._prepared = None  # should an option be refused half-way
         self.curl.setopt(pycurl.URL, request.url.encode("utf-8", "surrogateescape"))
-        self._prepare_identity(request.at_home)
+        self._prepare_identity(request)
         self._prepare_method(request.method, self._site.body if request.with_body else None)
         self._prepared = request
 
-    def _prepare_identity(self, at_home: bool) -> None:
-        """The site's headers and login, for nobody but itself."""
+    def _prepare_identity(self, request: Request) -> None:
+        """The site's headers and login, as far as they are for whom this request goes to."""
         curl = self.curl
         for option in (pycurl.HTTPHEADER, pycurl.USERNAME, pycurl.PASSWORD):
             curl.unsetopt(option)
-        if at_home and self._headers:
-            curl.setopt(pycurl.HTTPHEADER, self._headers)
-        if at_home and self._login:
+        # A header without a value ends in a semicolon: "Name:" would remove it.
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers_of(self._site, request)]
+        if lines:
+            curl.setopt(pycurl.HTTPHEADER, [line.encode() for line in lines])
+        if request.at_home and self._login:
             curl.setopt(pycurl.USERNAME, self._login[0].encode())
             curl.setopt(pycurl.PASSWORD, self._login[1].encode())
 

@@ -16,6 +16,11 @@ from monitoring.models import Cause, Site
 MAX_REDIRECTS = 10
 """How many redirects are followed; one more is a fault."""
 
+_OWN = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
+"""Headers that are meant for the site itself, as those are whose values came from a variable."""
+
+_OF_BODY = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
+
 _ZONE = re.compile(r"(?<=//\[)([0-9a-f:.]*)(%25[^]]*)")
 _PLACE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?:[/\\]{2}([^/\\?#]*))?")
 
@@ -26,7 +31,7 @@ _DEFAULT_PORTS = (("http", 80), ("https", 443))
 class Request:
     """One hop of a check.
 
-    `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's headers and login go with it.
+    `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's secrets go with it.
     `name` is the host name to look up first; None when there is nothing to look up.
     """
 
@@ -89,6 +94,14 @@ def first_request(site: Site) -> Request:
     parts = urlsplit(site.url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return Request(bare, _name_of(bare), site.method, with_body=site.body is not None)
+
+
+def headers_of(site: Site, request: Request) -> list[tuple[str, str]]:
+    """The site's own headers that go with a request: what is secret stays at home, what describes a body stays with it."""
+    left_out = set() if request.at_home else _OWN | site.private_headers
+    if site.body is not None and not request.with_body:
+        left_out |= _OF_BODY
+    return [(name, value) for name, value in site.headers if name.lower() not in left_out]
 
 
 def absolute(base: str, target: bytes) -> str:

@@ -16,6 +16,7 @@ _LONGEST_NAME = 253
 URL = re.compile(r"(?P<scheme>[^:/?#]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>(?:\?[^#]*)?)", re.DOTALL)
 _CREDENTIALS = re.compile(r"[^/?#]*://([^/?#]*)@", re.DOTALL)
 _HOST_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?")
+_ZONE = re.compile(r"[A-Za-z0-9._~-]{1,15}")
 _LABELS = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 
 # What may stand unescaped (RFC 3986) in each place, a quote and a lone % apart; [] in a query because everyone writes it.
@@ -41,6 +42,13 @@ class Authority:
     password: Text
     host: str
     port: int | None
+
+    @property
+    def bare_host(self) -> str:
+        """The host without brackets. Raises `Invalid` for an address with a zone."""
+        if "%" in self.host:
+            raise Invalid("must have an IPv6 address without a zone")
+        return self.host.strip("[]")
 
 
 def site_address(value: object) -> SiteAddress:
@@ -129,13 +137,15 @@ def _host(written: str) -> str:
 
 
 def _ipv6(written: str) -> str:
+    number, sign, zone = written.partition("%")
+    zone = zone.removeprefix("25") or zone
     try:
-        address = IPv6Address(written)
+        address = IPv6Address(number)
     except AddressValueError:
-        raise Invalid("must have a valid IPv6 address between the brackets") from None
-    if address.scope_id is not None:
-        raise Invalid("must have an IPv6 address without a zone")
-    return address.compressed
+        address = None
+    if address is None or (sign and not _ZONE.fullmatch(zone)):
+        raise Invalid("must have a valid IPv6 address between the brackets")
+    return address.compressed + (f"%25{zone}" if sign else "")  # RFC 6874: in a URL the sign is escaped
 
 
 def _punycode(written: str) -> str:

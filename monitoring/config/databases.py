@@ -101,11 +101,12 @@ def parse_listen(value: str) -> ListenAddress:
     """The address of the flag `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
     try:
         authority = read_authority(Text((Part(value),)))
+        host = authority.bare_host
     except Invalid as error:
         raise ConfigError([f"--listen: {error}"]) from None
     if authority.port is None or "@" in value:
         raise ConfigError([f"--listen: must be a host and a port, as in {DEFAULT_LISTEN}"])
-    return ListenAddress(authority.host.strip("[]"), authority.port)
+    return ListenAddress(host, authority.port)
 
 
 def database_address(value: object) -> DatabaseAddress:
@@ -138,7 +139,7 @@ def _server(kind: DatabaseKind, scheme: str, server: Text, path: str) -> Databas
         kind=kind.name,
         masked=f"{scheme}://{masked_user(authority)}{authority.host}:{port}{database and '/' + database}",
         tls=MOZILLA if scheme == kind.tls_scheme else None,
-        host=authority.host.strip("[]"),
+        host=authority.bare_host,
         port=port,
         username=unquote(authority.user.value),
         password=unquote(authority.password.value),

@@ -216,9 +216,9 @@ def is_header_name(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
-def header_value(value: object) -> str:
-    """The value of a header; a line break in it would be another header."""
+def header(value: object) -> tuple[str, bool]:
+    """The value of a header, and whether a variable gave any of it; a line break in it would be another header."""
     found = text(value)
     if any(character in found for character in "\r\n\0"):
         raise Invalid("must not hold line breaks or NUL")
-    return found
+    return found, isinstance(value, Text) and any(part.variable for part in value.parts)

@@ -120,7 +120,8 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         url=address.url,
         name=section.take("name", values.text, None),
         method=section.take("method", values.method, _PLAIN.method),
-        headers=_read_headers(section.section("headers", None)),
+        headers=(headers := _read_headers(section.section("headers", None)))[0],
+        private_headers=headers[1],
         body=section.take("body", values.utf8, None),
         interval_ms=interval_ms,
         timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
@@ -138,5 +139,8 @@ def _fitted(rule: Rule, interval_ms: int) -> Rule:
     return replace(rule, window_ms=rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms))
 
 
-def _read_headers(section: Section) -> tuple[tuple[str, str], ...]:
-    return tuple((name, section.take(name, values.header_value, "")) for name in read_header_names(section))
+def _read_headers(section: Section) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    """The headers, and the names (in lower case) of those that a variable gave any of."""
+    found = [(name, *section.take(name, values.header, ("", False))) for name in read_header_names(section)]
+    private = frozenset(name.lower() for name, _, is_private in found if is_private)
+    return tuple((name, value) for name, value, _ in found), private

@@ -4,9 +4,11 @@ import socket
 
 import pytest
 
+from monitoring.config.addresses import site_address
+from monitoring.config.text import expand
 from monitoring.models import Cause
 from tests.support.probing import check
-from tests.support.servers import HttpServer, redirect
+from tests.support.servers import OK, HttpServer, RawServer, redirect, sends
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,10 @@ def test_an_international_name_in_a_redirect_is_looked_up_in_ascii(monkeypatch: 
         result = check(server.url())
     assert result.cause == Cause.DNS
     assert result.detail.startswith("could not resolve xn--bcher-kva.invalid: ")
+
+
+def test_an_address_in_one_of_several_networks_is_asked_there() -> None:
+    with RawServer(sends(OK), host="::1") as server:
+        url = f"http://[::1%25lo]:{server.port}/"
+        assert check(url).cause is None
+        assert check(site_address(expand(url, {})).url).cause is None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monitoring.checks.failure import DETAIL_LENGTH
 from monitoring.checks.probe import Probe
 from monitoring.config import parse_config
 from monitoring.config.assertions import ASSERTIONS
@@ -59,7 +60,7 @@ def assert_consistent(result: ProbeResult) -> None:
     assert result.response_us in (None, sum(happened))
     assert (result.cause is None) == (result.detail == "")
     assert result.detail.isprintable()
-    assert len(result.detail) <= 200
+    assert len(result.detail) <= DETAIL_LENGTH
     if result.cause is None:
         assert result.response_us is not None
         assert result.status
