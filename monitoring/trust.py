@@ -4,7 +4,8 @@ One bundle serves libcurl (sites) and requests (databases, gateways): all of the
 """
 
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +39,49 @@ MOZILLA = Trust()
 
 
 class Bundle:
-    """One PEM file of all that is trusted: `with bundle(trust) as found: … found.path …`; gone after `close`."""
+    """One PEM file of all that is trusted, under one path: `with bundle(trust) as found: …`; gone after `close`.
 
-    def __init__(self, path: str, file: IO[bytes] | None = None) -> None:
-        """`file` is one that disappears when it is closed."""
-        self.path = path
-        self._file = file
+    Whoever opens a connection calls `refresh` first. Any thread may.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        """Raises `ConfigError` when a file cannot be read any more."""
+        import certifi
+
+        self._files = (trust.roots or certifi.where(), *trust.beside)
+        self._seen = _versions(self._files)
+        self._lock = threading.Lock()
+        self._copy: IO[bytes] | None = None
+        self.path = self._files[0]
+        if trust.beside:
+            try:
+                certificates = self._read()
+                self.path, self._copy = _private_file()
+                self._copy.write(certificates)
+                self._copy.flush()
+            except OSError as error:
+                where = error.filename or "a temporary file"
+                raise ConfigError([f"certificates to trust: {where}: {error.strerror}"]) from None
+
+    def _read(self) -> bytes:
+        return b"\n".join(Path(file).read_bytes() for file in self._files)
+
+    def refresh(self) -> bool:
+        """Take over what has changed in the files; did anything?
+
+        A file that has gone, or that nobody can be trusted by, may be about to be written: it counts as it was.
+        """
+        with self._lock:
+            seen = _versions(self._files)
+            if seen == self._seen or any(why_unusable(file) for file in self._files):
+                return False
+            if self._copy:
+                try:
+                    _overwrite(self._copy, self.path, self._read())
+                except OSError:
+                    return False
+            self._seen = seen
+            return True
 
     def __enter__(self) -> Self:
         return self
@@ -52,29 +90,31 @@ class Bundle:
         self.close()
 
     def close(self) -> None:
-        if self._file:
-            self._file.close()
+        if self._copy:
+            self._copy.close()
 
 
 def bundle(trust: Trust) -> Bundle:
-    """The file to hand to libcurl and requests.
+    """The file to hand to libcurl and requests: a list without others beside it as it lies there, else a copy of all.
 
-    A list without others beside it is used where it lies, also when it is replaced later. Otherwise the certificates are
-    copied as they are now. Raises `ConfigError` when a file cannot be read any more.
+    Raises `ConfigError` when a file cannot be read any more.
     """
-    import certifi
+    return Bundle(trust)
 
-    roots = trust.roots or certifi.where()
-    if not trust.beside:
-        return Bundle(roots)
-    try:
-        certificates = [Path(file).read_bytes() for file in (roots, *trust.beside)]
-        path, file = _private_file()
-        file.write(b"\n".join(certificates))
-        file.flush()
-    except OSError as error:
-        raise ConfigError([f"certificates to trust: {error.filename or 'a temporary file'}: {error.strerror}"]) from None
-    return Bundle(path, file)
+
+def _versions(files: Sequence[str]) -> Sequence[object]:
+    """What changes with the content of these files."""
+    found: list[object] = []
+    for file in files:
+        try:
+            status = os.stat(file)
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
+_IN_MEMORY = "/proc/self/fd/"
 
 
 def _private_file() -> tuple[str, IO[bytes]]:
@@ -85,7 +125,7 @@ def _private_file() -> tuple[str, IO[bytes]]:
     """
     with suppress(AttributeError, OSError):  # not every system has it, nor lets everybody use it
         file = os.fdopen(os.memfd_create("certificates"), "wb")
-        path = f"/proc/self/fd/{file.fileno()}"
+        path = f"{_IN_MEMORY}{file.fileno()}"
         if os.path.exists(path):
             return path, file
         file.close()
@@ -93,6 +133,20 @@ def _private_file() -> tuple[str, IO[bytes]]:
 
     named = tempfile.NamedTemporaryFile(prefix="monitoring-", suffix=".pem")  # noqa: SIM115 - its bundle closes it
     return named.name, named
+
+
+def _overwrite(file: IO[bytes], path: str, content: bytes) -> None:
+    """Replace what a private file holds, at once for whoever opens the path just then (in memory only)."""
+    if path.startswith(_IN_MEMORY):
+        with os.fdopen(os.memfd_create("certificates"), "wb") as another:
+            another.write(content)
+            another.flush()
+            os.dup2(another.fileno(), file.fileno(), inheritable=False)
+    else:
+        file.seek(0)
+        file.truncate()
+        file.write(content)
+        file.flush()
 
 
 def why_unusable(file: str) -> str | None:

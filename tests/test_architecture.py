@@ -42,12 +42,13 @@ LAYERS = (
 
 WALLS: Mapping[str, Collection[str]] = {
     "base": (),
+    "sessions": (),
     "routing": {"base", "backends", "delivery", "sqlite"},
     "opening": {"base", "backends", "delivery", "sqlite", "takeover"},
 }
 """Which rooms of `monitoring.storage` some may look into beside themselves; the others know the contract and nobody else."""
 
-OTHER_WALLS = ("base",)
+OTHER_WALLS = ("base", "sessions")
 
 SCRIPTS = ("utils", *LAYERS[-1])
 

@@ -22,7 +22,7 @@ from tests.support.certificates import Authority
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER
 from tests.support.results import START_MS
-from tests.support.servers import HttpServer
+from tests.support.servers import HttpServer, response
 
 HOST = "127.0.0.1"
 CHECK = CheckResult("https://example.org", START_MS, 2_000, 7, 200, 1_500)
@@ -244,3 +244,52 @@ def test_a_list_that_goes_while_a_monitor_runs_is_said(open_store: Open, authori
         roots.unlink()
         with pytest.raises(StoreUnavailable, match=r"the certificates to trust cannot be read$"):
             store.last_time()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """As those do who replace certificates: at once."""
+    draft = path.with_suffix(".new")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+@every_client
+@pytest.mark.parametrize("beside", [False, True])
+def test_another_certificate_is_trusted_while_a_monitor_runs(
+    open_store: Open, authority: Authority, other: Authority, tmp_path: Path, beside: bool
+) -> None:
+    """A private authority has a new root: no restart, and the former one is trusted no longer."""
+    file = tmp_path / "ca.pem"
+    file.write_bytes(Path(authority.ca_file).read_bytes())
+    trust = Trust(authority.ca_file, (str(file),)) if beside else Trust(str(file))
+    refuse_all = response(503, b"", {"Connection": "close"})
+    with (
+        HttpServer(lambda _: refuse_all, tls=other.server(HOST)) as server,
+        closing(open_store(server.port, trust)) as store,
+    ):
+        for content, words in ((None, UNKNOWN), (other, "503|refused"), (authority, UNKNOWN), (other, "503|refused")):
+            if content:
+                replace_file(file, Path(content.ca_file).read_bytes())
+            with pytest.raises(StoreUnavailable, match=words):
+                store.last_time()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_file_that_is_being_written_counts_as_it_was(
+    authority: Authority, other: Authority, tmp_path: Path, in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create")
+    file = tmp_path / "ca.pem"
+    file.write_bytes(Path(authority.ca_file).read_bytes())
+    with bundle(Trust(authority.ca_file, (str(file),))) as found:
+        before = Path(found.path).read_bytes()
+        for wrong in (b"", BROKEN.encode()):
+            replace_file(file, wrong)
+            assert (found.refresh(), Path(found.path).read_bytes()) == (False, before)
+        file.unlink()
+        assert (found.refresh(), Path(found.path).read_bytes()) == (False, before)
+        replace_file(file, Path(other.ca_file).read_bytes())
+        assert found.refresh()
+        assert Path(found.path).read_bytes() == b"\n".join(Path(it.ca_file).read_bytes() for it in (authority, other))
+        assert not found.refresh()

@@ -10,22 +10,11 @@ from requests.adapters import HTTPAdapter
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.storage.gateway.interface import LONGEST_BODY, Answer, Asked, Endpoint, RefusedAnswer
 from monitoring.storage.gateway.messages import Malformed, decode
-from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
-
-POOL_SIZE = 8
-"""Connections kept open: more than threads use one store."""
+from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure
+from monitoring.trust import Trust
 
 LONGEST_REASON = 160
 """Characters of the gateway's own words that are passed on."""
-
-_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.Timeout, "does not answer in time"),
-    (requests.exceptions.ConnectionError, "does not answer"),
-    (requests.RequestException, "does not answer as a gateway does"),
-    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
-    (Exception, "does not answer as a gateway does"),
-)
-"""What is said of an error; the first line that fits."""
 
 
 class TooLong(StoreUnavailable):
@@ -44,8 +33,11 @@ class GatewayClient:
         self.name = f"gateway at {bracketed}:{port}"
         self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
         self._timeout = timeout
-        self._certificates = bundle(tls or MOZILLA)
-        self._session = _session(token, self._certificates.path)
+        self._session = TrustingSession(tls)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
+        if token is not None:
+            self._session.headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, endpoint: Endpoint[Asked, Answer], request: Asked) -> Answer:
         """The answer. Raises `StoreError`; `TooLong` when there is too much to tell, `StoreRefused` as `post` does."""
@@ -64,7 +56,6 @@ class GatewayClient:
 
     def close(self) -> None:
         self._session.close()
-        self._certificates.close()
 
     def _send(self, endpoint: Endpoint[Asked, Answer], **content: object) -> requests.Response:
         url = self._url + endpoint.path
@@ -80,7 +71,7 @@ class GatewayClient:
         try:
             yield
         except (OSError, ValueError) as error:
-            raise StoreUnavailable(f"{self.name} {_trouble(error)}") from untraced(error)
+            raise StoreUnavailable(f"{self.name} {failure(error, 'a gateway')}") from untraced(error)
 
     def _rejection(self, answer: requests.Response, *, is_writing: bool) -> StoreError:
         status, told = answer.status_code, _told(answer)
@@ -95,23 +86,6 @@ class GatewayClient:
         if status == 404:
             return StoreUnavailable(f"{self.name} is older than this program, or no gateway{reason}")
         return StoreUnavailable(f"{self.name} answered {status}{reason}")
-
-
-def _session(token: str | None, trusted: str) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override the token
-    session.verify = trusted
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
-    if token is not None:
-        session.headers["Authorization"] = f"Bearer {token}"
-    return session
-
-
-def _trouble(error: Exception) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return tls_trouble(error)
-    return next(text for kind, text in _TROUBLES if isinstance(error, kind))
 
 
 def _told(answer: requests.Response) -> RefusedAnswer:

@@ -16,10 +16,7 @@ from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
-from monitoring.trust import MOZILLA, bundle, tls_trouble
-
-POOL_SIZE = 8
-"""Connections kept open: more than threads use one store, so that none is thrown away."""
+from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure
 
 BATCH = 5_000
 """Points sent in one request: about 1 MB."""
@@ -31,15 +28,6 @@ ROWS_AT_ONCE = 5_000
 
 LONGEST_REASON = 160
 """Characters of InfluxDB's own words that are passed on: it repeats whole lines that it could not read."""
-
-_FAILURES: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.Timeout, "does not answer in time"),
-    (requests.exceptions.ConnectionError, "does not answer"),
-    (requests.RequestException, "does not answer as an InfluxDB does"),
-    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
-    (Exception, "does not answer as an InfluxDB does"),
-)
-"""What is said of a driver's error; the first line that fits."""
 
 _UNREADABLE = (msgpack.UnpackException, ValueError, TypeError, AttributeError, LookupError)
 """What the packages trip with over an answer that is not InfluxDB's."""
@@ -72,8 +60,10 @@ class InfluxClient:
         self._database = address.database
         self._timeout = timeout
         self._auth = (address.username, address.password) if address.username else None
-        self._certificates = bundle(address.tls or MOZILLA)
-        self._session = _session(self._certificates.path)
+        self._session = TrustingSession(address.tls)
+        self._session.max_redirects = 0  # a redirected write arrives as a GET: it would look stored
+        self._session.headers["Accept"] = "application/x-msgpack"
+        self._session.headers["Accept-Encoding"] = "identity"  # packing costs InfluxDB more than what it saves
         self._client = InfluxDBClient(
             host=host,
             port=address.port,
@@ -81,7 +71,7 @@ class InfluxClient:
             username=address.username or None,
             password=address.password,
             ssl=address.tls is not None,
-            verify_ssl=self._certificates.path,
+            verify_ssl=self._session.verify,
             timeout=timeout,
             retries=1,
             session=self._session,
@@ -162,7 +152,6 @@ class InfluxClient:
 
     def close(self) -> None:
         self._session.close()
-        self._certificates.close()
 
     @contextmanager
     def _translated(self, *, writing: bool = False) -> Iterator[None]:
@@ -180,7 +169,7 @@ class InfluxClient:
             AttributeError,
             LookupError,
         ) as error:
-            raise StoreUnavailable(f"{self.name} {_failure(error)}") from untraced(error)
+            raise StoreUnavailable(f"{self.name} {failure(error, 'an InfluxDB')}") from untraced(error)
 
     def _rejection(self, status: int | None, content: Any, *, writing: bool = False) -> StoreError:
         """The error of an answer that is no success; `status` is None for an error inside a complete answer."""
@@ -198,22 +187,6 @@ class InfluxClient:
             field=field[1] if field else "",
             by_age=_BY_AGE in reason,
         )
-
-
-def _session(trusted: str) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override credentials
-    session.verify = trusted
-    session.max_redirects = 0  # a redirected write arrives as a GET: it would look stored
-    session.headers["Accept"] = "application/x-msgpack"
-    session.headers["Accept-Encoding"] = "identity"  # packing costs InfluxDB more than what it saves
-    return session
-
-
-def _failure(error: Exception) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return tls_trouble(error)
-    return next(text for kind, text in _FAILURES if isinstance(error, kind))
 
 
 def _results(answer: requests.Response) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,45 @@
+"""HTTP to databases and gateways: whom they are trusted by, and what `requests` means by its errors."""
+
+from typing import Any
+
+import requests
+
+from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
+
+POOL_SIZE = 8
+"""Connections kept open: more than threads use one store, so that none is thrown away."""
+
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.Timeout, "does not answer in time"),
+    (requests.exceptions.ConnectionError, "does not answer"),
+    (requests.RequestException, "does not answer as {} does"),
+    (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
+    (Exception, "does not answer as {} does"),
+)
+"""What is said of an error; the first line that fits."""
+
+
+class TrustingSession(requests.Session):
+    """Asks servers that these authorities have certified; their files may change while it is open."""
+
+    def __init__(self, trust: Trust | None) -> None:
+        """None: plain HTTP."""
+        super().__init__()
+        self.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override credentials
+        self._bundle = bundle(trust or MOZILLA)
+        self.verify = self._bundle.path
+
+    def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        self._bundle.refresh()
+        return super().send(request, **more)
+
+    def close(self) -> None:
+        super().close()
+        self._bundle.close()
+
+
+def failure(error: Exception, whom: str) -> str:
+    """What is wrong with a server that should be `whom`: "an InfluxDB"."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return tls_trouble(error)
+    return next(text for kind, text in _FAILURES if isinstance(error, kind)).format(whom)
