@@ -1,10 +1,11 @@
-"""What a database has lost of that which a local file delivered: found by counting on both sides, not by trust."""
+"""What a database has lost of what a local file delivered, and where it knows more: found by counting, not by trust."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from monitoring.models import Window
-from monitoring.statistics.summary import Span
+from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Refusal
 from monitoring.storage.delivery.sending import SPAN_KINDS
 
@@ -15,6 +16,9 @@ RECENT_MS = 600_000
 """How far back a look goes at a database that has not been out of reach."""
 
 MANY = 1 << 40
+
+COUNTED_AT_ONCE = 2_000
+"""Hours of one site whose points or minutes are counted by one question: some tenths of a second."""
 
 DAYS_AT_ONCE = 32
 MOST_DAYS = 4_096
@@ -60,11 +64,19 @@ class Comparison:
             return
         count = window.length_ms // span.length_ms
         if count <= 1:
-            yield window
+            if self._should_have(window, span):
+                yield window
             return
         middle_ms = window.from_ms + count // 2 * span.length_ms
         yield from self._lost_spans(Window(window.from_ms, middle_ms), span)
         yield from self._lost_spans(Window(middle_ms, window.until_ms), span)
+
+    def _should_have(self, window: Window, span: Span) -> bool:
+        """Would this hour or day be sent again? (See `without_superseded`.)"""
+        wanted = self._file.check_counts(window, span)
+        finer = finer_counts(self._backend, window, span, wanted)
+        found = self._backend.check_counts(window, span)
+        return any(found.get(host, 0) < count and finer[host] <= count for host, count in wanted.items())
 
     def _back_from(self, until_ms: int, span: Span | None) -> Iterator[Window]:
         """The past hour if it lacks points or such summaries, and then whatever lacks some before it."""
@@ -98,6 +110,55 @@ class Comparison:
                 elif span is not None and refusal.kind == SPAN_KINDS[span]:
                     refused[refusal.host] += MANY  # nobody knows of how many checks those summaries told
         return refused
+
+
+def without_superseded(backend: Backend, span: Span, summaries: Iterable[SiteSummary]) -> Iterator[SiteSummary]:
+    """Without the hours, or days, of which the database knows more checks from what is finer.
+
+    A file lacks what was measured before it was begun, or after the copy that it was put back from. Its summary would
+    stand for all that was measured once what is finer has become too old.
+    """
+    by_start: dict[int, list[SiteSummary]] = {}
+    for one in summaries:
+        by_start.setdefault(one.start_ms, []).append(one)
+    for run in joined(Window(start_ms, start_ms + span.length_ms) for start_ms in by_start):
+        starts = range(run.from_ms, run.until_ms, span.length_ms)
+        yield from _not_superseded(backend, span, [by_start[start_ms] for start_ms in starts])
+
+
+def _not_superseded(backend: Backend, span: Span, spans: Sequence[Sequence[SiteSummary]]) -> Iterator[SiteSummary]:
+    """Those of spans that follow each other: all where the database knows no more of any site, else half by half."""
+    own: Counter[str] = Counter()
+    for one in chain.from_iterable(spans):
+        own[one.host] += one.summary.checks
+    window = Window(spans[0][0].start_ms, spans[-1][0].start_ms + span.length_ms)
+    known = finer_counts(backend, window, span, own)
+    superseded = {host for host, checks in own.items() if known[host] > checks}
+    middle = len(spans) // 2
+    if superseded and middle:
+        yield from _not_superseded(backend, span, spans[:middle])
+        yield from _not_superseded(backend, span, spans[middle:])
+    else:
+        yield from (one for one in chain.from_iterable(spans) if one.host not in superseded)
+
+
+def finer_counts(backend: Backend, window: Window, span: Span, hosts: Collection[str]) -> Mapping[str, int]:
+    """How many checks of each of these hosts the database knows from what is finer than hours, or days."""
+    finer: tuple[Span | None, ...] = (None, Span.MINUTE) if span is Span.HOUR else (Span.MINUTE, Span.HOUR)
+    found = dict.fromkeys(hosts, 0)
+    for other in finer:
+        for host, checks in _counted(backend, window, other, len(hosts)).items():
+            found[host] = max(checks, found.get(host, 0))
+    return found
+
+
+def _counted(backend: Backend, window: Window, span: Span | None, sites: int) -> Counter[str]:
+    """So much at once that no question takes long."""
+    length_ms = max(1, COUNTED_AT_ONCE // max(1, sites)) * HOUR_MS
+    found: Counter[str] = Counter()
+    for from_ms in range(window.from_ms, window.until_ms, length_ms):
+        found.update(backend.check_counts(Window(from_ms, min(from_ms + length_ms, window.until_ms)), span))
+    return found
 
 
 def overlaps(refusal: Refusal, window: Window) -> bool:

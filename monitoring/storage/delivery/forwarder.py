@@ -8,7 +8,7 @@ from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreError, StoreRefused
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
-from monitoring.storage.delivery.comparison import Comparison
+from monitoring.storage.delivery.comparison import Comparison, without_superseded
 from monitoring.storage.delivery.parallel import in_parallel
 from monitoring.storage.delivery.sending import Batch, batches, kinds_to_retry, send
 from monitoring.storage.delivery.upkeep import monitor_upkeep
@@ -187,9 +187,14 @@ class Forwarder:
         return delivery is not None
 
     def _send(self, points: Points) -> list[Refusal]:
-        """Checks and alerts, then the summaries of them."""
+        """Checks and alerts, then the summaries of them, the shortest first: each is held against what is finer."""
         refusals = self._send_at_once(Points(checks=points.checks, alerts=points.alerts))
-        return refusals + self._send_at_once(Points(summaries=points.summaries))
+        for span in Span:
+            summaries = [one for one in points.summaries if one.span is span]
+            if span is not Span.MINUTE:
+                summaries = list(without_superseded(self._backend, span, summaries))
+            refusals += self._send_at_once(Points(summaries=summaries))
+        return refusals
 
     def _send_at_once(self, points: Points) -> list[Refusal]:
         jobs = [partial(self._send_batch, batch) for batch in batches(points, REQUEST_POINTS)]
