@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
-from monitoring.alertlog import AlertLog
+from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.config import Config, ConfigWatcher
+from monitoring.config.reload import new_config
+from monitoring.display.history import HistoryOutput, open_history_output
 from monitoring.errors import StoreError
-from monitoring.following import new_config
-from monitoring.history_output import HistoryOutput, open_history_output
 from monitoring.models import Alert
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import ReaderChoice, Readers

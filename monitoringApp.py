@@ -11,25 +11,25 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitoring import process
 from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
 from monitoring.alerts.rule import Decision, evaluate
-from monitoring.board import Board, Past
 from monitoring.checks.limits import refusals_in_words
 from monitoring.clock import Clock, Deadline, StopSignal, SystemClock
-from monitoring.commandline import parse_arguments
+from monitoring.commands.cli import parse_arguments
+from monitoring.commands.modes import run_beside_monitors
+from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer, stats_report
 from monitoring.config import Config, ConfigWatcher, describe, load_config
+from monitoring.config.reload import consequences, new_config
+from monitoring.display import Closing, Header, StatsReport
+from monitoring.display.outputs import Display, Streams, open_output
 from monitoring.errors import ConfigError, MonitoringError
-from monitoring.following import consequences, new_config
 from monitoring.models import CheckResult, Site, SiteStatus, Window
-from monitoring.modes import run_beside_monitors
-from monitoring.notes import Complaint, Notes
-from monitoring.notify import Manager
-from monitoring.output import Display, Streams, open_output
-from monitoring.report import Closing, Header, StatsReport
-from monitoring.rounds import ROUNDS_MS, Rounds, Timer, stats_report
-from monitoring.states import outage_is_open
-from monitoring.stats import may_be_exact
+from monitoring.service import process
+from monitoring.service.health import Complaint, Notes
+from monitoring.service.systemd import Manager
+from monitoring.statistics.reference import may_be_exact
+from monitoring.statistics.status import outage_is_open
+from monitoring.statistics.tracker import Board, Past
 from monitoring.trust import bundle
 from utils import end_at_signals, enter_environment, heed_signals, warn
 
@@ -277,7 +277,7 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     """`-m`: monitor until Ctrl-C or SIGTERM."""
     from monitoring.checks.checkers import Checkers
     from monitoring.checks.probe import Probe
-    from monitoring.display_thread import DisplayThread
+    from monitoring.display.thread import DisplayThread
     from monitoring.storage.opening import open_local, open_store, take_over_past
 
     end_at_signals()  # until it monitors

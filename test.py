@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import Decision, evaluate
-from monitoring.board import Past
 from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
-from monitoring.display_thread import DisplayThread
+from monitoring.display import alert_sentence
+from monitoring.display.outputs import SilentOutput, Streams
+from monitoring.display.thread import DisplayThread
 from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
-from monitoring.output import SilentOutput, Streams
-from monitoring.report import alert_sentence
+from monitoring.statistics.tracker import Past
 from monitoring.storage.backends import open_backend
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.local_first import LocalFirstStore

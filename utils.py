@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from monitoring.display import printable
 from monitoring.errors import MonitoringError
-from monitoring.report import printable
 
 ROOT = Path(__file__).resolve().parent
 

@@ -26,8 +26,8 @@ from bench.sites import INTERVAL_S
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database, site_host
 from monitoring.models import Window
+from monitoring.statistics.reference import DAY_MS, HOUR_MS, from_whole_hour
 from monitoring.statistics.summary import Span, merge
-from monitoring.stats import DAY_MS, HOUR_MS, from_whole_hour
 from monitoring.storage.base import Backend, Reader
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore

@@ -4,10 +4,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from monitoring import stats
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, Rule, Window
-from monitoring.states import advance, outage_is_open
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance, outage_is_open
 
 MOST_UNSEEN = 1
 """How many of a site's newest checks the evaluator may not have seen: the one that was under way, or ended just then."""

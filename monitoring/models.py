@@ -191,7 +191,7 @@ class Window:
 class ResponseTimes:
     """Response times in microseconds over the available checks of a window; percentiles by nearest rank.
 
-    In a window longer than a day a percentile is the middle of its bucket (`monitoring.sketch`): within 1 %.
+    In a window longer than a day a percentile is the middle of its bucket (`monitoring.statistics.sketch`): within 1 %.
     """
 
     mean_us: float

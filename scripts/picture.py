@@ -17,11 +17,11 @@ from rich.console import Console
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
-from monitoring.board import Board
+from monitoring.commands.rounds import ROUNDS_MS, stats_report
+from monitoring.display import Header, View
+from monitoring.display.screen import render_screen
 from monitoring.models import Alert, Cause, CheckResult, Site, Window
-from monitoring.report import Header, View
-from monitoring.report.screen import render_screen
-from monitoring.rounds import ROUNDS_MS, stats_report
+from monitoring.statistics.tracker import Board
 from monitoring.storage.delivery.words import stored_text
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock

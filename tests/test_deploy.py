@@ -12,7 +12,7 @@ import yaml
 
 from deploy.dockerfile import Instruction, in_context, instructions
 from deploy.healthcheck import INTERVALS, QUIET_MS, trouble
-from monitoring.commandline import parse_arguments
+from monitoring.commands.cli import parse_arguments
 from monitoring.config import load_config
 from monitoring.models import PHASES, Cause, CheckResult
 from monitoring.storage.sqlite.store import LocalStore

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import AlertType, Cause, CheckResult, Downtime, Rule, Site, State, Window
+from monitoring.statistics import reference as stats
 from tests.support.points import EVER
 from tests.support.scene import START_MS, Scene, site
 from tests.support.systemd import Systemd

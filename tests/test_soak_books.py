@@ -17,10 +17,10 @@ from bench.troubles import BACKED_UP, LEAST_WELL_S, PUT_BACK, TROUBLES
 from bench.troubles import plan as plan_troubles
 from bench.verdicts import audit
 from bench.watched import Sample
-from monitoring import stats
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Rule, Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 
 HOST = "http://site.example"
 START_MS = 1_767_225_600_000

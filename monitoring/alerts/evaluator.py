@@ -8,7 +8,7 @@ from typing import Protocol
 from monitoring.alerts.rule import Decision, alert_record, recovery_record
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, History, Rule, Site, Window
-from monitoring.states import outage_is_open
+from monitoring.statistics.status import outage_is_open
 from monitoring.storage.base import LocalReader
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from monitoring import process
 from monitoring.checks import limits
 from monitoring.checks.checker import Checker, Prober, Record
 from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.models import Rule, Site
+from monitoring.service import process
 
 if TYPE_CHECKING:
     from monitoring.checks.network import Network

@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from typing import Protocol
 
-from monitoring import process
+from monitoring.service import process
 
 READ = 1
 WRITE = 2

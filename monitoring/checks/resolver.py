@@ -13,8 +13,8 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import NamedTuple
 
-from monitoring import process
 from monitoring.clock import Clock
+from monitoring.service import process
 
 PATIENCE_S = 0.3
 """After so long without an answer the two kinds of addresses are also asked for apart: some name servers never answer the

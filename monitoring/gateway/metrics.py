@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from monitoring.models import Alert, SiteStats
-from monitoring.states import outage_is_open
+from monitoring.statistics.status import outage_is_open
 
 LABELS = ("site", "location")
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from monitoring.clock import Clock
 from monitoring.config import Config, ConfigWatcher
-from monitoring.following import new_config
+from monitoring.config.reload import new_config
+from monitoring.display.words import too_old_text
 from monitoring.gateway import output
 from monitoring.gateway.databases import Databases
-from monitoring.report.words import too_old_text
 from monitoring.storage.base import Backend
 from monitoring.storage.delivery.upkeep import Steps, Upkeep, delete_older
 from monitoring.storage.sqlite.database import SharedFile

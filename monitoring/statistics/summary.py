@@ -1,7 +1,8 @@
 """What the checks of one site in a span of time add up to, so that spans can be added up instead of checks. Pure.
 
 Everything is an integer. A summary of a minute keeps its response times, so that percentiles of windows made of minutes
-are exact. Summaries of hours and days keep a sketch instead (`monitoring.sketch`): their percentiles are within 1 %.
+are exact. Summaries of hours and days keep a sketch instead (`monitoring.statistics.sketch`): their percentiles are within
+1 %.
 """
 
 from array import array
@@ -12,8 +13,8 @@ from enum import Enum
 from operator import attrgetter
 from typing import TypeVar
 
-from monitoring import stats
 from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats, Window
+from monitoring.statistics import reference as stats
 
 TIMES = "I"
 """Type code of arrays of response times: microseconds, four bytes each."""
@@ -44,7 +45,7 @@ class Summary:
     """What checks add up to. `covers_ms` and `down_ms` are the schedule they stand for, `down_ms` that of failed ones.
 
     Responses and phases are those of available checks: counts, and sums in microseconds. `times` are their response
-    times in ascending order, empty where `sketch` (see `monitoring.sketch`; 0: empty) stands for them.
+    times in ascending order, empty where `sketch` (see `monitoring.statistics.sketch`; 0: empty) stands for them.
     `last_failure_ms`, `shortest_us` and `longest_us` are None when there was none. Statuses and causes are counts.
     """
 
@@ -153,7 +154,7 @@ def _counted(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
 def _sketch_of(ordered: Sequence[int]) -> int:
     if not ordered:
         return 0
-    from monitoring import sketch  # late: its buckets take a while
+    from monitoring.statistics import sketch  # late: its buckets take a while
 
     return sketch.of(ordered)
 
@@ -215,7 +216,7 @@ def _response_times(summed: Summary) -> ResponseTimes | None:
     if summed.times:
         p50, p95, p99 = (stats.percentile(summed.times, percent) for percent in stats.PERCENTS)
     else:
-        from monitoring import sketch
+        from monitoring.statistics import sketch
 
         p50, p95, p99 = sketch.percentiles(summed.sketch, shortest_us, longest_us)
     return ResponseTimes(mean_us, shortest_us, longest_us, p50, p95, p99)

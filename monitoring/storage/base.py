@@ -28,7 +28,7 @@ class Reader(Protocol):
 
     - A window is half open, `[from_ms, until_ms)` by the time of the check. No method reads a clock.
     - A host with nothing in the window is missing from the answer. An empty store answers with nothing.
-    - Every number equals that of the pure functions in `monitoring.stats` over the same checks.
+    - Every number equals that of the pure functions in `monitoring.statistics.reference` over the same checks.
     - Methods may be called from any thread.
     - Raises `StoreUnavailable` when there is no answer in time, `StoreDenied` on wrong credentials.
     """

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from monitoring.display import time_text
 from monitoring.models import CheckResult, Window
-from monitoring.report import time_text
-from monitoring.stats import summarise
+from monitoring.statistics.reference import summarise
 from monitoring.storage.influxdb.points import from_rfc3339
 from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.faketime import SteppedClock, skewed

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from monitoring import stats
 from monitoring.config import site_host
 from monitoring.models import Cause, CheckResult, Window
+from monitoring.statistics import reference as stats
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
 from tests.storage.test_contract import assert_same_stats

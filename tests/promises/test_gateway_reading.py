@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from monitoring.config.durations import moment_ms
 from monitoring.config.tokens import Tokens
 from monitoring.models import CheckResult
-from monitoring.moments import moment_ms
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.local_first import FRESH_MS
 from tests.promises.test_print import NO_MONITOR, assert_right, numbers, of_day, reference, same, story, windows

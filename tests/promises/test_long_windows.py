@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from monitoring import stats
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database
+from monitoring.config.durations import moment_ms
 from monitoring.models import Cause, CheckResult, Window
-from monitoring.moments import moment_ms
+from monitoring.statistics import reference as stats
+from monitoring.statistics.reference import DAY_MS, HOUR_MS
 from monitoring.statistics.summary import Span
-from monitoring.stats import DAY_MS, HOUR_MS
 from monitoring.storage.base import Deletion
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore

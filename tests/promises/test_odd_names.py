@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from monitoring.config import site_host
-from monitoring.report import alert_json, printable
+from monitoring.display import alert_json, printable
 from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from monitoring import stats
+from monitoring.config.durations import moment_ms
+from monitoring.display import SiteRow, StatsReport, stats_json
 from monitoring.models import Alert, AlertType, Cause, CheckResult, SiteStats, SiteStatus, Window
-from monitoring.moments import moment_ms
-from monitoring.report import SiteRow, StatsReport, stats_json
+from monitoring.statistics import reference as stats
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influx_databases import address_of, store_at

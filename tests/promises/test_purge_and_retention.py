@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from monitoring.clock import SystemClock
+from monitoring.commands.purge import Purge, Terminal, scope_of
 from monitoring.config import load_config
 from monitoring.errors import ConfigError
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
-from monitoring.purging import Purge, Terminal, scope_of
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore

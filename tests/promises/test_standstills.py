@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.alerts.rule import evaluate
 from monitoring.models import AlertType, CheckResult, Downtime, Rule, Window
+from monitoring.statistics import reference as stats
 from tests.support import gated
 from tests.support.influxd import Influxd
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, write_config

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring import stats
 from monitoring.models import CheckResult, SiteStats, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
 from tests.support.results import LONG_SPAN_MS, SPAN_MS, START_MS, Recording, recordings

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitoring import stats
 from monitoring.gateway.databases import Databases
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
 from monitoring.storage.sqlite.database import SharedFile

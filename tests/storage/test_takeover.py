@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.config import Config, parse_config
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 from monitoring.storage import takeover
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.forwarder import Forwarder

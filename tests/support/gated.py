@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitoring import output, rounds, screen_output
 from monitoring.alerts import evaluator
+from monitoring.commands import rounds
+from monitoring.display import outputs, screen_output
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.reader import FileReader
@@ -30,7 +31,7 @@ CALLED_IN: dict[str, tuple[tuple[type, str], ...]] = {
     "between commit and question": ((LocalFirstStore, "stats"),),
     "during statistics": ((InfluxStore, "stats"), (FileReader, "stats")),
     "during evaluation": ((evaluator.Evaluator, "decide"),),
-    "during drawing": ((output.JsonOutput, "statistics"), (screen_output.ScreenOutput, "refresh")),
+    "during drawing": ((outputs.JsonOutput, "statistics"), (screen_output.ScreenOutput, "refresh")),
 }
 """What is about to be called in each phase."""
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from monitoring import stats
 from monitoring.models import Alert, AlertType, Bucket, CheckResult, History, SiteStats, Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 

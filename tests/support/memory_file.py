@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from monitoring import stats
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
 from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Guard, Pending, Points, Refusal
 from tests.support.memory_backend import MemoryBackend, MemoryDatabase

@@ -1,12 +1,12 @@
-"""A store in memory that answers by the pure functions of `monitoring.stats`: the evaluator's, with nothing to wait for."""
+"""A store in memory for the evaluator: it answers by the pure functions of `monitoring.statistics.reference`, at once."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from monitoring import stats
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
 from monitoring.storage.base import LocalReader
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
+from monitoring.display import alert_json
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.report import alert_json
 from monitoring.storage.sqlite.reader import FileReader
 
 ROOT = Path(__file__).resolve().parents[2]

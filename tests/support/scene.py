@@ -13,15 +13,15 @@ from typing import cast
 
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import evaluate
-from monitoring.board import Past
 from monitoring.checks.checkers import Change, Checkers
 from monitoring.clock import Deadline
 from monitoring.config import Config, ConfigWatcher
+from monitoring.display import Closing, Header, StatsReport
+from monitoring.display.outputs import Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
-from monitoring.notify import Manager
-from monitoring.output import Statuses
-from monitoring.report import Closing, Header, StatsReport
+from monitoring.service.systemd import Manager
+from monitoring.statistics.tracker import Past
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.local_first import LocalFirstStore

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate, rule_window_ms
-from monitoring.board import Board
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
+from monitoring.statistics.tracker import Board
 from tests.support.clock import FakeClock
 from tests.support.driving import live
 from tests.support.memory_store import MemoryStore

@@ -5,10 +5,10 @@ from heapq import merge
 from itertools import chain
 from operator import attrgetter
 
-from monitoring import stats
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
 from monitoring.storage.base import LocalReader
 from monitoring.storage.delivery.writer import Point
@@ -17,7 +17,7 @@ in_order = attrgetter("time_ms", "host")
 
 
 class UnwrittenReader:
-    """Keeps `LocalReader` by the pure functions of `monitoring.stats`: slow, and right.
+    """Keeps `LocalReader` by the pure functions of `monitoring.statistics.reference`: slow, and right.
 
     A file that cannot even be read counts as empty: what waits in memory is all that is known then.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from monitoring.report.words import plural
+from monitoring.display.words import plural
 from monitoring.storage.base import Pending, Refusal
 
 AS_CONFIGURED = "as configured"

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from monitoring import names
 from monitoring.models import Window
-from monitoring.stats import HOUR_MS, from_whole_hour
+from monitoring.statistics.reference import HOUR_MS, from_whole_hour
 from monitoring.storage.gateway.messages import (
     LAST_MS,
     AlertMessage,

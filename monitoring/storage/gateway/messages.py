@@ -204,7 +204,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, one: SiteSummary) -> Self:
-        from monitoring import sketch  # late, as below: its buckets take a while
+        from monitoring.statistics import sketch  # late, as below: its buckets take a while
 
         found, is_minute = one.summary, one.span is Span.MINUTE
         times, packed = (_packed(found.times), b"") if is_minute else (b"", sketch.pack(found.sketch))
@@ -212,7 +212,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
         return cls(*values)
 
     def site_summary(self) -> SiteSummary:
-        from monitoring import sketch
+        from monitoring.statistics import sketch
 
         host, span, start_ms, *sums, times, packed = msgspec.structs.astuple(self)
         values = (*sums, _times(times), sketch.unpack(packed))
@@ -249,7 +249,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
         require(sum(times) == self.responses_us, "responsesUs must be the sum of times")
 
     def _test_sketch(self) -> None:
-        from monitoring import sketch
+        from monitoring.statistics import sketch
 
         require(not self.times, "times must be empty: hours and days have a sketch")
         counts = sketch.read(self.sketch)

@@ -59,7 +59,7 @@ def pack(summary: Summary) -> str:
         *summary.phases_us,
     )
     if summary.sketch:
-        from monitoring import sketch  # late: its buckets take a while
+        from monitoring.statistics import sketch  # late: its buckets take a while
 
         kind, data = "s", sketch.pack(summary.sketch)
     else:
@@ -120,7 +120,7 @@ def _read_times(kind: str, data: bytes) -> tuple["array[int]", int]:
         return _little(array(TIMES, data)), 0
     if kind != "s":
         raise ValueError("no packed summary")
-    from monitoring import sketch  # late: its buckets take a while
+    from monitoring.statistics import sketch  # late: its buckets take a while
 
     return array(TIMES), sketch.read(data)
 

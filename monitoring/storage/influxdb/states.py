@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitoring.models import History
-from monitoring.stats import DAY_MS, HOUR_MS
+from monitoring.statistics.reference import DAY_MS, HOUR_MS
 from monitoring.storage.influxdb.points import CHECKS
 from monitoring.storage.influxdb.questions import groups, literal
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from monitoring.models import CheckResult, History
-from monitoring.states import advance
+from monitoring.statistics.status import advance
 from monitoring.storage.sqlite import schema
 from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, first_key
 from monitoring.storage.sqlite.summaries import SITE

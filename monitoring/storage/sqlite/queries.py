@@ -6,9 +6,9 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 
-from monitoring import stats as reference
 from monitoring.fields import CAUSES
 from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.statistics import reference
 from monitoring.statistics.spans import Plan, plan
 from monitoring.statistics.summary import TIMES, Span, Summary, merge, site_stats
 from monitoring.storage.sqlite import rows, summaries
@@ -120,7 +120,7 @@ def _add_summaries(
         for site, times in connection.execute(f"SELECT {SITE}, times FROM minutes WHERE {INSIDE}", inside):
             found[site].times += times
     else:
-        from monitoring import sketch
+        from monitoring.statistics import sketch
 
         for site, packed in connection.execute(f"SELECT {SITE}, sketch FROM {table} WHERE {INSIDE}", inside):
             found[site].sketch += sketch.unpack(packed)

@@ -41,7 +41,8 @@ SUMMARY_COLUMNS: Mapping[Span, tuple[str, ...]] = {
     Span.HOUR: (*SUMMED, "shortest", "longest", "sketch"),
     Span.DAY: (*SUMMED, "shortest", "longest", "sketch"),
 }
-"""`times`: response times of available checks in ascending order, four bytes each. `sketch`: see `monitoring.sketch`."""
+"""`times`: response times of available checks in ascending order, four bytes each.
+`sketch`: see `monitoring.statistics.sketch`."""
 
 
 def _column(field: Field) -> str:

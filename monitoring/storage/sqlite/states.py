@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import groupby
 
 from monitoring.models import CheckResult, History, Window
-from monitoring.states import advance
+from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import rows
 from monitoring.storage.sqlite.schema import (

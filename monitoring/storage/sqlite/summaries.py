@@ -53,7 +53,7 @@ def row_of(summary: Summary, span: Span) -> Row:
     )
     if span is Span.MINUTE:
         return (*summed, packed_times(summary.times))
-    from monitoring import sketch
+    from monitoring.statistics import sketch
 
     return (*summed, summary.shortest_us, summary.longest_us, sketch.pack(summary.sketch))
 
@@ -80,7 +80,7 @@ def summary_of(row: Sequence[object], span: Span) -> Summary:
         if found.times:
             found.shortest_us, found.longest_us = found.times[0], found.times[-1]
         return found
-    from monitoring import sketch
+    from monitoring.statistics import sketch
 
     *_, found.shortest_us, found.longest_us, packed = row  # type: ignore[assignment]
     found.sketch = sketch.unpack(packed)  # type: ignore[arg-type]

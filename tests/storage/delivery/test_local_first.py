@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from monitoring import stats
 from monitoring.clock import Deadline, SystemClock
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import CheckResult, SiteStats, Window
+from monitoring.statistics import reference as stats
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.local_first import SLOW_PENALTY_MS, LocalFirstStore

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from monitoring import stats
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Window
-from monitoring.states import advance
+from monitoring.statistics import reference as stats
+from monitoring.statistics.status import advance
 from monitoring.storage.delivery import writer as module
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.writer import COMMIT_INTERVAL_S, Point, Writer

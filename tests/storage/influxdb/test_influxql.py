@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from monitoring import stats
 from monitoring.models import Alert, AlertType, Cause, CheckResult
+from monitoring.statistics import reference as stats
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.client import InfluxClient

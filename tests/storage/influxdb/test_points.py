@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring import stats
 from monitoring.errors import StoreRefused
 from monitoring.fields import LONGEST_DETAIL
 from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.client import InfluxClient
@@ -205,7 +205,7 @@ def people_read(summary: Summary) -> dict[str, object]:
 
 
 def sketched(summary: Summary, percent: int) -> float:
-    from monitoring import sketch
+    from monitoring.statistics import sketch
 
     assert summary.shortest_us is not None
     assert summary.longest_us is not None

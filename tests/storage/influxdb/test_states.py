@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from monitoring.models import Cause, CheckResult, History
-from monitoring.states import advance
-from monitoring.stats import DAY_MS, HOUR_MS
+from monitoring.statistics.reference import DAY_MS, HOUR_MS
+from monitoring.statistics.status import advance
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.influx_databases import new_database, store_at

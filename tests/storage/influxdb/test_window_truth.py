@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from monitoring import stats
 from monitoring.models import Cause, CheckResult, SiteStats, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Points

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.models import CheckResult, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.purge import Request

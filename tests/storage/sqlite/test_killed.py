@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.models import CheckResult, Window
+from monitoring.statistics import reference as stats
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES
 from tests.storage.sqlite.test_from_1_1 import FIXTURES, LATER_MS, assert_holds

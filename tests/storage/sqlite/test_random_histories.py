@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitoring import stats
 from monitoring.models import Alert, AlertType, CheckResult, Window
+from monitoring.statistics import reference as stats
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Delivery
 from monitoring.storage.sqlite.purge import Request

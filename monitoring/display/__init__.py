@@ -1,0 +1,56 @@
+"""Everything that is shown: values in, text out. Nothing here prints, reads a clock or does I/O.
+
+    values     what is shown
+    words      numbers, times and sentences as people read them
+    ranking    which sites are shown when there is not room for all
+    jsonlines  one JSON object a line
+    plain      lines for logs and pipes
+    spark      response times as a line of bars             (imports rich)
+    grid       columns and lines that fit a width           (imports rich)
+    table      the statistics of a window as such columns   (imports rich)
+    screen     the whole screen and the closing one         (imports rich)
+
+This package itself does not import rich: plain and JSON output start without it. Import `monitoring.display.screen`
+where a terminal is known to be there.
+
+Sites' names, URLs and errors' texts are data: `words.printable` makes them harmless, and they reach rich only inside
+`Text`, where markup means nothing.
+"""
+
+from monitoring.display.jsonlines import alert_json, stats_json
+from monitoring.display.plain import closing_lines, history_line, placeholder_line, stats_lines
+from monitoring.display.values import Closing, ClosingRow, Header, SiteKey, SiteRow, StatsReport, View
+from monitoring.display.words import (
+    alert_detail,
+    alert_sentence,
+    duration_text,
+    ongoing_text,
+    percent_text,
+    printable,
+    seconds_text,
+    time_text,
+)
+
+__all__ = [
+    "Closing",
+    "ClosingRow",
+    "Header",
+    "SiteKey",
+    "SiteRow",
+    "StatsReport",
+    "View",
+    "alert_detail",
+    "alert_json",
+    "alert_sentence",
+    "closing_lines",
+    "duration_text",
+    "history_line",
+    "ongoing_text",
+    "percent_text",
+    "placeholder_line",
+    "printable",
+    "seconds_text",
+    "stats_json",
+    "stats_lines",
+    "time_text",
+]

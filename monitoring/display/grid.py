@@ -1,0 +1,105 @@
+"""Lines that fit: every line is made to its width here, in terminal cells, so nothing ever wraps by surprise."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.text import Text
+
+from monitoring.display.words import NOTHING
+
+GAP = 2
+"""Cells between two columns."""
+
+DIM = "bright_black"
+"""The style of what stays in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A title over cells; numbers stand at the right."""
+
+    title: str
+    cells: tuple[Text, ...]
+    right: bool = False
+
+    @property
+    def width(self) -> int:
+        """Cells that the widest of title and cells needs."""
+        return max(cell_len(self.title), *(cell.cell_len for cell in self.cells), 0)
+
+
+def value(text: str, style: str = "") -> Text:
+    """A cell; what is unknown stays in the background."""
+    return Text(text, DIM if text == NOTHING else style)
+
+
+def total(widths: Collection[int]) -> int:
+    """Cells that columns of these widths take side by side."""
+    return sum(widths) + GAP * max(0, len(widths) - 1)
+
+
+def fit(cell: Text, width: int, right: bool = False) -> Text:
+    """The cell in exactly `width` cells: padded, or cut with an ellipsis; on the left so that both its ends stay.
+
+    Sites of one host differ at the end of their URLs.
+    """
+    fitted = cell.copy() if right or cell.cell_len <= width else Text(_both_ends(cell.plain, width), cell.style)
+    fitted.truncate(max(1, width), overflow="ellipsis")
+    padding = max(0, width - fitted.cell_len)
+    if right:
+        fitted.pad_left(padding)
+    else:
+        fitted.pad_right(padding)
+    return fitted
+
+
+def _both_ends(text: str, width: int) -> str:
+    """About two thirds of the width from the beginning of a text, the rest from its end."""
+    head = set_cell_size(text, max(1, 2 * width // 3))
+    room = width - cell_len(head) - 1
+    tail = text[max(0, len(text) - max(0, room)) :] if room > 0 else ""
+    while cell_len(tail) > room > 0:
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
+def title_line(name: Text, columns: Sequence[Column], widths: Sequence[int]) -> Text:
+    """A name, then the titles of the columns after it."""
+    sized = zip(columns, widths, strict=True)
+    return _side_by_side([name, *(fit(Text(column.title, DIM), width, column.right) for column, width in sized)])
+
+
+def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Text:
+    """The cells at `index` of each column."""
+    sized = zip(columns, widths, strict=True)
+    return _side_by_side([fit(column.cells[index], width, column.right) for column, width in sized])
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken between words, and inside of one only where it is too long."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += chop_cells(word, max(2, width))
+    return lines
+
+
+def marked(mark: str, text: str, style: str, width: int) -> list[Text]:
+    """The text behind a mark of one cell, wrapped, its further lines as far in as the first."""
+    return [Text(f"{' ' if place else mark} {line}", style) for place, line in enumerate(wrapped(text, width - 2))]
+
+
+def bounded(lines: Sequence[Text], width: int, height: int) -> list[Text]:
+    """The first `height` lines, none wider than `width`: the last word on the size of a screen."""
+    kept = [line.copy() for line in lines[:height]]
+    for line in kept:
+        line.truncate(width, overflow="ellipsis")
+        line.no_wrap = True
+    return kept
+
+
+def _side_by_side(cells: Sequence[Text]) -> Text:
+    return Text(" " * GAP).join(cells)

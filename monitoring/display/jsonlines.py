@@ -1,0 +1,105 @@
+"""One JSON object a line, for `--format json`.
+
+Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key but `location` is
+always there.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from monitoring.display.values import SiteRow, StatsReport
+from monitoring.display.words import time_text
+from monitoring.models import PHASES, Alert, Cause, ResponseTimes
+
+
+def stats_json(report: StatsReport) -> str:
+    """The statistics of a window: `{"kind": "stats", …}`, without a line break."""
+    return _line(
+        {
+            "kind": "stats",
+            "window": _whole_or_float(report.length_ms),
+            "from": time_text(report.window.from_ms),
+            "until": time_text(report.window.until_ms),
+            "source": report.source,
+            "sites": [_site(row, report.coverage(row)) for row in report.rows],
+        }
+    )
+
+
+def alert_json(alert: Alert, name: str | None) -> str:
+    """A transition: `{"kind": "alert", …}`, without a line break."""
+    return _line(
+        {
+            "kind": "alert",
+            "type": str(alert.type),
+            "URL": alert.host,
+            "name": name,
+            **_location(alert.location),
+            "time": time_text(alert.time_ms),
+            "startDate": time_text(alert.start_ms),
+            "endDate": _date(alert.end_ms),
+            "availability": alert.availability if math.isfinite(alert.availability) else None,
+            "cause": alert.cause and str(alert.cause),
+        }
+    )
+
+
+def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
+    stats, status, availability = row.stats, row.status, row.availability
+    return {
+        "URL": row.host,
+        "name": row.name,
+        **_location(row.location),
+        "checks": stats.checks,
+        "available": stats.available,
+        "availability": None if availability is None else float(availability),
+        "coverage": float(coverage),
+        "responseTime": _response_time(stats.response),
+        "phases": {phase: _seconds(stats.phases_us.get(phase)) for phase in PHASES},
+        "statuses": _counts(stats.statuses),
+        "causes": _counts(stats.causes),
+        "state": str(status.state),
+        "since": _date(status.since_ms),
+        "lastFailure": _date(row.last_failure_ms),
+    }
+
+
+def _location(location: str) -> dict[str, object]:
+    """The one key that is there only where there is something to say: most monitors have no location."""
+    return {"location": location} if location else {}
+
+
+def _response_time(response: ResponseTimes | None) -> dict[str, float | None]:
+    if response is None:
+        return dict.fromkeys(("mean", "min", "max", "p50", "p95", "p99"))
+    return {
+        "mean": _seconds(response.mean_us),
+        "min": _seconds(response.min_us),
+        "max": _seconds(response.max_us),
+        "p50": _seconds(response.p50_us),
+        "p95": _seconds(response.p95_us),
+        "p99": _seconds(response.p99_us),
+    }
+
+
+def _counts(counts: Mapping[int, int] | Mapping[Cause, int]) -> dict[str, int]:
+    return {str(key): count for key, count in sorted(counts.items())}
+
+
+def _seconds(time_us: float | None) -> float | None:
+    return None if time_us is None else time_us / 1_000_000
+
+
+def _whole_or_float(duration_ms: int) -> int | float:
+    return duration_ms / 1_000 if duration_ms % 1_000 else duration_ms // 1_000
+
+
+def _date(moment_ms: int | None) -> str | None:
+    return None if moment_ms is None else time_text(moment_ms)
+
+
+def _line(value: dict[str, object]) -> str:
+    # ASCII only: no control character, line separator or override of the writing direction in a site's name survives.
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("\x7f", "\\u007f")

@@ -1,0 +1,307 @@
+"""Where what is shown goes. A monitor draws in a thread of its own (`display_thread`), other modes in their only one."""
+
+import os
+import select
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol, TextIO
+
+from monitoring.display import (
+    Closing,
+    Header,
+    SiteKey,
+    StatsReport,
+    View,
+    alert_detail,
+    alert_json,
+    alert_sentence,
+    closing_lines,
+    ongoing_text,
+    placeholder_line,
+    printable,
+    stats_json,
+    stats_lines,
+)
+from monitoring.display.words import source_text
+from monitoring.models import Alert, SiteStatus
+
+Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
+"""How each site stands now, seen from each location; asked only by an output that shows it."""
+
+
+WRITTEN_AT_ONCE = 4_096
+"""Bytes: a reader that is slow takes one such piece after the other, one that has stopped takes none."""
+
+
+class Stream(Protocol):
+    """Where text goes, as `print` and rich use it."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class Descriptor:
+    """Text to a file descriptor of its own, the copy of a standard one.
+
+    It shares no buffer and no lock with Python's own: nobody else meets a thread that stands in a write. Used by one thread
+    at a time; only `progress` may be asked by others.
+    """
+
+    def __init__(self, standard: TextIO | None) -> None:
+        """None: it was closed when the program began, and what goes there is lost."""
+        self._file = os.dup(standard.fileno()) if standard else os.open(os.devnull, os.O_WRONLY)
+        self._text: list[str] = []
+        self._pieces = 0
+        self._in_write = False
+        self.encoding = standard.encoding if standard else "utf-8"
+
+    def isatty(self) -> bool:
+        return os.isatty(self._file)
+
+    def fileno(self) -> int:
+        return self._file
+
+    def write(self, text: str) -> int:
+        self._text.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what has come. Raises `OSError`; nothing is kept then, for nobody reads any more."""
+        data = memoryview("".join(self._text).encode(self.encoding, "backslashreplace"))
+        self._text.clear()
+        while data:
+            self._in_write = True
+            try:
+                data = data[os.write(self._file, data[:WRITTEN_AT_ONCE]) :]
+            except BlockingIOError:  # another program that shares it has asked for that
+                select.select([], [self._file], [])
+            finally:
+                self._in_write = False
+                self._pieces += 1
+
+    def progress(self) -> int | None:
+        """How many pieces were written when it stands in a write now; None while it does not."""
+        return self._pieces if self._in_write else None
+
+
+class Output(Protocol):
+    """What a running monitor tells."""
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        """Monitoring begins; `recent` are transitions of the runs before."""
+
+    def statistics(self, report: StatsReport) -> None:
+        """A round of statistics."""
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        """A site went down or came back."""
+
+    def notice(self, text: str) -> None:
+        """Something is wrong with the monitor itself, or is right again."""
+
+    def news(self, text: str) -> None:
+        """The header says this from now on as well."""
+
+    def trouble(self, text: str | None) -> None:
+        """Why nothing can be read now; None: it can. Told again and again, shown while it lasts or when it changes."""
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        """About once a second: how things stand now."""
+
+    def close(self, closing: Closing | None) -> None:
+        """Monitoring has ended; None: it goes on elsewhere, and is no longer shown."""
+
+
+class Display(Output, Protocol):
+    """An output that nobody waits for: it shows what it is given in its own time."""
+
+    failure: BrokenPipeError | None
+    """Whoever read what is shown has gone; None: it can be shown, or may be some time."""
+
+    def call_back(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when all that was given before is shown; never, if it is stuck."""
+
+    def stands_still(self) -> bool:
+        """Has the terminal taken nothing since this was asked last?"""
+
+
+class SilentOutput:
+    """`--silent`: nothing but trouble, on stderr, once."""
+
+    def __init__(self, errors: Stream) -> None:
+        self._errors = errors
+        self._trouble: str | None = None
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None: ...
+
+    def statistics(self, report: StatsReport) -> None: ...
+
+    def state_change(self, alert: Alert, name: str | None) -> None: ...
+
+    def notice(self, text: str) -> None:
+        print(printable(text), file=self._errors, flush=True)
+
+    def news(self, text: str) -> None:
+        self.notice(text)
+
+    def trouble(self, text: str | None) -> None:
+        if text and text != self._trouble:
+            self.notice(text)
+        self._trouble = text
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
+
+    def close(self, closing: Closing | None) -> None: ...
+
+
+class JsonOutput(SilentOutput):
+    """One JSON object a line, as things happen."""
+
+    def __init__(self, stdout: Stream, errors: Stream) -> None:
+        super().__init__(errors)
+        self._stdout = stdout
+
+    def statistics(self, report: StatsReport) -> None:
+        print(stats_json(report), file=self._stdout, flush=True)
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        print(alert_json(alert, name), file=self._stdout, flush=True)
+
+
+class PlainOutput(SilentOutput):
+    """Lines for pipes and logs."""
+
+    def __init__(self, stdout: Stream, errors: Stream) -> None:
+        super().__init__(errors)
+        self._stdout = stdout
+        self._header: Header | None = None
+
+    def _print(self, *lines: str) -> None:
+        print(*lines, sep="\n", file=self._stdout, flush=True)
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._header = header
+        self._print(placeholder_line(header), *(f"== {printable(note)}" for note in header.notes))
+
+    def statistics(self, report: StatsReport) -> None:
+        self._print(*stats_lines(report))
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        if self._header and header.source != self._header.source:
+            self._print(f"== {source_text(header.source, header.why)}")
+        self._header = header
+
+    def close(self, closing: Closing | None) -> None:
+        if closing:
+            self._print(*closing_lines(closing))
+
+
+class LocatedOutput:
+    """An output of a monitor, which need not know where it is: everything it tells bears the name of its location."""
+
+    def __init__(self, output: Output, location: str) -> None:
+        self._output = output
+        self._location = location
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._output.start(header, now_ms, self._named(recent))
+
+    def statistics(self, report: StatsReport) -> None:
+        rows = tuple(replace(row, location=self._location) for row in report.rows)
+        self._output.statistics(replace(report, rows=rows))
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._output.state_change(replace(alert, location=self._location), name)
+
+    def notice(self, text: str) -> None:
+        self._output.notice(text)
+
+    def news(self, text: str) -> None:
+        self._output.news(text)
+
+    def trouble(self, text: str | None) -> None:
+        self._output.trouble(text)
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        def here() -> Mapping[SiteKey, SiteStatus]:
+            return {(host, self._location): status for (host, _), status in statuses().items()}
+
+        self._output.refresh(header, now_ms, here, self._named(ongoing))
+
+    def close(self, closing: Closing | None) -> None:
+        if closing:
+            closing = replace(closing, location=self._location, alerts=self._named(closing.alerts))
+        self._output.close(closing)
+
+    def _named(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+        return tuple(replace(alert, location=self._location) for alert in alerts)
+
+
+def say(text: str) -> None:
+    """A sentence of a mode that is no display."""
+    print(printable(text), flush=True)
+
+
+def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
+    """All of a view once: as JSON its statistics, as text the outages that go on as well."""
+    if form == "json":
+        print(*map(stats_json, view.reports), sep="\n", flush=True)
+    elif is_fancy(environ):
+        _print_tables(view)
+    else:
+        lines = [line for report in view.reports for line in stats_lines(report)]
+        ongoing = [ongoing_text(alert, view.now_ms) for alert in view.ongoing]
+        print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing, sep="\n", flush=True)
+
+
+def _print_tables(view: View) -> None:
+    """In colours, as long as it takes."""
+    from rich.console import Console
+
+    from monitoring.display.screen import render_screen
+
+    console = Console(highlight=False)
+    rows = sum(len(report.rows) + 4 for report in view.reports)
+    console.print(render_screen(view, console.width, 3 * (rows + len(view.alerts) + len(view.ongoing)) + 30))
+
+
+class Streams(NamedTuple):
+    """Standard output and standard error, each on a descriptor of its own."""
+
+    stdout: Descriptor
+    errors: Descriptor
+
+    @classmethod
+    def standard(cls) -> "Streams":
+        return cls(Descriptor(sys.stdout), Descriptor(sys.stderr))
+
+
+def open_output(
+    form: str, *, silent: bool, environ: Mapping[str, str], location: str = "", streams: Streams | None = None
+) -> Output:
+    """The output that fits: `form` is "text" or "json"; `location` is the name of where the monitor is, if there is one."""
+    output = _output(form, silent=silent, environ=environ, streams=streams or Streams.standard())
+    return LocatedOutput(output, location) if location else output
+
+
+def _output(form: str, *, silent: bool, environ: Mapping[str, str], streams: Streams) -> Output:
+    """A screen only on a terminal that wants one."""
+    if silent:
+        return SilentOutput(streams.errors)
+    if form == "json":
+        return JsonOutput(*streams)
+    if is_fancy(environ):
+        from monitoring.display.screen_output import ScreenOutput  # late: rich takes a while
+
+        return ScreenOutput(streams.stdout)
+    return PlainOutput(*streams)
+
+
+def is_fancy(environ: Mapping[str, str]) -> bool:
+    """Is stdout a terminal that takes colours? (https://no-color.org)"""
+    return bool(sys.stdout) and sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

@@ -1,0 +1,126 @@
+"""Plain lines for pipes, logs and terminals that want nothing else: no colour, no drawing, easy to grep and to cut.
+
+A line is words without spaces, `key=value` wherever a value needs its name; "-" stands for what is unknown.
+"""
+
+from collections.abc import Sequence
+
+from monitoring.display.ranking import closing_rest_text, closing_shown_and_rest, longest_outages
+from monitoring.display.values import Closing, ClosingRow, Header, SiteRow, StatsReport
+from monitoring.display.words import (
+    NOTHING,
+    WAITING,
+    alert_sentence,
+    counts_text,
+    duration_text,
+    percent_text,
+    plural,
+    printable,
+    seconds_text,
+    source_text,
+    time_text,
+    window_text,
+)
+from monitoring.models import Alert, ResponseTimes
+
+CLOSING_ROWS = 50
+"""How many sites the closing lists before it shows only the worst."""
+
+
+def stats_lines(report: StatsReport) -> list[str]:
+    """One line on the window, then one aligned line a site in the order of the configuration."""
+    until, sites = time_text(report.window.until_ms), len({row.host for row in report.rows})
+    head = f"== {window_text(report.length_ms)} until {until}, {plural(sites, 'site')}, from {report.source}"
+    located = any(row.location for row in report.rows)
+    return [head, *_aligned([_site_words(report, row, located=located) for row in report.rows])]
+
+
+def history_line(alert: Alert) -> str:
+    """A transition in the history of alerts: the sentence alone, as `alert_detail` is for people."""
+    return alert_sentence(alert)
+
+
+def placeholder_line(header: Header) -> str:
+    """What is said while nothing is known yet."""
+    return f"== {WAITING}: {plural(header.sites, 'site')}, {source_text(header.source, header.why)}"
+
+
+def closing_lines(closing: Closing) -> list[str]:
+    """What a run saw: one line on the run, one a site (the worst of them when there are many), then its alerts."""
+    outages = longest_outages(closing.alerts, closing.ended_ms)
+    shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
+    return [
+        f"== monitored {run_text(closing)}",
+        *_aligned([_closing_words(closing, row, outages.get(row.host)) for row in shown]),
+        *([f"... and {closing_rest_text(rest)}"] if rest else []),
+        *map(history_line, closing.alerts),
+        *map(printable, closing.notes),
+    ]
+
+
+def run_text(closing: Closing) -> str:
+    """How many sites, from where, for how long, from when to when: what "monitored" is followed by."""
+    lasted = duration_text(closing.ended_ms - closing.started_ms)
+    span = f"{time_text(closing.started_ms)} to {time_text(closing.ended_ms)}"
+    here = f" from {printable(closing.location)}" if closing.location else ""
+    return f"{plural(len(closing.rows), 'site')}{here} for {lasted}, {span}"
+
+
+def _site_words(report: StatsReport, row: SiteRow, *, located: bool) -> list[str]:
+    stats = row.stats
+    return [
+        row.status.state,
+        _percent("availability", percent_text(row.availability)),
+        _percent("coverage", percent_text(report.coverage(row))),
+        f"checks={stats.checks}",
+        *_response_words(stats.response),
+        _word("status", counts_text(stats.statuses, ",")),
+        _word("causes", counts_text(stats.causes, ",")),
+        _word("last-failure", _moment(row.last_failure_ms)),
+        _word("for", _since(row.status.since_ms, report.window.until_ms)),
+        *([_word("location", printable(row.location) or NOTHING)] if located else []),
+        *_site_name(row),
+    ]
+
+
+def _response_words(response: ResponseTimes | None) -> list[str]:
+    times = (None, None, None) if response is None else (response.mean_us, response.p95_us, response.max_us)
+    return [_word(key, seconds_text(time_us)) for key, time_us in zip(("mean", "p95", "max"), times, strict=True)]
+
+
+def _closing_words(closing: Closing, row: ClosingRow, outage_ms: int | None) -> list[str]:
+    return [
+        _percent("availability", percent_text(row.availability)),
+        _percent("coverage", percent_text(closing.coverage(row))),
+        f"checks={row.checks}",
+        f"incidents={row.incidents}",
+        _word("longest-outage", NOTHING if outage_ms is None else duration_text(outage_ms)),
+        *_site_name(row),
+    ]
+
+
+def _site_name(row: SiteRow | ClosingRow) -> list[str]:
+    return [printable(row.host), *([f"({printable(row.name)})"] if row.name else [])]
+
+
+def _moment(moment_ms: int | None) -> str:
+    return NOTHING if moment_ms is None else time_text(moment_ms)
+
+
+def _since(since_ms: int | None, now_ms: int) -> str:
+    return NOTHING if since_ms is None else duration_text(now_ms - since_ms)
+
+
+def _percent(key: str, percent: str) -> str:
+    return _word(key, percent if percent == NOTHING else f"{percent}%")
+
+
+def _word(key: str, value: str) -> str:
+    return f"{key}={'-' if value == NOTHING else value.replace(' ', '')}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, each word but a row's last padded to the width of its column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=False)]
+    padded = [[word.ljust(width) for word, width in zip(row, [*widths, 0], strict=False)] for row in rows]
+    return ["  ".join(row).rstrip() for row in padded]

@@ -1,0 +1,78 @@
+"""Which sites are shown when there is not room for all, and what is said of the others."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from monitoring.display.values import ClosingRow, SiteRow
+from monitoring.display.words import outage_ms, percent_text
+from monitoring.models import Alert, AlertType, State
+
+WORST_FIRST = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN, State.UP)
+
+
+def shown_and_rest(rows: Sequence[SiteRow], room: int) -> tuple[Sequence[SiteRow], Sequence[SiteRow]]:
+    """The rows that fit into `room` lines, and those that do not.
+
+    All of them in their own order if they fit. Otherwise the worst, worst first, with one line kept free for
+    `rest_text`: by state, then by availability (unknown last), then in their own order.
+    """
+    if len(rows) <= room:
+        return rows, ()
+    ordered = sorted(rows, key=_badness)
+    kept = max(0, room - 1)
+    return ordered[:kept], ordered[kept:]
+
+
+def closing_shown_and_rest(rows: Sequence[ClosingRow], room: int) -> tuple[Sequence[ClosingRow], Sequence[ClosingRow]]:
+    """The same for a run that is over: lowest availability first, then most incidents."""
+    if len(rows) <= room:
+        return rows, ()
+    ordered = sorted(rows, key=lambda row: (_share(row.available_ms, row.covered_ms), -row.incidents))
+    return ordered[:room], ordered[room:]
+
+
+def rest_text(rest: Sequence[SiteRow]) -> str:
+    """One line for the rows not shown: "993 more: 990 up, 3 unknown, lowest availability 99.12 %"."""
+    counts = [f"{count} {state}" for state, count in reversed(state_counts(rest))]
+    return ", ".join([f"{len(rest)} more: {counts[0]}", *counts[1:], *_lowest(rest)])
+
+
+def closing_rest_text(rest: Sequence[ClosingRow]) -> str:
+    """The same for a run that is over."""
+    return ", ".join([f"{len(rest)} more", *_lowest(rest)])
+
+
+def state_counts(rows: Iterable[SiteRow]) -> list[tuple[State, int]]:
+    """How many sites are in each state that occurs, the worst state first."""
+    counts = Counter(row.status.state for row in rows)
+    return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
+
+
+def longest_outages(alerts: Iterable[Alert], ended_ms: int) -> dict[str, int]:
+    """The longest outage of each host in milliseconds; one that is not over lasts until `ended_ms`."""
+    open_since: dict[str, int] = {}
+    longest: dict[str, int] = {}
+    for alert in alerts:
+        if alert.type is AlertType.ALERT:
+            open_since[alert.host] = alert.start_ms
+            continue
+        open_since.pop(alert.host, None)
+        longest[alert.host] = max(longest.get(alert.host, 0), outage_ms(alert))
+    for host, start_ms in open_since.items():
+        longest[host] = max(longest.get(host, 0), ended_ms - start_ms)
+    return longest
+
+
+def _badness(row: SiteRow) -> tuple[int, float]:
+    return WORST_FIRST.index(row.status.state), _share(row.stats.available_ms, row.stats.covered_ms)
+
+
+def _share(available_ms: int, covered_ms: int) -> float:
+    # Floats order a thousand sites some thirty times faster than fractions, and only the order hangs on them.
+    return available_ms / covered_ms if covered_ms else math.inf
+
+
+def _lowest(rows: Sequence[SiteRow] | Sequence[ClosingRow]) -> list[str]:
+    known = [availability for row in rows if (availability := row.availability) is not None]
+    return [f"lowest availability {percent_text(min(known))} %"] if known else []

@@ -1,0 +1,247 @@
+"""The statistics of windows as a table that drops columns as the terminal narrows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from monitoring.display.grid import DIM, GAP, Column, fit, row_line, title_line, total, value
+from monitoring.display.ranking import rest_text
+from monitoring.display.sparkline import sparkline
+from monitoring.display.values import SiteRow, StatsReport
+from monitoring.display.words import (
+    NOTHING,
+    counts_text,
+    duration_text,
+    label,
+    percent_text,
+    printable,
+    seconds_text,
+    window_text,
+    with_sign,
+)
+from monitoring.models import ResponseTimes, State
+
+LOOKS = {
+    State.UP: ("●", "green"),
+    State.FAILING: ("▲", "yellow"),
+    State.DOWN: ("✖", "bold red"),
+    State.RECOVERING: ("◐", "cyan"),
+    State.UNKNOWN: ("○", DIM),
+}
+"""Glyph and style of each state; its word always stands beside."""
+
+ESSENTIAL = ("state", "site", "availability", "mean", "p95", "short trend")
+"""What a terminal of 80 columns must show."""
+
+EXPENDABLE = ("short trend", "p95", "mean", "availability")
+"""What goes first where not even that has room."""
+
+EXTRAS = ("causes", "since", "statuses", "max", "last failure", "checks", "detail")
+"""What a wider terminal shows as well, the most useful first."""
+
+SITE_WIDTHS = (8, 16, 32)
+"""How wide the sites' names are at least, beside the essentials, and before trends are long and there are extras."""
+
+TEXTS = ("causes", "statuses", "detail")
+"""The extras that may be cut."""
+
+TEXT_WIDTHS = (11, 36)
+"""How narrow and how wide such a text may become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The rows of a report that are shown, and those that are only summed up."""
+
+    report: StatsReport
+    shown: Sequence[SiteRow]
+    rest: Sequence[SiteRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a column draws of one site."""
+
+    row: SiteRow
+    report: StatsReport
+    now_ms: int
+
+
+def table_lines(blocks: Sequence[Block], now_ms: int, width: int) -> list[list[Text]]:
+    """The lines of each block, in all blocks with the same columns at the same places.
+
+    The first line of a block names its window and the columns.
+    """
+    tables = [_columns(block, now_ms) for block in blocks]
+    wanted = {key: max(table[key].width for table in tables) for key, *_ in COLUMNS} if tables else {}
+    if wanted:  # the window's name stands above state and site: short names must not cut it
+        names = max(len(window_text(block.report.length_ms)) for block in blocks)
+        wanted["site"] = max(wanted["site"], names - GAP - wanted["state"])
+    widths = choose(wanted, width) if wanted else {}
+    return [_block_lines(block, table, widths) for block, table in zip(blocks, tables, strict=True)]
+
+
+def choose(wanted: Mapping[str, int], room: int) -> dict[str, int]:
+    """The columns that fit into `room` cells with their widths, in the order of `wanted`.
+
+    `wanted` is the width that each column would like to have.
+    """
+    least, fair, good = (min(wanted["site"], limit) for limit in SITE_WIDTHS)
+    chosen = {key: wanted[key] for key in ESSENTIAL} | {"site": fair}
+    if total(chosen.values()) > room:
+        chosen["site"] = least
+    for key in EXPENDABLE:
+        if total(chosen.values()) > room:
+            del chosen[key]
+    if set(ESSENTIAL) <= set(chosen):
+        _add(chosen, wanted, "coverage", room)
+        _widen_site(chosen, good, room)
+        _lengthen_trend(chosen, wanted, room)
+        for key in EXTRAS:
+            _add(chosen, wanted, key, room)
+    _widen_site(chosen, wanted["site"], room)
+    return {key: chosen[key] for key in wanted if key in chosen}
+
+
+def state_text(state: State, text: str = "") -> Text:
+    """A state as glyph and word, or as glyph and a text that holds the word."""
+    glyph, style = LOOKS[state]
+    return Text(f"{glyph} {text or state}", style)
+
+
+def availability_style(row: SiteRow) -> str:
+    """Full availability needs no colour."""
+    if row.stats.available_ms == row.stats.covered_ms:
+        return ""
+    return "red" if row.status.state in {State.DOWN, State.RECOVERING} else "yellow"
+
+
+def _add(chosen: dict[str, int], wanted: Mapping[str, int], key: str, room: int) -> None:
+    width = wanted[key]
+    spare = room - total(chosen.values()) - GAP
+    if key in TEXTS and spare >= TEXT_WIDTHS[0]:
+        width = min(width, spare)
+    if 0 < width <= spare:
+        chosen[key] = width
+
+
+def _lengthen_trend(chosen: dict[str, int], wanted: Mapping[str, int], room: int) -> None:
+    longer = wanted["trend"] - wanted["short trend"]
+    if total(chosen.values()) + longer <= room:
+        del chosen["short trend"]
+        chosen["trend"] = wanted["trend"]
+
+
+def _widen_site(chosen: dict[str, int], width: int, room: int) -> None:
+    spare = max(0, room - total(chosen.values()))
+    chosen["site"] = max(chosen["site"], min(width, chosen["site"] + spare))
+
+
+def _columns(block: Block, now_ms: int) -> dict[str, Column]:
+    cells = [Cell(row, block.report, now_ms) for row in block.shown]
+    return {key: Column(title, tuple(map(draw, cells)), right) for key, title, right, draw in COLUMNS}
+
+
+def _block_lines(block: Block, table: Mapping[str, Column], widths: Mapping[str, int]) -> list[Text]:
+    columns = [table[key] for key in widths]
+    lines = [_title(block, columns, [*widths.values()])]
+    lines += [row_line(columns, [*widths.values()], index) for index in range(len(block.shown))]
+    if block.rest:
+        lines.append(_rest_line(block.rest, total(widths.values())))
+    return lines
+
+
+def _rest_line(rest: Sequence[SiteRow], width: int) -> Text:
+    line = f"… and {rest_text(rest)}"
+    return Text(line if len(line) <= width else line.replace("lowest availability", "lowest"), DIM)
+
+
+def _title(block: Block, columns: Sequence[Column], widths: Sequence[int]) -> Text:
+    """The window's name in place of the titles of state and site, then the other titles."""
+    name = window_text(block.report.length_ms).capitalize()
+    return title_line(fit(Text(name, "bold"), total(widths[:2])), columns[2:], widths[2:])
+
+
+def _site(cell: Cell) -> Text:
+    return Text(
+        label(cell.row.host, cell.row.name, cell.row.location), DIM if cell.row.status.state is State.UNKNOWN else ""
+    )
+
+
+def _availability(cell: Cell) -> Text:
+    return value(with_sign(percent_text(cell.row.availability)), availability_style(cell.row))
+
+
+def _coverage(cell: Cell) -> Text:
+    return Text(with_sign(percent_text(cell.report.coverage(cell.row), decimals=0)), DIM)
+
+
+def _checks(cell: Cell) -> Text:
+    return Text(str(cell.row.stats.checks))
+
+
+def _response(part: Callable[[ResponseTimes], float]) -> Callable[[Cell], Text]:
+    def draw(cell: Cell) -> Text:
+        response = cell.row.stats.response
+        return value(seconds_text(None if response is None else part(response)))
+
+    return draw
+
+
+def _trend(cell: Cell) -> Text:
+    return sparkline(cell.row.stats.trend)
+
+
+def _short_trend(cell: Cell) -> Text:
+    return sparkline(cell.row.stats.trend, short=True)
+
+
+def _statuses(cell: Cell) -> Text:
+    return value(_cut(counts_text(cell.row.stats.statuses)))
+
+
+def _causes(cell: Cell) -> Text:
+    return value(_cut(counts_text(cell.row.stats.causes)), "red")
+
+
+def _last_failure(cell: Cell) -> Text:
+    return _age(cell.row.last_failure_ms, cell.now_ms, " ago")
+
+
+def _since(cell: Cell) -> Text:
+    return _age(cell.row.status.since_ms, cell.now_ms, "")
+
+
+def _detail(cell: Cell) -> Text:
+    # What the last failure said matters while it lasts.
+    settled = cell.row.status.state in {State.UP, State.UNKNOWN}
+    return Text("" if settled else _cut(printable(cell.row.status.detail)), DIM)
+
+
+def _age(moment_ms: int | None, now_ms: int, after: str) -> Text:
+    return value(NOTHING if moment_ms is None else duration_text(now_ms - moment_ms) + after)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_WIDTHS[1] else text[: TEXT_WIDTHS[1] - 1] + "…"
+
+
+COLUMNS: tuple[tuple[str, str, bool, Callable[[Cell], Text]], ...] = (
+    ("state", "", False, lambda cell: state_text(cell.row.status.state)),
+    ("site", "", False, _site),
+    ("availability", "avail", True, _availability),
+    ("coverage", "cover", True, _coverage),
+    ("checks", "checks", True, _checks),
+    ("mean", "mean", True, _response(lambda response: response.mean_us)),
+    ("p95", "p95", True, _response(lambda response: response.p95_us)),
+    ("max", "max", True, _response(lambda response: response.max_us)),
+    ("trend", "response time", False, _trend),
+    ("short trend", "trend", False, _short_trend),
+    ("statuses", "status", False, _statuses),
+    ("causes", "causes", False, _causes),
+    ("last failure", "last failure", True, _last_failure),
+    ("since", "for", True, _since),
+    ("detail", "", False, _detail),
+)
+"""Key, title, whether it stands at the right, and what it draws of a site; from left to right."""

@@ -1,0 +1,127 @@
+"""What is shown, as values. Units are in the names, as in `monitoring.models`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from monitoring.models import Alert, SiteStats, SiteStatus, Window
+from monitoring.statistics import reference as stats
+
+SiteKey = tuple[str, str]
+"""A site as it is seen from somewhere: its host, and the location."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One site in one window, seen from one location ("" is the one without a name).
+
+    A site with nothing in the window has an empty `SiteStats`.
+    """
+
+    host: str
+    name: str | None
+    stats: SiteStats
+    status: SiteStatus
+    location: str = ""
+
+    @property
+    def key(self) -> SiteKey:
+        return self.host, self.location
+
+    @property
+    def availability(self) -> Fraction | None:
+        """Percent of the covered time, exact; None when nothing was covered."""
+        return stats.availability(self.stats.available_ms, self.stats.covered_ms)
+
+    @property
+    def last_failure_ms(self) -> int | None:
+        """The newer of what the window and the status know; None: no failure is known."""
+        known = (self.stats.last_failure_ms, self.status.last_failure_ms)
+        return max((moment for moment in known if moment is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReport:
+    """The statistics of all sites in one window, in the order of the configuration, a row for each location.
+
+    `source` is "influxdb", "local" or "gateway": where the numbers were read. `asked_ms` is how long a window was asked
+    for, when this one is longer: it begins at a whole hour.
+    """
+
+    window: Window
+    source: str
+    rows: tuple[SiteRow, ...]
+    asked_ms: int | None = None
+
+    @property
+    def length_ms(self) -> int:
+        """By this length people know the window."""
+        return self.asked_ms or self.window.length_ms
+
+    def coverage(self, row: SiteRow) -> Fraction:
+        """Percent of the window that the row's checks stand for, exact."""
+        return stats.coverage(row.stats.covered_ms, self.window.length_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """How many sites, where the numbers come from and why, and what else people should know.
+
+    "{sites} sites · reading {source}: {why}"; `why` may be empty.
+    """
+
+    sites: int
+    source: str
+    why: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that the live screen shows at `now_ms`.
+
+    `reports` stand shortest window first and may be missing yet; `alerts` are recent transitions, newest last;
+    `ongoing` are the alerts that are open, oldest first.
+    """
+
+    header: Header
+    now_ms: int
+    reports: Sequence[StatsReport] = ()
+    alerts: Sequence[Alert] = ()
+    ongoing: Sequence[Alert] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRow:
+    """What a run saw of one site; `incidents` is the number of its alerts."""
+
+    host: str
+    name: str | None
+    checks: int
+    available_ms: int
+    covered_ms: int
+    incidents: int
+
+    @property
+    def availability(self) -> Fraction | None:
+        """Percent of the covered time, exact; None when nothing was covered."""
+        return stats.availability(self.available_ms, self.covered_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A run from start to end, at `location`.
+
+    `alerts` are the run's, in order; `notes` say what is to be known of what it leaves behind.
+    """
+
+    started_ms: int
+    ended_ms: int
+    rows: tuple[ClosingRow, ...]
+    alerts: tuple[Alert, ...] = ()
+    notes: tuple[str, ...] = ()
+    location: str = ""
+
+    def coverage(self, row: ClosingRow) -> Fraction:
+        """Percent of the run that the row's checks stand for, exact."""
+        return stats.coverage(row.covered_ms, max(1, self.ended_ms - self.started_ms))

@@ -1,0 +1,357 @@
+"""The configuration: what its keys mean, what is refused, and that no secret gets out."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from monitoring.checks.assertions import ExpectedJSON, ExpectedPattern, ExpectedStatus, ExpectedText, MaxResponseTime
+from monitoring.config import Config, describe, load_config, parse_config, parse_database
+from monitoring.errors import ConfigError
+from monitoring.models import Rule, Site
+
+ROOT = Path(__file__).parents[2]
+BAD_FILES = sorted(Path(__file__).with_name("errors").glob("*.json"))
+URL = "https://example.org"
+
+
+def parse(data: object, environ: Mapping[str, str] | None = None, **more: str) -> Config:
+    return parse_config(data, source="config.json", environ=environ or {}, path=Path("/etc/monitor/config.json"), **more)
+
+
+def site(environ: Mapping[str, str] | None = None, /, **keys: object) -> Site:
+    """The one site of a configuration, with these keys."""
+    return parse({"websites": [{"URL": URL, **keys}]}, environ).sites[0]
+
+
+def load_text(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "config.json"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, {})
+
+
+@pytest.mark.parametrize("path", BAD_FILES, ids=lambda path: path.stem)
+def test_a_bad_file_is_refused_with_exactly_these_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is wrong, at once, in the order of the file; `NAME.txt` beside each file holds the lines."""
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(ConfigError) as caught:
+        load_config(Path(path.name), {})
+    assert str(caught.value) + "\n" == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_every_expected_message_has_its_file() -> None:
+    assert {path.stem for path in BAD_FILES} == {path.stem for path in BAD_FILES[0].parent.glob("*.txt")}
+
+
+def test_a_missing_file_is_one_clear_line() -> None:
+    with pytest.raises(ConfigError, match=r"^nowhere/config\.json: there is no such file$"):
+        load_config(Path("nowhere/config.json"), {})
+
+
+def test_an_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r": cannot be read: Is a directory$"):
+        load_config(tmp_path, {})
+
+
+def test_the_shipped_configuration_is_right_and_says_what_it_does() -> None:
+    config = load_config(ROOT / "config.json", {})
+    assert len(config.sites) == 4
+    assert not config.warnings
+    assert len(describe(config)) == 4 + len(config.sites)
+
+
+def test_a_url_is_all_that_a_site_needs() -> None:
+    assert site() == Site(host=URL, url=URL)
+
+
+def test_comments_and_trailing_commas_are_welcome(tmp_path: Path) -> None:
+    config = load_text(
+        tmp_path, '// mine\n{"websites": [{"URL": "http://a.example", /* twice a second */ "checkInterval": .5,},],}'
+    )
+    assert config.sites[0].interval_ms == 500
+
+
+def test_a_byte_order_mark_is_not_an_error(tmp_path: Path) -> None:
+    """Editors of some systems write one."""
+    assert load_text(tmp_path, '\ufeff{"websites": [{"URL": "http://a.example"}]}').sites
+
+
+def test_a_website_without_url_is_ignored_with_a_warning_that_says_which() -> None:
+    config = parse({"websites": [{"URL": URL}, {"name": "x", "checkInterval": "nonsense"}, {"URL": None}]})
+    assert [found.host for found in config.sites] == [URL]
+    assert config.warnings == ("config.json: websites[1]: no URL, ignored", "config.json: websites[2]: no URL, ignored")
+
+
+def test_null_is_the_same_as_not_given() -> None:
+    assert site(body=None, timeout=None, headers=None, alerting=None, expectedStatus=None) == site()
+
+
+def test_intervals_and_timeouts_fall_back_to_the_defaults_of_the_file() -> None:
+    websites = [{"URL": "http://a.example"}, {"URL": "http://b.example", "checkInterval": 7, "timeout": 3}]
+    first, second = parse({"websites": websites, "defaultCheckInterval": 3, "defaultTimeout": 4}).sites
+    assert (first.interval_ms, first.timeout_ms) == (3_000, 4_000)
+    assert (second.interval_ms, second.timeout_ms) == (7_000, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("written", "ms"),
+    [(3, 3_000), (3.5, 3_500), (Decimal("0.001"), 1), ("500ms", 500), ("1.5s", 1_500), ("90s", 90_000), ("5m", 300_000),
+     ("1h", 3_600_000), ("1d", 86_400_000)],
+)  # fmt: skip
+def test_a_duration_is_seconds_or_a_number_with_its_unit(written: object, ms: int) -> None:
+    assert site(checkInterval=written).interval_ms == ms
+
+
+@given(st.integers(1, 86_400_000))
+def test_every_millisecond_is_kept_exactly(ms: int) -> None:
+    assert site(checkInterval=Decimal(ms) / 1000).interval_ms == ms
+
+
+def test_thresholds_are_exact(tmp_path: Path) -> None:
+    """As a float, 99.95 is a little more than 99.95."""
+    config = load_text(tmp_path, '{"websites": [{"URL": "http://a.example"}], "alerting": {"threshold": 99.95}}')
+    assert config.sites[0].rule.threshold == Fraction(9995, 100)
+
+
+@pytest.mark.parametrize(
+    ("common", "own", "threshold", "recovery"),
+    [
+        ({}, {}, 80, 80),
+        ({}, {"threshold": 95}, 95, 95),  # cannot recover below what alerts
+        ({}, {"threshold": 50}, 50, 80),  # what was asked of a recovery stays
+        ({"recoveryThreshold": 90}, {"threshold": 85}, 85, 90),
+        ({"recoveryThreshold": 90}, {"threshold": 85, "recoveryThreshold": 85}, 85, 85),
+        ({"threshold": 95}, {"recoveryThreshold": 99}, 95, 99),
+    ],
+)
+def test_a_site_inherits_the_rule_that_it_does_not_override(
+    common: object, own: object, threshold: int, recovery: int
+) -> None:
+    rule = parse({"websites": [{"URL": URL, "alerting": own}], "alerting": common}).sites[0].rule
+    assert (rule.threshold, rule.recovery_threshold) == (threshold, recovery)
+
+
+def test_the_window_holds_as_many_checks_as_an_alert_needs() -> None:
+    assert site(checkInterval="5m", alerting={"minimumFailures": 3}).rule == Rule(window_ms=900_000, minimum_failures=3)
+    assert site(checkInterval=1, alerting={"window": "1m"}).rule.window_ms == 60_000
+
+
+def test_a_request_is_what_was_written() -> None:
+    found = site(
+        method="post", headers={"Accept": "text/html", "X-Empty": ""}, body="é\n", followRedirects=False, verifyTLS=False
+    )
+    assert found.method == "POST"
+    assert found.headers == (("Accept", "text/html"), ("X-Empty", ""))
+    assert found.body == b"\xc3\xa9\n"
+    assert not found.follow_redirects
+    assert not found.verify_tls
+
+
+def test_expectations_are_what_was_written() -> None:
+    found = site(
+        expectedStatus=["200-299", 401], expectedText="ok", expectedPattern=r"v\d+", maxResponseTime=Decimal("0.0025")
+    )
+    assert found.assertions == (
+        ExpectedStatus(((200, 299), (401, 401))),
+        ExpectedText(("ok",)),
+        ExpectedPattern(r"v\d+"),
+        MaxResponseTime(2_500),
+    )
+    assert site(expectedStatus=404).assertions == (ExpectedStatus(((404, 404),)),)
+    assert site(expectedText=["a", "b"]).assertions == (ExpectedText(("a", "b")),)
+    assert site().assertions == ()
+
+
+def test_a_text_longer_than_what_is_read_of_a_body_is_refused() -> None:
+    assert site(expectedText="x" * 2**20).assertions
+    with pytest.raises(
+        ConfigError, match=r"expectedText: can never match: it is longer than the 1 MiB of a body that are read$"
+    ):
+        site(expectedText=["x", "x" * (2**20 + 1)])
+
+
+def test_variables_stand_in_what_is_expected_of_json() -> None:
+    found = site({"WHO": "hunter2"}, expectedJSON={"user.name": "${WHO}", "list": ["${WHO}", Decimal("0.1"), {"a": None}]})
+    assert found.assertions == (ExpectedJSON((("user.name", "hunter2"), ("list", ["hunter2", 0.1, {"a": None}]))),)
+    assert {found: 1}  # a site can be a key, whatever it expects
+    assert "hunter2" not in repr(found)
+
+
+def test_a_name_is_data_whatever_it_holds() -> None:
+    name = "\x1b[31m\"'\\\n<b>; DROP"
+    config = parse({"websites": [{"URL": URL, "name": name}]})
+    assert config.sites[0].name == name
+    assert all(line.isprintable() for line in describe(config))
+
+
+def test_variables_come_from_the_environment_in_any_string() -> None:
+    found = site(
+        {"TOKEN": "t0p", "WAIT": "3s"}, headers={"Authorization": "Bearer ${TOKEN}"}, timeout="${WAIT}", body="$${TOKEN}"
+    )
+    assert found.headers == (("Authorization", "Bearer t0p"),)
+    assert found.private_headers == {"authorization"}
+    assert found.timeout_ms == 3_000
+    assert found.body == b"${TOKEN}"
+
+
+def test_the_value_of_a_variable_is_not_expanded_again() -> None:
+    assert site({"A": "${B}", "B": "no"}, body="${A}").body == b"${B}"
+
+
+def test_the_local_database_lies_beside_its_configuration() -> None:
+    websites = [{"URL": URL}]
+    assert parse({"websites": websites}).local_database == Path("/etc/monitor/config.db")
+    assert parse({"websites": websites, "localDatabase": "data/x.db"}).local_database == Path("/etc/monitor/data/x.db")
+    assert parse({"websites": websites, "localDatabase": "/srv/x.db"}).local_database == Path("/srv/x.db")
+
+
+def test_the_flag_stands_over_the_database_of_the_file() -> None:
+    data = {"websites": [{"URL": URL}], "database": "influxdb://user:${UNSET}@localhost/db"}
+    assert parse(data, database="sqlite:").database == parse_database("sqlite:", {})
+    assert parse({"websites": [{"URL": URL}]}).database is None
+    with pytest.raises(ConfigError) as caught:
+        parse({"treshold": 1, "websites": [{"URL": URL}]}, database="mysql://u:hunter2@localhost")
+    assert [line.partition(" must")[0] for line in caught.value.problems] == [
+        "config.json: treshold: unknown key",
+        "--database:",
+    ]
+
+
+def test_times_that_are_not_of_one_site() -> None:
+    config = parse(
+        {"websites": [{"URL": URL}], "alerting": {"interval": 0.5}, "retention": {"checks": "7d", "alerts": "90d"}}
+    )
+    assert config.alert_interval_ms == 500
+    assert (config.check_retention_ms, config.alert_retention_ms) == (7 * 86_400_000, 90 * 86_400_000)
+
+
+def test_check_config_says_what_would_run() -> None:
+    config = parse(
+        {
+            "websites": [
+                {"URL": "http://via.ecp.fr", "checkInterval": 3.5, "alerting": {"threshold": 99.5, "minimumFailures": 1}},
+                {"URL": f"{URL}/health", "name": "health", "method": "POST", "headers": {"Authorization": "Bearer x"},
+                 "body": "ping", "followRedirects": False, "verifyTLS": False, "expectedStatus": ["200-299", 401],
+                 "expectedText": "ok", "expectedPattern": "o", "maxResponseTime": 0.0025,
+                 "alerting": {"recoveryThreshold": 90}},
+            ],
+            "database": "influxdb://me:hunter2@db.example/monitoring",
+        }
+    )  # fmt: skip
+    assert describe(config) == [
+        "2 websites, a check every 2 s to 3.5 s, alerts decided every 2 s",
+        "  http://via.ecp.fr: GET every 3.5 s, timeout 10 s; expects a status below 400;"
+        " alert below 99.5 % over 2 min, at least 1 failure",
+        "  https://example.org/health (health): POST every 2 s, timeout 10 s, header Authorization: ***, body of 4 bytes,"
+        " redirects not followed, certificate not verified; expects status 200-299 or 401, its text, its pattern,"
+        " an answer within 0.0025 s; alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
+        "database: influxdb://me:***@db.example:8086/monitoring",
+        "local file: /etc/monitor/config.db",
+        "retention: checks 30 d, alerts 365 d; what is older is deleted from the local file and the database",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("database", "deleted_from"),
+    [
+        ({}, "the local file, and from the database if it answers"),
+        ({"database": "influxdb://db.example/monitoring"}, "the local file and the database"),
+        ({"database": "gateway+https://db.example:8443"}, "the local file"),  # the gateway deletes by its own retention
+        ({"database": "sqlite:"}, "the local file"),
+    ],
+)
+def test_the_description_says_where_retention_deletes(database: dict[str, str], deleted_from: str) -> None:
+    config = parse({"websites": [{"URL": URL}], "retention": {"checks": "7d"}, **database})
+    assert describe(config)[-1] == f"retention: checks 7 d, alerts 365 d; what is older is deleted from {deleted_from}"
+
+
+BEGIN, END = "s3cr", "3nd"
+SECRETS = st.text(max_size=20).map(lambda middle: BEGIN + middle + END)
+PLACES = {
+    "password": {"URL": "https://user:${SECRET}@example.org/"},
+    "user": {"URL": "https://${SECRET}@example.org/"},
+    "path": {"URL": "https://example.org/a/${SECRET}/b"},
+    "query": {"URL": "https://example.org/?key=${SECRET}&b"},
+    "header": {"URL": URL, "headers": {"Authorization": "Bearer ${SECRET}"}},
+    "body": {"URL": URL, "body": "${SECRET}"},
+    "text": {"URL": URL, "expectedText": "${SECRET}"},
+    "pattern": {"URL": URL, "expectedPattern": "${SECRET}"},
+    "status": {"URL": URL, "expectedStatus": "${SECRET}"},
+    "wrong place": {"URL": URL, "timeout": "${SECRET}", "expectedStatus": ["${SECRET}"], "method": "${SECRET} "},
+    "host": {"URL": "https://${SECRET} /"},
+}
+
+
+@given(secret=SECRETS, place=st.sampled_from(sorted(PLACES)), flag=st.booleans())
+def test_no_secret_gets_out(secret: str, place: str, flag: bool) -> None:
+    """Not in an error, not in `describe`, not in a `repr`, not in the name of a site."""
+    data = {"websites": [PLACES[place]], "database": "influxdb://user:${SECRET}@localhost/db"}
+    try:
+        config = parse(data, {"SECRET": secret}, **({"database": "gateway+http://u:${SECRET}@h:1"} if flag else {}))
+        said = ["\n".join(describe(config)), repr(config), *(found.host for found in config.sites)]
+    except ConfigError as error:
+        said = [str(error)]
+    assert not any(BEGIN in text or END in text for text in said)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_file_is_read_or_refused_with_words(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_bytes(raw)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    assert all(line.startswith(f"{path}: ") and "\n" not in line for line in caught.value.problems)
+
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([URL, "${X}", "5m", "200-299"])
+)
+KEYS = st.text(max_size=5) | st.sampled_from(
+    ["websites", "URL", "alerting", "headers", "timeout", "expectedStatus", "expectedPattern", "database",
+     "localDatabase", "retention", "window"]
+)  # fmt: skip
+DATA = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+)
+
+
+@given(st.dictionaries(KEYS, DATA, max_size=4) | DATA, DATA)
+def test_any_data_are_a_configuration_or_a_list_of_problems(data: object, website: object) -> None:
+    for candidate in (data, {"websites": [website, data]}):
+        try:
+            assert parse(candidate).sites
+        except ConfigError as error:
+            problems = error.problems
+        else:
+            continue
+        assert problems
+        assert all(line.startswith("config.json: ") and "\n" not in line for line in problems)
+
+
+@given(DATA)
+@example({"URL": "\N{GRINNING FACE}"})  # json5 leaves its escapes in two halves
+def test_json_and_its_relaxed_form_mean_the_same(tmp_path_factory: pytest.TempPathFactory, data: object) -> None:
+    """The fast parser and the tolerant one must not differ."""
+    path = tmp_path_factory.getbasetemp() / "config.json"
+    outcomes = []
+    for comment in ("", "// relaxed\n"):
+        path.write_text(comment + json.dumps({"websites": [{"URL": URL, "name": "n"}, data]}), encoding="utf-8")
+        try:
+            outcomes.append(describe(load_config(path, {})))
+        except ConfigError as error:
+            outcomes.append(list(error.problems))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_importing_the_configuration_is_light() -> None:
+    """`--version` and `--help` should not wait for parsers that few files need."""
+    code = "import sys, monitoring.config; print(sorted({'json5', 'regex', 'idna', 'difflib'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
