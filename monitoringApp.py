@@ -27,9 +27,9 @@ from monitoring.models import CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
 from monitoring.service.health import Complaint, Notes
 from monitoring.service.systemd import Manager
-from monitoring.statistics.reference import may_be_exact
 from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import Board, Past
+from monitoring.statistics.windows import may_be_exact
 from monitoring.trust import bundle
 from utils import end_at_signals, enter_environment, heed_signals, warn
 

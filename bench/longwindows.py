@@ -26,8 +26,8 @@ from bench.sites import INTERVAL_S
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database, site_host
 from monitoring.models import Window
-from monitoring.statistics.reference import DAY_MS, HOUR_MS, from_whole_hour
 from monitoring.statistics.summary import Span, merge
+from monitoring.statistics.windows import from_whole_hour
 from monitoring.storage.base import Backend, Reader
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
@@ -35,6 +35,7 @@ from monitoring.storage.sqlite import meta, summaries
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import SITE_MASK
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import DAY_MS, HOUR_MS
 from tests.support.influxd import Influxd
 
 WRITTEN_MS = 600_000

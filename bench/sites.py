@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bench.processes import ROOT, Core, Monitor, Target, TargetReport, delay_us, write_config
 from monitoring.models import CheckResult, Window
-from monitoring.statistics.reference import percentile
+from monitoring.statistics.percentiles import percentile
 from monitoring.storage.sqlite.reader import FileReader
 
 INTERVAL_S = 2

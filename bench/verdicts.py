@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, Rule, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance, outage_is_open
 
 MOST_UNSEEN = 1
@@ -82,11 +82,11 @@ def _fits(
     """Would the rule have recorded exactly this, without the newest checks?"""
     window = Window.before(alert.time_ms, rule.window_ms)
     checks = ledger.window(window, unseen)
-    seen = stats.downtime(checks, window).get(ledger.host, Downtime())
+    seen = reference.downtime(checks, window).get(ledger.host, Downtime())
     if evaluate(outage_is_open(last), seen, rule).change is not alert.type:
         return False
     if alert.type is AlertType.ALERT:
-        failures = stats.failures(checks, window, [ledger.host]).get(ledger.host, [])
+        failures = reference.failures(checks, window, [ledger.host]).get(ledger.host, [])
         after_ms = last.end_ms or 0 if last else 0
         return alert == alert_record(ledger.host, alert.time_ms, seen, failures, after_ms)
     known = ledger.seen(alert.time_ms)

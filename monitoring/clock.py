@@ -6,7 +6,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from monitoring.checks.schedule import NS_PER_MS
+from monitoring.units import NS_PER_MS
 
 STEP_NS = 500 * NS_PER_MS
 """How far the wall clock may differ from the monotonic one before it counts as stepped (or the machine as suspended)."""

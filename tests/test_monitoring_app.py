@@ -10,7 +10,7 @@ import pytest
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import AlertType, Cause, CheckResult, Downtime, Rule, Site, State, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from tests.support.points import EVER
 from tests.support.scene import START_MS, Scene, site
 from tests.support.systemd import Systemd
@@ -28,7 +28,7 @@ def due_at(checks: list[CheckResult], target: Site, open_alert: bool, seconds: r
     """The first of these seconds at which the rule demands something, by the checks that had been made until then."""
     for second in seconds:
         window = Window.before(START_MS + second * 1_000, target.rule.window_ms)
-        seen = stats.downtime(checks, window).get(target.host, Downtime())
+        seen = reference.downtime(checks, window).get(target.host, Downtime())
         if evaluate(open_alert, seen, target.rule).change:
             return second
     raise AssertionError("it never was due")

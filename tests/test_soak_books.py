@@ -19,7 +19,7 @@ from bench.verdicts import audit
 from bench.watched import Sample
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Rule, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 
 HOST = "http://site.example"
@@ -51,11 +51,11 @@ def honest_alerts(checks: list[CheckResult]) -> list[Alert]:
     for one in checks:
         history, now_ms = advance(history, one), one.time_ms + 500
         window = Window.before(now_ms, RULE.window_ms)
-        seen = stats.downtime(checks, window)[HOST]
+        seen = reference.downtime(checks, window)[HOST]
         is_open = bool(found) and found[-1].type is AlertType.ALERT
         match evaluate(is_open, seen, RULE).change:
             case AlertType.ALERT:
-                failures = stats.failures(checks, window, [HOST])[HOST]
+                failures = reference.failures(checks, window, [HOST])[HOST]
                 found.append(alert_record(HOST, now_ms, seen, failures, 0))
             case AlertType.RECOVERY:
                 found.append(recovery_record(found[-1], now_ms, seen, history.good_since_ms or 0))

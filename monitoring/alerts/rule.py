@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
-from monitoring.statistics.reference import availability
+from monitoring.statistics.windows import availability
 
 RECOVERY_COVERAGE = 80
 """Percent of its window that must have been measured before a recovery is believed."""

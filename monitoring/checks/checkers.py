@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from monitoring.checks import limits
 from monitoring.checks.checker import Checker, Prober, Record
-from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.models import Rule, Site
 from monitoring.service import process
+from monitoring.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from monitoring.checks.network import Network

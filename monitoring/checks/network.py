@@ -18,9 +18,9 @@ import pycurl
 
 from monitoring.checks.readiness import open_bell, open_readiness
 from monitoring.checks.resolver import ANY, LookupResult, Resolver
-from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import CheckAbandoned
+from monitoring.units import NS_PER_MS
 
 JOIN_S = 3.0
 

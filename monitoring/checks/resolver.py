@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from monitoring.clock import Clock
 from monitoring.service import process
+from monitoring.units import NS_PER_US
 
 PATIENCE_S = 0.3
 """After so long without an answer the two kinds of addresses are also asked for apart: some name servers never answer the
@@ -31,8 +32,6 @@ IDLE_THREADS = 16
 
 SILENCE_NS = 1_000_000_000
 """A "temporary failure" after so long means that no name server has answered; one that cannot tell says so at once."""
-
-NS_PER_US = 1_000
 
 ANY, IPV4, IPV6 = socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6
 _LOOPBACK: Mapping[int, tuple[str, ...]] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-NS_PER_MS = 1_000_000
+from monitoring.units import NS_PER_MS
 
 GRACE_MS = 1_000
 """How much longer than its time-out a check may take before its process must have been stalled."""

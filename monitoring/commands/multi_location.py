@@ -7,8 +7,8 @@ from monitoring.alerts.log import AlertLog
 from monitoring.commands.rounds import stats_report
 from monitoring.display import SiteKey, SiteRow, StatsReport
 from monitoring.models import Alert, History, Site, SiteStatus, Window
-from monitoring.statistics.reference import from_whole_hour, may_be_exact
 from monitoring.statistics.status import status
+from monitoring.statistics.windows import from_whole_hour, may_be_exact
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import Readers
 

@@ -15,7 +15,6 @@ from monitoring.config import Config
 from monitoring.config.durations import length_ms, moment_ms
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
-from monitoring.statistics.reference import HOUR_MS
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.upkeep import monitor_upkeep
@@ -25,6 +24,7 @@ from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.storage.sqlite.purge import Request, Survey
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import HOUR_MS
 
 if TYPE_CHECKING:
     from monitoring.storage.base import Backend

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from monitoring.checks.schedule import NS_PER_MS, next_round
+from monitoring.checks.schedule import next_round
 from monitoring.clock import Clock
 from monitoring.display import SiteRow, StatsReport
 from monitoring.models import Site, SiteStats, SiteStatus, Window
+from monitoring.units import NS_PER_MS
 
 ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
 """Each window of statistics, and how often it is shown."""

@@ -16,10 +16,11 @@ from monitoring.checks.assertions import (
 from monitoring.config import values
 from monitoring.config.section import Section
 from monitoring.models import Assertion, Site
+from monitoring.units import HOUR_MS
 
 T = TypeVar("T")
 
-_RESPONSE_TIME_US = values.duration(1, values.HOUR_MS, unit_us=1)
+_RESPONSE_TIME_US = values.duration(1, HOUR_MS, unit_us=1)
 
 Read = Callable[[Section, str], Assertion | None]
 """Reads one key: None when it is not given or wrong (which is noted)."""

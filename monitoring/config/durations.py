@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitoring.config.text import Invalid, Part, Text
-from monitoring.config.values import DAY_MS, SECOND_MS, duration
+from monitoring.config.values import duration
+from monitoring.units import DAY_MS, SECOND_MS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -14,6 +14,7 @@ from monitoring.config.websites import INTERVAL, RULE_KEYS, SITE_KEYS, TIMEOUT, 
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
 from monitoring.trust import REPLACES, Trust, why_unusable
+from monitoring.units import DAY_MS, HOUR_MS
 
 ROOT_KEYS = (
     "websites",
@@ -29,8 +30,8 @@ ROOT_KEYS = (
 ALERTING_KEYS = (*RULE_KEYS, "interval")
 RETENTION_KEYS = ("checks", "alerts")
 
-_ALERT_INTERVAL = values.duration(100, values.HOUR_MS)
-_RETENTION = values.duration(values.DAY_MS, 36_500 * values.DAY_MS)
+_ALERT_INTERVAL = values.duration(100, HOUR_MS)
+_RETENTION = values.duration(DAY_MS, 36_500 * DAY_MS)
 
 
 def load_config(path: Path, environ: Mapping[str, str], database: str | None = None) -> Config:

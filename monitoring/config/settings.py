@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitoring.config import values
 from monitoring.config.databases import DatabaseAddress
 from monitoring.models import Site
 from monitoring.trust import MOZILLA, Trust
+from monitoring.units import DAY_MS, SECOND_MS
 
-DEFAULT_ALERT_INTERVAL_MS = 2 * values.SECOND_MS
-DEFAULT_CHECK_RETENTION_MS = 30 * values.DAY_MS
-DEFAULT_ALERT_RETENTION_MS = 365 * values.DAY_MS
+DEFAULT_ALERT_INTERVAL_MS = 2 * SECOND_MS
+DEFAULT_CHECK_RETENTION_MS = 30 * DAY_MS
+DEFAULT_ALERT_RETENTION_MS = 365 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)

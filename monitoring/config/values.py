@@ -11,14 +11,10 @@ from typing import Any
 
 from monitoring import names
 from monitoring.config.text import Invalid, Text
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, US_PER_MS
 
 Statuses = tuple[tuple[int, int], ...]
 
-SECOND_MS = 1_000
-MINUTE_MS = 60 * SECOND_MS
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
-US_PER_MS = 1_000
 
 _UNITS_MS = {"ms": 1, "s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)

@@ -9,6 +9,7 @@ from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
 from monitoring.config.section import Section
 from monitoring.models import Rule, Site
+from monitoring.units import DAY_MS, HOUR_MS, SECOND_MS
 
 SITE_KEYS = (
     "URL",
@@ -26,9 +27,9 @@ SITE_KEYS = (
 )
 RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
 
-INTERVAL = values.duration(1, values.DAY_MS)
-TIMEOUT = values.duration(1, values.HOUR_MS)
-_WINDOW = values.duration(values.SECOND_MS, values.DAY_MS)
+INTERVAL = values.duration(1, DAY_MS)
+TIMEOUT = values.duration(1, HOUR_MS)
+_WINDOW = values.duration(SECOND_MS, DAY_MS)
 _FAILURES = values.whole(1, 1_000)
 
 _PLAIN = Site(host="", url="")

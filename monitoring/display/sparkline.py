@@ -6,7 +6,7 @@ from rich.text import Text
 
 from monitoring.display.grid import DIM
 from monitoring.models import Bucket
-from monitoring.statistics.reference import TREND_BUCKETS
+from monitoring.statistics.windows import TREND_BUCKETS
 
 BARS = "▁▂▃▄▅▆▇█"
 FAILED = "x"

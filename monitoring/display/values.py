@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from monitoring.models import Alert, SiteStats, SiteStatus, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import windows
 
 SiteKey = tuple[str, str]
 """A site as it is seen from somewhere: its host, and the location."""
@@ -31,7 +31,7 @@ class SiteRow:
     @property
     def availability(self) -> Fraction | None:
         """Percent of the covered time, exact; None when nothing was covered."""
-        return stats.availability(self.stats.available_ms, self.stats.covered_ms)
+        return windows.availability(self.stats.available_ms, self.stats.covered_ms)
 
     @property
     def last_failure_ms(self) -> int | None:
@@ -60,7 +60,7 @@ class StatsReport:
 
     def coverage(self, row: SiteRow) -> Fraction:
         """Percent of the window that the row's checks stand for, exact."""
-        return stats.coverage(row.stats.covered_ms, self.window.length_ms)
+        return windows.coverage(row.stats.covered_ms, self.window.length_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class ClosingRow:
     @property
     def availability(self) -> Fraction | None:
         """Percent of the covered time, exact; None when nothing was covered."""
-        return stats.availability(self.available_ms, self.covered_ms)
+        return windows.availability(self.available_ms, self.covered_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +124,4 @@ class Closing:
 
     def coverage(self, row: ClosingRow) -> Fraction:
         """Percent of the run that the row's checks stand for, exact."""
-        return stats.coverage(row.covered_ms, max(1, self.ended_ms - self.started_ms))
+        return windows.coverage(row.covered_ms, max(1, self.ended_ms - self.started_ms))

@@ -13,8 +13,8 @@ from msgspec import Meta, Struct, field
 from monitoring.fields import CHECK_FIELDS, PLAIN_COUNT, Kind
 from monitoring.gateway.v2 import Handlers, Interface
 from monitoring.models import Alert, Cause, CheckResult
-from monitoring.statistics.reference import is_long
 from monitoring.statistics.summary import SiteSummary
+from monitoring.statistics.windows import is_long
 from monitoring.storage.base import Backend, DeliveryRecord, Points
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.interface import (

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.display.words import ahead_text, missed_text
 from monitoring.errors import StoreError
 from monitoring.storage.delivery.words import Condition, ConditionLog, expired_text
+from monitoring.units import NS_PER_MS
 
 SETTLED_MS = 2_000
 """So long after a stall all checkers have counted what they missed."""

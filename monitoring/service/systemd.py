@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from os import getpid
 
-NS_PER_US = 1_000
+from monitoring.units import NS_PER_US
 
 LONGEST_STATUS = 500
 

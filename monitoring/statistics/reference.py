@@ -2,84 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from fractions import Fraction
 
 from monitoring.models import PHASES, Bucket, CheckResult, Downtime, Failure, ResponseTimes, SiteStats, Window
-
-TREND_BUCKETS = 20
-"""About how many marks the sparkline of a window has; one more when the window's ends cut through marks."""
-
-MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
-EXACT_SITES = 100
-"""Of so many sites a whole day's percentiles are exact."""
-
-DAYS_FROM_MS = 10 * DAY_MS
-"""Longer windows have marks of whole days."""
-
-PERCENTS = (50, 95, 99)
-
-
-def is_long(window: Window) -> bool:
-    """Is it answered from sums of whole hours? Its percentiles are within 1 % then, and its marks longer."""
-    return window.length_ms > DAY_MS
-
-
-def from_whole_hour(window: Window) -> Window:
-    """A long window from the start of the hour on that it begins in: of times long past only whole hours are known."""
-    return Window(window.from_ms // HOUR_MS * HOUR_MS, window.until_ms) if is_long(window) else window
-
-
-def rank(count: int, percent: int) -> int:
-    """The place of the nearest rank as InfluxQL's `percentile()` picks it: `floor(n*p/100 + 0.5) - 1`, clamped, from 0.
-
-    In integers: floor((2*n*p + 100) / 200) - 1.
-    """
-    return min(max((2 * count * percent + 100) // 200 - 1, 0), count - 1)
-
-
-def percentile(ordered: Sequence[int], percent: int) -> int:
-    """By nearest rank; `ordered` is ascending and not empty."""
-    return ordered[rank(len(ordered), percent)]
-
-
-def availability(available_ms: int, covered_ms: int) -> Fraction | None:
-    """Percent of the covered time that was available, exact; None when nothing was covered."""
-    return Fraction(100 * available_ms, covered_ms) if covered_ms else None
-
-
-def coverage(covered_ms: int, window_ms: int) -> Fraction:
-    """Percent of the window that checks stand for, exact.
-
-    At most 100: the last check of a window may cover some of what comes after it.
-    """
-    return min(Fraction(100 * covered_ms, window_ms), Fraction(100))
-
-
-def may_be_exact(window: Window, sites: int) -> bool:
-    """Whether percentiles of so many sites are worth computing exactly: up to a day, and up to a day of 100 sites.
-
-    An hour of 2400 sites is as much as a day of 100. Beyond that they come from buckets, within 1 %.
-    """
-    return window.length_ms <= DAY_MS and window.length_ms * sites <= EXACT_SITES * DAY_MS
-
-
-def bucket_width_ms(window: Window, *, exact: bool) -> int:
-    """How many milliseconds one mark of the window's sparkline covers; marks begin at whole multiples of it.
-
-    Whole minutes where percentiles are exact, else whole hours, or days from ten days on: a summary lies in one mark.
-    """
-    width = max(1, -(-window.length_ms // TREND_BUCKETS))
-    unit = MINUTE_MS if exact else DAY_MS if window.length_ms > DAYS_FROM_MS else HOUR_MS
-    return -(-width // unit) * unit
-
-
-def bucket_range(window: Window, *, exact: bool) -> range:
-    """The numbers (time // width) of the window's marks, the first and the last of which it may cut through."""
-    width = bucket_width_ms(window, exact=exact)
-    return range(window.from_ms // width, (window.until_ms - 1) // width + 1)
+from monitoring.statistics.percentiles import PERCENTS, percentile
+from monitoring.statistics.windows import bucket_range, bucket_width_ms
 
 
 def _by_host(results: Iterable[CheckResult], window: Window) -> Mapping[str, Sequence[CheckResult]]:

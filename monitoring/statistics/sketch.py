@@ -16,7 +16,7 @@ from operator import sub
 
 from ddsketch.mapping import LogarithmicMapping
 
-from monitoring.statistics.reference import PERCENTS, rank
+from monitoring.statistics.percentiles import PERCENTS, rank
 
 ACCURACY = 0.01
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from monitoring.models import Window
-from monitoring.statistics.reference import bucket_width_ms
 from monitoring.statistics.summary import Span
+from monitoring.statistics.windows import bucket_width_ms
 
 
 @dataclass(frozen=True, slots=True)

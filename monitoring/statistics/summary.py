@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import percentiles, windows
 
 TIMES = "I"
 """Type code of arrays of response times: microseconds, four bytes each."""
@@ -164,8 +164,8 @@ class SiteTotals:
 
     def __init__(self, window: Window, *, exact: bool) -> None:
         self._exact = exact
-        self._width_ms = stats.bucket_width_ms(window, exact=exact)
-        self._marks = {number: [0, 0, 0] for number in stats.bucket_range(window, exact=exact)}
+        self._width_ms = windows.bucket_width_ms(window, exact=exact)
+        self._marks = {number: [0, 0, 0] for number in windows.bucket_range(window, exact=exact)}
         self._total = Summary()
 
     def add(self, parts: Iterable[tuple[int, Summary]]) -> None:
@@ -214,7 +214,7 @@ def _response_times(summed: Summary) -> ResponseTimes | None:
         return None
     mean_us, shortest_us, longest_us = summed.responses_us / summed.responses, summed.shortest_us, summed.longest_us
     if summed.times:
-        p50, p95, p99 = (stats.percentile(summed.times, percent) for percent in stats.PERCENTS)
+        p50, p95, p99 = (percentiles.percentile(summed.times, percent) for percent in percentiles.PERCENTS)
     else:
         from monitoring.statistics import sketch
 

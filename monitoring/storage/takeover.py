@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from monitoring.checks.schedule import NS_PER_MS
 from monitoring.clock import Clock
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert, CheckResult, History, Site, Window
 from monitoring.storage.base import Backend
+from monitoring.units import NS_PER_MS
 
 DEADLINE_MS = 4_000
 """A monitor that starts waits no longer for a database, however that hangs."""

@@ -7,16 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.checks.schedule import (
-    GRACE_MS,
-    NS_PER_MS,
-    Slot,
-    first_slot,
-    missed_slots,
-    next_round,
-    passed_slots,
-    skipped_slots,
-)
+from monitoring.checks.schedule import GRACE_MS, Slot, first_slot, missed_slots, next_round, passed_slots, skipped_slots
+from monitoring.units import NS_PER_MS
 
 TIMEOUT_MS = 10_000
 

@@ -21,7 +21,7 @@ from monitoring.display.outputs import JsonOutput, LocatedOutput, PlainOutput
 from monitoring.display.words import label
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, State, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
@@ -144,7 +144,7 @@ def test_summaries_of_the_same_minute_and_site_are_told_apart(shared: Shared, tm
     for location, written in made.items():
         for window in (EVER_OF_TEST, Window(START_MS + 10_000, START_MS + 70_000)):
             found = shared.at(location).stats(window, exact=True)
-            assert found == stats.summarise(written, window, exact=True), location
+            assert found == reference.summarise(written, window, exact=True), location
 
 
 def purge(config: Config, location: str | None) -> list[str]:

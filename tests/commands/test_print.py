@@ -17,7 +17,7 @@ from monitoring.display import Closing, Header, SiteKey, StatsReport
 from monitoring.display.outputs import Statuses
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Cause, Site, SiteStatus, State, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
@@ -130,7 +130,7 @@ def test_a_window_ends_where_everything_measured_has_been_stored(
     printer.step()
     for report in shown.reports:
         assert report.window.until_ms == clock.now_ms() - SETTLED_MS
-        assert report.rows[0].stats == stats.summarise(stored, report.window, exact=True)["a"]
+        assert report.rows[0].stats == reference.summarise(stored, report.window, exact=True)["a"]
         assert [row.host for row in report.rows] == ["a", "b"]
         assert report.rows[0].status == SiteStatus(State.FAILING, START_MS + 40_000, START_MS + 56_000)
         assert report.rows[1].status == SiteStatus()

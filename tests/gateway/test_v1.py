@@ -17,7 +17,7 @@ from monitoring.gateway.application import make_application
 from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits
 from monitoring.models import AlertType, Cause, CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from tests.support.gateway import NO_TOKENS
@@ -173,7 +173,7 @@ def test_what_it_packs_of_minutes_is_accepted_and_needed_by_nobody(client: Clien
 def test_its_days_are_summaries_which_stay_when_checks_are_gone(client: Client, database: FileDatabase) -> None:
     assert send(client, "rollups", file=FILE, blocks=[BLOCK]).json == {"stored": 2}
     assert dict(database.check_counts(DAY, Span.DAY)) == {"http://a": 12, "http://b": 12}
-    assert dict(database.stats(MONTH, exact=False)) == stats.summarise(CHECKS, MONTH, exact=False)
+    assert dict(database.stats(MONTH, exact=False)) == reference.summarise(CHECKS, MONTH, exact=False)
 
 
 @pytest.mark.parametrize(

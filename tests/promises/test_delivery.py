@@ -13,7 +13,7 @@ import pytest
 
 from monitoring.config import site_host
 from monitoring.models import Cause, CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
 from tests.storage.test_contract import assert_same_stats
@@ -208,7 +208,7 @@ def assert_recomputable(printed: dict[str, Any], checks: list[CheckResult]) -> N
     for row in printed["sites"]:
         seen = [check for check in checks if check.host == row["URL"] and window.from_ms <= check.time_ms < window.until_ms]
         ended = seen if row["checks"] == len(seen) else seen[:-1]
-        site = stats.summarise(ended, window, exact=True)[row["URL"]]
+        site = reference.summarise(ended, window, exact=True)[row["URL"]]
         assert (row["checks"], row["available"]) == (site.checks, site.available)
         assert row["availability"] == pytest.approx(100 * site.available_ms / site.covered_ms)
         assert site.response

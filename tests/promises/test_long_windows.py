@@ -12,13 +12,13 @@ from monitoring.clock import SystemClock
 from monitoring.config import parse_database
 from monitoring.config.durations import moment_ms
 from monitoring.models import Cause, CheckResult, Window
-from monitoring.statistics import reference as stats
-from monitoring.statistics.reference import DAY_MS, HOUR_MS
+from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import DAY_MS, HOUR_MS
 from tests.support.forwarded import maintain
 from tests.support.influx_databases import store_at
 from tests.support.influxd import Influxd
@@ -64,7 +64,7 @@ def assert_right(found: dict[str, Any], story: list[CheckResult]) -> None:
     assert found["window"] == 90 * 86_400
     assert window.from_ms % HOUR_MS == 0
     assert 0 <= window.length_ms - 90 * DAY_MS < HOUR_MS
-    for site, wanted in zip(found["sites"], stats.summarise(story, window, exact=False).values(), strict=True):
+    for site, wanted in zip(found["sites"], reference.summarise(story, window, exact=False).values(), strict=True):
         assert wanted.response
         assert (site["URL"], site["checks"], site["available"]) == (wanted.host, wanted.checks, wanted.available)
         assert site["causes"] == {str(cause): count for cause, count in wanted.causes.items()}

@@ -14,7 +14,8 @@ import pytest
 from monitoring.config.durations import moment_ms
 from monitoring.display import SiteRow, StatsReport, stats_json
 from monitoring.models import Alert, AlertType, Cause, CheckResult, SiteStats, SiteStatus, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics.reference import summarise
+from monitoring.statistics.windows import may_be_exact
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influx_databases import address_of, store_at
@@ -38,7 +39,7 @@ def numbers(site: Mapping[str, Any]) -> dict[str, Any]:
 def reference(checks: list[CheckResult], printed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The numbers of a printed window, reckoned from the stored checks."""
     window = Window(moment_ms(printed["from"]), moment_ms(printed["until"]))
-    found = stats.summarise(checks, window, exact=stats.may_be_exact(window, 2))
+    found = summarise(checks, window, exact=may_be_exact(window, 2))
     rows = [
         SiteRow(site["URL"], None, found.get(site["URL"]) or SiteStats(site["URL"]), SiteStatus())
         for site in printed["sites"]

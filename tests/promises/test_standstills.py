@@ -17,7 +17,7 @@ import pytest
 
 from monitoring.alerts.rule import evaluate
 from monitoring.models import AlertType, CheckResult, Downtime, Rule, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from tests.support import gated
 from tests.support.influxd import Influxd
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, write_config
@@ -241,7 +241,7 @@ def due_ms(checks: list[CheckResult]) -> int:
     for now_ms in sorted(at_ms for at_ms, _ in ended):
         window = Window.before(now_ms, RULE.window_ms)
         known = [check for at_ms, check in ended if at_ms <= now_ms]
-        seen = stats.downtime(known, window).get(checks[0].host, Downtime())
+        seen = reference.downtime(known, window).get(checks[0].host, Downtime())
         if evaluate(False, seen, RULE).change:
             return now_ms
     raise AssertionError("an alert never was due")

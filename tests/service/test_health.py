@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monitoring.checks.schedule import NS_PER_MS
 from monitoring.display.outputs import SilentOutput
 from monitoring.service.health import EXPIRY_MS, SETTLED_MS, STALL_MS, Complaint, Notes, Tally
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Condition
+from monitoring.units import NS_PER_MS
 from tests.support.clock import FakeClock
 
 

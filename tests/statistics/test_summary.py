@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.models import CheckResult, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference, windows
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
 from tests.support.results import LONG_SPAN_MS, SPAN_MS, START_MS, Recording, recordings
@@ -36,8 +36,8 @@ def parts_of(checks: list[CheckResult], window: Window, until_ms: int, *, exact:
 
 
 def added_up(host: str, parts: list[tuple[int, Summary]], window: Window, *, exact: bool) -> SiteStats:
-    width = stats.bucket_width_ms(window, exact=exact)
-    marks: dict[int, list[Summary]] = {number: [] for number in stats.bucket_range(window, exact=exact)}
+    width = windows.bucket_width_ms(window, exact=exact)
+    marks: dict[int, list[Summary]] = {number: [] for number in windows.bucket_range(window, exact=exact)}
     for start_ms, summary in parts:
         marks[start_ms // width].append(summary)
     trend = [merge(own, exact=False).mark() for own in marks.values()]
@@ -48,7 +48,7 @@ def added_up(host: str, parts: list[tuple[int, Summary]], window: Window, *, exa
 @some
 def test_a_window_adds_up_from_days_hours_minutes_and_checks(recording: Recording, exact: bool, behind_ms: int) -> None:
     window, until_ms = recording.window, Span.MINUTE.start_of(START_MS + behind_ms)
-    expected = stats.summarise(recording.checks, window, exact=exact)
+    expected = reference.summarise(recording.checks, window, exact=exact)
     found = {}
     for host in {check.host for check in recording.checks}:
         parts = parts_of([check for check in recording.checks if check.host == host], window, until_ms, exact=exact)
@@ -80,6 +80,6 @@ def test_the_parts_of_a_plan_cover_the_window_once(recording: Recording, exact: 
 )
 def test_marks_and_precision_of_usual_windows(length_ms: int, sites: int, exact: bool, marks: int, width_ms: int) -> None:
     window = Window(0, length_ms)
-    assert stats.may_be_exact(window, sites) is exact
-    assert stats.bucket_width_ms(window, exact=exact) == width_ms
-    assert len(stats.bucket_range(window, exact=exact)) == marks
+    assert windows.may_be_exact(window, sites) is exact
+    assert windows.bucket_width_ms(window, exact=exact) == width_ms
+    assert len(windows.bucket_range(window, exact=exact)) == marks

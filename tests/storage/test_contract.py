@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from monitoring.gateway.databases import Databases
 from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
@@ -263,7 +263,7 @@ def states_of(checks: Iterable[CheckResult], before_ms: int) -> dict[str, Histor
 
 def assert_same_stats(reader: Reader, checks: Sequence[CheckResult], window: Window) -> None:
     for exact in (True, False):
-        assert dict(reader.stats(window, exact=exact)) == stats.summarise(checks, window, exact=exact)
+        assert dict(reader.stats(window, exact=exact)) == reference.summarise(checks, window, exact=exact)
     assert reader.missing(window) == 0
 
 
@@ -359,7 +359,7 @@ def test_a_window_without_a_whole_minute_may_lie_in_two_marks(store: Opened) -> 
     checks = [check(host, turn_ms + at) for at in (-30_000, -1, 0, 20_000) for host in "ab"]
     window = Window(START_MS + turn_ms - 40_000, START_MS + turn_ms + 40_000)
     store.write(checks)
-    assert {len(site.trend) for site in stats.summarise(checks, window, exact=False).values()} == {2}
+    assert {len(site.trend) for site in reference.summarise(checks, window, exact=False).values()} == {2}
     assert_same_stats(store.reader, checks, window)
 
 
@@ -457,10 +457,12 @@ def test_what_the_alert_rule_asks_for_equals_the_reference(
     with fresh_file() as file:
         file.write(recording.checks)
         for asked in (None, hosts, sorted(hosts)[:1], ["nobody", "no'body\\"], []):
-            assert file.reader.downtime(recording.window, asked) == stats.downtime(recording.checks, recording.window, asked)
+            assert file.reader.downtime(recording.window, asked) == reference.downtime(
+                recording.checks, recording.window, asked
+            )
         for chosen in (hosts, sorted(hosts)[:1], ["nobody"], []):
             found = file.reader.failures(recording.window, chosen)
-            assert {host: list(failed) for host, failed in found.items()} == stats.failures(
+            assert {host: list(failed) for host, failed in found.items()} == reference.failures(
                 recording.checks, recording.window, chosen
             )
 
@@ -497,7 +499,7 @@ def test_summaries_are_believed_where_points_are_missing(backend: Backend, spans
     kept = [check for check in checks if check.host == "b" or check.time_ms > START_MS + 70_000]
     backend.write(Points(checks=kept, summaries=summaries_of(checks, spans)))
     window = Window(START_MS // MINUTE_MS * MINUTE_MS, START_MS + 10 * MINUTE_MS)
-    assert backend.stats(window, exact=True) == stats.summarise(checks, window, exact=True)
+    assert backend.stats(window, exact=True) == reference.summarise(checks, window, exact=True)
     assert backend.missing(window) == len(checks) - len(kept)
     assert list(backend.results(window)) == sorted(kept, key=lambda check: (check.time_ms, check.host))
 
@@ -508,7 +510,7 @@ def test_hours_and_days_stand_alone_where_nothing_finer_is_left(backend: Backend
     backend.write(Points(summaries=summaries_of(checks, (Span.HOUR, Span.DAY))))
     day_ms = Span.DAY.length_ms
     window = Window(START_MS // day_ms * day_ms, START_MS // day_ms * day_ms + 4 * day_ms)
-    assert backend.stats(window, exact=False) == stats.summarise(checks, window, exact=False)
+    assert backend.stats(window, exact=False) == reference.summarise(checks, window, exact=False)
 
 
 def test_points_count_where_summaries_tell_of_fewer(backend: Backend) -> None:
@@ -538,7 +540,7 @@ def test_whatever_summaries_are_lacking_the_numbers_are_right(
 def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Recording) -> None:
     with fresh_database() as open_backend, closing(open_backend("")) as backend:
         backend.write(Points(checks=recording.checks, summaries=summaries_of(recording.checks)))
-        counts = {host: found.checks for host, found in stats.downtime(recording.checks, recording.window).items()}
+        counts = {host: found.checks for host, found in reference.downtime(recording.checks, recording.window).items()}
         assert dict(backend.check_counts(recording.window)) == counts
         for span in Span:
             window = Window(span.start_of(recording.window.from_ms), recording.window.until_ms)
@@ -625,7 +627,7 @@ def test_summaries_may_be_kept_when_checks_go(deleting_database: FreshDatabase) 
         for _ in backend.delete(Deletion(None, window.until_ms, spans=(), alerts=False)):
             pass
         assert not list(backend.results(ALWAYS))
-        assert backend.stats(window, exact=False) == stats.summarise(checks, window, exact=False)
+        assert backend.stats(window, exact=False) == reference.summarise(checks, window, exact=False)
 
 
 def test_a_summary_of_nothing_is_nothing(backend: Backend) -> None:

@@ -14,7 +14,7 @@ import pytest
 from monitoring.config import Config, parse_config
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.storage import takeover
 from monitoring.storage.base import Points
@@ -105,9 +105,9 @@ def test_alerts_are_decided_as_if_the_file_had_not_been_lost(world: World) -> No
     window, both = window_before(NOW_S + 20), [*written, *own]
     within = [one for one in both if one.time_ms >= START_MS + (NOW_S - WINDOW_S) * 1_000]
     assert window.from_ms >= within[0].time_ms
-    assert local.downtime(window) == stats.downtime(both, window)
-    assert local.downtime(window, [A]) == stats.downtime(both, window, [A])
-    assert local.failures(window, [A, B]) == stats.failures(both, window, [A, B])
+    assert local.downtime(window) == reference.downtime(both, window)
+    assert local.downtime(window, [A]) == reference.downtime(both, window, [A])
+    assert local.failures(window, [A, B]) == reference.failures(both, window, [A, B])
     assert world.said == []
 
 
@@ -124,8 +124,8 @@ def test_it_is_so_after_a_restart_and_when_its_minutes_are_summarised_and_while_
             writer.append(one)
         reader, window, both = UnwrittenReader(local, writer.unwritten), window_before(NOW_S + 20), [*written, *own]
         maintain(local, START_MS + 10**6)
-        assert reader.downtime(window) == stats.downtime(both, window)
-        assert reader.failures(window, [A]) == stats.failures(both, window, [A])
+        assert reader.downtime(window) == reference.downtime(both, window)
+        assert reader.failures(window, [A]) == reference.failures(both, window, [A])
         assert local.last_alerts() == {A: alert(NOW_S - 2, A)}
 
 
@@ -174,7 +174,7 @@ def test_minutes_that_it_took_over_in_part_change_no_number(world: World) -> Non
     maintain(local, START_MS + 10**7)
     drain(Forwarder(local, world.database, FakeClock()))
     window = Window(START_MS, START_MS + 1_200_000)
-    assert world.database.stats(window, exact=True) == stats.summarise([*written, *own], window, exact=True)
+    assert world.database.stats(window, exact=True) == reference.summarise([*written, *own], window, exact=True)
 
 
 def test_only_the_sites_of_the_configuration_and_only_this_location_count(world: World) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from monitoring.models import Alert, AlertType, Bucket, CheckResult, History, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import windows
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
@@ -155,8 +155,8 @@ def _inside(time_ms: int, window: Window) -> bool:
 
 
 def _added_up(host: str, parts: Sequence[tuple[int, Summary]], window: Window, *, exact: bool) -> SiteStats:
-    width_ms = stats.bucket_width_ms(window, exact=exact)
+    width_ms = windows.bucket_width_ms(window, exact=exact)
     by_mark = groupby(sorted(parts, key=lambda part: part[0]), lambda part: part[0] // width_ms)
     marks = {number: merge([summary for _, summary in own], exact=False).mark() for number, own in by_mark}
-    trend = [marks.get(number, Bucket()) for number in stats.bucket_range(window, exact=exact)]
+    trend = [marks.get(number, Bucket()) for number in windows.bucket_range(window, exact=exact)]
     return site_stats(host, merge([summary for _, summary in parts], exact=exact), trend)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
 from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Guard, Pending, Points, Refusal
 from tests.support.memory_backend import MemoryBackend, MemoryDatabase
@@ -209,10 +209,10 @@ class MemoryFile(MemoryBackend):
     # The reader's
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return stats.downtime(self.results(window), window, hosts)
+        return reference.downtime(self.results(window), window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        return stats.failures(self.results(window), window, hosts)
+        return reference.failures(self.results(window), window, hosts)
 
     def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
         return ()

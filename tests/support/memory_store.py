@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
 from monitoring.storage.base import LocalReader
@@ -39,7 +39,7 @@ class MemoryStore:
         return iter(self._results[first:last])
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
-        return stats.summarise(self.results(window), window, exact=exact)
+        return reference.summarise(self.results(window), window, exact=exact)
 
     def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
         return ()
@@ -49,10 +49,10 @@ class MemoryStore:
         return {host: Summary.of(check for check in self.results(window) if check.host == host) for host in hosts}
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return stats.downtime(self.results(window), window, hosts)
+        return reference.downtime(self.results(window), window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        return stats.failures(self.results(window), window, hosts)
+        return reference.failures(self.results(window), window, hosts)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         return [alert for alert in self._alerts if window.from_ms <= alert.time_ms < window.until_ms]

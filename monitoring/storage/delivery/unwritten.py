@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
 from monitoring.storage.base import LocalReader
@@ -48,13 +48,13 @@ class UnwrittenReader:
             return
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
-        return stats.summarise(self.results(window), window, exact=exact)
+        return reference.summarise(self.results(window), window, exact=exact)
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return stats.downtime(self._decisive(window), window, hosts)
+        return reference.downtime(self._decisive(window), window, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        return stats.failures(self._decisive(window), window, hosts)
+        return reference.failures(self._decisive(window), window, hosts)
 
     def _decisive(self, window: Window) -> Iterator[CheckResult]:
         """What alerts are decided from."""

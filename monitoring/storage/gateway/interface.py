@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from monitoring import names
 from monitoring.models import Window
-from monitoring.statistics.reference import HOUR_MS, from_whole_hour
+from monitoring.statistics.windows import from_whole_hour
 from monitoring.storage.gateway.messages import (
     LAST_MS,
     AlertMessage,
@@ -26,6 +26,7 @@ from monitoring.storage.gateway.messages import (
     must_be_name,
     require,
 )
+from monitoring.units import HOUR_MS
 
 MOST_POINTS = 20_000
 """Checks, alerts and summaries of one request, each."""

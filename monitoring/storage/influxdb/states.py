@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitoring.models import History
-from monitoring.statistics.reference import DAY_MS, HOUR_MS
 from monitoring.storage.influxdb.points import CHECKS
 from monitoring.storage.influxdb.questions import groups, literal
+from monitoring.units import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
-from monitoring.statistics.reference import bucket_width_ms, may_be_exact
 from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
+from monitoring.statistics.windows import bucket_width_ms, may_be_exact
 from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.packed import Unpacker
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from

@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from monitoring.models import SiteStats, Window
-from monitoring.statistics.reference import DAY_MS, bucket_width_ms
 from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
+from monitoring.statistics.windows import bucket_width_ms
 from monitoring.storage.sqlite import rows, summaries
 from monitoring.storage.sqlite.queries import INSIDE, keys
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES
 from monitoring.storage.sqlite.summaries import FINER, SITE
+from monitoring.units import DAY_MS
 
 SUMMARIES_AT_ONCE = 2_000
 """About so many are in memory at once."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from monitoring.fields import CAUSES
 from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
-from monitoring.statistics import reference
+from monitoring.statistics import windows
 from monitoring.statistics.spans import Plan, plan
 from monitoring.statistics.summary import TIMES, Span, Summary, merge, site_stats
 from monitoring.storage.sqlite import rows, summaries
@@ -56,7 +56,7 @@ class SiteParts:
         return merge([*self.summaries, measured, Summary(sketch=self.sketch)], exact=exact)
 
     def stats(self, host: str, window: Window, *, exact: bool) -> SiteStats:
-        trend = [self._bucket(mark) for mark in reference.bucket_range(window, exact=exact)]
+        trend = [self._bucket(mark) for mark in windows.bucket_range(window, exact=exact)]
         return site_stats(host, self.summary(exact=exact), trend)
 
     def _bucket(self, mark: int) -> Bucket:
@@ -89,7 +89,7 @@ def _parts(
     if window.length_ms <= 0:
         return
     planned = plan(window, summarised_ms, exact=exact)
-    width_ms = reference.bucket_width_ms(window, exact=exact)
+    width_ms = windows.bucket_width_ms(window, exact=exact)
     found: defaultdict[int, SiteParts] = defaultdict(SiteParts)
     for span, part in planned.summaries():
         _add_summaries(connection, found, span, part, width_ms)

@@ -8,7 +8,7 @@ import pytest
 from monitoring.clock import Deadline, SystemClock
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import CheckResult, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.local_first import SLOW_PENALTY_MS, LocalFirstStore
@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_written_is_read_together_with_what_waits_in_memor
     assert (answer, source.kind) == (2, "local")
     assert source.why == "config.db: database or disk is full; 1 point waits in memory"
     (found,) = running.store.own_reader().stats(WINDOW, exact=True).values()
-    assert found == stats.summarise(checks([1, 2]), WINDOW, exact=True)["a"]
+    assert found == reference.summarise(checks([1, 2]), WINDOW, exact=True)["a"]
     log = ConditionLog()
     assert log.news(running.store.conditions()) == [
         "checks cannot be written: config.db: database or disk is full; 1 point waits in memory"

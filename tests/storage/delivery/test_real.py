@@ -11,7 +11,7 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
@@ -91,7 +91,7 @@ def assert_whole(file: LocalFile, database: InfluxStore) -> None:
     newest_ms = file.last_time() or 0
     window = Window(newest_ms - 2 * HOUR_MS + 12_345, newest_ms - 7_654)
     made_then = list(file.results(window))
-    assert database.stats(window, exact=True) == stats.summarise(made_then, window, exact=True)
+    assert database.stats(window, exact=True) == reference.summarise(made_then, window, exact=True)
     assert database.missing(window) == 0
 
 
@@ -120,7 +120,7 @@ def test_s1_a_field_of_another_type_is_refused_told_and_never_believed_to_be_the
         eventually(lambda: file.pending().points == 0 and store.source().kind == "influxdb")
         window = Window(NOW_MS - 60_000, NOW_MS)
         found, source = store.stats(window, exact=True)
-        assert found == stats.summarise(failed, window, exact=True), "the numbers are those of the local file"
+        assert found == reference.summarise(failed, window, exact=True), "the numbers are those of the local file"
         assert (source.kind, source.why) == (
             "local",
             f"{database.name} lacks 10 points of this time, which it refused",
@@ -317,4 +317,4 @@ def test_a_local_file_put_back_from_a_copy_costs_the_database_nothing(
         every = sorted({*was, *copied.results(EVER)}, key=lambda check: (check.time_ms, check.host))
         assert list(database.results(EVER)) == every
         window = Window(every[0].time_ms, clock.now_ms())
-        assert database.stats(window, exact=True) == stats.summarise(every, window, exact=True)
+        assert database.stats(window, exact=True) == reference.summarise(every, window, exact=True)

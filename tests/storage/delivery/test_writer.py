@@ -7,7 +7,7 @@ import pytest
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.storage.delivery import writer as module
 from monitoring.storage.delivery.unwritten import UnwrittenReader
@@ -200,9 +200,9 @@ def test_what_waits_in_memory_counts_in_every_answer(file: MemoryFile, writer: W
 
     def assert_right() -> None:
         assert list(reader.results(EVER)) == everything
-        assert reader.stats(window, exact=True) == stats.summarise(everything, window, exact=True)
-        assert reader.downtime(window) == stats.downtime(everything, window)
-        assert reader.failures(window, ["a"]) == stats.failures(everything, window, ["a"])
+        assert reader.stats(window, exact=True) == reference.summarise(everything, window, exact=True)
+        assert reader.downtime(window) == reference.downtime(everything, window)
+        assert reader.failures(window, ["a"]) == reference.failures(everything, window, ["a"])
         assert {host: it.checks for host, it in reader.summaries(window).items()} == {"a": 2, "b": 2}
         assert list(reader.alerts(EVER)) == [alert(1), recovery(6)]
         assert reader.last_alerts() == {"a": recovery(6)}

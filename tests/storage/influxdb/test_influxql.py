@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monitoring.models import Alert, AlertType, Cause, CheckResult
-from monitoring.statistics import reference as stats
+from monitoring.statistics import percentiles
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.client import InfluxClient
@@ -113,7 +113,7 @@ def test_the_95th_percentile_by_minute_is_that_of_the_checks(monitored: Monitore
             for one in monitored.of(host, cause=None):
                 assert one.response_us is not None
                 times.setdefault(Span.MINUTE.start_of(one.time_ms), []).append(one.response_us)
-            expected = {minute: stats.percentile(sorted(own), 95) / 1e6 for minute, own in times.items()}
+            expected = {minute: percentiles.percentile(sorted(own), 95) / 1e6 for minute, own in times.items()}
             seen = {row["time"]: row["p95"] for row in found[host] if row["p95"] is not None}
             assert seen == pytest.approx(expected)
 

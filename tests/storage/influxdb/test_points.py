@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monitoring.errors import StoreRefused
 from monitoring.fields import LONGEST_DETAIL
 from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import percentiles
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.client import InfluxClient
@@ -196,9 +196,9 @@ def people_read(summary: Summary) -> dict[str, object]:
         found["mean"] = pytest.approx(summary.responses_us / summary.responses / 1e6)
         found["min"], found["max"] = float(f"{summary.shortest_us}e-6"), float(f"{summary.longest_us}e-6")
         ordered = list(summary.times)
-        for percent in stats.PERCENTS:
+        for percent in percentiles.PERCENTS:
             if ordered:
-                found[f"p{percent}"] = float(f"{stats.percentile(ordered, percent)}e-6")
+                found[f"p{percent}"] = float(f"{percentiles.percentile(ordered, percent)}e-6")
             else:
                 found[f"p{percent}"] = pytest.approx(sketched(summary, percent), abs=1e-9)
     return found
@@ -209,7 +209,7 @@ def sketched(summary: Summary, percent: int) -> float:
 
     assert summary.shortest_us is not None
     assert summary.longest_us is not None
-    place = stats.PERCENTS.index(percent)
+    place = percentiles.PERCENTS.index(percent)
     return sketch.percentiles(summary.sketch, summary.shortest_us, summary.longest_us)[place] / 1e6
 
 

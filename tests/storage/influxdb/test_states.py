@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from monitoring.models import Cause, CheckResult, History
-from monitoring.statistics.reference import DAY_MS, HOUR_MS
 from monitoring.statistics.status import advance
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.units import DAY_MS, HOUR_MS
 from tests.support.influx_databases import new_database, store_at
 from tests.support.influxd import Influxd
 

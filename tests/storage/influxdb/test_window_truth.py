@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from monitoring.models import Cause, CheckResult, SiteStats, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Points
@@ -120,7 +120,7 @@ class World:
                     if span is Span.MINUTE:
                         points = self._inside(self.points.values(), span, host, start_ms)
                         missing += max(0, len(self.summaries.get((span, host, start_ms), ())) - len(points))
-        return stats.summarise(checks, window, exact=exact), missing
+        return reference.summarise(checks, window, exact=exact), missing
 
     def known(self, span: Span, host: str, start_ms: int) -> list[CheckResult]:
         points = self._inside(self.points.values(), span, host, start_ms)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.purge import Request
@@ -50,9 +50,9 @@ def assert_holds(store: LocalStore, written: Written, checks: list[CheckResult])
     hosts = {check.host for check in checks}
     for window in windows(written):
         for exact in (True, False):
-            assert store.stats(window, exact=exact) == stats.summarise(checks, window, exact=exact)
-        assert store.downtime(window) == stats.downtime(checks, window)
-        assert {host: list(found) for host, found in store.failures(window, hosts).items()} == stats.failures(
+            assert store.stats(window, exact=exact) == reference.summarise(checks, window, exact=exact)
+        assert store.downtime(window) == reference.downtime(checks, window)
+        assert {host: list(found) for host, found in store.failures(window, hosts).items()} == reference.failures(
             checks, window, hosts
         )
 
@@ -90,7 +90,7 @@ def test_a_gateway_counts_what_is_still_in_blocks(old: tuple[Path, Written]) -> 
                 pass
             for window in windows(written):
                 for exact in (True, False):
-                    assert database.stats(window, exact=exact) == stats.summarise(written.checks, window, exact=exact)
+                    assert database.stats(window, exact=exact) == reference.summarise(written.checks, window, exact=exact)
 
 
 def test_states_of_the_past_are_found_in_blocks_too(old: tuple[Path, Written]) -> None:
@@ -116,7 +116,7 @@ def test_what_had_not_been_delivered_is_delivered_and_so_are_all_summaries(old: 
         whole = Window(START_MS, Span.HOUR.start_of(written.checks[-1].time_ms))
         if whole.length_ms > 0:
             found = database.check_counts(whole, Span.HOUR)
-            assert found == {host: site.checks for host, site in stats.downtime(written.checks, whole).items()}
+            assert found == {host: site.checks for host, site in reference.downtime(written.checks, whole).items()}
     received = list(database.results(EVER))
     undelivered = {one for now_ms, checks, _ in written.commits if now_ms > written.delivered_ms for one in checks}
     assert undelivered <= set(received) <= set(written.checks)

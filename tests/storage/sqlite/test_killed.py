@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.models import CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES
 from tests.storage.sqlite.test_from_1_1 import FIXTURES, LATER_MS, assert_holds
@@ -74,7 +74,7 @@ def assert_numbers(store: LocalStore, checks: list[CheckResult], now_ms: int) ->
     for window in (Window(START_MS, now_ms), Window.before(now_ms, 90_000), Window(START_MS + COMMIT_MS, now_ms - 130_000)):
         if window.length_ms > 0:
             for exact in (True, False):
-                assert store.stats(window, exact=exact) == stats.summarise(checks, window, exact=exact)
+                assert store.stats(window, exact=exact) == reference.summarise(checks, window, exact=exact)
 
 
 UNPACK = """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitoring.models import Alert, AlertType, CheckResult, Window
-from monitoring.statistics import reference as stats
+from monitoring.statistics import reference
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Delivery
 from monitoring.storage.sqlite.purge import Request
@@ -176,8 +176,8 @@ class History(RuleBasedStateMachine):
                 continue
             checks = list(self.checks.values())
             for exact in (True, False):
-                assert self.store.stats(window, exact=exact) == stats.summarise(checks, window, exact=exact)
-            assert self.store.downtime(window) == stats.downtime(checks, window)
+                assert self.store.stats(window, exact=exact) == reference.summarise(checks, window, exact=exact)
+            assert self.store.downtime(window) == reference.downtime(checks, window)
 
     @invariant()
     def states_are_where_the_checks_lead(self) -> None:
