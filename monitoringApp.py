@@ -5,7 +5,6 @@ import argparse
 import io
 import os
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -17,17 +16,17 @@ from monitoring.checks.limits import refusals_in_words
 from monitoring.clock import Clock, Deadline, StopSignal, SystemClock
 from monitoring.commands.cli import parse_arguments
 from monitoring.commands.modes import run_beside_monitors
-from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer, stats_report
+from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher, describe, load_config
 from monitoring.config.reload import consequences, new_config
-from monitoring.display import Closing, Header, StatsReport
-from monitoring.display.outputs import Display, Streams, open_output
+from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
+from monitoring.display.outputs import Display, open_output
+from monitoring.display.streams import Streams
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
 from monitoring.service.health import Complaint, Notes
 from monitoring.service.systemd import Manager
-from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import Board, Past
 from monitoring.statistics.windows import may_be_exact
 from monitoring.trust import bundle
@@ -268,8 +267,7 @@ class MonitoringApp:
     def _closing(self) -> Closing:
         ended_ms = self._clock.now_ms()
         alerts = (*self._open_at_start, *self._store.own_reader().alerts(Window(self._started_ms, ended_ms + 1)))
-        incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
-        rows = self._board.closing_rows(self._config.sites, incidents)
+        rows = closing_rows(self._config.sites, self._board.totals, alerts)
         return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind())
 
 

@@ -10,13 +10,13 @@ import queue
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import Decision, evaluate
@@ -25,7 +25,8 @@ from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display import alert_sentence
-from monitoring.display.outputs import SilentOutput, Streams
+from monitoring.display.outputs import SilentOutput
+from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
@@ -39,8 +40,6 @@ from monitoring.storage.sqlite.store import LocalStore
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
-
-    from monitoringApp import MonitoringApp
 
 WINDOW_MS = 4_000
 RULE = Rule(threshold=Fraction(80), recovery_threshold=Fraction(80), window_ms=WINDOW_MS, minimum_failures=2)
@@ -145,6 +144,18 @@ class Announcements(SilentOutput):
         self.seen.put(alert)
 
 
+class App(Protocol):
+    """The monitor under test."""
+
+    def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+MakeApp = Callable[..., App]
+"""Makes one from what `MonitoringApp` takes."""
+
+
 class SelfTestFailed(MonitoringError):
     """What was seen is not what was expected."""
 
@@ -162,13 +173,11 @@ class SelfTest:
         for number, step in enumerate(steps, start=1):
             print(f"[{number}/{len(steps)}] {step.what}: expecting {_expectation(step)}", flush=True)
             self._site.become(step.behaviour)
-            self._check(step, self._next_announcement(QUIET_S if step.expected is None else PATIENCE_S))
-
-    def _next_announcement(self, timeout_s: float) -> Alert | None:
-        try:
-            return self._announcements.seen.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+            try:
+                alert = self._announcements.seen.get(timeout=QUIET_S if step.expected is None else PATIENCE_S)
+            except queue.Empty:
+                alert = None
+            self._check(step, alert)
 
     def _check(self, step: Step, alert: Alert | None) -> None:
         print(f"      saw: {alert_sentence(alert) + f', cause {alert.cause}' if alert else 'no announcement'}", flush=True)
@@ -290,7 +299,7 @@ def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]
         database.close()
 
 
-def play_against(make_app: "type[MonitoringApp]", database: InfluxStore | None, directory: Path, evaluate: Evaluate) -> None:
+def play_against(make_app: MakeApp, database: InfluxStore | None, directory: Path, evaluate: Evaluate) -> None:
     """The whole self-test through this database (None: through SQLite). Raises `SelfTestFailed`."""
     scripted, clock, streams = ScriptedSite(), SystemClock(), Streams.standard()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
@@ -319,17 +328,12 @@ def play_against(make_app: "type[MonitoringApp]", database: InfluxStore | None, 
         local.close()
 
 
-def self_test(
-    make_app: "type[MonitoringApp]", database: str | None, environ: Mapping[str, str], evaluate: Evaluate = evaluate
-) -> int:
+def self_test(make_app: MakeApp, database: str | None, environ: Mapping[str, str], evaluate: Evaluate = evaluate) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
     address = parse_database(database or DEFAULT_DATABASE, environ)
     with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
-        where = (
-            f"InfluxDB at {address.host}:{address.port}, database {TEST_DATABASE}"
-            if influx
-            else "SQLite, no InfluxDB answers"
-        )
+        server = f"InfluxDB at {address.host}:{address.port}, database {TEST_DATABASE}"
+        where = server if influx else "SQLite, no InfluxDB answers"
         rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
         print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
         try:
@@ -342,6 +346,4 @@ def self_test(
 
 
 if __name__ == "__main__":
-    from monitoringApp import main
-
-    sys.exit(main(["-t"], os.environ))
+    os.execv(sys.executable, [sys.executable, str(Path(__file__).with_name("monitoringApp.py")), "-t"])  # noqa: S606

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from monitoring.display import printable
+from monitoring.display.words import printable
 from monitoring.errors import MonitoringError
 
 ROOT = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ microseconds. Integers, because every number shown must be recomputable by hand:
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar
@@ -49,16 +49,20 @@ class AlertType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a site is alerted and when it has recovered; `alerting.evaluate` applies it.
+    """When a site is alerted and when it has recovered; `alerts.rule.evaluate` applies it.
 
     `threshold` and `recovery_threshold` are percent, exact; `recovery_threshold >= threshold`.
-    `window_ms` already is at least `minimum_failures` check intervals of its site long.
+    The rule of a `Site` is `fitted_to` its check interval.
     """
 
     threshold: Fraction = Fraction(80)
     recovery_threshold: Fraction = Fraction(80)
     window_ms: int = 120_000
     minimum_failures: int = 2
+
+    def fitted_to(self, interval_ms: int) -> "Rule":
+        """The rule for a site that is checked every `interval_ms`: its window holds the failures that the rule asks for."""
+        return replace(self, window_ms=max(self.window_ms, self.minimum_failures * interval_ms))
 
 
 @dataclass(frozen=True, slots=True)

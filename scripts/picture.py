@@ -17,8 +17,8 @@ from rich.console import Console
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
-from monitoring.commands.rounds import ROUNDS_MS, stats_report
-from monitoring.display import Header, View
+from monitoring.commands.rounds import ROUNDS_MS
+from monitoring.display import Header, View, stats_report
 from monitoring.display.screen import render_screen
 from monitoring.models import Alert, Cause, CheckResult, Site, Window
 from monitoring.statistics.tracker import Board

@@ -1,6 +1,6 @@
 """The rules of the code, executed: where imports point, who reads a clock, who prints, how long a function may be."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -15,52 +15,77 @@ from tests.support.sources import (
     prints,
 )
 
-LAYERS = (
-    ("monitoring", "monitoring.models", "monitoring.errors", "monitoring.names"),
-    (
-        *("monitoring.statistics.reference", "monitoring.statistics.sketch", "monitoring.alerts", "monitoring.alerts.rule"),
-        *("monitoring.checks.schedule", "monitoring.statistics.status", "monitoring.alerts.log"),
-        *("monitoring.fields", "monitoring.statistics"),
-    ),
-    (
-        *("monitoring.clock", "monitoring.display", "monitoring.config"),
-        *("monitoring.commands.rounds", "monitoring.config.durations", "monitoring.config.reload"),
-        *("monitoring.service.process", "monitoring.commands.cli", "monitoring.service.systemd"),
-        *("monitoring.checks", "monitoring.trust"),
-    ),
-    ("monitoring.storage",),
-    ("monitoring.statistics.tracker", "monitoring.gateway"),
-    (
-        *(
-            "monitoring.alerts.evaluator",
-            "monitoring.commands.multi_location",
-            "monitoring.service.health",
-            "monitoring.display.thread",
-        ),
-        *("monitoring.display.outputs", "monitoring.display.screen_output", "monitoring.display.history"),
-    ),
-    ("monitoring.commands.print", "monitoring.commands.purge", "monitoring.commands.modes"),
-    ("utils",),
-    ("monitoringApp", "alertWatcher", "test"),
-)
-"""From the bottom up: a module imports from its own layer and from those below. A package stands for all in it."""
+SHARED = ("models", "errors", "units", "names", "fields")
+"""The values and errors that every room may use."""
 
-WALLS: Mapping[str, Collection[str]] = {
-    "base": (),
-    "sessions": (),
-    "routing": {"base", "backends", "delivery", "sqlite"},
-    "opening": {"base", "backends", "delivery", "sqlite", "takeover"},
+SEES: Mapping[str, Collection[str]] = {
+    **dict.fromkeys(SHARED, ()),
+    "fields": {"models"},
+    "clock": (),
+    "trust": (),
+    # Rooms that need no storage
+    "statistics": (),
+    "checks.assertions": (),
+    "config": {"trust", "checks.assertions"},
+    "display": {"statistics"},
+    "service.process": (),
+    "service.systemd": (),
+    "checks": {"clock", "trust", "service.process", "checks.assertions"},
+    "alerts.rule": {"statistics"},
+    "alerts.log": {"statistics"},
+    # Storage: the databases know nothing of each other
+    "storage.base": {"statistics"},
+    "storage.sessions": {"trust"},
+    "storage.sqlite": {"clock", "statistics", "storage.base"},
+    "storage.influxdb": {"trust", "config", "statistics", "storage.base", "storage.sessions"},
+    "storage.gateway": {"trust", "config", "statistics", "storage.base", "storage.sessions"},
+    "storage.backends": {"config", "storage.base", "storage.influxdb", "storage.gateway"},
+    "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
+    "storage.takeover": {"clock", "storage.base"},
+    "storage.routing": {
+        *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
+    },
+    "storage.opening": {
+        *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite", "storage.takeover"),
+    },
+    # What decides and serves with it
+    "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
+    "service.health": {"clock", "display.words", "storage.delivery"},
+    "gateway": {"clock", "config", "statistics", "display.words", "storage"},
+    "commands": {"clock", "config", "statistics", "display", "checks.schedule", "alerts.log", "storage", "gateway"},
+    # Scripts
+    "utils": {"display.words"},
+    "alertWatcher": {"clock", "config", "display", "alerts", "storage", "utils"},
+    "test": {"clock", "config", "statistics", "display", "checks", "alerts", "storage"},
+    "monitoringApp": {
+        *("clock", "trust", "config", "statistics", "display", "service", "checks", "alerts", "storage", "commands"),
+        *("utils", "alertWatcher", "test"),
+    },
 }
-"""Which rooms of `monitoring.storage` some may look into beside themselves; the others know the contract and nobody else."""
+"""Which rooms each room may look into beside itself and `SHARED`. A name stands for everything in it; the longest one that
+fits a module is its room. `monitoring.` is left out, and everybody may ask `monitoring` itself for the version."""
 
-OTHER_WALLS = ("base", "sessions")
-
-SCRIPTS = ("utils", *LAYERS[-1])
+FLOORS: Mapping[str, Sequence[str]] = {
+    "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
+    "config": (
+        *("text tokens", "syntax values addresses", "section databases durations", "settings assertions", "websites"),
+        *("watching describing loading", "__init__ lookup", "reload"),
+    ),
+    "display": (
+        *("words values", "ranking jsonlines", "plain", "__init__ grid streams", "sparkline", "table", "screen"),
+        *("screen_output", "outputs", "history thread"),
+    ),
+    "alerts": ("rule log", "evaluator"),
+    "service": ("process systemd health",),
+    "commands": ("rounds multi_location cli", "print purge", "modes"),
+}
+"""The floors of a room, from the bottom up: a module imports from floors below its own."""
 
 PRINTERS = (
-    *("monitoring.display.outputs", "monitoring.display.screen_output", "monitoring.display.history"),
-    "monitoring.gateway.output",
+    *("monitoring.display.streams", "monitoring.display.outputs", "monitoring.display.screen_output"),
+    *("monitoring.display.history", "monitoring.gateway.output"),
 )
+SCRIPTS = ("utils", "monitoringApp", "alertWatcher", "test")
 
 MODULES = {module.name: module for module in modules()}
 MOST_LINES = 350
@@ -69,55 +94,74 @@ MOST_FUNCTION_LINES = 35
 every_module = pytest.mark.parametrize("module", MODULES.values(), ids=lambda module: module.name)
 
 
-def layer_of(name: str) -> int | None:
-    """The layer of a module or of a name in it; None for what is not ours."""
-    parts = name.split(".")
-    places = {known: height for height, layer in enumerate(LAYERS) for known in layer}
-    prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((places[prefix] for prefix in prefixes if prefix in places), None)
+def short(name: str) -> str:
+    return name.removeprefix("monitoring.")
 
 
-def imported_upwards(module: Module) -> list[str]:
-    own = layer_of(module.name)
+def is_in(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
+
+
+def room_of(name: str) -> str | None:
+    """The room that a module or a name in it lies in; None for what is not ours."""
+    return max((room for room in SEES if is_in(short(name), room)), key=len, default=None)
+
+
+def looked_through_walls(module: Module) -> list[str]:
+    own = room_of(module.name)
     assert own is not None
-    return [name for name in module.imports() if (layer_of(name) or 0) > own]
+    rooms = {name: room_of(name) for name in module.imports()}
+    seen = (own, *SEES[own], *(() if own in SHARED else SHARED))
+    return [name for name, room in rooms.items() if room and not any(is_in(short(name), known) for known in seen)]
+
+
+def floor_of(name: str) -> tuple[str, int] | None:
+    """The room and the floor of a module; None where the floors of a room are not told."""
+    room, _, leaf = short(name).partition(".")
+    floors = (number for number, floor in enumerate(FLOORS.get(room, ())) if (leaf or "__init__") in floor.split())
+    return next(((room, number) for number in floors), None)
+
+
+def climbed_stairs(module: Module) -> list[str]:
+    own = floor_of(module.name)
+    found = {name: floor_of(owner(name)) for name in module.imports() if owner(name) != module.name}
+    return [name for name, floor in found.items() if own and floor and floor[0] == own[0] and floor[1] >= own[1]]
 
 
 @every_module
-def test_every_module_has_a_layer(module: Module) -> None:
-    """A new module of the package is given its place in `LAYERS`, not taken for part of the lowest one."""
-    known = {name for layer in LAYERS for name in layer}
-    prefixes = {".".join(module.name.split(".")[:length]) for length in (1, 2)} - {"monitoring"}
-    assert module.name in known or prefixes & known, f"{module.name}: add it to LAYERS"
+def test_every_module_has_a_room_and_a_floor(module: Module) -> None:
+    """A new module is given its place, not taken for part of something else."""
+    name = short(module.name)
+    is_package = any(is_in(other, module.name) for other in MODULES if other != module.name)
+    assert room_of(module.name) or is_package, f"{module.name}: add it to SEES"
+    if not is_package and name.partition(".")[0] in FLOORS:
+        assert floor_of(module.name), f"{module.name}: add it to FLOORS"
+
+
+@every_module
+def test_rooms_have_walls(module: Module) -> None:
+    assert room_of(module.name) is None or looked_through_walls(module) == []
 
 
 @every_module
 def test_imports_point_down(module: Module) -> None:
-    assert imported_upwards(module) == []
+    assert climbed_stairs(module) == []
 
 
-def storage_room(name: str) -> str | None:
-    """The room of `monitoring.storage` that a name lies in."""
-    parts = name.split(".")
-    return parts[2] if parts[:2] == ["monitoring", "storage"] and len(parts) > 2 else None
+def test_no_two_modules_need_each_other() -> None:
+    """Imports inside functions count as well."""
+    needs = {name: {owner(found) for found in module.imports()} for name, module in MODULES.items()}
+    assert_no_circle({name: found & MODULES.keys() - {name} for name, found in needs.items()})
 
 
-def looked_through_walls(module: Module) -> list[str]:
-    own = storage_room(module.name)
-    rooms = {name: storage_room(name) for name in module.imports()}
-    return [name for name, room in rooms.items() if own and room and room != own and room not in WALLS.get(own, OTHER_WALLS)]
+def test_no_two_rooms_need_each_other() -> None:
+    inner = {room: {name for name in SEES if any(is_in(name, known) for known in seen)} for room, seen in SEES.items()}
+    assert_no_circle({room: found - {room} for room, found in inner.items()})
 
 
-@every_module
-def test_the_rooms_of_storage_have_walls(module: Module) -> None:
-    assert looked_through_walls(module) == []
-
-
-def test_no_two_modules_need_each_other_at_their_start() -> None:
-    """Imports inside functions do not count: they run when everything is there."""
-    needs = {name: {owner(found) for found in module.imports(at_start_only=True)} for name, module in MODULES.items()}
+def assert_no_circle(needs: Mapping[str, Collection[str]]) -> None:
     try:
-        TopologicalSorter({name: found & MODULES.keys() - {name} for name, found in needs.items()}).prepare()
+        TopologicalSorter(needs).prepare()
     except CycleError as error:
         pytest.fail(f"imports run in a circle: {' -> '.join(error.args[1])}")
 
@@ -175,8 +219,10 @@ def test_the_changelog_names_the_current_version() -> None:
         (module_state, "n = 0\ndef f():\n    global n\n    n += 1"),
         (module_state, "@cache\ndef f(): return 1"),
         (lambda module: long_functions(module, 2), "def f():\n    a = 1\n    return a"),
-        (imported_upwards, "from monitoring.alerts.evaluator import Evaluator"),
-        (imported_upwards, "def f():\n    import monitoring.storage.influxdb.store"),
+        (looked_through_walls, "from monitoring.alerts.evaluator import Evaluator"),
+        (looked_through_walls, "def f():\n    import monitoring.storage.influxdb.store"),
+        (climbed_stairs, "from monitoring.statistics.spans import ask"),
+        (climbed_stairs, "def f():\n    from monitoring.statistics import summary"),
     ],
 )
 def test_a_breach_is_found(rule: Callable[[Module], list[str]], breach: str) -> None:

@@ -23,11 +23,6 @@ class Decision:
     reason: str
 
 
-def rule_window_ms(window_ms: int, minimum_failures: int, interval_ms: int) -> int:
-    """The alert window of a site: long enough to hold the failures that the rule asks for."""
-    return max(window_ms, minimum_failures * interval_ms)
-
-
 def evaluate(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
     """Decide for one site from what its window `[now - rule.window_ms, now)` held."""
     return _recovered(seen, rule) if open_alert else _is_down(seen, rule)

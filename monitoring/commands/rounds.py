@@ -1,11 +1,9 @@
-"""Rounds of statistics: which windows are shown, when each is due, and how what a store found becomes a report."""
+"""Rounds of statistics: which windows are shown, and when each is due."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from monitoring.checks.schedule import next_round
 from monitoring.clock import Clock
-from monitoring.display import SiteRow, StatsReport
-from monitoring.models import Site, SiteStats, SiteStatus, Window
 from monitoring.units import NS_PER_MS
 
 ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
@@ -67,26 +65,3 @@ class Rounds:
         """Everything is due: there is something new to show."""
         for timer in self._timers.values():
             timer.hurry()
-
-
-def stats_report(
-    window: Window,
-    source: str,
-    found: Mapping[str, SiteStats],
-    sites: Sequence[Site],
-    status_of: Callable[[Site, int], SiteStatus],
-    asked_ms: int | None = None,
-    location: str = "",
-) -> StatsReport:
-    """A row a site, also for sites with nothing in the window; `source` is the kind of the store that found it."""
-    rows = (
-        SiteRow(
-            site.host,
-            site.name,
-            found.get(site.host) or SiteStats(site.host),
-            status_of(site, window.until_ms),
-            location,
-        )
-        for site in sites
-    )
-    return StatsReport(window, source, tuple(rows), asked_ms)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from monitoring.alerts.rule import rule_window_ms
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
@@ -128,16 +127,12 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
         follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),
         verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
-        rule=_fitted(read_rule(section.section("alerting", RULE_KEYS), defaults.rule), interval_ms),
+        rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule).fitted_to(interval_ms),
     )
     assertions = read_assertions(section)
     site = replace(site, assertions=tuple(assertions.values()))
     refuse_impossible(section, site, assertions)
     return site
-
-
-def _fitted(rule: Rule, interval_ms: int) -> Rule:
-    return replace(rule, window_ms=rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms))
 
 
 def _read_headers(section: Section) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:

@@ -5,7 +5,7 @@
     ranking    which sites are shown when there is not room for all
     jsonlines  one JSON object a line
     plain      lines for logs and pipes
-    spark      response times as a line of bars             (imports rich)
+    sparkline  response times as a line of bars             (imports rich)
     grid       columns and lines that fit a width           (imports rich)
     table      the statistics of a window as such columns   (imports rich)
     screen     the whole screen and the closing one         (imports rich)
@@ -19,7 +19,17 @@ Sites' names, URLs and errors' texts are data: `words.printable` makes them harm
 
 from monitoring.display.jsonlines import alert_json, stats_json
 from monitoring.display.plain import closing_lines, history_line, placeholder_line, stats_lines
-from monitoring.display.values import Closing, ClosingRow, Header, SiteKey, SiteRow, StatsReport, View
+from monitoring.display.values import (
+    Closing,
+    ClosingRow,
+    Header,
+    SiteKey,
+    SiteRow,
+    StatsReport,
+    View,
+    closing_rows,
+    stats_report,
+)
 from monitoring.display.words import (
     alert_detail,
     alert_sentence,
@@ -43,6 +53,7 @@ __all__ = [
     "alert_json",
     "alert_sentence",
     "closing_lines",
+    "closing_rows",
     "duration_text",
     "history_line",
     "ongoing_text",
@@ -52,5 +63,6 @@ __all__ = [
     "seconds_text",
     "stats_json",
     "stats_lines",
+    "stats_report",
     "time_text",
 ]

@@ -1,11 +1,9 @@
-"""Where what is shown goes. A monitor draws in a thread of its own (`display_thread`), other modes in their only one."""
+"""The outputs of a monitor and of print mode: screen, lines, JSON, nothing. A monitor draws in a `thread` of its own."""
 
-import os
-import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol, TextIO
+from typing import Protocol
 
 from monitoring.display import (
     Closing,
@@ -23,67 +21,10 @@ from monitoring.display import (
     stats_json,
     stats_lines,
 )
+from monitoring.display.streams import Stream, Streams
+from monitoring.display.values import Statuses
 from monitoring.display.words import source_text
 from monitoring.models import Alert, SiteStatus
-
-Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
-"""How each site stands now, seen from each location; asked only by an output that shows it."""
-
-
-WRITTEN_AT_ONCE = 4_096
-"""Bytes: a reader that is slow takes one such piece after the other, one that has stopped takes none."""
-
-
-class Stream(Protocol):
-    """Where text goes, as `print` and rich use it."""
-
-    def write(self, text: str, /) -> object: ...
-
-    def flush(self) -> object: ...
-
-
-class Descriptor:
-    """Text to a file descriptor of its own, the copy of a standard one.
-
-    It shares no buffer and no lock with Python's own: nobody else meets a thread that stands in a write. Used by one thread
-    at a time; only `progress` may be asked by others.
-    """
-
-    def __init__(self, standard: TextIO | None) -> None:
-        """None: it was closed when the program began, and what goes there is lost."""
-        self._file = os.dup(standard.fileno()) if standard else os.open(os.devnull, os.O_WRONLY)
-        self._text: list[str] = []
-        self._pieces = 0
-        self._in_write = False
-        self.encoding = standard.encoding if standard else "utf-8"
-
-    def isatty(self) -> bool:
-        return os.isatty(self._file)
-
-    def fileno(self) -> int:
-        return self._file
-
-    def write(self, text: str) -> int:
-        self._text.append(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Write what has come. Raises `OSError`; nothing is kept then, for nobody reads any more."""
-        data = memoryview("".join(self._text).encode(self.encoding, "backslashreplace"))
-        self._text.clear()
-        while data:
-            self._in_write = True
-            try:
-                data = data[os.write(self._file, data[:WRITTEN_AT_ONCE]) :]
-            except BlockingIOError:  # another program that shares it has asked for that
-                select.select([], [self._file], [])
-            finally:
-                self._in_write = False
-                self._pieces += 1
-
-    def progress(self) -> int | None:
-        """How many pieces were written when it stands in a write now; None while it does not."""
-        return self._pieces if self._in_write else None
 
 
 class Output(Protocol):
@@ -268,17 +209,6 @@ def _print_tables(view: View) -> None:
     console = Console(highlight=False)
     rows = sum(len(report.rows) + 4 for report in view.reports)
     console.print(render_screen(view, console.width, 3 * (rows + len(view.alerts) + len(view.ongoing)) + 30))
-
-
-class Streams(NamedTuple):
-    """Standard output and standard error, each on a descriptor of its own."""
-
-    stdout: Descriptor
-    errors: Descriptor
-
-    @classmethod
-    def standard(cls) -> "Streams":
-        return cls(Descriptor(sys.stdout), Descriptor(sys.stderr))
 
 
 def open_output(

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.live import Live
 
 from monitoring.display import Closing, Header, SiteKey, StatsReport, View
-from monitoring.display.outputs import Descriptor, Statuses
 from monitoring.display.screen import render_closing, render_screen
+from monitoring.display.streams import Descriptor
+from monitoring.display.values import Statuses
 from monitoring.models import Alert, SiteStatus
 
 REMEMBERED_ALERTS = 50

@@ -12,7 +12,9 @@ from functools import partial
 from itertools import count
 
 from monitoring.display import Closing, Header, StatsReport
-from monitoring.display.outputs import Descriptor, Output, Statuses
+from monitoring.display.outputs import Output
+from monitoring.display.streams import Descriptor
+from monitoring.display.values import Statuses
 from monitoring.models import Alert
 
 PATIENCE_S = 0.25

@@ -1,14 +1,20 @@
 """What is shown, as values. Units are in the names, as in `monitoring.models`."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from monitoring.models import Alert, SiteStats, SiteStatus, Window
+from monitoring.models import Alert, Site, SiteStats, SiteStatus, Window
 from monitoring.statistics import windows
+from monitoring.statistics.status import outage_is_open
+from monitoring.statistics.tracker import Totals
 
 SiteKey = tuple[str, str]
 """A site as it is seen from somewhere: its host, and the location."""
+
+Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
+"""How each site stands now, seen from each location; asked only by an output that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,29 @@ class StatsReport:
         return windows.coverage(row.stats.covered_ms, self.window.length_ms)
 
 
+def stats_report(
+    window: Window,
+    source: str,
+    found: Mapping[str, SiteStats],
+    sites: Sequence[Site],
+    status_of: Callable[[Site, int], SiteStatus],
+    asked_ms: int | None = None,
+    location: str = "",
+) -> StatsReport:
+    """A row a site, also for sites with nothing in the window; `source` is the kind of the store that found it."""
+    rows = (
+        SiteRow(
+            site.host,
+            site.name,
+            found.get(site.host) or SiteStats(site.host),
+            status_of(site, window.until_ms),
+            location,
+        )
+        for site in sites
+    )
+    return StatsReport(window, source, tuple(rows), asked_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """How many sites, where the numbers come from and why, and what else people should know.
@@ -106,6 +135,16 @@ class ClosingRow:
     def availability(self) -> Fraction | None:
         """Percent of the covered time, exact; None when nothing was covered."""
         return windows.availability(self.available_ms, self.covered_ms)
+
+
+def closing_rows(sites: Iterable[Site], totals: Mapping[str, Totals], alerts: Iterable[Alert]) -> tuple[ClosingRow, ...]:
+    """A row a site: what the run saw of it (`totals`, by host), and how many outages began for it in `alerts`."""
+    incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
+    return tuple(
+        ClosingRow(site.host, site.name, seen.checks, seen.available_ms, seen.covered_ms, incidents[site.host])
+        for site in sites
+        for seen in (totals[site.host],)
+    )
 
 
 @dataclass(frozen=True, slots=True)

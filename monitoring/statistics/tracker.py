@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitoring.display import ClosingRow
 from monitoring.models import Alert, CheckResult, History, Site, SiteStatus
 from monitoring.statistics.status import advance, status
 
@@ -49,13 +48,3 @@ class Board:
 
     def status(self, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
         return status(self.histories.get(site.host), site, last_alert, now_ms)
-
-    def closing_rows(self, sites: Iterable[Site], incidents: Mapping[str, int]) -> tuple[ClosingRow, ...]:
-        """What this run saw of each site, with the number of its outages."""
-        return tuple(
-            ClosingRow(
-                site.host, site.name, totals.checks, totals.available_ms, totals.covered_ms, incidents.get(site.host, 0)
-            )
-            for site in sites
-            if (totals := self.totals[site.host])
-        )

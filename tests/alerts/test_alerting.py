@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from monitoring.alerts.rule import alert_record, evaluate, main_cause, recovery_record, rule_window_ms
+from monitoring.alerts.rule import alert_record, evaluate, main_cause, recovery_record
 from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
 from tests.support.simulation import GOOD, HANGS, REFUSED, Behaviour, Outcome, Pause, after_start, down, simulate, site
 
@@ -69,10 +69,10 @@ def test_how_many_failures_an_alert_needs_by_interval(interval_s: int, needed: i
 
 
 def test_a_window_is_long_enough_for_the_failures_it_asks_for() -> None:
-    assert rule_window_ms(120_000, 2, 2_000) == 120_000
-    assert rule_window_ms(120_000, 2, 60_000) == 120_000
-    assert rule_window_ms(120_000, 2, 60_001) == 120_002
-    assert rule_window_ms(120_000, 3, 300_000) == 900_000
+    assert Rule(window_ms=120_000, minimum_failures=2).fitted_to(2_000).window_ms == 120_000
+    assert Rule(window_ms=120_000, minimum_failures=2).fitted_to(60_000).window_ms == 120_000
+    assert Rule(window_ms=120_000, minimum_failures=2).fitted_to(60_001).window_ms == 120_002
+    assert Rule(window_ms=120_000, minimum_failures=3).fitted_to(300_000).window_ms == 900_000
 
 
 def every_fifth(interval_s: int, otherwise_down: tuple[float, float] = (0, 0)) -> Behaviour:

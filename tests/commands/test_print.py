@@ -14,7 +14,7 @@ from monitoring.commands.rounds import Rounds, round_every_ms
 from monitoring.config import Config, parse_database
 from monitoring.config.durations import length_ms, moment_ms
 from monitoring.display import Closing, Header, SiteKey, StatsReport
-from monitoring.display.outputs import Statuses
+from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Cause, Site, SiteStatus, State, Window
 from monitoring.statistics import reference

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from monitoring.display import Closing, Header, StatsReport
-from monitoring.display.outputs import Descriptor, PlainOutput, SilentOutput
+from monitoring.display.outputs import PlainOutput, SilentOutput
+from monitoring.display.streams import Descriptor
 from monitoring.display.thread import DisplayThread
 from monitoring.models import Alert, AlertType, Window
 from tests.support.waiting import eventually

@@ -17,7 +17,7 @@ from monitoring.checks.checkers import Change, Checkers
 from monitoring.clock import Deadline
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display import Closing, Header, StatsReport
-from monitoring.display.outputs import Statuses
+from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
 from monitoring.service.systemd import Manager

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitoring.alerts.evaluator import Evaluator
-from monitoring.alerts.rule import evaluate, rule_window_ms
+from monitoring.alerts.rule import evaluate
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
 from monitoring.statistics.tracker import Board
 from tests.support.clock import FakeClock
@@ -72,10 +72,9 @@ class Story:
 
 def site(interval_s: float = 2, timeout_s: float = 10, rule: Rule | None = None) -> Site:
     """A site whose rule has the window that the configuration would give it."""
-    rule, interval_ms = rule or Rule(), round(interval_s * 1_000)
-    window_ms = rule_window_ms(rule.window_ms, rule.minimum_failures, interval_ms)
-    rule = Rule(rule.threshold, rule.recovery_threshold, window_ms, rule.minimum_failures)
-    return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=round(timeout_s * 1_000), rule=rule)
+    interval_ms = round(interval_s * 1_000)
+    fitted = (rule or Rule()).fitted_to(interval_ms)
+    return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=round(timeout_s * 1_000), rule=fitted)
 
 
 def down(*spans: tuple[float, float], how: Outcome = REFUSED) -> Behaviour:
