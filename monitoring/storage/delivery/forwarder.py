@@ -10,7 +10,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
 from monitoring.storage.delivery.parallel import in_parallel
-from monitoring.storage.delivery.sending import Batch, batches, kinds_to_retry, send
+from monitoring.storage.delivery.sending import Batch, batches, kinds_to_retry, send, takes_what_it_refused
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
 
@@ -27,7 +27,7 @@ MAX_BACKOFF_S = 30.0
 
 HOUR_MS = Span.HOUR.length_ms
 RETRY_MS = HOUR_MS
-"""How often it is tried whether what was refused is taken now."""
+"""How often it is tried whether what was refused is taken now; sooner when something like it is taken."""
 
 LOOK_MS = 60_000
 """How often a database is compared again that has not been out of reach: it may have been put back, or lost something."""
@@ -61,7 +61,8 @@ class Forwarder:
         self._asked = self._served = 0
         self._backoff_s = 0.0
         self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
-        self._retry_at_ms = self._look_at_ms = 0
+        self._retry_at_ms = self._tried_ms = self._look_at_ms = 0
+        self._was_taken = False
         self._week = -1
         self.has_contact = False
         self.has_met = False  # has there ever been contact?
@@ -139,12 +140,18 @@ class Forwarder:
             self._file.requeue(0, EVER_MS)
         elif known is not None and is_behind(known, own):
             self._file.requeue(max(0, min(known.newest_ms, known.summarised_ms) - HOUR_MS), EVER_MS)
-        for window in Comparison(self._file, self._backend).lost():
-            self._file.requeue(window.from_ms, window.until_ms)
+        self._send_lost_again()
         self.has_contact = self.has_met = True
         self.trouble = None
         self._try_refused()
         self._look_at_ms = self._clock.now_ms() + LOOK_MS
+
+    def _send_lost_again(self) -> bool:
+        lost = Comparison(self._file, self._backend).lost()
+        for window in lost:
+            self.complete_ms = 0
+            self._file.requeue(window.from_ms, window.until_ms)
+        return bool(lost)
 
     def _begin_anew(self, known: DeliveryRecord) -> DeliveryRecord | None:
         """The database has seen more of this file than the file knows: the file was put back from a copy.
@@ -178,6 +185,8 @@ class Forwarder:
                 raise
             self._file.acknowledge(delivery, refusals)
             self._backend.record(self._marker, self._file.delivered())
+            if not refusals and takes_what_it_refused(delivery.points, self._file.refusals()):
+                self._retry_at_ms = min(self._retry_at_ms, self._tried_ms + LOOK_MS)
             oldest_ms = self._file.pending().oldest_ms
             if oldest_ms is not None and oldest_ms <= began_ms:
                 return True
@@ -210,18 +219,22 @@ class Forwarder:
         week = (now_ms - MONDAY_MS) // WEEK_MS
         if now_ms >= self._retry_at_ms or week != self._week:
             return self._try_refused()
+        if self._was_taken:  # what was lost beside it could not be told from what was refused
+            self._was_taken = False
+            return self._send_lost_again()
         if now_ms >= self._look_at_ms:
             self._look()
         return self._upkeep.step(now_ms)
 
     def _try_refused(self) -> bool:
         """One request of each kind that was refused: is some of it taken now? Then the rest is sent again, too."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._tried_ms = self._clock.now_ms()
         self._retry_at_ms, self._week = now_ms + RETRY_MS, (now_ms - MONDAY_MS) // WEEK_MS
         taken = [kind for kind in kinds_to_retry(self._file.refusals()) if self._takes(kind)]
         for kind in taken:
             self.complete_ms = 0
             self._file.retry_refused(kind)
+            self._was_taken = True
         return bool(taken)
 
     def _takes(self, kind: str) -> bool:

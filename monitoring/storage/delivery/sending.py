@@ -79,7 +79,7 @@ def _suspects(points: Sequence[Point], error: StoreRefused) -> Sequence[Point]:
 def _has(point: Point, field: str) -> bool:
     place = _PLACES.get(field)
     if place is None or not isinstance(point, CheckResult):
-        return False
+        return True  # all of its kind have it
     return fields.values(point)[place] not in (None, "")
 
 
@@ -101,6 +101,18 @@ def _refusals(batch: Batch, error: StoreRefused) -> Iterator[Refusal]:
             reason=str(error),
             by_age=error.by_age,
         )
+
+
+def takes_what_it_refused(points: Points, refusals: Iterable[Refusal]) -> bool:
+    """Did a database that took all of these points refuse others like them: of that site, and with that field?"""
+    refused = {(it.kind, it.host, it.field) for it in refusals if not it.by_age}
+    return any(
+        (batch.kind, point.host, field) in refused
+        for batch in batches(points, len(points))
+        for field in {field for kind, _, field in refused if kind == batch.kind}
+        for point in batch.points
+        if _has(point, field)
+    )
 
 
 def kinds_to_retry(refusals: Iterable[Refusal]) -> Collection[str]:

@@ -8,7 +8,7 @@ from monitoring.errors import StoreRefused
 from monitoring.models import Alert, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.storage.base import LocalFile, Points, Refusal
-from monitoring.storage.delivery.forwarder import RETRY_MS, WEEK_MS, Forwarder
+from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, WEEK_MS, Forwarder
 from monitoring.storage.delivery.sending import Batch, send
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, drain, maintain
@@ -27,6 +27,10 @@ def refusing(when: Callable[[Point], bool], error: StoreRefused = CONFLICT) -> C
 
 def is_check(point: Point) -> bool:
     return isinstance(point, CheckResult)
+
+
+def has_detail(point: Point) -> bool:
+    return isinstance(point, CheckResult) and bool(point.detail)
 
 
 def older_than(second: float) -> Callable[[Point], bool]:
@@ -50,7 +54,7 @@ def test_one_answer_is_enough_when_it_says_that_all_was_dropped(
 
 def test_what_lacks_the_field_is_taken_at_once(database: FragileBackend) -> None:
     """Half of the checks failed, every second one: halving would take a thousand requests."""
-    database.refuses = refusing(lambda point: isinstance(point, CheckResult) and bool(point.detail), DETAIL)
+    database.refuses = refusing(has_detail, DETAIL)
     points = [check(second, cause=Cause.DNS, detail="x") if second % 2 else check(second) for second in range(500)]
     found = send(database.write, Batch("checks", points))
     assert [(it.count, it.field) for it in found] == [(250, "detail")]
@@ -149,6 +153,59 @@ def test_a_refused_point_is_tried_again_at_each_new_contact(
     drain(forwarder)
     assert_same(file, database)
     assert not file.refusals()
+
+
+def test_once_the_like_of_it_is_taken_what_was_refused_is_tried_again_within_a_minute(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """Somebody mends the database, and contact is never lost."""
+    database.refuses = refusing(is_check)
+    file.append(checks(range(100)), [], START_MS)
+    drain(forwarder)
+    database.refuses = lambda _: None
+    file.append([check(100)], [], START_MS)
+    drain(forwarder)
+    clock.advance(LOOK_MS / 1_000)
+    drain(forwarder)
+    assert not file.refusals()
+    assert_same(file, database)
+
+
+def test_that_others_are_taken_says_nothing_of_what_was_refused(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    database.refuses = refusing(has_detail, DETAIL)
+    file.append([check(1, cause=Cause.DNS, detail="x")], [], START_MS)
+    drain(forwarder)
+    file.append([check(2), check(2, "b", cause=Cause.DNS)], [], START_MS)
+    drain(forwarder)
+    sent = len(database.writes)
+    clock.advance(2 * LOOK_MS / 1_000)
+    drain(forwarder)
+    assert len(database.writes) == sent
+
+
+def test_what_was_lost_beside_what_was_refused_is_found_once_that_is_taken(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """Refusals say at most how much may be absent: until then they may stand for what was lost."""
+    database.refuses = refusing(has_detail, DETAIL)
+    failed = [check(second, cause=Cause.DNS, detail="x") for second in range(100, 200)]
+    file.append([*checks(range(50)), *failed], [], START_MS)
+    drain(forwarder)
+    database.lose_disk()
+    clock.advance(LOOK_MS / 1_000)
+    drain(forwarder)  # notices it
+    drain(forwarder)  # sends all again: refused a second time
+    assert sum(it.count for it in file.refusals()) == 2 * len(failed)
+    database.lose_points()
+    database.trouble = DOWN
+    file.append([check(200)], [], START_MS)
+    forwarder.step()
+    database.trouble = None
+    database.refuses = lambda _: None
+    drain(forwarder)
+    assert_same(file, database)
 
 
 def test_a_refused_point_is_tried_again_when_a_week_begins(
