@@ -1,5 +1,7 @@
 """The commands in the documents are run, as far as they end by themselves."""
 
+import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ import pytest
 
 from monitoring.models import Alert, AlertType, CheckResult
 from monitoring.storage.sqlite.store import LocalStore
-from tests.support.documents import DOCUMENTS, ROOT, commands, fences, section
+from tests.support.documents import DOCUMENTS, ROOT, commands, fences, rows, section
 from tests.support.monitor import write_config
 
 SITE = "https://example.org/"
@@ -69,6 +71,20 @@ def test_the_errors_of_the_example_are_those_of_the_program(folder: Path) -> Non
     )
     assert ended.returncode == 2
     assert ended.stderr.splitlines() == shown.splitlines()[1:]
+
+
+def explained(title: str) -> set[str]:
+    """The names in the first column of the tables of this section of docs/schema.md."""
+    found = rows(section(DOCUMENTS["docs/schema.md"], title))
+    return {name for row in found for name in re.findall(r"`(\w+)`", row[0])} - {"location"}
+
+
+def test_every_key_of_the_json_output_is_explained(folder: Path) -> None:
+    """And no key that is not there; `location` is there only of monitors that have one."""
+    stats = json.loads(run(("-p", "--once", "--format", "json"), folder).stdout.splitlines()[0])
+    assert explained("Statistics") == {*stats, *stats["sites"][0]}
+    alert = json.loads(run(("-a", "--once", "--format", "json"), folder).stdout)
+    assert explained("Alerts and recoveries") == {*alert}
 
 
 @pytest.mark.skipif(not shutil.which("sqlite3"), reason="needs sqlite3")

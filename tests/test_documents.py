@@ -1,5 +1,6 @@
 """README.md and docs/ tell all there is, and nothing that there is not."""
 
+import ast
 import html
 import re
 import sqlite3
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import monitoringApp
-from monitoring.config import loading, parse_config, syntax, websites
+from monitoring.config import loading, parse_config, syntax, tokens, websites
 from monitoring.models import Cause, State
 from monitoring.storage.sqlite.schema import SCHEMA
+from monitoring.trust import REPLACES
 from scripts.picture import PICTURE, draw
 from tests.support.documents import DOCUMENTS, ROOT, anchors, commands, fences, links, rows, section
 
@@ -95,6 +97,11 @@ def test_every_general_key_is_explained() -> None:
     assert sorted(explained) == sorted([*keys, *(key for key in loading.ROOT_KEYS if key not in grouped)])
 
 
+@pytest.mark.parametrize("name", [tokens.CLIENT, tokens.WRITE, tokens.READ, REPLACES, "NO_COLOR"])
+def test_every_environment_variable_is_explained(name: str) -> None:
+    assert any(f"`{name}`" in text for path, text in DOCUMENTS.items() if path.startswith("docs/"))
+
+
 def configurations() -> Iterator[tuple[str, str]]:
     """Every whole configuration in the documents."""
     for name, text in DOCUMENTS.items():
@@ -174,3 +181,23 @@ def words_of(picture: str) -> list[str]:
 def test_the_picture_of_the_screen_is_what_the_program_draws() -> None:
     """If not: `make picture`."""
     assert words_of(PICTURE.read_text()) == words_of(draw())
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/promises.md"])
+def test_the_files_that_a_document_names_are_there(name: str) -> None:
+    named = [path for path in re.findall(r"`([\w.*/]+)`", DOCUMENTS[name]) if "/" in path or path.endswith((".py", ".md"))]
+    assert named
+    assert [path for path in named if not any(ROOT.glob(path)) and not any(ROOT.glob(f"monitoring/**/{path}"))] == []
+
+
+def test_the_path_of_a_check_passes_functions_that_are_there() -> None:
+    """ARCHITECTURE.md names each with its file: `Class.method` (`file.py`)."""
+    steps = re.findall(r"`(\w+)\.(\w+)` \(`([\w/]+\.py)`\)", DOCUMENTS["ARCHITECTURE.md"])
+    assert len(steps) >= 10
+    for owner, function, path in steps:
+        classes = [one for one in ast.parse((ROOT / path).read_text()).body if isinstance(one, ast.ClassDef)]
+        names = {f"{one.name}.{part.name}" for one in classes for part in one.body if isinstance(part, ast.FunctionDef)}
+        assert f"{owner}.{function}" in names, path
