@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from monitoring.clock import SystemClock
 from monitoring.errors import StoreError
 from monitoring.models import Window
+from monitoring.storage.sqlite.lock import written_file
 from monitoring.storage.sqlite.reader import FileReader
 
 QUIET_MS = 120_000
@@ -39,7 +40,7 @@ def _trouble_of_files(directory: Path, now_ms: int) -> str | None:
 
 
 def _trouble_of_file(file: Path, now_ms: int) -> str | None:
-    reader = FileReader(file)
+    reader = FileReader(written_file(file))
     try:
         last_ms = reader.last_time()
         if last_ms is None:

@@ -11,7 +11,6 @@ from monitoring.storage import takeover
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.opening import Opening
-from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 
 READER_TIMEOUT_S = 2.0
@@ -22,7 +21,7 @@ WRITER_TIMEOUT_S = 10.0
 
 def open_local(path: Path, say: Callable[[str], None], clock: Clock) -> LocalStore:
     """The local file, or what stands in for it. Raises as `Opening.open` does."""
-    return Opening(path, LocalStore, FileReader, say, clock.now_ms()).open()
+    return Opening(path, say, clock.now_ms()).open()
 
 
 def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstStore:

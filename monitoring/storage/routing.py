@@ -15,7 +15,7 @@ from monitoring.storage.base import Reader
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
 from monitoring.storage.delivery.words import Condition, Source
-from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive
+from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive, written_file
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.rescue import beside
 
@@ -34,34 +34,39 @@ Readers = Mapping[str, Reader]
 
 
 class LocalFile:
-    """A local file that may come, go and be replaced by another one."""
+    """A local file that may come, go and be replaced by another one; or the one that its monitor writes in its place."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.read_path = path
+        """What is read at present."""
         self._reader: FileReader | None = None
         self._identity: tuple[Identity, Identity | None] | None = None
 
     def open(self) -> FileReader | None:
         """A reader of the file that is there now; the same one as long as it is the same file, with the same log."""
-        identity = self._current_identity()
-        if identity and self._identity == (identity[0], None) and os.access(self.path.parent, os.W_OK):
+        path = written_file(self.path)
+        identity = _identity_with_log(path)
+        if identity and self._identity == (identity[0], None) and os.access(path.parent, os.W_OK):
             # a reader makes the log that it finds missing
             self._identity = identity
-        if identity != self._identity:
+        if identity != self._identity or path != self.read_path:
             self.close()
-            self._reader, self._identity = FileReader(self.path) if identity else None, identity
+            self._reader, self._identity = FileReader(path) if identity else None, identity
+            self.read_path = path
         return self._reader
-
-    def _current_identity(self) -> tuple[Identity, Identity | None] | None:
-        file = identity_of(self.path)
-        if file is None or is_empty(self.path):  # an empty one is about to be made
-            return None
-        return file, identity_of(beside(self.path, "-wal"))
 
     def close(self) -> None:
         if self._reader:
             self._reader.close()
         self._reader, self._identity = None, None
+
+
+def _identity_with_log(path: Path) -> tuple[Identity, Identity | None] | None:
+    file = identity_of(path)
+    if file is None or is_empty(path):  # an empty one is about to be made
+        return None
+    return file, identity_of(beside(path, "-wal"))
 
 
 class Database:
@@ -141,9 +146,12 @@ class ReaderChoice:
         return self._database.name if self._database else ""
 
     def conditions(self) -> Sequence[Condition]:
-        """What a person should know of the database that monitors of this configuration deliver to."""
-        local = self._local.open() if self._database else None
-        return list(words.refused(self._database.name, local.refusals())) if self._database and local else []
+        """What a person should know of the local file and of the database that monitors of this configuration deliver to."""
+        local = self._local.open()
+        found = [] if local is None or local.path == self._local.path else [words.elsewhere(local.path, self._local.path)]
+        if self._database and local:
+            found += words.refused(self._database.name, local.refusals())
+        return found
 
     def _ask_around(self, local: FileReader | None) -> tuple[Readers, str]:
         """The readers of the database, and why they are the ones to ask; none of them, and why not."""
@@ -166,6 +174,10 @@ class ReaderChoice:
 
     def _nobody(self, why: str) -> str:
         """Why there is nothing to read."""
+        if self._local.read_path != self._local.path:
+            return f"{words.elsewhere(self._local.read_path, self._local.path).text}, which cannot be read from here"
+        if writer_is_alive(self._local.path):
+            return f"{self._local.path}: a monitor is running, and its file is gone; it saves it as soon as it can"
         if self._wanted is None:
             return NO_MONITOR
         there = "the local file is of another one" if self._database is None else f"{why} from there"

@@ -287,6 +287,28 @@ def test_alerts_are_followed_over_every_change_of_the_file(config: Path, file: P
     assert as_printed(stored_alerts(file)) == watcher.objects("alert")
 
 
+def test_a_backup_that_is_copied_over_the_file_is_noticed_and_gets_what_was_measured(
+    config: Path, file: Path, target: Target
+) -> None:
+    """Alerts go on as well: the outage that has begun since the backup was made is not announced again."""
+    backup = file.with_name("backup.db")
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(file, more_than=3)
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
+            source.backup(copy)
+        target.go_down("/")
+        wait_for(lambda: stored_alerts(file), "an alert in the file")
+        shutil.copyfile(backup, file)
+        wait_for_words(monitor, "was overwritten with another file")
+        wait_for_words(monitor, "can be written again")
+        wait_for_checks(file, more_than=len(stored_checks(file)) + 3)
+        assert monitor.terminate() == 0
+    assert_sound(file)
+    assert_holds_all_asked(stored_checks(file), target)
+    assert [alert.type for alert in stored_alerts(file)] == [AlertType.ALERT]
+    assert not list(file.parent.glob("*saved*"))
+
+
 MISHAPS = (
     *((mishap, None) for mishap in (delete, delete_all, move_away, delete_directory, delete_logs, delete_wal)),
     (rename_directory, rename_back),

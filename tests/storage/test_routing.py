@@ -18,6 +18,7 @@ from monitoring.storage.backends import open_backend
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain
@@ -158,6 +159,34 @@ def test_a_file_that_takes_the_place_of_another_is_read(tmp_path: Path, config: 
             for file in tmp_path.glob("config.db*"):
                 os.remove(file)
         with pytest.raises(StoreError, match=NO_MONITOR):
+            choice.choose()
+
+
+def test_what_a_monitor_writes_in_place_of_its_file_is_read_and_said(
+    tmp_path: Path, config: Config, clock: FakeClock
+) -> None:
+    """Its file was busy, damaged or replaced: what lies there is old."""
+    home, elsewhere = config.local_database, tmp_path / "elsewhere.db"
+    with closing(LocalStore(home)) as store:
+        store.append(checks([1]), [], START_MS)
+    with closing(ReaderChoice(config, clock)) as choice:
+        assert choice.choose()[0][""].last_time() == START_MS + 1_000
+        with closing(LocalStore(elsewhere, home=home, home_lock=FileLock(home))) as store:
+            store.append(checks([2]), [], START_MS)
+            assert choice.choose()[0][""].last_time() == START_MS + 2_000
+            (condition,) = choice.conditions()
+            assert condition.text == f"the running monitor keeps its checks in {elsewhere} until it can write {home}"
+            elsewhere.rename(tmp_path / "hidden.db")
+            with pytest.raises(StoreError, match="which cannot be read from here"):
+                choice.choose()
+        assert choice.choose()[0][""].last_time() == START_MS + 1_000
+        assert not choice.conditions()
+
+
+def test_a_monitor_whose_file_is_gone_is_not_taken_for_none(config: Config, clock: FakeClock) -> None:
+    with closing(LocalStore(config.local_database)), closing(ReaderChoice(config, clock)) as choice:
+        config.local_database.unlink()
+        with pytest.raises(StoreError, match="a monitor is running, and its file is gone"):
             choice.choose()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 
 from monitoring.display.words import plural
 from monitoring.storage.base import Pending, Refusal
@@ -112,6 +113,13 @@ def _waiting(pending: Pending) -> str:
     if not pending.points:
         return "everything is kept in the local file"
     return f"{plural(pending.points, 'point')} {_verb(pending.points, 'waits', 'wait')} in the local file"
+
+
+def elsewhere(written: Path, home: Path) -> Condition:
+    """The file of the configuration is not the one that the monitor writes."""
+    return Condition(
+        "elsewhere", f"the running monitor keeps its checks in {written} until it can write {home}", str(written)
+    )
 
 
 def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:

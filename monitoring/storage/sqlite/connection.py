@@ -1,22 +1,26 @@
 """Connections to the local file, and SQLite's errors in our words."""
 
-import re
+import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.errors import MonitoringError, StoreBusy, StoreDamaged, StoreUnavailable
-from monitoring.storage.sqlite.lock import Identity, identity_of, may_have_log
+from monitoring.storage.sqlite import migrations
+from monitoring.storage.sqlite.lock import FileLock, Identity, identity_of, may_have_log
+from monitoring.storage.sqlite.schema import APPLICATION_ID
 
 BUSY_TIMEOUT_S = 5.0
 JOURNAL_LIMIT_BYTES = 16 << 20
 
 MAGIC = b"SQLite format 3\0"
+HEADER_BYTES = 100
+PAGE_BYTES = 4096
+USER_VERSION_AT, APPLICATION_ID_AT = slice(60, 64), slice(68, 72)
+"""Where these stand in an SQLite file's header, as big-endian integers."""
 
 PRIMARY_CODE = 0xFF
 """SQLite's extended error codes hold the primary one in this byte."""
@@ -24,25 +28,11 @@ PRIMARY_CODE = 0xFF
 BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
+STAMP = "CREATE TABLE IF NOT EXISTS stamp (id INTEGER PRIMARY KEY, value BLOB NOT NULL)"
+"""Its one row changes with every commit: so the bytes of the file say whether they are those that were written last."""
 
-@dataclass(frozen=True)
-class Format:
-    """By what a file of this program is known.
-
-    `schema` is SQL that creates the tables of an empty file and leaves those of any other one alone. `migrate`, where
-    there is one, does that within a transaction, and brings files of `earlier` versions up to date, which have these
-    tables at least.
-    """
-
-    application_id: int
-    version: int
-    schema: str
-    migrate: Callable[[sqlite3.Connection], None] | None = None
-    earlier: Mapping[int, frozenset[str]] = field(default_factory=dict)
-
-    @cached_property
-    def tables(self) -> frozenset[str]:
-        return frozenset(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", self.schema))
+TOKEN_BYTES = 16
+"""How a stamp begins: what no other file has. The number of commits follows, eight bytes."""
 
 
 def is_damage(error: BaseException) -> bool:
@@ -61,30 +51,54 @@ def translated(file: Path | str) -> Iterator[None]:
         raise kind(f"{file}: {error}") from error
 
 
-def open_writer(path: Path, form: Format, patience_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """The one connection that writes. Creates the file and its tables.
+def is_foreign(header: bytes) -> bool:
+    """Is this the header of a database that another program has marked as its own?"""
+    return header.startswith(MAGIC) and int.from_bytes(header[APPLICATION_ID_AT]) not in (0, APPLICATION_ID)
 
-    `patience_s` is how long to wait for the write lock that somebody else may hold.
 
-    `synchronous=FULL` with one commit every half second costs two flushes of the disk a second and keeps each commit
+def open_writer(path: Path, lock: FileLock, patience_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """The one connection that writes. Creates the file and its tables, and brings one of an older version up to date.
+
+    `lock` is held on the file. `patience_s` is how long to wait for the write lock that somebody else may hold.
+
+    Raises `MonitoringError` when the file is another program's or a newer version's: then it is as it was. Raises
+    `StoreDamaged` when it is ours.
+    """
+    header, foreign = lock.read(HEADER_BYTES), MonitoringError(f"{path}: not a file of this program")
+    if header and not header.startswith(MAGIC):
+        if lock.name.was_known and lock.version()[0] % PAGE_BYTES == 0:  # a monitor wrote here, and it has whole pages
+            raise StoreDamaged(f"{path}: its beginning is not that of a database")
+        raise foreign
+    if is_foreign(header):
+        raise foreign
+    version = int.from_bytes(header[USER_VERSION_AT])
+    is_marked = int.from_bytes(header[APPLICATION_ID_AT]) == APPLICATION_ID or version in migrations.VERSIONS
+    try:
+        return _open_writer(path, patience_s)
+    except StoreDamaged as error:
+        if is_marked or lock.name.was_known:
+            raise
+        raise foreign from error
+
+
+def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
+    """`synchronous=FULL` with one commit every half second costs two flushes of the disk a second and keeps each commit
     through a power cut as well.
-
-    Raises `MonitoringError` when the file is another program's or another version's; then it is as it was.
     """
     with translated(path):
         connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
         try:
-            _check_format(connection, path, form)
+            _check_format(connection, path)
             _touch_tables(connection)  # before anything is written
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}")
-            mark = f"PRAGMA application_id = {form.application_id}; PRAGMA user_version = {form.version};"
-            if form.migrate is None:
-                connection.executescript(f"BEGIN IMMEDIATE; {form.schema} {mark} COMMIT")
-            else:
-                with transaction(connection):
-                    form.migrate(connection)
+            with transaction(connection):
+                migrations.migrate(connection)
+                connection.execute(STAMP)
+                stamp = os.urandom(TOKEN_BYTES) + bytes(8)
+                connection.execute("INSERT OR IGNORE INTO stamp VALUES (0, ?)", (stamp,))
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that the stamp is in the file
             connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
         except BaseException:
             connection.close()
@@ -92,17 +106,16 @@ def open_writer(path: Path, form: Format, patience_s: float = BUSY_TIMEOUT_S) ->
         return connection
 
 
-def _check_format(connection: sqlite3.Connection, path: Path, form: Format) -> None:
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     """A file that is not ours is left alone: it is neither written nor replaced by another one."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     tables = {name for (name,) in names if not name.startswith("sqlite_")}
-    known = form.earlier.get(version, form.tables)
-    has_ours = tables <= form.tables or known <= tables  # a first start may have been killed halfway
-    if application not in (0, form.application_id) or (application == 0 and not has_ours):
+    known = migrations.VERSIONS.get(version, frozenset({"-"}))
+    if application not in (0, APPLICATION_ID) or (application == 0 and tables and not known <= tables):
         raise MonitoringError(f"{path}: not a file of this program")
-    if version not in (0, form.version, *form.earlier):
+    if version not in (0, *migrations.VERSIONS):
         raise MonitoringError(f"{path}: written by another version of this program (file format {version})")
 
 
@@ -226,6 +239,8 @@ class ReaderPool:
         return self._identity is None or identity_of(self._path) == self._identity
 
     def _open(self) -> sqlite3.Connection:
+        if self._path.exists() and not self._path.is_file():  # a named pipe would be waited for
+            raise StoreUnavailable(f"{self._path}: not a file")
         uri = f"file:{quote(str(self._path.absolute()))}?mode=ro{'' if may_have_log(self._path) else '&immutable=1'}"
         with translated(self._path):
             if not self._is_there():

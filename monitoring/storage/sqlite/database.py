@@ -6,29 +6,25 @@ file: a site of a location with a name is called by both names there.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from monitoring.errors import StoreRefused
 from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.sqlite import blocks_1_1, latest, purge, rows, schema, states, summaries
 from monitoring.storage.sqlite.counting import CountingReader
 from monitoring.storage.sqlite.file import DatabaseFile
-from monitoring.storage.sqlite.migrations import FORMAT
 from monitoring.storage.sqlite.queries import INSIDE, keys
 from monitoring.storage.sqlite.schema import (
     ALERT_COLUMNS,
     CHECK_COLUMNS,
-    MAX_SITES,
     SITE_BITS,
     SITE_MASK,
     TABLES,
     first_key,
 )
-from monitoring.storage.sqlite.store import NEXT_SITE
 from monitoring.storage.sqlite.summaries import SITE
 
 SEPARATOR = "\x1f"
@@ -53,7 +49,7 @@ class SharedFile:
     def __init__(self, path: Path) -> None:
         """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does."""
         self.path = path
-        self.file = DatabaseFile(path, FORMAT)
+        self.file = DatabaseFile(path)
         try:
             with self.file.exclusively() as connection:
                 self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
@@ -72,18 +68,6 @@ class SharedFile:
     def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection that sees one moment of the file."""
         return self.file.readers.snapshot()
-
-    def number(self, connection: sqlite3.Connection, names: Iterable[str]) -> Mapping[str, int]:
-        """All sites with these among them, within a transaction; `sites` is to be set to it when that is committed."""
-        new = dict.fromkeys(name for name in names if name not in self.sites)
-        if not new:
-            return self.sites
-        first = connection.execute(NEXT_SITE).fetchone()[0]
-        if first + len(new) > MAX_SITES:
-            raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
-        numbers = {name: number for number, name in enumerate(new, start=first)}
-        connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", [(n, name) for name, n in numbers.items()])
-        return {**self.sites, **numbers}
 
     def unpack(self) -> bool:
         """Make rows of some of the checks that 1.1.0 has left in blocks; were there any?"""
@@ -140,7 +124,7 @@ class FileDatabase:
         """A check that is stored already stays as it is."""
         hosts = [point.host for every in (points.checks, points.alerts, points.summaries) for point in every]
         with self._shared.file.writing() as connection:
-            sites = self._shared.number(connection, (self._prefix + host for host in hosts))
+            sites = states.number(connection, self._shared.sites, (self._prefix + host for host in hosts))
             self._write_checks(
                 connection, {first_key(one.time_ms) | sites[self._prefix + one.host]: one for one in points.checks}
             )

@@ -7,24 +7,21 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
-from monitoring.errors import MonitoringError, StoreBusy, StoreDamaged, StoreError, StoreUnavailable
+from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreUnavailable
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import (
     BUSY_TIMEOUT_S,
+    HEADER_BYTES,
     MAGIC,
-    Format,
+    TOKEN_BYTES,
     ReaderPool,
     is_damage,
+    is_foreign,
     open_writer,
     transaction,
     translated,
 )
-from monitoring.storage.sqlite.lock import FileLock, Identity, identity_of
-
-PAGE_BYTES = 4096
-APPLICATION_ID = slice(68, 72)
-USER_VERSION = slice(60, 64)
-"""Where these stand in an SQLite file's header, as big-endian integers."""
+from monitoring.storage.sqlite.lock import FileLock, Identity, NameLock, identity_of
 
 READERS_END_S = 10.0
 """How long a question may go on reading a file that has to be opened again."""
@@ -37,10 +34,11 @@ RETURN_S = 0.001
 
 
 class Problem(Enum):
-    """In what way the file that is open is not what its name stands for."""
+    """In what way the file that is open is not what its name stands for, or does not hold what was written."""
 
     MISSING = "deleted or moved"
     REPLACED = "replaced by another file"
+    OVERWRITTEN = "overwritten by another program"
     LOGLESS = "without its write-ahead log"
     DAMAGED = "damaged"
 
@@ -48,23 +46,28 @@ class Problem(Enum):
 class OpenFile:
     """A file that is open for writing: its lock, and the one connection that writes."""
 
-    def __init__(self, path: Path, form: Format, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
         """Opens or creates the file. `lock` is one on this file that was taken before; it stays with the caller on errors.
 
         Raises `MonitoringError` when another process or another program has it, `StoreBusy` when somebody else holds
         SQLite's write lock for longer than `patience_s`, `StoreDamaged`, or `StoreUnavailable`.
         """
         self.path = path
-        self._form = form
         self.lock = lock or FileLock(path)
         try:
-            self._connection: sqlite3.Connection | None = _open(path, form, self.lock, patience_s)
+            self._connection: sqlite3.Connection | None = open_writer(path, self.lock, patience_s)
         except BaseException as error:
             if lock is None:
                 self.lock.release(forget=isinstance(error, MonitoringError) and not isinstance(error, StoreError))
             raise
         self._log_names = [rescue.beside(path, suffix) for suffix in rescue.LOGS]
         self._logs = self._current_logs()
+        self._page = self._find_stamp()
+        stamp = bytes(self.connection.execute("SELECT value FROM stamp").fetchone()[0])
+        self._token, self._commits = stamp[:TOKEN_BYTES], int.from_bytes(stamp[TOKEN_BYTES:])
+        self._version = self.lock.version()
+        """Of the file when it was last known to hold what was written here."""
+        self._changing: tuple[int, int] | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -76,6 +79,41 @@ class OpenFile:
     def _current_logs(self) -> list[Identity | None]:
         return [identity_of(name) for name in self._log_names]
 
+    # Do the bytes of the file come from here?
+
+    def _find_stamp(self) -> tuple[int, int]:
+        """Where the page with the stamp lies in the file, and how long it is."""
+        query = "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'stamp'"
+        number, size = self.connection.execute(query).fetchone()
+        return (number - 1) * size, size
+
+    def stamp(self) -> None:
+        """Mark what is being written, within a transaction."""
+        self._commits += 1
+        self.connection.execute("UPDATE stamp SET value = ?", (self._token + self._commits.to_bytes(8),))
+
+    def is_ours(self) -> bool:
+        """False when somebody has overwritten the file otherwise than by SQLite."""
+        version = self.lock.version()
+        if version == self._version:
+            return True
+        if not self._has_stamp():
+            with suppress(sqlite3.Error, StoreError):  # another program may have made the file smaller (VACUUM)
+                self._page = self._find_stamp()
+            if not self._has_stamp():
+                return False
+        self._version = version
+        return True
+
+    def _has_stamp(self) -> bool:
+        """Is the newest stamp in the file itself? It is when somebody else's SQLite has just brought the log into it."""
+        offset, length = self._page
+        return self._token + self._commits.to_bytes(8) in self.lock.read(length, offset)
+
+    def has_written(self) -> None:
+        """Whatever has changed in the file since `is_ours` was written from here."""
+        self._version = self.lock.version()
+
     def problem(self) -> Problem | None:
         """What has happened to the file; costs some looks at the file system."""
         identity = identity_of(self.path)
@@ -83,9 +121,19 @@ class OpenFile:
             return Problem.MISSING
         if identity != self.lock.identity:
             return Problem.REPLACED
-        if not self.lock.header().startswith(MAGIC):
-            return Problem.DAMAGED
+        is_database = self.lock.read(HEADER_BYTES).startswith(MAGIC)
+        if not is_database or not self.is_ours():
+            changing, self._changing = self._changing, self.lock.version()
+            if changing != self._changing:  # somebody may be writing it just now
+                return None
+            return Problem.OVERWRITTEN if is_database else Problem.DAMAGED
         return None if self._connection and self._current_logs() == self._logs else Problem.LOGLESS
+
+    def is_foreign(self) -> bool:
+        """Is what somebody has put into the file a database of another program?"""
+        return is_foreign(self.lock.read(HEADER_BYTES))
+
+    # What becomes of it
 
     def moved_to(self) -> Path | None:
         """The new name of a file that was moved together with what lies beside it; None: it was not."""
@@ -94,13 +142,15 @@ class OpenFile:
             return None
         return name if [identity_of(rescue.beside(name, suffix)) for suffix in rescue.LOGS] == self._logs else None
 
-    def drop_logs(self) -> None:
+    def drop_logs(self, *, checkpoint: bool = True) -> None:
         """The name is not this file's any more: what SQLite keeps beside the name must not be taken for another file's.
 
         This file, if it is still somewhere, gets what the log holds; and the log stays open, whatever its name.
         """
-        with suppress(sqlite3.Error):
-            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if checkpoint:
+            with suppress(sqlite3.Error):
+                self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self.has_written()
         for name, identity in zip(self._log_names, self._logs, strict=True):
             if identity and identity_of(name) == identity:
                 name.unlink()
@@ -113,47 +163,38 @@ class OpenFile:
         if self._connection:
             self._connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
             is_busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self.has_written()
             self._connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
             if is_busy:
                 raise StoreBusy(f"{self.path}: another program reads it")
             self._connection.close()
             self._connection = None
-        self._connection = _open(self.path, self._form, self.lock, BUSY_TIMEOUT_S)
+        self._connection = open_writer(self.path, self.lock)
         self._logs = self._current_logs()
+        self.has_written()
 
     def close(self) -> None:
-        """SQLite itself leaves what lies beside the name alone when that stands for another file now."""
+        """SQLite itself leaves what lies beside the name alone when that stands for another file now.
+
+        A file that was overwritten gets nothing of what the log holds: that belongs to what it was.
+        """
         if self._connection:
+            is_ours = self.is_ours()
+            if not is_ours:
+                self.lock.keep_log_out()
             self._connection.close()
+            if not is_ours:
+                self.drop_logs(checkpoint=False)
+            self._connection = None
         self.lock.release()
-
-
-def _open(path: Path, form: Format, lock: FileLock, patience_s: float) -> sqlite3.Connection:
-    """Tells a damaged file of ours from a file of another program, which is refused."""
-    header, strange = lock.header(), MonitoringError(f"{path}: not a file of this program")
-    application, version = (int.from_bytes(header[where]) for where in (APPLICATION_ID, USER_VERSION))
-    is_database = header.startswith(MAGIC)
-    if header and not is_database:
-        if lock.was_known and lock.size() % PAGE_BYTES == 0:  # a monitor wrote here, and it has whole pages
-            raise StoreDamaged(f"{path}: its beginning is not that of a database")
-        raise strange
-    if is_database and application not in (0, form.application_id):
-        raise strange
-    try:
-        return open_writer(path, form, patience_s)
-    except StoreDamaged as error:
-        if application == form.application_id != 0 or version in (form.version, *form.earlier) or lock.was_known:
-            raise
-        raise strange from error
 
 
 class DatabaseFile:
     """The file of a store: one connection writes, others read. Which file that is may change while the store is open."""
 
-    def __init__(self, path: Path, form: Format, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
         """Raises as `OpenFile` does."""
-        self._form = form
-        self._opened = OpenFile(path, form, lock, patience_s)
+        self._opened = OpenFile(path, lock, patience_s)
         self.mutex = threading.Lock()
         """Held by whoever uses the connection that writes."""
         self._pause = threading.Event()
@@ -191,13 +232,20 @@ class DatabaseFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction of the one connection that writes."""
-        with self.exclusively() as connection, transaction(connection):
-            yield connection
+        """A transaction of the one connection that writes. Raises as `exclusively` does, also for an overwritten file."""
+        with self.exclusively() as connection:
+            opened = self._opened
+            if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
+                raise StoreUnavailable(f"{self.path} was {Problem.OVERWRITTEN.value}")
+            try:
+                with transaction(connection):
+                    opened.stamp()
+                    yield connection
+            finally:
+                opened.has_written()
 
     def problem(self) -> Problem | None:
         """What has happened to the file, if anything has."""
-        self.lock.restore_beside()
         return self._opened.problem() or (Problem.DAMAGED if self.damage else None)
 
     def moved_to(self) -> Path | None:
@@ -218,7 +266,11 @@ class DatabaseFile:
         with suppress(StoreError):
             self.readers.warm()
 
-    def copy(self, target: Path, between: Callable[[], None]) -> OpenFile:
+    def is_foreign(self) -> bool:
+        """Is what somebody has put into the file a database of another program?"""
+        return self._opened.is_foreign()
+
+    def copy(self, target: Path, name_lock: NameLock | None, between: Callable[[], None]) -> OpenFile:
         """A copy of all that there is, under another name or under the one that the file has lost; it is not used yet.
 
         `exclusively` must be held. It is let go between two steps, when `between` is called, which may write; when this
@@ -242,9 +294,9 @@ class DatabaseFile:
         try:
             rescue.copy(self._opened.connection, draft, pause)
             rescue.give_name(draft, name)
-            lock = FileLock(target, heir_of=self.lock)
+            lock = FileLock(target, name_lock)
             try:
-                return OpenFile(target, self._form, lock)
+                return OpenFile(target, lock)
             except BaseException:
                 rescue.remove(name)  # else it would be taken for somebody's
                 lock.release()

@@ -5,23 +5,26 @@ must neither have the file open before the lock is taken nor when it is released
 the file: whoever closes any descriptor of a file drops all POSIX locks that the process has on it, SQLite's own among them.
 
 A second lock is on `NAME.lock` beside the file. It is there for readers, who ask whether a monitor is running and must
-not open the database for that, and it holds the process id for people.
+not open the database for that. It holds the process id, and which file the monitor writes while that is another one.
 """
 
 import fcntl
 import os
 import re
+import stat
+import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 
-HEADER_BYTES = 100
-"""The length of the header of an SQLite file."""
-
 PENDING_BYTE = 0x40000000
 """The first of the bytes by which SQLite locks a file."""
+
+SHARED_BYTES = 510
+"""How many there are, from the third on, that whoever reads the file locks."""
 
 READERS_TRIES = 10
 READERS_PAUSE_S = 0.02
@@ -65,57 +68,92 @@ def may_have_log(path: Path) -> bool:
     return os.access(file.parent, os.W_OK) or file.with_name(file.name + "-wal").exists()
 
 
+class NameLock:
+    """The lock on `NAME.lock`: says who writes under this name, and which file while that is another one."""
+
+    def __init__(self, database: Path, inherited: "NameLock | None" = None) -> None:
+        """`inherited`: one that this process holds already; it is shared if it is for the same name.
+
+        Raises `OSError`, and `MonitoringError` that names the process which holds the lock.
+        """
+        self._path = lock_path(database)
+        self._descriptor: int
+        self.was_known = self._path.exists()
+        """Has a monitor ever tried to write under this name?"""
+        if inherited and _is_file(inherited._descriptor, self._path):
+            self._descriptor = os.dup(inherited._descriptor)
+            return
+        descriptor = self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX)):
+            holder = os.read(descriptor, 32).decode("ascii", "replace").partition("\n")[0]
+            os.close(descriptor)
+            raise _in_use(database, holder)
+        self.tell(None)
+
+    def tell(self, file: Path | None) -> None:
+        """From now on this process writes another file; None: the one of this name."""
+        text = f"{os.getpid()}\n".encode() + (b"" if file is None else os.fsencode(file.absolute()) + b"\n")
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
+
+    def is_there(self) -> bool:
+        """Does `NAME.lock` still stand for this lock? Somebody may have deleted it."""
+        return _is_file(self._descriptor, self._path)
+
+    def release(self, *, forget: bool = False) -> None:
+        """`forget` also removes the trace beside a file that turned out to be another program's."""
+        if forget and not self.was_known:
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
 class FileLock:
     """Held by the one process that writes a database file, from before SQLite opens it until after it has closed it."""
 
-    def __init__(self, path: Path, heir_of: "FileLock | None" = None) -> None:
+    def __init__(self, path: Path, name: NameLock | None = None) -> None:
         """Take the lock on the file named `path`, which is created empty when there is none.
 
-        `heir_of` is a lock that this process already holds on an earlier file of the same name.
+        `name` is a lock on a name that this process already holds.
 
         Raises `MonitoringError` that names the process which holds the lock, `StoreUnavailable` when the file cannot be
-        opened.
+        opened, or is none.
         """
         self.path = path
-        self.was_known = lock_path(path).exists()
-        """Has a monitor ever tried to write under this name?"""
-        self._beside: int | None = None
-        self._descriptor: int | None = None
         try:
-            self._beside = self._lock_beside(heir_of)
-            self._descriptor = self._lock_file(path)
+            self.name = NameLock(path, name)
+            try:
+                self._descriptor = self._lock_file(path)
+            except BaseException:
+                self.name.release()
+                raise
         except OSError as error:
-            self.release()
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
-        except BaseException:
-            self.release()
-            raise
+        self._is_held = True
         status = os.fstat(self._descriptor)
         self.identity: Identity = (status.st_dev, status.st_ino)
-
-    def _lock_beside(self, heir_of: "FileLock | None") -> int:
-        path = lock_path(self.path)
-        if heir_of and (inherited := heir_of._beside) is not None and _is_file(inherited, path):
-            return os.dup(inherited)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX)):
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise self._in_use(holder)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        return descriptor
 
     def _lock_file(self, path: Path) -> int:
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            if not _try_lock(descriptor, fcntl.LOCK_EX):
+            try:
+                is_locked = self._lock_opened(descriptor, path)
+            except BaseException:
                 os.close(descriptor)
-                raise self._in_use(_flocker(path))
-            if _is_file(descriptor, path):
-                self._let_sqlite_in(descriptor, path)
+                raise
+            if is_locked:
                 return descriptor
-            os.close(descriptor)  # somebody put another file in its place just now
+            os.close(descriptor)
+
+    def _lock_opened(self, descriptor: int, path: Path) -> bool:
+        """False when somebody put another file in its place just now."""
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise MonitoringError(f"{path}: not a file of this program")
+        if not _try_lock(descriptor, fcntl.LOCK_EX):
+            raise _in_use(path, _flocker(path))
+        if not _is_file(descriptor, path):
+            return False
+        self._let_sqlite_in(descriptor, path)
+        return True
 
     def _let_sqlite_in(self, descriptor: int, path: Path) -> None:
         """On network file systems a `flock` is one of all bytes, and shuts out SQLite in this process, too.
@@ -126,33 +164,29 @@ class FileLock:
             return
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         if not _may_lock_bytes(path) and not _try_lock(descriptor, fcntl.LOCK_EX):  # somebody else was in the way
-            raise self._in_use(_flocker(path))
+            raise _in_use(path, _flocker(path))
 
-    def _in_use(self, holder: str) -> MonitoringError:
-        return MonitoringError(f"{self.path}: another monitor writes here already (process {holder or 'unknown'})")
+    def read(self, length: int, offset: int = 0) -> bytes:
+        """Bytes of the file, whatever it is called now; read without SQLite, so without the log beside it."""
+        return os.pread(self._descriptor, length, offset)
 
-    def restore_beside(self) -> None:
-        """Make the lock beside the file anew if somebody deleted it."""
-        if self._beside is None or _is_file(self._beside, lock_path(self.path)):
-            return
-        try:
-            descriptor = self._lock_beside(None)
-        except (OSError, MonitoringError):  # tried again at the next look
-            return
-        os.close(self._beside)
-        self._beside = descriptor
+    def version(self) -> tuple[int, int]:
+        """Changes whenever somebody writes the file: its size, and when that was (ns)."""
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
 
-    def header(self) -> bytes:
-        """The first bytes of the file, whatever it is called now; read without SQLite, so without the log beside it."""
-        return b"" if self._descriptor is None else os.pread(self._descriptor, HEADER_BYTES, 0)
+    def keep_log_out(self) -> None:
+        """From now on SQLite does not bring what its log holds into the file, not even when it closes the file.
 
-    def size(self) -> int:
-        return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
+        For that it takes a lock on all of its bytes, which a lock of another kind prevents; Linux has such.
+        """
+        if hasattr(fcntl, "F_OFD_SETLK"):
+            shared = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, PENDING_BYTE + 2, SHARED_BYTES, 0)
+            with suppress(OSError):
+                fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, shared)
 
     def current_name(self) -> Path | None:
         """What the file is called now, wherever it was moved; None: it was deleted, or the system does not tell."""
-        if self._descriptor is None:
-            return None
         try:
             name = os.readlink(f"/proc/self/fd/{self._descriptor}")
         except OSError:
@@ -160,13 +194,24 @@ class FileLock:
         return Path(name) if identity_of(name) == self.identity else None
 
     def release(self, *, forget: bool = False) -> None:
-        """Free the file. `forget` also removes the trace beside a file that turned out to be another program's."""
-        if forget and not self.was_known:
-            lock_path(self.path).unlink(missing_ok=True)
-        for descriptor in (self._descriptor, self._beside):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._descriptor = self._beside = None
+        """Free file and name; a second time does nothing. `forget`: see `NameLock.release`."""
+        if self._is_held:
+            self._is_held = False
+            os.close(self._descriptor)
+            self.name.release(forget=forget)
+
+
+def _in_use(path: Path, holder: str) -> MonitoringError:
+    return MonitoringError(f"{path}: another monitor writes here already (process {holder or 'unknown'})")
+
+
+def written_file(database: Path) -> Path:
+    """The file that the live monitor of this name writes now; this one if there is no such monitor."""
+    try:
+        other = lock_path(database).read_bytes().partition(b"\n")[2].removesuffix(b"\n")
+    except OSError:
+        return database
+    return Path(os.fsdecode(other)) if other and writer_is_alive(database) else database
 
 
 def writer_is_alive(database: Path) -> bool:

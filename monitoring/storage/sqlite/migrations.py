@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.storage.sqlite import from_1_1, meta
-from monitoring.storage.sqlite.connection import Format
 from monitoring.storage.sqlite.schema import APPLICATION_ID, SCHEMA
 
 NEWEST = 4
@@ -66,4 +65,5 @@ def _create(connection: sqlite3.Connection) -> int:
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], int]] = {0: _create, 3: from_1_1.migrate}
 """From each version, the step that leads on, and which version that is."""
 
-FORMAT = Format(APPLICATION_ID, NEWEST, ";".join(SCHEMA), migrate, {3: from_1_1.TABLES})
+VERSIONS: Mapping[int, frozenset[str]] = {3: from_1_1.TABLES, NEWEST: frozenset({"checks", "meta"})}
+"""The versions that can be opened, each with some tables that its files have."""

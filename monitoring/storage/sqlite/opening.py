@@ -1,16 +1,16 @@
 """Opens the local file when a monitor starts, whatever state it is in: what passes does not decide the whole run."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
 
 from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreUnavailable
-from monitoring.models import Alert, Window
-from monitoring.storage.sqlite.guard import GuardedStore, Source, carry_over
+from monitoring.models import Window
 from monitoring.storage.sqlite.lock import FileLock
-from monitoring.storage.sqlite.rescue import set_aside
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.rescue import carry_over, set_aside
+from monitoring.storage.sqlite.store import LocalStore
 
 SHORT_PATIENCE_S = 0.5
 PATIENCE_S = 30.0
@@ -23,41 +23,15 @@ RECENT_MS = 600_000
 """So much of a file that cannot be written is taken along at a start: more than decisions and statistics soon need."""
 
 
-class FileReader(Source, Protocol):
-    """Reads a file that it does not write."""
-
-    def last_alerts(self) -> Mapping[str, Alert]:
-        """The newest state change of each host. Raises `StoreError`."""
-
-    def last_time(self) -> int | None:
-        """The newest time stored. Raises `StoreError`."""
-
-    def close(self) -> None:
-        """Free connections."""
-
-
-Store = TypeVar("Store", bound=GuardedStore)
-
-
-class Opening(Generic[Store]):
+class Opening:
     """One start of a monitor. `say` is told, in a line each, what is not as usual."""
 
-    def __init__(
-        self,
-        path: Path,
-        open_store: Callable[..., Store],
-        open_reader: Callable[[Path], FileReader],
-        say: Callable[[str], None],
-        now_ms: int,
-    ) -> None:
-        """`open_store` is the class of the store, and takes what `LocalStore` does."""
+    def __init__(self, path: Path, say: Callable[[str], None], now_ms: int) -> None:
         self._path = path
-        self._open_store = open_store
-        self._open_reader = open_reader
         self._say = say
         self._now_ms = now_ms
 
-    def open(self) -> Store:
+    def open(self) -> LocalStore:
         """The store; while its file cannot be written, one in a temporary directory that moves in as soon as it can.
 
         Raises `MonitoringError` when another monitor writes the file, or when it is another program's: then it is as it
@@ -77,30 +51,30 @@ class Opening(Generic[Store]):
             lock.release(forget=True)
             raise
 
-    def _open_patiently(self, lock: FileLock) -> Store:
+    def _open_patiently(self, lock: FileLock) -> LocalStore:
         try:
-            return self._open_store(self._path, lock, SHORT_PATIENCE_S)
+            return LocalStore(self._path, lock, SHORT_PATIENCE_S)
         except StoreBusy as error:
             self._say(f"{error}: another program holds it; waiting for up to {PATIENCE_S:.0f} s")
-            return self._open_store(self._path, lock, PATIENCE_S)
+            return LocalStore(self._path, lock, PATIENCE_S)
 
-    def _begin_anew(self, error: StoreError, lock: FileLock) -> Store:
+    def _begin_anew(self, error: StoreError, lock: FileLock) -> LocalStore:
         """Set a damaged file aside and begin another one with what can be read of it."""
         try:
             aside = set_aside(self._path, "damaged", self._now_ms)
         except StoreUnavailable as another:
             return self._open_elsewhere(another, lock, self._path)
-        fresh = FileLock(self._path, heir_of=lock)
+        fresh = FileLock(self._path, lock.name)
         lock.release()
         try:
-            store = self._open_store(self._path, fresh)
+            store = LocalStore(self._path, fresh)
         except StoreUnavailable as another:
             return self._open_elsewhere(another, fresh, aside)
         what = "with its open alerts" if self._take_along(aside, store) else "but its alerts cannot be read"
         self._say(f"{error}; it is now {aside.name}, and a new file was begun, {what}")
         return store
 
-    def _open_elsewhere(self, error: StoreError, lock: FileLock | None, readable: Path) -> Store:
+    def _open_elsewhere(self, error: StoreError, lock: FileLock | None, readable: Path) -> LocalStore:
         """Monitoring goes on, and says so. `readable` is what can be read of the file, whatever its name is now."""
         store = self._open_substitute(lock, [None, IN_MEMORY])
         if store is None:
@@ -109,17 +83,17 @@ class Opening(Generic[Store]):
         self._say(f"{error}; checks are kept in {store.file.path} instead, until it can be written")
         return store
 
-    def _open_substitute(self, lock: FileLock | None, folders: Sequence[str | None]) -> Store | None:
+    def _open_substitute(self, lock: FileLock | None, folders: Sequence[str | None]) -> LocalStore | None:
         """In the first of these folders that takes it (None: the usual one); None: there is no such place."""
         for folder in folders:
             with suppress(OSError, StoreError):
                 place = Path(tempfile.mkdtemp(prefix="monitoring-", dir=folder)) / self._path.name
-                return self._open_store(place, home=self._path, home_lock=lock)
+                return LocalStore(place, home=self._path, home_lock=lock)
         return None
 
-    def _take_along(self, path: Path, store: Store) -> bool:
+    def _take_along(self, path: Path, store: LocalStore) -> bool:
         """Store the newest alerts and checks of a file that cannot be written; False when its alerts cannot be read."""
-        with closing(self._open_reader(path)) as reader:
+        with closing(FileReader(path)) as reader:
             try:
                 alerts = list(reader.last_alerts().values())
                 if alerts:
@@ -129,5 +103,5 @@ class Opening(Generic[Store]):
             with suppress(StoreError):
                 last_ms = reader.last_time() or self._now_ms  # times go on after this one
                 window = Window(min(last_ms, self._now_ms - RECENT_MS), last_ms + 1)
-                carry_over(reader, store, window, self._now_ms, lambda: None)
+                carry_over(reader.results, lambda checks: store.append(checks, (), self._now_ms), window, lambda: None)
         return True

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from monitoring.fields import CAUSES
 from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
@@ -219,9 +219,8 @@ def earlier_checks(connection: sqlite3.Connection, window: Window) -> list[Check
     return sorted(found, key=lambda check: (check.time_ms, check.host))
 
 
-def results(connection: sqlite3.Connection, window: Window) -> Iterator[CheckResult]:
-    """The checks of the window in order of (time, host)."""
-    names = hosts(connection)
+def results(connection: sqlite3.Connection, window: Window, names: Mapping[int, str]) -> Iterator[CheckResult]:
+    """The checks of the window in order of (time, host); `names` are the hosts by number."""
     table = rows.source(connection, [window])
     found = connection.execute(f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {INSIDE} ORDER BY id", keys(window))
     moment: list[CheckResult] = []

@@ -76,7 +76,7 @@ class FileReader:
         while from_ms < until_ms:
             part = Window(from_ms, min(from_ms + slice_ms, until_ms))
             with self._snapshot() as connection:
-                found = list(queries.results(connection, part))
+                found = list(queries.results(connection, part, queries.hosts(connection)))
             yield from found
             from_ms = part.until_ms
             if len(found) > MANY_RESULTS:

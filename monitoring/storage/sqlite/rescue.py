@@ -3,18 +3,25 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitoring.errors import StoreUnavailable
+from monitoring.errors import StoreError, StoreUnavailable
+from monitoring.models import CheckResult, Window
 
 STEP_PAGES = 250
 """A step of a copy is a megabyte, some milliseconds: nobody who wants to write waits for longer."""
 
 SYNC_STEPS = 4
 """After so many steps the copy is brought to the disk, so that the last flush is short as well."""
+
+CARRY_MS = 10_000
+"""So many milliseconds of checks are carried over in one step."""
+
+Results = Callable[[Window], Iterable[CheckResult]]
+"""What gives the checks of a window. Raises `StoreError`."""
 
 LOGS = ("-wal", "-shm")
 """What SQLite keeps beside a file: its write-ahead log, and the index of that."""
@@ -111,6 +118,29 @@ def set_aside(path: Path, why: str, now_ms: int) -> Path:
     except OSError as error:
         raise StoreUnavailable(f"{path}: cannot be set aside: {error.strerror}") from error
     return name
+
+
+def carry_over(
+    results: Results, store: Callable[[Sequence[CheckResult]], None], window: Window, between: Callable[[], None]
+) -> bool:
+    """Store the checks of the window in another file as well, newest first; False when some are missing there.
+
+    What cannot be read is left out; when nothing can be written any more it ends. `between` is called between two steps.
+    """
+    is_whole = True
+    for until_ms in range(window.until_ms, window.from_ms, -CARRY_MS):
+        try:
+            found = list(results(Window(max(window.from_ms, until_ms - CARRY_MS), until_ms)))
+        except StoreError:
+            is_whole = False
+            continue
+        if found:
+            try:
+                store(found)
+            except StoreError:
+                return False
+            between()
+    return is_whole
 
 
 def _flush_folder(folder: Path) -> None:

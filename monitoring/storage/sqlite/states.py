@@ -6,6 +6,7 @@ from dataclasses import replace
 from enum import Enum
 from itertools import groupby
 
+from monitoring.errors import StoreRefused
 from monitoring.models import CheckResult, History, Window
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span
@@ -13,6 +14,7 @@ from monitoring.storage.sqlite import rows
 from monitoring.storage.sqlite.schema import (
     CAUSE,
     CHECK_COLUMNS,
+    MAX_SITES,
     SITE_BITS,
     SITE_MASK,
     TABLES,
@@ -23,6 +25,26 @@ from monitoring.storage.sqlite.schema import (
 
 COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail"
 SITE = f"id & {SITE_MASK}"
+
+
+NEXT_SITE = """
+SELECT IFNULL(MAX(number), -1) + 1
+FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'sites')
+"""
+"""Never the number of a site that was deleted."""
+
+
+def number(connection: sqlite3.Connection, known: Mapping[str, int], hosts: Iterable[str]) -> Mapping[str, int]:
+    """The numbers of all sites, with these hosts among them. Raises `StoreRefused` when there are too many."""
+    new = dict.fromkeys(host for host in hosts if host not in known)
+    if not new:
+        return known
+    first = connection.execute(NEXT_SITE).fetchone()[0]
+    if first + len(new) > MAX_SITES:
+        raise StoreRefused(f"more than {MAX_SITES} sites")
+    numbers = {host: number for number, host in enumerate(new, start=first)}
+    connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", [(site, host) for host, site in numbers.items()])
+    return {**known, **numbers}
 
 
 def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, History]:

@@ -8,28 +8,19 @@ from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 
-from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult, History, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
-from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, retention, rows, schema, summaries
+from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, queries, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
 from monitoring.storage.sqlite.guard import FileGuard
 from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.migrations import FORMAT
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import FileReader, newest_alerts
-from monitoring.storage.sqlite.schema import MAX_SITES, SITE_BITS, TABLES, first_key
+from monitoring.storage.sqlite.schema import SITE_BITS, TABLES, first_key
 from monitoring.storage.sqlite.summariser import Summariser
-
-NEXT_SITE = """
-SELECT IFNULL(MAX(number), -1) + 1
-FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'sites')
-"""
-"""Never the number of a site that was deleted."""
-
 
 SPARE = 256 << 20
 """Bytes that are left free on the disk."""
@@ -58,7 +49,7 @@ class LocalStore(FileReader):
         `lock` is one on the file that was taken before. `home` is where the file belongs when it cannot be there now,
         and `home_lock` a lock on that.
         """
-        self.file = DatabaseFile(path, FORMAT, lock, patience_s)
+        self.file = DatabaseFile(path, lock, patience_s)
         super().__init__(path, self.file.readers)
         self.guard = FileGuard(self, home or path, home_lock)
         self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
@@ -71,15 +62,15 @@ class LocalStore(FileReader):
             with self.file.writing() as connection:
                 self._load(connection)
                 if notice := meta.text(connection, Value.NOTICE):
-                    self.guard.tell(notice)
+                    self.guard.say(notice)
                     meta.remove(connection, Value.NOTICE)
         except BaseException:
-            self.file.close()
+            self.close()
             raise
 
     def _load(self, connection: sqlite3.Connection) -> None:
         """Learn what is kept in memory of this file."""
-        self._sites: dict[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
+        self._sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
         self._newest = first_key(rows.ends(connection)[1] + 1) - 1
         self._newest_alerts = newest_alerts(connection)
         self._has_blocks = blocks_1_1.exist(connection)
@@ -103,6 +94,15 @@ class LocalStore(FileReader):
         """The newest state change of each site, known without reading the file."""
         return [alert for host, alert in self._newest_alerts.items() if host in self._sites]
 
+    def remembered_results(self, window: Window) -> Sequence[CheckResult]:
+        """The checks of a window by the connection that writes: SQLite has the newest of them in memory and in its log.
+
+        Raises `StoreUnavailable`.
+        """
+        hosts = {site: host for host, site in self._sites.items()}
+        with self.file.exclusively() as connection:
+            return list(queries.results(connection, window, hosts))
+
     def oldest_pending_ms(self) -> int | None:
         return self.pending().oldest_ms
 
@@ -117,7 +117,7 @@ class LocalStore(FileReader):
         if not points:
             return
         with self._writing() as connection:
-            sites = self._with_new_sites(connection, [point.host for point in points])
+            sites = site_states.number(connection, self._sites, [point.host for point in points])
             by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
             new = self._without_stored(connection, by_key)
             newest = max(chain(new, [self._newest]))
@@ -132,10 +132,7 @@ class LocalStore(FileReader):
                 outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
             self._summariser.changed(new)
         self._sites, self._newest = sites, newest
-        for alert in alerts:
-            known = self._newest_alerts.get(alert.host)
-            if known is None or known.time_ms <= alert.time_ms:
-                self._newest_alerts[alert.host] = alert
+        self._remember(alerts)
         if self.echo is not None:
             self.echo.append((checks, alerts))
 
@@ -164,20 +161,31 @@ class LocalStore(FileReader):
     def take_over(
         self, alerts: Sequence[Alert] = (), states: Mapping[str, History] | None = None, checks: Sequence[CheckResult] = ()
     ) -> None:
-        """Keep, in a file that is new, what a database knows of its sites; it is not to be delivered there again.
+        """Keep what a database knows of its sites and this file does not; it is not to be delivered there again.
 
-        The newest alert records, where each host stands, and the checks from which alerts are decided next.
+        Alert records, where each host stands if that is newer, and the checks from which alerts are decided next.
         """
         known = states or {}
         with self._writing() as connection:
-            sites = self._with_new_sites(connection, [*(one.host for one in alerts), *(one.host for one in checks), *known])
+            hosts = [*(one.host for one in alerts), *(one.host for one in checks), *known]
+            sites = site_states.number(connection, self._sites, hosts)
             connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
             rows_of = [schema.check_row(check, sites[check.host]) for check in checks]
             earlier = [(row[0], row[schema.COVERS], row[schema.CAUSE]) for row in rows_of]
             connection.executemany("INSERT OR REPLACE INTO earlier_checks VALUES (?, ?, ?)", earlier)
-            site_states.save(connection, {sites[host]: history for host, history in known.items()})
-        self._sites = sites
-        self._newest_alerts |= {alert.host: alert for alert in alerts}
+            own = site_states.load(connection)
+            newer = {sites[host]: it for host, it in known.items()}
+            newer = {site: it for site, it in newer.items() if site not in own or own[site].last_ms < it.last_ms}
+            site_states.save(connection, newer)
+        if sites is not self._sites:
+            self._sites = sites
+        self._remember(alerts)
+
+    def _remember(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            known = self._newest_alerts.get(alert.host)
+            if known is None or known.time_ms <= alert.time_ms:
+                self._newest_alerts[alert.host] = alert
 
     def maintain(self, now_ms: int) -> bool:
         """Take the next short step of what is to be done between two commits; was there one?"""
@@ -202,7 +210,7 @@ class LocalStore(FileReader):
         has_room = shutil.disk_usage(self.path.parent).free > SPARE
         if not has_room:
             if self._has_room:
-                self.guard.tell(f"{self.path}: no room to bring more of it up to date; what is older stays until it expires")
+                self.guard.say(f"{self.path}: no room to bring more of it up to date; what is older stays until it expires")
             self._has_room = False
             return False
         self._has_room = True
@@ -267,6 +275,7 @@ class LocalStore(FileReader):
         return tuple(self._sites)
 
     def close(self) -> None:
+        self.guard.close()
         self.file.close()
 
     # The outbox
@@ -328,16 +337,3 @@ class LocalStore(FileReader):
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
         return self.file.writing()
-
-    def _with_new_sites(self, connection: sqlite3.Connection, hosts: Iterable[str]) -> dict[str, int]:
-        new = dict.fromkeys(host for host in hosts if host not in self._sites)
-        if not new:
-            return self._sites
-        first = connection.execute(NEXT_SITE).fetchone()[0]
-        if first + len(new) > MAX_SITES:
-            raise StoreRefused(f"{self.path}: more than {MAX_SITES} sites")
-        numbers = {host: number for number, host in enumerate(new, start=first)}
-        connection.executemany(
-            "INSERT INTO sites (id, host) VALUES (?, ?)", [(number, host) for host, number in numbers.items()]
-        )
-        return self._sites | numbers

@@ -1,5 +1,6 @@
 """What the guard of a local file does, step by step; the promises show the same on the whole monitor."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -15,7 +16,7 @@ from monitoring.storage.routing import LocalFile
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.guard import ASIDE_MS, RETRY_MS
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.lock import FileLock, lock_path, writer_is_alive
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
@@ -59,6 +60,15 @@ def test_a_file_with_which_nothing_is_wrong_is_left_alone(store: LocalStore, pat
     identity = path.stat().st_ino
     assert look(store) == []
     assert path.stat().st_ino == identity
+
+
+def test_a_lock_beside_the_file_that_was_deleted_is_made_anew(store: LocalStore, path: Path) -> None:
+    lock_path(path).unlink()
+    assert look(store) == []
+    assert lock_path(path).read_text() == f"{os.getpid()}\n"
+    assert writer_is_alive(path)
+    store.close()
+    assert not writer_is_alive(path)
 
 
 def test_what_comes_while_a_deleted_file_is_copied_is_in_the_copy(store: LocalStore, path: Path) -> None:
@@ -225,6 +235,7 @@ def test_damage_that_a_question_finds_makes_the_file_be_set_aside(store: LocalSt
 def test_a_disk_that_damages_every_file_is_not_filled_with_them(store: LocalStore, path: Path) -> None:
     for _ in range(5):
         path.write_bytes(b"")
+        look(store)  # somebody may be writing it just now
         look(store)
     assert len(list(path.parent.glob("config.db.damaged-*"))) == 1
     look(store, NOW_MS + ASIDE_MS)

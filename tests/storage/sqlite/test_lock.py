@@ -69,16 +69,6 @@ def test_it_holds_when_the_lock_beside_the_file_is_deleted(path: Path, holder: s
     assert_refused(path, holder)
 
 
-def test_a_lock_beside_the_file_that_was_deleted_is_made_anew(path: Path) -> None:
-    lock = FileLock(path)
-    lock_path(path).unlink()
-    lock.restore_beside()
-    assert lock_path(path).read_text() == f"{os.getpid()}\n"
-    assert writer_is_alive(path)
-    lock.release()
-    assert not writer_is_alive(path)
-
-
 def test_being_asked_whether_a_monitor_is_alive_does_not_keep_one_from_starting(path: Path) -> None:
     """Who asks holds the lock for an instant: here for as long as three tries take."""
     path.touch()
@@ -115,7 +105,7 @@ def test_who_is_refused_in_the_same_process_leaves_sqlites_locks_alone(path: Pat
 def test_an_heir_holds_the_name_without_a_gap(path: Path) -> None:
     lock = FileLock(path)
     path.unlink()
-    heir = FileLock(path, heir_of=lock)
+    heir = FileLock(path, lock.name)
     lock.release()
     assert writer_is_alive(path)
     with pytest.raises(MonitoringError):

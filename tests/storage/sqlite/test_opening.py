@@ -29,7 +29,7 @@ class Start:
 
     def __init__(self, path: Path) -> None:
         self.said: list[str] = []
-        self.store = Opening(path, LocalStore, FileReader, self.said.append, NOW_MS).open()
+        self.store = Opening(path, self.said.append, NOW_MS).open()
 
 
 @pytest.fixture
