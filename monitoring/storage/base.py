@@ -280,6 +280,9 @@ class LocalFile(LocalReader, Outbox, Protocol):
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
         """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""
 
+    def take_over(self, alerts: Sequence[Alert]) -> None:
+        """Keep alerts that a database has already."""
+
     def maintain(self, now_ms: int) -> bool:
         """Take the next short step of what is due (summaries, purges, retention) after a commit; was there one?"""
 

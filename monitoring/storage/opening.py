@@ -35,24 +35,33 @@ def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstSto
 
 
 def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: Callable[[str], None]) -> None:
-    """Let a local file that is new take over what the database knows of its sites; then `clock` begins after all that.
+    """Let the local file take over what the database knows better of its sites; then `clock` begins after all that.
 
-    Part by part, as far as the database answers in time; that it did not is said.
+    Of a new file that is everything, of one that was put back from a copy what came after the copy was made. Part by part,
+    as far as the database answers in time; that it did not is said.
     """
-    last_ms = local.last_time()
-    if last_ms is None and database_address(config).backend:
+    last_ms = own_ms = local.last_time()
+    if database_address(config).backend and (own_ms is None or local.delivered().delivery):
+        patience_ms = takeover.DEADLINE_MS if own_ms is None else takeover.LOOK_MS
         try:
-            for past in takeover.within(takeover.DEADLINE_MS, clock, _past_of_sites(config, clock)):
+            for past in takeover.within(patience_ms, clock, _past_of_sites(local, config, clock)):
                 local.take_over(past.alerts, past.histories, past.checks)
                 last_ms = max(last_ms or 0, past.last_ms)
         except StoreError as error:
             # Nobody may ever have started a database at the default address.
-            if config.database is not None or last_ms is not None or isinstance(error, takeover.TooLate):
-                what = "in part only" if last_ms else "not at all"
+            is_new_and_late = own_ms is None and (config.database is not None or isinstance(error, takeover.TooLate))
+            if last_ms != own_ms or is_new_and_late:
+                what = "not at all" if last_ms is None else "in part only"
                 say(f"the past of these sites is known {what}, an alert may be repeated: {error}")
     clock.start_after(last_ms)
 
 
-def _past_of_sites(config: Config, clock: Clock) -> Iterator[takeover.PastOfSites]:
+def _past_of_sites(local: LocalStore, config: Config, clock: Clock) -> Iterator[takeover.PastOfSites]:
+    own_ms = local.last_time()
     with closing(open_backend(database_address(config), WRITER_TIMEOUT_S, config.location)) as database:
-        yield from takeover.ask(database, config.sites, clock.now_ms())
+        if own_ms is None:
+            yield from takeover.ask(database, config.sites, clock.now_ms())
+            return
+        known = database.verify(local.marker)
+        if known and known.delivery > local.delivered().delivery:  # it has had more of this file than there is
+            yield from takeover.ask_since(database, config.sites, clock.now_ms(), own_ms)

@@ -18,6 +18,9 @@ from monitoring.units import NS_PER_MS
 DEADLINE_MS = 4_000
 """A monitor that starts waits no longer for a database, however that hangs."""
 
+LOOK_MS = 1_000
+"""Nor longer than this when its file has a past of its own."""
+
 NS_PER_S = 1_000_000_000
 
 CHECKS_AT_ONCE_MS = 60_000
@@ -55,6 +58,17 @@ def ask(database: Backend, sites: Sequence[Site], now_ms: int) -> Iterator[PastO
     for until_ms in range(starts_ms, from_ms, -CHECKS_AT_ONCE_MS):
         found = database.results(Window(max(from_ms, until_ms - CHECKS_AT_ONCE_MS), until_ms))
         yield PastOfSites(checks=[check for check in found if check.host in hosts])
+
+
+def ask_since(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: int) -> Iterator[PastOfSites]:
+    """What these sites had after this moment: all alert records, where each stands, the checks of the alert window."""
+    hosts = {site.host for site in sites}
+    starts_ms = max(now_ms, (database.last_time() or 0) + 1)
+    lost = Window(after_ms + 1, starts_ms)
+    yield PastOfSites(starts_ms - 1, [alert for alert in database.alerts(lost) if alert.host in hosts])
+    for past in ask(database, sites, now_ms):
+        checks = [check for check in past.checks if check.time_ms > after_ms]
+        yield PastOfSites(past.last_ms, (), past.histories, checks)
 
 
 class TooLate(StoreUnavailable):

@@ -1,5 +1,6 @@
 """A local file that is new goes on where the one before it ended: what it takes over from a database."""
 
+import shutil
 import socket
 import threading
 import uuid
@@ -204,6 +205,52 @@ def test_a_file_that_has_something_takes_nothing_over(world: World) -> None:
     take_over_past(local, config, clock, world.said.append)
     assert (local.last_alerts(), set(local.failures(EVER, [A]))) == ({}, set())
     assert clock.now_ms() == START_MS + 1_001
+
+
+def put_back(world: World, config: Config) -> LocalStore:
+    """A file whose copy was made at 100 s, when A was down; the alert at 500 s came later, and is in the database."""
+    path, copy = world.folder / "old.db", world.folder / "copy.db"
+    with closing(LocalStore(path)) as local:
+        local.append(checks(range(90, 100, 2), A, Cause.DNS), [alert(99, A)], 0)
+        drain(Forwarder(local, world.database, FakeClock()))
+    shutil.copy(path, copy)
+    with closing(LocalStore(path)) as local:
+        local.append(checks(range(100, NOW_S, 2), A), [recovery(110, A), alert(500, A), recovery(510, A)], 0)
+        local.append(checks(range(101, NOW_S, 2), B), [alert(590, OTHER)], 0)
+        drain(Forwarder(local, world.database, FakeClock()))
+    shutil.copy(copy, path)
+    return world.stack.enter_context(closing(LocalStore(path)))
+
+
+def test_a_file_that_was_put_back_from_a_copy_takes_over_what_came_after_it(world: World) -> None:
+    """So the outage that was open then is not announced again, and its recovery is not either."""
+    config, clock = world.config(A, B), FakeClock(START_MS + NOW_S * 1_000)
+    local = put_back(world, config)
+    take_over_past(local, config, clock, world.said.append)
+    assert list(local.alerts(EVER)) == [alert(99, A), recovery(110, A), alert(500, A), recovery(510, A)]
+    assert local.last_alerts() == {A: recovery(510, A)}
+    window, good = window_before(NOW_S), [*checks(range(100, NOW_S, 2), A), *checks(range(101, NOW_S, 2), B)]
+    assert local.downtime(window) == reference.downtime(good, window)
+    assert local.last_states(EVER.until_ms)[A].good_since_ms == START_MS + 100_000
+    assert clock.now_ms() == START_MS + NOW_S * 1_000
+    assert world.said == []
+
+
+def test_so_it_does_when_that_is_found_out_while_the_monitor_runs(world: World) -> None:
+    local = put_back(world, world.config(A, B))
+    drain(Forwarder(local, world.database, FakeClock()))
+    assert list(local.alerts(EVER)) == [alert(99, A), recovery(110, A), alert(500, A), recovery(510, A)]
+    assert world.database.alerts(EVER) == [*local.alerts(EVER), alert(590, OTHER)]
+
+
+def test_a_file_that_is_as_the_database_knows_it_takes_nothing_over(world: World) -> None:
+    config = world.config(A, B)
+    with closing(LocalStore(world.folder / "old.db")) as local:
+        local.append(checks([90], A), [alert(99, A)], 0)
+        drain(Forwarder(local, world.database, FakeClock()))
+        world.write(down_twice(), [recovery(200, A)])  # another monitor at this place
+        take_over_past(local, config, FakeClock(), world.said.append)
+        assert local.last_alerts() == {A: alert(99, A)}
 
 
 def test_a_database_without_a_past_has_nothing_to_take_over(world: World) -> None:

@@ -6,6 +6,7 @@ from itertools import chain
 
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreError, StoreRefused
+from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
@@ -156,8 +157,11 @@ class Forwarder:
     def _begin_anew(self, known: DeliveryRecord) -> DeliveryRecord | None:
         """The database has seen more of this file than the file knows: the file was put back from a copy.
 
-        Nothing that is measured from now on may have the time of what was measured after the copy was made.
+        Nothing that is measured from now on may have the time of what was measured after the copy was made. The alerts
+        of the time between go into the file; checks stay where they are.
         """
+        lost, hosts = Window(self._file.delivered().newest_ms + 1, EVER_MS), set(self._file.hosts())
+        self._file.take_over([alert for alert in self._backend.alerts(lost) if alert.host in hosts])
         self._clock.start_after(max(known.newest_ms, self._backend.last_time() or 0))
         self._file.renew_marker()
         self._marker = self._file.marker
