@@ -1,5 +1,8 @@
-"""What many tests share: one real InfluxDB for each process of the run. Tests that treat InfluxDB badly start their own."""
+"""What many tests share: one real InfluxDB for each process of the run, and chance that can be repeated."""
 
+import os
+import random
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,5 +12,14 @@ from tests.support.influxd import Influxd
 
 @pytest.fixture(scope="session")
 def influxd() -> Iterator[Influxd]:
+    """For tests that treat it well; others start their own."""
     with Influxd() as server:
         yield server
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Chance. A test that fails shows the seed of its run; `TEST_SEED=…` in the environment repeats it."""
+    seed = int(os.environ.get("TEST_SEED") or random.randrange(2**32))
+    sys.stdout.write(f"TEST_SEED={seed}\n")
+    return random.Random(seed)

@@ -352,6 +352,7 @@ def test_a_check_that_ends_after_the_stop_is_not_recorded() -> None:
     assert found == []
 
 
+@pytest.mark.timing
 def test_two_thousand_checks_that_hang_are_left_behind_in_two_seconds() -> None:
     under_way = threading.Semaphore(0)
 

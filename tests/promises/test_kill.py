@@ -40,22 +40,25 @@ def assert_sound(file: Path) -> None:
     connection.close()
 
 
-def run_and_kill(config: Path, target: Target) -> int:
+def run_and_kill(config: Path, target: Target, dice: random.Random) -> int:
     """Start the monitor and `kill -9` it at some moment; when that was."""
     before = target.counts()
     with Monitor(config, "--silent"):
         wait_for(lambda: all(target.counts()[path] > before[path] for path in SITES), "a check of each site")
-        end_ms = now_ms() + random.randint(0, 3_000)
+        end_ms = now_ms() + dice.randint(0, 3_000)
         wait_for(lambda: now_ms() >= end_ms, "the moment of the kill")
     return now_ms()
 
 
-def test_kill_9_loses_at_most_the_last_second_and_the_next_start_goes_on(tmp_path: Path, target: Target) -> None:
+@pytest.mark.timing
+def test_kill_9_loses_at_most_the_last_second_and_the_next_start_goes_on(
+    tmp_path: Path, target: Target, dice: random.Random
+) -> None:
     config = write_config(tmp_path, [target.url(path) for path in SITES], alerting=RARELY)
     checks: list[CheckResult] = []
     for _ in range(KILLS):
         stored_before, asked_before = by_path(checks), target.counts()
-        killed_ms = run_and_kill(config, target)
+        killed_ms = run_and_kill(config, target, dice)
         assert_sound(local_file(config))
         earlier, checks = checks, stored_checks(local_file(config))
         new = by_path(checks) - stored_before

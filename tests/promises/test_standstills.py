@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.support.servers import RawServer, hang
 from tests.support.systemd import Systemd
 from tests.support.target import Target, assert_holds_all_asked, by_path
 from tests.support.terminal import Terminal
+from tests.support.waiting import BUSY
 
 pytestmark = pytest.mark.promise
 
@@ -33,14 +35,14 @@ CHECK_MS, INTERVAL_MS = 250, 250
 RULE = Rule(Fraction(80), Fraction(90), window_ms=3_000, minimum_failures=2)
 """As `write_config` sets them."""
 
-LATEST_MS = 2_000 + INTERVAL_MS
+LATEST_MS = (2_000 + INTERVAL_MS) * BUSY
 """How long after it was due an alert may be recorded."""
 
-ENDS_WITHIN_S = 2.0
+ENDS_WITHIN_S = 2.0 * BUSY
 
 WATCHDOG_S = 2.0
 
-LONGEST_GAP_MS = 2_500
+LONGEST_GAP_MS = 2_500 * BUSY
 """Ten intervals between two checks: a stalled machine, not a monitor that waits."""
 
 
@@ -140,8 +142,13 @@ def urls(target: Target) -> list[str]:
     return [target.url("/well"), target.url("/bad")]
 
 
-@pytest.mark.parametrize("phase", gated.CALLED_IN)
-@pytest.mark.parametrize("standing_still", [influxdb, pipe, terminal])
+def standstills() -> Iterator[object]:
+    """Whatever stands still in whatever phase; each once with a stop-watch and nothing beside it."""
+    for (number, still), (place, phase) in product(enumerate((influxdb, pipe, terminal)), enumerate(gated.CALLED_IN)):
+        yield pytest.param(still, phase, marks=[pytest.mark.timing] * (number == place), id=f"{still.__name__} {phase}")
+
+
+@pytest.mark.parametrize(("standing_still", "phase"), [*standstills()])
 def test_a_standstill_delays_neither_checks_nor_alerts_nor_the_end(
     target: Target,
     tmp_path: Path,
@@ -167,6 +174,7 @@ def test_a_standstill_delays_neither_checks_nor_alerts_nor_the_end(
     assert target.longest_gap_ms() < LONGEST_GAP_MS
 
 
+@pytest.mark.timing
 def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(target: Target, tmp_path: Path) -> None:
     with Influxd() as server, RawServer(hang) as hanging:
         config = write_config(tmp_path, [*urls(target), hanging.url("/")], database=server.url("monitoring"))
@@ -182,6 +190,7 @@ def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(targ
     assert_holds_all_asked(stored_checks(local_file(config)), target)
 
 
+@pytest.mark.timing
 def test_a_pipe_that_nobody_reads_is_told_to_the_service_manager_and_no_reason_to_be_killed(
     target: Target, tmp_path: Path
 ) -> None:
@@ -203,6 +212,7 @@ def test_a_pipe_that_nobody_reads_is_told_to_the_service_manager_and_no_reason_t
         assert stage.wait() == 0
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("phase", ["during evaluation", "during drawing"])
 def test_a_loop_or_a_display_that_is_stuck_gives_no_more_signs_of_life(target: Target, tmp_path: Path, phase: str) -> None:
     config = write_config(tmp_path, urls(target))

@@ -36,6 +36,7 @@ def config(target: Target, tmp_path: Path) -> Path:
     )
 
 
+@pytest.mark.timing
 def test_sessions_from_start_to_ctrl_c(target: Target, config: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Statistics, states as glyph and word, an alert that stays; in the end the closing screen on the normal one."""
     wide = tmp_path_factory.mktemp("wide") / "config.json"  # a session of its own, beside the narrow one

@@ -101,5 +101,5 @@ def test_what_is_big_leaves_no_hole() -> None:
 def test_holes_are_given_back() -> None:
     """A backlog is many small things, some pages of each between those that stay."""
     at_once, later = _freed(100_000, 400)
-    assert at_once < 0.1
     assert later > 0.9
+    assert later - at_once > 0.5, "without being asked the allocator keeps most of it"

@@ -9,8 +9,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from monitoring.models import CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.storage.sqlite.store import LocalStore
@@ -21,14 +19,6 @@ from tests.support.killed_writer import COMMIT_MS, PURGED, START_MS, commit, now
 
 KILLS = 6
 EVER = Window(0, START_MS + 10**11)
-
-
-@pytest.fixture
-def dice() -> random.Random:
-    """`KILL_SEED=…` repeats a run."""
-    seed = int(os.environ.get("KILL_SEED") or random.randrange(2**32))
-    sys.stdout.write(f"KILL_SEED={seed}\n")
-    return random.Random(seed)
 
 
 def killed_after(arguments: list[str], lines: int) -> list[str]:
