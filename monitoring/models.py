@@ -253,6 +253,7 @@ class Failure:
     time_ms: int
     covers_ms: int
     cause: Cause
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +289,8 @@ class Alert:
 
     `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
     check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
-    most seconds. `location` is for people, who may read of several: a store is of one, and does not keep it.
+    most seconds, `detail` the newest reason that was given for it. `location` is for people, who may read of several: a
+    store is of one, and does not keep it.
     """
 
     type: AlertType
@@ -299,3 +301,4 @@ class Alert:
     availability: float
     cause: Cause | None
     location: str = ""
+    detail: str = ""

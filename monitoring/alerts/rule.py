@@ -60,6 +60,11 @@ def main_cause(failures: Sequence[Failure]) -> Cause | None:
     return seconds.most_common(1)[0][0] if seconds else None
 
 
+def newest_detail(failures: Sequence[Failure], cause: Cause | None) -> str:
+    """What the last failure with this cause said; "" when none of them said anything."""
+    return next((failure.detail for failure in reversed(failures) if failure.cause is cause and failure.detail), "")
+
+
 def _percent_available(seen: Downtime) -> float:
     return float(availability(seen.covered_ms - seen.down_ms, seen.covered_ms) or 0)
 
@@ -70,6 +75,7 @@ def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Fail
     Failures before `after_ms` (the end of the outage before) belong to that one.
     """
     own = [failure for failure in failures if failure.time_ms >= after_ms] or list(failures)
+    cause = main_cause(own)
     return Alert(
         type=AlertType.ALERT,
         host=host,
@@ -77,7 +83,8 @@ def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Fail
         start_ms=own[0].time_ms if own else now_ms,
         end_ms=None,
         availability=_percent_available(seen),
-        cause=main_cause(own),
+        cause=cause,
+        detail=newest_detail(own, cause),
     )
 
 
@@ -91,4 +98,5 @@ def recovery_record(opened: Alert, now_ms: int, seen: Downtime, good_since_ms: i
         end_ms=max(good_since_ms, opened.start_ms),
         availability=_percent_available(seen),
         cause=opened.cause,
+        detail=opened.detail,
     )

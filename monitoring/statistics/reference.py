@@ -100,7 +100,7 @@ def _downtime(checks: Sequence[CheckResult]) -> Downtime:
 def failures(results: Iterable[CheckResult], window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
     """The failed checks of these hosts in the window, in order of time; a host without any is missing."""
     found = {
-        host: [Failure(check.time_ms, check.covers_ms, check.cause) for check in checks if check.cause]
+        host: [Failure(check.time_ms, check.covers_ms, check.cause, check.detail) for check in checks if check.cause]
         for host, checks in _by_host(results, window).items()
         if host in hosts
     }

@@ -198,6 +198,18 @@ def test_among_equal_causes_the_first_wins() -> None:
     assert main_cause(three) is Cause.TLS
 
 
+def test_an_alert_says_what_the_newest_failure_of_its_cause_said() -> None:
+    failures = [
+        Failure(0, 5, Cause.TLS, "unable to get local issuer certificate"),
+        Failure(5, 5, Cause.TLS, "certificate has expired"),
+        Failure(10, 5, Cause.TLS),
+        Failure(15, 2, Cause.DNS, "no such name"),
+    ]
+    opened = alert_record("site", 1_000, seen(17, 30, 40), failures, after_ms=0)
+    assert (opened.cause, opened.detail) == (Cause.TLS, "certificate has expired")
+    assert recovery_record(opened, 9_000, seen(0, 40, 40), 8_000).detail == "certificate has expired"
+
+
 def test_records_are_right_also_when_the_details_are_gone() -> None:
     """A store that lost the failures between two questions, a host whose last check is unknown."""
     alert = alert_record("site", 1_000, seen(2, 30, 40), (), 0)

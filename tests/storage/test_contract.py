@@ -27,6 +27,7 @@ from monitoring.storage.sqlite.store import LocalStore
 from tests.support.gateway import client_of, serving
 from tests.support.influx_databases import new_database, store_at
 from tests.support.memory_backend import MemoryDatabase
+from tests.support.points import REASON
 from tests.support.results import LONG_SPAN_MS, ODD_HOSTS, START_MS, Recording, alert_lists, recordings, texts
 from tests.support.summaries import summaries_of
 
@@ -246,7 +247,7 @@ def check(host: str = "a", at: int = 0, cause: Cause | None = None, status: int 
 
 
 def alert(host: str = "a", at: int = 0) -> Alert:
-    return Alert(AlertType.ALERT, host, START_MS + at, START_MS + at - 5, None, 76.5, Cause.DNS)
+    return Alert(AlertType.ALERT, host, START_MS + at, START_MS + at - 5, None, 76.5, Cause.DNS, detail=REASON)
 
 
 def recovery(host: str = "a", at: int = 0) -> Alert:

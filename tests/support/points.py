@@ -18,9 +18,12 @@ def checks(seconds: Iterable[float], host: str = "a", cause: Cause | None = None
     return [check(second, host, cause) for second in seconds]
 
 
+REASON = 'certificate "of a" \\ caf\u00e9, has expired'
+
+
 def alert(second: float = 0, host: str = "a") -> Alert:
     time_ms = START_MS + round(second * 1_000)
-    return Alert(AlertType.ALERT, host, time_ms, time_ms - 26_000, None, 78.5, Cause.DNS)
+    return Alert(AlertType.ALERT, host, time_ms, time_ms - 26_000, None, 78.5, Cause.DNS, detail=REASON)
 
 
 def recovery(second: float = 0, host: str = "a") -> Alert:

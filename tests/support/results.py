@@ -117,4 +117,5 @@ def alerts_of(draw: st.DrawFn, host: str, time_ms: int) -> Alert:
         end_ms=draw(st.integers(start_ms, time_ms)) if kind is AlertType.RECOVERY else None,
         availability=draw(st.floats(0, 100)),
         cause=draw(st.none() | st.sampled_from(Cause)),
+        detail=draw(st.sampled_from(("", "certificate has expired"))),
     )

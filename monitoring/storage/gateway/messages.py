@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from monitoring import fields, names
-from monitoring.fields import CHECK_FIELDS, LONGEST_TIME_US, NEWEST_MS, OLDEST_MS, Field, Kind
+from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL, LONGEST_TIME_US, NEWEST_MS, OLDEST_MS, Field, Kind
 from monitoring.models import PHASES, AlertType, Cause, CheckResult, SiteStats
 from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary
 
@@ -162,6 +162,7 @@ class AlertMessage(Message, rename="camel"):
     availability: Percent
     end_ms: Moment | None = None
     cause: Cause | None = None
+    detail: Annotated[str, Meta(max_length=LONGEST_DETAIL, description="the failure in words")] = ""
 
 
 class NewAlert(AlertMessage, rename="camel", forbid_unknown_fields=True):

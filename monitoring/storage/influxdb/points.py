@@ -27,7 +27,7 @@ RECORDS = "website_monitor"
 RECORD_TIME_MS = 4_102_444_800_000
 """When the record of a file lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
 
-ALERT_FIELDS = ("type", "startDate", "endDate", "availability", "cause")
+ALERT_FIELDS = ("type", "startDate", "endDate", "availability", "cause", "detail")
 RECORD_FIELDS = ("proof", "delivery", "newest", "summarised")
 
 WHOLE_CHECK = ", ".join(("available", *(field.point for field in CHECK_FIELDS)))
@@ -84,6 +84,8 @@ class PointWriter:
             fields += f',endDate="{to_rfc3339(alert.end_ms)}"'
         if alert.cause is not None:
             fields += f',cause="{alert.cause}"'
+        if detail := _text(alert.detail[:LONGEST_DETAIL]):
+            fields += f',detail="{detail}"'
         return f"{ALERTS},{self.tags(alert.host)} {fields} {alert.time_ms}"
 
     def summary(self, one: SiteSummary) -> str:
@@ -172,7 +174,7 @@ def check_from(host: str, row: Row) -> CheckResult | None:
 
 def alert_from(host: str, row: Row) -> Alert | None:
     """The alert or recovery of a row of `ALERT_FIELDS`."""
-    time_ms, kind, start, end, availability, cause = row
+    time_ms, kind, start, end, availability, cause, detail = row
     try:
         return Alert(
             type=AlertType(kind),
@@ -182,6 +184,7 @@ def alert_from(host: str, row: Row) -> Alert | None:
             end_ms=from_rfc3339(end) if end else None,
             availability=float(availability),
             cause=_cause(cause) if cause else None,
+            detail=_words(detail) or "",
         )
     except (ValueError, TypeError):
         return None

@@ -25,8 +25,7 @@ PART_SITES = 100
 SAMPLE = 4_096
 
 
-def migrate(connection: sqlite3.Connection) -> int:
-    """Returns the version that the file has now."""
+def migrate(connection: sqlite3.Connection) -> None:
     known: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
     position = json.loads(known["packed until"]) if "packed until" in known else {"minute_ms": 0, "site": 0, "batch": 0}
     summarised_ms = int(position["minute_ms"])
@@ -58,7 +57,6 @@ def migrate(connection: sqlite3.Connection) -> int:
         "dead_letters",
     ):
         connection.execute(f"DROP TABLE {table}")
-    return 4
 
 
 def _move_sites(connection: sqlite3.Connection) -> None:
@@ -103,7 +101,7 @@ def _move_meta(connection: sqlite3.Connection, known: dict[str, str], summarised
 
 
 def _move_alerts(connection: sqlite3.Connection) -> None:
-    columns = schema.ALERT_COLUMNS
+    columns = schema.ALERT_COLUMNS.removesuffix(", detail")
     connection.execute(f"INSERT INTO alerts ({columns}) SELECT {columns} FROM old_alerts")
 
 

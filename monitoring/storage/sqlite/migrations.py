@@ -11,7 +11,7 @@ from urllib.parse import quote
 from monitoring.storage.sqlite import from_1_1, meta
 from monitoring.storage.sqlite.schema import APPLICATION_ID, SCHEMA
 
-NEWEST = 4
+NEWEST = 5
 """The `user_version` of files as they are now. 3 is that of 1.1.0."""
 
 LARGEST_COPY = 1 << 30
@@ -26,9 +26,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     notice = None if version in (0, NEWEST) else _copy(connection)
-    while version != NEWEST:
-        version = MIGRATIONS[version](connection)
-        connection.execute(f"PRAGMA user_version = {version}")
+    if version != NEWEST:
+        MIGRATIONS[version](connection)
+        connection.execute(f"PRAGMA user_version = {NEWEST}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     if notice:
         meta.put(connection, meta.Value.NOTICE, notice)
@@ -55,15 +55,20 @@ def _copy(connection: sqlite3.Connection) -> str:
     return f"{begun}; as it was it is kept in {name.name}, which may be deleted when all is well"
 
 
-def _create(connection: sqlite3.Connection) -> int:
+def _create(connection: sqlite3.Connection) -> None:
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
-    return NEWEST
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], int]] = {0: _create, 3: from_1_1.migrate}
-"""From each version, the step that leads on, and which version that is."""
+def _add_details(connection: sqlite3.Connection) -> None:
+    """Files between two releases had no reasons beside the causes of alerts."""
+    for table in ("alerts", "earlier_checks"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN detail TEXT")
 
-VERSIONS: Mapping[int, frozenset[str]] = {3: from_1_1.TABLES, NEWEST: frozenset({"checks", "meta"})}
+
+VERSIONS: Mapping[int, frozenset[str]] = {3: from_1_1.TABLES, **dict.fromkeys((4, NEWEST), frozenset({"checks", "meta"}))}
 """The versions that can be opened, each with some tables that its files have."""
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {0: _create, 3: from_1_1.migrate, 4: _add_details}
+"""From each version, the step that leads to the newest one."""

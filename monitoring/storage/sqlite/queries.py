@@ -200,21 +200,25 @@ def failures(connection: sqlite3.Connection, window: Window, chosen: Collection[
     """Equals `stats.failures`."""
     names = hosts(connection, chosen)
     tables = (rows.source(connection, [window]), "earlier_checks")
-    failed = (f"SELECT id, covers, cause FROM {table} WHERE {INSIDE} AND cause IS NOT NULL" for table in tables)
+    failed = (f"SELECT id, covers, cause, detail FROM {table} WHERE {INSIDE} AND cause IS NOT NULL" for table in tables)
     found: defaultdict[str, list[Failure]] = defaultdict(list)
-    for key, covers, cause in connection.execute(f"{' UNION ALL '.join(failed)} ORDER BY id", keys(window)):
+    for key, covers, cause, detail in connection.execute(f"{' UNION ALL '.join(failed)} ORDER BY id", keys(window)):
         if key & SITE_MASK in names:
-            found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause]))
+            found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause], detail or ""))
     return dict(found)
 
 
 def earlier_checks(connection: sqlite3.Connection, window: Window) -> list[CheckResult]:
     """What a new file took over, as far as alerts need it, in order of (time, host)."""
     names = hosts(connection)
-    query = f"SELECT id, covers, cause FROM earlier_checks WHERE {INSIDE}"
+    query = f"SELECT id, covers, cause, detail FROM earlier_checks WHERE {INSIDE}"
     found = [
-        CheckResult(names[key & SITE_MASK], key >> SITE_BITS, covers, 0, cause=None if cause is None else CAUSES[cause])
-        for key, covers, cause in connection.execute(query, keys(window))
+        CheckResult(
+            *(names[key & SITE_MASK], key >> SITE_BITS, covers, 0),
+            cause=None if cause is None else CAUSES[cause],
+            detail=detail or "",
+        )
+        for key, covers, cause, detail in connection.execute(query, keys(window))
     ]
     return sorted(found, key=lambda check: (check.time_ms, check.host))
 

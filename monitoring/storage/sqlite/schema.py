@@ -105,7 +105,7 @@ CREATE TABLE purges (
 
 EARLIER_CHECKS = """
 CREATE TABLE earlier_checks (  -- what a new file took over from a database: for alerts alone, not to be delivered
-    id INTEGER PRIMARY KEY, covers INTEGER NOT NULL, cause INTEGER
+    id INTEGER PRIMARY KEY, covers INTEGER NOT NULL, cause INTEGER, detail TEXT
 )"""
 
 SCHEMA = (
@@ -119,7 +119,8 @@ SCHEMA = (
     """
 CREATE TABLE alerts (
     id INTEGER PRIMARY KEY,
-    type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER
+    type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER,
+    detail TEXT
 )""",
     SITES,
     OUTBOX,
@@ -134,8 +135,8 @@ CHECK_COLUMNS = ", ".join(("id", *(field.column for field in CHECK_FIELDS)))
 _STORED = ["rest" if field.attribute == "response_us" else field.column for field in CHECK_FIELDS]
 INSERT_CHECK = f"INSERT OR REPLACE INTO checks (id, {', '.join(_STORED)}) VALUES ({', '.join('?' * (len(_STORED) + 1))})"
 
-ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause"
-INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause, detail"
+INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
 COVERS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "response", "cause", "detail"))
@@ -186,12 +187,13 @@ def check_from_row(row: Row, hosts: Mapping[int, str]) -> CheckResult:
 def alert_row(alert: Alert, site: int) -> Row:
     """For `INSERT_ALERT`."""
     cause = None if alert.cause is None else CAUSE_NUMBERS[alert.cause]
-    return (first_key(alert.time_ms) | site, str(alert.type), alert.start_ms, alert.end_ms, alert.availability, cause)
+    values = (str(alert.type), alert.start_ms, alert.end_ms, alert.availability, cause, alert.detail or None)
+    return (first_key(alert.time_ms) | site, *values)
 
 
 def alert_from_row(row: Row, hosts: Mapping[int, str]) -> Alert:
     """From a row of `ALERT_COLUMNS`."""
-    key, kind, start_ms, end_ms, availability, cause = row
+    key, kind, start_ms, end_ms, availability, cause, detail = row
     return Alert(
         type=AlertType(kind),
         host=hosts[key & SITE_MASK],
@@ -200,4 +202,5 @@ def alert_from_row(row: Row, hosts: Mapping[int, str]) -> Alert:
         end_ms=end_ms,
         availability=availability,
         cause=None if cause is None else CAUSES[cause],
+        detail=detail or "",
     )

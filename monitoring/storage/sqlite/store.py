@@ -171,8 +171,8 @@ class LocalStore(FileReader):
             sites = site_states.number(connection, self._sites, hosts)
             connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
             rows_of = [schema.check_row(check, sites[check.host]) for check in checks]
-            earlier = [(row[0], row[schema.COVERS], row[schema.CAUSE]) for row in rows_of]
-            connection.executemany("INSERT OR REPLACE INTO earlier_checks VALUES (?, ?, ?)", earlier)
+            earlier = [(row[0], row[schema.COVERS], row[schema.CAUSE], row[schema.DETAIL]) for row in rows_of]
+            connection.executemany("INSERT OR REPLACE INTO earlier_checks VALUES (?, ?, ?, ?)", earlier)
             own = site_states.load(connection)
             newer = {sites[host]: it for host, it in known.items()}
             newer = {site: it for site, it in newer.items() if site not in own or own[site].last_ms < it.last_ms}
