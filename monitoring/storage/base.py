@@ -158,7 +158,7 @@ class Backend(Reader, Protocol):
         """How many checks of each host there are in the window, by points alone, or by the summaries of this span alone."""
 
     def locations(self) -> Sequence[str]:
-        """The locations that have points, in order, "" first if there is one."""
+        """The locations that have checks, alerts or whole days of summaries, in order, "" first if there is one."""
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         """Delete in short steps, one each time the iterator is advanced. Raises `StoreError`."""

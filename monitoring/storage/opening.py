@@ -51,8 +51,8 @@ def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: C
             # Nobody may ever have started a database at the default address.
             is_new_and_late = own_ms is None and (config.database is not None or isinstance(error, takeover.TooLate))
             if last_ms != own_ms or is_new_and_late:
-                what = "not at all" if last_ms is None else "in part only"
-                say(f"the past of these sites is known {what}, an alert may be repeated: {error}")
+                what = "nothing" if last_ms is None else "only a part"
+                say(f"{what} of the past could be taken over from the database, so an alert may be repeated: {error}")
     clock.start_after(last_ms)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from monitoring.gateway.databases import Databases
 from monitoring.gateway.upkeep import UpkeepThread, database_upkeep
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import Span
+from monitoring.storage.backends import open_backend
 from monitoring.storage.base import Deletion, Points
 from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from tests.support.clock import FakeClock
+from tests.support.influx_databases import new_database
+from tests.support.influxd import Influxd
 from tests.support.monitor import write_config
 from tests.support.points import EVER, START_MS, check, checks
 from tests.support.summaries import summaries_of
@@ -72,6 +76,18 @@ def test_hours_and_days_stay_as_long_as_alerts(databases: Databases) -> None:
     work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
     assert before
     assert not databases.at("").check_counts(EVER, Span.HOUR)
+
+
+def test_days_go_at_a_location_of_which_nothing_else_is_left(influxd: Influxd) -> None:
+    """Nobody has checked from there for a year: its checks went long ago."""
+    found = checks(range(0, 47 * 3_600, 600))
+    with new_database(influxd) as address, closing(Databases(partial(open_backend, address, 60), 9)) as databases:
+        databases.at("paris").write(Points(summaries=summaries_of(found)))
+        upkeep = database_upkeep(databases)
+        upkeep.set_retention(HOUR_MS, HOUR_MS)
+        work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
+        assert not any(databases.at("paris").check_counts(EVER, span) for span in Span)
+        assert databases.at("").locations() == []
 
 
 def test_a_purge_that_was_asked_for_is_done(databases: Databases, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_named_database_with_a_wrong_password_is_said_without_a_header_and_aga
             wait_for(lambda: f"{name} is there again" in monitor.errors, "another line when it is over", 90)
             assert monitor.terminate() == 0
         start, away, over = monitor.errors
-        assert start.startswith("the past of these sites is known not at all")
+        assert start.startswith("nothing of the past could be taken over")
         assert away.startswith(f"{name} does not accept these credentials; ")
         assert over == f"{name} is there again"
         assert "wrong" not in "".join(monitor.errors)

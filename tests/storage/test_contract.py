@@ -567,6 +567,13 @@ def test_each_location_is_a_store_of_its_own(fresh_database: FreshDatabase) -> N
                 assert_same_stats(backend, [check(at=number)], ALWAYS)
 
 
+def test_a_location_of_which_only_summaries_are_left_is_one(fresh_database: FreshDatabase) -> None:
+    """Its checks have grown too old; whoever deletes the rest one day has to know of it."""
+    with fresh_database() as open_backend, closing(open_backend("paris")) as backend:
+        backend.write(Points(summaries=summaries_of([check()])))
+        assert backend.locations() == ["paris"]
+
+
 @dataclass(frozen=True)
 class Kept:
     """What a deletion leaves."""

@@ -28,6 +28,7 @@ from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain, maintain
+from tests.support.gateway import TOKENS, WRITE_TOKEN, serving
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd, free_port
 from tests.support.memory_backend import MemoryBackend, MemoryDatabase
@@ -289,6 +290,9 @@ def start(local: LocalStore, config: Config) -> list[str]:
     return said
 
 
+NOTHING = "nothing of the past could be taken over from the database, so an alert may be repeated"
+
+
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[LocalStore]:
     with closing(LocalStore(tmp_path / "monitor.db")) as store:
@@ -305,7 +309,7 @@ def test_a_database_that_hangs_is_not_waited_for(
         port = silent.getsockname()[1]
         monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{port}/monitoring")
         said = start(local, config_of(tmp_path, kind and kind.format(port)))
-    assert said == ["the past of these sites is known not at all, an alert may be repeated: it took longer than 0.3 s"]
+    assert said == [f"{NOTHING}: it took longer than 0.3 s"]
 
 
 def test_a_database_that_is_away_is_said_to_be_so_if_it_was_meant_to_be_there(
@@ -317,6 +321,16 @@ def test_a_database_that_is_away_is_said_to_be_so_if_it_was_meant_to_be_there(
     (line,) = start(local, named)
     assert line.endswith(f"InfluxDB at 127.0.0.1:{port} does not answer")
     assert start(local, config_of(tmp_path, None)) == []
+
+
+def test_a_token_that_may_not_read_is_said_to_be_why(
+    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITORING_TOKEN", WRITE_TOKEN)
+    with serving(MemoryBackend(MemoryDatabase()), TOKENS) as port:
+        (line,) = start(local, config_of(tmp_path, f"gateway+http://127.0.0.1:{port}"))
+    why = "denies access: this token is not for reading (MONITORING_READ_TOKEN is)"
+    assert line == f"{NOTHING}: gateway at 127.0.0.1:{port} {why}"
 
 
 class Database(MemoryBackend):

@@ -22,6 +22,9 @@ class Held:
     alerts: dict[tuple[int, str], Alert] = field(default_factory=dict)
     summaries: dict[tuple[Span, int, str], Summary] = field(default_factory=dict)
 
+    def has_anything(self) -> bool:
+        return bool(self.checks or self.alerts) or any(span is Span.DAY for span, _, _ in self.summaries)
+
 
 @dataclass
 class MemoryDatabase:
@@ -141,7 +144,7 @@ class MemoryBackend:
         return counts
 
     def locations(self) -> Sequence[str]:
-        return sorted(place for place, held in self._database.by_location.items() if held.checks or held.alerts)
+        return sorted(place for place, held in self._database.by_location.items() if held.has_anything())
 
     def is_known(self) -> bool:
         return bool(self._database.markers or self._database.by_location)

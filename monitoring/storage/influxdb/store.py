@@ -103,7 +103,7 @@ class InfluxStore:
 
         What another writer gave a name that no monitor can have is passed over: nobody could ask for it.
         """
-        measured = f"FROM {CHECKS}, {ALERTS}"
+        measured = f"FROM {', '.join((CHECKS, ALERTS, *SUMMARIES.values()))}"
         named = self._client.query(f"SHOW TAG VALUES {measured} WITH KEY = location LIMIT {MOST_LOCATIONS}")
         names = {name for series in named for _, name in series["values"] if is_name(name, LONGEST_LOCATION)}
         nameless = self._client.query(f"SHOW SERIES {measured} WHERE {at_location('')} LIMIT 1")

@@ -275,7 +275,8 @@ class FileDatabase:
             return {names[site]: count for site, count in connection.execute(query, keys(window)) if site in names}
 
     def locations(self) -> Sequence[str]:
-        query = f"SELECT host FROM sites WHERE last IS NOT NULL OR id IN (SELECT {SITE} FROM alerts)"
+        others = f"SELECT {SITE} FROM alerts UNION SELECT {SITE} FROM days"
+        query = f"SELECT host FROM sites WHERE last IS NOT NULL OR id IN ({others})"
         with self._shared.snapshot() as connection:
             names = [name for (name,) in connection.execute(query)]
         return sorted({_place(name)[0] for name in names})
