@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 EXPECTED: Mapping[str, re.Pattern[str]] = {
-    "starts without a past": re.compile(r"the past of these sites is known "),
+    "starts without a past": re.compile(r"of the past could be taken over from the database"),
     "InfluxDB is away": re.compile(r"InfluxDB at \S+ (does not|is in trouble|answered|refused: ).*in the local file$"),
     "InfluxDB has lost points": re.compile(r"InfluxDB at \S+ has lost points that it had; "),
     "InfluxDB is there again": re.compile(r"InfluxDB at \S+ is there again$"),
