@@ -29,7 +29,7 @@ from monitoring.service.health import Complaint, Notes
 from monitoring.service.systemd import Manager
 from monitoring.statistics.tracker import Board, Past
 from monitoring.statistics.windows import may_be_exact
-from monitoring.trust import bundle
+from monitoring.trust import Certificates
 from utils import end_at_signals, enter_environment, heed_signals, warn
 
 if TYPE_CHECKING:
@@ -286,11 +286,11 @@ def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, 
     local = open_local(config.local_database, output.notice, clock)
     take_over_past(local, config, clock, output.notice)
     store = open_store(local, config, clock)
-    with closing(store), bundle(config.trust) as trusted:
+    with closing(store), Certificates(config.trust) as trusted:
         now_ms = clock.now_ms()
         past = Past(local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS)))
         display = DisplayThread(output, streams)
-        make_checkers = partial(Checkers, partial(Probe, ca_file=trusted.path), clock=clock)
+        make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
         app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)
         heed_signals(app.stop, app.reload)
         app.run(Manager(environ, clock.monotonic_ns))

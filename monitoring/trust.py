@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -53,7 +53,9 @@ class Bundle:
         self._lock = threading.Lock()
         self._copy: IO[bytes] | None = None
         self.path = self._files[0]
-        if trust.beside:
+        self.trouble: str | None = None
+        """Which file is not used as it is now, and why."""
+        if trust != MOZILLA:
             try:
                 certificates = self._read()
                 self.path, self._copy = _private_file()
@@ -62,6 +64,8 @@ class Bundle:
             except OSError as error:
                 where = error.filename or "a temporary file"
                 raise ConfigError([f"certificates to trust: {where}: {error.strerror}"]) from None
+        self.spelling = self.path
+        """`path`, written in another way after each change: libcurl keeps the certificates of a file by its name."""
 
     def _read(self) -> bytes:
         return b"\n".join(Path(file).read_bytes() for file in self._files)
@@ -73,7 +77,11 @@ class Bundle:
         """
         with self._lock:
             seen = _versions(self._files)
-            if seen == self._seen or any(why_unusable(file) for file in self._files):
+            if seen == self._seen:
+                self.trouble = None
+                return False
+            self.trouble = next((f"{file}: {why}" for file in self._files if (why := why_unusable(file))), None)
+            if self.trouble:
                 return False
             if self._copy:
                 try:
@@ -81,6 +89,8 @@ class Bundle:
                 except OSError:
                     return False
             self._seen = seen
+            folder, _, name = self.path.rpartition("/")
+            self.spelling = self.path if self.spelling != self.path else f"{folder}/./{name}"
             return True
 
     def __enter__(self) -> Self:
@@ -94,8 +104,49 @@ class Bundle:
             self._copy.close()
 
 
+class Certificates:
+    """Whom sites are certified by: one bundle for most of them, and one for each file of a site's own."""
+
+    def __init__(self, trust: Trust = MOZILLA) -> None:
+        """Raises `ConfigError` when a file cannot be read any more."""
+        self._trust = trust
+        self._lock = threading.Lock()
+        self._bundles: dict[str | None, Bundle] = {None: bundle(trust)}
+        self._told: set[str] = set()
+
+    def of(self, ca_file: str | None) -> Bundle:
+        """The bundle of a site with this file of its own (None: without). Any thread may ask."""
+        with self._lock:
+            if ca_file not in self._bundles:
+                try:
+                    self._bundles[ca_file] = bundle(replace(self._trust, beside=(*self._trust.beside, str(ca_file))))
+                except ConfigError:  # gone since the configuration was read
+                    return self._bundles[None]
+            return self._bundles[ca_file]
+
+    def news(self) -> list[str]:
+        """Take over what has changed in the files; a sentence, once, for each that cannot be used. Call it once a second."""
+        with self._lock:
+            bundles = list(self._bundles.values())
+        for one in bundles:
+            one.refresh()
+        troubles = {one.trouble for one in bundles if one.trouble}
+        new, self._told = troubles - self._told, troubles
+        return [f"{trouble}; what was trusted before still is" for trouble in sorted(new)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for one in self._bundles.values():
+            one.close()
+
+
 def bundle(trust: Trust) -> Bundle:
-    """The file to hand to libcurl and requests: a list without others beside it as it lies there, else a copy of all.
+    """The file to hand to libcurl and requests: Mozilla's list as it lies there, else a copy of all.
 
     Raises `ConfigError` when a file cannot be read any more.
     """

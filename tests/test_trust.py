@@ -10,17 +10,20 @@ from pathlib import Path
 import certifi
 import pytest
 
+from monitoring.checks.probe import Probe
 from monitoring.config import Config, describe, load_config, parse_config, parse_database
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import ConfigError, StoreUnavailable
-from monitoring.models import CheckResult
+from monitoring.models import Cause, CheckResult
 from monitoring.storage.base import Points
 from monitoring.storage.gateway.store import GatewayStore
 from monitoring.storage.influxdb.store import InfluxStore
-from monitoring.trust import MOZILLA, Trust, bundle, why_unusable
+from monitoring.trust import MOZILLA, Certificates, Trust, bundle, why_unusable
 from tests.support.certificates import Authority
+from tests.support.driving import running_network
 from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER
+from tests.support.probing import site
 from tests.support.results import START_MS
 from tests.support.servers import HttpServer, response
 
@@ -55,9 +58,8 @@ def certificates(path: str) -> int:
 # The bundle
 
 
-def test_without_others_beside_it_a_list_is_used_where_it_lies(authority: Authority) -> None:
-    assert bundle(MOZILLA).path == certifi.where()
-    assert bundle(Trust(authority.ca_file)).path == authority.ca_file
+def test_mozillas_list_alone_is_used_where_it_lies() -> None:
+    assert bundle(MOZILLA).path == bundle(MOZILLA).spelling == certifi.where()
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
@@ -70,6 +72,7 @@ def test_a_bundle_holds_both_lists_and_is_gone_afterwards(
     for trust, count in (
         (Trust(beside=(authority.ca_file, other.ca_file)), certificates(certifi.where()) + 2),
         (Trust(authority.ca_file, (other.ca_file,)), 2),
+        (Trust(authority.ca_file), 1),
     ):
         with bundle(trust) as found:
             assert certificates(found.path) == count
@@ -131,6 +134,7 @@ def test_the_flag_database_is_trusted_by_the_same(authority: Authority, tmp_path
     assert parse_database("influxdb://a/b", environ).tls is None
 
 
+NO_PEM = "holds no certificates in PEM form, or a broken one"
 BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
@@ -232,20 +236,6 @@ def test_the_reason_is_told_in_openssls_words(open_store: Open, authority: Autho
             assert str(caught.value).endswith(f":{server.port} does not prove who it is (TLS): {words}")
 
 
-@every_client
-def test_a_list_that_goes_while_a_monitor_runs_is_said(open_store: Open, authority: Authority, tmp_path: Path) -> None:
-    """It is no end of the monitor: the file may come back."""
-    roots = tmp_path / "roots.pem"
-    roots.write_bytes(Path(authority.ca_file).read_bytes())
-    with (
-        HttpServer(tls=authority.server(HOST)) as server,
-        closing(open_store(server.port, Trust(str(roots)))) as store,
-    ):
-        roots.unlink()
-        with pytest.raises(StoreUnavailable, match=r"the certificates to trust cannot be read$"):
-            store.last_time()
-
-
 def replace_file(path: Path, content: bytes) -> None:
     """As those do who replace certificates: at once."""
     draft = path.with_suffix(".new")
@@ -287,9 +277,38 @@ def test_a_file_that_is_being_written_counts_as_it_was(
         for wrong in (b"", BROKEN.encode()):
             replace_file(file, wrong)
             assert (found.refresh(), Path(found.path).read_bytes()) == (False, before)
+            assert found.trouble == f"{file}: holds no certificates in PEM form, or a broken one"
         file.unlink()
         assert (found.refresh(), Path(found.path).read_bytes()) == (False, before)
+        assert found.trouble == f"{file}: cannot be read: No such file or directory"
         replace_file(file, Path(other.ca_file).read_bytes())
         assert found.refresh()
         assert Path(found.path).read_bytes() == b"\n".join(Path(it.ca_file).read_bytes() for it in (authority, other))
         assert not found.refresh()
+
+
+def test_a_site_is_trusted_by_the_file_as_it_is_now(authority: Authority, other: Authority, tmp_path: Path) -> None:
+    """Also by libcurl, which keeps the certificates that it has read."""
+    file = tmp_path / "ca.pem"
+    replace_file(file, Path(other.ca_file).read_bytes())
+    with (
+        HttpServer(tls=authority.server("localhost")) as server,
+        Certificates(Trust(str(file))) as certificates,
+        running_network() as network,
+        closing(Probe(site(server.url(host="localhost")), network, certificates=certificates)) as probe,
+    ):
+        for content, cause, news in (
+            (Path(other.ca_file).read_bytes(), Cause.TLS, []),
+            (Path(authority.ca_file).read_bytes(), None, []),
+            (
+                b"rubbish",
+                None,
+                [f"{file}: holds no certificates in PEM form, or a broken one; what was trusted before still is"],
+            ),
+            (b"more rubbish", None, []),
+            (Path(other.ca_file).read_bytes(), Cause.TLS, []),
+            (Path(authority.ca_file).read_bytes(), None, []),
+        ):
+            replace_file(file, content)
+            assert certificates.news() == news
+            assert probe.check().cause == cause

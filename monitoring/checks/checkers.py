@@ -52,8 +52,9 @@ def _as_checked(site: Site) -> Site:
 class Checkers:
     """Checks all sites, each in a thread of its own. All methods but `call_back` belong to one thread."""
 
-    def __init__(self, make_probe: MakeProbe, record: Record, clock: Clock) -> None:
-        """`record` takes the results: those of one site in order, from its checker's thread."""
+    def __init__(self, make_probe: MakeProbe, record: Record, clock: Clock, news: Callable[[], list[str]] = list) -> None:
+        """`record` takes the results: those of one site in order, from its checker's thread. `news` is told with our own."""
+        self._news = news
         self._record = record
         self._clock = clock
         self._network = _new_network(clock)
@@ -88,7 +89,7 @@ class Checkers:
 
     def replace_dead(self) -> list[str]:
         """Start again what has crashed or could not be started; returns a sentence for each piece of news."""
-        told = []
+        told = self._news()
         if crash := self._network.crash:
             told.append(f"the network thread crashed ({crash!r}) and was replaced")
         for checker in self._remove_ended():

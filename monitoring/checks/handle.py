@@ -9,6 +9,7 @@ from monitoring.checks.phases import Marks
 from monitoring.checks.redirects import Request, headers_of, login, lookup_entry
 from monitoring.checks.response import Response
 from monitoring.models import Site
+from monitoring.trust import Bundle
 
 # Options of libcurl that pycurl has no names for.
 _CA_CACHE_TIMEOUT = 321  # libcurl 7.87
@@ -18,14 +19,16 @@ _QUICK_EXIT = 322  # libcurl 7.87
 class Handle:
     """One site's handle. It belongs to one thread, but for the time of a transfer."""
 
-    def __init__(self, site: Site, response: Response, ca_file: str) -> None:
+    def __init__(self, site: Site, response: Response, trusted: Bundle) -> None:
         """`response` takes what comes."""
         self.curl = curl = pycurl.Curl()
         self._site = site
+        self._trusted = trusted
+        self._ca_file = ""
         self._login = login(site)
         self._prepared: Request | None = None
         _be_a_new_visitor(curl)
-        _use_certificates(curl, ca_file, site.verify_tls)
+        _verify(curl, site.verify_tls)
         curl.setopt(pycurl.HEADERFUNCTION, response.receive_header)
         curl.setopt(pycurl.WRITEFUNCTION, response.receive_body)
 
@@ -45,6 +48,9 @@ class Handle:
         if addresses:
             self.curl.setopt(pycurl.RESOLVE, [lookup_entry(request.url, addresses)])
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, timeout_ms))
+        if self._ca_file != self._trusted.spelling:
+            self._ca_file = self._trusted.spelling
+            self.curl.setopt(pycurl.CAINFO, self._ca_file)
         if request == self._prepared:  # a site that never redirects needs the rest once
             return
         self._prepared = None  # should an option be refused half-way
@@ -136,10 +142,10 @@ def _be_a_new_visitor(curl: pycurl.Curl) -> None:
     curl.setopt(_QUICK_EXIT, 1)
 
 
-def _use_certificates(curl: pycurl.Curl, ca_file: str, verify_tls: bool) -> None:
-    curl.setopt(pycurl.CAINFO, ca_file)
+def _verify(curl: pycurl.Curl, verify_tls: bool) -> None:
     curl.setopt(pycurl.SSL_VERIFYPEER, int(verify_tls))
     curl.setopt(pycurl.SSL_VERIFYHOST, 2 if verify_tls else 0)
     # Parsed certificates are kept per handle: about 0.5 MB for each https site, where parsing them for every check
-    # would cost about 6 ms of CPU. libcurl cannot share them between handles.
+    # would cost about 6 ms of CPU. libcurl cannot share them between handles, but on one multi handle. When the file
+    # changes, its name does, too.
     curl.setopt(_CA_CACHE_TIMEOUT, 86_400)

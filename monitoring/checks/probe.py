@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import certifi
 import pycurl
 
 from monitoring.checks.assertions import BODY_CAP, in_force, judge
@@ -16,6 +15,7 @@ from monitoring.checks.resolver import LookupResult
 from monitoring.checks.response import Response
 from monitoring.errors import CheckAbandoned
 from monitoring.models import Answer, Cause, ProbeResult, Site
+from monitoring.trust import Certificates
 
 NO_LOOKUP = LookupResult()
 
@@ -39,17 +39,19 @@ class Probe:
     One check at a time, by one thread: it sets the handle up, and sleeps while the network thread performs the transfer.
 
     `site` comes from a validated configuration: ValueError if its URL is not http(s). `cap_bytes`: how much of a
-    decompressed body is read. `ca_file`: the certificates to trust, certifi's by default.
+    decompressed body is read. `certificates`: whom sites may be certified by, Mozilla's list by default.
     """
 
-    def __init__(self, site: Site, network: Network, cap_bytes: int = BODY_CAP, ca_file: str | None = None) -> None:
+    def __init__(
+        self, site: Site, network: Network, cap_bytes: int = BODY_CAP, certificates: Certificates | None = None
+    ) -> None:
         self._site = site
         self._network = network
         self._home = origin(site.url)
         self._first = first_request(site)
         self._assertions = in_force(site)
         self._response = Response(cap_bytes, any(one.needs_body for one in self._assertions), site.follow_redirects)
-        self._handle = Handle(site, self._response, ca_file or certifi.where())
+        self._handle = Handle(site, self._response, (certificates or Certificates()).of(None))
         self._transfer = Transfer(self._handle.curl)
         self._waited_ns = 0
 

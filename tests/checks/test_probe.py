@@ -1,7 +1,6 @@
 """A check of a site sees what a new visitor would, and judges what was expected."""
 
 import socket
-from pathlib import Path
 
 import psutil
 import pycurl
@@ -165,11 +164,6 @@ def test_anything_unexpected_is_a_result_without_secrets(monkeypatch: pytest.Mon
     with HttpServer() as server:
         result = check(server.url())
     assert (result.cause, result.detail) == (Cause.ERROR, "unexpected RuntimeError in the probe")
-
-
-def test_certificates_that_cannot_be_read_are_an_error_of_ours(tmp_path: Path, authority: Authority) -> None:
-    with HttpServer(tls=authority.server("localhost")) as server:
-        assert check(server.url(host="localhost"), ca_file=str(tmp_path / "none.pem")).cause == Cause.ERROR
 
 
 def test_many_checks_leave_no_connection_open(authority: Authority) -> None:

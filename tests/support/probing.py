@@ -10,6 +10,7 @@ from monitoring.checks.probe import Probe
 from monitoring.config import parse_config
 from monitoring.config.assertions import ASSERTIONS
 from monitoring.models import PHASES, Assertion, ProbeResult, Site
+from monitoring.trust import Certificates, Trust
 from tests.support.driving import running_network
 from tests.support.servers import Handler, RawServer
 
@@ -35,8 +36,8 @@ def assertions(**keys: object) -> tuple[Assertion, ...]:
 @contextmanager
 def probing(target: Site, cap_bytes: int = 1 << 20, ca_file: str | None = None) -> Iterator[Probe]:
     """A probe of this site, with a network thread of its own."""
-    with running_network() as network:
-        probe = Probe(target, network, cap_bytes, ca_file)
+    with running_network() as network, Certificates(Trust(ca_file)) as certificates:
+        probe = Probe(target, network, cap_bytes, certificates)
         try:
             yield probe
         finally:
