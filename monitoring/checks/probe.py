@@ -50,6 +50,7 @@ class Probe:
         self._home = origin(site.url)
         self._first = first_request(site)
         self._assertions = in_force(site)
+        self._needs_headers = any(one.needs_headers for one in self._assertions)
         self._response = Response(cap_bytes, any(one.needs_body for one in self._assertions), site.follow_redirects)
         self._handle = Handle(site, self._response, (certificates or Certificates()).of(None))
         self._transfer = Transfer(self._handle.curl)
@@ -118,7 +119,7 @@ class Probe:
             status,
             response_us,
             left_us=self._site.timeout_ms * 1000 - response_us,
-            headers=tuple(response.fields) if any(one.needs_headers for one in self._assertions) else (),
+            headers=tuple(response.fields) if self._needs_headers else (),
             cut=response.full,
             text=decode(response.take_body(), self._handle.content_type()) if response.keeps else "",
         )

@@ -1,13 +1,14 @@
 """What libcurl delivers of one answer: its headers, and its body decoded, counted and kept as far as it is needed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from monitoring.checks.assertions import REDIRECTS
 from monitoring.checks.decoding import Decoder, Undecodable, open_decoder
 
-_STATUS = re.compile(rb"HTTP/\S+ +(\d{3})")
-_ENDS = (b"\r\n", b"\n")
+_STATUS = re.compile(rb"HTTP/\S+ +([2-9]\d\d)")
+_LONGEST_END = 2
+"""Headers end with CRLF alone, or with LF."""
 
 
 class Response:
@@ -21,20 +22,27 @@ class Response:
         self.keeps = keeps
         self._follows = follows
         self._cap = cap_bytes
+        self._lines: list[bytes] = []
+        self._body = bytearray()
+        self.receive_header = self._header_callback()
         self.begin()
 
     def begin(self) -> None:
         """Forget all."""
-        self._head = bytearray()
-        self.has_head = False
-        """Whether all headers of the answer have come."""
-        self._body = bytearray()
+        self._lines.clear()
+        self._head: Sequence[bytes] = ()
+        self._body.clear()
         self._received = 0
         self._decoder: Decoder | None = None
         self.target: bytes | None = None
         """Where a redirect that is to be followed points, as the server wrote it: its transfer ends with its headers."""
         self.fault: str | None = None
         """Why the body could not be decoded, which ended the transfer."""
+
+    @property
+    def has_head(self) -> bool:
+        """Whether all headers have come."""
+        return bool(self._head)
 
     @property
     def full(self) -> bool:
@@ -54,7 +62,7 @@ class Response:
     @property
     def fields(self) -> Iterator[tuple[str, str]]:
         """Name in lower case, and value, of each header."""
-        for line in bytes(self._head).splitlines()[1:]:
+        for line in self._head[1:]:
             name, colon, value = line.decode("latin-1").partition(":")
             if colon:
                 yield name.strip().lower(), value.strip()
@@ -65,21 +73,19 @@ class Response:
 
     def take_body(self) -> bytes:
         """What was kept; forgotten here."""
-        body, self._body = bytes(self._body), bytearray()
+        body = bytes(self._body)
+        self._body.clear()
         return body
 
-    def receive_header(self, line: bytes) -> int | None:
-        """libcurl's header callback: None goes on, -1 ends the transfer."""
-        if line.startswith(b"HTTP/"):  # an answer begins: an interim one, one that asks for a login, or the real one
-            self._head, self.has_head = bytearray(line), False
-        elif self.has_head:  # what follows a body is no header
-            return None
-        elif line not in _ENDS:
-            self._head += line
-        else:
-            self.has_head = True
-            return self._begin_body()
-        return None
+    def _header_callback(self) -> Callable[[bytes], int | None]:
+        """libcurl's header callback: None goes on, -1 ends the transfer. It is called for every line, so it does little."""
+        append, end = self._lines.append, self._end_headers
+
+        def receive(line: bytes) -> int | None:
+            append(line)
+            return end() if len(line) <= _LONGEST_END else None
+
+        return receive
 
     def receive_body(self, chunk: bytes) -> int | None:
         """libcurl's write callback: None takes the chunk, -1 ends the transfer."""
@@ -94,15 +100,19 @@ class Response:
             return -1
         return None
 
-    def _begin_body(self) -> int | None:
-        status = _STATUS.match(self._head)
-        if self._follows and status and int(status[1]) in REDIRECTS:
+    def _end_headers(self) -> int | None:
+        head = self._lines.copy()
+        self._lines.clear()
+        status = _STATUS.match(head[0])
+        if not status:  # an interim answer; or what follows a body, which is no header
+            return None
+        self._head, self._decoder = head, None  # a later answer, to the same request with a login, is the one that counts
+        if self._follows and int(status[1]) in REDIRECTS:
             target = next(filter(None, self.values("location")), "")
             self.target = target.encode("latin-1") or None
         if self.target:
             return -1  # the redirect's own page is for nobody
-        self._decoder = None
-        if b"content-encoding" in self._head.lower():
+        if b"content-encoding" in b"".join(head).lower():
             self._decoder = open_decoder(",".join(self.values("content-encoding")))
         return None
 
@@ -110,4 +120,4 @@ class Response:
         if self.keeps:
             self._body += chunk[: self._cap - self._received]
         self._received += len(chunk)
-        return -1 if self.full else None
+        return -1 if self._received >= self._cap else None
