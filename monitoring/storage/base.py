@@ -233,6 +233,9 @@ class Outbox(Protocol):
         replaced. Until it is delivered `pending` and `delivered` tell of it as of what never was.
         """
 
+    def requeue_alerts(self) -> None:
+        """Put all alerts into the outbox again, and nothing else."""
+
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         """What `Backend.check_counts` answers when all has been delivered: points, or summaries that are to be sent."""
 

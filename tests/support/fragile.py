@@ -102,6 +102,9 @@ class FragileBackend(MemoryBackend):
         """The measurement of checks is dropped; summaries and records stay."""
         self.held.checks.clear()
 
+    def lose_alerts(self) -> None:
+        self.held.alerts.clear()
+
     def lose_shard(self, window: Window) -> None:
         """Everything of this time is gone, of all measurements."""
         held: Held = self.held

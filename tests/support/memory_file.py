@@ -27,6 +27,10 @@ def time_of(point: Point) -> int:
     return point.start_ms if isinstance(point, SiteSummary) else point.time_ms
 
 
+def _is_alike(one: Refusal, other: Refusal) -> bool:
+    return (one.kind, one.host, one.field, one.by_age) == (other.kind, other.host, other.field, other.by_age)
+
+
 @dataclass(frozen=True)
 class Entry:
     number: int
@@ -146,12 +150,12 @@ class MemoryFile(MemoryBackend):
             self._keep(refusal)
 
     def _keep(self, refusal: Refusal) -> None:
-        """As a range: joined with what was refused before of the same."""
+        """As a range: joined with what was refused before of the same; the newest reason stands for all."""
         for place, known in enumerate(self._refusals):
-            if replace(known, first_ms=0, last_ms=0, count=0) == replace(refusal, first_ms=0, last_ms=0, count=0):
+            if _is_alike(known, refusal):
                 first_ms, last_ms = min(known.first_ms, refusal.first_ms), max(known.last_ms, refusal.last_ms)
                 count = known.count + refusal.count
-                self._refusals[place] = replace(known, first_ms=first_ms, last_ms=last_ms, count=count)
+                self._refusals[place] = replace(refusal, first_ms=first_ms, last_ms=last_ms, count=count)
                 return
         self._refusals.append(refusal)
 
@@ -163,6 +167,10 @@ class MemoryFile(MemoryBackend):
         self._entries = [entry for entry in self._entries if not overlaps(entry.point, from_ms, until_ms)]
         self._add(found, 0)
         return len(found)
+
+    def requeue_alerts(self) -> None:
+        self._entries = [entry for entry in self._entries if not isinstance(entry.point, Alert)]
+        self._add(self.held.alerts.values(), 0)
 
     def _everything(self) -> list[Point]:
         held = self.held

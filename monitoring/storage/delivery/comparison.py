@@ -36,8 +36,26 @@ class Comparison:
 
     def recently_lost(self) -> bool:
         """Does the database lack points of the past ten minutes?"""
+        window = self._until_newest(RECENT_MS)
+        return self._lacks(window, None) or self._lacks_alerts(window)
+
+    def lost_alerts(self) -> bool:
+        """Does the database lack alerts of the past day?"""
+        return self._lacks_alerts(self._until_newest(DAY_MS))
+
+    def _until_newest(self, length_ms: int) -> Window:
         until_ms = self._delivered.newest_ms + 1
-        return self._lacks(Window(max(0, until_ms - RECENT_MS), until_ms), None)
+        return Window(max(0, until_ms - length_ms), until_ms)
+
+    def _lacks_alerts(self, window: Window) -> bool:
+        wanted = {(alert.host, alert.time_ms) for alert in self._file.alerts(window)}
+        if not wanted:
+            return False
+        lacking = wanted - {(alert.host, alert.time_ms) for alert in self._backend.alerts(window)}
+        refused = [refusal for refusal in self._refusals if refusal.kind == "alerts"]
+        return any(
+            not any(it.host == host and it.first_ms <= time_ms <= it.last_ms for it in refused) for host, time_ms in lacking
+        )
 
     def lost(self) -> Sequence[Window]:
         """The hours and days of which the database lacks something, in order, those that touch as one.

@@ -148,11 +148,15 @@ class Forwarder:
         self._look_at_ms = self._clock.now_ms() + LOOK_MS
 
     def _send_lost_again(self) -> bool:
-        lost = Comparison(self._file, self._backend).lost()
-        for window in lost:
+        comparison = Comparison(self._file, self._backend)
+        lost, has_lost_alerts = comparison.lost(), comparison.lost_alerts()
+        if lost or has_lost_alerts:
             self.complete_ms = 0
+        for window in lost:
             self._file.requeue(window.from_ms, window.until_ms)
-        return bool(lost)
+        if has_lost_alerts:
+            self._file.requeue_alerts()
+        return bool(lost) or has_lost_alerts
 
     def _begin_anew(self, known: DeliveryRecord) -> DeliveryRecord | None:
         """The database has seen more of this file than the file knows: the file was put back from a copy.

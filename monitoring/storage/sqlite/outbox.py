@@ -224,6 +224,14 @@ def requeue(connection: sqlite3.Connection, window: Window, points: Mapping[str,
             add(connection, kind, first, last, points[kind], window.from_ms)
 
 
+def requeue_alerts(connection: sqlite3.Connection, in_flight: int) -> None:
+    """One entry for all alerts takes the place of theirs."""
+    connection.execute("DELETE FROM outbox WHERE kind = 'alerts' AND entry > ?", (in_flight,))
+    first, last, number = connection.execute("SELECT MIN(id), MAX(id), COUNT(*) FROM alerts").fetchone()
+    if number:
+        add(connection, "alerts", first, last, number, first >> SITE_BITS)
+
+
 def count(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, int]:
     """How many rows of each kind `requeue` would put into the outbox."""
     counts = {"checks": sum(queries.check_counts(connection, window, summarised_ms, None).values())}

@@ -319,6 +319,10 @@ class LocalStore(FileReader):
             outbox.requeue(connection, span, points, self._in_flight)
         return points["checks"] + points["alerts"]
 
+    def requeue_alerts(self) -> None:
+        with self._writing() as connection:
+            outbox.requeue_alerts(connection, self._in_flight)
+
     def renew_marker(self) -> None:
         marker = uuid.uuid4().hex
         with self._writing() as connection:

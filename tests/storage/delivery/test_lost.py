@@ -122,6 +122,21 @@ def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
     assert forwarder.complete_ms == clock.now_ms()
 
 
+def test_alerts_that_were_lost_alone_are_sent_again_all_of_them_and_nothing_else(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    measure(file, clock, 3 * DAY_S, every=HOUR_S)
+    file.append([], [alert(100), alert(3 * DAY_S - 50)], clock.now_ms())
+    drain(forwarder)
+    database.lose_alerts()
+    database.writes.clear()
+    clock.advance(LOOK_MS / 1_000)
+    drain(forwarder)  # notices it
+    drain(forwarder)
+    assert_same(file, database)
+    assert [len(points) for points in database.writes] == [2]
+
+
 @pytest.mark.parametrize("day", [0, 2, 40])
 def test_a_shard_that_was_lost_is_sent_again(
     file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, day: int

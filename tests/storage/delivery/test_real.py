@@ -4,6 +4,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -255,12 +256,15 @@ def test_a_database_put_back_from_a_copy_gets_what_came_since(
     assert_whole(file, database)
 
 
-@pytest.mark.parametrize("measurement", ["website_availability", "website_availability_1m", "website_availability_1h"])
+@pytest.mark.parametrize(
+    "measurement", ["website_availability", "website_availability_1m", "website_availability_1h", "website_alerts"]
+)
 def test_a_measurement_that_was_dropped_is_there_again(
     server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock, measurement: str
 ) -> None:
     began(clock, 6)
     measure(file, clock, 240)
+    file.append([], [replace(alert(0), time_ms=clock.now_ms() - 60_000)], clock.now_ms())
     drain(Forwarder(file, database, clock))
     server.query(f"DROP MEASUREMENT {measurement}", database=name)
     drain(Forwarder(file, database, clock))
