@@ -30,7 +30,7 @@ AWAY_S = 3.0
 
 POLL_S = 0.01
 
-CHECKS, MINUTES = "website_availability", "website_availability_1m"
+CHECKS, MINUTES, ALERTS = "website_availability", "website_availability_1m", "website_alerts"
 POISON = {CHECKS: "available=true", MINUTES: "checks=1.5"}
 """A field of another type than the monitor's, by measurement."""
 
@@ -75,6 +75,16 @@ class Patients:
             self._create_anew()
         self._return()
 
+    def lose_alerts(self) -> None:
+        self._drop(ALERTS)
+
+    def _drop(self, measurement: str) -> None:
+        self.server.query(f"DROP MEASUREMENT {measurement}", database=self._database)
+
+    def restart(self) -> None:
+        self.server.stop()
+        self._return()
+
     def _return(self) -> None:
         """Start the server, so late that the monitor has to make new contact."""
         time.sleep(AWAY_S)
@@ -92,7 +102,7 @@ class Patients:
         self.server.stop()
         self.server.settings["INFLUXDB_DATA_MAX_VALUES_PER_TAG"] = str(self._sites // 2)
         self.server.start()
-        self.server.query(f"DROP MEASUREMENT {CHECKS}", database=self._database)
+        self._drop(CHECKS)
 
     def take_all_sites(self) -> None:
         self._count_refused()
@@ -147,6 +157,7 @@ TROUBLES = (
     Trouble("refuses checks", lambda it: it.refuse(CHECKS), Patients.take, REFUSING_S),
     Trouble("refuses minutes", lambda it: it.refuse(MINUTES), Patients.take, REFUSING_S),
     Trouble("refuses half of the sites", Patients.limit_sites, Patients.take_all_sites, REFUSING_S),
+    Trouble("loses its alerts", Patients.lose_alerts, _nothing),
     BACKED_UP,
     PUT_BACK,
     FILE_DELETED,
@@ -219,9 +230,10 @@ Planned = tuple[float, str, Act]
 
 
 def plan(chance: random.Random, seconds: float, pace: float) -> list[Planned]:
-    """What happens in this time: `pace` times more often than usual. The last trouble is over at its end."""
+    """What happens in this time: `pace` times more often than usual. It ends with a new contact: all is compared."""
     start_s = min(LATEST_START_S, seconds / 6)
-    return [(start_s, "is started", Patients.start), *_troubles(chance, start_s, seconds, WELL_S / pace)]
+    troubles = _troubles(chance, start_s, seconds, WELL_S / pace)
+    return [(start_s, "is started", Patients.start), *troubles, (seconds, "is started anew", Patients.restart)]
 
 
 def _troubles(chance: random.Random, at_s: float, seconds: float, well_s: float) -> Iterator[Planned]:

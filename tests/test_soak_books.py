@@ -152,8 +152,11 @@ def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time() -> No
 
 def test_troubles_come_one_after_the_other_each_in_its_turn_and_nothing_is_put_back_before_it_was_copied() -> None:
     seed, seconds = random.Random().randrange(1_000), 5_400.0
-    (started, _, _), *planned = plan_troubles(random.Random(seed), seconds, 1.0)
-    assert [at_s for at_s, _, _ in planned] == [at_s for at_s, _, _ in plan_troubles(random.Random(seed), seconds, 1.0)[1:]]
+    (started, _, _), *planned, (end_s, _, _) = plan_troubles(random.Random(seed), seconds, 1.0)
+    assert [at_s for at_s, _, _ in planned] == [
+        at_s for at_s, _, _ in plan_troubles(random.Random(seed), seconds, 1.0)[1:-1]
+    ]
+    assert end_s == seconds
     begins, ends = planned[::2], planned[1::2]
     assert {what for _, what, _ in ends} == {""}
     assert all(begin[0] < end[0] <= seconds for begin, end in zip(begins, ends, strict=True))
