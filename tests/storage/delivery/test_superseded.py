@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import stats
 from monitoring.clock import SystemClock
 from monitoring.models import CheckResult, Window
+from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
@@ -80,7 +80,7 @@ def hours_of(database: InfluxStore, host: str = "a") -> list[int]:
 def assert_true(database: InfluxStore, length_ms: int = 2 * DAY_MS) -> None:
     """A long window is answered from days and hours, and has all the checks that were made."""
     window = Window(DAY_START_MS, DAY_START_MS + length_ms)
-    assert database.stats(window, exact=False) == stats.summarise(database.results(EVER), window, exact=False)
+    assert database.stats(window, exact=False) == reference.summarise(database.results(EVER), window, exact=False)
 
 
 def test_a_new_file_sends_no_hour_or_day_that_began_before_it(
