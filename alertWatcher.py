@@ -1,19 +1,21 @@
 """The notification mode: the history of alerts and recoveries, then each new one as it comes."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
+from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import new_config
 from monitoring.display.history import HistoryOutput, open_history_output
+from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
 from monitoring.models import Alert
+from monitoring.service.signals import heed_signals
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import ReaderChoice, Readers
-from utils import heed_signals, warn
 
 POLL_S = 1.0
 
@@ -75,34 +77,23 @@ class Followed:
         return self._choice.choose()[0]
 
 
-def watch(
-    config: Config,
-    watcher: ConfigWatcher,
-    form: str,
-    location: str | None = None,
-    *,
-    once: bool,
-    environ: Mapping[str, str],
-) -> int:
-    """`-a`: show the history of all locations, or of one, then follow it until Ctrl-C or SIGTERM."""
-    clock = SystemClock()
-    with closing(ReaderChoice(config, clock, wanted=location)) as choice:
+def run(invocation: Invocation) -> int:
+    """`-a`: show the history of all locations, or of one, then follow it until Ctrl-C or SIGTERM; SIGHUP reads the
+    configuration again. Returns the exit status. Raises `MonitoringError`.
+    """
+    config, watcher = invocation.load()
+    arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
+    with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         followed = Followed(config, watcher, choice)
-        output = open_history_output(form, followed.names, environ, live=not once)
+        output = open_history_output(arguments.format, followed.names, invocation.environ, live=not arguments.once)
         alerts = AlertWatcher(followed.readers, output, clock)
-        if once:
+        if arguments.once:
             alerts.step()
             output.refresh(alerts.ongoing(), clock.now_ms(), None)
-        else:
-            follow(alerts, output, followed, watcher)
+            return 0
+        heed_signals(stop.set, watcher.ask)
+        try:
+            alerts.run(stop, followed.look)
+        finally:
+            output.close()
     return 0
-
-
-def follow(alerts: AlertWatcher, output: HistoryOutput, followed: Followed, watcher: ConfigWatcher) -> None:
-    """Until Ctrl-C or SIGTERM; SIGHUP reads the configuration again."""
-    stop = StopSignal()
-    heed_signals(stop.set, watcher.ask)
-    try:
-        alerts.run(stop, followed.look)
-    finally:
-        output.close()

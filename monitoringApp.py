@@ -1,27 +1,24 @@
 #!/usr/bin/env python3
 """The website monitor. `./monitoringApp.py -m` checks the sites of config.json; `--help` lists all modes."""
 
-import argparse
 import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
 from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.checks.limits import refusals_in_words
-from monitoring.clock import Clock, Deadline, StopSignal, SystemClock
-from monitoring.commands.cli import parse_arguments
-from monitoring.commands.modes import run_beside_monitors
+from monitoring.clock import Clock, Deadline, StopSignal
+from monitoring.commands import cli
+from monitoring.commands.invocation import Invocation
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer
-from monitoring.config import Config, ConfigWatcher, describe, load_config
+from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import consequences, new_config
 from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
-from monitoring.display.outputs import Display, open_output
-from monitoring.display.streams import Streams
+from monitoring.display.outputs import Display
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
@@ -29,8 +26,7 @@ from monitoring.service.health import Complaint, Notes
 from monitoring.service.systemd import Manager
 from monitoring.statistics.tracker import Board, Past
 from monitoring.statistics.windows import may_be_exact
-from monitoring.trust import Certificates
-from utils import end_at_signals, enter_environment, heed_signals, warn
+from utils import enter_environment
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
@@ -48,9 +44,6 @@ LOOK_MS = 1_000
 
 WRITE_S, END_MS = 5.0, 1_200
 """How long the end may take: to write what is left (a disk may be slow), and what may be left out (deliveries)."""
-
-RECENT_MS = 86_400_000
-"""How far back the alerts go that a new run still shows."""
 
 
 class MonitoringApp:
@@ -271,66 +264,16 @@ class MonitoringApp:
         return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind())
 
 
-def monitor(config: Config, form: str, *, silent: bool, watcher: ConfigWatcher, environ: Mapping[str, str]) -> int:
-    """`-m`: monitor until Ctrl-C or SIGTERM."""
-    from monitoring.checks.checkers import Checkers
-    from monitoring.checks.probe import Probe
-    from monitoring.display.thread import DisplayThread
-    from monitoring.storage.opening import open_local, open_store, take_over_past
-
-    end_at_signals()  # until it monitors
-    streams = Streams.standard()
-    output = open_output(form, silent=silent, environ=environ, location=config.location, streams=streams)
-    process.prepare(len(config.sites))
-    clock = SystemClock()
-    local = open_local(config.local_database, output.notice, clock)
-    take_over_past(local, config, clock, output.notice)
-    store = open_store(local, config, clock)
-    with closing(store), Certificates(config.trust) as trusted:
-        now_ms = clock.now_ms()
-        past = Past(local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS)))
-        display = DisplayThread(output, streams)
-        make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
-        app = MonitoringApp(config, store, clock, display, make_checkers, past, watcher=watcher)
-        heed_signals(app.stop, app.reload)
-        app.run(Manager(environ, clock.monotonic_ns))
-    return 0
-
-
-@refusals_in_words()
-def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Do what the command line asks; returns the exit status. Raises `MonitoringError`."""
-    if arguments.mode == "test":
-        from test import self_test
-
-        end_at_signals()
-        return self_test(MonitoringApp, arguments.database, environ)
-    load = partial(load_config, arguments.config, environ, arguments.database)
-    config = load()
-    for warning in config.warnings:
-        warn(warning)
-    if arguments.mode == "check-config":
-        print(*describe(config), sep="\n")
-        return 0
-    watcher = ConfigWatcher(arguments.config, load, config)
-    if arguments.mode == "alerts":
-        from alertWatcher import watch
-
-        return watch(config, watcher, arguments.format, arguments.location, once=arguments.once, environ=environ)
-    if arguments.mode == "monitor":
-        return monitor(config, arguments.format, silent=arguments.silent, watcher=watcher, environ=environ)
-    return run_beside_monitors(arguments, config, watcher, environ)
-
-
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """The whole program; every error becomes words on stderr and an exit status."""
     for stream in (sys.stdout, sys.stderr):  # names of any script must not fail in a plain locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    arguments = parse_arguments(argv)
+    arguments = cli.parse_arguments(argv)
     try:
         enter_environment()
-        return run(arguments, environ)
+        with refusals_in_words():
+            return cli.run(Invocation(arguments, environ, MonitoringApp))
     except ConfigError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 2
@@ -338,7 +281,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return int(arguments.mode == "test")  # a test that did not end has not been passed
+        return 0
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

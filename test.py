@@ -10,19 +10,20 @@ import queue
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
+from monitoring.commands.invocation import Invocation, MakeApp
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display import alert_sentence
 from monitoring.display.outputs import SilentOutput
@@ -30,6 +31,7 @@ from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
+from monitoring.service.signals import end_at_signals
 from monitoring.statistics.tracker import Past
 from monitoring.storage.backends import open_backend
 from monitoring.storage.base import Reader
@@ -142,18 +144,6 @@ class Announcements(SilentOutput):
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self.seen.put(alert)
-
-
-class App(Protocol):
-    """The monitor under test."""
-
-    def run(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-MakeApp = Callable[..., App]
-"""Makes one from what `MonitoringApp` takes."""
 
 
 class SelfTestFailed(MonitoringError):
@@ -328,19 +318,22 @@ def play_against(make_app: MakeApp, database: InfluxStore | None, directory: Pat
         local.close()
 
 
-def self_test(make_app: MakeApp, database: str | None, environ: Mapping[str, str], evaluate: Evaluate = evaluate) -> int:
+def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
-    address = parse_database(database or DEFAULT_DATABASE, environ)
-    with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
-        server = f"InfluxDB at {address.host}:{address.port}, database {TEST_DATABASE}"
-        where = server if influx else "SQLite, no InfluxDB answers"
-        rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
-        print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
-        try:
-            play_against(make_app, influx, Path(directory), evaluate)
-        except SelfTestFailed as failure:
-            print(f"FAILED: {failure}")
-            return 1
+    end_at_signals()
+    address = parse_database(invocation.arguments.database or DEFAULT_DATABASE, invocation.environ)
+    server = f"InfluxDB at {address.host}:{address.port}, database {TEST_DATABASE}"
+    rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
+    try:
+        with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
+            where = server if influx else "SQLite, no InfluxDB answers"
+            print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
+            play_against(invocation.make_app, influx, Path(directory), evaluate)
+    except SelfTestFailed as failure:
+        print(f"FAILED: {failure}")
+        return 1
+    except KeyboardInterrupt:
+        return 1  # a test that did not end has not been passed
     print("PASSED: every outage was announced, every recovery too, and nothing else.")
     return 0
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from alertWatcher import AlertWatcher, watch
-from monitoring.config import Config, ConfigWatcher, load_config
+from alertWatcher import AlertWatcher, run
+from monitoring.commands.cli import parse_arguments
+from monitoring.commands.invocation import Invocation
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert
 from monitoring.storage.routing import Readers
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
+from monitoringApp import MonitoringApp
 from tests.support.clock import FakeClock
 from tests.support.points import alert, recovery
 
@@ -121,16 +123,16 @@ def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore
     ]
 
 
-def loaded(path: Path) -> tuple[Config, ConfigWatcher]:
-    config = load_config(path, {})
-    return config, ConfigWatcher(path, lambda: config, config)
+def run_once(path: Path) -> int:
+    arguments = parse_arguments(["-a", "--once", "--format", "json", "--config", str(path)])
+    return run(Invocation(arguments, {}, MonitoringApp))
 
 
 def test_once_prints_the_history_and_ends(store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.append([], [alert(1), recovery(60), alert(100)], 0)
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
-    assert watch(*loaded(path), "json", once=True, environ={}) == 0
+    assert run_once(path) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["kind"], line["type"], line["URL"]) for line in lines] == [
         ("alert", "alert", "a"),
@@ -143,4 +145,4 @@ def test_before_any_monitor_has_run_it_says_so(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
     with pytest.raises(StoreError, match="no monitor has run here yet"):
-        watch(*loaded(path), "json", once=True, environ={})
+        run_once(path)

@@ -30,6 +30,7 @@ SEES: Mapping[str, Collection[str]] = {
     "display": {"statistics"},
     "service.process": (),
     "service.systemd": (),
+    "service.signals": (),
     "checks": {"clock", "trust", "service.process", "checks.assertions"},
     "alerts.rule": {"statistics"},
     "alerts.log": {"statistics"},
@@ -52,14 +53,15 @@ SEES: Mapping[str, Collection[str]] = {
     "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
     "service.health": {"clock", "display.words", "storage.delivery"},
     "gateway": {"clock", "config", "statistics", "display.words", "storage"},
-    "commands": {"clock", "config", "statistics", "display", "checks.schedule", "alerts.log", "storage", "gateway"},
+    "commands": {
+        *("clock", "trust", "config", "statistics", "display", "service", "checks", "alerts.log", "storage", "gateway"),
+    },
     # Scripts
-    "utils": {"display.words"},
-    "alertWatcher": {"clock", "config", "display", "alerts", "storage", "utils"},
-    "test": {"clock", "config", "statistics", "display", "checks", "alerts", "storage"},
+    "utils": (),
+    "alertWatcher": {"clock", "config", "display", "service.signals", "alerts", "storage", "commands"},
+    "test": {"clock", "config", "statistics", "display", "service.signals", "checks", "alerts", "storage", "commands"},
     "monitoringApp": {
-        *("clock", "trust", "config", "statistics", "display", "service", "checks", "alerts", "storage", "commands"),
-        *("utils", "alertWatcher", "test"),
+        *("clock", "config", "statistics", "display", "service", "checks", "alerts", "storage", "commands", "utils"),
     },
 }
 """Which rooms each room may look into beside itself and `SHARED`. A name stands for everything in it; the longest one that
@@ -76,8 +78,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("screen_output", "outputs", "history thread"),
     ),
     "alerts": ("rule log", "evaluator"),
-    "service": ("process systemd health",),
-    "commands": ("rounds multi_location cli", "print purge", "modes"),
+    "service": ("process systemd signals health",),
+    "commands": ("rounds multi_location invocation", "monitor print purge gateway check_config", "cli"),
 }
 """The floors of a room, from the bottom up: a module imports from floors below its own."""
 

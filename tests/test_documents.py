@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import monitoringApp
+from monitoring.commands.cli import parse_arguments
 from monitoring.config import loading, parse_config, syntax, tokens, websites
 from monitoring.models import Cause, State
 from monitoring.storage.sqlite.schema import SCHEMA
@@ -61,7 +61,7 @@ def test_every_document_can_be_reached_from_the_readme(name: str) -> None:
 def flags(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """The long flags of the command line, as its own help names them."""
     with pytest.raises(SystemExit):
-        monitoringApp.parse_arguments(["--help"])
+        parse_arguments(["--help"])
     return set(FLAG.findall(capsys.readouterr().out))
 
 
@@ -75,7 +75,7 @@ def test_every_command_is_one_that_the_program_takes(name: str) -> None:
     """Each example is parsed as the program would parse it: no flag that does not exist, none that does not fit."""
     for arguments in commands(DOCUMENTS[name]):
         if not {"--help", "--version"} & set(arguments):
-            monitoringApp.parse_arguments(arguments)
+            parse_arguments(arguments)
 
 
 def test_every_exit_status_is_explained() -> None:

@@ -1,60 +1,63 @@
-"""What the command line may say."""
+"""The command line: its modes, its options, and which mode each option goes with.
+
+A new mode is one line in `MODES` and a module whose `run(invocation)` does it and returns the exit status. What it takes
+beside the options of all is a line each in `OPTIONS`.
+"""
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from monitoring import __version__
+from monitoring.commands.invocation import Invocation
 from monitoring.config import values
 from monitoring.config.databases import DEFAULT_LISTEN
 from monitoring.config.durations import length_ms, moment_ms
 from monitoring.config.text import Invalid, Part, Text
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for."""
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+    short: str | None
+    name: str
+    module: str
+    help: str
 
-
-MODES = (
-    ("-m", "monitor", "check the sites; print statistics every 10 s (past 10 minutes) and every 60 s (past hour)"),
-    ("-a", "alerts", "print the history of alerts and recoveries, then follow it"),
-    ("-p", "print", "print what monitors elsewhere measure, without checking anything"),
-    ("-g", "gateway", "serve the database over HTTP to monitors and readers elsewhere"),
-    ("-t", "test", "test the alerting with a server that goes down and comes back (about 20 s)"),
-    (None, "purge", "delete stored checks and alerts; says which, and asks"),
-    (None, "check-config", "say what is wrong or what would run"),
-)
+    @property
+    def flags(self) -> list[str]:
+        return [*([self.short] if self.short else []), f"--{self.name}"]
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(prog="monitoringApp.py", description="Checks websites and tells when one goes down or comes back.")
-    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
-    for short, name, text in MODES:
-        flags = [f"--{name}"] if short is None else [short, f"--{name}"]
-        modes.add_argument(*flags, dest="mode", action="store_const", const=name, help=text)
-    _add_options(parser)
-    _add_gateway_options(parser.add_argument_group("with -g"))
-    _add_purge_options(parser.add_argument_group("with --purge"))
-    arguments = parser.parse_args(argv)
-    _refuse_strays(parser, arguments)
-    return arguments
+MODES = {
+    mode.name: mode
+    for mode in (
+        Mode("-m", "monitor", "monitoring.commands.monitor", "check the sites and show statistics, states and alerts"),
+        Mode("-a", "alerts", "alertWatcher", "print the history of alerts and recoveries, then follow it"),
+        Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
+        Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
+        Mode("-t", "test", "test", "test the alerting with a server that goes down and comes back (about 20 s)"),
+        Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
+        Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
+    )
+}
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    default = Path("config.json")
-    parser.add_argument("-c", "--config", metavar="FILE", type=Path, default=default, help="default: config.json")
-    parser.add_argument("-s", "--silent", action="store_true", help="with -m: print nothing but errors")
-    parser.add_argument("--database", metavar="URL", help="use this database instead of the configuration's")
-    parser.add_argument("--once", action="store_true", help="with -a, -p: print once and end")
-    parser.add_argument("--window", metavar="LENGTH", type=length_ms, help='with -p: statistics over this, such as "24h"')
-    parser.add_argument("--location", metavar="NAME", type=_location, help='with -a, -p, --purge: only what "NAME" saw')
-    parser.add_argument("--at", metavar="TIME", type=moment_ms, help="with -p: how it was at this time")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+class Option:
+    """An option, for all modes or for those named; `settings` are what `add_argument` takes."""
+
+    def __init__(self, *flags: str, modes: Sequence[str] = (), help: str, **settings: Any) -> None:  # noqa: A002
+        self.flags = flags
+        self.modes = modes
+        self.settings = settings
+        self.help = f"with {', '.join(MODES[mode].flags[0] for mode in modes)}: {help}" if modes else help
+
+    def was_given(self, arguments: argparse.Namespace) -> bool:
+        return getattr(arguments, self.flags[-1].lstrip("-").replace("-", "_")) not in (None, False)
 
 
 def _location(text: str) -> str:
@@ -65,36 +68,55 @@ def _location(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _add_gateway_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--listen", metavar="ADDRESS", default=DEFAULT_LISTEN, help=f"default: {DEFAULT_LISTEN}")
-    group.add_argument("--tls-cert", metavar="FILE", type=Path, help="the certificate and its chain; without: plain HTTP")
-    group.add_argument("--tls-key", metavar="FILE", type=Path, help="the key of the certificate")
+OPTIONS = (
+    Option("-c", "--config", metavar="FILE", type=Path, default=Path("config.json"), help="default: config.json"),
+    Option("--database", metavar="URL", help="use this database instead of the configuration's"),
+    Option("--format", choices=("text", "json"), default="text", help="json: one object a line"),
+    Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
+    Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
+    Option(
+        *("--location",),
+        modes=["alerts", "print", "purge"],
+        metavar="NAME",
+        type=_location,
+        help='only what the monitor at "NAME" saw',
+    ),
+    Option("--window", modes=["print"], metavar="LENGTH", type=length_ms, help='statistics over this, such as "24h"'),
+    Option("--at", modes=["print"], metavar="TIME", type=moment_ms, help="how it was at this time"),
+    Option("--listen", modes=["gateway"], metavar="ADDRESS", help=f"serve at this address instead of {DEFAULT_LISTEN}"),
+    Option("--tls-cert", modes=["gateway"], metavar="FILE", type=Path, help="the certificate and its chain"),
+    Option("--tls-key", modes=["gateway"], metavar="FILE", type=Path, help="the key of the certificate"),
+    Option("--site", modes=["purge"], metavar="SITE", help="only this site: its id, its name or its URL"),
+    Option("--before", modes=["purge"], metavar="AGE", help='only what is older: "30d", or a date'),
+    Option("--yes", modes=["purge"], action="store_true", help="do not ask"),
+)
 
 
-def _add_purge_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--site", metavar="SITE", help="only of this site: its id, its name or its URL")
-    group.add_argument("--before", metavar="AGE", help='only what is older: "30d", or a date')
-    group.add_argument("--yes", action="store_true", help="do not ask")
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
-_MEANT_FOR = {
-    "once": ("alerts", "print"),
-    "window": ("print",),
-    "at": ("print",),
-    "location": ("alerts", "print", "purge"),
-    "silent": ("monitor",),
-    "tls_cert": ("gateway",),
-    "tls_key": ("gateway",),
-    "site": ("purge",),
-    "before": ("purge",),
-    "yes": ("purge",),
-}
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """`mode` and each option. What is wrong ends the program with a line on stderr and the status 2."""
+    parser = Parser(prog="monitoringApp.py", description="Checks websites and tells when one goes down or comes back.")
+    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
+    for mode in MODES.values():
+        modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)
+    for option in OPTIONS:
+        parser.add_argument(*option.flags, help=option.help, **option.settings)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    arguments = parser.parse_args(argv)
+    for option in OPTIONS:  # an option that its mode does not know would be thought to do something
+        if option.modes and option.was_given(arguments) and arguments.mode not in option.modes:
+            only = " and ".join(f"--{mode}" for mode in option.modes)
+            parser.error(f"{option.flags[-1]} goes with {only} only")
+    return arguments
 
 
-def _refuse_strays(parser: Parser, arguments: argparse.Namespace) -> None:
-    """A flag that its mode does not know would be thought to do something."""
-    for name, modes in _MEANT_FOR.items():
-        if getattr(arguments, name) not in (None, False) and arguments.mode not in modes:
-            parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(f'--{mode}' for mode in modes)} only")
-    if bool(arguments.tls_cert) != bool(arguments.tls_key):
-        parser.error("--tls-cert and --tls-key go together")
+def run(invocation: Invocation) -> int:
+    """Do what the command line asks for; returns the exit status. Raises `MonitoringError`."""
+    status: int = import_module(MODES[invocation.arguments.mode].module).run(invocation)
+    return status

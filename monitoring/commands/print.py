@@ -1,11 +1,13 @@
-"""Print mode: shows what monitors elsewhere measure, without checking anything."""
+"""`-p`: shows what monitors elsewhere measure, without checking anything."""
 
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from monitoring.clock import Clock, StopSignal, SystemClock
+from monitoring.commands.invocation import Invocation
 from monitoring.commands.multi_location import Survey
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
@@ -196,23 +198,17 @@ def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, wanted: Wa
         return look_once(config, choice, others, source, clock, wanted)
 
 
-def print_once(config: Config, wanted: Wanted, form: str, environ: Mapping[str, str]) -> None:
-    """`-p --once` and `-p --at`: each window once."""
-    clock = SystemClock()
-    choice = ReaderChoice(config, clock, SCRIPT_PATIENCE_S, wanted.location)
-    try:
-        view = look_anywhere(config, choice, clock, wanted)
-    finally:
-        choice.close()
-    print_view(view, form, environ)
-
-
-def show(config: Config, watcher: ConfigWatcher, wanted: Wanted, form: str, environ: Mapping[str, str]) -> int:
-    """`-p`: show what monitors elsewhere measure until Ctrl-C or SIGTERM, or once."""
+def run(invocation: Invocation) -> int:
+    """Show it until Ctrl-C or SIGTERM, or once; returns the exit status. Raises `MonitoringError`."""
+    config, watcher = invocation.load()
+    arguments, form, environ, clock = invocation.arguments, invocation.arguments.format, invocation.environ, SystemClock()
+    wanted = Wanted(arguments.window, arguments.at, arguments.once, arguments.location)
     if wanted.once or wanted.at_ms is not None:
-        print_once(config, wanted, form, environ)
+        with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, wanted.location)) as choice:
+            view = look_anywhere(config, choice, clock, wanted)
+        print_view(view, form, environ)
         return 0
-    clock, stop = SystemClock(), StopSignal()
+    stop = StopSignal()
 
     def end(number: int, _: object) -> None:
         stop.set()

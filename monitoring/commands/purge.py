@@ -1,6 +1,7 @@
 """`--purge`: says what would be deleted, asks, deletes it from the local file and from the database, and reports."""
 
 import sqlite3
+import sys
 import threading
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitoring.clock import Clock
+from monitoring.clock import Clock, SystemClock
+from monitoring.commands.invocation import Invocation
 from monitoring.config import Config
 from monitoring.config.durations import length_ms, moment_ms
+from monitoring.config.lookup import hosts_of
+from monitoring.display.outputs import say
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
@@ -38,6 +42,16 @@ PATIENCE_LOOKS = 300
 """How often a running monitor is looked at without any progress."""
 
 SHOWN_HOSTS = 5
+
+
+def run(invocation: Invocation) -> int:
+    """The exit status. Raises `MonitoringError`."""
+    config, _ = invocation.load()
+    arguments, clock = invocation.arguments, SystemClock()
+    hosts = (None,) if arguments.site is None else hosts_of(arguments.site, config.sites, "--site")
+    scopes = [scope_of(host, arguments.before, arguments.location, clock.now_ms()) for host in hosts]
+    terminal = Terminal(say=say, ask=input if sys.stdin.isatty() else None)
+    return max(Purge(config, scope, clock, terminal).run(yes=arguments.yes) for scope in scopes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,11 @@ def say(text: str) -> None:
     print(printable(text), flush=True)
 
 
+def warn(text: str) -> None:
+    """A line on stderr, harmless whatever names it holds."""
+    print(printable(text), file=sys.stderr)
+
+
 def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
     """All of a view once: as JSON its statistics, as text the outages that go on as well."""
     if form == "json":

@@ -3,14 +3,13 @@
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from socket import socket
 from ssl import SSLContext
 from typing import NoReturn
 
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, ConfigWatcher, parse_database
-from monitoring.config.databases import ListenAddress, parse_listen
+from monitoring.config.databases import ListenAddress
 from monitoring.config.tokens import READ, WRITE, Tokens, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
@@ -22,19 +21,6 @@ from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_contex
 from monitoring.gateway.upkeep import UpkeepThread, database_upkeep
 
 LOOPBACK = "127.0.0.1"
-
-
-def serve_as_asked(
-    config: Config,
-    watcher: ConfigWatcher,
-    listen: str,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    environ: Mapping[str, str],
-) -> int:
-    """`-g` with its flags."""
-    tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
-    return serve(config, watcher, parse_listen(listen), environ, tls)
 
 
 def serve(

@@ -2,11 +2,13 @@
 
 import os
 import sys
+from argparse import Namespace
 
 from monitoring.alerts.rule import Decision, evaluate
+from monitoring.commands.invocation import Invocation
 from monitoring.models import AlertType, Downtime, Rule
 from monitoringApp import MonitoringApp
-from test import self_test
+from test import run
 
 NOTHING = Decision(None, "broken")
 ALERT = Decision(AlertType.ALERT, "broken")
@@ -69,4 +71,4 @@ BROKEN = (
 
 if __name__ == "__main__":
     rule = next(rule for rule in (right, *BROKEN) if rule.__name__ == sys.argv[1])
-    sys.exit(self_test(MonitoringApp, sys.argv[2], os.environ, rule))
+    sys.exit(run(Invocation(Namespace(database=sys.argv[2]), os.environ, MonitoringApp), rule))

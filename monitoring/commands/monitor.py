@@ -1,0 +1,45 @@
+"""`-m`: everything that a monitor needs is opened, handed to `MonitoringApp`, and closed again."""
+
+from contextlib import closing
+from functools import partial
+
+from monitoring.checks.checkers import Checkers
+from monitoring.checks.probe import Probe
+from monitoring.clock import SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.display.outputs import open_output
+from monitoring.display.streams import Streams
+from monitoring.display.thread import DisplayThread
+from monitoring.models import Window
+from monitoring.service import process
+from monitoring.service.signals import end_at_signals, heed_signals
+from monitoring.service.systemd import Manager
+from monitoring.statistics.tracker import Past
+from monitoring.storage.opening import open_local, open_store, take_over_past
+from monitoring.trust import Certificates
+from monitoring.units import DAY_MS
+
+RECENT_MS = DAY_MS
+"""How far back the alerts go that a new run still shows."""
+
+
+def run(invocation: Invocation) -> int:
+    """Monitor until Ctrl-C or SIGTERM; returns the exit status. Raises `MonitoringError`."""
+    config, watcher = invocation.load()
+    form, silent = invocation.arguments.format, invocation.arguments.silent
+    end_at_signals()  # until it monitors
+    streams, clock = Streams.standard(), SystemClock()
+    output = open_output(form, silent=silent, environ=invocation.environ, location=config.location, streams=streams)
+    process.prepare(len(config.sites))
+    local = open_local(config.local_database, output.notice, clock)
+    take_over_past(local, config, clock, output.notice)
+    store = open_store(local, config, clock)
+    with closing(store), Certificates(config.trust) as trusted:
+        now_ms = clock.now_ms()
+        past = Past(local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS)))
+        display = DisplayThread(output, streams)
+        make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
+        app = invocation.make_app(config, store, clock, display, make_checkers, past, watcher=watcher)
+        heed_signals(app.stop, app.reload)
+        app.run(Manager(invocation.environ, clock.monotonic_ns))
+    return 0
