@@ -13,6 +13,7 @@ import pytest
 from monitoring.commands.cli import parse_arguments
 from monitoring.config import loading, parse_config, syntax, tokens, websites
 from monitoring.models import Cause, State
+from monitoring.storage.sqlite.migrations import NEWEST
 from monitoring.storage.sqlite.schema import SCHEMA
 from monitoring.trust import REPLACES
 from scripts.picture import PICTURE, draw
@@ -141,6 +142,11 @@ def test_every_table_and_column_of_the_local_file_is_explained() -> None:
     for table, names in columns.items():
         said = " ".join(explained["minutes" if table in ("hours", "days") else table][1:] + explained[table][1:])
         assert {name for name in names if not sums.fullmatch(name) and f"`{name}`" not in said} == set(), table
+
+
+def test_the_version_of_the_local_file_is_the_one_that_the_documents_say() -> None:
+    assert re.findall(r"`user_version` (\d+)", LOCAL_FILE) == [str(NEWEST)]
+    assert set(re.findall(r"\.before-(\d+)", "".join(DOCUMENTS.values()))) == {str(NEWEST)}
 
 
 def test_the_statement_for_the_local_file_works() -> None:
