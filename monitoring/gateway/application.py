@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
@@ -88,6 +88,13 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
+_WORDS = {
+    404: "there is nothing at this path; /api/v2/openapi.json describes what there is",
+    405: "this path does not take this method",
+    500: "internal error",
+}
+
+
 def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], object]) -> Response:
     asked = requests.read(endpoint)
     with current.turn(getattr(asked, "location", None) or "") as database:
@@ -112,8 +119,7 @@ def _refuse(status: int, error: Exception) -> Response:
 
 def _say(error: HTTPException) -> Response:
     """An error of HTTP as JSON, with the headers that belong to it."""
-    words = "internal error" if isinstance(error, InternalServerError) else error.description or error.name
-    response = _json(RefusedAnswer(words), error.code or 500)
+    response = _json(RefusedAnswer(_WORDS.get(error.code or 500) or error.description or error.name), error.code or 500)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

@@ -24,6 +24,7 @@ class Limits:
     sites: int = 50_000  # names of sites, each in each location, since the gateway started
     locations: int = 100  # of which the gateway keeps at a time what spares it questions
     answer_checks: int = 25_000  # of one answer that tells all of each check
+    exact_checks: int = 10_000_000  # whose response times lie in memory for percentiles of a window longer than a day
     requests_per_s: int = 500
     burst: int = 2_000
     addresses: int = 10_000  # clients that are remembered

@@ -1,6 +1,7 @@
 """What a request says: its query or its body, strictly. Raises `Malformed`, and HTTP errors for what is no JSON at all."""
 
 import re
+from urllib.parse import parse_qsl
 
 import msgspec
 from flask import request
@@ -21,7 +22,7 @@ def read(endpoint: Endpoint[Asked, Answer]) -> Asked:
 
 
 def _body(kind: type[Asked]) -> Asked:
-    if request.args:
+    if request.query_string:
         raise Malformed("there must be no parameters: what is sent stands in the body")
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
@@ -35,11 +36,15 @@ def _body(kind: type[Asked]) -> Asked:
 
 def _query(kind: type[Asked]) -> Asked:
     asked: dict[str, object] = {}
-    for name, values in request.args.lists():
-        if len(values) != 1:
+    try:
+        given = parse_qsl(request.query_string.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise Malformed("the query must be UTF-8, in percent-encoding") from None
+    for name, value in given:
+        if name in asked:
             raise Malformed(f"{ascii(name)[:40]} must be given once")
-        is_number = name not in TEXTS and _NUMBER.fullmatch(values[0])
-        asked[name] = int(values[0]) if is_number else values[0]
+        is_number = name not in TEXTS and _NUMBER.fullmatch(value)
+        asked[name] = int(value) if is_number else value
     try:
         return msgspec.convert(asked, kind)
     except msgspec.ValidationError as error:

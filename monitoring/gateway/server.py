@@ -5,15 +5,33 @@ import socket
 from functools import partial
 from typing import Any
 
+import msgspec
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask
 
 from monitoring.config.databases import ListenAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.tls import Wsgi
+from monitoring.storage.gateway.interface import RefusedAnswer
+from monitoring.storage.gateway.messages import LONGEST_WORDS
 
 BACKLOG = 1_024
+
+
+class JsonErrorTask(ErrorTask):
+    """What waitress itself refuses, said as all other errors are."""
+
+    def execute(self) -> None:
+        error: Any = self.request.error  # type: ignore[attr-defined]  # the package's types lack it
+        words = "".join(letter if letter.isprintable() else " " for letter in str(error.body))[:LONGEST_WORDS]
+        body = msgspec.json.encode(RefusedAnswer(words))
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers = [("Content-Type", "application/json")]
+        self.content_length = len(body)
+        self.set_close_on_finish()
+        self.write(body)
 
 
 class PatientChannel(HTTPChannel):
@@ -22,6 +40,7 @@ class PatientChannel(HTTPChannel):
     waitress closes a channel some time after its last activity; here a request that is not complete is no activity.
     """
 
+    error_task_class = JsonErrorTask
     begun: float | None = None
 
     def received(self, data: bytes) -> bool:

@@ -1,5 +1,6 @@
 """What the programs of version 1.1.0 call, for one release: its monitors go on delivering, and its readers go on reading.
 
+They take an answer with a key that they do not know for no answer: checks and alerts have the fields that 1.1.0 knows.
 Checks and alerts are stored. What 1.1.0 packs of whole minutes is accepted and dropped, for each of these checks comes by
 itself as well. Its hours and days become summaries: they are all that stays of checks that have grown too old.
 """
@@ -10,9 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from monitoring.fields import CHECK_FIELDS, PLAIN_COUNT, Kind
-from monitoring.gateway.v2 import Handlers, Interface
-from monitoring.models import Alert, Cause, CheckResult
+from monitoring.fields import CHECK_FIELDS
+from monitoring.gateway.v2 import Handlers, Interface, must_be_few
+from monitoring.models import Alert, AlertType, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.statistics.windows import is_long
 from monitoring.storage.base import Backend, DeliveryRecord, Points
@@ -31,6 +32,7 @@ from monitoring.storage.gateway.interface import (
 from monitoring.storage.gateway.messages import (
     Count,
     Host,
+    Message,
     Moment,
     NewAlert,
     Packed,
@@ -46,7 +48,8 @@ MOST_BLOCKS = 100
 PART_SITES = 100
 
 NO_TIMES = (None,) * 5
-_PLAIN = [plain for plain in CHECK_FIELDS[:PLAIN_COUNT] if plain.kind is not Kind.TEXT]
+_FIELDS = ("coversMs", "lagUs", "status", "responseUs", "cause")
+_PLAIN = [known for known in CHECK_FIELDS if known.message in _FIELDS]
 _PHASES = ("phasesUs", tuple[Time | None, Time | None, Time | None, Time | None, Time | None] | None, None)
 
 Check = msgspec.defstruct(
@@ -65,6 +68,18 @@ def check_message(check: CheckResult) -> Struct:
 def check_of(message: Any) -> CheckResult:
     plain = {plain.attribute: getattr(message, plain.message) for plain in _PLAIN}
     return CheckResult(message.host, message.timeMs, **plain, phases_us=message.phasesUs or NO_TIMES)
+
+
+class AlertMessage(Message, rename="camel"):
+    """An alert without its detail."""
+
+    type: AlertType
+    host: str
+    time_ms: int
+    start_ms: int
+    end_ms: int | None
+    availability: float
+    cause: Cause | None
 
 
 class Results(Located, kw_only=True):
@@ -163,7 +178,7 @@ def _get(what: str, request: type[Struct], role: interface.Role = "read") -> End
 def former_handlers(newer: Interface) -> Handlers:
     """Where 1.1.0 asks what `newer` answers in the same words, that does."""
     former = FormerInterface(newer)
-    same = (interface.ALERTS, interface.LAST_ALERTS, interface.LAST_TIME, interface.KNOWN, interface.LOCATIONS)
+    same = (interface.LAST_TIME, interface.KNOWN, interface.LOCATIONS)
     handlers = newer.handlers()
     return {
         **{replace(endpoint, path=endpoint.path.replace("v2", "v1")): handlers[endpoint] for endpoint in same},
@@ -174,6 +189,8 @@ def former_handlers(newer: Interface) -> Handlers:
         _get("minutes", PackedMinutes, "write"): former.open_minutes,
         _get("stats", WindowQuery): former.stats,
         _get("results", WindowQuery): former.results,
+        _get("alerts", WindowQuery): former.alerts,
+        _get("alerts/latest", Located): former.last_alerts,
         _get("streaks", StreaksQuery): former.streaks,
     }
 
@@ -211,9 +228,18 @@ class FormerInterface:
 
     def results(self, database: Backend, asked: WindowQuery) -> object:
         window = self._newer.window(asked)
-        self._newer.must_be_few(database, window)
+        must_be_few(database, window, self._newer.limits.answer_checks)
         found = list(map(check_message, database.results(window)))
         return {"from": window.from_ms, "until": window.until_ms, "checks": found}
+
+    def alerts(self, database: Backend, asked: WindowQuery) -> object:
+        window = self._newer.window(asked)
+        found = list(map(AlertMessage.of, database.alerts(window)))
+        return {"from": window.from_ms, "until": window.until_ms, "alerts": found}
+
+    def last_alerts(self, database: Backend, _: Located) -> object:
+        found = database.last_alerts()
+        return {"alerts": [AlertMessage.of(found[host]) for host in sorted(found)]}
 
     def streaks(self, database: Backend, asked: StreaksQuery) -> object:
         """Since when sites are good."""

@@ -17,6 +17,7 @@ from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits, SiteLimiter
 from monitoring.gateway.metrics import LocationMetrics, Metrics, SiteMetrics
 from monitoring.models import Alert, Window
+from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, Points
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.interface import (
@@ -55,7 +56,7 @@ class Interface:
 
     def __init__(self, databases: Databases, limits: Limits, clock: Clock, metrics: Metrics) -> None:
         self._databases = databases
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._metrics = metrics
         self._sites = SiteLimiter(limits.sites)
@@ -84,7 +85,7 @@ class Interface:
 
         Raises `StoreUnavailable` when none becomes free, and `StoreRefused` where there can be no such location.
         """
-        if not self._turns.acquire(timeout=self._limits.patience_s):
+        if not self._turns.acquire(timeout=self.limits.patience_s):
             raise StoreUnavailable("the gateway is waiting for its database")
         try:
             yield self._databases.at(location)
@@ -124,20 +125,16 @@ class Interface:
         return self.stats_of(database, window, exact=asked.is_exact(window))
 
     def stats_of(self, database: Backend, window: Window, *, exact: bool) -> StatsAnswer:
+        if exact and window.length_ms > Span.DAY.length_ms:
+            must_be_few(database, window, self.limits.exact_checks)
         found = database.stats(window, exact=exact)
         return StatsAnswer(window.from_ms, window.until_ms, exact, [StatsMessage.of(found[host]) for host in sorted(found)])
 
     def results(self, database: Backend, asked: WindowQuery) -> bytes:
         window = self.window(asked)
-        self.must_be_few(database, window)
+        must_be_few(database, window, self.limits.answer_checks)
         checks = b",".join(map(msgspec.json.encode, map(check_message, database.results(window))))  # none of them is kept
         return b'{"from":%d,"until":%d,"checks":[%b]}' % (window.from_ms, window.until_ms, checks)
-
-    def must_be_few(self, database: Backend, window: Window) -> None:
-        """Raises `RequestEntityTooLarge` where one answer cannot tell all checks of a window."""
-        most = self._limits.answer_checks
-        if sum(database.check_counts(window).values()) > most:
-            raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")
 
     def missing(self, database: Backend, asked: WindowQuery) -> MissingAnswer:
         return MissingAnswer(database.missing(self.window(asked)))
@@ -189,3 +186,9 @@ class Interface:
     def _seen_from(self, location: str, window: Window) -> LocationMetrics:
         database = self._databases.at(location)
         return LocationMetrics(location, database.stats(window, exact=True), database.last_alerts().values())
+
+
+def must_be_few(database: Backend, window: Window, most: int) -> None:
+    """Raises `RequestEntityTooLarge` where a window has too many checks for one answer."""
+    if sum(database.check_counts(window).values()) > most:
+        raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")

@@ -154,7 +154,7 @@ def test_what_was_sent_can_be_read(client: Client) -> None:
     assert send(client, CHECK, alerts=(ALERT,)).json == {"stored": 2}
     whole = {**CHECK, "responseUs": None, "cause": None, "detail": "", **dict.fromkeys(PHASE_KEYS)}
     assert client.get(f"/api/v2/results?{PAST}", headers=READER).json["checks"] == [whole]
-    assert client.get("/api/v2/alerts/latest", headers=READER).json == {"alerts": [{**ALERT, "endMs": None}]}
+    assert client.get("/api/v2/alerts/latest", headers=READER).json == {"alerts": [{**ALERT, "endMs": None, "detail": ""}]}
     site = client.get(f"/api/v2/stats?{PAST}", headers=READER).json["sites"][0]
     assert (site["host"], site["checks"], site["availability"], site["statuses"]) == (CHECK["host"], 1, 100, {"200": 1})
 
@@ -295,6 +295,8 @@ BOTH = "from and until must be given, or window"
     ("window=60&exact=1", "exact: expected str, got int"),
     ("window=60&exact=True", "exact: invalid enum value 'True'"),
     ("window=60&location=", "location: expected str of length >= 1"),
+    ("window=60&location=%ff", "the query must be UTF-8, in percent-encoding"),
+    ("window=60&location=%ed%a0%80", "the query must be UTF-8, in percent-encoding"),
 ])  # fmt: skip
 def test_an_odd_question_is_refused_in_words(client: Client, query: str, words: str) -> None:
     response = client.get(f"/api/v2/stats?{query}", headers=READER)
@@ -319,6 +321,16 @@ def test_a_history_too_long_for_one_answer_is_asked_for_in_parts(database: Datab
     send(client, *({**CHECK, "timeMs": START_MS + at} for at in range(3)))
     refused = client.get(f"/api/v2/results?{PAST}", headers=READER)
     assert (refused.status_code, reason(refused)) == (413, "these are more than 2 checks: ask for a shorter window")
+
+
+def test_only_so_many_response_times_are_put_in_order_at_once(database: Database) -> None:
+    client = client_of(database, limits=Limits(exact_checks=2))
+    send(client, *({**CHECK, "timeMs": START_MS + at} for at in range(3)))
+    refused = client.get(f"/api/v2/stats?{PAST}&exact=true", headers=READER)
+    assert (refused.status_code, reason(refused)) == (413, "these are more than 2 checks: ask for a shorter window")
+    assert client.get(f"/api/v2/stats?{PAST}&exact=false", headers=READER).json["sites"][0]["checks"] == 3
+    day = f"from={START_MS}&until={START_MS + 86_400_000}"
+    assert client.get(f"/api/v2/stats?{day}&exact=true", headers=READER).json["sites"][0]["checks"] == 3
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v2", "/api/v3/stats", "/api/v2/../../etc/passwd", "/query?q=SHOW+DATABASES"])
