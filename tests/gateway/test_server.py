@@ -45,7 +45,7 @@ def database(tmp_path: Path) -> Iterator[FileDatabase]:
 
 @contextmanager
 def client(
-    port: int, token: str | None = None, tls: Trust | None = None, read_timeout: float = 5.0
+    port: int, token: str | None = None, tls: Trust | None = None, read_timeout: float = 60
 ) -> Iterator[GatewayStore]:
     address = replace(parse_database(f"gateway+http://{HOST}:{port}", {}), tls=tls)
     store = GatewayStore(address, "", read_timeout, token=token)
