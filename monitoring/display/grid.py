@@ -17,11 +17,12 @@ DIM = "bright_black"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title over cells; numbers stand at the right."""
+    """A title over cells; numbers stand at the right. Where `both_ends` stay, a text is cut in its middle."""
 
     title: str
     cells: tuple[Text, ...]
     right: bool = False
+    both_ends: bool = False
 
     @property
     def width(self) -> int:
@@ -39,12 +40,13 @@ def total(widths: Collection[int]) -> int:
     return sum(widths) + GAP * max(0, len(widths) - 1)
 
 
-def fit(cell: Text, width: int, right: bool = False) -> Text:
-    """The cell in exactly `width` cells: padded, or cut with an ellipsis; on the left so that both its ends stay.
+def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) -> Text:
+    """The cell in exactly `width` cells: padded, or cut with an ellipsis, at its end or so that `both_ends` stay.
 
-    Sites of one host differ at the end of their URLs.
+    Sites of one host differ at the end of their URLs; a text says most at its beginning.
     """
-    fitted = cell.copy() if right or cell.cell_len <= width else Text(_both_ends(cell.plain, width), cell.style)
+    cut = both_ends and cell.cell_len > width
+    fitted = Text(_both_ends(cell.plain, width), cell.style) if cut else cell.copy()
     fitted.truncate(max(1, width), overflow="ellipsis")
     padding = max(0, width - fitted.cell_len)
     if right:
@@ -73,7 +75,7 @@ def title_line(name: Text, columns: Sequence[Column], widths: Sequence[int]) -> 
 def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Text:
     """The cells at `index` of each column."""
     sized = zip(columns, widths, strict=True)
-    return _side_by_side([fit(column.cells[index], width, column.right) for column, width in sized])
+    return _side_by_side([fit(column.cells[index], width, column.right, column.both_ends) for column, width in sized])
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -42,6 +42,7 @@ def alert_json(alert: Alert, name: str | None) -> str:
             "endDate": _date(alert.end_ms),
             "availability": alert.availability if math.isfinite(alert.availability) else None,
             "cause": alert.cause and str(alert.cause),
+            "detail": alert.detail or None,
         }
     )
 
@@ -63,6 +64,7 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "state": str(status.state),
         "since": _date(status.since_ms),
         "lastFailure": _date(row.last_failure_ms),
+        "detail": row.detail or None,
     }
 
 

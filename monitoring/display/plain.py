@@ -18,6 +18,7 @@ from monitoring.display.words import (
     printable,
     seconds_text,
     source_text,
+    telling_text,
     time_text,
     window_text,
 )
@@ -32,12 +33,14 @@ def stats_lines(report: StatsReport) -> list[str]:
     until, sites = time_text(report.window.until_ms), len({row.host for row in report.rows})
     head = f"== {window_text(report.length_ms)} until {until}, {plural(sites, 'site')}, from {report.source}"
     located = any(row.location for row in report.rows)
-    return [head, *_aligned([_site_words(report, row, located=located) for row in report.rows])]
+    lines = _aligned([_site_words(report, row, located=located) for row in report.rows])
+    return [head, *(line + _reason(row.detail) for line, row in zip(lines, report.rows, strict=True))]
 
 
 def history_line(alert: Alert) -> str:
-    """A transition in the history of alerts: the sentence alone, as `alert_detail` is for people."""
-    return alert_sentence(alert)
+    """A transition in one line: the sentence, and the reason in the way of `key=value`."""
+    reason = f", cause={alert.cause}{_reason(alert.detail, ', ')}" if alert.detail else ""
+    return f"{alert_sentence(alert)}{reason}"
 
 
 def placeholder_line(header: Header) -> str:
@@ -101,6 +104,11 @@ def _closing_words(closing: Closing, row: ClosingRow, outage_ms: int | None) -> 
 
 def _site_name(row: SiteRow | ClosingRow) -> list[str]:
     return [printable(row.host), *([f"({printable(row.name)})"] if row.name else [])]
+
+
+def _reason(detail: str, before: str = "  ") -> str:
+    """The one value that keeps its blanks, in quotes at the end of a line."""
+    return f'{before}detail="{telling_text(detail).replace(chr(34), chr(39))}"' if detail else ""
 
 
 def _moment(moment_ms: int | None) -> str:

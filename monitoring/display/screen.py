@@ -193,7 +193,8 @@ def _closing_columns(closing: Closing, rows: Sequence[ClosingRow]) -> list[Colum
     texts = [_closing_texts(closing, row, outages.get(row.host)) for row in rows]
     titles = ("", "avail", "cover", "checks", "incidents", "longest outage")
     return [
-        Column(title, tuple(value(text[place]) for text in texts), right=place > 0) for place, title in enumerate(titles)
+        Column(title, tuple(value(text[place]) for text in texts), right=place > 0, both_ends=place == 0)
+        for place, title in enumerate(titles)
     ]
 
 

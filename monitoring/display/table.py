@@ -15,8 +15,8 @@ from monitoring.display.words import (
     duration_text,
     label,
     percent_text,
-    printable,
     seconds_text,
+    telling_text,
     window_text,
     with_sign,
 )
@@ -37,13 +37,20 @@ ESSENTIAL = ("state", "site", "availability", "mean", "p95", "short trend")
 EXPENDABLE = ("short trend", "p95", "mean", "availability")
 """What goes first where not even that has room."""
 
-EXTRAS = ("causes", "since", "statuses", "max", "last failure", "checks", "detail")
+TIMES = ("p95", "mean")
+"""What gives way, in this order, to why sites fail."""
+
+WHY = "why"
+LEAST_WHY = 11
+"""In fewer cells no reason is told."""
+
+EXTRAS = ("causes", "since", "statuses", "max", "last failure", "checks")
 """What a wider terminal shows as well, the most useful first."""
 
 SITE_WIDTHS = (8, 16, 32)
 """How wide the sites' names are at least, beside the essentials, and before trends are long and there are extras."""
 
-TEXTS = ("causes", "statuses", "detail")
+TEXTS = ("causes", "statuses", "why")
 """The extras that may be cut."""
 
 TEXT_WIDTHS = (11, 36)
@@ -94,6 +101,7 @@ def choose(wanted: Mapping[str, int], room: int) -> dict[str, int]:
     for key in EXPENDABLE:
         if total(chosen.values()) > room:
             del chosen[key]
+    chosen = _with_reasons(chosen, wanted, room)
     if set(ESSENTIAL) <= set(chosen):
         _add(chosen, wanted, "coverage", room)
         _widen_site(chosen, good, room)
@@ -115,6 +123,19 @@ def availability_style(row: SiteRow) -> str:
     if row.stats.available_ms == row.stats.covered_ms:
         return ""
     return "red" if row.status.state in {State.DOWN, State.RECOVERING} else "yellow"
+
+
+def _with_reasons(chosen: dict[str, int], wanted: Mapping[str, int], room: int) -> dict[str, int]:
+    """The same columns, or fewer of times to make room for why sites fail."""
+    if wanted["why"] <= len(WHY):  # nothing but the title
+        return chosen
+    times = [key for key in TIMES if key in chosen]
+    for count in range(len(times) + 1):
+        fewer = {key: width for key, width in chosen.items() if key not in times[:count]}
+        spare = room - total(fewer.values()) - GAP
+        if spare >= wanted["why"] or (count == len(times) and spare >= LEAST_WHY):
+            return fewer | {"why": min(wanted["why"], spare)}
+    return chosen
 
 
 def _add(chosen: dict[str, int], wanted: Mapping[str, int], key: str, room: int) -> None:
@@ -140,7 +161,7 @@ def _widen_site(chosen: dict[str, int], width: int, room: int) -> None:
 
 def _columns(block: Block, now_ms: int) -> dict[str, Column]:
     cells = [Cell(row, block.report, now_ms) for row in block.shown]
-    return {key: Column(title, tuple(map(draw, cells)), right) for key, title, right, draw in COLUMNS}
+    return {key: Column(title, tuple(map(draw, cells)), right, key == "site") for key, title, right, draw in COLUMNS}
 
 
 def _block_lines(block: Block, table: Mapping[str, Column], widths: Mapping[str, int]) -> list[Text]:
@@ -213,10 +234,8 @@ def _since(cell: Cell) -> Text:
     return _age(cell.row.status.since_ms, cell.now_ms, "")
 
 
-def _detail(cell: Cell) -> Text:
-    # What the last failure said matters while it lasts.
-    settled = cell.row.status.state in {State.UP, State.UNKNOWN}
-    return Text("" if settled else _cut(printable(cell.row.status.detail)), DIM)
+def _why(cell: Cell) -> Text:
+    return Text(_cut(telling_text(cell.row.detail)), "red")
 
 
 def _age(moment_ms: int | None, now_ms: int, after: str) -> Text:
@@ -242,6 +261,6 @@ COLUMNS: tuple[tuple[str, str, bool, Callable[[Cell], Text]], ...] = (
     ("causes", "causes", False, _causes),
     ("last failure", "last failure", True, _last_failure),
     ("since", "for", True, _since),
-    ("detail", "", False, _detail),
+    ("why", WHY, False, _why),
 )
 """Key, title, whether it stands at the right, and what it draws of a site; from left to right."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from monitoring.models import Alert, Site, SiteStats, SiteStatus, Window
+from monitoring.models import Alert, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import Totals
@@ -38,6 +38,11 @@ class SiteRow:
     def availability(self) -> Fraction | None:
         """Percent of the covered time, exact; None when nothing was covered."""
         return windows.availability(self.stats.available_ms, self.stats.covered_ms)
+
+    @property
+    def detail(self) -> str:
+        """Why the site fails, or did until its last check; "" when that is over, for then it matters no more."""
+        return "" if self.status.state in {State.UP, State.UNKNOWN} else self.status.detail
 
     @property
     def last_failure_ms(self) -> int | None:

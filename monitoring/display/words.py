@@ -1,6 +1,7 @@
 """Numbers, times and sentences as people read them."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -16,6 +17,12 @@ SOURCES = {"local": "the local file", "influxdb": "InfluxDB", "gateway": "the ga
 """What people call the stores that JSON names."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_LEADS = re.compile(
+    r"\A(?:SSL certificate problem|SSL|TLS connect error|OpenSSL SSL_\w+|Recv failure|Send failure"
+    r"|[Cc]ould not resolve [^:]+|Failed to connect to .{1,300}? after \d+ ms): (?:error:[0-9A-F]{8}:[^:]*:[^:]*:)?"
+)
+"""What stands before the telling part of a reason: who says so, or what the row says anyway."""
 
 DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 
@@ -147,6 +154,11 @@ def ongoing_text(alert: Alert, now_ms: int) -> str:
     return f"Website {printable(alert.host)} is down for {lasts} ({since})"
 
 
+def telling_text(detail: str) -> str:
+    """A reason without what libcurl and OpenSSL say before the telling part; escaped, in one line."""
+    return printable(_LEADS.sub("", detail, count=1)) or printable(detail)
+
+
 def outage_ms(recovery: Alert) -> int:
     """How long the outage was that this recovery ended."""
     end_ms = recovery.time_ms if recovery.end_ms is None else recovery.end_ms
@@ -154,4 +166,9 @@ def outage_ms(recovery: Alert) -> int:
 
 
 def _cause_text(alert: Alert) -> str:
-    return f"cause {alert.cause}" if alert.cause else "cause unknown"
+    if alert.cause is None:
+        return "cause unknown"
+    reason = telling_text(alert.detail)
+    if not reason or reason.startswith(f"{alert.cause} "):  # such as "status 503"
+        return f"cause {reason or alert.cause}"
+    return f"cause {alert.cause}: {reason}"

@@ -78,7 +78,7 @@ def test_json_lines_are_one_line_of_ascii_and_keep_the_name(name: str) -> None:
 
 
 def test_statistics_as_json_say_everything_they_know() -> None:
-    status = SiteStatus(State.FAILING, NOON - 3_600_000, NOON - 1_000)
+    status = SiteStatus(State.FAILING, NOON - 3_600_000, NOON - 1_000, "certificate has expired")
     seen = json.loads(stats_json(report(SiteRow(HOST, "via", GOOD, status))))
     assert seen == {
         "kind": "stats",
@@ -101,6 +101,7 @@ def test_statistics_as_json_say_everything_they_know() -> None:
                 "state": "failing",
                 "since": "2026-01-01T11:00:00.000Z",
                 "lastFailure": "2026-01-01T11:59:59.000Z",
+                "detail": "certificate has expired",
             }
         ],
     }
@@ -122,6 +123,7 @@ def test_what_is_unknown_is_null_in_json_and_never_zero() -> None:
         "state": "unknown",
         "since": None,
         "lastFailure": None,
+        "detail": None,
     }
 
 
@@ -143,7 +145,10 @@ def test_transitions_as_json() -> None:
         "endDate": None,
         "availability": 79.99,
         "cause": "timeout",
+        "detail": None,
     }
+    expired = replace(DOWN, cause=Cause.TLS, detail="certificate has expired")
+    assert json.loads(alert_json(expired, None))["detail"] == "certificate has expired"
     recovered = json.loads(alert_json(replace(RECOVERED, cause=None), "via"))
     assert (recovered["type"], recovered["name"], recovered["cause"]) == ("recovery", "via", None)
     assert recovered["endDate"] == "2026-01-01T12:02:54.000Z"
@@ -155,6 +160,15 @@ def test_transitions_as_json() -> None:
 def test_the_last_failure_is_the_newest_one_known(window_ms: int | None, status_ms: int | None, latest: int | None) -> None:
     site = SiteRow(HOST, None, SiteStats(HOST, last_failure_ms=window_ms), SiteStatus(last_failure_ms=status_ms))
     assert site.last_failure_ms == latest
+
+
+def test_plain_lines_end_with_the_reason_of_a_failure() -> None:
+    status = SiteStatus(State.DOWN, NOON, NOON, 'SSL: no alternative name matches "a\x1bb"')
+    named = SiteRow(HOST, "via", GOOD, status)
+    _, first, second = stats_lines(report(named, replace(named, name=None)))
+    assert first.endswith("""  (via)  detail="no alternative name matches 'a\\x1bb'\"""")
+    assert second.endswith("""'\"""")
+    assert "detail" not in stats_lines(report(replace(named, status=replace(status, state=State.UP))))[1]
 
 
 def test_plain_statistics_are_a_heading_and_an_aligned_line_a_site() -> None:

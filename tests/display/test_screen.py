@@ -122,8 +122,8 @@ def test_eighty_columns_show_what_matters_most() -> None:
     lines = lines_of(render_screen(few(), 80, 24), 80, 24)
     assert unwrapped(lines[:1]) == "4 sites ✖ 1 down ● 3 up 2026-01-01T12:00:00Z"
     assert lines[1] == "reading local file config.db: no InfluxDB answers at localhost:8086"
-    assert unwrapped(lines[3:4]) == "Past 10 minutes avail cover mean p95 trend"
-    assert unwrapped(lines[4:5]) == "● up http://via.ecp.fr 100.00 % 100 % 25.5 ms 60.0 ms ▁▂▃▄▅▅▆▇██"
+    assert unwrapped(lines[3:4]) == "Past 10 minutes avail mean p95 trend why"
+    assert unwrapped(lines[4:5]) == "● up http://via.ecp.fr 100.00 % 25.5 ms 60.0 ms ▁▂▃▄▅▅▆▇██"
     assert lines[5].split()[:2] == ["✖", "down"]
     assert lines[9].startswith("Past hour")
     assert "Website https://example.org/health is down for 1 min 26 s" in unwrapped(lines)
@@ -133,12 +133,42 @@ def test_a_wide_terminal_shows_every_column() -> None:
     lines = lines_of(render_screen(few(), 200, 50), 200, 50)
     assert lines[0].startswith("4 sites · reading local file config.db: no InfluxDB answers at localhost:8086  ")
     assert unwrapped([lines[2]]) == (
-        "Past 10 minutes avail cover checks mean p95 max response time status causes last failure for"
+        "Past 10 minutes avail cover checks mean p95 max response time status causes last failure for why"
     )
     assert unwrapped([lines[4]]) == (
         "✖ down https://example.org/health 86.66 % 100 % 300 25.5 ms 60.0 ms 1.24 s ▁▁▂▂▃▃▃▄▄▅▅▅▆▆▇▇▇███ "
         "200:260 timeout:40 45 s ago 3 min 20 s no answer"
     )
+
+
+EXPIRED = "SSL certificate problem: certificate has expired"
+
+
+def failing(detail: str, state: State = State.FAILING) -> View:
+    row = site(HOSTS[1], state, 40)
+    return View(HEADER, NOON, reports([site(HOSTS[0]), replace(row, status=replace(row.status, detail=detail))]))
+
+
+@pytest.mark.parametrize("state", [State.FAILING, State.DOWN, State.RECOVERING])
+def test_eighty_columns_show_why_a_site_fails(state: State) -> None:
+    lines = lines_of(render_screen(failing(EXPIRED, state), 80, 24), 80, 24)
+    assert lines[3].split()[-1] == "why"
+    assert lines[5].rstrip().endswith("  certificate has expired")
+
+
+def test_a_long_reason_is_cut_at_its_end() -> None:
+    view = failing(
+        "Failed to connect to shop.example port 443 after 3 ms: No route to host, not even by the other way round"
+    )
+    line = lines_of(render_screen(view, 80, 24), 80, 24)[5]
+    assert "  No route to host, not ev" in line
+    assert line.rstrip().endswith("…")
+
+
+def test_without_failures_times_have_the_room_of_reasons() -> None:
+    lines = lines_of(render_screen(failing(EXPIRED, State.UP), 80, 24), 80, 24)
+    assert unwrapped(lines[3:4]) == "Past 10 minutes avail cover mean p95 trend"
+    assert "expired" not in unwrapped(lines)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 160, 200])

@@ -18,7 +18,7 @@ from monitoring.display import (
     seconds_text,
     time_text,
 )
-from monitoring.display.words import window_text
+from monitoring.display.words import telling_text, window_text
 from monitoring.models import Alert, AlertType, Cause
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
@@ -108,8 +108,41 @@ def test_the_recovery_sentence_is_fixed() -> None:
     )
 
 
-def test_a_line_of_the_history_is_the_sentence_alone() -> None:
+EXPIRED = replace(DOWN, cause=Cause.TLS, detail="SSL certificate problem: certificate has expired")
+
+
+def test_a_line_of_the_history_is_the_sentence_and_the_reason() -> None:
     assert history_line(DOWN) == alert_sentence(DOWN)
+    assert history_line(EXPIRED) == alert_sentence(DOWN) + ', cause=tls, detail="certificate has expired"'
+
+
+@pytest.mark.parametrize(
+    ("detail", "telling"),
+    [
+        ("SSL certificate problem: certificate has expired", "certificate has expired"),
+        ("SSL: no alternative certificate subject name matches target host name 'a'",
+         "no alternative certificate subject name matches target host name 'a'"),
+        ("TLS connect error: error:0A000438:SSL routines::tlsv1 alert internal error", "tlsv1 alert internal error"),
+        ("Failed to connect to 127.0.0.1 port 9 after 0 ms: Could not connect to server", "Could not connect to server"),
+        ("could not resolve shop.example: Name or service not known", "Name or service not known"),
+        ("Recv failure: Connection reset by peer", "Connection reset by peer"),
+        ("status 503", "status 503"),
+        ("not JSON: Expecting value", "not JSON: Expecting value"),
+        ("Operation timed out after 5001 milliseconds with 0 bytes received",
+         "Operation timed out after 5001 milliseconds with 0 bytes received"),
+        ("SSL: ", "SSL: "),
+        ("", ""),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+    ],
+)  # fmt: skip
+def test_the_telling_part_of_a_reason(detail: str, telling: str) -> None:
+    assert telling_text(detail) == telling
+
+
+def test_people_read_the_reason_behind_the_cause() -> None:
+    assert alert_detail(EXPIRED).startswith("cause tls: certificate has expired, first failed check ")
+    assert ongoing_text(EXPIRED, NOON).endswith(", cause tls: certificate has expired)")
+    assert alert_detail(replace(DOWN, cause=Cause.STATUS, detail="status 503")).startswith("cause status 503, first")
 
 
 def test_the_detail_tells_why_and_from_when_to_when() -> None:

@@ -128,7 +128,7 @@ def test_a_site_that_one_place_cannot_reach_is_down_there_only(
             assert len(history) == len(stored_alerts(local_file(config))) == (place == "tokyo")
         text = run_program("-p", "--once", "-c", elsewhere).stdout
         assert "location=paris" in text
-        assert "cause status, seen from tokyo)" in text
+        assert "cause status 503, seen from tokyo)" in text
 
         website.cut_off.clear()
         tokyo.wait_for_announcement("recovery")
