@@ -24,7 +24,7 @@ from monitoring.models import CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
 from monitoring.service.health import Complaint, Notes
 from monitoring.service.systemd import Manager
-from monitoring.statistics.tracker import Board, Past
+from monitoring.statistics.tracker import RestoredState, StatusTracker
 from monitoring.statistics.windows import may_be_exact
 from utils import enter_environment
 
@@ -59,7 +59,7 @@ class MonitoringApp:
         clock: Clock,
         display: Display,
         make_checkers: "MakeCheckers",
-        past: Past,
+        restored: RestoredState,
         evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,
     ) -> None:
@@ -69,10 +69,10 @@ class MonitoringApp:
         self._store = store
         self._clock = clock
         self._display = display
-        self._board = Board(config.sites, past.histories)
-        self._evaluator = Evaluator(store, clock, past.last_alerts, self._board.histories, evaluate)
+        self._tracker = StatusTracker(config.sites, restored.histories)
+        self._evaluator = Evaluator(store, clock, restored.last_alerts, self._tracker.histories, evaluate)
         self._checkers = make_checkers(self._record)
-        self._recent = past.recent_alerts
+        self._recent = restored.recent_alerts
         self._open_at_start = self._evaluator.open_outages(config.sites)
         self._stopping = StopSignal()
         self._started_ms = clock.now_ms()
@@ -211,7 +211,7 @@ class MonitoringApp:
 
     def _follow(self, config: Config) -> None:
         """Go on with another configuration: first those who take in results, then those who make them."""
-        self._board.watch(config.sites)
+        self._tracker.watch(config.sites)
         self._store.set_retention(config.check_retention_ms, config.alert_retention_ms)
         before, self._config = self._config, config
         if before.alert_interval_ms != config.alert_interval_ms:
@@ -225,11 +225,11 @@ class MonitoringApp:
             self._display.notice(sentence)
 
     def _record(self, result: CheckResult) -> None:
-        self._board.observe(result)
+        self._tracker.observe(result)
         self._store.record(result)
 
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
-        return self._board.status(site, self._evaluator.last_alert(site.host), now_ms)
+        return self._tracker.status(site, self._evaluator.last_alert(site.host), now_ms)
 
     def _tell_manager(self) -> None:
         """That we are alive: this loop comes here, and neither the checkers nor the display are stuck."""
@@ -260,7 +260,7 @@ class MonitoringApp:
     def _closing(self) -> Closing:
         ended_ms = self._clock.now_ms()
         alerts = (*self._open_at_start, *self._store.own_reader().alerts(Window(self._started_ms, ended_ms + 1)))
-        rows = closing_rows(self._config.sites, self._board.totals, alerts)
+        rows = closing_rows(self._config.sites, self._tracker.totals, alerts)
         return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind())
 
 

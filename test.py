@@ -32,7 +32,7 @@ from monitoring.display.thread import DisplayThread
 from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.service.signals import end_at_signals
-from monitoring.statistics.tracker import Past
+from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.backends import open_backend
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.local_first import LocalFirstStore
@@ -298,7 +298,7 @@ def play_against(make_app: MakeApp, database: InfluxStore | None, directory: Pat
     store = LocalFirstStore(local, clock, database, database)
     rule, announcements = WatchedRule(evaluate), Announcements(streams)
     display, make_checkers = DisplayThread(announcements, streams), partial(Checkers, Probe, clock=clock)
-    app = make_app(config, store, clock, display, make_checkers, Past(), rule)
+    app = make_app(config, store, clock, display, make_checkers, RestoredState(), rule)
     monitoring = threading.Thread(target=app.run, name="monitor")
     monitoring.start()
     test = SelfTest(scripted, announcements)

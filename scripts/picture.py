@@ -21,7 +21,7 @@ from monitoring.commands.rounds import ROUNDS_MS
 from monitoring.display import Header, View, stats_report
 from monitoring.display.screen import render_screen
 from monitoring.models import Alert, Cause, CheckResult, Site, Window
-from monitoring.statistics.tracker import Board
+from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.words import stored_text
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
@@ -72,8 +72,8 @@ class Monitor:
 
     def __init__(self, file: LocalStore) -> None:
         self.file, self.clock = file, FakeClock(START_MS)
-        self.board = Board(SITES, {})
-        self.evaluator = Evaluator(self, self.clock, {}, self.board.histories, evaluate)
+        self.tracker = StatusTracker(SITES, {})
+        self.evaluator = Evaluator(self, self.clock, {}, self.tracker.histories, evaluate)
         self.alerts: list[Alert] = []
 
     def commit(self) -> None: ...
@@ -90,7 +90,7 @@ class Monitor:
         self.file.append(found, (), START_MS)
         for place in range(0, len(found), len(SITES)):
             for check in found[place : place + len(SITES)]:
-                self.board.observe(check)
+                self.tracker.observe(check)
             self.clock.advance(STEP_MS / 1_000)
             observed = self.evaluator.observe(list(SITES))
             changed = {site: change for site in SITES if (change := self.evaluator.decide(site, observed).change)}
@@ -99,7 +99,7 @@ class Monitor:
     def view(self) -> View:
         now_ms = self.clock.now_ms()
         windows = [Window.before(now_ms, length_ms) for length_ms in ROUNDS_MS]
-        status = lambda site, at_ms: self.board.status(site, self.evaluator.last_alert(site.host), at_ms)  # noqa: E731
+        status = lambda site, at_ms: self.tracker.status(site, self.evaluator.last_alert(site.host), at_ms)  # noqa: E731
         reports = [
             stats_report(window, "local", self.file.stats(window, exact=True), list(SITES), status) for window in windows
         ]

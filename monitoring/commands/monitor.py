@@ -14,7 +14,7 @@ from monitoring.models import Window
 from monitoring.service import process
 from monitoring.service.signals import end_at_signals, heed_signals
 from monitoring.service.systemd import Manager
-from monitoring.statistics.tracker import Past
+from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.opening import open_local, open_store, take_over_past
 from monitoring.trust import Certificates
 from monitoring.units import DAY_MS
@@ -36,10 +36,12 @@ def run(invocation: Invocation) -> int:
     store = open_store(local, config, clock)
     with closing(store), Certificates(config.trust) as trusted:
         now_ms = clock.now_ms()
-        past = Past(local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS)))
+        restored = RestoredState(
+            local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS))
+        )
         display = DisplayThread(output, streams)
         make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
-        app = invocation.make_app(config, store, clock, display, make_checkers, past, watcher=watcher)
+        app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
         heed_signals(app.stop, app.reload)
         app.run(Manager(invocation.environ, clock.monotonic_ns))
     return 0

@@ -8,7 +8,7 @@ from fractions import Fraction
 from monitoring.models import Alert, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
-from monitoring.statistics.tracker import Totals
+from monitoring.statistics.tracker import RunTotals
 
 SiteKey = tuple[str, str]
 """A site as it is seen from somewhere: its host, and the location."""
@@ -142,7 +142,7 @@ class ClosingRow:
         return windows.availability(self.available_ms, self.covered_ms)
 
 
-def closing_rows(sites: Iterable[Site], totals: Mapping[str, Totals], alerts: Iterable[Alert]) -> tuple[ClosingRow, ...]:
+def closing_rows(sites: Iterable[Site], totals: Mapping[str, RunTotals], alerts: Iterable[Alert]) -> tuple[ClosingRow, ...]:
     """A row a site: what the run saw of it (`totals`, by host), and how many outages began for it in `alerts`."""
     incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
     return tuple(

@@ -1,4 +1,4 @@
-"""Where every site stands, kept up to date by the checks as they are made."""
+"""Tracks the status of every site while its checks are made."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from monitoring.statistics.status import advance, status
 
 
 @dataclass(slots=True)
-class Totals:
-    """What one run saw of a site."""
+class RunTotals:
+    """What one run has measured of a site."""
 
     checks: int = 0
     covered_ms: int = 0
@@ -17,29 +17,29 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What a starting monitor takes over from the runs before it."""
+class RestoredState:
+    """What a monitor that starts knows from the runs before it."""
 
     last_alerts: Mapping[str, Alert] = field(default_factory=dict)
     histories: Mapping[str, History] = field(default_factory=dict)
     recent_alerts: Sequence[Alert] = ()
 
 
-class Board:
-    """Each site's history and totals. Every site is written by its own checker only, so that no lock is needed."""
+class StatusTracker:
+    """Keeps the history and the totals of each site, by host. Only a site's own checker writes them: no lock is needed."""
 
     def __init__(self, sites: Iterable[Site], histories: Mapping[str, History]) -> None:
         self.histories = dict(histories)
-        self.totals: dict[str, Totals] = {}
+        self.totals: dict[str, RunTotals] = {}
         self.watch(sites)
 
     def watch(self, sites: Iterable[Site]) -> None:
-        """Be ready for the checks of these sites; what is known of others stays."""
+        """Accept checks of these sites from now on. Nothing that is known of other sites is lost."""
         for site in sites:
-            self.totals.setdefault(site.host, Totals())
+            self.totals.setdefault(site.host, RunTotals())
 
     def observe(self, result: CheckResult) -> None:
-        """Take note of one more check."""
+        """Take in one check; the checks of a site come in order of time."""
         self.histories[result.host] = advance(self.histories.get(result.host), result)
         totals = self.totals[result.host]
         totals.checks += 1
@@ -47,4 +47,5 @@ class Board:
         totals.available_ms += result.covers_ms if result.available else 0
 
     def status(self, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
+        """The status of a site at `now_ms`, given its newest alert record."""
         return status(self.histories.get(site.host), site, last_alert, now_ms)

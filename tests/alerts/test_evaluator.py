@@ -8,7 +8,7 @@ import pytest
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
-from monitoring.statistics.tracker import Board
+from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
@@ -28,16 +28,16 @@ class Monitor:
         self.clock = clock
         self.local = LocalStore(path)
         self._store = LocalFirstStore(self.local, clock)
-        self._board = Board(sites, self.local.last_states(EVER.until_ms))
+        self._tracker = StatusTracker(sites, self.local.last_states(EVER.until_ms))
         self.sites = sites
-        self.evaluator = Evaluator(self._store, clock, self.local.last_alerts(), self._board.histories, evaluate)
+        self.evaluator = Evaluator(self._store, clock, self.local.last_alerts(), self._tracker.histories, evaluate)
         self._store.start()
 
     def checked(self, site: Site, seconds: range, cause: Cause | None = None) -> None:
         """The site was checked at these seconds, each check standing for the step between them."""
         for second in seconds:
             result = CheckResult(site.host, START_MS + second * 1_000, seconds.step * 1_000, 0, cause=cause)
-            self._board.observe(result)
+            self._tracker.observe(result)
             self._store.record(result)
 
     def evaluated_at(self, second: float) -> list[Alert]:

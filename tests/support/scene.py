@@ -21,7 +21,7 @@ from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
 from monitoring.service.systemd import Manager
-from monitoring.statistics.tracker import Past
+from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.local_first import LocalFirstStore
@@ -260,7 +260,7 @@ class Scene:
             self.clock,
             self.display,
             lambda record: cast(Checkers, self._with_checkers(record)),
-            Past(),
+            RestoredState(),
             rule,
             cast(ConfigWatcher, self.watcher),
         )

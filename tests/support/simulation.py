@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
 from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
-from monitoring.statistics.tracker import Board
+from monitoring.statistics.tracker import StatusTracker
 from tests.support.clock import FakeClock
 from tests.support.driving import live
 from tests.support.memory_store import MemoryStore
@@ -127,14 +127,14 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
 
 
 def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
-    store, board = MemoryStore(), Board([target], {})
-    evaluator = Evaluator(store, clock, {}, board.histories, evaluate)
+    store, tracker = MemoryStore(), StatusTracker([target], {})
+    evaluator = Evaluator(store, clock, {}, tracker.histories, evaluate)
     found: list[Alert] = []
     waiting = list(reversed(known))
     while not clock.wait(threading.Event(), EVALUATE_EVERY_MS / 1_000):
         while waiting and waiting[-1].at_ms <= clock.now_ms():
             result = waiting.pop().result
-            board.observe(result)
+            tracker.observe(result)
             store.record(result)
         found += evaluate_all(evaluator, [target])
     return found
