@@ -1,4 +1,4 @@
-"""The transitions that others recorded, each of them told once."""
+"""The alert records that a reader has seen, so that each of them is shown once."""
 
 from bisect import insort
 from collections import defaultdict
@@ -7,19 +7,17 @@ from dataclasses import replace
 
 from monitoring.models import Alert, Window
 from monitoring.statistics.status import outage_is_open
+from monitoring.units import DAY_MS
 
 END_MS = 7_258_118_400_000
-"""The year 2200: whatever the clocks of the monitors said that wrote the history."""
+"""The year 2200: later than any record, whatever the clocks of the monitors said."""
 
-DELIVERED_WITHIN_MS = 86_400_000
-"""How far before the newest record older ones are still looked for: a database may get them late."""
+LATE_MS = DAY_MS
+"""How far before the newest record older ones are looked for: a database may receive them late."""
 
 
 class AlertLog:
-    """What is known of the history of alerts, and which window of it may hold something new.
-
-    It is of one location, whose name its alerts bear.
-    """
+    """The alert history of one location. Its alerts bear the name of the location."""
 
     def __init__(self, location: str = "") -> None:
         self._location = location
@@ -28,12 +26,12 @@ class AlertLog:
         self._newest_ms = 0
 
     def window(self) -> Window:
-        """What is to be asked for: at first everything."""
-        return Window(max(0, self._newest_ms - DELIVERED_WITHIN_MS), END_MS)
+        """The window that may hold new records: at first all of time."""
+        return Window(max(0, self._newest_ms - LATE_MS), END_MS)
 
-    def take(self, history: Iterable[Alert]) -> list[Alert]:
-        """What of this was not known yet, in the order given."""
-        unknown = (alert for alert in history if (alert.time_ms, alert.host) not in self._known)
+    def add(self, found: Iterable[Alert]) -> list[Alert]:
+        """Remember these records; returns those that were not known, in the given order."""
+        unknown = (alert for alert in found if (alert.time_ms, alert.host) not in self._known)
         new = [replace(alert, location=self._location) for alert in unknown]
         for alert in new:
             self._known.add((alert.time_ms, alert.host))
@@ -42,10 +40,10 @@ class AlertLog:
         return new
 
     def last(self, host: str, before_ms: int = END_MS) -> Alert | None:
-        """The newest transition of a site that was decided before a moment."""
+        """The newest record of a site that was decided before this moment."""
         return next((alert for alert in reversed(self._by_host.get(host, ())) if alert.time_ms < before_ms), None)
 
     def ongoing(self, hosts: Collection[str] | None = None) -> Sequence[Alert]:
-        """The outages (of these hosts; None: of all) that are not over, oldest first."""
+        """The open outages of these hosts (None: of all), oldest first."""
         newest = (alerts[-1] for host, alerts in self._by_host.items() if hosts is None or host in hosts)
         return sorted(filter(outage_is_open, newest), key=lambda alert: alert.start_ms)

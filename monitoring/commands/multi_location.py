@@ -1,4 +1,4 @@
-"""What readers tell of the sites of a configuration: statistics, where each site stands, alerts, from each location."""
+"""Statistics, states and alerts of the configured sites, as one or several locations see them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,68 +11,72 @@ from monitoring.statistics.status import status
 from monitoring.statistics.windows import from_whole_hour, may_be_exact
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import Readers
+from monitoring.units import DAY_MS
 
-SEEN_MS = 86_400_000
-"""A location that has not checked a site for so long is told of no more, unless it is the only one."""
+RECENTLY_MS = DAY_MS
+"""A location that has not checked a site for this long is left out, unless no other has."""
 
 
-class Survey:
-    """Asks whatever readers it is given, and remembers what is worth keeping between two questions."""
+class MultiLocationReport:
+    """Asks one reader a location, joins the answers, and remembers between two questions which alerts are known."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = tuple(sites)
-        self._known: dict[str, Outlook] = {}
-        self._told: Sequence[Outlook] = ()
+        self._views: dict[str, LocationView] = {}
+        self._current: Sequence[LocationView] = ()
 
     def watch(self, sites: Sequence[Site]) -> None:
-        """Tell of these sites from now on."""
+        """Report on these sites from now on."""
         self._sites = tuple(sites)
-        for outlook in self._known.values():
-            outlook.watch(sites)
+        for view in self._views.values():
+            view.watch(sites)
 
     def new_alerts(self, readers: Readers, until_ms: int | None = None) -> Sequence[Alert]:
-        """The transitions of these sites that were not told yet, oldest first; decided before `until_ms` if given."""
-        found = [alert for outlook, reader in self._look(readers) for alert in outlook.new_alerts(reader, until_ms)]
+        """The alert records of these sites that were not returned before, oldest first.
+
+        `until_ms`: only those decided before this moment. Raises `StoreError`.
+        """
+        found = [alert for view, reader in self._choose(readers) for alert in view.new_alerts(reader, until_ms)]
         return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
 
     def ongoing(self) -> Sequence[Alert]:
-        """The outages of these sites that are not over, oldest first."""
-        found = [alert for outlook in self._told for alert in outlook.ongoing()]
+        """The open outages of these sites, oldest first."""
+        found = [alert for view in self._current for alert in view.ongoing()]
         return sorted(found, key=lambda alert: alert.start_ms)
 
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
-        """The statistics of windows of these lengths, and the states by what was checked before `until_ms`."""
-        found = [outlook.reports(reader, windows_ms, until_ms) for outlook, reader in self._look(readers)]
+        """A report for each of these lengths, on windows that end at `until_ms`. Raises `StoreError`."""
+        found = [view.reports(reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
         return [self._joined(reports) for reports in zip(*found, strict=True)]
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        """How each site stood at the last look, with the alerts that were decided since."""
-        return {key: found for outlook in self._told for key, found in outlook.statuses().items()}
+        """The status of each site by the checks of the last reports and the alerts read since."""
+        return {key: found for view in self._current for key, found in view.statuses().items()}
 
     def missing(self) -> int:
-        """How many checks of the windows that were reported last are known by summaries only."""
-        return sum(outlook.missing for outlook in self._told)
+        """How many checks of the windows reported last are known only from summaries."""
+        return sum(view.missing for view in self._current)
 
-    def _look(self, readers: Readers) -> Sequence[tuple["Outlook", Reader]]:
-        """What was seen so far from each of these locations; from now on they are the ones that are told of."""
+    def _choose(self, readers: Readers) -> Sequence[tuple["LocationView", Reader]]:
+        """The view of each of these locations; only they are reported on until others are chosen."""
         for location in readers:
-            self._known.setdefault(location, Outlook(self._sites, location))
-        self._told = [self._known[location] for location in readers]
-        return list(zip(self._told, readers.values(), strict=True))
+            self._views.setdefault(location, LocationView(self._sites, location))
+        self._current = [self._views[location] for location in readers]
+        return list(zip(self._current, readers.values(), strict=True))
 
     def _joined(self, reports: Sequence[StatsReport]) -> StatsReport:
-        """Reports from several locations as one; of each site only those that have seen it lately."""
+        """One report with a row for each site and location that has checked it recently; at least one row a site."""
         if len(reports) == 1:
             return reports[0]
         rows: list[SiteRow] = []
-        for seen in zip(*(report.rows for report in reports), strict=True):
-            recent = [row for row, outlook in zip(seen, self._told, strict=True) if outlook.has_seen(row)]
-            rows += recent or [replace(seen[0], location="")]
+        for of_site in zip(*(report.rows for report in reports), strict=True):
+            recent = [row for row, view in zip(of_site, self._current, strict=True) if view.has_seen(row)]
+            rows += recent or [replace(of_site[0], location="")]
         return replace(reports[0], rows=tuple(rows))
 
 
-class Outlook:
-    """What is seen from one location."""
+class LocationView:
+    """What is known of the sites from one location."""
 
     def __init__(self, sites: Sequence[Site], location: str) -> None:
         self._sites = tuple(sites)
@@ -81,16 +85,16 @@ class Outlook:
         self._histories: Mapping[str, History] = {}
         self._at_ms = 0
         self.missing = 0
-        """How many checks of the windows that were reported last are known by summaries only."""
+        """How many checks of the windows reported last are known only from summaries."""
 
     def watch(self, sites: Sequence[Site]) -> None:
         self._sites = tuple(sites)
 
     def new_alerts(self, reader: Reader, until_ms: int | None) -> Sequence[Alert]:
         window = self._log.window()
-        found = self._log.take(reader.alerts(Window(window.from_ms, until_ms or window.until_ms)))
+        new = self._log.add(reader.alerts(Window(window.from_ms, until_ms or window.until_ms)))
         hosts = self._hosts()
-        return [alert for alert in found if alert.host in hosts]
+        return [alert for alert in new if alert.host in hosts]
 
     def ongoing(self) -> Sequence[Alert]:
         return self._log.ongoing(self._hosts())
@@ -101,7 +105,7 @@ class Outlook:
         self.missing = max((reader.missing(window) for window in windows), default=0)
         self._histories, self._at_ms = reader.last_states(until_ms), until_ms
         return [
-            stats_report(window, reader.kind, stats, self._sites, self._status_then, length_ms, self._location)
+            stats_report(window, reader.kind, stats, self._sites, self._status_at, length_ms, self._location)
             for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
         ]
 
@@ -113,11 +117,11 @@ class Outlook:
         }
 
     def has_seen(self, row: SiteRow) -> bool:
-        """Has this site been checked from here, in the window or not long ago?"""
+        """Was this site checked from here, in the window or recently?"""
         history = self._histories.get(row.host)
-        return row.stats.checks > 0 or (history is not None and self._at_ms - history.last_ms < SEEN_MS)
+        return row.stats.checks > 0 or (history is not None and self._at_ms - history.last_ms < RECENTLY_MS)
 
-    def _status_then(self, site: Site, at_ms: int) -> SiteStatus:
+    def _status_at(self, site: Site, at_ms: int) -> SiteStatus:
         return status(self._histories.get(site.host), site, self._log.last(site.host, at_ms), at_ms)
 
     def _hosts(self) -> set[str]:
