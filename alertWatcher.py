@@ -1,4 +1,4 @@
-"""The notification mode: the history of alerts and recoveries, then each new one as it comes."""
+"""`-a`: shows the history of alerts and recoveries, then each new one as it is recorded."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -21,17 +21,17 @@ POLL_S = 1.0
 
 
 class AlertWatcher:
-    """Reads the records of alerts that monitors elsewhere write, and shows each of them once."""
+    """Reads the alert records that monitors write, and shows each of them once."""
 
     def __init__(self, choose: Callable[[], Readers], output: HistoryOutput, clock: Clock) -> None:
-        """`choose` gives the readers of each look: other ones may know more than the last."""
+        """`choose` returns the readers to ask, by location; it is called before each question: others may know more."""
         self._choose = choose
         self._output = output
         self._clock = clock
         self._logs: dict[str, AlertLog] = {}
 
     def step(self) -> list[Alert]:
-        """Ask once; shows and returns what is new, oldest first. Raises `StoreError` when there is nothing to read."""
+        """Read once. Shows and returns the new records, oldest first. Raises `StoreError` when nothing can be read."""
         new = [alert for location, reader in self._choose().items() for alert in self._take(location, reader)]
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         for alert in new:
@@ -40,17 +40,17 @@ class AlertWatcher:
 
     def _take(self, location: str, reader: Reader) -> list[Alert]:
         log = self._logs.setdefault(location, AlertLog(location))
-        return log.take(reader.alerts(log.window()))
+        return log.add(reader.alerts(log.window()))
 
     def ongoing(self) -> Sequence[Alert]:
-        """The outages that are not over, oldest first."""
+        """The open outages, oldest first."""
         found = [alert for log in self._logs.values() for alert in log.ongoing()]
         return sorted(found, key=lambda alert: alert.start_ms)
 
-    def run(self, stop: threading.Event, look_around: Callable[[], None] = lambda: None) -> None:
-        """Follow the history until `stop`; `look_around` is called before each look."""
+    def run(self, stop: threading.Event, before_each: Callable[[], None] = lambda: None) -> None:
+        """Follow the history until `stop`. `before_each` is called before each question."""
         while not stop.is_set():
-            look_around()
+            before_each()
             try:
                 self.step()
                 self._output.refresh(self.ongoing(), self._clock.now_ms(), None)
@@ -59,16 +59,16 @@ class AlertWatcher:
             self._clock.wait(stop, POLL_S)
 
 
-class Followed:
-    """The configuration as it is now, and what `-a` takes from it."""
+class CurrentConfig:
+    """The names of the sites and the stores to read, by the configuration as it is now."""
 
     def __init__(self, config: Config, watcher: ConfigWatcher, choice: ReaderChoice) -> None:
         self._watcher = watcher
         self._choice = choice
         self.names = {site.host: site.name for site in config.sites}
 
-    def look(self) -> None:
-        """Take over what has changed."""
+    def reload(self) -> None:
+        """Follow the configuration file, if it has changed."""
         if config := new_config(self._watcher, warn):
             self._choice.follow(config)
             self.names.update((site.host, site.name) for site in config.sites)
@@ -84,16 +84,16 @@ def run(invocation: Invocation) -> int:
     config, watcher = invocation.load()
     arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
-        followed = Followed(config, watcher, choice)
-        output = open_history_output(arguments.format, followed.names, invocation.environ, live=not arguments.once)
-        alerts = AlertWatcher(followed.readers, output, clock)
+        current = CurrentConfig(config, watcher, choice)
+        output = open_history_output(arguments.format, current.names, invocation.environ, live=not arguments.once)
+        alerts = AlertWatcher(current.readers, output, clock)
         if arguments.once:
             alerts.step()
             output.refresh(alerts.ongoing(), clock.now_ms(), None)
             return 0
         heed_signals(stop.set, watcher.ask)
         try:
-            alerts.run(stop, followed.look)
+            alerts.run(stop, current.reload)
         finally:
             output.close()
     return 0

@@ -30,8 +30,8 @@ class Shown:
     def state_change(self, alert: Alert) -> None:
         self.records.append(alert)
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
-        self.refreshed.append((list(ongoing), trouble))
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        self.refreshed.append((list(ongoing), read_error))
 
     def close(self) -> None: ...
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.multi_location import Survey
+from monitoring.commands.multi_location import MultiLocationReport
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import new_config
@@ -22,22 +22,22 @@ from monitoring.storage.routing import ReaderChoice, Readers
 
 REFRESH_S = 1.0
 
-SETTLED_MS = 2_000
-"""How old a check must be to be shown. A monitor commits twice a second and delivers at once: no window lacks its end."""
+DELAY_MS = 2_000
+"""Windows end this long ago. A monitor commits twice a second and delivers at once, so their last checks have arrived."""
 
 RECENT_MS = 86_400_000
-"""How far back the alerts go that the screen shows."""
+"""How old the alerts on the screen may be."""
 
 LIVE_PATIENCE_S = 10.0
 SCRIPT_PATIENCE_S = 60.0
-"""How long one question may take, on a screen that waits for it and in a script that asks once."""
+"""How long one question may take: for the live screen, and for a script that asks once."""
 
 NOWHERE = Source("nothing", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the command line asks for: a window of one's own, a moment that is past, one look only, one location only."""
+class PrintOptions:
+    """What to print: `window_ms` instead of the usual windows, the state `at_ms`, only `once`, only one `location`."""
 
     window_ms: int | None = None
     at_ms: int | None = None
@@ -46,12 +46,12 @@ class Wanted:
 
     @property
     def rounds_ms(self) -> Mapping[int, int]:
-        """Each window that is shown, and how often."""
+        """How often each window is shown, by its length."""
         return ROUNDS_MS if self.window_ms is None else {self.window_ms: round_every_ms(self.window_ms)}
 
 
 class Printer:
-    """Follows the store that knows best, for as long as it runs; one thread does it all."""
+    """Reads the store that knows most, and shows what it says. Everything happens in one thread."""
 
     def __init__(
         self,
@@ -62,21 +62,21 @@ class Printer:
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
         watcher: ConfigWatcher | None = None,
     ) -> None:
-        """`rounds_ms`: each window that is shown and how often; `watcher` brings new configurations."""
+        """`rounds_ms`: how often each window is shown, by its length. `watcher` notices a changed configuration."""
         self._config = config
         self._choice = choice
         self._clock = clock
         self._output = output
         self._watcher = watcher
         self._rounds = Rounds(clock, rounds_ms)
-        self._survey = Survey(config.sites)
+        self._locations = MultiLocationReport(config.sites)
         self._readers: Readers = {}
         self._source = NOWHERE
         self._ahead_ms = 0
-        self._told_after_ms = clock.now_ms()
+        self._new_from_ms = clock.now_ms()
 
     def run(self, stop: threading.Event) -> None:
-        """Show what there is until `stop`."""
+        """Show everything until `stop`."""
         self._start()
         try:
             while not stop.is_set():
@@ -87,32 +87,32 @@ class Printer:
             self._choice.close()
 
     def step(self) -> None:
-        """Ask for what is due and show what has come; trouble with the store is told and over when it answers again."""
+        """Ask for what is due and show it. While the store cannot be read, the output says why."""
         if config := new_config(self._watcher, self._output.notice):
-            self._follow(config)
-        self._output.trouble(self._look())
+            self._apply(config)
+        self._output.read_error(self._read())
         now_ms = self._clock.now_ms() + self._ahead_ms
-        self._output.refresh(self._header(), now_ms, self._survey.statuses, self._survey.ongoing())
+        self._output.refresh(self._header(), now_ms, self._locations.statuses, self._locations.ongoing())
 
     def _start(self) -> None:
-        """The screen with the alerts of the past day, as far as there is anybody to ask."""
+        """Show the alerts of the past day first, if a store can be read."""
         recent: Sequence[Alert] = ()
         try:
-            alerts = self._survey.new_alerts(self._choose())
-            self._told_after_ms = self._clock.now_ms() + self._ahead_ms
-            recent = [alert for alert in alerts if alert.time_ms > self._told_after_ms - RECENT_MS]
+            alerts = self._locations.new_alerts(self._choose())
+            self._new_from_ms = self._clock.now_ms() + self._ahead_ms
+            recent = [alert for alert in alerts if alert.time_ms > self._new_from_ms - RECENT_MS]
         except StoreError as error:
             self._forget_readers(error)
         self._output.start(self._header(), self._clock.now_ms() + self._ahead_ms, recent)
 
-    def _look(self) -> str | None:
-        """Ask for new alerts and for the windows that are due; returns why that cannot be done."""
+    def _read(self) -> str | None:
+        """Ask for new alerts and for the windows that are due; returns the error, if there is one."""
         due = self._rounds.due()
         try:
             readers = self._choose() if due or not self._readers else self._readers
-            self._tell_alerts(self._survey.new_alerts(readers))
+            self._show_alerts(self._locations.new_alerts(readers))
             if due:
-                self._show(readers, due)
+                self._show_windows(readers, due)
         except StoreError as error:
             self._forget_readers(error)
             return str(error)
@@ -126,86 +126,87 @@ class Printer:
         return readers
 
     def _forget_readers(self, error: StoreError) -> None:
-        """Choose again at the next step, others if the database did not answer."""
+        """Choose again at the next step, and not the same ones if they failed."""
         if self._readers:
             self._choice.distrust(error)
         self._readers, self._source = {}, NOWHERE
 
-    def _tell_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Those that are news: what was decided before this began is history, however late it can be read."""
+    def _show_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Show those decided since the start. Older ones are history, however late they can be read."""
         names = {site.host: site.name for site in self._config.sites}
         for alert in alerts:
-            if alert.time_ms >= self._told_after_ms:
+            if alert.time_ms >= self._new_from_ms:
                 self._output.state_change(alert, names[alert.host])
 
-    def _show(self, readers: Readers, windows_ms: Sequence[int]) -> None:
-        until_ms = self._clock.now_ms() + self._ahead_ms - SETTLED_MS
-        reports = self._survey.reports(readers, windows_ms, until_ms)
+    def _show_windows(self, readers: Readers, windows_ms: Sequence[int]) -> None:
+        until_ms = self._clock.now_ms() + self._ahead_ms - DELAY_MS
+        reports = self._locations.reports(readers, windows_ms, until_ms)
         if not any(row.stats.checks for report in reports for row in report.rows) and last_time(readers) >= until_ms:
-            return  # a monitor has begun just now: there will be something to show in a moment
+            return  # a monitor has just started: its first checks arrive in a moment
         for report in reports:
             self._output.statistics(report)
             self._rounds.done(report.length_ms)
 
-    def _follow(self, config: Config) -> None:
+    def _apply(self, config: Config) -> None:
         self._config = config
-        self._survey.watch(config.sites)
+        self._locations.watch(config.sites)
         self._choice.follow(config)
         self._readers = {}
         self._rounds.hurry()
 
     def _header(self) -> Header:
-        notes = (*self._config.warnings, *store_notes(self._choice, self._survey.missing()))
+        notes = (*self._config.warnings, *store_notes(self._choice, self._locations.missing()))
         return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
 
 
 def store_notes(choice: ReaderChoice, missing: int) -> Sequence[str]:
-    """What a person should know of the database that is read, or not: what it refused, and what it lacks."""
+    """What a person should know of the database: what it refused, and what it lacks."""
     lacking = [words.missing(choice.name, missing)] if missing else []
     return [condition.text for condition in (*choice.conditions(), *lacking)]
 
 
 def last_time(readers: Readers) -> int:
-    """The newest time that any of them knows; 0: none knows any."""
+    """The newest time that any of them knows, in milliseconds; 0 when they are empty."""
     return max((reader.last_time() or 0 for reader in readers.values()), default=0)
 
 
-def look_once(config: Config, choice: ReaderChoice, readers: Readers, source: Source, clock: Clock, wanted: Wanted) -> View:
-    """Everything as it is now, or was at a moment. Raises `StoreError`, and `ConfigError` for a moment to come."""
+def look(config: Config, choice: ReaderChoice, chosen: tuple[Readers, Source], clock: Clock, options: PrintOptions) -> View:
+    """Everything as it is now, or was `at_ms`. Raises `StoreError`, and `ConfigError` for a time in the future."""
+    readers, source = chosen
     now_ms = max(clock.now_ms(), last_time(readers) + 1)
-    if wanted.at_ms is not None and wanted.at_ms > now_ms:
-        raise ConfigError([f"--at: {time_text(wanted.at_ms)} is yet to come"])
-    until_ms = now_ms - SETTLED_MS if wanted.at_ms is None else wanted.at_ms
-    survey = Survey(config.sites)
-    alerts = survey.new_alerts(readers, until_ms if wanted.at_ms is not None else None)
-    reports = survey.reports(readers, sorted(wanted.rounds_ms), until_ms)
+    if options.at_ms is not None and options.at_ms > now_ms:
+        raise ConfigError([f"--at: {time_text(options.at_ms)} is yet to come"])
+    until_ms = now_ms - DELAY_MS if options.at_ms is None else options.at_ms
+    locations = MultiLocationReport(config.sites)
+    alerts = locations.new_alerts(readers, until_ms if options.at_ms is not None else None)
+    reports = locations.reports(readers, sorted(options.rounds_ms), until_ms)
     recent = tuple(alert for alert in alerts if alert.time_ms > until_ms - RECENT_MS)
-    notes = tuple(store_notes(choice, survey.missing()))
+    notes = tuple(store_notes(choice, locations.missing()))
     header = Header(len(config.sites), source.kind, source.why, notes)
-    return View(header, until_ms, tuple(reports), recent, tuple(survey.ongoing()))
+    return View(header, until_ms, tuple(reports), recent, tuple(locations.ongoing()))
 
 
-def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, wanted: Wanted) -> View:
-    """The same, from the local file when the database leaves a question open."""
-    readers, source = choice.choose()
+def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:
+    """The same, from the local file if the database does not answer."""
+    chosen = choice.choose()
     try:
-        return look_once(config, choice, readers, source, clock, wanted)
+        return look(config, choice, chosen, clock, options)
     except StoreError as error:
         choice.distrust(error)
-        others, source = choice.choose()
-        if others == readers:
+        others = choice.choose()
+        if others[0] == chosen[0]:
             raise
-        return look_once(config, choice, others, source, clock, wanted)
+        return look(config, choice, others, clock, options)
 
 
 def run(invocation: Invocation) -> int:
     """Show it until Ctrl-C or SIGTERM, or once; returns the exit status. Raises `MonitoringError`."""
     config, watcher = invocation.load()
     arguments, form, environ, clock = invocation.arguments, invocation.arguments.format, invocation.environ, SystemClock()
-    wanted = Wanted(arguments.window, arguments.at, arguments.once, arguments.location)
-    if wanted.once or wanted.at_ms is not None:
-        with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, wanted.location)) as choice:
-            view = look_anywhere(config, choice, clock, wanted)
+    options = PrintOptions(arguments.window, arguments.at, arguments.once, arguments.location)
+    if options.once or options.at_ms is not None:
+        with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, options.location)) as choice:
+            view = look_anywhere(config, choice, clock, options)
         print_view(view, form, environ)
         return 0
     stop = StopSignal()
@@ -215,9 +216,9 @@ def run(invocation: Invocation) -> int:
         signal.signal(number, signal.default_int_handler)  # who asks twice need not wait for a database that hangs
 
     output = open_output(form, silent=False, environ=environ)
-    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, wanted.location)
+    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, options.location)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     signal.signal(signal.SIGHUP, lambda *_: watcher.ask())
-    Printer(config, choice, clock, output, wanted.rounds_ms, watcher).run(stop)
+    Printer(config, choice, clock, output, options.rounds_ms, watcher).run(stop)
     return 0

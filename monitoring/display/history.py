@@ -1,4 +1,4 @@
-"""How the alert history is shown: on a terminal, in a pipe, as JSON."""
+"""Shows the alert history: on a terminal, in a pipe, as JSON."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,34 +15,34 @@ NO_ALERTS = "no alerts so far"
 
 
 class HistoryOutput(Protocol):
-    """What the notification mode tells."""
+    """What `-a` shows."""
 
     def state_change(self, alert: Alert) -> None:
-        """One record, in order of time."""
+        """One alert record; they come in order of time."""
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
-        """After each look into the store: the open outages, and why nothing can be read (None: all is well)."""
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        """After each question to the store: the open outages, and why it cannot be read (None: it can)."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """The end."""
 
 
 class JsonHistory:
-    """One JSON object a line; trouble goes to stderr, once."""
+    """One JSON object a line; errors go to stderr, a repeated one once."""
 
     def __init__(self, names: Mapping[str, str | None], stdout: TextIO, errors: TextIO) -> None:
         self._names = names
         self._stdout = stdout
         self._errors = errors
-        self._trouble: str | None = None
+        self._read_error: str | None = None
 
     def state_change(self, alert: Alert) -> None:
         self._print(alert_json(alert, self._names.get(alert.host)))
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
-        if trouble and trouble != self._trouble:
-            print(printable(trouble), file=self._errors, flush=True)
-        self._trouble = trouble
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        if read_error and read_error != self._read_error:
+            print(printable(read_error), file=self._errors, flush=True)
+        self._read_error = read_error
 
     def close(self) -> None: ...
 
@@ -51,22 +51,22 @@ class JsonHistory:
 
 
 class PlainHistory(JsonHistory):
-    """Lines; the outages that are open stand once, after the history."""
+    """Lines; the open outages are listed once, after the history."""
 
-    _told_ongoing = False
-    _told_any = False
+    _listed_ongoing = False
+    _shown_any = False
 
     def state_change(self, alert: Alert) -> None:
-        self._told_any = True
+        self._shown_any = True
         self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
-        super().refresh(ongoing, now_ms, trouble)
-        if self._told_ongoing or trouble:
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        super().refresh(ongoing, now_ms, read_error)
+        if self._listed_ongoing or read_error:
             return
-        self._told_ongoing = True
+        self._listed_ongoing = True
         lines = [ongoing_text(alert, now_ms) for alert in ongoing]
-        self._print(*(lines or ([] if self._told_any else [NO_ALERTS])))
+        self._print(*(lines or ([] if self._shown_any else [NO_ALERTS])))
 
     def _print(self, *lines: str) -> None:
         if lines:
@@ -74,14 +74,14 @@ class PlainHistory(JsonHistory):
 
 
 class TerminalHistory:
-    """Coloured history that scrolls; the open outages stay below it with their running duration."""
+    """The history scrolls in colours; the open outages stay below it, with their duration."""
 
     def __init__(self, *, live: bool) -> None:
         from rich.console import Console
 
         self._console = Console(highlight=False)
         self._live: Live | None = self._new_live() if live else None
-        self._told_any = False
+        self._shown_any = False
 
     def _new_live(self) -> "Live":
         from rich.live import Live
@@ -93,16 +93,16 @@ class TerminalHistory:
     def state_change(self, alert: Alert) -> None:
         from monitoring.display.screen import history_text
 
-        self._told_any = True
+        self._shown_any = True
         self._console.print(history_text(alert))
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, trouble: str | None) -> None:
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         from rich.text import Text
 
         below = [Text(f"✖ {ongoing_text(alert, now_ms)}", "bold red") for alert in ongoing]
-        if trouble:
-            below.append(Text(printable(trouble), "yellow"))
-        elif not self._told_any:
+        if read_error:
+            below.append(Text(printable(read_error), "yellow"))
+        elif not self._shown_any:
             below.append(Text(NO_ALERTS, "dim"))
         below_text = Text("\n").join(below)
         if self._live:
@@ -118,7 +118,7 @@ class TerminalHistory:
 def open_history_output(
     form: str, names: Mapping[str, str | None], environ: Mapping[str, str], *, live: bool
 ) -> HistoryOutput:
-    """The output that fits: `form` is "text" or "json"; `live` when the history is to be followed."""
+    """The output for this terminal or pipe. `form` is "text" or "json"; `live`: the history is followed."""
     if form == "json":
         return JsonHistory(names, sys.stdout, sys.stderr)
     if is_fancy(environ):

@@ -28,52 +28,52 @@ from monitoring.models import Alert, SiteStatus
 
 
 class Output(Protocol):
-    """What a running monitor tells."""
+    """What a monitor, or a printer, shows."""
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
-        """Monitoring begins; `recent` are transitions of the runs before."""
+        """Monitoring starts. `recent` are alert records of the runs before."""
 
     def statistics(self, report: StatsReport) -> None:
         """A round of statistics."""
 
     def state_change(self, alert: Alert, name: str | None) -> None:
-        """A site went down or came back."""
+        """A site went down or recovered; `name` is the one of the configuration."""
 
     def notice(self, text: str) -> None:
-        """Something is wrong with the monitor itself, or is right again."""
+        """An event of the monitor itself: something fails, or works again."""
 
     def news(self, text: str) -> None:
-        """The header says this from now on as well."""
+        """An event that the header shows from now on as well: only outputs without a header show it here."""
 
-    def trouble(self, text: str | None) -> None:
-        """Why nothing can be read now; None: it can. Told again and again, shown while it lasts or when it changes."""
+    def read_error(self, text: str | None) -> None:
+        """Why the store cannot be read now; None: it can be read. Repeated while it lasts, shown once."""
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        """About once a second: how things stand now."""
+        """About once a second: the current state. `statuses` is called only by an output that shows them."""
 
     def close(self, closing: Closing | None) -> None:
-        """Monitoring has ended; None: it goes on elsewhere, and is no longer shown."""
+        """The end; `closing` sums up the run of a monitor (None: nothing to sum up)."""
 
 
 class Display(Output, Protocol):
-    """An output that nobody waits for: it shows what it is given in its own time."""
+    """An output for which nobody waits: it returns at once and shows later."""
 
     failure: BrokenPipeError | None
-    """Whoever read what is shown has gone; None: it can be shown, or may be some time."""
+    """Set when the reader of a pipe or a terminal has gone."""
 
     def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` when all that was given before is shown; never, if it is stuck."""
+        """Call `heard` once everything given before has been shown; never, if the display is stuck."""
 
     def stands_still(self) -> bool:
-        """Has the terminal taken nothing since this was asked last?"""
+        """Has the terminal accepted nothing since the last call?"""
 
 
 class SilentOutput:
-    """`--silent`: nothing but trouble, on stderr, once."""
+    """`--silent`: only errors and notices, on stderr; a repeated error once."""
 
     def __init__(self, errors: Stream) -> None:
         self._errors = errors
-        self._trouble: str | None = None
+        self._read_error: str | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None: ...
 
@@ -87,10 +87,10 @@ class SilentOutput:
     def news(self, text: str) -> None:
         self.notice(text)
 
-    def trouble(self, text: str | None) -> None:
-        if text and text != self._trouble:
+    def read_error(self, text: str | None) -> None:
+        if text and text != self._read_error:
             self.notice(text)
-        self._trouble = text
+        self._read_error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
 
@@ -98,7 +98,7 @@ class SilentOutput:
 
 
 class JsonOutput(SilentOutput):
-    """One JSON object a line, as things happen."""
+    """One JSON object a line: statistics and state changes as they happen."""
 
     def __init__(self, stdout: Stream, errors: Stream) -> None:
         super().__init__(errors)
@@ -143,7 +143,7 @@ class PlainOutput(SilentOutput):
 
 
 class LocatedOutput:
-    """An output of a monitor, which need not know where it is: everything it tells bears the name of its location."""
+    """Adds the name of the monitor's location to everything that another output shows."""
 
     def __init__(self, output: Output, location: str) -> None:
         self._output = output
@@ -165,8 +165,8 @@ class LocatedOutput:
     def news(self, text: str) -> None:
         self._output.news(text)
 
-    def trouble(self, text: str | None) -> None:
-        self._output.trouble(text)
+    def read_error(self, text: str | None) -> None:
+        self._output.read_error(text)
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         def here() -> Mapping[SiteKey, SiteStatus]:
@@ -184,17 +184,17 @@ class LocatedOutput:
 
 
 def say(text: str) -> None:
-    """A sentence of a mode that is no display."""
+    """A line on stdout."""
     print(printable(text), flush=True)
 
 
 def warn(text: str) -> None:
-    """A line on stderr, harmless whatever names it holds."""
+    """A line on stderr."""
     print(printable(text), file=sys.stderr)
 
 
 def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
-    """All of a view once: as JSON its statistics, as text the outages that go on as well."""
+    """Print a view once: as JSON the statistics, as text the open outages as well."""
     if form == "json":
         print(*map(stats_json, view.reports), sep="\n", flush=True)
     elif is_fancy(environ):
@@ -206,7 +206,7 @@ def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
 
 
 def _print_tables(view: View) -> None:
-    """In colours, as long as it takes."""
+    """Coloured tables, as many lines as they need."""
     from rich.console import Console
 
     from monitoring.display.screen import render_screen
@@ -219,13 +219,13 @@ def _print_tables(view: View) -> None:
 def open_output(
     form: str, *, silent: bool, environ: Mapping[str, str], location: str = "", streams: Streams | None = None
 ) -> Output:
-    """The output that fits: `form` is "text" or "json"; `location` is the name of where the monitor is, if there is one."""
+    """The output for this terminal or pipe. `form` is "text" or "json"; `location` is the monitor's, "" without one."""
     output = _output(form, silent=silent, environ=environ, streams=streams or Streams.standard())
     return LocatedOutput(output, location) if location else output
 
 
 def _output(form: str, *, silent: bool, environ: Mapping[str, str], streams: Streams) -> Output:
-    """A screen only on a terminal that wants one."""
+    """A screen only on a terminal that accepts colours."""
     if silent:
         return SilentOutput(streams.errors)
     if form == "json":

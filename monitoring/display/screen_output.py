@@ -1,4 +1,4 @@
-"""The screen of a terminal, drawn anew about once a second."""
+"""The screen of a terminal, redrawn about once a second."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ REMEMBERED_ALERTS = 50
 
 
 class ScreenOutput:
-    """A screen of its own that is drawn anew; the closing one stays in the terminal."""
+    """Uses the terminal's alternate screen; the closing summary stays on the normal one."""
 
     def __init__(self, stdout: Descriptor) -> None:
         self._console = Console(file=cast(TextIO, stdout), highlight=False)
@@ -25,11 +25,11 @@ class ScreenOutput:
         self._reports: dict[int, StatsReport] = {}
         self._alerts: list[Alert] = []
         self._notices: list[str] = []
-        self._trouble: str | None = None
+        self._read_error: str | None = None
         self._view: View | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
-        # Nothing is to be redirected: at the end nobody would wait for a screen that stands still to give it back.
+        # Redirect nothing: nobody would wait for a stopped screen to give stdout back at the end.
         self._live = Live(
             console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
@@ -47,15 +47,15 @@ class ScreenOutput:
         self._notices = [*self._notices, text][-3:]
 
     def news(self, text: str) -> None:
-        """It is on the screen."""
+        """The header shows it."""
 
-    def trouble(self, text: str | None) -> None:
-        self._trouble = text
+    def read_error(self, text: str | None) -> None:
+        self._read_error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         current = statuses()
         reports = [_with_statuses(self._reports[length], current) for length in sorted(self._reports)]
-        header = replace(header, notes=(*header.notes, *self._notices, *filter(None, [self._trouble])))
+        header = replace(header, notes=(*header.notes, *self._notices, *filter(None, [self._read_error])))
         self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
 
     def _draw(self, view: View) -> None:

@@ -6,7 +6,7 @@ import sys
 from typing import NamedTuple, Protocol, TextIO
 
 WRITTEN_AT_ONCE = 4_096
-"""Bytes: a reader that is slow takes one such piece after the other, one that has stopped takes none."""
+"""Bytes. A slow reader accepts one such piece after the other, a stopped one none."""
 
 
 class Stream(Protocol):

@@ -1,7 +1,7 @@
-"""What a running monitor shows, drawn in a thread of its own: a terminal that stands still delays nothing.
+"""Draws what a monitor shows in a thread of its own, so that a stopped terminal delays nothing.
 
-A terminal stands still when somebody has pressed Ctrl-S, a pipe when its reader has stopped. What is handed over
-meanwhile waits: every state change and every notice, and of what is only true for a while the newest.
+A terminal stops when somebody presses Ctrl-S, a pipe when its reader stops. Meanwhile every state change and notice is kept,
+and of everything else the newest.
 """
 
 import errno
@@ -18,61 +18,58 @@ from monitoring.display.values import Statuses
 from monitoring.models import Alert
 
 PATIENCE_S = 0.25
-"""How long the end waits for a terminal that takes nothing."""
+"""How long `close` waits for a terminal that accepts nothing."""
 
 LONGEST_CLOSE_S = 5.0
-"""How long for one that takes a little now and then."""
+"""How long it waits for one that accepts a little now and then."""
 
 Key = tuple[str, int]
 
 
 class DisplayThread:
-    """Keeps `Display`: hands everything on to `output`, in order, from its own thread.
-
-    What is replaced by something newer takes the newer one's place in the order.
-    """
+    """A `Display`: calls `output` in its own thread, in order. What replaces something goes to the end of the queue."""
 
     def __init__(self, output: Output, streams: Sequence[Descriptor] = ()) -> None:
-        """`streams`: where `output` writes."""
+        """`streams` are those that `output` writes to."""
         self._output = output
         self._streams = tuple(streams)
-        self._waiting: OrderedDict[Key, Callable[[], None]] = OrderedDict()
+        self._queue: OrderedDict[Key, Callable[[], None]] = OrderedDict()
         self._numbers = count()
         self._more = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="display", daemon=True)
         self._closing = False
-        self._said: str | None = None
+        self._last_said: str | None = None
         self._progress: Sequence[int | None] = ()
         self.failure: BrokenPipeError | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._thread.start()
-        self._keep(lambda: self._output.start(header, now_ms, recent))
+        self._append(lambda: self._output.start(header, now_ms, recent))
 
     def statistics(self, report: StatsReport) -> None:
         self._replace(("statistics", report.length_ms), lambda: self._output.statistics(report))
 
     def state_change(self, alert: Alert, name: str | None) -> None:
-        self._keep(lambda: self._output.state_change(alert, name))
+        self._append(lambda: self._output.state_change(alert, name))
 
     def notice(self, text: str) -> None:
-        self._keep(lambda: self._output.notice(text))
+        self._append(lambda: self._output.notice(text))
 
     def news(self, text: str) -> None:
-        self._keep(lambda: self._output.news(text))
+        self._append(lambda: self._output.news(text))
 
-    def trouble(self, text: str | None) -> None:
-        self._replace(("trouble", 0), lambda: self._output.trouble(text))
+    def read_error(self, text: str | None) -> None:
+        self._replace(("read error", 0), lambda: self._output.read_error(text))
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         self._replace(("refresh", 0), lambda: self._output.refresh(header, now_ms, statuses, ongoing))
 
     def close(self, closing: Closing | None) -> None:
-        """Show what waits, then this, as far as the terminal takes it: one that stands still is not waited for."""
+        """Show what is queued, then this, unless the terminal is stopped."""
         if not self._thread.is_alive():
             return
         with self._more:
-            self._waiting["close", 0] = partial(self._output.close, closing)
+            self._queue["close", 0] = partial(self._output.close, closing)
             self._closing = True
             self._more.notify()
         self.stands_still()
@@ -82,21 +79,21 @@ class DisplayThread:
                 return
 
     def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the display's thread, once it has come so far: never while it is stuck or has ended."""
+        """Call `heard` in the display's thread after what is queued; never, if that is stuck or has ended."""
         self._replace(("call back", 0), heard)
 
     def stands_still(self) -> bool:
-        """Has the terminal taken nothing since this was asked last? That is its user's wish, and no fault of ours."""
+        """Has the terminal accepted nothing since the last call? Its user has stopped it: that is no failure."""
         before, self._progress = self._progress, [stream.progress() for stream in self._streams]
         return any(pieces is not None and pieces == was for pieces, was in zip(self._progress, before, strict=False))
 
-    def _keep(self, show: Callable[[], None]) -> None:
+    def _append(self, show: Callable[[], None]) -> None:
         self._replace(("kept", next(self._numbers)), show)
 
     def _replace(self, key: Key, show: Callable[[], None]) -> None:
         with self._more:
-            self._waiting.pop(key, None)
-            self._waiting[key] = show
+            self._queue.pop(key, None)
+            self._queue[key] = show
             self._more.notify()
 
     def _run(self) -> None:
@@ -107,23 +104,23 @@ class DisplayThread:
                 if _has_gone(error):
                     self.failure = BrokenPipeError()
                     return
-                self._say(f"what is printed is lost: {error.strerror}")  # a full disk, perhaps, and not for ever
+                self._say(f"what is printed is lost: {error.strerror}")  # perhaps a full disk, which may pass
             except Exception as error:  # noqa: BLE001 - one thing that cannot be drawn must not end all others
                 self._say(f"the display: {type(error).__name__}: {error}")
 
     def _next(self) -> Callable[[], None] | None:
-        """What is to be shown next, as soon as there is something; None after the end."""
+        """Wait for the next call to make; None after the end."""
         with self._more:
-            self._more.wait_for(lambda: self._waiting or self._closing)
-            return self._waiting.popitem(last=False)[1] if self._waiting else None
+            self._more.wait_for(lambda: self._queue or self._closing)
+            return self._queue.popitem(last=False)[1] if self._queue else None
 
     def _say(self, text: str) -> None:
-        """Once: what cannot be drawn now cannot be drawn in a second either."""
-        if text != self._said:
-            self._said = text
+        """Show this as a notice, but not twice in a row."""
+        if text != self._last_said:
+            self._last_said = text
             self.notice(text)
 
 
 def _has_gone(error: OSError) -> bool:
-    """Was whoever read what we print a pipe or a terminal that is closed now?"""
+    """Is the pipe or the terminal that we wrote to closed?"""
     return isinstance(error, BrokenPipeError) or error.errno == errno.EIO

@@ -12,7 +12,7 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.commands.cli import parse_arguments
-from monitoring.commands.multi_location import Survey
+from monitoring.commands.multi_location import MultiLocationReport
 from monitoring.commands.purge import Purge, Terminal, scope_of
 from monitoring.config import Config, describe, parse_config, parse_database
 from monitoring.display import Closing, ClosingRow, Header, alert_json, alert_sentence, ongoing_text, stats_json, stats_lines
@@ -263,53 +263,53 @@ def at(location: str, transition: Alert) -> Alert:
 
 
 def test_each_site_has_a_row_for_each_location_that_sees_it() -> None:
-    survey = Survey([SITE, OTHER])
+    locations = MultiLocationReport([SITE, OTHER])
     readers = {
         "paris": memory(*checks(range(0, 60, 2)), *checks(range(0, 60, 2), "b")),
         "tokyo": memory(*checks(range(0, 60, 2), cause=Cause.DNS), alert(30)),
     }
-    assert survey.new_alerts(readers) == [at("tokyo", alert(30))]
-    (report,) = survey.reports(readers, [MINUTE_MS], NOW_MS)
+    assert locations.new_alerts(readers) == [at("tokyo", alert(30))]
+    (report,) = locations.reports(readers, [MINUTE_MS], NOW_MS)
     assert [(row.key, row.stats.available, row.status.state) for row in report.rows] == [
         (("a", "paris"), 30, State.UP),
         (("a", "tokyo"), 0, State.DOWN),
         (("b", "paris"), 30, State.UP),
     ]
-    assert survey.statuses()["a", "tokyo"].state is State.DOWN
-    assert survey.statuses()["a", "paris"].state is State.UP
-    assert survey.ongoing() == [at("tokyo", alert(30))]
+    assert locations.statuses()["a", "tokyo"].state is State.DOWN
+    assert locations.statuses()["a", "paris"].state is State.UP
+    assert locations.ongoing() == [at("tokyo", alert(30))]
 
 
 def test_a_location_that_measures_no_more_is_told_of_for_a_day() -> None:
     day_ms = 86_400_000
-    survey = Survey([SITE])
+    locations = MultiLocationReport([SITE])
     readers = {"": memory(*checks(range(0, 60, 2))), "paris": memory(check(0))}
     for after_ms, known in ((day_ms - 1_000, ["", "paris"]), (day_ms + 1_000, [""]), (2 * day_ms, [""])):
-        (report,) = survey.reports(readers, [MINUTE_MS], START_MS + after_ms)
+        (report,) = locations.reports(readers, [MINUTE_MS], START_MS + after_ms)
         assert [row.location for row in report.rows] == known, after_ms
     assert report.rows[0].status.state is State.UNKNOWN
 
 
 def test_the_only_location_is_told_of_however_long_ago_it_was() -> None:
-    survey = Survey([SITE])
-    (report,) = survey.reports({"paris": memory(check(0))}, [MINUTE_MS], START_MS + 99 * 86_400_000)
+    locations = MultiLocationReport([SITE])
+    (report,) = locations.reports({"paris": memory(check(0))}, [MINUTE_MS], START_MS + 99 * 86_400_000)
     assert [row.key for row in report.rows] == [("a", "paris")]
 
 
 def test_what_was_told_of_a_location_is_not_told_again_when_it_can_be_read_again() -> None:
-    survey = Survey([SITE])
+    locations = MultiLocationReport([SITE])
     paris, tokyo = memory(alert(1)), memory(alert(2))
-    assert len(survey.new_alerts({"paris": paris, "tokyo": tokyo})) == 2
-    assert survey.new_alerts({"paris": paris}) == []
-    assert survey.ongoing() == [at("paris", alert(1))]
-    assert survey.new_alerts({"paris": paris, "tokyo": tokyo}) == []
-    assert survey.ongoing() == [at("paris", alert(1)), at("tokyo", alert(2))]
+    assert len(locations.new_alerts({"paris": paris, "tokyo": tokyo})) == 2
+    assert locations.new_alerts({"paris": paris}) == []
+    assert locations.ongoing() == [at("paris", alert(1))]
+    assert locations.new_alerts({"paris": paris, "tokyo": tokyo}) == []
+    assert locations.ongoing() == [at("paris", alert(1)), at("tokyo", alert(2))]
 
 
 def test_outputs_name_a_location_only_where_there_is_one() -> None:
-    survey = Survey([SITE])
+    locations = MultiLocationReport([SITE])
     readers = {"": memory(check(50)), "île \x1b[31m": memory(check(51))}
-    (report,) = survey.reports(readers, [MINUTE_MS], NOW_MS)
+    (report,) = locations.reports(readers, [MINUTE_MS], NOW_MS)
     first, second = json.loads(stats_json(report))["sites"]
     assert "location" not in first
     assert second["location"] == "île \x1b[31m"
@@ -319,7 +319,7 @@ def test_outputs_name_a_location_only_where_there_is_one() -> None:
     assert "location=- " in nameless
     assert "location=île\\x1b[31m " in named
     assert [label(row.host, "shop", row.location) for row in report.rows] == ["shop", "shop [île \\x1b[31m]"]
-    (alone_report,) = Survey([SITE]).reports({"": readers[""]}, [MINUTE_MS], NOW_MS)
+    (alone_report,) = MultiLocationReport([SITE]).reports({"": readers[""]}, [MINUTE_MS], NOW_MS)
     assert "location" not in "".join(stats_lines(alone_report))
 
 

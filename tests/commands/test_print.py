@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.alerts.log import AlertLog
-from monitoring.commands.print import SETTLED_MS, Printer, Wanted, look_anywhere
+from monitoring.commands.print import DELAY_MS, Printer, PrintOptions, look_anywhere
 from monitoring.commands.rounds import Rounds, round_every_ms
 from monitoring.config import Config, parse_database
 from monitoring.config.durations import length_ms, moment_ms
@@ -55,7 +55,7 @@ class Shown:
     def news(self, text: str) -> None:
         self.notices.append(text)
 
-    def trouble(self, text: str | None) -> None:
+    def read_error(self, text: str | None) -> None:
         self.troubles.append(text)
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
@@ -129,7 +129,7 @@ def test_a_window_ends_where_everything_measured_has_been_stored(
     store.append(stored, [], 0)
     printer.step()
     for report in shown.reports:
-        assert report.window.until_ms == clock.now_ms() - SETTLED_MS
+        assert report.window.until_ms == clock.now_ms() - DELAY_MS
         assert report.rows[0].stats == reference.summarise(stored, report.window, exact=True)["a"]
         assert [row.host for row in report.rows] == ["a", "b"]
         assert report.rows[0].status == SiteStatus(State.FAILING, START_MS + 40_000, START_MS + 56_000)
@@ -217,7 +217,7 @@ def test_a_line_of_time_that_runs_ahead_is_followed(
     store.append(checks(range(3_600, 3_660, 2)), [], 0)
     printer.step()
     assert shown.reports[0].rows[0].stats.checks == 29
-    assert shown.reports[0].window.until_ms == START_MS + 3_658_001 - SETTLED_MS
+    assert shown.reports[0].window.until_ms == START_MS + 3_658_001 - DELAY_MS
 
 
 class Watcher:
@@ -278,7 +278,7 @@ def test_rounds_that_are_late_are_left_out(clock: FakeClock) -> None:
 # Once, and as it was
 
 
-def look(config: Config, clock: FakeClock, wanted: Wanted) -> list[tuple[int, int, SiteStatus]]:
+def look(config: Config, clock: FakeClock, wanted: PrintOptions) -> list[tuple[int, int, SiteStatus]]:
     """Checks before the end of each window, its end, and the status of the first site."""
     with closing(ReaderChoice(config, clock)) as choice:
         view = look_anywhere(config, choice, clock, wanted)
@@ -299,7 +299,7 @@ def test_the_screen_of_a_moment_knows_nothing_of_what_came_later(
         58: SiteStatus(State.UP, START_MS + 40_000, START_MS + 38_000),
     }
     for second, expected in moments.items():
-        wanted = Wanted(window_ms=10_000, at_ms=START_MS + second * 1_000)
+        wanted = PrintOptions(window_ms=10_000, at_ms=START_MS + second * 1_000)
         assert look(config, clock, wanted) == [(10_000, 5, expected)], second
 
 
@@ -308,11 +308,11 @@ def test_a_window_longer_than_a_day_begins_at_a_whole_hour_and_is_known_by_the_l
 ) -> None:
     store.append(checks(range(0, 60, 2)), [], 0)
     clock.advance(7_000)
-    wanted = Wanted(window_ms=length_ms("30h"))
+    wanted = PrintOptions(window_ms=length_ms("30h"))
     with closing(ReaderChoice(config, clock)) as choice:
         printer = Printer(config, choice, clock, shown, wanted.rounds_ms)
         steps(printer, clock, 61)
-    until_ms = START_MS + 7_060_000 - SETTLED_MS
+    until_ms = START_MS + 7_060_000 - DELAY_MS
     assert [report.length_ms for report in shown.reports] == [wanted.window_ms] * 2
     assert shown.reports[0].window == Window(START_MS - 29 * 3_600_000, until_ms)
     assert shown.reports[0].rows[0].stats.checks == 30
@@ -321,12 +321,12 @@ def test_a_window_longer_than_a_day_begins_at_a_whole_hour_and_is_known_by_the_l
 def test_a_moment_to_come_is_refused(store: LocalStore, config: Config, clock: FakeClock) -> None:
     store.append(checks([0]), [], 0)
     with pytest.raises(ConfigError, match=r"--at: 2026-01-01T00:01:01.000Z is yet to come"):
-        look(config, clock, Wanted(at_ms=clock.now_ms() + 1_000))
+        look(config, clock, PrintOptions(at_ms=clock.now_ms() + 1_000))
 
 
 def test_there_is_nothing_to_show_where_nobody_has_measured(config: Config, clock: FakeClock) -> None:
     with pytest.raises(StoreError, match=NO_MONITOR):
-        look(config, clock, Wanted(once=True))
+        look(config, clock, PrintOptions(once=True))
 
 
 @pytest.mark.parametrize(
@@ -365,9 +365,9 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 
 def test_a_history_of_alerts_is_told_once_in_whatever_order_it_comes() -> None:
     log = AlertLog()
-    assert log.take([recovery(60)]) == [recovery(60)]
-    assert log.take([alert(1), recovery(60)]) == [alert(1)]
+    assert log.add([recovery(60)]) == [recovery(60)]
+    assert log.add([alert(1), recovery(60)]) == [alert(1)]
     assert (log.ongoing(), log.last("a"), log.last("a", recovery(60).time_ms)) == ([], recovery(60), alert(1))
-    assert log.take([alert(100), alert(90, "b")]) == [alert(100), alert(90, "b")]
+    assert log.add([alert(100), alert(90, "b")]) == [alert(100), alert(90, "b")]
     assert log.ongoing() == [alert(90, "b"), alert(100)]
     assert log.ongoing({"a"}) == [alert(100)]

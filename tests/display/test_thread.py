@@ -56,7 +56,7 @@ class Recorder(SilentOutput):
     def notice(self, text: str) -> None:
         self._take(text)
 
-    def trouble(self, text: str | None) -> None:
+    def read_error(self, text: str | None) -> None:
         self._take(text)
 
     def refresh(self, header: Header, now_ms: int, statuses: object, ongoing: Sequence[Alert]) -> None:
@@ -91,7 +91,7 @@ def test_of_a_terminal_that_stood_still_every_alert_is_seen_and_the_newest_of_ev
         display.statistics(report(600_000, moment))
         display.statistics(report(3_600_000, moment))
         display.refresh(HEADER, moment, dict, ())
-        display.trouble(f"trouble {moment}")
+        display.read_error(f"trouble {moment}")
         if moment % 100 == 0:
             display.state_change(alert(moment), None)
     recorder.free.set()

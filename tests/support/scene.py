@@ -203,7 +203,7 @@ class SceneDisplay:
     def news(self, text: str) -> None:
         self.notices.append(text)
 
-    def trouble(self, text: str | None) -> None: ...
+    def read_error(self, text: str | None) -> None: ...
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         self.refreshed_at.append(self._clock.second)
