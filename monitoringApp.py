@@ -22,8 +22,8 @@ from monitoring.display.outputs import Display
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
-from monitoring.service.health import Complaint, Notes
-from monitoring.service.systemd import Manager
+from monitoring.service.health import FailureReporter, Health
+from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState, StatusTracker
 from monitoring.statistics.windows import may_be_exact
 from utils import enter_environment
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
     from monitoring.storage.delivery.local_first import LocalFirstStore
 
 FIRST_ROUND_MS = 3_000
-"""How soon the first statistics are shown; after that they follow their schedule."""
+"""When the first statistics are shown, after the start; the following ones have their schedule."""
 
 DATABASE_MS, ROUND_MS = 1_000, 1_500
-"""How long the database may take in a round of statistics, and the whole round: no alert waits longer."""
+"""How long a round of statistics may wait for the database, and how long it may take in all. No alert waits longer."""
 
-LOOK_MS = 1_000
-"""How often the screen is drawn, and everything looked after that has no time of its own."""
+REFRESH_MS = 1_000
+"""How often the screen is redrawn and everything without a schedule of its own is done."""
 
 WRITE_S, END_MS = 5.0, 1_200
-"""How long the end may take: to write what is left (a disk may be slow), and what may be left out (deliveries)."""
+"""How long the end may take: to write what is left, and then to deliver what can still be delivered."""
 
 
 class MonitoringApp:
-    """The main loop of a monitor: queries aggregates, evaluates the alert rule, writes alert records. One object a run.
+    """The main loop of a monitor: queries statistics, evaluates the alert rule, writes alert records. One object a run.
 
-    Sites are checked, and what is shown is drawn, in threads of their own.
+    Other threads check the sites and draw the display.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class MonitoringApp:
         evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,
     ) -> None:
-        """`make_checkers`: who checks the sites, given what takes each result; `watcher` brings new configurations."""
+        """`make_checkers` makes what checks the sites, given the function that takes each result."""
         self._config = config
         self._watcher = watcher
         self._store = store
@@ -79,56 +79,61 @@ class MonitoringApp:
         self._end: Deadline | None = None
         self._evaluation = Timer(clock, config.alert_interval_ms)
         self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
-        self._look = Timer(clock, LOOK_MS, first_ms=0)
+        self._refresh = Timer(clock, REFRESH_MS, first_ms=0)
         self._reread_after = Deadline.after(clock, 0)
-        self._no_alerts = Complaint(display.notice, "alerts cannot be decided", "alerts are decided again")
-        self._no_statistics = Complaint(display.notice, "no statistics", "there are statistics again", forgiven=1)
-        self._manager = Manager({}, clock.monotonic_ns)
-        self._notes = Notes(store, lambda: self._checkers.missed, clock)
+        self._evaluation_failures = FailureReporter(display.notice, "alerts cannot be decided", "alerts are decided again")
+        self._statistics_failures = FailureReporter(
+            display.notice, "no statistics", "there are statistics again", tolerated=1
+        )
+        self._manager = ServiceManager({}, clock.monotonic_ns)
+        self._health = Health(store, lambda: self._checkers.missed, clock)
 
     def retrieve_stats(self, window_ms: int, until: "Deadlines | None" = None) -> StatsReport:
-        """The aggregated statistics of all sites over the past `window_ms`, from the database or the local file.
+        """The statistics of all sites over the past `window_ms`, from the database or the local file.
 
-        Raises `StoreError` when there is no answer, or none in time (None: however long it takes).
+        Raises `StoreError` when neither answers, or not `until` its deadlines (None: wait as long as it takes).
         """
         window = Window.before(self._clock.now_ms(), window_ms)
         found, source = self._store.stats(window, exact=may_be_exact(window, len(self._config.sites)), until=until)
         return stats_report(window, source.kind, found, self._config.sites, self._status)
 
     def check_alert_status(self, site: Site, observed: Observations | None = None) -> Decision:
-        """What the alert rule decides for one site, from its stored checks; nothing is recorded. Raises `StoreError`.
+        """What the alert rule decides for one site from its stored checks. Records nothing. Raises `StoreError`.
 
-        The main loop observes all sites once a round and decides from that; without it this site alone is observed, now.
+        `observed`: what the main loop has read for all sites at once; without it the checks of this site are read now.
         """
         return self._evaluator.decide(site, observed or self._evaluator.observe([site]))
 
     def evaluate_alerts(self) -> None:
-        """Check every site, write a record for each that went down or recovered, and show it. Raises `StoreError`."""
+        """Decide for every site; record and show each that went down or recovered. Raises `StoreError`."""
         sites = self._config.sites
         observed = self._evaluator.observe(sites)
         changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}
         names = {site.host: site.name for site in changed}
         for alert in self._evaluator.record(changed, observed):
             self._display.state_change(alert, names[alert.host])
-            self._look.hurry()
+            self._refresh.make_due()
 
-    def run(self, manager: Manager | None = None) -> None:
-        """Monitor until `stop`; then write and deliver what is left, and show the closing screen. `manager` is told."""
+    def run(self, manager: ServiceManager | None = None) -> None:
+        """Monitor until `stop`, then write and deliver what is left and show the closing screen.
+
+        Raises `MonitoringError` when not everything could be written, `BrokenPipeError` when nobody reads the output.
+        """
         self._manager = manager or self._manager
         self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
         self._display.start(self._header(), self._clock.now_ms(), self._recent)
-        self._checkers.start(self._config.sites)  # last: there may be no more threads to be had
-        process.settle()
-        self._manager.ready(self._standing())
+        self._checkers.start(self._config.sites)  # last: it may use up the threads that are allowed
+        process.freeze()
+        self._manager.ready(self._status_line())
         try:
             while not self._stopping.is_set():
                 self._clock.wait(self._stopping, self.step())
         except BaseException:
-            self._wind_down()
+            self._shut_down()
             self._display.close(None)
             raise
-        written = self._wind_down()
+        written = self._shut_down()
         for sentence in self._store.notices():
             self._display.notice(sentence)
         self._display.close(self._closing())
@@ -138,79 +143,79 @@ class MonitoringApp:
             raise MonitoringError(f"not everything could be written: {self._store.trouble}")
 
     def stop(self) -> None:
-        """End `run` soon; may be called from a signal handler and from any thread."""
+        """Make `run` end. May be called from a signal handler and from any thread."""
         self._end = self._end or Deadline.after(self._clock, END_MS)
         self._stopping.set()
         self._store.give_up_questions()
 
     def reload(self) -> None:
-        """Read the configuration again soon, changed or not; may be called from a signal handler."""
+        """Read the configuration again, changed or not. May be called from a signal handler."""
         if self._watcher:
             self._watcher.ask()
 
     def step(self) -> float:
-        """Do what is due now; returns the seconds until something is due again."""
+        """Do what is due; returns the seconds until something is due again."""
         self._evaluate_if_due()
         self._show_due_rounds()
-        if self._look.is_due:
-            self._look.done()
-            self._look_after()
-        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._look.due_ns)
+        if self._refresh.is_due:
+            self._refresh.done()
+            self._housekeeping()
+        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._refresh.due_ns)
         return max(0, next_ns - self._clock.monotonic_ns()) / 1e9
 
     def _evaluate_if_due(self) -> None:
         if self._evaluation.is_due:
-            self._no_alerts.about(self.evaluate_alerts)
+            self._evaluation_failures.attempt(self.evaluate_alerts)
             self._evaluation.done()
 
     def _show_due_rounds(self) -> None:
-        """Each window that is due; alerts that are due meanwhile come first. What there is no time for stays due."""
+        """Show each window that is due. Alerts that become due meanwhile come first; what finds no time stays due."""
         from monitoring.storage.delivery.asking import Deadlines  # late: `--help` needs no store
 
         until = Deadlines(Deadline.after(self._clock, DATABASE_MS), Deadline.after(self._clock, ROUND_MS))
         for window_ms in self._rounds.due():
             if self._stopping.is_set() or not until.in_all.left_s():
                 return
-            was_well = self._no_statistics.is_well
-            self._no_statistics.about(partial(self._show, window_ms, until))
-            if self._no_statistics.is_well or not was_well:  # what had no answer in time is asked for once more
+            was_well = self._statistics_failures.is_well
+            self._statistics_failures.attempt(partial(self._show, window_ms, until))
+            if self._statistics_failures.is_well or not was_well:  # one that failed is tried once more
                 self._rounds.done(window_ms)
             if window_ms == max(ROUNDS_MS):
-                process.give_back()
+                process.trim_memory()
             self._evaluate_if_due()
 
     def _show(self, window_ms: int, until: "Deadlines") -> None:
         try:
             self._display.statistics(self.retrieve_stats(window_ms, until))
-            self._look.hurry()
+            self._refresh.make_due()
         except MonitoringError:
-            if not self._stopping.is_set():  # else it was given up
+            if not self._stopping.is_set():  # `stop` ends the question: no error to report
                 raise
 
-    def _look_after(self) -> None:
-        """Once a second, and when there is something new to see."""
+    def _housekeeping(self) -> None:
+        """Once a second, and when there is something new to show."""
         for sentence in self._checkers.replace_dead():
             self._display.notice(sentence)
-            self._manager.end("checkers")  # those that died will never answer
-        if not self._reread_after.left_s():  # not sooner: a file that is being written must hold still for so long
-            self._reread_after = Deadline.after(self._clock, LOOK_MS * 9 // 10)
+            self._manager.end("checkers")  # a dead one would never answer
+        if not self._reread_after.left_s():  # two looks this far apart: a file must not change between them
+            self._reread_after = Deadline.after(self._clock, REFRESH_MS * 9 // 10)
             if config := new_config(self._watcher, self._display.notice):
-                self._follow(config)
+                self._apply(config)
         for sentence in self._store.notices():
             self._display.notice(sentence)
-        for sentence in self._notes.news():
+        for sentence in self._health.news():
             self._display.news(sentence)
         now_ms, sites = self._clock.now_ms(), self._config.sites
         ongoing = self._evaluator.open_outages(sites)
         self._display.refresh(
             self._header(), now_ms, lambda: {(site.host, ""): self._status(site, now_ms) for site in sites}, ongoing
         )
-        self._tell_manager()
+        self._report_to_manager()
         if self._display.failure:
             self.stop()
 
-    def _follow(self, config: Config) -> None:
-        """Go on with another configuration: first those who take in results, then those who make them."""
+    def _apply(self, config: Config) -> None:
+        """Continue with another configuration: what takes in results first, then what makes them."""
         self._tracker.watch(config.sites)
         self._store.set_retention(config.check_retention_ms, config.alert_retention_ms)
         before, self._config = self._config, config
@@ -231,27 +236,27 @@ class MonitoringApp:
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
         return self._tracker.status(site, self._evaluator.last_alert(site.host), now_ms)
 
-    def _tell_manager(self) -> None:
-        """That we are alive: this loop comes here, and neither the checkers nor the display are stuck."""
+    def _report_to_manager(self) -> None:
+        """Tell the service manager that the monitor is alive: the main loop is, if the checkers and the display answer."""
         is_read = not self._display.stands_still()
-        if not is_read:  # a terminal that its user has stopped is no fault of a monitor that monitors well
+        if not is_read:  # its user has stopped the terminal: that is no failure
             self._manager.end("display")
         for name, call_back in (("checkers", self._checkers.call_back), ("display", self._display.call_back)):
             if self._manager.begin(name):
                 call_back(partial(self._manager.end, name))
-        self._manager.step(self._standing() + ("" if is_read else "; nobody reads what is printed"))
+        self._manager.step(self._status_line() + ("" if is_read else "; nobody reads what is printed"))
 
-    def _standing(self) -> str:
+    def _status_line(self) -> str:
         sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.sites))
         about = [self._store.source().why, *(it.text for it in self._store.conditions() if not it.is_why)]
         return "; ".join((f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down", *about))
 
     def _header(self) -> Header:
-        source = self._store.source()
-        return Header(len(self._config.sites), source.kind, source.why, (*self._config.warnings, *self._notes.standing()))
+        source, notes = self._store.source(), (*self._config.warnings, *self._health.header_notes())
+        return Header(len(self._config.sites), source.kind, source.why, notes)
 
-    def _wind_down(self) -> bool:
-        """End all threads but the display; False when something could not be written."""
+    def _shut_down(self) -> bool:
+        """End all threads but the display's. Returns whether everything was written."""
         end = self._end or Deadline.after(self._clock, END_MS)
         self._manager.stopping()
         self._checkers.stop()
@@ -265,8 +270,8 @@ class MonitoringApp:
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The whole program; every error becomes words on stderr and an exit status."""
-    for stream in (sys.stdout, sys.stderr):  # names of any script must not fail in a plain locale
+    """The whole program: returns the exit status. Every error becomes a line on stderr."""
+    for stream in (sys.stdout, sys.stderr):  # a name in any script must not fail in a plain locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = cli.parse_arguments(argv)
@@ -282,7 +287,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config
 from monitoring.display.outputs import warn
-from monitoring.service.systemd import Manager
+from monitoring.service.systemd import ServiceManager
 
 
 class App(Protocol):
     """A `MonitoringApp`, as the modes that monitor see it."""
 
-    def run(self, manager: Manager | None = None) -> None: ...
+    def run(self, manager: ServiceManager | None = None) -> None: ...
 
     def stop(self) -> None: ...
 

@@ -13,7 +13,7 @@ from monitoring.display.thread import DisplayThread
 from monitoring.models import Window
 from monitoring.service import process
 from monitoring.service.signals import end_at_signals, heed_signals
-from monitoring.service.systemd import Manager
+from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.opening import open_local, open_store, take_over_past
 from monitoring.trust import Certificates
@@ -43,5 +43,5 @@ def run(invocation: Invocation) -> int:
         make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
         app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
         heed_signals(app.stop, app.reload)
-        app.run(Manager(invocation.environ, clock.monotonic_ns))
+        app.run(ServiceManager(invocation.environ, clock.monotonic_ns))
     return 0

@@ -152,7 +152,7 @@ class Printer:
         self._locations.watch(config.sites)
         self._choice.follow(config)
         self._readers = {}
-        self._rounds.hurry()
+        self._rounds.make_due()
 
     def _header(self) -> Header:
         notes = (*self._config.warnings, *store_notes(self._choice, self._locations.missing()))

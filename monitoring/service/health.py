@@ -1,4 +1,4 @@
-"""What is wrong with the monitor itself: the header says it while it lasts, and it is told once when it begins."""
+"""Reports what fails in the monitor itself: once when it starts, once when it ends, and in the header meanwhile."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -9,119 +9,119 @@ from monitoring.errors import StoreError
 from monitoring.storage.delivery.words import Condition, ConditionLog, expired_text
 from monitoring.units import NS_PER_MS
 
-SETTLED_MS = 2_000
-"""So long after a stall all checkers have counted what they missed."""
+REPORT_AFTER_MS = 2_000
+"""A burst is reported this long after it began: by then all checkers have counted what they missed."""
 
 STALL_MS = 60_000
 EXPIRY_MS = 2 * 3_600_000
-"""What is missed, and what expires undelivered, with no longer a pause than this belongs together."""
+"""Missed checks, and checks that expire undelivered, belong to one burst while no pause between them is longer."""
 
 
-class Tally:
-    """A number that grows by fits and starts, to be told once a fit, and what it grew after that when the fit is over."""
+class BurstCounter:
+    """Watches a counter that grows in bursts. A burst is reported soon after it began, and its rest when it is over."""
 
     def __init__(self, pause_ms: int) -> None:
-        """`pause_ms`: how long it stands still when a fit is over."""
+        """A burst is over when the counter has not grown for `pause_ms`."""
         self._pause_ns = pause_ms * NS_PER_MS
-        self._told = self._seen = 0
+        self._reported = self._seen = 0
         self._began_ns: int | None = None
         self._grew_ns = 0
-        self._is_told = False
+        self._was_reported = False
 
     def step(self, count: int, now_ns: int) -> int:
-        """How much of the number, which is `count` now, is to be told now; mostly 0."""
+        """How much of the counter, which is at `count`, to report now; usually 0."""
         if count > self._seen:
             if self._began_ns is None:
-                self._began_ns, self._is_told = now_ns, False
+                self._began_ns, self._was_reported = now_ns, False
             self._seen, self._grew_ns = count, now_ns
         if self._began_ns is None:
             return 0
         is_over = now_ns - self._grew_ns >= self._pause_ns
-        is_settled = not self._is_told and now_ns - self._began_ns >= SETTLED_MS * NS_PER_MS
+        is_due = not self._was_reported and now_ns - self._began_ns >= REPORT_AFTER_MS * NS_PER_MS
         if is_over:
             self._began_ns = None
-        return self._tell() if is_over or is_settled else 0
-
-    def _tell(self) -> int:
-        self._is_told = True
-        more, self._told = self._seen - self._told, self._seen
+        if not (is_over or is_due):
+            return 0
+        more, self._reported, self._was_reported = self._seen - self._reported, self._seen, True
         return more
 
 
-class Complaint:
-    """Something that does not work: said when that begins and when its reason changes, and once when it is over."""
+class FailureReporter:
+    """Reports something that fails: when it starts to, when the reason changes, and once when it works again."""
 
-    def __init__(self, say: Callable[[str], None], what: str, over: str, *, once: bool = False, forgiven: int = 0) -> None:
-        """`what` does not work, `over` says that it does again.
+    def __init__(
+        self, report: Callable[[str], None], what: str, recovered: str, *, once: bool = False, tolerated: int = 0
+    ) -> None:
+        """`what` fails; `recovered` is reported when it works again.
 
-        `once`: a reason that changes is not said again; `forgiven`: so many failures in a row are not said.
+        `once`: another reason is not reported. `tolerated`: this many failures in a row are not reported.
         """
-        self._say = say
+        self._report = report
         self._what = what
-        self._over = over
+        self._recovered = recovered
         self._once = once
-        self._forgiven = forgiven
+        self._tolerated = tolerated
         self._failures = 0
-        self._said: str | None = None
+        self._reported: str | None = None
 
     @property
     def is_well(self) -> bool:
-        """Did it work the last time?"""
+        """Did the last attempt succeed?"""
         return self._failures == 0
 
-    def because(self, why: str | None) -> None:
-        """How it went now; None: all is well."""
-        if not why:
-            if self._said:
-                self._say(self._over)
-            self._failures, self._said = 0, None
+    def result(self, error: str | None) -> None:
+        """How the last attempt went; None: it succeeded."""
+        if not error:
+            if self._reported:
+                self._report(self._recovered)
+            self._failures, self._reported = 0, None
             return
         self._failures += 1
-        is_news = self._said is None if self._once else self._said != why
-        if is_news and self._failures > self._forgiven:
-            self._say(f"{self._what}: {why}")
-            self._said = why
+        is_new = self._reported is None if self._once else self._reported != error
+        if is_new and self._failures > self._tolerated:
+            self._report(f"{self._what}: {error}")
+            self._reported = error
 
-    def about(self, attempt: Callable[[], object]) -> None:
-        """Attempt it: whatever error that raises is the reason, none means that all is well."""
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do it; an exception is the reason why it failed."""
         try:
-            attempt()
+            action()
         except StoreError as error:
-            self.because(str(error))
+            self.result(str(error))
         except Exception as error:  # noqa: BLE001 - the main loop must go on, whatever happens to one round
-            self.because(f"{type(error).__name__}: {error}")
+            self.result(f"{type(error).__name__}: {error}")
         else:
-            self.because(None)
+            self.result(None)
 
 
-class StoreConditions(Protocol):
-    """What is asked of the store."""
+class StoreHealth(Protocol):
+    """What a store knows of its own state."""
 
     @property
     def name(self) -> str:
-        """What people call the database."""
+        """The database's name for people."""
 
     def conditions(self) -> Sequence[Condition]:
         """What a person should know of storage now."""
 
     def expired(self) -> int:
-        """How many checks retention took before a database that is to have everything had them."""
+        """How many checks retention has deleted before they were delivered."""
 
 
-class Notes:
-    """Asked about once a second by the main loop."""
+class Health:
+    """What fails in the monitor itself. The main loop asks about once a second."""
 
-    def __init__(self, store: StoreConditions, missed: Callable[[], int], clock: Clock) -> None:
-        """`missed`: how many checks were not made."""
+    def __init__(self, store: StoreHealth, missed: Callable[[], int], clock: Clock) -> None:
+        """`missed` returns how many checks were not made."""
         self._store = store
         self._count_missed = missed
         self._clock = clock
-        self._missed = Tally(STALL_MS)
-        self._expired = Tally(EXPIRY_MS)
+        self._missed = BurstCounter(STALL_MS)
+        self._expired = BurstCounter(EXPIRY_MS)
         self._log = ConditionLog()
 
-    def standing(self) -> Sequence[str]:
-        """What the header says beside the source of its numbers and why that is read."""
+    def header_notes(self) -> Sequence[str]:
+        """What the header shows beside the source of the numbers and the reason for it."""
         missed, ahead_ms, expired = self._count_missed(), self._clock.ahead_ms(), self._store.expired()
         return [
             *([ahead_text(ahead_ms)] if ahead_ms else []),
@@ -131,7 +131,7 @@ class Notes:
         ]
 
     def news(self) -> Iterator[str]:
-        """What is to be told now, where no header is seen."""
+        """What has changed, for outputs without a header."""
         now_ns = self._clock.monotonic_ns()
         if more := self._missed.step(self._count_missed(), now_ns):
             yield missed_text(more)

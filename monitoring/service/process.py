@@ -1,4 +1,4 @@
-"""What a process that times the network asks of Python and of the machine."""
+"""Prepares the process for timing network operations in many threads: switch interval, heap, limits."""
 
 import gc
 import resource
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     import ctypes
 
 SWITCH_INTERVAL_S = 0.0001
-"""How long one thread may keep the interpreter to itself while others wait for it: the network thread and a checker do
-several times a check. Python's default of 5 ms shows in the response times: with another thread busy for a quarter of the
-time, checks of 1000 sites start 5.8 ms late (p99) instead of 1.3. Most checkers sleep and wait for nothing."""
+"""How long a thread may keep the interpreter while others wait for it. The network thread and each checker wait for it
+several times a check, so that Python's default of 5 ms shows in the response times: with another thread busy for a quarter
+of the time, checks of 1000 sites start 5.8 ms late (p99) instead of 1.3."""
 
 GARBAGE_THRESHOLD = 200_000
-"""Statistics of thousands of sites create so many objects at once; looking for cycles in between stops everything."""
+"""Statistics of thousands of sites create this many objects at once; a collection in between would stop all threads."""
 
 SPARE_FILES = 256
 
@@ -24,18 +24,18 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """`M_MMAP_THRESHOLD` and `M_ARENA_MAX` of glibc's malloc.h."""
 
 BIG_BYTES = 256 << 10
-"""Memory of this size is taken from the kernel, and given back to it when it is freed. glibc begins like that, too, but
-raises the limit to whatever was freed: after the first answer of megabytes they come from the heap and leave holes there."""
+"""Blocks of this size are mapped from the kernel and unmapped when they are freed. glibc starts like that but raises the
+limit to the largest block that was freed: after the first answer of megabytes, others leave holes in the heap."""
 
 
 STACK_BYTES = 256 << 10
-"""Enough for a checker or a lookup: what recurses too deeply there ends in a RecursionError, as anywhere in Python."""
+"""Enough for a checker or a lookup. Deeper recursion ends in a RecursionError, as everywhere in Python."""
 
 
 def prepare(sites: int) -> None:
-    """Make ready for so many sites: short turns, few collections, one heap, enough file descriptors.
+    """Prepare for this many sites: short switch interval, few collections, one heap, enough file descriptors.
 
-    To be called before other threads begin.
+    Call it before other threads start.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
@@ -44,9 +44,9 @@ def prepare(sites: int) -> None:
 
 
 def allow_files(sites: int) -> None:
-    """Let as many files be open as so many sites may need, or as many as the hard limit allows; never fewer than now."""
+    """Raise the limit of open files to what this many sites need, as far as the hard limit allows. Never lowers it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # For each site two that wake its checker, a connection that hangs, and a lookup beside it.
+    # For each site: two descriptors that wake its checker, a connection that hangs, and a lookup beside it.
     wanted = 4 * sites + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -54,16 +54,16 @@ def allow_files(sites: int) -> None:
 
 
 def allowed_files() -> int:
-    """How many files may be open at once."""
+    """How many files may be open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def _keep_the_heap_small() -> None:
-    """Let all threads allocate from one heap, what one has freed another takes; and keep what is big out of it.
+    """Let all threads share one heap, and keep big blocks out of it.
 
-    glibc gives each thread a heap of its own (an arena), so that none waits for another. Here they wait for the
-    interpreter anyway, and a heap that grew for a statistic once stays as large, a third of it empty.
+    glibc gives each thread its own heap (an arena) so that none waits for another. Here they wait for the interpreter
+    anyway, and a heap that once grew for a statistic keeps its size, a third of it empty.
     """
     with suppress(AttributeError):  # not glibc: it has no arenas
         malloc_option = _libc().mallopt
@@ -71,11 +71,11 @@ def _keep_the_heap_small() -> None:
         malloc_option(_MMAP_THRESHOLD, BIG_BYTES)
 
 
-def give_back() -> None:
-    """Return to the kernel what is free in the heap: pages between what is in use, too.
+def trim_memory() -> None:
+    """Return the free pages of the heap to the kernel, also those between used ones.
 
-    A peak (a backlog on its way, a long window) leaves holes. Each is filled again, but never all at the same time, so
-    that what stays resident creeps up for hours. With 1000 sites it takes one to two milliseconds.
+    A peak (a backlog, a long window) leaves holes in the heap. They are never all filled at the same time, so that the
+    resident memory would creep up for hours. With 1000 sites this takes one to two milliseconds.
     """
     with suppress(AttributeError):
         _libc().malloc_trim(0)
@@ -88,7 +88,7 @@ def _libc() -> "ctypes.CDLL":
 
 
 def start_small(thread: threading.Thread) -> None:
-    """Start one of very many threads. Raises RuntimeError when there may be no more."""
+    """Start a thread with a small stack. Raises RuntimeError when the system allows no more threads."""
     before = threading.stack_size(STACK_BYTES)
     try:
         thread.start()
@@ -96,7 +96,7 @@ def start_small(thread: threading.Thread) -> None:
         threading.stack_size(before)
 
 
-def settle() -> None:
-    """What exists now stays: the garbage collector need not look at it again."""
+def freeze() -> None:
+    """Exclude all objects that exist now from garbage collection: they stay."""
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Tells the service manager how we are, in systemd's words (sd_notify). Where there is none, nothing is said."""
+"""Reports the state of the service to systemd (sd_notify). Does nothing when no service manager listens."""
 
 import socket
 import threading
@@ -12,33 +12,33 @@ LONGEST_STATUS = 500
 
 
 def ready(environ: Mapping[str, str], status: str = "") -> None:
-    """The service has started; `status` is a line for `systemctl status`."""
+    """Report that the service has started. `status` is a line for `systemctl status`."""
     _send(environ, "READY=1", *_status_lines(status))
 
 
 def alive(environ: Mapping[str, str], status: str = "") -> None:
-    """The service still works: due every `watchdog_us`, else it is killed and started again."""
+    """Report that the service works. Without it for `watchdog_us` the manager kills and restarts the service."""
     _send(environ, "WATCHDOG=1", *_status_lines(status))
 
 
 def stopping(environ: Mapping[str, str]) -> None:
-    """The service has begun to end."""
+    """Report that the service is about to end."""
     _send(environ, "STOPPING=1")
 
 
 def watchdog_us(environ: Mapping[str, str]) -> int | None:
-    """How many microseconds may pass from one `alive` to the next; None when nobody waits for it, or not for us."""
+    """How many microseconds may pass between two `alive`; None when the watchdog is off, or of another process."""
     limit, process = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not limit.isdecimal() or int(limit) == 0 or process not in ("", str(getpid())):
         return None
     return int(limit)
 
 
-class Manager:
-    """The service manager, as the main loop sees it: told that we are `alive` while no work stands still anywhere.
+class ServiceManager:
+    """Reports `alive` while the main loop calls `step` and no other thread is stuck.
 
-    The main loop itself is well when it comes here. Other threads show that they are by work that they must end: it has
-    a name, is begun here and ended there. `environ` without a manager in it: all of this does nothing.
+    Other threads prove that they are not stuck by ending work that was begun for them, under a name. Without a service
+    manager in `environ` all of this does nothing.
     """
 
     def __init__(self, environ: Mapping[str, str], monotonic_ns: Callable[[], int]) -> None:
@@ -57,7 +57,7 @@ class Manager:
         stopping(self._environ)
 
     def begin(self, name: str) -> bool:
-        """This work must `end`, in whatever thread; False when nobody watches, or it was begun and has not ended yet."""
+        """Some thread must now `end` this work. False when nobody watches, or the work has begun already."""
         if self._limit_ns is None:
             return False
         with self._lock:
@@ -70,7 +70,7 @@ class Manager:
             self._begun.pop(name, None)
 
     def standing_still(self) -> list[str]:
-        """The work that was begun longer ago than half the limit."""
+        """The names of the work that was begun more than half the watchdog's limit ago."""
         if self._limit_ns is None:
             return []
         latest_ns = self._monotonic_ns() - self._limit_ns // 2
@@ -78,7 +78,7 @@ class Manager:
             return [name for name, begun_ns in self._begun.items() if begun_ns < latest_ns]
 
     def step(self, status: str = "") -> bool:
-        """Call it about once a second: says `alive` four times within the limit, if we are; was it said?"""
+        """Call it about once a second. Reports `alive` four times within the limit, unless work is stuck. Was it?"""
         now_ns = self._monotonic_ns()
         if self._limit_ns is None or now_ns < self._due_ns or self.standing_still():
             return False
@@ -88,13 +88,13 @@ class Manager:
 
 
 def _status_lines(status: str) -> list[str]:
-    """One line at most: what follows a line break would be another message."""
+    """At most one line: a line break would start another message."""
     text = "".join(character if character.isprintable() else " " for character in status)
     return [f"STATUS={text[:LONGEST_STATUS]}"] if status else []
 
 
 def _send(environ: Mapping[str, str], *messages: str) -> None:
-    """One datagram. A manager that does not listen is no reason to stop."""
+    """Send one datagram. It does not matter whether the manager receives it."""
     path = environ.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
         return

@@ -11,7 +11,7 @@ import gc, resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 from monitoring.service import process
 process.prepare({sites})
-process.settle()
+process.freeze()
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], round(1e6 * sys.getswitchinterval()), gc.get_freeze_count() > 0)
 """
 
@@ -76,7 +76,7 @@ for _ in range({many}):
 full = resident()
 passing.clear()
 freed = resident()
-process.give_back()
+process.trim_memory()
 print((full - freed) / ({many} * {size}), (full - resident()) / ({many} * {size}))
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.service import systemd as notify
-from monitoring.service.systemd import Manager
+from monitoring.service.systemd import ServiceManager
 from tests.support.clock import FakeClock
 from tests.support.systemd import Systemd
 
@@ -71,7 +71,7 @@ def test_the_limit_is_what_the_manager_says_to_this_process(environ: dict[str, s
 
 
 def test_life_is_told_four_times_within_the_limit(systemd: Systemd, clock: FakeClock) -> None:
-    told = Manager(systemd.environ, clock.monotonic_ns)
+    told = ServiceManager(systemd.environ, clock.monotonic_ns)
     for _ in range(60):
         told.step()
         clock.advance(1)
@@ -79,14 +79,14 @@ def test_life_is_told_four_times_within_the_limit(systemd: Systemd, clock: FakeC
 
 
 def test_nobody_is_told_of_a_life_that_nobody_watches(systemd: Systemd, clock: FakeClock) -> None:
-    told = Manager({"NOTIFY_SOCKET": systemd.environ["NOTIFY_SOCKET"]}, clock.monotonic_ns)
+    told = ServiceManager({"NOTIFY_SOCKET": systemd.environ["NOTIFY_SOCKET"]}, clock.monotonic_ns)
     assert not told.step()
     assert systemd.heard() == []
 
 
 def test_work_that_does_not_end_silences_the_main_loop(systemd: Systemd, clock: FakeClock) -> None:
     """The display is stuck: the main loop is well, but the monitor is not. Once it goes on, so does life."""
-    told = Manager(systemd.environ, clock.monotonic_ns)
+    told = ServiceManager(systemd.environ, clock.monotonic_ns)
     told.begin("display")
     clock.advance(29)
     assert told.step()
@@ -99,7 +99,7 @@ def test_work_that_does_not_end_silences_the_main_loop(systemd: Systemd, clock: 
 
 def test_what_has_ended_is_not_standing_still(systemd: Systemd, clock: FakeClock) -> None:
     """A loop that turns once an hour is no reason to be killed after a minute."""
-    told = Manager(systemd.environ, clock.monotonic_ns)
+    told = ServiceManager(systemd.environ, clock.monotonic_ns)
     told.begin("display")
     told.end("display")
     clock.advance(3_600)
@@ -108,7 +108,7 @@ def test_what_has_ended_is_not_standing_still(systemd: Systemd, clock: FakeClock
 
 def test_work_counts_from_when_it_was_begun_first(systemd: Systemd, clock: FakeClock) -> None:
     """Whoever asks the checkers again and again for a sign of life cannot hide that none comes."""
-    told = Manager(systemd.environ, clock.monotonic_ns)
+    told = ServiceManager(systemd.environ, clock.monotonic_ns)
     assert told.begin("checkers")
     for _ in range(40):
         clock.advance(1)

@@ -14,7 +14,7 @@ RAISED = {
 }
 """Errors whose text a person reads."""
 
-SAID = {"_say", "say", "notice", "warn", "problem", "append", "Complaint", "Condition", "exit"}
+SAID = {"_say", "say", "notice", "warn", "problem", "append", "FailureReporter", "Condition", "exit"}
 """What is called with such a text."""
 
 

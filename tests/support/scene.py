@@ -20,7 +20,7 @@ from monitoring.display import Closing, Header, StatsReport
 from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
-from monitoring.service.systemd import Manager
+from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Deadlines
@@ -277,7 +277,7 @@ class Scene:
         """Run the monitor from its start to its end."""
         self.at(until_s, self.app.stop)
         self.clock.moved = self._moved
-        self.app.run(Manager(environ or {}, self.clock.monotonic_ns))
+        self.app.run(ServiceManager(environ or {}, self.clock.monotonic_ns))
 
     def _moved(self) -> None:
         self.checkers.check()
