@@ -117,7 +117,7 @@ class Influxd:
                 env=self._environment(),
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for the tests, not for the server
+                process_group=0,  # Ctrl-C in the terminal is for the tests, not for the server
             )
         self._wait_until_it_answers(self._process)
 
