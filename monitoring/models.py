@@ -103,6 +103,25 @@ class Assertion(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """How a site is reached, where not as its URL alone says. None: not given.
+
+    `connect_to` is `host` or `host:port`, `proxy` a URL (`shown_proxy` without its password), `client_certificate` the files
+    of certificate and key.
+    """
+
+    ip_version: int | None = None
+    connect_to: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    shown_proxy: str | None = None
+    authentication: str | None = None
+    ca_file: str | None = None
+    client_certificate: tuple[str, str] | None = None
+    minimum_tls: str | None = None
+    http_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One website to check, complete: every default is filled in.
 
@@ -124,6 +143,7 @@ class Site:
     timeout_ms: int = 10_000
     follow_redirects: bool = True
     verify_tls: bool = True
+    transport: Transport = Transport()
     assertions: tuple[Assertion, ...] = field(default=(), repr=False)
     rule: Rule = Rule()
     masked_url: str | None = None

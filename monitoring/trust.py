@@ -214,6 +214,26 @@ def why_unusable(file: str) -> str | None:
     return None if context.cert_store_stats()["x509"] else "holds no certificates"
 
 
+def why_no_identity(certificate: str, key: str) -> str | None:
+    """Why nobody can be identified by these two files (which may be one); None: they hold a certificate and its key."""
+    import ssl
+
+    for file in (certificate, key):
+        try:
+            content = Path(file).read_bytes()
+        except OSError as error:
+            return f"{file}: cannot be read: {error.strerror}"
+        if b"ENCRYPTED" in content:
+            return f"{file}: the key is encrypted, and a monitor cannot be asked for its passphrase"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return f"{key}: the key does not belong to the certificate"
+        return f"{certificate}: holds no certificate with a key in PEM form, or a broken one"
+    return None
+
+
 def tls_trouble(error: BaseException) -> str:
     """What a failed TLS connection means, with OpenSSL's own words; `error` is what requests raised."""
     for cause in _causes(error):

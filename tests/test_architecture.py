@@ -26,12 +26,13 @@ SEES: Mapping[str, Collection[str]] = {
     # Rooms that need no storage
     "statistics": (),
     "checks.assertions": (),
-    "config": {"trust", "checks.assertions"},
+    "checks.abilities": (),
+    "config": {"trust", "checks.assertions", "checks.abilities"},
     "display": {"statistics"},
     "service.process": (),
     "service.systemd": (),
     "service.signals": (),
-    "checks": {"clock", "trust", "service.process", "checks.assertions"},
+    "checks": {"clock", "trust", "service.process", "checks.assertions", "checks.abilities"},
     "alerts.rule": {"statistics"},
     "alerts.log": {"statistics"},
     # Storage: the databases know nothing of each other
@@ -70,7 +71,13 @@ fits a module is its room. `monitoring.` is left out, and everybody may ask `mon
 FLOORS: Mapping[str, Sequence[str]] = {
     "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
     "config": (
-        *("text tokens", "syntax values addresses", "section databases durations", "settings assertions", "websites"),
+        *(
+            "text tokens",
+            "syntax values addresses",
+            "section databases durations",
+            "settings assertions transport",
+            "websites",
+        ),
         *("watching describing loading", "__init__ lookup", "reload"),
     ),
     "display": (

@@ -14,6 +14,12 @@ DETAIL_LENGTH = LONGEST_DETAIL
 TOO_LARGE = 100
 """libcurl's code for "a header grew larger than allowed"; pycurl has no name for it."""
 
+PROXY = 97
+"""libcurl's code for "a proxy could not make the connection"; pycurl has no name for it."""
+
+HTTP2_STREAM = 92
+"""libcurl's code for "HTTP/2 framing of one answer"; pycurl has no name for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -36,6 +42,10 @@ class Progress:
 _CAUSES = MappingProxyType(
     {
         pycurl.E_COULDNT_RESOLVE_HOST: Cause.DNS,
+        pycurl.E_COULDNT_RESOLVE_PROXY: Cause.DNS,
+        PROXY: Cause.CONNECT,
+        pycurl.E_HTTP2: Cause.PROTOCOL,
+        HTTP2_STREAM: Cause.PROTOCOL,
         pycurl.E_COULDNT_CONNECT: Cause.CONNECT,
         pycurl.E_OPERATION_TIMEDOUT: Cause.TIMEOUT,
         pycurl.E_SSL_CONNECT_ERROR: Cause.TLS,
@@ -85,6 +95,8 @@ def ends_with_tls(text: str) -> bool:
 
 
 def _transfer_cause(code: int, text: str, progress: Progress) -> Cause:
+    if text.startswith("Proxy CONNECT"):
+        return Cause.CONNECT
     refused = ("SSL routines" in text and not ends_with_tls(text)) or _refused_silently(code, progress)
     if code in _LOST_CONNECTION and (progress.in_handshake or refused):
         return Cause.TLS

@@ -6,8 +6,9 @@ from monitoring import __version__
 from monitoring.checks.decoding import ACCEPTED
 from monitoring.checks.failure import Progress
 from monitoring.checks.phases import Marks
-from monitoring.checks.redirects import Request, headers_of, login, lookup_entry
+from monitoring.checks.redirects import Request, headers_of, login
 from monitoring.checks.response import Response
+from monitoring.checks.transport import apply_authentication, apply_client_certificate, apply_transport
 from monitoring.models import Site
 from monitoring.trust import Bundle
 
@@ -15,22 +16,34 @@ from monitoring.trust import Bundle
 _CA_CACHE_TIMEOUT = 321  # libcurl 7.87
 _QUICK_EXIT = 322  # libcurl 7.87
 
+_HTTP_2 = pycurl.CURL_HTTP_VERSION_2
+
 
 class Handle:
     """One site's handle. It belongs to one thread, but for the time of a transfer."""
 
     def __init__(self, site: Site, response: Response, trusted: Bundle) -> None:
         """`response` takes what comes."""
-        self.curl = curl = pycurl.Curl()
+        self.curl = pycurl.Curl()
         self._site = site
+        self._response = response
         self._trusted = trusted
-        self._ca_file = ""
         self._login = login(site)
+        self._set_up(at_home=True)
+
+    def _set_up(self, at_home: bool) -> None:
+        """Set what stays as it is; whoever is elsewhere is not shown a certificate of ours."""
+        curl, site = self.curl, self._site
+        self._is_at_home = at_home
         self._prepared: Request | None = None
+        self._ca_file = ""
         _be_a_new_visitor(curl)
-        _verify(curl, site.verify_tls)
-        curl.setopt(pycurl.HEADERFUNCTION, response.receive_header)
-        curl.setopt(pycurl.WRITEFUNCTION, response.receive_body)
+        _verify(curl, site.verify_tls, keep_certificates=site.transport.ca_file is None)
+        apply_transport(curl, site)
+        if at_home:
+            apply_client_certificate(curl, site.transport)
+        curl.setopt(pycurl.HEADERFUNCTION, self._response.receive_header)
+        curl.setopt(pycurl.WRITEFUNCTION, self._response.receive_body)
 
     def close(self) -> None:
         """A second close does nothing."""
@@ -43,14 +56,19 @@ class Handle:
     def forget_cookies(self) -> None:
         self.curl.setopt(pycurl.COOKIELIST, "ALL")
 
-    def prepare(self, request: Request, addresses: tuple[str, ...], timeout_ms: int) -> None:
-        """Be ready to perform this request, within so many milliseconds."""
-        if addresses:
-            self.curl.setopt(pycurl.RESOLVE, [lookup_entry(request.url, addresses)])
+    def prepare(self, request: Request, found: list[str], timeout_ms: int) -> None:
+        """Be ready to perform this request, within so many milliseconds; `found`: the entries of names looked up for it."""
+        if request.at_home != self._is_at_home and self._site.transport.client_certificate:
+            self.curl.reset()
+            self._set_up(request.at_home)
+        if found:
+            self.curl.setopt(pycurl.RESOLVE, found)
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, timeout_ms))
         if self._ca_file != self._trusted.spelling:
             self._ca_file = self._trusted.spelling
             self.curl.setopt(pycurl.CAINFO, self._ca_file)
+            if self._site.transport.proxy:
+                self.curl.setopt(pycurl.PROXY_CAINFO, self._ca_file)
         if request == self._prepared:  # a site that never redirects needs the rest once
             return
         self._prepared = None  # should an option be refused half-way
@@ -71,6 +89,7 @@ class Handle:
         if request.at_home and self._login:
             curl.setopt(pycurl.USERNAME, self._login[0].encode())
             curl.setopt(pycurl.PASSWORD, self._login[1].encode())
+        apply_authentication(curl, self._site.transport, request.at_home)
 
     def _prepare_method(self, method: str, body: bytes | None) -> None:
         curl = self.curl
@@ -108,8 +127,12 @@ class Handle:
         return (self.curl.getinfo_raw(pycurl.CONTENT_TYPE) or b"").decode("utf-8", "surrogateescape")
 
     def found_no_socket(self) -> bool:
-        """After a connection that failed: whether the system refused a socket, rather than a server the connection."""
-        return not self.curl.getinfo(pycurl.OS_ERRNO)
+        """After a connection that failed: whether the system refused a socket, rather than a server or a proxy us."""
+        return not (self.curl.getinfo(pycurl.OS_ERRNO) or self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
+
+    def speaks_as_wanted(self) -> bool:
+        """Whether the answer came in the version of HTTP that the site is to be checked by."""
+        return self._site.transport.http_version != "2" or self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2
 
     def progress(self, request: Request, marks: Marks, redirected: bool) -> Progress:
         """How far a failed transfer had come."""
@@ -130,10 +153,6 @@ def _be_a_new_visitor(curl: pycurl.Curl) -> None:
     curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
     curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
     curl.setopt(pycurl.COOKIEFILE, "")
-    # The site itself is checked, the same from a terminal, cron or a container: no proxy from the environment.
-    curl.setopt(pycurl.PROXY, "")
-    # One request a connection gains nothing from HTTP/2, which costs CPU and depends on how libcurl was built.
-    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.ACCEPT_ENCODING, ACCEPTED)
     curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0)  # done by `Response`
     curl.setopt(pycurl.USERAGENT, f"website-monitor/{__version__}")
@@ -142,10 +161,11 @@ def _be_a_new_visitor(curl: pycurl.Curl) -> None:
     curl.setopt(_QUICK_EXIT, 1)
 
 
-def _verify(curl: pycurl.Curl, verify_tls: bool) -> None:
+def _verify(curl: pycurl.Curl, verify_tls: bool, keep_certificates: bool) -> None:
     curl.setopt(pycurl.SSL_VERIFYPEER, int(verify_tls))
     curl.setopt(pycurl.SSL_VERIFYHOST, 2 if verify_tls else 0)
     # Parsed certificates are kept per handle: about 0.5 MB for each https site, where parsing them for every check
     # would cost about 6 ms of CPU. libcurl cannot share them between handles, but on one multi handle. When the file
     # changes, its name does, too.
-    curl.setopt(_CA_CACHE_TIMEOUT, 86_400)
+    # Only one file's are kept: that of most sites.
+    curl.setopt(_CA_CACHE_TIMEOUT, 86_400 if keep_certificates else 0)

@@ -13,11 +13,10 @@ from monitoring.checks.phases import NO_PHASES, Marks, Phases, add, phases_of, t
 from monitoring.checks.redirects import MAX_REDIRECTS, Request, first_request, origin, redirected
 from monitoring.checks.resolver import LookupResult
 from monitoring.checks.response import Response
+from monitoring.checks.transport import family_of, lookup_entry, to_look_up
 from monitoring.errors import CheckAbandoned
 from monitoring.models import Answer, Cause, ProbeResult, Site
 from monitoring.trust import Certificates
-
-NO_LOOKUP = LookupResult()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,10 @@ class Probe:
         self._assertions = in_force(site)
         self._needs_headers = any(one.needs_headers for one in self._assertions)
         self._response = Response(cap_bytes, any(one.needs_body for one in self._assertions), site.follow_redirects)
-        self._handle = Handle(site, self._response, (certificates or Certificates()).of(None))
+        self._handle = Handle(site, self._response, (certificates or Certificates()).of(site.transport.ca_file))
         self._transfer = Transfer(self._handle.curl)
         self._waited_ns = 0
+        self._asked, self._places = self._first, to_look_up(site, self._first)
 
     def check(self) -> ProbeResult:
         """Check the site once: takes no longer than its time-out, redirects included.
@@ -133,17 +133,23 @@ class Probe:
         return ProbeResult(status, response_us, phases_us, fault.cause, fault.detail, waited_us)
 
     def _perform(self, request: Request, left_us: int) -> Hop:
-        found = self._network.look_up(request.name, left_us) if request.name else NO_LOOKUP
-        if not found.addresses and request.name:
-            return Hop(0, NO_PHASES, _lookup_fault(request.name, found))
-        self._handle.prepare(request, found.addresses, (left_us - found.took_us) // 1000)
+        if request is not self._asked:
+            self._asked, self._places = request, to_look_up(self._site, request)
+        entries, took_us = [], 0
+        for place in self._places:
+            found = self._network.look_up(place[0], left_us - took_us, family_of(self._site.transport))
+            if not found.addresses:
+                return Hop(0, NO_PHASES, _lookup_fault(place[0], found))
+            took_us += found.took_us
+            entries.append(lookup_entry(place, found.addresses))
+        self._handle.prepare(request, entries, (left_us - took_us) // 1000)
         self._response.begin()
         ended = self._network.perform(self._transfer)
         self._waited_ns += self._transfer.waited_ns
         if ended.code == pycurl.E_COULDNT_CONNECT and self._handle.found_no_socket() and sockets_are_known():
             self._network.found_no_socket()  # nothing was refused: there was no connection to be opened here
             raise CheckAbandoned
-        return self._hop(request, ended, self._handle.marks(found.took_us))
+        return self._hop(request, ended, self._handle.marks(took_us))
 
     def _hop(self, request: Request, ended: TransferResult, marks: Marks) -> Hop:
         response, status = self._response, self._handle.status()
@@ -160,6 +166,8 @@ class Probe:
         if ended.code and not (response.ends_with_connection and ends_with_tls(ended.text)):
             progress = self._handle.progress(request, marks, request is not self._first)
             return transfer_fault(ended.code, ended.text, progress)
+        if not self._handle.speaks_as_wanted():
+            return Fault(Cause.PROTOCOL, "the server does not speak HTTP/2")
         if response.is_cut:
             return Fault(Cause.PROTOCOL, "the body ends in the middle of its Content-Encoding")
         return None

@@ -6,7 +6,6 @@ more once the scheme changes on the way (blackbox_exporter #485).
 
 import re
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -32,11 +31,9 @@ class Request:
     """One hop of a check.
 
     `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's secrets go with it.
-    `name` is the host name to look up first; None when there is nothing to look up.
     """
 
     url: str = field(repr=False)
-    name: str | None
     method: str
     at_home: bool = True
     with_body: bool = False
@@ -65,9 +62,8 @@ def origin(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, default if parts.port is None else parts.port)
 
 
-def _name_of(url: str) -> str | None:
-    """The name in a URL that is well formed; None for an address, also for `127.1` and what else browsers take for one."""
-    host = urlsplit(url).hostname or ""
+def name_in(host: str) -> str | None:
+    """The host of a URL if it is a name; None for an address, also for `127.1` and what else browsers take for one."""
     if ":" in host or host.startswith(("-", "+")):  # libcurl's option RESOLVE takes these signs for its own
         return None
     try:
@@ -75,12 +71,6 @@ def _name_of(url: str) -> str | None:
     except OSError:
         return host
     return None
-
-
-def lookup_entry(url: str, addresses: Sequence[str]) -> str:
-    """What libcurl's option RESOLVE takes: the host and port of `url`, and its addresses."""
-    place = origin(url)
-    return f"{place.host}:{place.port}:" + ",".join(f"[{one}]" if ":" in one else one for one in addresses)
 
 
 def login(site: Site) -> tuple[str, str] | None:
@@ -93,7 +83,7 @@ def first_request(site: Site) -> Request:
     """The request as configured, its login left out of the URL: else libcurl would carry it through redirects."""
     parts = urlsplit(site.url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return Request(bare, _name_of(bare), site.method, with_body=site.body is not None)
+    return Request(bare, site.method, with_body=site.body is not None)
 
 
 def headers_of(site: Site, request: Request) -> list[tuple[str, str]]:
@@ -128,7 +118,7 @@ def redirected(home: Origin, request: Request, status: int, target: bytes) -> Re
         at_home = home.includes(origin(url))
     except ValueError:
         return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} is not followed"))
-    step = replace(request, url=url, name=_name_of(url), at_home=at_home)
+    step = replace(request, url=url, at_home=at_home)
     if _becomes_get(request.method, status):
         return replace(step, method="GET", with_body=False)
     if request.with_body and not at_home:

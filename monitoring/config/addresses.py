@@ -65,7 +65,7 @@ def site_address(value: object) -> SiteAddress:
     shown = _local_part(_masked(path, _IN_PATH), _masked(query, _IN_QUERY))
     asked = _local_part(_escaped(path, _IN_PATH), _escaped(query, _IN_QUERY))
     address = SiteAddress(
-        f"{scheme}://{masked_user(authority)}{server}{shown}", f"{scheme}://{_user(authority)}{server}{asked}"
+        f"{scheme}://{masked_user(authority)}{server}{shown}", f"{scheme}://{user_of(authority)}{server}{asked}"
     )
     if max(len(address.host), len(address.url)) > _LONGEST_URL:
         raise Invalid(f"must not be longer than {_LONGEST_URL} characters")
@@ -158,7 +158,8 @@ def _punycode(written: str) -> str:
         raise Invalid("must have a valid host name") from None
 
 
-def _user(authority: Authority) -> str:
+def user_of(authority: Authority) -> str:
+    """`user:password@` as it stands in a URL."""
     user, password = _escaped(authority.user, _IN_USER), _escaped(authority.password, _IN_PASSWORD)
     if password:
         return f"{user}:{password}@"

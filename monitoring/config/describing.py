@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from monitoring.checks.assertions import in_force
 from monitoring.config.databases import DEFAULT_DATABASE
 from monitoring.config.settings import Config
+from monitoring.config.transport import describe_transport
 from monitoring.config.values import show_ms, show_number
 from monitoring.models import Rule, Site
 from monitoring.trust import MOZILLA
@@ -62,6 +63,7 @@ def _request(site: Site) -> Iterator[str]:
         yield "redirects not followed"
     if not site.verify_tls:
         yield "certificate not verified"
+    yield from describe_transport(site.transport)
 
 
 def _rule(rule: Rule) -> str:

@@ -60,7 +60,7 @@ def parse_config(
     retention = root.section("retention", RETENTION_KEYS)
     trust = _read_trust(report, root, path)
     config = Config(
-        sites=_read_websites(report, root, read_rule(alerting, Rule())),
+        sites=_read_websites(report, root, read_rule(alerting, Rule()), path.parent),
         database=_read_database(report, root, database, trust),
         local_database=_read_local_database(root, path),
         location=root.take("location", values.location, ""),
@@ -113,12 +113,13 @@ def _read(path: Path) -> bytes:
         raise Invalid("is not the name of a file") from None
 
 
-def _read_websites(report: Report, root: Section, rule: Rule) -> tuple[Site, ...]:
+def _read_websites(report: Report, root: Section, rule: Rule, folder: Path) -> tuple[Site, ...]:
     plain = Defaults()
     defaults = Defaults(
         interval_ms=root.take("defaultCheckInterval", INTERVAL, plain.interval_ms),
         timeout_ms=root.take("defaultTimeout", TIMEOUT, plain.timeout_ms),
         rule=rule,
+        folder=folder,
     )
     known = len(report.problems)
     sites = read_sites(root.sections("websites", SITE_KEYS), defaults)

@@ -81,6 +81,18 @@ def flag(value: object) -> bool:
     return value
 
 
+def choice(*words: str) -> Callable[[object], str]:
+    """One of these words."""
+    listed = [f'"{word}"' for word in words]
+
+    def convert(value: object) -> str:
+        if not isinstance(value, Text) or value.value not in words:
+            raise Invalid(f"must be {', '.join(listed[:-1])} or {listed[-1]}")
+        return value.value
+
+    return convert
+
+
 def whole(low: int, high: int) -> Callable[[object], int]:
     """A whole number from `low` to `high`."""
 

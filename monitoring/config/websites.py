@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
 from monitoring.config.section import Section
+from monitoring.config.transport import TRANSPORT_KEYS, read_transport, refuse_contradictions
 from monitoring.models import Rule, Site
 from monitoring.units import DAY_MS, HOUR_MS, SECOND_MS
 
@@ -21,6 +23,7 @@ SITE_KEYS = (
     "body",
     "followRedirects",
     "verifyTLS",
+    *TRANSPORT_KEYS,
     *ASSERTIONS,
     "alerting",
 )
@@ -37,11 +40,15 @@ _PLAIN = Site(host="", url="")
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a website has that does not say otherwise; the rule's window is not yet fitted to an interval."""
+    """What a website has that does not say otherwise; the rule's window is not yet fitted to an interval.
+
+    `folder` is where relative names of files begin.
+    """
 
     interval_ms: int = _PLAIN.interval_ms
     timeout_ms: int = _PLAIN.timeout_ms
     rule: Rule = _PLAIN.rule
+    folder: Path = Path()
 
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
@@ -127,11 +134,14 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
         follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),
         verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
+        transport=read_transport(section, defaults.folder),
         rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule).fitted_to(interval_ms),
     )
     assertions = read_assertions(section)
     site = replace(site, assertions=tuple(assertions.values()))
     refuse_impossible(section, site, assertions)
+    if address.url:
+        refuse_contradictions(section, site)
     return site
 
 

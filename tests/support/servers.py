@@ -96,8 +96,8 @@ Responder = Callable[[Request], bytes]
 class HttpServer(RawServer):
     """Answers the n-th request with the n-th response (bytes, or a function of the request); the last one repeats."""
 
-    def __init__(self, *responses: bytes | Responder, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(self._answer, tls)
+    def __init__(self, *responses: bytes | Responder, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        super().__init__(self._answer, tls, host)
         self._responses = responses or (OK,)
         self.requests: list[Request] = []
         self._record = threading.Lock()

@@ -1,0 +1,97 @@
+"""How libcurl is told to reach a site: proxies, other addresses, versions of TLS and HTTP, certificates of the client."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import pycurl
+
+from monitoring.checks.abilities import AUTHENTICATIONS, http_version
+from monitoring.checks.redirects import Origin, Request, name_in, origin
+from monitoring.checks.resolver import ANY, IPV4, IPV6
+from monitoring.models import Site, Transport
+
+# Options of libcurl that pycurl has no names for.
+_SUPPRESS_CONNECT_HEADERS = 265
+
+_TLS_VERSIONS = {
+    "1.0": pycurl.SSLVERSION_TLSv1_0,
+    "1.1": pycurl.SSLVERSION_TLSv1_1,
+    "1.2": pycurl.SSLVERSION_TLSv1_2,
+    "1.3": pycurl.SSLVERSION_TLSv1_3,
+}
+_OLD_TLS = frozenset({"1.0", "1.1"})
+_OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
+"""Without these OpenSSL 3 refuses whatever is older than TLS 1.2."""
+
+Place = tuple[str, int]
+"""A host, without brackets, and a port."""
+
+
+def family_of(transport: Transport) -> int:
+    """Which kind of addresses names are looked up for."""
+    return {4: IPV4, 6: IPV6}.get(transport.ip_version or 0, ANY)
+
+
+def to_look_up(site: Site, request: Request) -> list[Place]:
+    """The names that have to be looked up before this request can be made, each with the port that follows."""
+    transport, there = site.transport, origin(request.url)
+    places = [(there.host, there.port)]
+    if transport.proxy:
+        proxy = urlsplit(transport.proxy)
+        # Only for SOCKS 5 without "h" the name of the site is looked up here.
+        places = [(proxy.hostname or "", proxy.port or 0), *(places if proxy.scheme == "socks5" else ())]
+    elif transport.connect_to and request.at_home:
+        places = [_connected_place(transport.connect_to, there)]
+    return [place for place in places if name_in(place[0])]
+
+
+def _connected_place(connect_to: str, there: Origin) -> Place:
+    parts = urlsplit(f"//{connect_to}")
+    return parts.hostname or "", there.port if parts.port is None else parts.port
+
+
+def lookup_entry(place: Place, addresses: Sequence[str]) -> str:
+    """What libcurl's option RESOLVE takes."""
+    return f"{place[0]}:{place[1]}:" + ",".join(f"[{one}]" if ":" in one else one for one in addresses)
+
+
+def apply_transport(curl: pycurl.Curl, site: Site) -> None:
+    """Set what stays as it is for all requests of a site. Raises `pycurl.error` where libcurl cannot do it."""
+    transport = site.transport
+    # The site itself is checked, the same from a terminal, cron or a container: no proxy from the environment.
+    curl.setopt(pycurl.PROXY, transport.proxy or "")
+    # One request a connection gains nothing from HTTP/2, which costs CPU and depends on how libcurl was built.
+    curl.setopt(pycurl.HTTP_VERSION, http_version(site))
+    if transport == Transport():
+        return
+    curl.setopt(pycurl.NOPROXY, "")
+    curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # what a proxy says is no answer of the site
+    curl.setopt(pycurl.IPRESOLVE, {4: pycurl.IPRESOLVE_V4, 6: pycurl.IPRESOLVE_V6}.get(transport.ip_version or 0, 0))
+    if transport.connect_to:
+        curl.setopt(pycurl.CONNECT_TO, [_connection(origin(site.url), transport.connect_to)])
+    if transport.minimum_tls:
+        curl.setopt(pycurl.SSLVERSION, _TLS_VERSIONS[transport.minimum_tls])
+    if transport.minimum_tls in _OLD_TLS:
+        curl.setopt(pycurl.SSL_CIPHER_LIST, _OLD_CIPHERS)
+
+
+def _connection(home: Origin, connect_to: str) -> str:
+    """An entry of CONNECT_TO for the site itself, on each of its ports unless another port is named."""
+    host = f"[{home.host}]" if ":" in home.host else home.host
+    has_port = urlsplit(f"//{connect_to}").port is not None
+    return f"{host}:{home.port}:{connect_to}" if has_port else f"{host}::{connect_to}:"
+
+
+def apply_client_certificate(curl: pycurl.Curl, transport: Transport) -> None:
+    """Show the client's certificate to whoever asks for it; nothing takes this back but `Curl.reset`."""
+    if transport.client_certificate:
+        for option, file in zip((pycurl.SSLCERT, pycurl.SSLKEY), transport.client_certificate, strict=True):
+            curl.setopt(option, file)
+
+
+def apply_authentication(curl: pycurl.Curl, transport: Transport, at_home: bool) -> None:
+    """Set how a login is proved; that of the site goes to the site only."""
+    if transport.authentication:
+        curl.setopt(pycurl.HTTPAUTH, AUTHENTICATIONS[transport.authentication] if at_home else pycurl.HTTPAUTH_BASIC)
+    if transport.authentication == "negotiate" and at_home:
+        curl.setopt(pycurl.USERNAME, "")  # whoever the machine's ticket says
