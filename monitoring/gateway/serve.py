@@ -18,7 +18,7 @@ from monitoring.gateway.databases import open_databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import listen, make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
-from monitoring.gateway.upkeep import UpkeepThread, database_upkeep
+from monitoring.gateway.upkeep import UpkeepThread
 
 LOOPBACK = "127.0.0.1"
 
@@ -45,7 +45,7 @@ def serve(
     databases = open_databases(config, where, limits.locations)
     try:
         application: Wsgi = make_application(databases, tokens, limits, clock)
-        with UpkeepThread(database_upkeep(databases), config, watcher, clock), listen(address) as listening:
+        with UpkeepThread(databases, config, watcher, clock), listen(address) as listening:
             output.say(f"gateway at {'https' if tls else 'http'}://{address}, database {where.masked}")
             for warning in _warnings(address, tokens, tls):
                 output.warn(warning)

@@ -46,10 +46,11 @@ def _everywhere(databases: Databases) -> Iterator[Backend]:
 
 
 class UpkeepThread:
-    """Works on the database in a thread of its own, in short steps: `with UpkeepThread(...):`."""
+    """A thread that works on the database in short steps, and sees that its file is there: `with UpkeepThread(…):`."""
 
-    def __init__(self, upkeep: Upkeep, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
-        self._upkeep = upkeep
+    def __init__(self, databases: Databases, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
+        self._file = databases.file
+        self._upkeep = database_upkeep(databases)
         self._config = config
         self._watcher = watcher
         self._clock = clock
@@ -76,9 +77,17 @@ class UpkeepThread:
         """Follow the configuration, and do what there is to do; returns why that cannot be done."""
         if config := new_config(self._watcher, output.warn):
             self._follow(config)
+        self._look_at_file()
         while not self._stop.is_set() and self._upkeep.step(self._clock.now_ms()):
-            pass
+            self._look_at_file()
         return self._upkeep.trouble
+
+    def _look_at_file(self) -> None:
+        """Requests go on meanwhile, in threads of their own."""
+        if self._file:
+            self._file.guard.look(self._clock.now_ms(), lambda: None)
+            for notice in self._file.guard.notices():
+                output.warn(notice)
 
     def _tell(self, trouble: str | None) -> None:
         if trouble and trouble != self._told:

@@ -109,9 +109,7 @@ def test_another_retention_takes_effect_while_it_runs(
     config = load_config(path, {})
     watcher = ConfigWatcher(path, lambda: load_config(path, {}), config)
     clock = FakeClock(NOW_MS)
-    upkeep = database_upkeep(databases)
-    upkeep.set_retention(config.check_retention_ms, config.alert_retention_ms)
-    thread = UpkeepThread(upkeep, config, watcher, clock)
+    thread = UpkeepThread(databases, config, watcher, clock)
     assert thread.step() is None
     assert len(kept(databases)) > len(young)
     write_config(tmp_path, ["http://a"], retention={"checks": "1d", "alerts": "1d"}, database="influxdb://localhost/other")

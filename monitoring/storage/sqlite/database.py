@@ -7,16 +7,22 @@ file: a site of a location with a name is called by both names there.
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
-from monitoring.statistics.summary import Span
+from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
-from monitoring.storage.sqlite import blocks_1_1, latest, purge, rows, schema, states, summaries
+from monitoring.storage.sqlite import blocks_1_1, latest, purge, queries, rows, schema, states, summaries
+from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction
 from monitoring.storage.sqlite.counting import CountingReader
-from monitoring.storage.sqlite.file import DatabaseFile
+from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
+from monitoring.storage.sqlite.guard import FileGuard
+from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.queries import INSIDE, keys
+from monitoring.storage.sqlite.reader import newest_alerts
 from monitoring.storage.sqlite.schema import (
     ALERT_COLUMNS,
     CHECK_COLUMNS,
@@ -46,17 +52,26 @@ RECORD = "record "
 class SharedFile:
     """The file that all locations of one database share. One process writes it."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does."""
+    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
+        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does.
+
+        `lock` is one on the file that was taken before.
+        """
         self.path = path
-        self.file = DatabaseFile(path)
+        self.file = DatabaseFile(path, lock, patience_s)
+        self.guard = FileGuard(self, path)
+        self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
         try:
             with self.file.exclusively() as connection:
-                self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
-                self._has_blocks = blocks_1_1.exist(connection)
+                self._load(connection)
         except BaseException:
-            self.file.close()
+            self.close()
             raise
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        """Learn what is kept in memory of this file."""
+        self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
+        self._has_blocks = blocks_1_1.exist(connection)
 
     def open(self, location: str = "") -> "FileDatabase":
         return FileDatabase(self, location)
@@ -88,7 +103,52 @@ class SharedFile:
             connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
     def close(self) -> None:
+        self.guard.close()
         self.file.close()
+
+    # What the guard asks: here a host is the whole name of a site, with its location
+
+    def results(self, window: Window) -> Sequence[CheckResult]:
+        with self.snapshot() as connection:
+            return list(queries.results(connection, window, self._names()))
+
+    def remembered_results(self, window: Window) -> Sequence[CheckResult]:
+        with self.file.exclusively() as connection:
+            return list(queries.results(connection, window, self._names()))
+
+    def _names(self) -> dict[int, str]:
+        return {number: name for name, number in self.sites.items()}
+
+    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:  # noqa: ARG002
+        self.open().write(Points(checks, alerts))
+
+    def newest_alerts(self) -> Sequence[Alert]:
+        """Nothing where the file can no longer be read: the monitors send everything again."""
+        with suppress(StoreError), self.snapshot() as connection:
+            return list(newest_alerts(connection).values())
+        return ()
+
+    def oldest_pending_ms(self) -> int | None:
+        return None
+
+    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> "SharedFile":
+        """Sites have the same numbers in a new file, so that nobody who reads just then takes one for another."""
+        sibling = SharedFile(path, lock, patience_s)
+        if not sibling.sites:
+            with sibling.file.writing() as connection:
+                connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", self._names().items())
+                sibling._load(connection)
+        return sibling
+
+    def become(self, file: OpenFile, *, is_copy: bool) -> None:  # noqa: ARG002
+        self.file.turn_to(file)
+        self._load(file.connection)
+
+    def wrote(self, sites: Mapping[str, int], checks: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
+        """These were stored; `file.exclusively` must be held."""
+        self.sites = sites
+        if self.echo is not None:
+            self.echo.append((checks, alerts))
 
 
 class FileDatabase:
@@ -116,25 +176,40 @@ class FileDatabase:
         return None if found is None else DeliveryRecord(*json.loads(found[0]))
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
+        """Raises `StoreUnavailable` where this is not the file that was verified, but one that was begun anew."""
         told = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
         with self._shared.file.writing() as connection:
+            if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
+                raise StoreUnavailable(f"{self.name} was begun anew: everything is to be sent again")
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, told))
 
     def write(self, points: Points) -> None:
         """A check that is stored already stays as it is."""
-        hosts = [point.host for every in (points.checks, points.alerts, points.summaries) for point in every]
-        with self._shared.file.writing() as connection:
-            sites = states.number(connection, self._shared.sites, (self._prefix + host for host in hosts))
-            self._write_checks(
-                connection, {first_key(one.time_ms) | sites[self._prefix + one.host]: one for one in points.checks}
-            )
-            connection.executemany(
-                schema.INSERT_ALERT, [schema.alert_row(one, sites[self._prefix + one.host]) for one in points.alerts]
-            )
-            for one in points.summaries:
-                row = (first_key(one.start_ms) | sites[self._prefix + one.host], *summaries.row_of(one.summary, one.span))
-                connection.execute(summaries.insert(one.span), row)
-        self._shared.sites = sites
+        checks, alerts = points.checks, points.alerts
+        if self._prefix:
+            checks = [replace(one, host=self._prefix + one.host) for one in checks]
+            alerts = [replace(one, host=self._prefix + one.host) for one in alerts]
+        with self._shared.file.exclusively() as connection:
+            with transaction(connection):
+                sites = self._write(connection, checks, alerts, points.summaries)
+            self._shared.wrote(sites, checks, alerts)
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        checks: Sequence[CheckResult],
+        alerts: Sequence[Alert],
+        summarised: Sequence[SiteSummary],
+    ) -> Mapping[str, int]:
+        """Returns the numbers of all sites."""
+        names = [one.host for one in checks] + [one.host for one in alerts] + [self._prefix + one.host for one in summarised]
+        sites = states.number(connection, self._shared.sites, names)
+        self._write_checks(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
+        connection.executemany(schema.INSERT_ALERT, [schema.alert_row(one, sites[one.host]) for one in alerts])
+        for one in summarised:
+            row = (first_key(one.start_ms) | sites[self._prefix + one.host], *summaries.row_of(one.summary, one.span))
+            connection.execute(summaries.insert(one.span), row)
+        return sites
 
     def _write_checks(self, connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
         stored = rows.stored_among(connection, checks.keys())
