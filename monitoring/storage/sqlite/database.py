@@ -5,24 +5,17 @@ file: a site of a location with a name is called by both names there.
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from pathlib import Path
 
-from monitoring.errors import StoreError, StoreUnavailable
+from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
-from monitoring.statistics.summary import SiteSummary, Span
+from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
-from monitoring.storage.sqlite import blocks_1_1, latest, purge, queries, rows, schema, states, summaries
-from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction
+from monitoring.storage.sqlite import blocks_1_1, latest, purge, rows, schema, states
 from monitoring.storage.sqlite.counting import CountingReader
-from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
-from monitoring.storage.sqlite.guard import FileGuard
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.guarded import GuardedFile
 from monitoring.storage.sqlite.queries import INSIDE, keys
-from monitoring.storage.sqlite.reader import newest_alerts
 from monitoring.storage.sqlite.schema import (
     ALERT_COLUMNS,
     CHECK_COLUMNS,
@@ -49,29 +42,8 @@ RECORD = "record "
 """How keys in table `meta` begin that tell of a monitor's file: it has been here, and how far it has delivered."""
 
 
-class SharedFile:
+class SharedFile(GuardedFile):
     """The file that all locations of one database share. One process writes it."""
-
-    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
-        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does.
-
-        `lock` is one on the file that was taken before.
-        """
-        self.path = path
-        self.file = DatabaseFile(path, lock, patience_s)
-        self.guard = FileGuard(self, path)
-        self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
-        try:
-            with self.file.exclusively() as connection:
-                self._load(connection)
-        except BaseException:
-            self.close()
-            raise
-
-    def _load(self, connection: sqlite3.Connection) -> None:
-        """Learn what is kept in memory of this file."""
-        self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
-        self._has_blocks = blocks_1_1.exist(connection)
 
     def open(self, location: str = "") -> "FileDatabase":
         return FileDatabase(self, location)
@@ -80,17 +52,13 @@ class SharedFile:
         """Every location that has something here, or had."""
         return {_place(name)[0] for name in self.sites}
 
-    def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A connection that sees one moment of the file."""
-        return self.file.readers.snapshot()
-
     def unpack(self) -> bool:
         """Make rows of some of the checks that 1.1.0 has left in blocks; were there any?"""
-        if not self._has_blocks:
+        if not self.has_blocks:
             return False
         with self.file.writing() as connection:
             has_blocks = blocks_1_1.unpack_newest(connection)
-        self._has_blocks = has_blocks
+        self.has_blocks = has_blocks
         return True
 
     def next_purge(self) -> purge.Request | None:
@@ -101,54 +69,6 @@ class SharedFile:
     def purge_done(self, request: purge.Request) -> None:
         with self.file.writing() as connection:
             connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
-
-    def close(self) -> None:
-        self.guard.close()
-        self.file.close()
-
-    # What the guard asks: here a host is the whole name of a site, with its location
-
-    def results(self, window: Window) -> Sequence[CheckResult]:
-        with self.snapshot() as connection:
-            return list(queries.results(connection, window, self._names()))
-
-    def remembered_results(self, window: Window) -> Sequence[CheckResult]:
-        with self.file.exclusively() as connection:
-            return list(queries.results(connection, window, self._names()))
-
-    def _names(self) -> dict[int, str]:
-        return {number: name for name, number in self.sites.items()}
-
-    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:  # noqa: ARG002
-        self.open().write(Points(checks, alerts))
-
-    def newest_alerts(self) -> Sequence[Alert]:
-        """Nothing where the file can no longer be read: the monitors send everything again."""
-        with suppress(StoreError), self.snapshot() as connection:
-            return list(newest_alerts(connection).values())
-        return ()
-
-    def oldest_pending_ms(self) -> int | None:
-        return None
-
-    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> "SharedFile":
-        """Sites have the same numbers in a new file, so that nobody who reads just then takes one for another."""
-        sibling = SharedFile(path, lock, patience_s)
-        if not sibling.sites:
-            with sibling.file.writing() as connection:
-                connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", self._names().items())
-                sibling._load(connection)
-        return sibling
-
-    def become(self, file: OpenFile, *, is_copy: bool) -> None:  # noqa: ARG002
-        self.file.turn_to(file)
-        self._load(file.connection)
-
-    def wrote(self, sites: Mapping[str, int], checks: Sequence[CheckResult], alerts: Sequence[Alert]) -> None:
-        """These were stored; `file.exclusively` must be held."""
-        self.sites = sites
-        if self.echo is not None:
-            self.echo.append((checks, alerts))
 
 
 class FileDatabase:
@@ -185,43 +105,10 @@ class FileDatabase:
 
     def write(self, points: Points) -> None:
         """A check that is stored already stays as it is."""
-        checks, alerts = points.checks, points.alerts
+        every = (points.checks, points.alerts, points.summaries)
         if self._prefix:
-            checks = [replace(one, host=self._prefix + one.host) for one in checks]
-            alerts = [replace(one, host=self._prefix + one.host) for one in alerts]
-        with self._shared.file.exclusively() as connection:
-            with transaction(connection):
-                sites = self._write(connection, checks, alerts, points.summaries)
-            self._shared.wrote(sites, checks, alerts)
-
-    def _write(
-        self,
-        connection: sqlite3.Connection,
-        checks: Sequence[CheckResult],
-        alerts: Sequence[Alert],
-        summarised: Sequence[SiteSummary],
-    ) -> Mapping[str, int]:
-        """Returns the numbers of all sites."""
-        names = [one.host for one in checks] + [one.host for one in alerts] + [self._prefix + one.host for one in summarised]
-        sites = states.number(connection, self._shared.sites, names)
-        self._write_checks(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
-        connection.executemany(schema.INSERT_ALERT, [schema.alert_row(one, sites[one.host]) for one in alerts])
-        for one in summarised:
-            row = (first_key(one.start_ms) | sites[self._prefix + one.host], *summaries.row_of(one.summary, one.span))
-            connection.execute(summaries.insert(one.span), row)
-        return sites
-
-    def _write_checks(self, connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
-        stored = rows.stored_among(connection, checks.keys())
-        new = {key: checks[key] for key in sorted(checks.keys() - stored)}
-        connection.executemany(schema.INSERT_CHECK, [schema.check_row(check, key & SITE_MASK) for key, check in new.items()])
-        by_site: dict[int, list[CheckResult]] = {}
-        for key, check in new.items():
-            by_site.setdefault(key & SITE_MASK, []).append(check)
-        known = states.load(connection, by_site.keys()) if by_site else {}
-        states.save(
-            connection, {site: latest.after(connection, site, known.get(site), own) for site, own in by_site.items()}
-        )
+            every = tuple([replace(one, host=self._prefix + one.host) for one in some] for some in every)  # type: ignore[assignment]
+        self._shared.write(*every)
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]
