@@ -1,7 +1,8 @@
 """The one table of a check's fields: what SQL, InfluxDB and JSON call each of them, its unit and its bounds.
 
 Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. A new field is one line here,
-an attribute of `models.CheckResult` (with a default), and whoever measures or shows it.
+an attribute of `models.ProbeResult` and `CheckResult`, and whoever measures or shows it. It is `optional`, because checks
+that are stored already have none, and stands behind the plain fields that are there.
 """
 
 from collections.abc import Mapping, Sequence

@@ -171,6 +171,20 @@ class ProbeResult:
     detail: str = ""
     waited_us: int = 0
 
+    def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
+        """The check to store: this result at the time of its slot; the check started `late_us` after it."""
+        return CheckResult(
+            host,
+            time_ms,
+            covers_ms,
+            lag_us=late_us + self.waited_us,
+            status=self.status,
+            response_us=self.response_us,
+            phases_us=self.phases_us,
+            cause=self.cause,
+            detail=self.detail,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:

@@ -9,6 +9,7 @@ from monitoring.checks.schedule import changed_slot, first_slot, missed_slots, p
 from monitoring.clock import Clock, Stop
 from monitoring.errors import CheckAbandoned
 from monitoring.models import CheckResult, ProbeResult, Site
+from monitoring.units import NS_PER_US
 
 
 class Prober(Protocol):
@@ -129,17 +130,8 @@ class Checker(threading.Thread):
             return
         finished_ns = self._clock.monotonic_ns()
         self._slot = slot.plus(1 + passed_slots(slot, finished_ns))
-        result = CheckResult(
-            host=self.site.host,
-            time_ms=time_ms,
-            covers_ms=slot.interval_ms * (1 + skipped_slots(slot, finished_ns, self.site.timeout_ms)),
-            lag_us=max(0, started_ns - slot.due_ns) // 1_000 + seen.waited_us,
-            status=seen.status,
-            response_us=seen.response_us,
-            phases_us=seen.phases_us,
-            cause=seen.cause,
-            detail=seen.detail,
-        )
+        covers_ms = slot.interval_ms * (1 + skipped_slots(slot, finished_ns, self.site.timeout_ms))
+        result = seen.in_slot(self.site.host, time_ms, covers_ms, max(0, started_ns - slot.due_ns) // NS_PER_US)
         if not self._is_abandoned:
             self._record(result)
 

@@ -28,7 +28,9 @@ WORD = array("Q").itemsize
 OLD_COLUMNS = ("covers", "lag", "status", "response", "resolve", "connect", "tls", "processing", "transfer", "cause")
 """In the order in which blocks have them, after the times and before the details."""
 
-NEW_ORDER = tuple((*OLD_COLUMNS, "detail").index(name) for name in CHECK_COLUMNS.split(", ")[1:])
+_OLD_PLACES = {name: place for place, name in enumerate((*OLD_COLUMNS, "detail"))}
+NEW_ORDER = tuple(_OLD_PLACES.get(name) for name in CHECK_COLUMNS.split(", ")[1:])
+"""The place of each column of `CHECK_COLUMNS` in a block; None for one that is newer than blocks."""
 
 LONG = tuple(OLD_COLUMNS.index(name) for name in OLD_COLUMNS[3:9])
 """Durations, which 1.1.0 did not bound."""
@@ -44,7 +46,7 @@ def new_row(key: int, old: Sequence[Any]) -> Row:
     values = [
         min(value, LONGEST_TIME_US) if place in LONG and value is not None else value for place, value in enumerate(old)
     ]
-    return (key, *(values[place] for place in NEW_ORDER))
+    return (key, *(None if place is None else values[place] for place in NEW_ORDER))
 
 
 def unpacked(key: int, data: bytes) -> list[Row]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.errors import StoreRefused
-from monitoring.fields import LONGEST_DETAIL
+from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL
 from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics import percentiles
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
@@ -77,12 +77,15 @@ def test_dates_come_back_to_the_millisecond(time_ms: int) -> None:
     assert from_rfc3339(to_rfc3339(time_ms)) == time_ms
 
 
+NOTHING = [None] * len(CHECK_FIELDS)
+
+
 @pytest.mark.parametrize(
     "row",
     [
-        (START_MS, None, *[None] * 11),
-        (START_MS, 1, "two seconds", *[None] * 10),
-        (START_MS, 1, 2000, "late", *[None] * 9),
+        (START_MS, None, *NOTHING),
+        (START_MS, 1, "two seconds", *NOTHING[1:]),
+        (START_MS, 1, 2000, "late", *NOTHING[2:]),
     ],
 )
 def test_what_another_writer_left_is_no_check(row: tuple[object, ...]) -> None:
@@ -91,7 +94,7 @@ def test_what_another_writer_left_is_no_check(row: tuple[object, ...]) -> None:
 
 
 def test_a_failure_of_another_writer_without_a_known_cause_is_an_error() -> None:
-    found = check_from("h", (START_MS, False, 2_000, None, 500, None, "gremlins", None, *[None] * 5))
+    found = check_from("h", (START_MS, False, 2_000, None, 500, None, "gremlins", *NOTHING[5:]))
     assert found == CheckResult("h", START_MS, 2_000, 0, status=500, cause=Cause.ERROR)
 
 
