@@ -241,8 +241,8 @@ class WatchedRule:
         print(f"recomputed each of the {self.asked} decisions that the rule made: all right", flush=True)
 
 
-def _word(transition: AlertType | None) -> str:
-    return {None: "nothing", AlertType.ALERT: "an alert", AlertType.RECOVERY: "a recovery"}[transition]
+def _word(change: AlertType | None) -> str:
+    return {None: "nothing", AlertType.ALERT: "an alert", AlertType.RECOVERY: "a recovery"}[change]
 
 
 def recompute(alert: Alert, checks: Sequence[CheckResult]) -> str:
@@ -260,7 +260,7 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
     everything = Window(0, announced[-1].time_ms + 3_600_000)
     stored = [alert for alert in reader.alerts(everything) if alert.host == host]
     if stored != list(announced):
-        raise SelfTestFailed(f"announced were {len(announced)} transitions, stored are {len(stored)} (or other ones)")
+        raise SelfTestFailed(f"announced were {len(announced)} state changes, stored are {len(stored)} (or other ones)")
     checks = [check for check in reader.results(everything) if check.host == host]
     print(f"recomputed from the {len(checks)} checks in {reader.kind}:")
     for alert in announced:

@@ -41,7 +41,7 @@ class State(StrEnum):
 
 
 class AlertType(StrEnum):
-    """The two transitions of a site."""
+    """The two state changes of a site that are recorded."""
 
     ALERT = "alert"
     RECOVERY = "recovery"
@@ -319,7 +319,7 @@ class SiteStatus:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A transition of a site, written once.
+    """A state change of a site, recorded once.
 
     `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
     check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the

@@ -12,31 +12,31 @@ from monitoring.statistics.status import outage_is_open
 from monitoring.storage.base import LocalReader
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]
-"""The rule: is an alert open, what the window held, the site's thresholds. See `rule.evaluate`."""
+"""The rule, from whether an alert is open, the downtime in the window, and the thresholds. See `rule.evaluate`."""
 
 
 class AlertStore(Protocol):
-    """What the evaluator asks of a store: everything it decides follows from what this monitor has recorded itself."""
+    """What the evaluator needs of a store. It decides only from what this monitor has recorded itself."""
 
     def commit(self) -> None:
-        """Make everything that was recorded so far readable."""
+        """Make everything recorded so far readable."""
 
     def own_reader(self) -> LocalReader:
-        """A reader that waits for no database."""
+        """A reader of the local file, which waits for no database."""
 
     def record(self, point: Alert) -> None:
-        """Take a record for good."""
+        """Store an alert record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """The downtime of sites up to one moment: for each length of window (ms), by host."""
+    """The downtime of sites before one moment, by length of window (ms) and host."""
 
     until_ms: int
     downtimes: Mapping[int, Mapping[str, Downtime]]
 
     def of(self, site: Site) -> Downtime:
-        """What the site's own alert window held; nothing when nothing was measured."""
+        """The downtime in the site's own alert window; zero when nothing was measured."""
         return self.downtimes[site.rule.window_ms].get(site.host) or Downtime()
 
 
@@ -51,7 +51,7 @@ class Evaluator:
         histories: Mapping[str, History],
         evaluate: Evaluate,
     ) -> None:
-        """`histories` is read at every recovery: it follows the checks as they are made."""
+        """`histories` by host, which others keep up to date; it is read at every recovery."""
         self._store = store
         self._clock = clock
         self._last = dict(last_alerts)
@@ -59,23 +59,23 @@ class Evaluator:
         self._evaluate = evaluate
 
     def last_alert(self, host: str) -> Alert | None:
-        """The newest record of a site."""
+        """The newest alert record of a site."""
         return self._last.get(host)
 
     def open_outages(self, sites: Iterable[Site]) -> list[Alert]:
-        """The alerts of these sites that no recovery has followed, oldest first."""
+        """The alerts of these sites without a recovery, oldest first."""
         last = (self._last.get(site.host) for site in sites)
         return sorted((alert for alert in last if alert and outage_is_open(alert)), key=lambda alert: alert.start_ms)
 
     def observe(self, sites: Iterable[Site]) -> Observations:
-        """What the alert windows of these sites hold now: one question for each length of window. Raises `StoreError`."""
+        """Read the downtime of these sites, with one question for each length of window. Raises `StoreError`."""
         self._store.commit()
         now_ms = self._clock.now_ms()
         by_window: defaultdict[int, list[str]] = defaultdict(list)
         for site in sites:
             by_window[site.rule.window_ms].append(site.host)
         reader = self._store.own_reader()
-        # One site is looked up; of all of them everything is added up, which is cheaper than naming them.
+        # For several sites everything is added up: that is cheaper than to name them.
         return Observations(
             now_ms,
             {
@@ -85,11 +85,11 @@ class Evaluator:
         )
 
     def decide(self, site: Site, observed: Observations) -> Decision:
-        """What the rule says of a site."""
+        """What the rule decides for a site."""
         return self._evaluate(outage_is_open(self._last.get(site.host)), observed.of(site), site.rule)
 
     def record(self, changed: Mapping[Site, AlertType], observed: Observations) -> list[Alert]:
-        """Store a record of each state change that was decided from `observed`; returns them. Raises `StoreError`."""
+        """Store and return a record of each state change that was decided from `observed`. Raises `StoreError`."""
         recovered = [site for site, change in changed.items() if change is AlertType.RECOVERY]
         down = [site for site, change in changed.items() if change is AlertType.ALERT]
         found = self._alerts(down, observed) + [self._recovery(site, observed) for site in recovered]
@@ -114,7 +114,7 @@ class Evaluator:
         failures = self._store.own_reader().failures(window, [site.host for site in sites])
         decided_on = ((site.host, observed.of(site)) for site in sites)
         return [
-            # What has failed since `seen` stands at the end, and is no part of what was decided.
+            # Failures after `seen` stand at the end; the decision did not know them.
             alert_record(host, window.until_ms, seen, failures.get(host, ())[: seen.failures], self._last_end(host))
             for host, seen in decided_on
         ]

@@ -1,4 +1,4 @@
-"""`--purge`: says what would be deleted, asks, deletes it from the local file and from the database, and reports."""
+"""`--purge`: shows what would be deleted, asks, and deletes it from the local file and from the database."""
 
 import sqlite3
 import sys
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 PROBE_TIMEOUT_S = 2.0
 QUESTION_TIMEOUT_S = 120.0
-"""Counting and deleting millions of points takes a database a while."""
+"""A database needs a while to count and delete millions of points."""
 
-LOOK_S = 0.2
-PATIENCE_LOOKS = 300
-"""How often a running monitor is looked at without any progress."""
+POLL_S = 0.2
+MOST_IDLE_POLLS = 300
+"""How often to ask for the progress of a running monitor while there is none."""
 
 SHOWN_HOSTS = 5
 
@@ -56,7 +56,7 @@ def run(invocation: Invocation) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is to be deleted: of one site (None: of all), before a moment (None: everything so far), from one location."""
+    """What to delete: of one site (None: all), before a moment (None: all until now), from one location (None: all)."""
 
     host: str | None
     before_ms: int | None
@@ -65,15 +65,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """How it talks; `ask` puts a question (None: nobody is there to answer)."""
+    """How to talk to the user. `ask` asks a question and returns the answer; None: nobody can answer."""
 
     say: Callable[[str], None]
     ask: Callable[[str], str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What there is of it in one location of the database."""
+class StoredCounts:
+    """How much the database holds of it, at one location."""
 
     checks: int = 0
     alerts: int = 0
@@ -81,12 +81,12 @@ class Held:
 
 
 def scope_of(host: str | None, before: str | None, location: str | None, now_ms: int) -> Scope:
-    """A site, and from the command line an age ("30d") or a date, and a location. Raises `ConfigError`."""
+    """The scope for a site and a location; `before` is an age ("30d") or a date. Raises `ConfigError`."""
     return Scope(host, None if before is None else _before_ms(before, now_ms), location)
 
 
 def _before_ms(text: str, now_ms: int) -> int:
-    """In whole hours, as statistics of long ago are kept."""
+    """In whole hours: older statistics are kept by the hour."""
     try:
         moment = now_ms - length_ms(text)
     except ArgumentTypeError:
@@ -104,44 +104,45 @@ class Purge:
 
     def __init__(self, config: Config, scope: Scope, clock: Clock, terminal: Terminal) -> None:
         self._config = config
-        self._local = LocalPart(config, scope.location, clock)
-        self._database = DatabasePart(config, scope.location, self._local.has_delivered())
+        self._local = LocalFilePurge(config, scope.location, clock)
+        self._database = DatabasePurge(config, scope.location, self._local.has_delivered())
         self._terminal = terminal
         before_ms = clock.now_ms() if scope.before_ms is None else scope.before_ms
         self._request = Request(scope.host, before_ms, forget=scope.before_ms is None)
 
     def run(self, *, yes: bool) -> int:
-        """The exit status. Raises `MonitoringError`."""
+        """Returns the exit status. Raises `MonitoringError`."""
         with closing(self._database):
             local = self._local.survey(self._request)
             hosts = self._hosts(local)
             if self._request.host is None:
                 self._request = replace(self._request, hosts=tuple(hosts))
             held = self._database.held(self._request, hosts, self._terminal.say)
-            if local == Survey(hosts=local.hosts) and all(found == Held() for found in held.values()) and not self._waits:
+            is_empty = local == Survey(hosts=local.hosts) and all(found == StoredCounts() for found in held.values())
+            if is_empty and not self._is_deferred:
                 self._terminal.say(f"There is nothing of {self._request.host or 'that'} to delete.")
                 return 0
             self._announce(hosts, local, held)
-            if not self._may(yes=yes):
+            if not self._confirmed(yes=yes):
                 self._terminal.say("Nothing was deleted.")
                 return 0
             self._delete(held)
         return 0
 
     @property
-    def _waits(self) -> bool:
-        """Does what the database holds wait for a monitor that reaches it?"""
-        return self._database.away is not None and self._local.is_there
+    def _is_deferred(self) -> bool:
+        """Is the deletion in the database left to a monitor that reaches it?"""
+        return self._database.unreachable is not None and self._local.is_concerned
 
     def _hosts(self, local: Survey) -> list[str]:
         if self._request.host is not None:
             return [self._request.host]
         return sorted({*local.hosts, *(site.host for site in self._config.sites)})
 
-    def _announce(self, hosts: list[str], local: Survey, held: Mapping[str, Held]) -> None:
+    def _announce(self, hosts: list[str], local: Survey, held: Mapping[str, StoredCounts]) -> None:
         say = self._terminal.say
         say(f"To be deleted: everything before {_date(self._request.before_ms)} of {_listed(hosts)}")
-        if self._local.is_there:
+        if self._local.is_concerned:
             since = "" if local.from_ms is None else f", from {_date(local.from_ms)} on"
             say(f"  {self._config.local_database}: {_counted(local.checks, local.alerts)}{since}")
         if local.summed_from_ms is not None:
@@ -149,87 +150,87 @@ class Purge:
         for location, found in held.items():
             place = ", ".join(filter(None, (database_address(self._config).masked, location)))
             say(f"  {place}: {_counted(found.checks, found.alerts)}")
-        if self._waits:
-            say(f"  {self._database.away}: what it holds goes when a monitor of this configuration reaches it")
+        if self._is_deferred:
+            say(f"  {self._database.unreachable}: what it holds goes when a monitor of this configuration reaches it")
 
-    def _may(self, *, yes: bool) -> bool:
+    def _confirmed(self, *, yes: bool) -> bool:
         if yes:
             return True
         if self._terminal.ask is None:
             raise ConfigError(["--purge: nobody can be asked here; --yes deletes without asking"])
         return self._terminal.ask("Delete it? [y/N] ").strip().lower() in ("y", "yes")
 
-    def _delete(self, held: Mapping[str, Held]) -> None:
-        """From the file, and by the file's request from the database at its own location; then at the others."""
-        if self._local.is_there:
-            self._local.delete(self._request, self._database.own(), waits=self._waits)
+    def _delete(self, held: Mapping[str, StoredCounts]) -> None:
+        """Delete from the file and, through its request, from the database at its location; then at the other locations."""
+        if self._local.is_concerned:
+            self._local.delete(self._request, self._database.own(), deferred=self._is_deferred)
         for location in held:
-            if location != self._config.location or not self._local.is_there:
+            if location != self._config.location or not self._local.is_concerned:
                 self._database.delete(self._request, location)
-        self._terminal.say("Deleted here." if self._waits else "Deleted.")
+        self._terminal.say("Deleted here." if self._is_deferred else "Deleted.")
 
 
-class LocalPart:
-    """The local file, if it is of the location that is purged: the monitor that writes it does the work, or this process."""
+class LocalFilePurge:
+    """Deletes from the local file, if its location is concerned. A running monitor does the work, else this process."""
 
     def __init__(self, config: Config, location: str | None, clock: Clock) -> None:
         self._path: Path = config.local_database
         self._clock = clock
         self._never = threading.Event()
-        self.is_there = self._path.exists() and location in (None, config.location)
+        self.is_concerned = self._path.exists() and location in (None, config.location)
 
     def has_delivered(self) -> bool:
-        """Has this file ever delivered anything to a database?"""
+        """Was anything ever delivered from this file to a database?"""
         if not self._path.exists():
             return False
         with closing(FileReader(self._path)) as reader:
             return reader.delivered().delivery > 0
 
     def survey(self, request: Request) -> Survey:
-        if not self.is_there:
+        if not self.is_concerned:
             return Survey()
         with closing(FileReader(self._path)) as reader:
             return reader.survey(request)
 
-    def delete(self, request: Request, backend: "Backend | None", *, waits: bool) -> None:
-        """Leave the request and see it done, in the database as well.
+    def delete(self, request: Request, backend: "Backend | None", *, deferred: bool) -> None:
+        """Write the request into the file and wait until it is done, in the database as well.
 
-        `backend` is None when there is none, or none that can be reached now: then the request `waits` for that.
+        `backend` is None when there is no database, or when it is unreachable: then its part is `deferred`.
         """
         with translated(self._path), closing(self._connect()) as connection, transaction(connection):
             number = purge.ask(connection, request)
-        seen, patience = None, PATIENCE_LOOKS
-        while (found := self._look(number)) is not None:
+        seen, polls_left = None, MOST_IDLE_POLLS
+        while (found := self._find(number)) is not None:
             if found.stage is purge.Stage.DONE and backend is None:
-                if not waits:
-                    self._settle(found)
+                if not deferred:
+                    self._acknowledge(found)
                 return
             if not self._work(backend):
-                self._clock.wait(self._never, LOOK_S)
-            patience = patience - 1 if found == seen else PATIENCE_LOOKS
+                self._clock.wait(self._never, POLL_S)
+            polls_left = polls_left - 1 if found == seen else MOST_IDLE_POLLS
             seen = found
-            if not patience:
+            if not polls_left:
                 left = "the running monitor has yet to finish this; it will, or its next start"
                 raise StoreUnavailable(f"{self._path}: {left}")
 
-    def _settle(self, request: Request) -> None:
-        """There is no database that this should be deleted in."""
+    def _acknowledge(self, request: Request) -> None:
+        """Without a database nothing remains to be done."""
         with translated(self._path), closing(self._connect()) as connection, transaction(connection):
             purge.settle(connection, request.deletion())
 
-    def _look(self, number: int) -> Request | None:
+    def _find(self, number: int) -> Request | None:
         with translated(self._path), closing(self._connect()) as connection:
             return purge.find(connection, "id = ?", number)
 
     def _work(self, backend: "Backend | None") -> bool:
-        """Do what is asked for, unless a monitor writes the file: then it does."""
+        """Do the work, unless a monitor writes the file: then that does it, and False is returned."""
         if writer_is_alive(self._path):
             return False
         try:
             store = LocalStore(self._path)
         except StoreError:
             raise
-        except MonitoringError:  # a monitor has begun just now
+        except MonitoringError:  # a monitor has just started
             return False
         with closing(store):
             while store.maintain(self._clock.now_ms()):
@@ -243,7 +244,7 @@ class LocalPart:
 
 
 def _finish(store: LocalStore, backend: "Backend", now_ms: int) -> None:
-    """Carry out in the database what was purged here. Raises `StoreUnavailable` when it leaves off."""
+    """Delete from the database what was deleted from the file. Raises `StoreUnavailable` when it does not finish."""
     upkeep = monitor_upkeep(store, backend, is_ours=True)
     while upkeep.step(now_ms):
         pass
@@ -251,10 +252,10 @@ def _finish(store: LocalStore, backend: "Backend", now_ms: int) -> None:
         raise StoreUnavailable(f"{backend.name} has left off; the next start of the monitor deletes what it still holds")
 
 
-class DatabasePart:
+class DatabasePurge:
     """The database of the configuration, at the locations that are purged; the default one if it ever had this file's data.
 
-    `away`: why it cannot be reached now.
+    `unreachable`: why it cannot be reached now.
     """
 
     def __init__(self, config: Config, location: str | None, has_delivered: bool) -> None:
@@ -264,10 +265,10 @@ class DatabasePart:
         self._location = location
         self._here = config.location
         self._opened: dict[str, Backend] = {}
-        self.away: str | None = None
+        self.unreachable: str | None = None
 
-    def held(self, request: Request, hosts: Sequence[str], say: Callable[[str], None]) -> Mapping[str, Held]:
-        """What there is of it, by location; nothing when it cannot be reached: then `away` says why."""
+    def held(self, request: Request, hosts: Sequence[str], say: Callable[[str], None]) -> Mapping[str, StoredCounts]:
+        """How much it holds of the request, by location; nothing when it cannot be reached: then `unreachable` says why."""
         if self._kind is None or not self._is_expected:
             return {}
         if not self._kind.is_ours:
@@ -279,17 +280,17 @@ class DatabasePart:
             wanted = [location for location in locations if self._location in (None, location)]
             return {location: _held(self._at(location), request, hosts) for location in wanted}
         except StoreError as error:
-            self.away = str(error)
+            self.unreachable = str(error)
             return {}
 
     def own(self) -> "Backend | None":
-        """The database at the location of the local file; None when there is none, or none in reach."""
-        if self._kind is None or not self._kind.is_ours or not self._is_expected or self.away:
+        """The database at the location of the local file; None when there is none, or it cannot be reached."""
+        if self._kind is None or not self._kind.is_ours or not self._is_expected or self.unreachable:
             return None
         return self._at(self._here)
 
     def delete(self, request: Request, location: str) -> None:
-        """Delete it at a location that the local file is not of. Raises `StoreError`."""
+        """Delete at a location other than that of the local file. Raises `StoreError`."""
         if self._kind:
             for _ in self._at(location).delete(request.deletion()):
                 pass
@@ -304,10 +305,10 @@ class DatabasePart:
             backend.close()
 
 
-def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> Held:
+def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredCounts:
     window, wanted = Window(0, request.before_ms), set(hosts)
     summaries = (backend.check_counts(window, span) for span in Span)
-    return Held(
+    return StoredCounts(
         checks=sum(count for host, count in backend.check_counts(window).items() if host in wanted),
         alerts=sum(alert.host in wanted for alert in backend.alerts(window)),
         summarised=sum(count for counts in summaries for host, count in counts.items() if host in wanted),

@@ -1,4 +1,4 @@
-"""Lengths and moments of time as people write them on the command line. Pure; what cannot be read is said in words."""
+"""Durations and times as users write them on the command line. Pure."""
 
 import re
 from argparse import ArgumentTypeError

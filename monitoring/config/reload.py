@@ -1,4 +1,4 @@
-"""What every program that goes on running does about a configuration that changes."""
+"""Follows a configuration that changes while a program runs."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,9 +8,9 @@ from monitoring.models import Site
 
 
 def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Config | None:
-    """The configuration that has taken the place of the last one; None while there is none, or none that is right.
+    """The new configuration, once it has changed; None while it has not, or while it is wrong.
 
-    What is wrong is said once, all of it. Call it about once a second.
+    All errors of a wrong one are reported once. Call it about once a second.
     """
     try:
         return watcher.look() if watcher else None
@@ -21,22 +21,22 @@ def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Con
 
 
 def consequences(before: Config, after: Config) -> list[str]:
-    """What a new configuration means for a running monitor beyond other checks, in sentences."""
-    told = _new_histories(before.sites, after.sites)
+    """Sentences about what a new configuration does not change in a running monitor, or changes for stored data."""
+    sentences = _new_histories(before.sites, after.sites)
     if before.settled != after.settled:
-        told.append("another database, location or caFile takes effect at the next start")
-    return told
+        sentences.append("another database, location or caFile takes effect at the next start")
+    return sentences
 
 
 def _new_histories(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
-    """A sentence for each URL whose websites were given other ids: what is stored under one name stays there."""
-    told = []
+    """A sentence for each URL whose websites have other ids now: what is stored under the old ones stays there."""
+    sentences = []
     for address in dict.fromkeys(site.address for site in after):
         was, now = ([site.host for site in sites if site.address == address] for sites in (before, after))
         gone, new = ([host for host in one if host not in other] for one, other in ((was, now), (now, was)))
         if gone and new:
-            told.append(
+            sentences.append(
                 f"{address} is stored as {' and '.join(new)} from now on, no longer as {' and '.join(gone)}:"
                 " its history begins anew"
             )
-    return told
+    return sentences

@@ -29,7 +29,7 @@ def stats_json(report: StatsReport) -> str:
 
 
 def alert_json(alert: Alert, name: str | None) -> str:
-    """A transition: `{"kind": "alert", …}`, without a line break."""
+    """A state change: `{"kind": "alert", …}`, without a line break."""
     return _line(
         {
             "kind": "alert",

@@ -38,7 +38,7 @@ def stats_lines(report: StatsReport) -> list[str]:
 
 
 def history_line(alert: Alert) -> str:
-    """A transition in one line: the sentence, and the reason in the way of `key=value`."""
+    """A state change in one line: the sentence, and the reason in the way of `key=value`."""
     reason = f", cause={alert.cause}{_reason(alert.detail, ', ')}" if alert.detail else ""
     return f"{alert_sentence(alert)}{reason}"
 

@@ -73,7 +73,7 @@ def render_closing(closing: Closing, width: int) -> RenderableType:
 
 
 def history_text(alert: Alert) -> Text:
-    """A transition in the history of alerts: the sentence, and below it what people want to know next."""
+    """A state change in the history of alerts: the sentence, and below it what people want to know next."""
     mark, style = ALERT_LOOKS[alert.type]
     return Text.assemble((f"{mark} {alert_sentence(alert)}", style), (f"\n  {alert_detail(alert)}", DIM))
 
@@ -131,7 +131,7 @@ def _blocks(reports: Sequence[StatsReport], room: int, top: int) -> list[Block]:
 
 
 def _alert_lines(view: View, width: int, room: int) -> list[Text]:
-    """Outages that go on and the newest transitions in at most `room` lines, of which the newest has the first right."""
+    """Open outages and the newest state changes in at most `room` lines, of which the newest has the first right."""
     none = "" if view.alerts or view.ongoing else "  none"
     title = [Text(""), Text.assemble(("Alerts", "bold"), (none, DIM))]
     title = title[max(0, LEAST_ALERTS - room) :]
@@ -154,7 +154,7 @@ def _ongoing(view: View, width: int, room: int) -> list[Text]:
 
 
 def _newest(alerts: Sequence[Alert], width: int, room: int) -> list[Text]:
-    """The transitions that fit whole into `room` lines, newest last; the very newest always."""
+    """The state changes that fit whole into `room` lines, newest last; the very newest always."""
     lines: list[Text] = []
     for alert in reversed(alerts):
         text = _alert_text(alert, width)

