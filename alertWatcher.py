@@ -14,7 +14,6 @@ from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
 from monitoring.models import Alert
 from monitoring.service.signals import heed_signals
-from monitoring.storage.base import Reader
 from monitoring.storage.routing import ReaderChoice, Readers
 
 POLL_S = 1.0
@@ -32,15 +31,14 @@ class AlertWatcher:
 
     def step(self) -> list[Alert]:
         """Read once. Shows and returns the new records, oldest first. Raises `StoreError` when nothing can be read."""
-        new = [alert for location, reader in self._choose().items() for alert in self._take(location, reader)]
+        new: list[Alert] = []
+        for location, reader in self._choose().items():
+            log = self._logs.setdefault(location, AlertLog(location))
+            new += log.add(reader.alerts(log.window()))
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         for alert in new:
             self._output.state_change(alert)
         return new
-
-    def _take(self, location: str, reader: Reader) -> list[Alert]:
-        log = self._logs.setdefault(location, AlertLog(location))
-        return log.add(reader.alerts(log.window()))
 
     def ongoing(self) -> Sequence[Alert]:
         """The open outages, oldest first."""

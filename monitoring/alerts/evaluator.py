@@ -1,7 +1,7 @@
 """Applies the alert rule to the stored checks of all sites, and keeps each site's newest alert record."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,19 +70,13 @@ class Evaluator:
     def observe(self, sites: Iterable[Site]) -> Observations:
         """Read the downtime of these sites, with one question for each length of window. Raises `StoreError`."""
         self._store.commit()
-        now_ms = self._clock.now_ms()
-        by_window: defaultdict[int, list[str]] = defaultdict(list)
-        for site in sites:
-            by_window[site.rule.window_ms].append(site.host)
-        reader = self._store.own_reader()
-        # For several sites everything is added up: that is cheaper than to name them.
-        return Observations(
-            now_ms,
-            {
-                window_ms: reader.downtime(Window.before(now_ms, window_ms), hosts if len(hosts) == 1 else None)
-                for window_ms, hosts in by_window.items()
-            },
-        )
+        now_ms, reader = self._clock.now_ms(), self._store.own_reader()
+        downtimes = {}
+        for window_ms, group in _by_window(sites).items():
+            # For several sites everything is added up: that is cheaper than to name them.
+            hosts = [group[0].host] if len(group) == 1 else None
+            downtimes[window_ms] = reader.downtime(Window.before(now_ms, window_ms), hosts)
+        return Observations(now_ms, downtimes)
 
     def decide(self, site: Site, observed: Observations) -> Decision:
         """What the rule decides for a site."""
@@ -90,9 +84,9 @@ class Evaluator:
 
     def record(self, changed: Mapping[Site, AlertType], observed: Observations) -> list[Alert]:
         """Store and return a record of each state change that was decided from `observed`. Raises `StoreError`."""
-        recovered = [site for site, change in changed.items() if change is AlertType.RECOVERY]
         down = [site for site, change in changed.items() if change is AlertType.ALERT]
-        found = self._alerts(down, observed) + [self._recovery(site, observed) for site in recovered]
+        recovered = [site for site, change in changed.items() if change is AlertType.RECOVERY]
+        found = [*self._alerts(down, observed), *(self._recovery(site, observed) for site in recovered)]
         for alert in found:
             self._last[alert.host] = alert
             self._store.record(alert)
@@ -100,30 +94,26 @@ class Evaluator:
             self._store.commit()  # stored before it is announced: a monitor killed in between announces nothing twice
         return found
 
-    def _alerts(self, sites: Sequence[Site], observed: Observations) -> list[Alert]:
-        by_window: defaultdict[int, list[Site]] = defaultdict(list)
-        for site in sites:
-            by_window[site.rule.window_ms].append(site)
-        return [
-            alert
-            for window_ms, group in by_window.items()
-            for alert in self._alerts_of(group, Window.before(observed.until_ms, window_ms), observed)
-        ]
-
-    def _alerts_of(self, sites: Sequence[Site], window: Window, observed: Observations) -> list[Alert]:
-        failures = self._store.own_reader().failures(window, [site.host for site in sites])
-        decided_on = ((site.host, observed.of(site)) for site in sites)
-        return [
-            # Failures after `seen` stand at the end; the decision did not know them.
-            alert_record(host, window.until_ms, seen, failures.get(host, ())[: seen.failures], self._last_end(host))
-            for host, seen in decided_on
-        ]
-
-    def _last_end(self, host: str) -> int:
-        last = self._last.get(host)
-        return last.end_ms or 0 if last else 0
+    def _alerts(self, sites: Iterable[Site], observed: Observations) -> Iterator[Alert]:
+        reader = self._store.own_reader()
+        for window_ms, group in _by_window(sites).items():
+            window = Window.before(observed.until_ms, window_ms)
+            failures = reader.failures(window, [site.host for site in group])
+            for site in group:
+                seen, last = observed.of(site), self._last.get(site.host)
+                # Failures after `seen` stand at the end; the decision did not know them.
+                known = failures.get(site.host, ())[: seen.failures]
+                yield alert_record(site.host, window.until_ms, seen, known, (last and last.end_ms) or 0)
 
     def _recovery(self, site: Site, observed: Observations) -> Alert:
         history = self._histories.get(site.host)
         good_since_ms = history.good_since_ms if history and history.good_since_ms else observed.until_ms
         return recovery_record(self._last[site.host], observed.until_ms, observed.of(site), good_since_ms)
+
+
+def _by_window(sites: Iterable[Site]) -> Mapping[int, Sequence[Site]]:
+    """The sites by the length of their alert window, in milliseconds."""
+    groups: defaultdict[int, list[Site]] = defaultdict(list)
+    for site in sites:
+        groups[site.rule.window_ms].append(site)
+    return groups

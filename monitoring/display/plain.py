@@ -70,7 +70,7 @@ def run_text(closing: Closing) -> str:
 
 
 def _site_words(report: StatsReport, row: SiteRow, *, located: bool) -> list[str]:
-    stats = row.stats
+    stats, since_ms = row.stats, row.status.since_ms
     return [
         row.status.state,
         _percent("availability", percent_text(row.availability)),
@@ -79,8 +79,8 @@ def _site_words(report: StatsReport, row: SiteRow, *, located: bool) -> list[str
         *_response_words(stats.response),
         _word("status", counts_text(stats.statuses, ",")),
         _word("causes", counts_text(stats.causes, ",")),
-        _word("last-failure", _moment(row.last_failure_ms)),
-        _word("for", _since(row.status.since_ms, report.window.until_ms)),
+        _word("last-failure", NOTHING if row.last_failure_ms is None else time_text(row.last_failure_ms)),
+        _word("for", NOTHING if since_ms is None else duration_text(report.window.until_ms - since_ms)),
         *([_word("location", printable(row.location) or NOTHING)] if located else []),
         *_site_name(row),
     ]
@@ -109,14 +109,6 @@ def _site_name(row: SiteRow | ClosingRow) -> list[str]:
 def _reason(detail: str, before: str = "  ") -> str:
     """The one value that keeps its blanks, in quotes at the end of a line."""
     return f'{before}detail="{telling_text(detail).replace(chr(34), chr(39))}"' if detail else ""
-
-
-def _moment(moment_ms: int | None) -> str:
-    return NOTHING if moment_ms is None else time_text(moment_ms)
-
-
-def _since(since_ms: int | None, now_ms: int) -> str:
-    return NOTHING if since_ms is None else duration_text(now_ms - since_ms)
 
 
 def _percent(key: str, percent: str) -> str:

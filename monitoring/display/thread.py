@@ -101,7 +101,7 @@ class DisplayThread:
             try:
                 show()
             except OSError as error:
-                if _has_gone(error):
+                if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:  # the pipe or the terminal is closed
                     self.failure = BrokenPipeError()
                     return
                 self._say(f"what is printed is lost: {error.strerror}")  # perhaps a full disk, which may pass
@@ -119,8 +119,3 @@ class DisplayThread:
         if text != self._last_said:
             self._last_said = text
             self.notice(text)
-
-
-def _has_gone(error: OSError) -> bool:
-    """Is the pipe or the terminal that we wrote to closed?"""
-    return isinstance(error, BrokenPipeError) or error.errno == errno.EIO

@@ -43,17 +43,13 @@ def _response_times(times_us: Iterable[int], exact: bool) -> ResponseTimes | Non
     ordered = sorted(times_us)
     if not ordered:
         return None
-    return ResponseTimes(sum(ordered) / len(ordered), ordered[0], ordered[-1], *_percentiles(ordered, approximate=not exact))
-
-
-def _percentiles(ordered: Sequence[int], *, approximate: bool) -> tuple[int, int, int]:
-    """Of `PERCENTS`, exact or within 1 %."""
-    if not approximate:
+    if exact:
         p50, p95, p99 = (percentile(ordered, percent) for percent in PERCENTS)
-        return p50, p95, p99
-    from monitoring.statistics import sketch
+    else:
+        from monitoring.statistics import sketch  # late: its buckets take a while
 
-    return sketch.percentiles(sketch.of(ordered), ordered[0], ordered[-1])
+        p50, p95, p99 = sketch.percentiles(sketch.of(ordered), ordered[0], ordered[-1])
+    return ResponseTimes(sum(ordered) / len(ordered), ordered[0], ordered[-1], p50, p95, p99)
 
 
 def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:
@@ -67,34 +63,27 @@ def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:
 
 def _trend(checks: Sequence[CheckResult], window: Window, exact: bool) -> tuple[Bucket, ...]:
     width = bucket_width_ms(window, exact=exact)
-    parts: dict[int, list[CheckResult]] = {number: [] for number in bucket_range(window, exact=exact)}
+    times_us: dict[int, list[int]] = {number: [] for number in bucket_range(window, exact=exact)}
+    failures = Counter(check.time_ms // width for check in checks if not check.available)
     for check in checks:
-        parts[check.time_ms // width].append(check)
-    return tuple(_bucket(part) for part in parts.values())
-
-
-def _bucket(checks: Sequence[CheckResult]) -> Bucket:
-    times = [check.response_us for check in checks if check.available and check.response_us is not None]
-    return Bucket(
-        mean_us=sum(times) / len(times) if times else None,
-        failures=sum(not check.available for check in checks),
-    )
+        if check.available and check.response_us is not None:
+            times_us[check.time_ms // width].append(check.response_us)
+    means = {number: sum(times) / len(times) if times else None for number, times in times_us.items()}
+    return tuple(Bucket(mean, failures[number]) for number, mean in means.items())
 
 
 def downtime(results: Iterable[CheckResult], window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
     """What the alert rule needs of each host (None: of any) that has a check in the window."""
-    by_host = _by_host(results, window)
-    return {host: _downtime(checks) for host, checks in by_host.items() if hosts is None or host in hosts}
-
-
-def _downtime(checks: Sequence[CheckResult]) -> Downtime:
-    failed = [check for check in checks if not check.available]
-    return Downtime(
-        checks=len(checks),
-        failures=len(failed),
-        covered_ms=sum(check.covers_ms for check in checks),
-        down_ms=sum(check.covers_ms for check in failed),
-    )
+    return {
+        host: Downtime(
+            checks=len(checks),
+            failures=sum(not check.available for check in checks),
+            covered_ms=sum(check.covers_ms for check in checks),
+            down_ms=sum(check.covers_ms for check in checks if not check.available),
+        )
+        for host, checks in _by_host(results, window).items()
+        if hosts is None or host in hosts
+    }
 
 
 def failures(results: Iterable[CheckResult], window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
