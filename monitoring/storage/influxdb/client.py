@@ -96,28 +96,32 @@ class InfluxClient:
     def query_each(self, statements: Sequence[str]) -> list[list[Series]]:
         """The series of each of these reading statements, asked in one request; their answers must be short."""
         found: list[list[Series]] = [[] for _ in statements]
-        for number, series in self._ask(statements):
+        for number, series in self._answers(self._ask(statements), len(statements)):
             found[number].append(series)
         return found
 
     def stream(self, statement: str) -> Iterator[Series]:
         """The series of one reading statement as they come, times in milliseconds; a long one in several pieces.
 
-        So an answer of megabytes neither lies in memory as a whole nor keeps all other threads waiting.
+        InfluxDB begins at once, and works on while its answer is read: so an answer of megabytes neither lies in memory
+        as a whole nor keeps all other threads waiting.
         """
-        return (series for _, series in self._ask([statement]))
+        answer = self._ask([statement])
+        return (series for _, series in self._answers(answer, 1))
 
-    def _ask(self, statements: Sequence[str]) -> Iterator[tuple[int, Series]]:
-        """Each series with the number of its statement."""
+    def _ask(self, statements: Sequence[str]) -> requests.Response:
         form = {"db": self._database, "q": "; ".join(statements), "epoch": "ms"}
         form |= {"chunked": "true", "chunk_size": str(ROWS_AT_ONCE)}
-        url, unfinished = f"{self._url}/query", set(range(len(statements)))
-        with (
-            self._translated(),
-            self._session.post(url, form, timeout=self._timeout, auth=self._auth, stream=True) as answer,
-        ):
+        with self._translated():
+            answer = self._session.post(f"{self._url}/query", form, timeout=self._timeout, auth=self._auth, stream=True)
             if not answer.ok:
                 raise self._rejection(answer.status_code, answer.content)
+            return answer
+
+    def _answers(self, answer: requests.Response, statements: int) -> Iterator[tuple[int, Series]]:
+        """Each series with the number of its statement."""
+        unfinished = set(range(statements))
+        with self._translated(), answer:
             for result in _results(answer):
                 if "error" in result:
                     raise self._rejection(None, result["error"])

@@ -17,6 +17,7 @@ from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable, untra
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
+from monitoring.statistics.windows import may_be_exact
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.influxdb.delete import deletion_steps, former_steps
 from monitoring.storage.influxdb.points import (
@@ -152,8 +153,10 @@ class InfluxStore:
     ) -> Mapping[str, SiteStats]:
         reader = WindowReader(self._client, self._here, is_wanted)
         found = reader.stats(window, exact=exact, ends=ends)
-        if exact:
-            self._remember(window, reader.missing)
+        with self._lock:
+            self._missing[window] = reader.missing
+            while len(self._missing) > WINDOWS_REMEMBERED:
+                self._missing.popitem(last=False)
         return found
 
     def missing(self, window: Window) -> int:
@@ -163,11 +166,11 @@ class InfluxStore:
         """
         with self._lock:
             known = self._missing.get(window)
-        if known is not None:
-            return known
-        reader = WindowReader(self._client, self._here)
-        reader.count_missing(window)
-        return reader.missing
+        if known is None:
+            reader = WindowReader(self._client, self._here)
+            reader.stats(window, exact=may_be_exact(window, len(reader.hosts())), ends=None)
+            known = reader.missing
+        return known
 
     def results(self, window: Window) -> Iterator[CheckResult]:
         found = self._client.stream(f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {self._here} AND {within(window)}")
@@ -221,12 +224,6 @@ class InfluxStore:
         condition = f"{of_file(marker)} AND time = {RECORD_TIME_MS}ms"
         series = self._client.query(f"SELECT {', '.join(RECORD_FIELDS)} FROM {RECORDS} WHERE {condition}")
         return series[0]["values"][0][1:] if series else [None] * len(RECORD_FIELDS)
-
-    def _remember(self, window: Window, missing: int) -> None:
-        with self._lock:
-            self._missing[window] = missing
-            while len(self._missing) > WINDOWS_REMEMBERED:
-                self._missing.popitem(last=False)
 
 
 def _write_each(

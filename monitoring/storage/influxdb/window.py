@@ -7,14 +7,14 @@ that agree with each other and know nothing of points from long ago.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
-from monitoring.statistics.windows import bucket_width_ms, may_be_exact
+from monitoring.statistics.windows import bucket_width_ms
 from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.packed import Unpacker
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
@@ -53,51 +53,54 @@ class WindowReader:
         """The statistics by host. `ends` answers for what no summary is asked about (None: the points here do)."""
         planned = plan(window, self._summarised_until(window), exact=exact)
         width_ms = bucket_width_ms(window, exact=exact)
+        hosts = self.hosts() if planned.hours or planned.days else None
+        believed = [self._believed(span, part, hosts) for span, part in planned.summaries()]  # InfluxDB begins
         sites: dict[str, SiteTotals] = {}
         for gap in planned.checks:
             parts = self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms)
             _add_up(sites, parts, window, exact=exact)
-        hosts = self._hosts() if planned.hours or planned.days else None
-        for span, part in planned.summaries():
-            _add_up(sites, self._believed(span, part, None if span is Span.MINUTE else hosts), window, exact=exact)
+        for parts in believed:
+            _add_up(sites, parts, window, exact=exact)
         return {host: found for host in list(sites) if (found := sites.pop(host).stats(host))}
-
-    def count_missing(self, window: Window) -> None:
-        """Set `missing` to that of the window's minutes; where hours and days answer, to that of its ends."""
-        exact = may_be_exact(window, len(self._hosts()))
-        planned = plan(window, self._summarised_until(window), exact=exact)
-        for part in planned.minutes:
-            counts = self._count_each("count(available)", CHECKS, Span.MINUTE, part, None)
-            for host, minutes in self._count_each("sum(checks)", SUMMARIES[Span.MINUTE], Span.MINUTE, part, None).items():
-                own = counts.get(host, {})
-                self.missing += sum(max(0, checks - own.get(start, 0)) for start, checks in minutes.items())
 
     # What is believed of whole spans
 
     def _believed(self, span: Span, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
-        """Of these hosts; minutes of all if None."""
-        if hosts is None or span is Span.MINUTE:
-            yield from self._compared(span, window, hosts, self._count_each("count(available)", CHECKS, span, window, hosts))
-            return
-        for some in groups(hosts, min(HOSTS_AT_ONCE, max(1, SPANS_AT_ONCE * span.length_ms // window.length_ms))):
-            yield from self._compared(span, window, some, self._finer_counts(span, window, some))
+        """Of these hosts; minutes of all, for they are asked at once."""
+        if span is Span.MINUTE:
+            counts = self._ask("count(available)", CHECKS, window, hosts, span)
+            return self._compared(span, counts, self._summaries(span, window, hosts))
+        size = min(HOSTS_AT_ONCE, max(1, SPANS_AT_ONCE * span.length_ms // window.length_ms))
+        return chain.from_iterable(self._believed_of(span, window, some) for some in groups(hosts or (), size))
+
+    def _believed_of(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
+        """Hours or days of some hosts."""
+        counts = ((host, own.items()) for host, own in self._finer_counts(span, window, hosts).items())
+        return self._compared(span, counts, self._summaries(span, window, hosts))
 
     def _compared(
-        self, span: Span, window: Window, hosts: Collection[str] | None, counts: dict[str, dict[int, int]]
+        self, span: Span, counts: Iterator[tuple[str, Iterable[Row]]], summaries: Iterator[tuple[str, Mapping[int, Summary]]]
     ) -> Iterator[tuple[str, Parts]]:
-        """Summaries held against these counts of what is finer, which answers where it tells of more."""
-        for host, summaries in self._summaries(span, window, hosts):
-            own = counts.pop(host, {})
-            right = {start: summary for start, summary in summaries.items() if own.get(start, 0) <= summary.checks}
-            more = sum(summary.checks - own.pop(start, 0) for start, summary in right.items())
-            if own:  # else what counted this host is freed before the next one's summaries come
-                counts[host] = own
+        """Summaries held against these counts of what is finer, which answers where it tells of more.
+
+        Both come host by host in the same order, so that little is kept: in another order it would be right as well.
+        """
+        told: dict[str, dict[int, int]] = {}
+        for host, known in summaries:
+            while host not in told and (counted := next(counts, None)):
+                told[counted[0]] = {row[0]: row[1] for row in counted[1]}
+            own = told.pop(host, {})
+            right = [(start, summary) for start, summary in known.items() if own.get(start, 0) <= summary.checks]
+            more = sum(summary.checks - own.pop(start, 0) for start, summary in right)
             self.missing += more if span is Span.MINUTE else 0
-            yield host, right.items()
-        for run in runs({start for own in counts.values() for start in own}, span.length_ms):
-            concerned = [host for host, own in counts.items() if any(run.from_ms <= start < run.until_ms for start in own)]
+            if own:
+                told[host] = own
+            yield host, right
+        told.update((host, {row[0]: row[1] for row in rows}) for host, rows in counts)
+        for run in runs({start for own in told.values() for start in own}, span.length_ms):
+            concerned = [host for host, own in told.items() if any(run.from_ms <= start < run.until_ms for start in own)]
             for host, parts in self._finer(span, run, concerned):
-                yield host, [part for part in parts if span.start_of(part[0]) in counts[host]]
+                yield host, [part for part in parts if span.start_of(part[0]) in told[host]]
 
     def _finer(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
         if span is Span.MINUTE:
@@ -112,9 +115,9 @@ class WindowReader:
         if sum(self._count("sum(checks)", SUMMARIES[span], window, hosts).values()) <= SOON_COUNTED:
             asked.append(("count(available)", CHECKS))
         for number, source in asked:
-            for host, counts in self._count_each(number, source, span, window, hosts).items():
+            for host, counts in self._ask(number, source, window, hosts, span):
                 own = found[host]
-                own.update({start: max(count, own[start]) for start, count in counts.items()})
+                own.update({start: max(count, own[start]) for start, count in counts})
         return found
 
     # What is asked
@@ -127,7 +130,7 @@ class WindowReader:
         ends = (newest[source] + length_ms for source, length_ms in lengths_ms.items() if source in newest)
         return max(ends, default=window.from_ms)
 
-    def _hosts(self) -> Collection[str]:
+    def hosts(self) -> Collection[str]:
         """Every host that has a check or a summary here."""
         sources = ", ".join((CHECKS, *SUMMARIES.values()))
         found = self._client.stream(f"SHOW TAG VALUES FROM {sources} WITH KEY = host WHERE {self._here}")
@@ -153,24 +156,20 @@ class WindowReader:
         """This number over the window by host."""
         return {host: row[1] for host, rows in self._ask(number, source, window, hosts) for row in rows}
 
-    def _count_each(
-        self, number: str, source: str, span: Span, window: Window, hosts: Collection[str] | None
-    ) -> dict[str, dict[int, int]]:
-        """This number in each span by host."""
-        found = self._ask(number, source, window, hosts, f"time({span.length_ms}ms), ")
-        return {host: {row[0]: row[1] for row in rows} for host, rows in found}
-
     def _ask(
-        self, fields: str, source: str, window: Window, hosts: Collection[str] | None, by: str = ""
+        self, fields: str, source: str, window: Window, hosts: Collection[str] | None, by: Span | None = None
     ) -> Iterator[tuple[str, Iterator[Row]]]:
+        """The rows of these hosts (None: of all), in each such span if `by` is given. InfluxDB begins at once."""
         where = " AND ".join((self._here, within(window), *named(hosts)))
-        fill = " fill(none)" if by else ""
-        statement = f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {by}host{fill}"
-        for host, rows in by_host(self._client.stream(statement)):
+        grouped = f"time({by.length_ms}ms), host fill(none)" if by else "host"
+        found = self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {grouped}")
+        return ((host, rows) for host, rows in self._while_wanted(by_host(found)) if hosts is None or host in hosts)
+
+    def _while_wanted(self, found: Iterator[tuple[str, Iterator[Row]]]) -> Iterator[tuple[str, Iterator[Row]]]:
+        for one in found:
             if not self._is_wanted():
                 raise StoreUnavailable(f"{self._client.name} is not waited for any more")
-            if hosts is None or host in hosts:
-                yield host, rows
+            yield one
 
 
 def _add_up(sites: dict[str, SiteTotals], found: Iterable[tuple[str, Parts]], window: Window, *, exact: bool) -> None:
