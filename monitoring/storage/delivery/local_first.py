@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreError
@@ -19,7 +20,8 @@ FRESH_MS = 5_000
 """A database that held everything so short a time ago is asked; each question makes sure for itself."""
 
 SLOW_PENALTY_MS = 30_000
-"""How long a database that did not answer a question in time is left alone with questions."""
+LONGEST_PENALTY_MS = 600_000
+"""How long a database is not asked about windows of a length for which it was too slow: each time twice as long."""
 
 COMMIT_S = 0.5
 DELIVERY_S = 0.5
@@ -27,6 +29,16 @@ DELIVERY_S = 0.5
 
 DELIVERY_AT_END_S = 1.0
 """How long a monitor that ends goes on delivering; what is left stays in the outbox for the next start."""
+
+
+class Penalty(NamedTuple):
+    """For how long a database is not asked, and until when."""
+
+    length_ms: int
+    until_ms: int
+
+
+NO_PENALTY = Penalty(0, 0)
 
 
 class LocalFirstStore:
@@ -51,7 +63,7 @@ class LocalFirstStore:
         self._backend = backend
         self._reader = reader
         self._is_named = is_named
-        self._slow_until_ms = 0
+        self._slow: dict[int, Penalty] = {}
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
@@ -102,10 +114,13 @@ class LocalFirstStore:
             is_wanted = self._ask_database.is_waited_for
             asked = partial(reader.stats, window, exact=exact, ends=self._file.summaries, is_wanted=is_wanted)
             try:
-                return self._ask_database.ask(asked, until and until.database.left_s()), source
+                found = self._ask_database.ask(asked, until and until.database.left_s())
             except StoreError as error:
-                self._slow_until_ms = self._clock.now_ms() + SLOW_PENALTY_MS
+                self._penalise(window)
                 source = Source("local", str(error))
+            else:
+                self._slow[window.length_ms] = NO_PENALTY
+                return found, self.source()
         asked = partial(self.own_reader().stats, window, exact=exact)
         return self._ask_file.ask(asked, until and until.in_all.left_s()), source
 
@@ -116,14 +131,22 @@ class LocalFirstStore:
 
     def _source_for(self, window: Window, until: Deadlines | None) -> Source:
         """Whom to ask about a window, once the database has what was committed so far."""
-        source = self.source()
+        source = self._known_source()
         if self._forwarder is None or source.kind == "local":
             return source
+        if self._clock.now_ms() < self._slow.get(window.length_ms, NO_PENALTY).until_ms:
+            return Source("local", words.slow_text(self.name))
         if not self._forwarder.wait_complete(_within(DELIVERY_S, until)):
             return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
         if absent := self._absent(window):
             return Source("local", words.lacking_text(self.name, absent))
         return source
+
+    def _penalise(self, window: Window) -> None:
+        """It did not answer about this window: leave it alone with such for a while. (Other windows may be quicker.)"""
+        last_ms = self._slow.get(window.length_ms, NO_PENALTY).length_ms
+        length_ms = min(LONGEST_PENALTY_MS, last_ms * 2 or SLOW_PENALTY_MS)
+        self._slow[window.length_ms] = Penalty(length_ms, self._clock.now_ms() + length_ms)
 
     def _absent(self, window: Window) -> int:
         """At most how many checks of the window the database does not have because it refused them."""
@@ -133,7 +156,20 @@ class LocalFirstStore:
     # The state of storage, in words
 
     def source(self) -> Source:
-        """Who would be asked now, and why."""
+        """Who is asked, and why; where some windows are too slow for the database, it says which.
+
+        A window counts as slow until the database has answered about one as long.
+        """
+        source = self._known_source()
+        slow = sorted(length_ms for length_ms, penalty in self._slow.items() if penalty.length_ms)
+        if source.kind == "local" or not slow:
+            return source
+        if len(slow) == len(self._slow):
+            return Source("local", words.slow_text(self.name))
+        return Source(source.kind, f"{source.why}, {words.slow_windows_text(slow)}")
+
+    def _known_source(self) -> Source:
+        """By how far delivery is."""
         if self._writer.trouble:
             return Source("local", self._writer.trouble)
         if self._forwarder is None or self._reader is None:
@@ -142,8 +178,6 @@ class LocalFirstStore:
             return Source("local", self._forwarder.trouble if self.awaits_database else self._stored_text())
         if self._clock.now_ms() - self._forwarder.complete_ms > FRESH_MS:
             return Source("local", words.behind_text(self.name, self.pending()))
-        if self._clock.now_ms() < self._slow_until_ms:
-            return Source("local", words.slow_text(self.name))
         return Source(self._reader.kind, words.complete_text(self.name))
 
     def conditions(self) -> list[Condition]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from monitoring.display.words import plural
+from monitoring.display.words import plural, window_text
 from monitoring.storage.base import Pending, Refusal
 
 AS_CONFIGURED = "as configured"
@@ -76,6 +76,11 @@ def summaries_text(count: int) -> str:
 
 def slow_text(database: str) -> str:
     return f"{database} answers too slowly"
+
+
+def slow_windows_text(lengths_ms: Iterable[int]) -> str:
+    """It answers, but about windows of these lengths not in time."""
+    return f"but answers too slowly about the {' and the '.join(map(window_text, lengths_ms))}: from the local file"
 
 
 def lacking_text(database: str, refused: int) -> str:

@@ -118,21 +118,46 @@ def test_a_database_that_refuses_points_of_the_window_is_not_asked(running: Runn
     assert running.ask(later)[1].kind == "influxdb", "of that time it lacks nothing"
 
 
+def ask_in_time(running: Running, window: Window, patience_ms: int = 200) -> tuple[int, Source]:
+    soon, later = (Deadline.after(SystemClock(), ms) for ms in (patience_ms, 20_000))
+    return counted(running.store.stats(window, exact=True, until=Deadlines(soon, later)))
+
+
 def test_a_question_that_takes_too_long_goes_to_the_file_and_the_database_is_left_alone_for_a_while(
     running: Running,
 ) -> None:
     record(running, check(1))
     running.ask_once_there_is_contact()
     running.reader.answers.clear()
-    soon = Deadline.after(SystemClock(), 200)
-    answer, source = counted(
-        running.store.stats(WINDOW, exact=True, until=Deadlines(soon, Deadline.after(SystemClock(), 20_000)))
-    )
-    assert (answer, source) == (1, Source("local", "a database in memory does not answer in time"))
+    assert ask_in_time(running, WINDOW) == (1, Source("local", "a database in memory does not answer in time"))
     running.reader.answers.set()
     assert running.store.source() == Source("local", "a database in memory answers too slowly")
+    asked = running.reader.requests
+    assert ask_in_time(running, WINDOW, 20_000)[1].kind == "local"
+    assert running.reader.requests == asked
     running.clock.advance(SLOW_PENALTY_MS / 1_000)
+    eventually(lambda: running.ask()[1].kind == "influxdb")
+    assert running.store.source().why == "a database in memory has received everything so far"
+
+
+def test_a_window_that_is_too_slow_leaves_the_others_to_the_database_and_the_header_says_so(running: Running) -> None:
+    """The hour of very many sites must not take the ten minutes with it, nor the header flip with each round."""
+    record(running, check(1))
     running.ask_once_there_is_contact()
+    hour = Window(WINDOW.until_ms - 3_600_000, WINDOW.until_ms)
+    said = "a database in memory has received everything so far"
+    said += ", but answers too slowly about the past hour: from the local file"
+    for penalty_ms in (SLOW_PENALTY_MS, 2 * SLOW_PENALTY_MS, 4 * SLOW_PENALTY_MS):
+        running.reader.answers.clear()
+        eventually(lambda: "does not answer in time" in ask_in_time(running, hour)[1].why)
+        running.reader.answers.set()
+        for _ in range(2):
+            eventually(lambda: running.ask()[1] == Source("influxdb", said))
+            assert ask_in_time(running, hour, 20_000)[1] == Source("local", "a database in memory answers too slowly")
+            running.clock.advance(penalty_ms / 2_000)
+            eventually(lambda: running.store.source() == Source("influxdb", said))
+    eventually(lambda: ask_in_time(running, hour, 20_000)[1].kind == "influxdb")
+    assert running.ask()[1].why == "a database in memory has received everything so far"
 
 
 def test_a_question_that_fails_is_answered_by_the_file(running: Running) -> None:
