@@ -35,19 +35,16 @@ class Comparison:
         self._delivered: DeliveryRecord = file.delivered()
 
     def recently_lost(self) -> bool:
-        """Does the database lack points of the past ten minutes?"""
-        window = self._until_newest(RECENT_MS)
-        return self._lacks(window, None) or self._lacks_alerts(window)
-
-    def lost_alerts(self) -> bool:
-        """Does the database lack alerts of the past day?"""
-        return self._lacks_alerts(self._until_newest(DAY_MS))
+        """Does the database lack points of the past ten minutes, or alerts of the past day?"""
+        return self._lacks(self._until_newest(RECENT_MS), None) or self.lost_alerts()
 
     def _until_newest(self, length_ms: int) -> Window:
         until_ms = self._delivered.newest_ms + 1
         return Window(max(0, until_ms - length_ms), until_ms)
 
-    def _lacks_alerts(self, window: Window) -> bool:
+    def lost_alerts(self) -> bool:
+        """Does the database lack alerts of the past day?"""
+        window = self._until_newest(DAY_MS)
         wanted = {(alert.host, alert.time_ms) for alert in self._file.alerts(window)}
         if not wanted:
             return False
