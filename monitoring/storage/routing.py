@@ -213,5 +213,8 @@ class ReaderChoice:
         pending = local.pending()
         if pending.oldest_ms is not None and now_ms - pending.oldest_ms > FRESH_MS:
             return words.behind_text(name, pending)
-        recent = [it for it in local.refusals() if it.kind == "checks" and it.last_ms >= now_ms - RECENT_MS]
+        points = [
+            it for it in local.refusals() if it.kind in ("checks", "alerts")
+        ]  # else of summaries: they can be done without
+        recent = [it for it in points if it.last_ms >= now_ms - RECENT_MS]
         return words.lacking_text(name, sum(it.count for it in recent)) if recent else None

@@ -24,7 +24,7 @@ from tests.support.clock import FakeClock
 from tests.support.forwarded import drain
 from tests.support.influx_databases import address_of
 from tests.support.influxd import Influxd, free_port
-from tests.support.points import START_MS, checks
+from tests.support.points import START_MS, alert, checks
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 
@@ -91,6 +91,17 @@ def test_what_a_database_refused_of_a_live_monitor_is_read_from_its_file(
                 (condition,) = then.conditions()
                 assert "2 points stay in the local file" in condition.text
         assert chosen(choice)[0] == "influxdb", "long ago: that is not what anybody looks at"
+
+
+def test_alerts_that_a_database_refused_are_read_from_the_file(influxd: Influxd, known: str, tmp_path: Path) -> None:
+    influxd.write(known, f"website_alerts,host=x startDate=1 {START_MS * 1_000_000}")
+    config = influx_config(tmp_path, influxd.port, known)
+    clock = FakeClock(START_MS + 60_000)
+    with closing(LocalStore(tmp_path / "config.db")) as file, closing(ReaderChoice(config, clock, 60)) as choice:
+        file.append(checks([0, 1]), [alert(5)], clock.now_ms())
+        with closing(open_backend(parse_database(influxd.url(known), {}), 60)) as database:
+            drain(Forwarder(file, database, clock))
+            assert chosen(choice) == ("local", f"{database.name} lacks 1 point of this time, which it refused")
 
 
 def test_a_database_that_no_monitor_wrote_to_is_not_read(influxd: Influxd, tmp_path: Path, clock: FakeClock) -> None:
