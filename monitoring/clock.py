@@ -13,7 +13,7 @@ STEP_NS = 500 * NS_PER_MS
 
 
 class Stop(Protocol):
-    """What ends a wait: an `Event`, or whatever can be waited for like one."""
+    """What ends a wait: an `Event`, or something with the same method."""
 
     def is_set(self) -> bool: ...
 
@@ -21,22 +21,22 @@ class Stop(Protocol):
 
 
 class Clock(Protocol):
-    """Time as the monitor sees it: one line of milliseconds that never runs backwards."""
+    """The monitor's time: milliseconds that never run backwards."""
 
     def now_ms(self) -> int:
-        """UTC milliseconds since 1970 on the monitor's own line of time."""
+        """UTC milliseconds since 1970, by the monitor's own time."""
 
     def monotonic_ns(self) -> int:
         """Nanoseconds of the monotonic clock."""
 
     def stamp_ms(self, monotonic_ns: int) -> int:
-        """The moment of `monotonic_ns` on the line of `now_ms`."""
+        """The time of `monotonic_ns`, as `now_ms` would have returned it then."""
 
     def ahead_ms(self) -> int:
-        """How far the line runs ahead of a wall clock that was set back; 0 when they agree."""
+        """How far the monitor's time is ahead of a wall clock that was set back; 0 when they agree."""
 
     def start_after(self, last_ms: int | None) -> None:
-        """From now on every moment is later than `last_ms`, the newest time that was used anywhere."""
+        """From now on every time is later than `last_ms`, the newest one that was used anywhere."""
 
     def wait(self, stop: Stop, seconds: float) -> bool:
         """Wait until `stop` is set (True) or `seconds` are over (False)."""
@@ -69,7 +69,7 @@ class StopSignal(threading.Event):
 
 
 class Deadline:
-    """A moment of the monotonic clock until which something may take."""
+    """A time of the monotonic clock by which something must end."""
 
     def __init__(self, clock: Clock, at_ns: int) -> None:
         self._clock = clock
@@ -77,16 +77,16 @@ class Deadline:
 
     @classmethod
     def after(cls, clock: Clock, milliseconds: int) -> "Deadline":
-        """So long from now."""
+        """The deadline this many milliseconds from now."""
         return cls(clock, clock.monotonic_ns() + milliseconds * NS_PER_MS)
 
     def left_s(self) -> float:
-        """Seconds that are left; 0 when it has passed."""
+        """The seconds left; 0 when it has passed."""
         return max(0, self.at_ns - self._clock.monotonic_ns()) / 1e9
 
 
 class SystemClock:
-    """The machine's clocks, joined so that stored times only ever rise.
+    """The machine's clocks, combined so that stored times only rise.
 
     The wall clock is read once and carried on by the monotonic one. When it has jumped ahead (a step, or the machine
     slept), the line jumps with it, and what lies between is unknown time. When it was set back, the line goes on as it
@@ -99,7 +99,7 @@ class SystemClock:
         self._anchor = (time.time_ns(), time.monotonic_ns())
 
     def start_after(self, last_ms: int | None) -> None:
-        """Let the line go on after `last_ms`, the newest stored time, where it would not do so anyway."""
+        """Continue after `last_ms`, the newest stored time, if the clock is behind it."""
         if last_ms is None:
             return
         now_ms = self.now_ms()

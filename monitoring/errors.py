@@ -21,7 +21,7 @@ Error = TypeVar("Error", bound=BaseException)
 
 
 class MonitoringError(Exception):
-    """Base of everything this program raises on purpose; its text is fit for the user."""
+    """Base of everything this program raises on purpose. Its text is written for the user."""
 
 
 class ConfigError(MonitoringError):
@@ -33,7 +33,7 @@ class ConfigError(MonitoringError):
 
 
 class CheckAbandoned(MonitoringError):
-    """A check could not be carried to its end, through no fault of the site: its result is unknown."""
+    """A check could not be completed, through no fault of the site: its result is unknown."""
 
 
 class StoreError(MonitoringError):
@@ -41,23 +41,23 @@ class StoreError(MonitoringError):
 
 
 class StoreUnavailable(StoreError):
-    """The store does not answer (in time) now."""
+    """The store does not answer now, or not in time."""
 
 
 class StoreBusy(StoreUnavailable):
-    """Somebody else holds the file's write lock for longer than was waited."""
+    """Another program has held the file's write lock for longer than we waited."""
 
 
 class StoreDamaged(StoreUnavailable):
-    """What the file holds is no database any more, or not a whole one: waiting does not help."""
+    """The file no longer holds a complete database: waiting does not help."""
 
 
 class StoreDenied(StoreError):
-    """The store answers, but not to these credentials."""
+    """The store rejects these credentials."""
 
 
 class StoreRefused(StoreError):
-    """The store will not take these data as they are.
+    """The store rejects these data.
 
     `dropped` is how many points of the request it dropped, as far as it says so (None: unknown); `field` the one that it
     objects to (""), `by_age` whether they are older than what it keeps.
@@ -71,7 +71,7 @@ class StoreRefused(StoreError):
 
     @classmethod
     def all_of(cls, refusals: "Sequence[StoreRefused]") -> "StoreRefused":
-        """One error for those of several requests, in the words of the first."""
+        """One error for several requests, with the text of the first."""
         counts = [refusal.dropped for refusal in refusals]
         known = [count for count in counts if count is not None]
         return cls(
@@ -83,7 +83,7 @@ class StoreRefused(StoreError):
 
 
 def untraced(error: Error) -> Error:
-    """The same error, without the tracebacks of it and of all that led to it.
+    """The same error without the tracebacks of it and of its causes.
 
     For the edge to urllib3, whose frames keep the errors that they raise, and errors keep the frames of their
     tracebacks: a circle, with all that the callers were about to send, until the garbage collector looks. A running

@@ -14,10 +14,10 @@ from monitoring.errors import ConfigError
 from monitoring.trust import MOZILLA, Trust
 
 DEFAULT_DATABASE = "influxdb://localhost:8086/monitoring"
-"""Used when the configuration names none and it answers."""
+"""The database when the configuration names none, if it answers."""
 
 DEFAULT_LISTEN = "127.0.0.1:8087"
-"""Where a gateway listens when nothing else is said: reachable from its own machine only."""
+"""Where a gateway listens by default: reachable only from its own machine."""
 
 _DATABASE_NAME = re.compile(r"/([A-Za-z0-9_.-]{1,64})")
 
@@ -52,7 +52,7 @@ DATABASES = (
         is_ours=False,
     ),
 )
-"""Every kind of database. (`sqlite:` is none: it says that the local file stands alone.)"""
+"""Every kind of database. (`sqlite:` is not one: it means that there is only the local file.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class DatabaseAddress:
 
     @property
     def backend(self) -> DatabaseKind | None:
-        """None: there is no database, the local file stands alone."""
+        """None: there is no database, only the local file."""
         return next((known for known in DATABASES if known.name == self.kind), None)
 
 

@@ -1,4 +1,4 @@
-"""What a configuration would run, in words, for `--check-config`. Never a secret."""
+"""Describes what a configuration would run, for `--check-config`. Shows no secret."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def _database(config: Config) -> str:
 
 
 def _pruned(config: Config) -> str:
-    """Where this monitor deletes what is older than retention; a gateway goes by its own configuration."""
+    """Where this monitor deletes what is older than retention; a gateway follows its own configuration."""
     if config.database is None:
         return "the local file, and from the database if it answers"
     is_ours = config.database.backend is not None and config.database.backend.is_ours

@@ -1,4 +1,4 @@
-"""A file, or the data in it, to a `Config`; or to a `ConfigError` that says all that is wrong."""
+"""Reads a configuration file, or the data in it, into a `Config`. A `ConfigError` lists everything that is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,7 +35,7 @@ _RETENTION = values.duration(DAY_MS, 36_500 * DAY_MS)
 
 
 def load_config(path: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
-    """Read the configuration file; `database` (the flag `--database`) stands over the one in the file.
+    """Read the configuration file; `database` (the flag `--database`) replaces the one in the file.
 
     Raises `ConfigError` with every problem there is.
     """
@@ -92,7 +92,7 @@ def _read_flag(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
 
 
 def site_host(url: str) -> str:
-    """The name under which the site of this URL is stored; a name that is stored stays as it is.
+    """The name under which the site of this URL is stored. A stored name is returned unchanged.
 
     Raises `ConfigError` for what is no URL of a website.
     """
@@ -142,7 +142,7 @@ def _trusting(address: DatabaseAddress, trust: Trust) -> DatabaseAddress:
 
 
 def _read_trust(report: Report, root: Section, path: Path) -> Trust:
-    """Whom to trust; every file that is named must hold certificates."""
+    """The certificates to trust; every file that is named must hold some."""
     name = root.take("caFile", values.file_name, None)
     trust = Trust.of(report.environ, *([] if name is None else [str(path.parent / name)]))
     report.problems += _problems_of_roots(trust)
@@ -165,7 +165,7 @@ def _read_local_database(root: Section, path: Path) -> Path:
 
 
 def _compare_windows(retention: Section, config: Config) -> None:
-    """An alert window that reaches back further than checks are kept could never be judged."""
+    """An alert window must not be longer than checks are kept."""
     longest = max((site.rule.window_ms for site in config.sites), default=0)
     if longest > config.check_retention_ms:
         retention.problem("checks", f"must not be shorter than the longest alert window, {values.show_ms(longest)}")

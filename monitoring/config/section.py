@@ -1,4 +1,4 @@
-"""Reads the keys of one object and notes all that is wrong, so that everything is said at once."""
+"""Reads the keys of one object and collects everything that is wrong, so that all errors are reported at once."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ _KEY_LIKENESS = 0.6
 
 
 class Report:
-    """Collects problems and warnings, one line each: source, place, rule."""
+    """Collects errors and warnings, one line each: source, place, rule."""
 
     def __init__(self, source: str, environ: Mapping[str, str]) -> None:
         self.source = source
@@ -53,7 +53,7 @@ class Report:
 
 
 class Section:
-    """One object of the configuration. Its unknown and repeated keys are noted at once, its values as they are taken."""
+    """One object of the configuration. Reports unknown and repeated keys at once, wrong values when they are taken."""
 
     def __init__(self, report: Report, data: object, where: str, keys: Collection[str] | None) -> None:
         """`keys` are those it may have; None: any, as in `headers`."""
@@ -73,7 +73,7 @@ class Section:
         return iter(self._data)
 
     def has(self, key: str) -> bool:
-        """Whether the key is there with a value; null is the same as not given."""
+        """Does the key have a value? null counts as not given."""
         return self._data.get(key) is not None
 
     def place(self, key: str) -> str:
@@ -83,14 +83,14 @@ class Section:
         return f"{self.where}.{shown}" if self.where else shown
 
     def problem(self, key: str | None, rule: str) -> None:
-        """Note what is wrong with a key; None: with the object itself."""
+        """Report that a key is wrong; None: the object itself."""
         self._report.problem(self.where if key is None else self.place(key), rule)
 
     def warn(self, fact: str) -> None:
         self._report.warn(self.where, fact)
 
     def take(self, key: str, convert: Callable[[object], T], default: D) -> T | D:
-        """The converted value of a key; `default` when it is not given or wrong (which is noted)."""
+        """The converted value of a key; `default` when it is not given, or wrong (which is reported)."""
         return self._report.convert(self._data.get(key), self.place(key), convert, default)
 
     def section(self, key: str, keys: Collection[str] | None) -> "Section":
@@ -99,7 +99,7 @@ class Section:
         return Section(self._report, {} if data is None else data, self.place(key), keys)
 
     def sections(self, key: str, keys: Collection[str]) -> Iterator["Section"]:
-        """The objects of the list under a key, one after the other, so that what is wrong is noted in their order."""
+        """The objects of the list under a key, one after the other, so that errors are reported in their order."""
         items = self._data.get(key)
         if isinstance(items, list):
             for index, item in enumerate(items):

@@ -15,7 +15,7 @@ DEFAULT_ALERT_RETENTION_MS = 365 * DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A configuration that is right, complete: every default is filled in.
+    """A valid configuration, with every default filled in.
 
     `database` is None when none is named: then the default InfluxDB is used if it answers. `location` is where checks are
     made; "": nobody says. `trust` is whom sites, databases and gateways may be certified by. `warnings` are lines for
@@ -34,5 +34,5 @@ class Config:
 
     @property
     def settled(self) -> tuple[DatabaseAddress | None, Path, str, Trust]:
-        """What a monitor that runs does not change: where checks go, and under which name; whom it trusts."""
+        """What takes effect only at the next start: stores, location, and the certificates that are trusted."""
         return self.database, self.local_database, self.location, self.trust

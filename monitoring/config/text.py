@@ -12,7 +12,7 @@ _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}
 
 
 class Invalid(Exception):
-    """What is wrong with one value, as the end of the sentence that begins with its key. Never quotes the value.
+    """What is wrong with a value; completes the sentence that starts with its key. Never quotes the value.
 
     It never leaves this package: a `ConfigError` carries its sentence.
     """
@@ -37,7 +37,7 @@ class Text:
         return "".join(part.value for part in self.parts)
 
     def between(self, start: int, end: int) -> "Text":
-        """The parts of `value[start:end]`; a part that a border cuts keeps its origin."""
+        """The parts of `value[start:end]`; a part that is cut keeps its origin."""
         return Text(tuple(_cut(self.parts, start, end)))
 
 
@@ -51,7 +51,7 @@ def _cut(parts: tuple[Part, ...], start: int, end: int) -> Iterator[Part]:
 
 
 def expand(template: str, environ: Mapping[str, str]) -> Text:
-    """Replace `${NAME}` from the environment; `$${` stands for a plain `${`.
+    """Replace `${NAME}` from the environment; `$${` is a literal `${`.
 
     Raises `Invalid` for unset variables (all of them named), a `${` without a name and text that is no Unicode.
     """

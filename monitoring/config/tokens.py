@@ -1,4 +1,4 @@
-"""The tokens by which a gateway knows who may write and who may read, from the environment. Never shown."""
+"""Tokens from the environment, by which a gateway knows who may write and who may read. Never shown."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a gateway asks for; None: nobody may do that. `required` is False where everybody may do everything."""
+    """The tokens that a gateway accepts; None: nobody may do that. Without `required` everybody may do everything."""
 
     write: str | None = field(default=None, repr=False)
     read: str | None = field(default=None, repr=False)
@@ -29,7 +29,7 @@ class Tokens:
 
 
 def client_token(environ: Mapping[str, str]) -> str | None:
-    """The token that a monitor or a reader shows to its gateway. Raises `ConfigError`."""
+    """The token that a monitor or a reader sends to its gateway. Raises `ConfigError`."""
     return _secret(environ, CLIENT)
 
 
@@ -43,7 +43,7 @@ def gateway_tokens(environ: Mapping[str, str]) -> Tokens:
 
 
 def _secret(environ: Mapping[str, str], name: str) -> str | None:
-    """The variable `name`, or what is in the file that `name`_FILE names."""
+    """The variable `name`, or the content of the file that `name`_FILE names."""
     file_name = f"{name}_FILE"
     if name in environ and file_name in environ:
         raise ConfigError([f"{name} and {file_name} are both set: one of them must go"])

@@ -1,4 +1,4 @@
-"""One value of the configuration at a time: what its type and range must be. Pure; a wrong one raises `Invalid`.
+"""Converters for values of the configuration: each checks type and range, and raises `Invalid`. Pure.
 
 Strings come as `Text`. No message quotes a value: it may be a secret in the wrong place.
 """
@@ -31,7 +31,7 @@ def text(value: object) -> str:
 
 
 def nonempty(value: object) -> str:
-    """Any string but the empty one, which everything contains."""
+    """Any string but the empty one."""
     found = text(value)
     if not found:
         raise Invalid("must not be empty")
@@ -54,12 +54,12 @@ def file_name(value: object) -> str:
 
 
 def location(value: object) -> str:
-    """The name of a place, as every store can hold it."""
+    """The name of a location, such as every store can hold."""
     return _name(value, names.LONGEST_LOCATION)
 
 
 def site_id(value: object) -> str:
-    """What a site is called in the stores in place of its URL."""
+    """The name of a site in the stores, in place of its URL."""
     return _name(value, names.LONGEST_ID)
 
 
@@ -140,7 +140,7 @@ def _duration_ms(value: object) -> Fraction | None:
 
 
 def _exact(value: object) -> Fraction | None:
-    """A number as people wrote it; None for what is not one, and for exponents that only fill the memory."""
+    """The exact value of a number; None for anything else, and for exponents that would fill the memory."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     if isinstance(value, int):
@@ -191,7 +191,7 @@ def method(value: object) -> str:
 
 
 def pattern(value: object) -> str:
-    """A regular expression of the `regex` package, tried here so that no check has to fail of it."""
+    """A regular expression of the `regex` package; compiled here, so that a wrong one fails no check."""
     found = nonempty(value)
     import regex
 
@@ -206,7 +206,7 @@ def pattern(value: object) -> str:
 
 
 def json_value(value: object) -> Any:
-    """Plain JSON: what `json.loads` makes of it. None where null stands is a value like any other."""
+    """Plain JSON, as `json.loads` returns it; null is a value like any other."""
     if isinstance(value, Text):
         return value.value
     if isinstance(value, list):
@@ -225,7 +225,7 @@ def is_header_name(name: str) -> bool:
 
 
 def header(value: object) -> tuple[str, bool]:
-    """The value of a header, and whether a variable gave any of it; a line break in it would be another header."""
+    """The value of a header, and whether a variable gave any of it. A line break would start another header."""
     found = text(value)
     if any(character in found for character in "\r\n\0"):
         raise Invalid("must not hold line breaks or NUL")

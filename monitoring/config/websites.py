@@ -1,4 +1,4 @@
-"""The websites of a configuration: every default filled in, every contradiction noted."""
+"""Reads the websites of a configuration: fills in every default, reports every contradiction."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -35,12 +35,12 @@ _WINDOW = values.duration(SECOND_MS, DAY_MS)
 _FAILURES = values.whole(1, 1_000)
 
 _PLAIN = Site(host="", url="")
-"""The defaults of a site stand in `models.Site`."""
+"""The defaults of a site are those of `models.Site`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a website has that does not say otherwise; the rule's window is not yet fitted to an interval.
+    """The defaults of websites; the rule's window is not yet fitted to an interval.
 
     `folder` is where relative names of files begin.
     """
@@ -52,7 +52,7 @@ class Defaults:
 
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
-    """The alert rule of one level, the keys it lacks taken from the level above."""
+    """The alert rule of one level; keys that are not given are inherited."""
     threshold = section.take("threshold", values.percent, inherited.threshold)
     recovery = section.take("recoveryThreshold", values.percent, None)
     if recovery is not None and recovery < threshold:
@@ -80,7 +80,7 @@ def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[Site, .
 
 
 class _Known:
-    """The ids and URLs of the websites so far, each with the place where it stands first."""
+    """The ids and URLs of the websites read so far, each with the place of its first use."""
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}
@@ -88,7 +88,7 @@ class _Known:
         self._without_id: dict[str, str] = {}
 
     def compare(self, section: Section, site: Site) -> None:
-        """Note what is there already: an id must be unique among ids and URLs, a URL among ids and those without an id."""
+        """Report duplicates: an id must be unique among ids and URLs, a URL among ids and among sites without an id."""
         if site.masked_url and site.host in self._ids:
             section.problem("id", f"is the id of {self._ids[site.host]}, too")
         elif site.masked_url and site.host in self._urls:

@@ -1,4 +1,4 @@
-"""Lines that fit: every line is made to its width here, in terminal cells, so nothing ever wraps by surprise."""
+"""Columns and lines of an exact width in terminal cells, so that nothing wraps unexpectedly."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ GAP = 2
 """Cells between two columns."""
 
 DIM = "bright_black"
-"""The style of what stays in the background."""
+"""The style of what is less important."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Column:
 
 
 def value(text: str, style: str = "") -> Text:
-    """A cell; what is unknown stays in the background."""
+    """A cell; an unknown value is dimmed."""
     return Text(text, DIM if text == NOTHING else style)
 
 
 def total(widths: Collection[int]) -> int:
-    """Cells that columns of these widths take side by side."""
+    """The width of columns of these widths side by side."""
     return sum(widths) + GAP * max(0, len(widths) - 1)
 
 
@@ -95,7 +95,7 @@ def marked(mark: str, text: str, style: str, width: int) -> list[Text]:
 
 
 def bounded(lines: Sequence[Text], width: int, height: int) -> list[Text]:
-    """The first `height` lines, none wider than `width`: the last word on the size of a screen."""
+    """The first `height` lines, each cut to `width`."""
     kept = [line.copy() for line in lines[:height]]
     for line in kept:
         line.truncate(width, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""Plain lines for pipes, logs and terminals that want nothing else: no colour, no drawing, easy to grep and to cut.
+"""Plain lines for pipes, logs and simple terminals: no colour, no drawing, easy to grep and to cut.
 
 A line is words without spaces, `key=value` wherever a value needs its name; "-" stands for what is unknown.
 """
@@ -25,7 +25,7 @@ from monitoring.display.words import (
 from monitoring.models import Alert, ResponseTimes
 
 CLOSING_ROWS = 50
-"""How many sites the closing lists before it shows only the worst."""
+"""The most sites that the closing summary lists; of more it shows the worst."""
 
 
 def stats_lines(report: StatsReport) -> list[str]:
@@ -38,18 +38,18 @@ def stats_lines(report: StatsReport) -> list[str]:
 
 
 def history_line(alert: Alert) -> str:
-    """A state change in one line: the sentence, and the reason in the way of `key=value`."""
+    """A state change in one line: the sentence, and the reason as `key=value`."""
     reason = f", cause={alert.cause}{_reason(alert.detail, ', ')}" if alert.detail else ""
     return f"{alert_sentence(alert)}{reason}"
 
 
 def placeholder_line(header: Header) -> str:
-    """What is said while nothing is known yet."""
+    """The line before the first statistics."""
     return f"== {WAITING}: {plural(header.sites, 'site')}, {source_text(header.source, header.why)}"
 
 
 def closing_lines(closing: Closing) -> list[str]:
-    """What a run saw: one line on the run, one a site (the worst of them when there are many), then its alerts."""
+    """The summary of a run: a line on the run, one for each site (the worst of many), then its alerts."""
     outages = longest_outages(closing.alerts, closing.ended_ms)
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     return [
@@ -62,7 +62,7 @@ def closing_lines(closing: Closing) -> list[str]:
 
 
 def run_text(closing: Closing) -> str:
-    """How many sites, from where, for how long, from when to when: what "monitored" is followed by."""
+    """What follows "monitored": how many sites, from where, for how long, from when to when."""
     lasted = duration_text(closing.ended_ms - closing.started_ms)
     span = f"{time_text(closing.started_ms)} to {time_text(closing.ended_ms)}"
     here = f" from {printable(closing.location)}" if closing.location else ""
@@ -107,7 +107,7 @@ def _site_name(row: SiteRow | ClosingRow) -> list[str]:
 
 
 def _reason(detail: str, before: str = "  ") -> str:
-    """The one value that keeps its blanks, in quotes at the end of a line."""
+    """The reason in quotes at the end of a line: the one value that keeps its blanks."""
     return f'{before}detail="{telling_text(detail).replace(chr(34), chr(39))}"' if detail else ""
 
 

@@ -1,4 +1,4 @@
-"""Which sites are shown when there is not room for all, and what is said of the others."""
+"""Selects the sites to show when there is no room for all, and sums up the others."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The live screen and the one that stays when a run is over. Both know the terminal's size and keep within it."""
+"""Draws the live screen and the closing one, within the size of the terminal."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -62,7 +62,7 @@ def render_screen(view: View, width: int, height: int) -> RenderableType:
 
 
 def render_closing(closing: Closing, width: int) -> RenderableType:
-    """What a run saw, for the terminal it ran in: the run, its sites, its alerts, its notes."""
+    """The summary of a run: the run, its sites, its alerts, its notes."""
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     lines = [Text(line, "bold") for line in wrapped(f"Monitored {run_text(closing)}", width)]
     lines += _closing_table(closing, shown, width)
@@ -73,13 +73,13 @@ def render_closing(closing: Closing, width: int) -> RenderableType:
 
 
 def history_text(alert: Alert) -> Text:
-    """A state change in the history of alerts: the sentence, and below it what people want to know next."""
+    """A state change in the history of alerts: the sentence, and the details below it."""
     mark, style = ALERT_LOOKS[alert.type]
     return Text.assemble((f"{mark} {alert_sentence(alert)}", style), (f"\n  {alert_detail(alert)}", DIM))
 
 
 def _head_lines(view: View, width: int) -> list[Text]:
-    """How many sites are how, the time, where the numbers come from, and notes; in one line what fits into one."""
+    """How many sites are in which state, the time, the source of the numbers, and notes; in one line if they fit."""
     header = view.header
     sites, source = Text(plural(header.sites, "site"), "bold"), source_text(header.source, header.why)
     right = _now_line(view, width - sites.cell_len - 2)
@@ -154,7 +154,7 @@ def _ongoing(view: View, width: int, room: int) -> list[Text]:
 
 
 def _newest(alerts: Sequence[Alert], width: int, room: int) -> list[Text]:
-    """The state changes that fit whole into `room` lines, newest last; the very newest always."""
+    """The state changes that fit into `room` lines, newest last; always the newest one."""
     lines: list[Text] = []
     for alert in reversed(alerts):
         text = _alert_text(alert, width)

@@ -29,37 +29,37 @@ LOOKS = {
     State.RECOVERING: ("◐", "cyan"),
     State.UNKNOWN: ("○", DIM),
 }
-"""Glyph and style of each state; its word always stands beside."""
+"""Glyph and style of each state; its word is always shown as well."""
 
 ESSENTIAL = ("state", "site", "availability", "mean", "p95", "short trend")
-"""What a terminal of 80 columns must show."""
+"""The columns that a terminal of 80 cells must show."""
 
 EXPENDABLE = ("short trend", "p95", "mean", "availability")
-"""What goes first where not even that has room."""
+"""The columns to drop, in this order, where these have no room."""
 
 TIMES = ("p95", "mean")
-"""What gives way, in this order, to why sites fail."""
+"""The columns to drop, in this order, for the reason why sites fail."""
 
 WHY = "why"
 LEAST_WHY = 11
-"""In fewer cells no reason is told."""
+"""A reason needs this many cells."""
 
 EXTRAS = ("causes", "since", "statuses", "max", "last failure", "checks")
-"""What a wider terminal shows as well, the most useful first."""
+"""The columns that a wider terminal shows as well, the most useful first."""
 
 SITE_WIDTHS = (8, 16, 32)
-"""How wide the sites' names are at least, beside the essentials, and before trends are long and there are extras."""
+"""The least width of the sites' names: at all, beside the essential columns, and before trends grow and extras appear."""
 
 TEXTS = ("causes", "statuses", "why")
-"""The extras that may be cut."""
+"""The columns whose text may be cut."""
 
 TEXT_WIDTHS = (11, 36)
-"""How narrow and how wide such a text may become."""
+"""The least and the greatest width of such a column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The rows of a report that are shown, and those that are only summed up."""
+    """The rows of a report to show, and those to sum up."""
 
     report: StatsReport
     shown: Sequence[SiteRow]
@@ -68,7 +68,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a column draws of one site."""
+    """Draws a column's cell for one site."""
 
     row: SiteRow
     report: StatsReport
@@ -126,7 +126,7 @@ def availability_style(row: SiteRow) -> str:
 
 
 def _with_reasons(chosen: dict[str, int], wanted: Mapping[str, int], room: int) -> dict[str, int]:
-    """The same columns, or fewer of times to make room for why sites fail."""
+    """The same columns, or fewer times and the reason why sites fail."""
     if wanted["why"] <= len(WHY):  # nothing but the title
         return chosen
     times = [key for key in TIMES if key in chosen]
@@ -263,4 +263,4 @@ COLUMNS: tuple[tuple[str, str, bool, Callable[[Cell], Text]], ...] = (
     ("since", "for", True, _since),
     ("why", WHY, False, _why),
 )
-"""Key, title, whether it stands at the right, and what it draws of a site; from left to right."""
+"""Key, title, whether it is right-aligned, and what draws its cell; from left to right."""

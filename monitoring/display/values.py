@@ -1,4 +1,4 @@
-"""What is shown, as values. Units are in the names, as in `monitoring.models`."""
+"""The values that are shown. Units are in the names, as in `monitoring.models`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import RunTotals
 
 SiteKey = tuple[str, str]
-"""A site as it is seen from somewhere: its host, and the location."""
+"""A site as one location sees it: host and location."""
 
 Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
-"""How each site stands now, seen from each location; asked only by an output that shows it."""
+"""Returns the current status of each site and location; called only by an output that shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class SiteRow:
 
     @property
     def detail(self) -> str:
-        """Why the site fails, or did until its last check; "" when that is over, for then it matters no more."""
+        """Why the site fails, or failed until its last check; "" once it is up."""
         return "" if self.status.state in {State.UP, State.UNKNOWN} else self.status.detail
 
     @property
     def last_failure_ms(self) -> int | None:
-        """The newer of what the window and the status know; None: no failure is known."""
+        """The newest failure that the window or the status knows; None: no failure is known."""
         known = (self.stats.last_failure_ms, self.status.last_failure_ms)
         return max((moment for moment in known if moment is not None), default=None)
 
@@ -66,7 +66,7 @@ class StatsReport:
 
     @property
     def length_ms(self) -> int:
-        """By this length people know the window."""
+        """The length that was asked for."""
         return self.asked_ms or self.window.length_ms
 
     def coverage(self, row: SiteRow) -> Fraction:
@@ -83,7 +83,7 @@ def stats_report(
     asked_ms: int | None = None,
     location: str = "",
 ) -> StatsReport:
-    """A row a site, also for sites with nothing in the window; `source` is the kind of the store that found it."""
+    """A row for each site, also for those without checks in the window; `source` is the kind of the store that was read."""
     rows = (
         SiteRow(
             site.host,
@@ -127,7 +127,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class ClosingRow:
-    """What a run saw of one site; `incidents` is the number of its alerts."""
+    """What a run measured of one site; `incidents` is the number of its alerts."""
 
     host: str
     name: str | None
@@ -143,7 +143,7 @@ class ClosingRow:
 
 
 def closing_rows(sites: Iterable[Site], totals: Mapping[str, RunTotals], alerts: Iterable[Alert]) -> tuple[ClosingRow, ...]:
-    """A row a site: what the run saw of it (`totals`, by host), and how many outages began for it in `alerts`."""
+    """A row for each site: what the run measured (`totals`, by host), and how many outages began in `alerts`."""
     incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
     return tuple(
         ClosingRow(site.host, site.name, seen.checks, seen.available_ms, seen.covered_ms, incidents[site.host])

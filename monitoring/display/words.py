@@ -1,4 +1,4 @@
-"""Numbers, times and sentences as people read them."""
+"""Numbers, times and sentences for people."""
 
 import math
 import re
@@ -9,12 +9,12 @@ from fractions import Fraction
 from monitoring.models import Alert, AlertType, Cause
 
 NOTHING = "—"
-"""Stands for what is unknown."""
+"""Shown in place of an unknown value."""
 
 WAITING = "waiting for the first checks"
 
 SOURCES = {"local": "the local file", "influxdb": "InfluxDB", "gateway": "the gateway"}
-"""What people call the stores that JSON names."""
+"""The names of the stores for people, by their names in JSON."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ _LEADS = re.compile(
     r"\A(?:SSL certificate problem|SSL|TLS connect error|OpenSSL SSL_\w+|Recv failure|Send failure"
     r"|[Cc]ould not resolve [^:]+|Failed to connect to .{1,300}? after \d+ ms): (?:error:[0-9A-F]{8}:[^:]*:[^:]*:)?"
 )
-"""What stands before the telling part of a reason: who says so, or what the row says anyway."""
+"""Beginnings of a reason that tell nothing new: who reports it, or what the row shows anyway."""
 
 DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 
@@ -43,7 +43,7 @@ def percent_text(percent: Fraction | float | None, decimals: int = 2) -> str:
 
 
 def with_sign(percent: str) -> str:
-    """A percentage with its sign; what is unknown has none."""
+    """A percentage with its sign; an unknown one has none."""
     return percent if percent == NOTHING else f"{percent} %"
 
 
@@ -78,7 +78,7 @@ def seconds_text(time_us: float | None) -> str:
 
 
 def time_text(moment_ms: int) -> str:
-    """A moment as RFC 3339 in UTC: "2026-01-01T00:00:00.000Z"."""
+    """A time as RFC 3339 in UTC: "2026-01-01T00:00:00.000Z"."""
     moment = EPOCH + timedelta(milliseconds=moment_ms)
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
@@ -94,12 +94,12 @@ def printable(text: str) -> str:
 
 
 def label(host: str, name: str | None, location: str = "") -> str:
-    """What a site is called in tables, seen from somewhere."""
+    """The name of a site in tables, with the location it is seen from."""
     return printable(f"{name or host} [{location}]" if location else name or host)
 
 
 def counts_text(counts: Mapping[int, int] | Mapping[Cause, int], after: str = " ") -> str:
-    """How often what happened, most frequent first: "200:298 503:2"; nothing at all is "—"."""
+    """Counts, the highest first: "200:298 503:2"; "—" when there are none."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     return after.join(f"{what}:{count}" for what, count in ordered) or NOTHING
 
@@ -116,23 +116,23 @@ def source_text(source: str, why: str) -> str:
 
 
 def missed_text(missed: int) -> str:
-    """Slots that were slept through."""
+    """Checks that were not made."""
     were = "was" if missed == 1 else "were"
     return f"{plural(missed, 'check')} {were} not made: this machine was too busy, asleep or out of files"
 
 
 def too_old_text(why: str) -> str:
-    """What should have been deleted from the database is still there."""
+    """The database still holds what should have been deleted."""
     return f"what is older than retention stays: {why}"
 
 
 def ahead_text(ahead_ms: int) -> str:
-    """How far new checks' times lie ahead of the wall clock."""
+    """The times of new checks are ahead of the wall clock."""
     return f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"
 
 
 def alert_sentence(alert: Alert) -> str:
-    """The state change in one sentence; its words are fixed, people and scripts look for them."""
+    """The state change in one sentence. Its words are fixed: people and scripts search for them."""
     url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
     time += f", location={printable(alert.location)}" if alert.location else ""
     if alert.type is AlertType.ALERT:
@@ -141,13 +141,13 @@ def alert_sentence(alert: Alert) -> str:
 
 
 def alert_detail(alert: Alert) -> str:
-    """A second line for people: why, and from when to when."""
+    """A second line: why, and from when to when."""
     detail = f"{_cause_text(alert)}, first failed check {time_text(alert.start_ms)}"
     return detail if alert.end_ms is None else f"{detail}, answering again since {time_text(alert.end_ms)}"
 
 
 def ongoing_text(alert: Alert, now_ms: int) -> str:
-    """An outage that is not over."""
+    """An open outage."""
     lasts = duration_text(now_ms - alert.start_ms)
     seen = f", seen from {printable(alert.location)}" if alert.location else ""
     since = f"since {time_text(alert.start_ms)}, {_cause_text(alert)}{seen}"
@@ -155,12 +155,12 @@ def ongoing_text(alert: Alert, now_ms: int) -> str:
 
 
 def telling_text(detail: str) -> str:
-    """A reason without what libcurl and OpenSSL say before the telling part; escaped, in one line."""
+    """A reason without the uninformative beginning that libcurl or OpenSSL gives it; escaped, in one line."""
     return printable(_LEADS.sub("", detail, count=1)) or printable(detail)
 
 
 def outage_ms(recovery: Alert) -> int:
-    """How long the outage was that this recovery ended."""
+    """The length of the outage that this recovery ended, in milliseconds."""
     end_ms = recovery.time_ms if recovery.end_ms is None else recovery.end_ms
     return max(0, end_ms - recovery.start_ms)
 

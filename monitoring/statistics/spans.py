@@ -1,4 +1,4 @@
-"""Which summaries answer for which part of a window, and which checks for what they leave open. Pure."""
+"""Splits a window into parts that summaries answer and parts that need the checks. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Plan:
     checks: Sequence[Window]
 
     def summaries(self) -> Iterator[tuple[Span, Window]]:
-        """Each part that summaries answer for, the longest spans first."""
+        """Each part that summaries answer, the longest spans first."""
         for span, parts in ((Span.DAY, self.days), (Span.HOUR, self.hours), (Span.MINUTE, self.minutes)):
             yield from ((span, part) for part in parts)
 

@@ -1,4 +1,4 @@
-"""What state a site is in, from the checks it had. Pure."""
+"""The state of a site, from its checks. Pure."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def advance(history: History | None, result: CheckResult) -> History:
 
 
 def unknown_after_ms(site: Site) -> int:
-    """How long after the time that its last check covers a site still counts as measured.
+    """How long after the end of its last check's interval a site still counts as measured.
 
     Three intervals, or as long as a check may be under way.
     """

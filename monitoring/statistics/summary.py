@@ -1,4 +1,4 @@
-"""What the checks of one site in a span of time add up to, so that spans can be added up instead of checks. Pure.
+"""Summaries of the checks of one site in a span of time, so that spans can be added up instead of checks. Pure.
 
 Everything is an integer. A summary of a minute keeps its response times, so that percentiles of windows made of minutes
 are exact. Summaries of hours and days keep a sketch instead (`monitoring.statistics.sketch`): their percentiles are within
@@ -36,7 +36,7 @@ class Span(Enum):
         return self.value
 
     def start_of(self, time_ms: int) -> int:
-        """The start of the span that this moment lies in."""
+        """The start of the span that contains this time."""
         return time_ms // self.value * self.value
 
 
@@ -67,7 +67,7 @@ class Summary:
 
     @classmethod
     def of(cls, checks: Iterable[CheckResult]) -> "Summary":
-        """Of checks of one site; its times are exact."""
+        """The summary of checks of one site, with exact times."""
         every = list(checks)
         good = [check for check in every if check.cause is None]
         failed = [check for check in every if check.cause is not None]
@@ -91,11 +91,11 @@ class Summary:
         )
 
     def rolled(self) -> "Summary":
-        """The same with a sketch in the place of its times, as hours and days have it."""
+        """The same with a sketch in place of the times, as hours and days have it."""
         return merge([self], exact=False)
 
     def mark(self) -> Bucket:
-        """Its mark in a sparkline."""
+        """The mark of this summary in a sparkline."""
         return Bucket(self.responses_us / self.responses if self.responses else None, self.failures)
 
 
@@ -113,7 +113,7 @@ _SUMS = attrgetter("checks", "failures", "covers_ms", "down_ms", "responses", "r
 
 
 def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
-    """What these add up to: with all their times if `exact` (all of them must have them), else with a sketch."""
+    """The sum of these summaries: with all their times if `exact` (all must have them), else with a sketch."""
     checks, failures, covers_ms, down_ms, responses, responses_us = _columns(map(_SUMS, parts), 6)
     times = array(TIMES)
     for part in parts:
@@ -179,7 +179,7 @@ class SiteTotals:
         self._total = merge([self._total, *(part for _, part in known)], exact=self._exact)
 
     def stats(self, host: str) -> SiteStats | None:
-        """Its statistics; None when there was no check."""
+        """The statistics of the site; None without any check."""
         if not self._total.checks:
             return None
         marks = self._marks.values()

@@ -10,19 +10,19 @@ TREND_BUCKETS = 20
 
 
 EXACT_SITES = 100
-"""Of so many sites a whole day's percentiles are exact."""
+"""Up to this many sites the percentiles of a whole day are exact."""
 
 DAYS_FROM_MS = 10 * DAY_MS
 """Longer windows have marks of whole days."""
 
 
 def is_long(window: Window) -> bool:
-    """Is it answered from sums of whole hours? Its percentiles are within 1 % then, and its marks longer."""
+    """Is the window answered from summaries of whole hours? Then percentiles are within 1 %, and marks are longer."""
     return window.length_ms > DAY_MS
 
 
 def from_whole_hour(window: Window) -> Window:
-    """A long window from the start of the hour on that it begins in: of times long past only whole hours are known."""
+    """A long window, extended to the start of its first hour: of older times only whole hours are known."""
     return Window(window.from_ms // HOUR_MS * HOUR_MS, window.until_ms) if is_long(window) else window
 
 
@@ -32,7 +32,7 @@ def availability(available_ms: int, covered_ms: int) -> Fraction | None:
 
 
 def coverage(covered_ms: int, window_ms: int) -> Fraction:
-    """Percent of the window that checks stand for, exact.
+    """Percent of the window that checks cover, exact.
 
     At most 100: the last check of a window may cover some of what comes after it.
     """
@@ -40,7 +40,7 @@ def coverage(covered_ms: int, window_ms: int) -> Fraction:
 
 
 def may_be_exact(window: Window, sites: int) -> bool:
-    """Whether percentiles of so many sites are worth computing exactly: up to a day, and up to a day of 100 sites.
+    """Are exact percentiles worth their cost? Yes for windows up to a day, if these are no more than a day of 100 sites.
 
     An hour of 2400 sites is as much as a day of 100. Beyond that they come from buckets, within 1 %.
     """
