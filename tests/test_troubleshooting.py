@@ -14,7 +14,15 @@ ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.requests", "gateway.applicatio
 NO_TROUBLE = {
     *("gateway at …://…, database …", "new configuration: … sites, … added, … removed, … checked in another way"),
     *("    and what hours and days add up to, from … on", "Deleted here.", "To be deleted: everything before … of …"),
-    *(" (see character …)", "1 summary", "an InfluxDB", "a temporary file", "no PEM", "…: … was due, the rule decided on …"),
+    *(
+        " (see character …)",
+        " and the ",
+        "1 summary",
+        "an InfluxDB",
+        "a temporary file",
+        "no PEM",
+        "…: … was due, the rule decided on …",
+    ),
 }
 """Told when all is well, or parts of other messages."""
 
