@@ -21,7 +21,7 @@ from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, first
 from monitoring.storage.sqlite.summaries import SITE
 
 ROWS_AT_ONCE = 1_000
-LOOK_AT_ONCE = 200_000
+LOOK_AT_ONCE = 100_000
 """How many rows are deleted, or looked at for those of one site, in a step: some milliseconds of work."""
 
 SITES_AT_ONCE = 25
@@ -221,7 +221,7 @@ class _Cut:
         """Some of what waits for delivery is gone: entries with nothing left go, the others count anew."""
         columns = "entry, kind, first, last, site, points"
         query = f"SELECT {columns} FROM outbox WHERE entry >= ? AND first < ? ORDER BY entry LIMIT {ENTRIES_AT_ONCE}"
-        entry = None
+        entry, looked_at = None, 0
         for row in self.connection.execute(query, (self.request.reached, self.end)).fetchall():
             entry = outbox.Entry(*row)
             points = outbox.points_of(self.connection, entry, self.summarised_ms)
@@ -229,6 +229,9 @@ class _Cut:
                 self.connection.execute("UPDATE outbox SET points = ? WHERE entry = ?", (points, entry.entry))
             elif entry.entry > self.in_flight:
                 self.connection.execute("DELETE FROM outbox WHERE entry = ?", (entry.entry,))
+            looked_at += entry.points
+            if looked_at >= LOOK_AT_ONCE:
+                break
         return None if entry is None else entry.entry + 1
 
     def forget_sites(self) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Delivery, Points, Refusal
+from monitoring.storage.sqlite import outbox, purge
 from monitoring.storage.sqlite.store import LocalStore
 
 START_MS = 1_767_225_600_000
@@ -181,6 +182,23 @@ def test_what_was_refused_by_age_is_never_tried_again(store: LocalStore) -> None
     assert store.refused_sample("checks", 5) == Points()
     assert len(store.refusals()) == 1
     assert store.next_delivery(9) is None
+
+
+def test_a_step_of_a_purge_counts_few_points_of_what_waits(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute of a thousand sites is one entry of 30,000 checks: to count two hundred of these takes most of a second."""
+    store.append([check(1_000, "b")], [], START_MS)
+    minutes_of(store, 0, 60)
+    counted: list[outbox.Entry] = []
+    count = outbox.points_of
+    monkeypatch.setattr(outbox, "points_of", lambda *asked: counted.append(asked[1]) or count(*asked))
+    monkeypatch.setattr(purge, "LOOK_AT_ONCE", 20)
+    store.ask_purge(purge.Request("b", START_MS + HOUR_MS, forget=True))
+    steps = []
+    while store.maintain(START_MS + HOUR_MS):
+        steps.append(sum(entry.points for entry in counted))
+        counted.clear()
+    assert 20 <= max(steps) < 20 + 7
+    assert store.pending().points == 60 * 6
 
 
 def test_retention_counts_what_no_database_had_and_forgets_it(store: LocalStore) -> None:
