@@ -1,29 +1,28 @@
 """Whatever happens to InfluxDB: checks and alerts go on, and in the end it holds every check exactly once."""
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from monitoring.config import site_host
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics import reference
-from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
-from tests.storage.test_contract import assert_same_stats
-from tests.support.influx_databases import address_of, store_at
+from tests.support.delivered import (
+    DATABASE,
+    DELIVERED_S,
+    assert_outage_is_announced_in_time,
+    assert_same_contents,
+)
 from tests.support.influxd import Influxd
 from tests.support.monitor import (
-    FOREVER,
     Monitor,
     local_file,
-    reading,
     stored_checks,
     undelivered,
     wait_for,
@@ -36,16 +35,12 @@ from tests.support.waiting import BUSY
 pytestmark = pytest.mark.promise
 
 SITES = ("/one", "/two", "/three")
-DATABASE = "monitoring"
 
 LONGEST_GAP_MS = 2_500 * BUSY
 """Ten intervals: a stalled machine, not a monitor that waits for a database."""
 
 HOUR_MS = 3_600_000
 INTERVAL_MS = 2_000
-
-DELIVERED_S = 90.0
-"""How long delivery may take after the trouble: the pauses between two attempts grow up to 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +65,6 @@ def config_for(folder: Path, target: Target, server: Influxd) -> Path:
     return write_config(folder, [target.url(path) for path in SITES], database=server.url(DATABASE))
 
 
-@contextmanager
-def remote_store(server: Influxd, database: str = DATABASE) -> Iterator[InfluxStore]:
-    store = store_at(address_of(server, database))
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def wait_until_delivered(config: Path) -> None:
     wait_for_checks(local_file(config))
     wait_for(lambda: undelivered(local_file(config)) == 0, "everything is delivered", DELIVERED_S)
@@ -91,28 +77,6 @@ def end(monitor: Monitor, config: Path) -> None:
         with Monitor(config, "--silent") as again:
             wait_until_delivered(config)
             assert again.terminate() == 0
-
-
-def assert_same_contents(config: Path, server: Influxd) -> None:
-    """Both stores hold the same checks and alerts, once each, and make the same numbers of them."""
-    with reading(local_file(config)) as local, remote_store(server) as remote:
-        checks = list(local.results(FOREVER))
-        assert list(remote.results(FOREVER)) == checks
-        assert list(remote.alerts(FOREVER)) == list(local.alerts(FOREVER))
-        window = Window(checks[0].time_ms, checks[-1].time_ms + 1)
-        for store in (local, remote):
-            assert_same_stats(store, checks, window)
-
-
-def assert_outage_is_announced_in_time(monitor: Monitor, target: Target) -> None:
-    target.go_down("/one")
-    monitor.wait_for_announcement("alert")
-    target.come_back("/one")
-    monitor.wait_for_announcement("recovery")
-    assert [(line["type"], urlsplit(line["URL"]).path) for line in monitor.objects("alert")] == [
-        ("alert", "/one"),
-        ("recovery", "/one"),
-    ]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())

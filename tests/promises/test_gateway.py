@@ -11,7 +11,7 @@ import requests
 
 from monitoring.config.tokens import Tokens
 from monitoring.errors import StoreDenied
-from tests.promises.test_delivery import DELIVERED_S, assert_outage_is_announced_in_time, assert_same_contents
+from tests.support.delivered import DELIVERED_S, assert_outage_is_announced_in_time, assert_same_contents
 from tests.support.gateway import HOST, READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway
 from tests.support.influxd import Influxd
 from tests.support.monitor import (

@@ -14,7 +14,6 @@ from monitoring.config.tokens import Tokens
 from monitoring.models import CheckResult
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.local_first import FRESH_MS
-from tests.promises.test_print import NO_MONITOR, assert_right, numbers, of_day, reference, same, story, windows
 from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
@@ -27,6 +26,7 @@ from tests.support.monitor import (
     undelivered,
     wait_for,
 )
+from tests.support.printed import NO_MONITOR, assert_right, numbers, of_day, reference, same, story, windows
 from tests.support.processes import Running, run_program, write_websites
 from tests.support.target import Target
 

@@ -2,14 +2,13 @@
 
 import random
 import re
-import resource
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from monitoring.models import AlertType, CheckResult
 from monitoring.storage.sqlite.store import LocalStore
+from tests.support.local_files import assert_sound, fill_disk, free_disk
 from tests.support.monitor import (
     Monitor,
     as_printed,
@@ -32,12 +31,6 @@ RARELY = {"window": 60, "interval": 60}
 
 LOST_MS = 1_500
 """The promised last second, and half a second for a disk that others use too."""
-
-
-def assert_sound(file: Path) -> None:
-    connection = sqlite3.connect(file)
-    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
 
 
 def run_and_kill(config: Path, target: Target, dice: random.Random) -> int:
@@ -145,16 +138,6 @@ def test_a_wrong_configuration_ends_with_2_and_all_its_errors_before_anything_is
     assert all(line.startswith((f"{config.name}: ", f"{config}: ")) for line in monitor.errors)
     assert monitor.printed == []
     assert not local_file(config).exists()
-
-
-def fill_disk(monitor: Monitor, file: Path) -> None:
-    """From now on no file of this process can grow, as on a full disk."""
-    size = file.with_name(file.name + "-wal").stat().st_size
-    resource.prlimit(monitor.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def free_disk(monitor: Monitor) -> None:
-    resource.prlimit(monitor.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def test_a_full_disk_is_told_once_while_checks_and_alerts_go_on_and_nothing_is_lost(tmp_path: Path, target: Target) -> None:

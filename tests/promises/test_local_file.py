@@ -12,6 +12,7 @@ import pytest
 
 from monitoring.models import AlertType, Cause, CheckResult
 from monitoring.storage.sqlite.store import LocalStore
+from tests.support.local_files import NOTICED_S, assert_sound, wait_for_words
 from tests.support.monitor import (
     Monitor,
     as_printed,
@@ -27,8 +28,6 @@ from tests.support.target import Target, assert_holds_all_asked, now_ms
 pytestmark = pytest.mark.promise
 
 LOGS = ("-wal", "-shm")
-NOTICED_S = 15.0
-"""Two seconds are promised; a busy machine may take longer."""
 
 
 @pytest.fixture
@@ -41,18 +40,6 @@ def config(tmp_path: Path, target: Target) -> Path:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "data" / "config.db"
-
-
-def assert_sound(file: Path) -> None:
-    with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
-def wait_for_words(monitor: Monitor, words: str, timeout_s: float = NOTICED_S) -> str:
-    """The one line on stderr that has these words."""
-    wait_for(lambda: any(words in line for line in monitor.errors), words, timeout_s)
-    (line,) = (line for line in monitor.errors if words in line)
-    return line
 
 
 def delete(file: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from monitoring.models import AlertType
 from monitoring.storage.sqlite.opening import PATIENCE_S
-from tests.promises.test_local_file import NOTICED_S, assert_sound, wait_for_words
+from tests.support.local_files import NOTICED_S, assert_sound, wait_for_words
 from tests.support.monitor import (
     Monitor,
     as_printed,

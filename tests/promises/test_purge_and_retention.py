@@ -20,12 +20,12 @@ from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.lock import writer_is_alive
 from monitoring.storage.sqlite.store import LocalStore
-from tests.promises.test_kill import assert_sound
 from tests.support.forwarded import maintain
 from tests.support.gateway import READ_TOKEN, WRITE_TOKEN, Gateway
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.keeper import Keeper
+from tests.support.local_files import assert_sound
 from tests.support.monitor import (
     FOREVER,
     PATIENCE_S,

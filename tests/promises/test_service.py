@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.promises.test_kill import fill_disk, free_disk
+from tests.support.local_files import fill_disk, free_disk
 from tests.support.monitor import Monitor, local_file, stored_alerts, stored_checks, wait_for, wait_for_checks, write_config
 from tests.support.systemd import Systemd
 from tests.support.target import Target

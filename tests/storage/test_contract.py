@@ -5,7 +5,7 @@ A new database joins with one line in `BACKENDS`, a reader of a local file with 
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitoring.gateway.databases import Databases
-from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics import reference
-from monitoring.statistics.status import advance
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
 from monitoring.storage.sqlite.database import SharedFile
@@ -29,6 +28,7 @@ from tests.support.influx_databases import new_database, store_at
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.points import REASON
 from tests.support.results import LONG_SPAN_MS, ODD_HOSTS, START_MS, Recording, alert_lists, recordings, texts
+from tests.support.stored import assert_same_stats, states_of
 from tests.support.summaries import summaries_of
 
 ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
@@ -252,20 +252,6 @@ def alert(host: str = "a", at: int = 0) -> Alert:
 
 def recovery(host: str = "a", at: int = 0) -> Alert:
     return Alert(AlertType.RECOVERY, host, START_MS + at, START_MS - 5, START_MS + at - 1, 80.25, Cause.DNS)
-
-
-def states_of(checks: Iterable[CheckResult], before_ms: int) -> dict[str, History]:
-    found: dict[str, History] = {}
-    for one in sorted(checks, key=lambda one: one.time_ms):
-        if one.time_ms < before_ms:
-            found[one.host] = advance(found.get(one.host), one)
-    return found
-
-
-def assert_same_stats(reader: Reader, checks: Sequence[CheckResult], window: Window) -> None:
-    for exact in (True, False):
-        assert dict(reader.stats(window, exact=exact)) == reference.summarise(checks, window, exact=exact)
-    assert reader.missing(window) == 0
 
 
 # Every store

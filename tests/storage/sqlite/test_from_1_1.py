@@ -17,8 +17,8 @@ from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES, LATE_MS, MINUTE_MS, START_MS, Written, check
-from tests.storage.test_contract import states_of
 from tests.support.memory_backend import MemoryDatabase
+from tests.support.stored import states_of
 
 EVER = Window(0, START_MS + 10**11)
 LATER_MS = START_MS + 4 * Span.HOUR.length_ms

@@ -16,9 +16,9 @@ from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Delivery
 from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
-from tests.storage.test_contract import states_of
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.results import START_MS, checks_of
+from tests.support.stored import states_of
 
 HOSTS = ("a", "b", "c'd")
 EVER = Window(0, START_MS + 10**12)
