@@ -17,7 +17,8 @@ from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain
-from tests.support.gateway import client_of, serving
+from tests.support.gateway import WRITE_TOKEN, Gateway, client_of, serving
+from tests.support.monitor import write_config
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 from tests.support.summaries import summaries_of
 
@@ -133,3 +134,18 @@ def test_monitors_send_everything_again_to_a_file_that_was_begun_anew(
 def test_a_monitor_that_was_not_verified_is_told_to_begin_anew(shared: SharedFile) -> None:
     with pytest.raises(StoreUnavailable, match="everything is to be sent again"):
         shared.open().record("file", DeliveryRecord(1, 2, 3))
+
+
+def test_a_running_gateway_notices_and_says_that_its_file_was_deleted(tmp_path: Path) -> None:
+    config = write_config(tmp_path, ["http://127.0.0.1:1"], database="sqlite:")
+    path = config.with_suffix(".db")
+    with Gateway(config) as gateway:
+        gateway.wait_until_it_serves()
+        with closing(gateway.store(WRITE_TOKEN)) as writer:
+            writer.write(Points(checks([1])))
+            path.unlink()
+            gateway.until(lambda running: any("was deleted or moved away" in line for line in running.errors))
+            writer.write(Points(checks([2])))
+        assert gateway.terminate() == 0
+    with closing(SharedFile(path)) as kept:
+        assert found(kept.open()) == checks([1, 2])
