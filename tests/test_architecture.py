@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from monitoring.config.databases import DATABASES
 from tests.support.sources import (
     ROOT,
     Module,
@@ -17,6 +18,9 @@ from tests.support.sources import (
 
 SHARED = ("models", "errors", "units", "names", "fields")
 """The values and errors that every room may use."""
+
+DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessions"}
+"""What each of `DATABASES` may look into: they know nothing of each other."""
 
 SEES: Mapping[str, Collection[str]] = {
     **dict.fromkeys(SHARED, ()),
@@ -39,9 +43,8 @@ SEES: Mapping[str, Collection[str]] = {
     "storage.base": {"statistics"},
     "storage.sessions": {"trust"},
     "storage.sqlite": {"clock", "statistics", "storage.base"},
-    "storage.influxdb": {"trust", "config", "statistics", "storage.base", "storage.sessions"},
-    "storage.gateway": {"trust", "config", "statistics", "storage.base", "storage.sessions"},
-    "storage.backends": {"config", "storage.base", "storage.influxdb", "storage.gateway"},
+    **{kind.store.rpartition(".")[0].removeprefix("monitoring."): DATABASE_SEES for kind in DATABASES},
+    "storage.backends": {"config", "storage.base"},
     "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
     "storage.takeover": {"clock", "storage.base"},
     "storage.routing": {

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from monitoring.clock import SystemClock
 from monitoring.errors import StoreUnavailable
 from monitoring.gateway.databases import Databases
 from monitoring.models import CheckResult
@@ -139,13 +141,15 @@ def test_a_monitor_that_was_not_verified_is_told_to_begin_anew(shared: SharedFil
 def test_a_running_gateway_notices_and_says_that_its_file_was_deleted(tmp_path: Path) -> None:
     config = write_config(tmp_path, ["http://127.0.0.1:1"], database="sqlite:")
     path = config.with_suffix(".db")
+    now_ms = SystemClock().now_ms()  # else retention would delete them
+    first, second = (replace(check(), time_ms=now_ms - ago_ms) for ago_ms in (2_000, 1_000))
     with Gateway(config) as gateway:
         gateway.wait_until_it_serves()
         with closing(gateway.store(WRITE_TOKEN)) as writer:
-            writer.write(Points(checks([1])))
+            writer.write(Points([first]))
             path.unlink()
             gateway.until(lambda running: any("was deleted or moved away" in line for line in running.errors))
-            writer.write(Points(checks([2])))
+            writer.write(Points([second]))
         assert gateway.terminate() == 0
     with closing(SharedFile(path)) as kept:
-        assert found(kept.open()) == checks([1, 2])
+        assert found(kept.open()) == [first, second]
