@@ -61,7 +61,7 @@ class TlsFront:
         self._target = target
         self._limits = limits
         self._clients: dict[int, str] = {}  # the address of the client by the port of its connection to the target
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
 
@@ -74,13 +74,12 @@ class TlsFront:
 
     def close(self) -> None:
         """End all connections."""
-        self._loop.call_soon_threadsafe(self._ending.set)
+        self._runner.get_loop().call_soon_threadsafe(self._ending.set)
         self._thread.join(END_S)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        with self._loop_closed():
-            self._loop.run_until_complete(self._serve())
+        with self._runner:  # which ends what still runs
+            self._runner.run(self._serve())
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
@@ -88,9 +87,6 @@ class TlsFront:
         )
         await self._ending.wait()
         server.close()
-
-    def _loop_closed(self) -> "_Closing":
-        return _Closing(self._loop)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from after its handshake to its end."""
@@ -112,23 +108,6 @@ class TlsFront:
     def _has_room_for(self, address: str) -> bool:
         others = tuple(self._clients.values())
         return len(others) < self._limits.connections and others.count(address) < self._limits.address_connections
-
-
-class _Closing:
-    """Ends what still runs on a loop, and the loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
 
 
 _Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
