@@ -1,9 +1,11 @@
 """Questions while the local file cannot be written: what it holds, and what waits in memory."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
+from typing import TypeVar
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
@@ -15,11 +17,16 @@ from monitoring.storage.delivery.writer import Point
 
 in_order = attrgetter("time_ms", "host")
 
+ALWAYS = Window(0, 1 << 62)
+
+Waiting = TypeVar("Waiting", CheckResult, Alert)
+
 
 class UnwrittenReader:
-    """Keeps `LocalReader` by the pure functions of `monitoring.statistics.reference`: slow, and right.
+    """Keeps `LocalReader` by the pure functions of `statistics.reference`: slow, and right.
 
-    A file that cannot even be read counts as empty: what waits in memory is all that is known then.
+    A file that cannot even be read counts as empty: what waits in memory is all that is known then. What waits is always
+    asked for first: a point that is committed in between is then seen twice, and counted once, not missed.
     """
 
     kind = "local"
@@ -30,22 +37,20 @@ class UnwrittenReader:
         self._unwritten = unwritten
 
     def results(self, window: Window) -> Iterator[CheckResult]:
-        waiting = self._waiting_checks(window)  # first: what is committed in between is then seen twice, not missed
-        last: CheckResult | None = None
+        waiting, last = self._waiting(CheckResult, window), None
         for check in merge(self._stored(window), waiting, key=in_order):
             if last is None or in_order(last) != in_order(check):
                 yield check
             last = check
 
-    def _waiting_checks(self, window: Window) -> Sequence[CheckResult]:
-        checks = [point for point in self._unwritten() if isinstance(point, CheckResult) and _lies_in(window, point)]
-        return sorted(checks, key=in_order)
+    def _waiting(self, kind: type[Waiting], window: Window = ALWAYS) -> Sequence[Waiting]:
+        """What waits in memory, in order of (time, host)."""
+        points = (point for point in self._unwritten() if isinstance(point, kind))
+        return sorted((point for point in points if window.from_ms <= point.time_ms < window.until_ms), key=in_order)
 
     def _stored(self, window: Window) -> Iterator[CheckResult]:
-        try:
+        with suppress(StoreError):
             yield from self._file.results(window)
-        except StoreError:
-            return
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         return reference.summarise(self.results(window), window, exact=exact)
@@ -61,10 +66,9 @@ class UnwrittenReader:
         return chain(self.earlier_checks(window), self.results(window))
 
     def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
-        try:
+        with suppress(StoreError):
             return self._file.earlier_checks(window)
-        except StoreError:
-            return ()
+        return ()
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         by_host: dict[str, list[CheckResult]] = {}
@@ -73,35 +77,24 @@ class UnwrittenReader:
         return {host: Summary.of(checks) for host, checks in by_host.items()}
 
     def alerts(self, window: Window) -> Sequence[Alert]:
-        waiting = self._waiting_alerts()
-        try:
-            stored = self._file.alerts(window)
-        except StoreError:
-            stored = ()
-        found = {in_order(alert): alert for alert in (*stored, *waiting) if _lies_in(window, alert)}
+        found = {in_order(alert): alert for alert in self._waiting(Alert, window)}
+        with suppress(StoreError):
+            found |= {in_order(alert): alert for alert in self._file.alerts(window)}
         return [found[key] for key in sorted(found)]
 
     def last_alerts(self) -> Mapping[str, Alert]:
-        waiting = self._waiting_alerts()
-        try:
-            stored = self._file.last_alerts()
-        except StoreError:
-            stored = {}
-        newest = dict(stored)
+        waiting, newest = self._waiting(Alert), dict[str, Alert]()
+        with suppress(StoreError):
+            newest |= self._file.last_alerts()
         for alert in waiting:
             if alert.host not in newest or newest[alert.host].time_ms <= alert.time_ms:
                 newest[alert.host] = alert
         return newest
 
-    def _waiting_alerts(self) -> Sequence[Alert]:
-        return sorted((point for point in self._unwritten() if isinstance(point, Alert)), key=in_order)
-
     def last_states(self, before_ms: int) -> Mapping[str, History]:
-        waiting = self._waiting_checks(Window(0, before_ms))
-        try:
-            found = dict(self._file.last_states(before_ms))
-        except StoreError:
-            found = {}
+        waiting, found = self._waiting(CheckResult, Window(0, before_ms)), dict[str, History]()
+        with suppress(StoreError):
+            found |= self._file.last_states(before_ms)
         for check in waiting:
             known = found.get(check.host)
             if known is None or known.last_ms < check.time_ms:
@@ -109,19 +102,14 @@ class UnwrittenReader:
         return found
 
     def last_time(self) -> int | None:
-        waiting = [point.time_ms for point in self._unwritten()]
-        try:
+        times = [point.time_ms for point in self._unwritten()]
+        with suppress(StoreError):
             stored = self._file.last_time()
-        except StoreError:
-            stored = None
-        return max([*waiting, *([] if stored is None else [stored])], default=None)
+            times += [] if stored is None else [stored]
+        return max(times, default=None)
 
     def missing(self, window: Window) -> int:
         return self._file.missing(window)
 
     def close(self) -> None:
         """Nothing of its own."""
-
-
-def _lies_in(window: Window, point: Point) -> bool:
-    return window.from_ms <= point.time_ms < window.until_ms

@@ -165,14 +165,7 @@ class InfluxClient:
             raise self._rejection(error.code, error.content, writing=writing) from untraced(error)
         except InfluxDBServerError as error:
             raise StoreUnavailable(f"{self.name} is in trouble{_said(_reason(error.args[0]))}") from untraced(error)
-        except (
-            OSError,
-            msgpack.UnpackException,
-            ValueError,
-            TypeError,
-            AttributeError,
-            LookupError,
-        ) as error:
+        except (OSError, *_UNREADABLE) as error:
             raise StoreUnavailable(f"{self.name} {failure(error, 'an InfluxDB')}") from untraced(error)
 
     def _rejection(self, status: int | None, content: Any, *, writing: bool = False) -> StoreError:

@@ -5,6 +5,7 @@ are written by hand because one is written for every check: a generic serialiser
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import index
@@ -208,17 +209,10 @@ def summary_from(rows: Sequence[Row]) -> Summary:
         phase_counts=tuple(map(len, phases)),
         phases_us=tuple(map(sum, phases)),
         last_failure_ms=max((row[0] for row in failed), default=None),
-        statuses=_counts(row[3] for row in known if row[3]),
-        causes=_counts(_cause(row[5]) for row in failed),
+        statuses=dict(Counter(row[3] for row in known if row[3])),
+        causes=dict(Counter(_cause(row[5]) for row in failed)),
         times=array(TIMES, times),
     )
-
-
-def _counts(found: Iterable[Any]) -> dict[Any, int]:
-    counts: dict[Any, int] = {}
-    for one in found:
-        counts[one] = counts.get(one, 0) + 1
-    return counts
 
 
 def _microseconds(seconds: Iterable[float | None]) -> list[int]:

@@ -6,7 +6,7 @@ it stays fast with a thousand sites, and right on every compatible server.
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
 from threading import Lock
@@ -131,7 +131,12 @@ class InfluxStore:
     # The writer
 
     def write(self, points: Points) -> None:
-        lines, refusals = self._lines_of(points)
+        refusals: list[StoreRefused] = []
+        lines = [
+            *_written(self._lines.check, points.checks, refusals),
+            *_written(self._lines.alert, points.alerts, refusals),
+            *_written(self._lines.summary, points.summaries, refusals),
+        ]
         try:
             self._client.write(lines)
         except StoreRefused as refusal:
@@ -206,15 +211,6 @@ class InfluxStore:
 
     # How it writes and asks
 
-    def _lines_of(self, points: Points) -> tuple[list[str], list[StoreRefused]]:
-        """The lines of these points, and the refusals of those that can have none."""
-        lines: list[str] = []
-        refusals: list[StoreRefused] = []
-        _write_each(self._lines.check, points.checks, lines, refusals)
-        _write_each(self._lines.alert, points.alerts, lines, refusals)
-        _write_each(self._lines.summary, points.summaries, lines, refusals)
-        return lines, refusals
-
     def _ask(self, fields: str, source: str, *conditions: str) -> Iterator[tuple[str, Iterator[Row]]]:
         where = " AND ".join((self._here, *conditions))
         return by_host(self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY host"))
@@ -226,11 +222,10 @@ class InfluxStore:
         return series[0]["values"][0][1:] if series else [None] * len(RECORD_FIELDS)
 
 
-def _write_each(
-    write: Callable[[Point], str], some: Sequence[Point], lines: list[str], refusals: list[StoreRefused]
-) -> None:
+def _written(write: Callable[[Point], str], some: Iterable[Point], refusals: list[StoreRefused]) -> Iterator[str]:
+    """The lines of these points; a host that can be no tag is refused."""
     for point in some:
         try:
-            lines.append(write(point))
+            yield write(point)
         except StoreRefused as refusal:
             refusals.append(untraced(refusal))
