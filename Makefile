@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install monitor alerts self-test test check lint types bench format picture clean
+.PHONY: help install monitor alerts self-test test test-servers check lint types bench format picture clean
 
 VENV := .venv
 NO_TESTS := 5  # how pytest says that it was given none
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(VENV)/debian/usr/bin:$(PATH)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/installed: requirements.txt
 	@scripts/python-environment requirements.txt
@@ -33,6 +33,9 @@ test: $(VENV)/installed-dev ## install what the tests need, and run them
 	@scripts/test-programs
 	$(BIN)/python -m pytest -n 3 --maxschedchunk 2 -m "not timing" $(TESTS) || [ $$? = $(NO_TESTS) ]
 	$(BIN)/python -m pytest -n 0 -m timing $(TESTS) || [ $$? = $(NO_TESTS) ]  # nothing else may run beside a stop-watch
+
+test-servers: $(VENV)/installed-dev ## watch sites of nginx, apache, haproxy, httpbin, OpenSSL and dnsmasq
+	@scripts/test-servers
 
 check: lint types test ## everything that must pass before a commit
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import trustme
@@ -18,15 +19,17 @@ class Authority:
 
     def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
         """The TLS side of a server that shows a certificate for `names`."""
-        long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-        year = dt.timedelta(days=365)
-        begin, end = (long_ago, long_ago + year) if expired else (None, None)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._ca.issue_cert(*names, not_before=begin, not_after=end).configure_cert(context)
+        self._issue(names, expired=expired).configure_cert(context)
         return context
 
-    def server_file(self, name: str) -> str:
+    def server_file(self, name: str, *, expired: bool = False) -> str:
         """A file with the key and the certificate of a server of this name, for one in a process of its own."""
         file = self._folder / f"{name}.pem"
-        self._ca.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(file)
+        self._issue((name,), expired=expired).private_key_and_cert_chain_pem.write_to_path(file)
         return str(file)
+
+    def _issue(self, names: Sequence[str], *, expired: bool) -> trustme.LeafCert:
+        long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+        begin, end = (long_ago, long_ago + dt.timedelta(days=365)) if expired else (None, None)
+        return self._ca.issue_cert(*names, not_before=begin, not_after=end)
