@@ -21,12 +21,16 @@ from monitoring.config.text import Invalid, Part, Text
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for."""
+    """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
+
+    `interrupted` is the exit status after Ctrl-C.
+    """
 
     short: str | None
     name: str
     module: str
     help: str
+    interrupted: int = 0
 
     @property
     def flags(self) -> list[str]:
@@ -40,7 +44,9 @@ MODES = {
         Mode("-a", "alerts", "alertWatcher", "print the history of alerts and recoveries, then follow it"),
         Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
         Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
-        Mode("-t", "test", "test", "test the alerting with a server that goes down and comes back (about 20 s)"),
+        Mode(
+            "-t", "test", "test", "test the alerting with a server that goes down and comes back (about 20 s)", interrupted=1
+        ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
     )
