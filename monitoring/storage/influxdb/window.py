@@ -6,7 +6,9 @@ the database lacks points. One difference is not seen, for the price of counting
 that agree with each other and know nothing of points from long ago.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,7 @@ class WindowReader:
         self._here = here
         self._is_wanted = is_wanted
         self._unpack = Unpacker()
+        self._unfinished: set[str] = set()  # hosts of which parts from what is finer are still to come
         self.missing = 0
 
     def stats(self, window: Window, *, exact: bool, ends: Ends | None) -> dict[str, SiteStats]:
@@ -55,13 +58,17 @@ class WindowReader:
         width_ms = bucket_width_ms(window, exact=exact)
         hosts = self.hosts() if planned.hours or planned.days else None
         believed = [self._believed(span, part, hosts) for span, part in planned.summaries()]  # InfluxDB begins
-        sites: dict[str, SiteTotals] = {}
+        sites: defaultdict[str, SiteTotals] = defaultdict(partial(SiteTotals, window, exact=exact))
         for gap in planned.checks:
-            parts = self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms)
-            _add_up(sites, parts, window, exact=exact)
-        for parts in believed:
-            _add_up(sites, parts, window, exact=exact)
-        return {host: found for host in list(sites) if (found := sites.pop(host).stats(host))}
+            for host, parts in self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms):
+                sites[host].add(parts)
+        found: dict[str, SiteStats | None] = {}
+        for host, parts in chain.from_iterable(believed):
+            sites[host].add(parts)
+            if exact and host not in self._unfinished:  # so that the response times of all sites never lie in memory at once
+                found[host] = sites.pop(host).stats(host)
+        found |= {host: sites.pop(host).stats(host) for host in list(sites)}
+        return {host: site for host, site in found.items() if site}
 
     # What is believed of whole spans
 
@@ -95,8 +102,10 @@ class WindowReader:
             self.missing += more if span is Span.MINUTE else 0
             if own:
                 told[host] = own
+                self._unfinished.add(host)
             yield host, right
         told.update((host, {row[0]: row[1] for row in rows}) for host, rows in counts)
+        self._unfinished |= told.keys()
         for run in runs({start for own in told.values() for start in own}, span.length_ms):
             concerned = [host for host, own in told.items() if any(run.from_ms <= start < run.until_ms for start in own)]
             for host, parts in self._finer(span, run, concerned):
@@ -170,12 +179,6 @@ class WindowReader:
             if not self._is_wanted():
                 raise StoreUnavailable(f"{self._client.name} is not waited for any more")
             yield one
-
-
-def _add_up(sites: dict[str, SiteTotals], found: Iterable[tuple[str, Parts]], window: Window, *, exact: bool) -> None:
-    for host, parts in found:
-        totals = sites.get(host) or sites.setdefault(host, SiteTotals(window, exact=exact))
-        totals.add(parts)
 
 
 def _from(ends: Ends, gap: Window, width_ms: int) -> Iterator[tuple[str, Parts]]:
