@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from monitoring.clock import SystemClock
@@ -17,6 +18,7 @@ from monitoring.gateway.server import make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
 from monitoring.storage.base import Backend
 from monitoring.storage.gateway.store import GatewayStore, open_gateway
+from monitoring.trust import Trust
 from tests.support.influxd import free_port
 from tests.support.monitor import PATIENCE_S, ROOT
 from tests.support.processes import Running
@@ -89,6 +91,18 @@ def through_gateway(database: Backend | Databases, location: str = "") -> Iterat
 def client_of(port: int, location: str = "", read_timeout: float = 60, token: str | None = None) -> GatewayStore:
     """A client of a gateway on this machine, by plain HTTP."""
     return GatewayStore(parse_database(f"gateway+http://{HOST}:{port}", {}), location, read_timeout, token=token)
+
+
+@contextmanager
+def client(
+    port: int, token: str | None = None, tls: Trust | None = None, read_timeout: float = 60
+) -> Iterator[GatewayStore]:
+    address = replace(parse_database(f"gateway+http://{HOST}:{port}", {}), tls=tls)
+    store = GatewayStore(address, "", read_timeout, token=token)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 class Gateway(Running):
