@@ -34,7 +34,7 @@ def plan(window: Window, summarised_until_ms: int, *, exact: bool) -> Plan:
     if exact:
         spans = spans[-1:]
     parts: dict[Span, list[Window]] = {span: [] for span in Span}
-    left = [window]
+    left = [window] if window.length_ms > 0 else []
     for span in spans:
         rest: list[Window] = []
         for gap in left:

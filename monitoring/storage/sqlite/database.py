@@ -5,22 +5,18 @@ file: a site of a location with a name is called by both names there.
 """
 
 import json
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from monitoring.errors import StoreUnavailable
-from monitoring.models import Alert, AlertType, CheckResult, History, SiteStats, Window
-from monitoring.statistics.summary import Span
+from monitoring.models import AlertType, SiteStats, Window
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
-from monitoring.storage.sqlite import blocks_1_1, latest, purge, rows, schema, states
-from monitoring.storage.sqlite.counting import CountingReader
+from monitoring.storage.sqlite import blocks_1_1, purge, queries, states
 from monitoring.storage.sqlite.guarded import GuardedFile
-from monitoring.storage.sqlite.queries import INSIDE, keys
+from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.schema import (
-    ALERT_COLUMNS,
-    CHECK_COLUMNS,
     SITE_BITS,
-    SITE_MASK,
     TABLES,
     first_key,
 )
@@ -32,10 +28,6 @@ SEPARATOR = "\x1f"
 ROWS_AT_ONCE = 1_000
 LOOK_AT_ONCE = 100_000
 """How many rows are deleted, or looked at, in a step."""
-
-SLICE_MS = 60_000
-MOST_OF_SLICE = 5_000
-LONGEST_SLICE_MS = 86_400_000
 
 KNOWN = "client "
 RECORD = "record "
@@ -71,12 +63,11 @@ class SharedFile(GuardedFile):
             connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
 
-class FileDatabase:
+class FileDatabase(FileReader):
     """Keeps `Backend` in a `SharedFile`, at one location. Several threads may use it at once."""
 
-    kind = "local"
-
     def __init__(self, shared: SharedFile, location: str) -> None:
+        super().__init__(shared.path, shared.file.readers)
         self._shared = shared
         self._location = location
         self._prefix = location + SEPARATOR if location else ""
@@ -84,7 +75,7 @@ class FileDatabase:
 
     def ping(self) -> None:
         """Return when the file can be read."""
-        with self._shared.snapshot() as connection:
+        with self._snapshot() as connection:
             connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
 
     # The writer
@@ -154,6 +145,17 @@ class FileDatabase:
 
     # The reader
 
+    def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:  # noqa: ARG002 - they are in memory
+        return self._hosts()
+
+    def _hosts(self) -> dict[int, str]:
+        """The sites of this location, by number."""
+        places = {number: _place(name) for name, number in self._shared.sites.items()}
+        return {number: host for number, (location, host) in places.items() if location == self._location}
+
+    def _summarised_ms(self, connection: sqlite3.Connection) -> None:
+        """Others write the summaries."""
+
     def stats(
         self,
         window: Window,
@@ -162,99 +164,34 @@ class FileDatabase:
         ends: Ends | None = None,  # noqa: ARG002
         is_wanted: IsWanted = always,  # noqa: ARG002
     ) -> Mapping[str, SiteStats]:
-        with self._shared.snapshot() as connection:
-            return CountingReader(connection, self._hosts()).stats(window, exact=exact)
+        return super().stats(window, exact=exact)
 
     def missing(self, window: Window) -> int:
-        with self._shared.snapshot() as connection:
-            return CountingReader(connection, self._hosts()).missing(window)
-
-    def results(self, window: Window) -> Iterator[CheckResult]:
-        """Read slice by slice: no snapshot of the file is held while the caller works."""
-        names = self._hosts()
-        with self._shared.snapshot() as connection:
-            oldest_ms, newest_ms = rows.ends(connection)
-        from_ms, until_ms, slice_ms = max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1), SLICE_MS
-        while from_ms < until_ms:
-            part = Window(from_ms, min(from_ms + slice_ms, until_ms))
-            with self._shared.snapshot() as connection:
-                table = rows.source(connection, [part])
-                query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {INSIDE} ORDER BY id"
-                found = [
-                    schema.check_from_row(row, names)
-                    for row in connection.execute(query, keys(part))
-                    if row[0] & SITE_MASK in names
-                ]
-            yield from sorted(found, key=lambda check: (check.time_ms, check.host))
-            from_ms = part.until_ms
-            slice_ms = max(1_000, slice_ms // 2) if len(found) > MOST_OF_SLICE else min(LONGEST_SLICE_MS, slice_ms * 2)
-
-    def alerts(self, window: Window) -> Sequence[Alert]:
-        return self._alerts(f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {INSIDE}", keys(window))
-
-    def last_alerts(self) -> Mapping[str, Alert]:
-        newest = f"SELECT MAX(id) FROM alerts GROUP BY {SITE}"
-        return {
-            alert.host: alert for alert in self._alerts(f"SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN ({newest})", {})
-        }
-
-    def _alerts(self, query: str, parameters: Mapping[str, int]) -> list[Alert]:
-        names = self._hosts()
-        with self._shared.snapshot() as connection:
-            found = [
-                schema.alert_from_row(row, names)
-                for row in connection.execute(query, parameters)
-                if row[0] & SITE_MASK in names
-            ]
-        return sorted(found, key=lambda alert: (alert.time_ms, alert.host))
-
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
-        names = self._hosts()
-        with self._shared.snapshot() as connection:
-            known = states.load(connection)
-            for site, history in list(known.items()):
-                if history.last_ms >= before_ms:
-                    known.pop(site)
-                    if site in names and (past := latest.history(connection, site, before_ms)):
-                        known[site] = past
-        return {names[site]: history for site, history in known.items() if site in names}
+        with self._snapshot() as connection:
+            return queries.missing(connection, window, self._hosts())
 
     def last_time(self) -> int | None:
         last_check = f"SELECT MAX(last) FROM sites WHERE id IN ({_CHOSEN})"
         last_alert = f"SELECT MAX(id) >> {SITE_BITS} FROM alerts WHERE {SITE} IN ({_CHOSEN})"
         chosen = {"sites": json.dumps(list(self._hosts()))}
-        with self._shared.snapshot() as connection:
+        with self._snapshot() as connection:
             newest = connection.execute(f"{last_check} UNION ALL {last_alert}", chosen).fetchall()
         return max((time_ms for (time_ms,) in newest if time_ms is not None), default=None)
-
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        names = self._hosts()
-        with self._shared.snapshot() as connection:
-            table, number = (
-                (rows.source(connection, [window]), "COUNT(*)") if span is None else (TABLES[span], "SUM(checks)")
-            )
-            query = f"SELECT {SITE}, {number} FROM {table} WHERE {INSIDE} GROUP BY 1"
-            return {names[site]: count for site, count in connection.execute(query, keys(window)) if site in names}
 
     def locations(self) -> Sequence[str]:
         others = f"SELECT {SITE} FROM alerts UNION SELECT {SITE} FROM days"
         query = f"SELECT host FROM sites WHERE last IS NOT NULL OR id IN ({others})"
-        with self._shared.snapshot() as connection:
+        with self._snapshot() as connection:
             names = [name for (name,) in connection.execute(query)]
         return sorted({_place(name)[0] for name in names})
 
     def is_known(self) -> bool:
-        with self._shared.snapshot() as connection:
+        with self._snapshot() as connection:
             query = f"SELECT EXISTS (SELECT 1 FROM meta WHERE key LIKE '{KNOWN}%') OR EXISTS (SELECT 1 FROM sites)"
             return bool(connection.execute(query).fetchone()[0])
 
     def close(self) -> None:
         """The file is open for other locations, too."""
-
-    def _hosts(self) -> dict[int, str]:
-        """The sites of this location, by number."""
-        places = {number: _place(name) for name, number in self._shared.sites.items()}
-        return {number: host for number, (location, host) in places.items() if location == self._location}
 
 
 def _place(name: str) -> tuple[str, str]:

@@ -233,16 +233,21 @@ class DatabaseFile:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction of the one connection that writes. Raises as `exclusively` does, also for an overwritten file."""
-        with self.exclusively() as connection:
-            opened = self._opened
-            if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
-                raise StoreUnavailable(f"{self.path} was {Problem.OVERWRITTEN.value}")
-            try:
-                with transaction(connection):
-                    opened.stamp()
-                    yield connection
-            finally:
-                opened.has_written()
+        with self.exclusively() as connection, self.transaction():
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within `exclusively`."""
+        opened = self._opened
+        if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
+            raise StoreUnavailable(f"{self.path} was {Problem.OVERWRITTEN.value}")
+        try:
+            with transaction(opened.connection):
+                opened.stamp()
+                yield
+        finally:
+            opened.has_written()
 
     def problem(self) -> Problem | None:
         """What has happened to the file, if anything has."""

@@ -128,10 +128,7 @@ def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None
 def _add_late(connection: sqlite3.Connection, late: Sequence[Row], summarised_ms: int) -> None:
     checks = [(row[0] & SITE_MASK, check_from_row(row, {row[0] & SITE_MASK: ""})) for row in late]
     summaries.add_late(connection, checks, summarised_ms)
-    newer = states.load(connection)
-    for site, check in checks:
-        if site not in newer or check.time_ms > newer[site].last_ms:
-            states.add_late(connection, [(site, check)], summarised_ms)
+    states.save(connection, states.follow(states.load(connection), late))
 
 
 def _move_outbox(connection: sqlite3.Connection, summarised_ms: int) -> None:

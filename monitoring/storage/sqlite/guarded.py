@@ -9,12 +9,12 @@ from typing import Self
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.statistics.summary import SiteSummary
-from monitoring.storage.sqlite import blocks_1_1, latest, queries, rows, schema, states, summaries
-from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction
+from monitoring.storage.sqlite import blocks_1_1, queries, rows, schema, states, summaries
+from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
 from monitoring.storage.sqlite.guard import FileGuard
 from monitoring.storage.sqlite.lock import FileLock
-from monitoring.storage.sqlite.reader import newest_alerts
+from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.schema import SITE_MASK, first_key
 
 
@@ -52,7 +52,7 @@ class GuardedFile:
         """A check that is stored already stays as it is."""
         names = [one.host for one in checks] + [one.host for one in alerts] + [one.host for one in summarised]
         with self.file.exclusively() as connection:
-            with transaction(connection):
+            with self.file.transaction():
                 sites = states.number(connection, self.sites, names)
                 self._write_checks(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
                 connection.executemany(schema.INSERT_ALERT, [schema.alert_row(one, sites[one.host]) for one in alerts])
@@ -72,7 +72,7 @@ class GuardedFile:
             by_site.setdefault(key & SITE_MASK, []).append(check)
         known = states.load(connection, by_site.keys()) if by_site else {}
         states.save(
-            connection, {site: latest.after(connection, site, known.get(site), own) for site, own in by_site.items()}
+            connection, {site: states.after(connection, site, known.get(site), own) for site, own in by_site.items()}
         )
 
     def close(self) -> None:
@@ -97,8 +97,8 @@ class GuardedFile:
 
     def newest_alerts(self) -> Sequence[Alert]:
         """None where the file can no longer be read: the monitors send everything again."""
-        with suppress(StoreError), self.snapshot() as connection:
-            return list(newest_alerts(connection).values())
+        with suppress(StoreError):
+            return list(FileReader(self.path, self.file.readers).last_alerts().values())
         return ()
 
     def oldest_pending_ms(self) -> int | None:

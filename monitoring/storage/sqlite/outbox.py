@@ -199,7 +199,7 @@ def points_of(connection: sqlite3.Connection, entry: Entry, summarised_ms: int) 
     """How many points this entry stands for now."""
     if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
         window = Window(entry.first >> SITE_BITS, (entry.last >> SITE_BITS) + 1)
-        return sum(queries.check_counts(connection, window, summarised_ms, None).values())
+        return sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
     of_site = "" if entry.site is None else f"AND {SITE} = {entry.site}"
     query = f"SELECT COUNT(*) FROM {entry.kind} WHERE id BETWEEN ? AND ? {of_site}"
     return int(connection.execute(query, (entry.first, entry.last)).fetchone()[0])
@@ -234,7 +234,7 @@ def requeue_alerts(connection: sqlite3.Connection, in_flight: int) -> None:
 
 def count(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, int]:
     """How many rows of each kind `requeue` would put into the outbox."""
-    counts = {"checks": sum(queries.check_counts(connection, window, summarised_ms, None).values())}
+    counts = {"checks": sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())}
     for kind in KINDS[1:]:
         query = f"SELECT COUNT(*) FROM {kind} WHERE id BETWEEN ? AND ?"
         counts[kind] = connection.execute(query, _range(kind, window)).fetchone()[0]

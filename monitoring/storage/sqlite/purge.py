@@ -197,7 +197,7 @@ class _Cut:
         if not sites:
             return None
         if span is Span.MINUTE:
-            found = summaries.of_checks(self.connection, start_ms, sites)
+            found = summaries.of_minute(self.connection, start_ms, sites)
         else:
             found = summaries.of_finer(self.connection, span, start_ms, sites)
         summaries.store(self.connection, span, start_ms, found)

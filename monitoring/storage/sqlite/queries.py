@@ -1,36 +1,45 @@
-"""Statistics by SQL: summaries where they lie whole in the window, checks for the rest."""
+"""Questions about a window, by SQL: summaries where they lie whole in it, checks for the rest.
+
+In a monitor's own file every minute before `summarised_ms` has its summaries, and they are right. In a gateway's file,
+where others write them (`summarised_ms` is None), the reader counts: a summary is believed unless what is finer tells of
+more checks. Where the summary tells of more, checks are missing.
+"""
 
 import json
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from monitoring.fields import CAUSES
 from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
 from monitoring.statistics import windows
-from monitoring.statistics.spans import Plan, plan
+from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import TIMES, Span, Summary, merge, site_stats
 from monitoring.storage.sqlite import rows, summaries
-from monitoring.storage.sqlite.schema import (
-    CHECK_COLUMNS,
-    SITE_BITS,
-    SITE_MASK,
-    SUMS,
-    TABLES,
-    check_from_row,
-    first_key,
-)
-from monitoring.storage.sqlite.summaries import REST_OF_CHECKS, SITE, SUMS_OF_CHECKS
-
-INSIDE = "id >= :first AND id < :last"
-MARK = f"(id >> {SITE_BITS}) / :width"
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, SUMS, TABLES, check_from_row, first_key
+from monitoring.storage.sqlite.summaries import FINER, INSIDE, MARK, SITE
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
 
 DOWNTIME = "COUNT(*), COUNT(cause), SUM(covers), IFNULL(SUM(covers) FILTER (WHERE cause IS NOT NULL), 0)"
 DOWNTIME_OF_MINUTES = "SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)"
+
+SOON_COUNTED = 2_000_000
+"""So many checks are counted in some tenths of a second; where hours tell of more, finer summaries are counted alone."""
+
+Names = Mapping[int, str]
+"""The hosts of the sites that are asked about, by number."""
+
+
+def inside(part: Window, sites: Collection[int] | None = None) -> tuple[str, dict[str, Any]]:
+    """A condition on keys, with its parameters: in this span of time, of these sites (None: of all)."""
+    values: dict[str, Any] = {"first": first_key(part.from_ms), "last": first_key(part.until_ms)}
+    if sites is None:
+        return INSIDE, values
+    return f"{INSIDE} AND {SITE} IN (SELECT value FROM json_each(:sites))", values | {"sites": json.dumps(list(sites))}
 
 
 class SiteParts:
@@ -66,109 +75,159 @@ class SiteParts:
         return Bucket(responses_us / responses if responses else None, failures)
 
 
-def keys(part: Window) -> dict[str, int]:
-    return {"first": first_key(part.from_ms), "last": first_key(part.until_ms)}
+class WindowReader:
+    """Adds up one window, in one snapshot."""
+
+    def __init__(self, connection: sqlite3.Connection, window: Window, summarised_ms: int | None, *, exact: bool) -> None:
+        """`summarised_ms`: see the top of this module."""
+        self._connection = connection
+        self._counts = summarised_ms is None
+        self._plan = plan(window, window.until_ms if summarised_ms is None else summarised_ms, exact=exact)
+        self._width_ms = windows.bucket_width_ms(window, exact=exact)
+        self._found: defaultdict[int, SiteParts] = defaultdict(SiteParts)
+
+    def parts(self) -> Iterator[tuple[int, SiteParts]]:
+        """What each site is found to have; what has been taken is not kept."""
+        for span, part in self._plan.summaries():
+            self._add_spans(span, part, None)
+        table = rows.source(self._connection, self._plan.checks)
+        for part in self._plan.checks:
+            self._add_checks(table, part, None)
+        for site in sorted(self._found):
+            yield site, self._found.pop(site)
+
+    def missing(self, sites: Collection[int]) -> int:
+        """How many more checks summaries tell of than there are, in whole minutes."""
+        found = 0
+        for part in self._plan.minutes:
+            where, values = inside(part, sites)
+            counts = _by_span("COUNT(*)", rows.source(self._connection, [part]), Span.MINUTE, where)
+            lack = "MAX(0, checks - IFNULL((SELECT count FROM counts WHERE place = minutes.id), 0))"
+            query = f"WITH counts AS MATERIALIZED ({counts}) SELECT IFNULL(SUM({lack}), 0) FROM minutes WHERE {where}"
+            found += self._connection.execute(query, values).fetchone()[0]
+        return found
+
+    def _add_spans(self, span: Span, part: Window, sites: Collection[int] | None) -> None:
+        """Whole spans by their summaries, or by what is finer where that tells of more."""
+        wrong = self._disbelieved(span, part, sites) if self._counts else []
+        self._add_summaries(span, part, sites, wrong)
+        by_start: dict[int, list[int]] = {}
+        for key in wrong:
+            by_start.setdefault(key >> SITE_BITS, []).append(key & SITE_MASK)
+        for start_ms, concerned in by_start.items():
+            one = Window(start_ms, start_ms + span.length_ms)
+            if span is Span.MINUTE:
+                self._add_checks(rows.source(self._connection, [one]), one, concerned)
+            else:
+                self._add_spans(FINER[span], one, concerned)
+
+    def _disbelieved(self, span: Span, part: Window, sites: Collection[int] | None) -> list[int]:
+        """The keys of summaries, there or not, that something finer knows more checks of; what takes long is left out."""
+        where, values = inside(part, sites)
+        sources = [("SUM(checks)", TABLES[finer]) for finer in Span if finer.length_ms < span.length_ms]
+        known = self._connection.execute(f"SELECT SUM(checks) FROM {TABLES[span]} WHERE {where}", values).fetchone()[0]
+        if span is Span.MINUTE or (known or 0) <= SOON_COUNTED:
+            sources.append(("COUNT(*)", rows.source(self._connection, [part])))
+        found: set[int] = set()
+        for number, table in sources:
+            told = f"SELECT checks FROM {TABLES[span]} WHERE id = place"
+            query = f"SELECT place FROM ({_by_span(number, table, span, where)}) WHERE count > IFNULL(({told}), 0)"
+            found.update(key for (key,) in self._connection.execute(query, values))
+        return sorted(found)
+
+    def _add_summaries(self, span: Span, part: Window, sites: Collection[int] | None, without: Collection[int]) -> None:
+        """Add sums; the response times or sketches are joined site by site."""
+        where, values = inside(part, sites)
+        if without:
+            where += " AND id NOT IN (SELECT value FROM json_each(:without))"
+            values["without"] = json.dumps(list(without))
+        table, is_minute = TABLES[span], span is Span.MINUTE
+        ends = "NULL, NULL" if is_minute else "MIN(shortest), MAX(longest)"
+        query = f"SELECT {SITE}, {SUMS_OF_SUMMARIES}, {SUMMED_UP}, {ends} FROM {table} WHERE {where} GROUP BY 1"
+        for site, *sums, shortest, longest in self._connection.execute(query, values):
+            summary = summaries.summary_of((*sums, b""), Span.MINUTE)
+            summary.shortest_us, summary.longest_us = shortest, longest
+            self._found[site].summaries.append(summary)
+        marks = "SUM(responses_count), SUM(responses_sum), SUM(checks - good)"
+        query = f"SELECT {SITE}, {MARK}, {marks} FROM {table} WHERE {where} GROUP BY 1, 2"
+        for site, *mark in self._connection.execute(query, values | {"width": self._width_ms}):
+            self._found[site].add_mark(*mark)
+        if is_minute:
+            for site, times in self._connection.execute(f"SELECT {SITE}, times FROM minutes WHERE {where}", values):
+                self._found[site].times += times
+        else:
+            from monitoring.statistics import sketch
+
+            for site, packed in self._connection.execute(f"SELECT {SITE}, sketch FROM {table} WHERE {where}", values):
+                self._found[site].sketch += sketch.unpack(packed)
+
+    def _add_checks(self, table: str, part: Window, sites: Collection[int] | None) -> None:
+        where, values = inside(part, sites)
+        for site, mark, summary in summaries.of_checks(self._connection, table, where, values, self._width_ms):
+            own = self._found[site]
+            own.add_mark(mark, summary.responses, summary.responses_us, summary.failures)
+            own.times += summaries.packed_times(summary.times)
+            summary.times = array(TIMES)
+            own.summaries.append(summary)
+
+
+def _by_span(number: str, table: str, span: Span, where: str) -> str:
+    """A query for this number (`count`) by the key of the summary that it should be in (`place`)."""
+    start = f"(id >> {SITE_BITS}) / {span.length_ms} * {span.length_ms}"
+    return f"SELECT {start} << {SITE_BITS} | ({SITE}) AS place, {number} AS count FROM {table} WHERE {where} GROUP BY 1"
+
+
+def stats(
+    connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None, *, exact: bool
+) -> dict[str, SiteStats]:
+    """The statistics of each site that has a check in the window."""
+    every = WindowReader(connection, window, summarised_ms, exact=exact).parts()
+    found = (parts.stats(names[site], window, exact=exact) for site, parts in every if site in names)
+    return {site.host: site for site in found if site.checks}
+
+
+def missing(connection: sqlite3.Connection, window: Window, names: Names) -> int:
+    """Of whole minutes; of a window that hours and days answer, of its ends."""
+    return WindowReader(connection, window, None, exact=window.length_ms <= Span.DAY.length_ms).missing(names.keys())
+
+
+def summaries_by_host(
+    connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None
+) -> dict[str, Summary]:
+    """What the checks of each host in the window add up to, with all their response times."""
+    every = WindowReader(connection, window, summarised_ms, exact=True).parts()
+    return {names[site]: parts.summary(exact=True) for site, parts in every}
+
+
+def check_counts(
+    connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None, span: Span | None = None
+) -> dict[str, int]:
+    """By host: checks that are in the file one by one, or those that summaries of this span tell of."""
+    sources = [("SUM(checks)", TABLES[span], window)] if span else _counted(connection, window, summarised_ms or 0)
+    found: Counter[str] = Counter()
+    for number, table, part in sources:
+        where, values = inside(part)
+        for site, checks in connection.execute(f"SELECT {SITE}, {number} FROM {table} WHERE {where} GROUP BY 1", values):
+            if site in names:
+                found[names[site]] += checks
+    return dict(found)
+
+
+def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> list[tuple[str, str, Window]]:
+    """Where the checks of a window are counted soonest: a number, a table and a part of the window each."""
+    oldest_ms, newest_ms = rows.ends(connection)
+    held = Window(max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1))
+    planned = plan(held, summarised_ms, exact=False)
+    found = [("SUM(checks)", TABLES[span], part) for span, part in planned.summaries()]
+    if planned.checks:
+        table = rows.source(connection, planned.checks)
+        found += [("COUNT(*)", table, part) for part in planned.checks]
+    return found
 
 
 def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None) -> dict[int, str]:
     known = dict(connection.execute("SELECT id, host FROM sites"))
     return known if chosen is None else {site: host for site, host in known.items() if host in chosen}
-
-
-def stats(connection: sqlite3.Connection, window: Window, summarised_ms: int, *, exact: bool) -> Iterator[SiteStats]:
-    """The statistics of each site that has a check in the window."""
-    names = hosts(connection)
-    for site, parts in _parts(connection, window, summarised_ms, exact=exact):
-        yield parts.stats(names[site], window, exact=exact)
-
-
-def _parts(
-    connection: sqlite3.Connection, window: Window, summarised_ms: int, *, exact: bool
-) -> Iterator[tuple[int, SiteParts]]:
-    """What each site is found to have in the window; what has been taken is not kept."""
-    if window.length_ms <= 0:
-        return
-    planned = plan(window, summarised_ms, exact=exact)
-    width_ms = windows.bucket_width_ms(window, exact=exact)
-    found: defaultdict[int, SiteParts] = defaultdict(SiteParts)
-    for span, part in planned.summaries():
-        _add_summaries(connection, found, span, part, width_ms)
-    table = rows.source(connection, planned.checks)
-    for part in planned.checks:
-        _add_checks(connection, found, table, part, width_ms)
-    for site in sorted(found):
-        yield site, found.pop(site)
-
-
-def _add_summaries(
-    connection: sqlite3.Connection, found: defaultdict[int, SiteParts], span: Span, part: Window, width_ms: int
-) -> None:
-    """Add the sums of a part; the response times or sketches are joined site by site."""
-    table, inside = TABLES[span], keys(part)
-    is_minute = span is Span.MINUTE
-    ends = "NULL, NULL" if is_minute else "MIN(shortest), MAX(longest)"
-    query = f"SELECT {SITE}, {SUMS_OF_SUMMARIES}, {SUMMED_UP}, {ends} FROM {table} WHERE {INSIDE} GROUP BY 1"
-    for site, *values, shortest, longest in connection.execute(query, inside):
-        summary = summaries.summary_of((*values, b""), Span.MINUTE)
-        summary.shortest_us, summary.longest_us = shortest, longest
-        found[site].summaries.append(summary)
-    marks = "SUM(responses_count), SUM(responses_sum), SUM(checks - good)"
-    query = f"SELECT {SITE}, {MARK}, {marks} FROM {table} WHERE {INSIDE} GROUP BY 1, 2"
-    for site, *mark in connection.execute(query, inside | {"width": width_ms}):
-        found[site].add_mark(*mark)
-    if is_minute:
-        for site, times in connection.execute(f"SELECT {SITE}, times FROM minutes WHERE {INSIDE}", inside):
-            found[site].times += times
-    else:
-        from monitoring.statistics import sketch
-
-        for site, packed in connection.execute(f"SELECT {SITE}, sketch FROM {table} WHERE {INSIDE}", inside):
-            found[site].sketch += sketch.unpack(packed)
-
-
-def _add_checks(
-    connection: sqlite3.Connection, found: defaultdict[int, SiteParts], table: str, part: Window, width_ms: int
-) -> None:
-    inside = keys(part)
-    statuses, causes = (
-        summaries.counts_by_site(
-            connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM {table} WHERE {INSIDE} {more} GROUP BY 1, 2", inside)
-        )
-        for column, more in (("status", "AND status > 0"), ("cause", "AND cause IS NOT NULL"))
-    )
-    query = f"SELECT {SITE}, {MARK}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {INSIDE} GROUP BY 1, 2"
-    for site, mark, *numbers in connection.execute(query, inside | {"width": width_ms}):
-        summary = summaries.summary_of_sums(numbers, statuses.pop(site, {}), causes.pop(site, {}))
-        found[site].add_mark(mark, summary.responses, summary.responses_us, summary.failures)
-        found[site].times += summaries.packed_times(summary.times)
-        summary.times = array(TIMES)
-        found[site].summaries.append(summary)
-
-
-def summaries_by_host(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, Summary]:
-    """What the checks of each host in the window add up to, with all their response times."""
-    names = hosts(connection)
-    return {names[site]: parts.summary(exact=True) for site, parts in _parts(connection, window, summarised_ms, exact=True)}
-
-
-def check_counts(connection: sqlite3.Connection, window: Window, summarised_ms: int, span: Span | None) -> dict[str, int]:
-    """By host: checks that are in the file one by one, or those that summaries of this span tell of."""
-    names = hosts(connection)
-    found: Counter[str] = Counter()
-    if span is None:
-        oldest_ms, newest_ms = rows.ends(connection)
-        held = Window(max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1))
-        planned = plan(held, summarised_ms, exact=False) if held.length_ms > 0 else Plan((), (), (), ())
-    else:
-        planned = Plan((), (), (), ())
-    sources = [("SUM(checks)", TABLES[of_span], part) for of_span, part in planned.summaries()]
-    sources += [("COUNT(*)", rows.source(connection, [part]), part) for part in planned.checks]
-    if span is not None:
-        sources.append(("SUM(checks)", TABLES[span], window))
-    for count, table, part in sources:
-        for site, checks in connection.execute(f"SELECT {SITE}, {count} FROM {table} WHERE {INSIDE} GROUP BY 1", keys(part)):
-            found[names[site]] += checks
-    return dict(found)
 
 
 # What alerts are decided from
@@ -179,9 +238,7 @@ def downtime(
 ) -> dict[str, Downtime]:
     """Equals `stats.downtime`."""
     names = hosts(connection, chosen)
-    planned = Plan((), (), (), (window,)) if window.length_ms <= 0 else plan(window, summarised_ms, exact=True)
-    of_sites = "" if chosen is None else f"AND {SITE} IN (SELECT value FROM json_each(:sites))"
-    sites = {"sites": json.dumps(list(names))}
+    planned = plan(window, summarised_ms, exact=True)
     table = rows.source(connection, planned.checks)
     sources = [
         *((DOWNTIME, table, part) for part in planned.checks),
@@ -190,8 +247,9 @@ def downtime(
     ]
     found = {site: [0, 0, 0, 0] for site in names}
     for columns, source, part in sources:
-        query = f"SELECT {SITE}, {columns} FROM {source} WHERE {INSIDE} {of_sites} GROUP BY 1"
-        for site, *numbers in connection.execute(query, keys(part) | sites):
+        where, values = inside(part, None if chosen is None else names)
+        query = f"SELECT {SITE}, {columns} FROM {source} WHERE {where} GROUP BY 1"
+        for site, *numbers in connection.execute(query, values):
             found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
     return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
 
@@ -202,7 +260,7 @@ def failures(connection: sqlite3.Connection, window: Window, chosen: Collection[
     tables = (rows.source(connection, [window]), "earlier_checks")
     failed = (f"SELECT id, covers, cause, detail FROM {table} WHERE {INSIDE} AND cause IS NOT NULL" for table in tables)
     found: defaultdict[str, list[Failure]] = defaultdict(list)
-    for key, covers, cause, detail in connection.execute(f"{' UNION ALL '.join(failed)} ORDER BY id", keys(window)):
+    for key, covers, cause, detail in connection.execute(f"{' UNION ALL '.join(failed)} ORDER BY id", inside(window)[1]):
         if key & SITE_MASK in names:
             found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause], detail or ""))
     return dict(found)
@@ -218,17 +276,19 @@ def earlier_checks(connection: sqlite3.Connection, window: Window) -> list[Check
             cause=None if cause is None else CAUSES[cause],
             detail=detail or "",
         )
-        for key, covers, cause, detail in connection.execute(query, keys(window))
+        for key, covers, cause, detail in connection.execute(query, inside(window)[1])
     ]
     return sorted(found, key=lambda check: (check.time_ms, check.host))
 
 
-def results(connection: sqlite3.Connection, window: Window, names: Mapping[int, str]) -> Iterator[CheckResult]:
-    """The checks of the window in order of (time, host); `names` are the hosts by number."""
+def results(connection: sqlite3.Connection, window: Window, names: Names) -> Iterator[CheckResult]:
+    """The checks of the window in order of (time, host); of these sites alone."""
     table = rows.source(connection, [window])
-    found = connection.execute(f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {INSIDE} ORDER BY id", keys(window))
+    found = connection.execute(f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {INSIDE} ORDER BY id", inside(window)[1])
     moment: list[CheckResult] = []
     for row in found:
+        if row[0] & SITE_MASK not in names:
+            continue
         check = check_from_row(row, names)
         if moment and check.time_ms != moment[0].time_ms:
             yield from sorted(moment, key=lambda one: one.host)

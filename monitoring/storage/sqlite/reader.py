@@ -13,7 +13,8 @@ from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, 
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
 
-NEWEST_ALERTS = f"SELECT {ALERT_COLUMNS}, MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
+NEWEST_ALERTS = f"""
+SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK})"""
 
 NEWEST_TIME = f"""
 SELECT MAX(time) FROM (
@@ -45,14 +46,21 @@ class FileReader:
                 raise StoreUnavailable(f"{self.path}: {'is empty' if version == 0 else OLDER}")
             yield connection
 
+    def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:
+        """The sites that are read, by number."""
+        return queries.hosts(connection)
+
+    def _summarised_ms(self, connection: sqlite3.Connection) -> int | None:
+        """Every minute before this moment has its summaries, and they are right. None: see module `queries`."""
+        return meta.number(connection, meta.Value.SUMMARISED_MS)
+
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         with self._snapshot() as connection:
-            found = queries.stats(connection, window, _summarised_ms(connection), exact=exact)
-            return {site.host: site for site in found}
+            return queries.stats(connection, window, self._names(connection), self._summarised_ms(connection), exact=exact)
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
         with self._snapshot() as connection:
-            return queries.downtime(connection, window, _summarised_ms(connection), hosts)
+            return queries.downtime(connection, window, self._summarised_ms(connection) or 0, hosts)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         with self._snapshot() as connection:
@@ -65,7 +73,7 @@ class FileReader:
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         with self._snapshot() as connection:
-            return queries.summaries_by_host(connection, window, _summarised_ms(connection))
+            return queries.summaries_by_host(connection, window, self._names(connection), self._summarised_ms(connection))
 
     def results(self, window: Window) -> Iterator[CheckResult]:
         """Read slice by slice: no snapshot of the file is held while the caller works."""
@@ -76,7 +84,7 @@ class FileReader:
         while from_ms < until_ms:
             part = Window(from_ms, min(from_ms + slice_ms, until_ms))
             with self._snapshot() as connection:
-                found = list(queries.results(connection, part, queries.hosts(connection)))
+                found = list(queries.results(connection, part, self._names(connection)))
             yield from found
             from_ms = part.until_ms
             if len(found) > MANY_RESULTS:
@@ -85,21 +93,24 @@ class FileReader:
                 slice_ms = min(LONGEST_SLICE_MS, slice_ms * 2)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
-        query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {queries.INSIDE}"
+        where, values = queries.inside(window)
         with self._snapshot() as connection:
-            hosts = queries.hosts(connection)
-            found = connection.execute(query, queries.keys(window)).fetchall()
-        return sorted((alert_from_row(row, hosts) for row in found), key=lambda alert: (alert.time_ms, alert.host))
+            return self._alerts(connection, f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}", values)
 
     def last_alerts(self) -> Mapping[str, Alert]:
         with self._snapshot() as connection:
-            return newest_alerts(connection)
+            return {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
+
+    def _alerts(self, connection: sqlite3.Connection, query: str, values: Mapping[str, int] | None = None) -> list[Alert]:
+        names = self._names(connection)
+        rows_of = (row for row in connection.execute(query, values or {}) if row[0] & SITE_MASK in names)
+        return sorted((alert_from_row(row, names) for row in rows_of), key=lambda alert: (alert.time_ms, alert.host))
 
     def last_states(self, before_ms: int) -> Mapping[str, History]:
         with self._snapshot() as connection:
-            hosts = queries.hosts(connection)
-            found = states.before(connection, before_ms, _summarised_ms(connection))
-        return {hosts[site]: history for site, history in found.items()}
+            names = self._names(connection)
+            found = states.before(connection, before_ms, names, self._summarised_ms(connection))
+        return {names[site]: history for site, history in found.items()}
 
     def last_time(self) -> int | None:
         with self._snapshot() as connection:
@@ -112,12 +123,12 @@ class FileReader:
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         """How many checks of each host there are in the window, or in the summaries of this span that begin in it."""
         with self._snapshot() as connection:
-            return queries.check_counts(connection, window, _summarised_ms(connection), span)
+            return queries.check_counts(connection, window, self._names(connection), self._summarised_ms(connection), span)
 
     def summarised_ms(self) -> int:
         """Every minute before this moment has its summaries."""
         with self._snapshot() as connection:
-            return _summarised_ms(connection)
+            return self._summarised_ms(connection) or 0
 
     def pending(self) -> Pending:
         """What a database has yet to receive."""
@@ -132,7 +143,7 @@ class FileReader:
     def survey(self, request: purge.Request) -> purge.Survey:
         """What a request would delete."""
         with self._snapshot() as connection:
-            return purge.survey(connection, request, _summarised_ms(connection))
+            return purge.survey(connection, request, self._summarised_ms(connection) or 0)
 
     def refusals(self) -> Sequence[Refusal]:
         """What a database would not take."""
@@ -141,14 +152,3 @@ class FileReader:
 
     def close(self) -> None:
         self._pool.close()
-
-
-def newest_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
-    """The newest state change of each host."""
-    hosts = queries.hosts(connection)
-    found = [alert_from_row(row[:-1], hosts) for row in connection.execute(NEWEST_ALERTS)]
-    return {alert.host: alert for alert in found}
-
-
-def _summarised_ms(connection: sqlite3.Connection) -> int:
-    return meta.number(connection, meta.Value.SUMMARISED_MS)

@@ -77,7 +77,7 @@ def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_f
             lost += points
         else:
             window = Window(first >> SITE_BITS, end_ms)
-            lost += sum(queries.check_counts(connection, window, summarised_ms, None).values())
+            lost += sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
     _cut_entries(connection, "checks", end, in_flight)
     connection.execute("DELETE FROM refused WHERE kind = 'checks' AND last_ms < ?", (end_ms,))
     meta.put(connection, Value.EXPIRED, meta.number(connection, Value.EXPIRED) + lost)

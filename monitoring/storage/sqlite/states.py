@@ -100,50 +100,73 @@ def _check(row: Row) -> CheckResult:
     return check_from_row(row, {row[0] & SITE_MASK: ""})
 
 
-def before(connection: sqlite3.Connection, before_ms: int, summarised_ms: int) -> dict[int, History]:
-    """Where each site stood by its checks before this moment."""
-    known = load(connection)
-    if before_ms >= summarised_ms:
+def before(
+    connection: sqlite3.Connection, before_ms: int, sites: Collection[int], summarised_ms: int | None
+) -> dict[int, History]:
+    """Where each of these sites stood by its checks before this moment.
+
+    `sites` has what was known when the minutes before `summarised_ms` were over; None: what is known now.
+    """
+    known = {site: history for site, history in load(connection).items() if site in sites}
+    if summarised_ms is not None and before_ms >= summarised_ms:
         query = f"SELECT {CHECK_COLUMNS} FROM checks WHERE id >= ? AND id < ? ORDER BY id"
         newer = connection.execute(query, (first_key(summarised_ms), first_key(before_ms)))
         return known | follow(known, newer)
-    found = {}
-    for site, history in known.items():
-        if history.last_ms < before_ms:
-            found[site] = history
-        elif past := Past(connection, site, summarised_ms).history(before_ms):
-            found[site] = past
-    return found
+    past = {site for site, history in known.items() if history.last_ms >= before_ms}
+    found = {site: Past(connection, site, summarised_ms or 0).history(before_ms) for site in past}
+    return {site: history for site, history in (known | found).items() if history is not None}
 
 
-def add_late(connection: sqlite3.Connection, checks: Iterable[tuple[int, CheckResult]], summarised_ms: int) -> None:
-    """These checks, stored already, came when their minutes had been summarised: site and check, in order of time."""
-    for site, check in checks:
-        known = load(connection, [site]).get(site)
+def after(connection: sqlite3.Connection, site: int, known: History | None, checks: Iterable[CheckResult]) -> History | None:
+    """Where a site stands after these checks, too, which are stored; some may be older than what is known."""
+    for check in checks:
         if known is None or check.time_ms > known.last_ms:
-            after = advance(known, check)
+            known = advance(known, check)
         else:
-            after = _remembering(known, Past(connection, site, summarised_ms).history(summarised_ms))
-        save(connection, {site: after})
+            known = _after_late(connection, site, known, check)
+    return known
 
 
-def _remembering(known: History, found: History | None) -> History:
-    """What was found again among the checks that are still stored, with what is known of those that are not."""
-    if found is None:
-        return known
-    return replace(
-        found,
-        last_failure_ms=found.last_failure_ms or known.last_failure_ms,
-        good_since_ms=found.good_since_ms or known.good_since_ms,
-        failing_since_ms=found.failing_since_ms or known.failing_since_ms,
-        detail=known.detail if found.last_failure_ms is None else found.detail,
-    )
+def _after_late(connection: sqlite3.Connection, site: int, known: History, check: CheckResult) -> History:
+    """Where runs of good and of failed checks begin may change, but for nothing that lies before the late check."""
+    time_ms, is_good = check.time_ms, check.available
+    own_ms, other_ms = known.good_since_ms, known.failing_since_ms
+    if not is_good:
+        own_ms, other_ms = other_ms, own_ms
+        if known.last_failure_ms is None or time_ms > known.last_failure_ms:
+            known = replace(known, last_failure_ms=time_ms, detail=check.detail)
+    if own_ms is None or time_ms < own_ms:  # it may begin a run that goes on, or cut one in two
+        next_ms = _first_after(connection, site, time_ms, own_ms, is_good=not is_good)
+        if other_ms is not None and next_ms is not None and other_ms < time_ms:
+            other_ms = next_ms
+        own_ms = time_ms if own_ms is None or next_ms is None else own_ms
+    elif other_ms is not None and own_ms < other_ms < time_ms:  # it cuts the run that goes on
+        own_ms, other_ms = time_ms, _first_after(connection, site, time_ms, None, is_good=not is_good)
+    good_ms, failing_ms = (own_ms, other_ms) if is_good else (other_ms, own_ms)
+    return replace(known, good_since_ms=good_ms, failing_since_ms=failing_ms)
+
+
+def _first_after(
+    connection: sqlite3.Connection, site: int, after_ms: int, before_ms: int | None, *, is_good: bool
+) -> int | None:
+    """When the first good or failed check was between two moments (None: to the end)."""
+    span = Window(after_ms + 1, rows.ends(connection)[1] + 1 if before_ms is None else before_ms)
+    wanted = Wanted.GOOD if is_good else Wanted.FAILED
+    found = _checks_in(connection, span, site, wanted, limit=1)
+    return found[0][0] >> SITE_BITS if found else None
+
+
+def _checks_in(connection: sqlite3.Connection, span: Window, site: int, wanted: "Wanted", limit: int = -1) -> list[Row]:
+    where = f"id >= ? AND id < ? AND {SITE} = ? AND {wanted.of_checks}"
+    query = f"SELECT {CHECK_COLUMNS} FROM {rows.source(connection, [span])} WHERE {where} ORDER BY id LIMIT ?"
+    return connection.execute(query, (first_key(span.from_ms), first_key(span.until_ms), site, limit)).fetchall()
 
 
 class Past:
     """Where one site stood at a moment by what is stored. Summaries say which minutes to look into."""
 
     def __init__(self, connection: sqlite3.Connection, site: int, summarised_ms: int) -> None:
+        """Of what lies before `summarised_ms` a summary that is not there tells that there is no check."""
         self._connection = connection
         self._site = site
         self._summarised_ms = summarised_ms
@@ -175,7 +198,7 @@ class Past:
         at_ms = self._oldest_ms if check is None else (check[0] >> SITE_BITS) + 1
         while at_ms <= self._newest_ms:
             end_ms = Span.MINUTE.start_of(at_ms) + Span.MINUTE.length_ms
-            if found := self._look(Window(at_ms, end_ms), wanted):
+            if found := _checks_in(self._connection, Window(at_ms, end_ms), self._site, wanted):
                 return found[0]
             at_ms = self._next_minute(end_ms, wanted)
         return None
@@ -185,16 +208,10 @@ class Past:
         until_ms = min(before_ms, self._newest_ms + 1)
         while until_ms > self._oldest_ms:
             start_ms = Span.MINUTE.start_of(until_ms - 1)
-            if found := self._look(Window(start_ms, until_ms), wanted):
+            if found := _checks_in(self._connection, Window(start_ms, until_ms), self._site, wanted):
                 return found[-1]
             until_ms = self._minute_before(start_ms, wanted)
         return None
-
-    def _look(self, part: Window, wanted: "Wanted") -> list[Row]:
-        table = rows.source(self._connection, [part])
-        where = f"id >= ? AND id < ? AND {SITE} = ? AND {wanted.of_checks}"
-        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {where} ORDER BY id"
-        return self._connection.execute(query, (first_key(part.from_ms), first_key(part.until_ms), self._site)).fetchall()
 
     def _minute_before(self, until_ms: int, wanted: "Wanted") -> int:
         """The end of the last minute up to this moment, a whole minute, that may have such a check."""
@@ -219,10 +236,9 @@ class Past:
         return from_ms
 
     def _may_have(self, span: Span, start_ms: int, wanted: "Wanted") -> bool:
-        if start_ms + span.length_ms > self._summarised_ms:
-            return True
-        query = f"SELECT 1 FROM {TABLES[span]} WHERE id = ? AND {wanted.of_summaries}"
-        return self._connection.execute(query, (first_key(start_ms) | self._site,)).fetchone() is not None
+        query = f"SELECT {wanted.of_summaries} FROM {TABLES[span]} WHERE id = ?"
+        found = self._connection.execute(query, (first_key(start_ms) | self._site,)).fetchone()
+        return bool(found[0]) if found else start_ms + span.length_ms > self._summarised_ms
 
 
 class Wanted(Enum):

@@ -5,7 +5,8 @@ import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, History, Window
@@ -18,7 +19,7 @@ from monitoring.storage.sqlite.guard import FileGuard
 from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
-from monitoring.storage.sqlite.reader import FileReader, newest_alerts
+from monitoring.storage.sqlite.reader import NEWEST_ALERTS, FileReader
 from monitoring.storage.sqlite.schema import SITE_BITS, TABLES, first_key
 from monitoring.storage.sqlite.summariser import Summariser
 
@@ -72,7 +73,7 @@ class LocalStore(FileReader):
         """Learn what is kept in memory of this file."""
         self._sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
         self._newest = first_key(rows.ends(connection)[1] + 1) - 1
-        self._newest_alerts = newest_alerts(connection)
+        self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
         self._has_blocks = blocks_1_1.exist(connection)
         self._summariser = Summariser(self._snapshot, meta.number(connection, Value.SUMMARISED_MS))
         self.marker = meta.text(connection, Value.MARKER)
@@ -156,7 +157,9 @@ class LocalStore(FileReader):
         for span, table in TABLES.items():
             keys = [key for of_span, key in changed if of_span is span]
             outbox.add_missing(connection, table, keys, now_ms, self._in_flight)
-        site_states.add_late(connection, numbered, summarised_ms)
+        for site, checks in groupby(sorted(numbered, key=itemgetter(0)), itemgetter(0)):
+            known = site_states.load(connection, [site]).get(site)
+            site_states.save(connection, {site: site_states.after(connection, site, known, (check for _, check in checks))})
 
     def take_over(
         self, alerts: Sequence[Alert] = (), states: Mapping[str, History] | None = None, checks: Sequence[CheckResult] = ()

@@ -4,7 +4,7 @@ import sqlite3
 import sys
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from monitoring.fields import CAUSES
@@ -15,6 +15,8 @@ from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, SUMMARY_COLUM
 FINER: Mapping[Span, Span] = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
 SITE = f"id & {SITE_MASK}"
+INSIDE = "id >= :first AND id < :last"
+MARK = f"(id >> {SITE_BITS}) / :width"
 GOOD = "FILTER (WHERE cause IS NULL)"
 
 SUMS_OF_CHECKS = ", ".join(
@@ -128,59 +130,39 @@ def _counts(texts: Iterable[object]) -> Mapping[str, int]:
 
 
 def of_checks(
-    connection: sqlite3.Connection,
-    start_ms: int,
-    sites: Iterable[int],
-    length_ms: int = Span.MINUTE.length_ms,
-    table: str = "checks",
-) -> dict[int, Summary]:
-    """What the checks of these sites in a minute add up to, by site; one without any is missing. `table` has them."""
-    chosen = sorted(sites)
-    if not chosen:
-        return {}
-    where, span = within(start_ms, length_ms, chosen)
-    wanted = set(chosen)
-    counts = {
-        column: counts_by_site(
-            connection.execute(f"SELECT {SITE}, {column}, COUNT(*) FROM {table} WHERE {where} {more}", span)
-        )
-        for column, more in (("status", "AND status > 0 GROUP BY 1, 2"), ("cause", "AND cause IS NOT NULL GROUP BY 1, 2"))
-    }
-    sums = connection.execute(
-        f"SELECT {SITE}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {where} GROUP BY 1", span
-    )
-    return {
-        site: summary_of_sums(numbers, counts["status"][site], counts["cause"][site])
-        for site, *numbers in sums
-        if site in wanted
-    }
+    connection: sqlite3.Connection, table: str, where: str, values: Mapping[str, object], width_ms: int
+) -> Iterator[tuple[int, int, Summary]]:
+    """What the checks in a table that meet a condition add up to: by site, and by number of the span of this length."""
+    values = {**values, "width": width_ms}
+    counts: dict[str, defaultdict[tuple[int, int], dict[int, int]]] = {}
+    for column, more in (("status", "status > 0"), ("cause", "cause IS NOT NULL")):
+        counts[column] = defaultdict(dict)
+        query = f"SELECT {SITE}, {MARK}, {column}, COUNT(*) FROM {table} WHERE {where} AND {more} GROUP BY 1, 2, 3"
+        for site, mark, value, count in connection.execute(query, values):
+            counts[column][site, mark][value] = count
+    query = f"SELECT {SITE}, {MARK}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {where} GROUP BY 1, 2"
+    for site, mark, *sums, last_failure, responses in connection.execute(query, values):
+        found = summary_of((*sums, last_failure, None, None, b""), Span.MINUTE)
+        found.statuses = counts["status"].get((site, mark), {})
+        found.causes = {CAUSES[number]: count for number, count in counts["cause"].get((site, mark), {}).items()}
+        if responses is not None:
+            found.times = array(TIMES, sorted(map(int, responses.split(","))))
+            found.shortest_us, found.longest_us = found.times[0], found.times[-1]
+        yield site, mark, found
 
 
-def within(start_ms: int, length_ms: int, sites: Sequence[int]) -> tuple[str, dict[str, int]]:
-    """A condition on the keys of a span of time and of all sites from the first to the last of these."""
-    condition = f"id >= :first AND id < :last AND {SITE} BETWEEN :first_site AND :last_site"
-    ends = {"first": first_key(start_ms), "last": first_key(start_ms + length_ms)}
-    return condition, ends | {"first_site": sites[0], "last_site": sites[-1]}
+def of_minute(connection: sqlite3.Connection, start_ms: int, sites: Collection[int]) -> dict[int, Summary]:
+    """What the checks of these sites in a minute add up to, by site; one without any is missing."""
+    where, values = in_minute(start_ms, sites)
+    found = of_checks(connection, "checks", where, values, Span.MINUTE.length_ms)
+    return {site: summary for site, _, summary in found if site in sites}
 
 
-def counts_by_site(rows: Iterable[Row]) -> defaultdict[int, dict[int, int]]:
-    """From rows of site, value and count."""
-    found: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for site, value, count in rows:
-        found[site][value] = count
-    return found
-
-
-def summary_of_sums(numbers: Sequence[object], statuses: Mapping[int, int], causes: Mapping[int, int]) -> Summary:
-    """From the values of `SUMS_OF_CHECKS` and `REST_OF_CHECKS`, and counts of statuses and of causes by number."""
-    *sums, last_failure, responses = numbers
-    found = summary_of((*sums, last_failure, None, None, b""), Span.MINUTE)
-    found.statuses = statuses
-    found.causes = {CAUSES[number]: count for number, count in causes.items()}
-    if responses is not None:
-        found.times = array(TIMES, sorted(map(int, str(responses).split(","))))
-        found.shortest_us, found.longest_us = found.times[0], found.times[-1]
-    return found
+def in_minute(start_ms: int, sites: Collection[int]) -> tuple[str, dict[str, int]]:
+    """A condition on the keys of a minute and of all sites from the first to the last of these."""
+    ends = {"first": first_key(start_ms), "last": first_key(start_ms + Span.MINUTE.length_ms)}
+    condition = f"{INSIDE} AND {SITE} BETWEEN :first_site AND :last_site"
+    return condition, ends | {"first_site": min(sites, default=0), "last_site": max(sites, default=-1)}
 
 
 def of_finer(

@@ -190,10 +190,10 @@ def _portions(connection: sqlite3.Connection, start_ms: int) -> Sequence[Collect
 def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection[int]) -> None:
     if work.start_ms is None or not sites:
         return
-    found = summaries.of_checks(connection, work.start_ms, sites)
+    found = summaries.of_minute(connection, work.start_ms, sites)
     work.found[Span.MINUTE] |= found
     work.checks += sum(summary.checks for summary in found.values())
-    where, span = summaries.within(work.start_ms, MINUTE_MS, sorted(sites))
+    where, span = summaries.in_minute(work.start_ms, sites)
     rows = connection.execute(f"SELECT {CHECK_COLUMNS} FROM checks WHERE {where} ORDER BY id", span)
     work.histories |= states.follow(states.load(connection, sites), (row for row in rows if row[0] & SITE_MASK in sites))
 
