@@ -13,17 +13,24 @@ import sqlite3
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
 from monitoring.fields import LONGEST_TIME_US
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, SITE_MASK, Row, first_key, stored_row
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, Row, first_key, stored_row
 
 MINUTE_MS = Span.MINUTE.length_ms
 WORD = array("Q").itemsize
+LARGEST_KEY = 2**63 - 1
+
+BLOCKS_AT_ONCE = 20
+"""So many are unpacked for a delivery at least, if there are as many."""
+
+ROWS_AT_ONCE = 5_000
+"""So many checks become rows in one step: some 20 ms."""
 
 OLD_COLUMNS = ("covers", "lag", "status", "response", "resolve", "connect", "tls", "processing", "transfer", "cause")
 """In the order in which blocks have them, after the times and before the details."""
@@ -80,18 +87,6 @@ def _column(field: Sequence[Any], planes: bytes, count: int) -> list[Any]:
     return [number - 1 if number else None for number in words] if has_none else list(words)
 
 
-def _blocks(connection: sqlite3.Connection, first: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """The blocks of the minutes that have keys from `first` to before `end`."""
-    begin = first_key(Span.MINUTE.start_of(first >> SITE_BITS))
-    yield from connection.execute("SELECT id, data FROM blocks WHERE id >= ? AND id < ? ORDER BY id", (begin, end))
-
-
-def rows(connection: sqlite3.Connection, first: int, end: int) -> Iterator[Row]:
-    """The checks in blocks with keys from `first` to before `end`, block after block."""
-    for key, data in _blocks(connection, first, end):
-        yield from (row for row in unpacked(key, data) if first <= row[0] < end)
-
-
 def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
     """A temporary view of all checks of these windows; it goes with the snapshot."""
     for drop in ("VIEW IF EXISTS temp.every_check", "TABLE IF EXISTS temp.in_blocks"):
@@ -99,36 +94,22 @@ def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
     columns = CHECK_COLUMNS.split(", ")
     connection.execute(f"CREATE TEMP TABLE in_blocks (id INTEGER PRIMARY KEY, {', '.join(columns[1:])})")
     insert = f"INSERT OR REPLACE INTO in_blocks VALUES ({', '.join('?' * len(columns))})"
+    query = "SELECT id, data FROM blocks WHERE id >= ? AND id < ? ORDER BY id"
     for part in parts:
-        connection.executemany(insert, rows(connection, first_key(part.from_ms), first_key(part.until_ms)))
-    both = (f"SELECT {CHECK_COLUMNS} FROM {table}" for table in ("main.checks", "in_blocks"))
-    connection.execute(f"CREATE TEMP VIEW every_check AS {' UNION ALL '.join(both)}")
+        first, end = first_key(part.from_ms), first_key(part.until_ms)
+        for key, data in connection.execute(query, (first_key(Span.MINUTE.start_of(part.from_ms)), end)):
+            connection.executemany(insert, (row for row in unpacked(key, data) if first <= row[0] < end))
+    of_blocks = f"SELECT {CHECK_COLUMNS} FROM in_blocks WHERE id NOT IN (SELECT id FROM main.checks)"
+    connection.execute(f"CREATE TEMP VIEW every_check AS SELECT {CHECK_COLUMNS} FROM main.checks UNION ALL {of_blocks}")
     return "every_check"
 
 
-def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> tuple[list[Row], int]:
-    """Checks in blocks with keys from `first` to `last`, of a site or of all, at least `limit` if there are so many.
-
-    And the key up to which they are all there, whatever other blocks have.
-    """
-    found: list[Row] = []
-    minute = -1
-    for key, data in _blocks(connection, first, last + 1):
-        if len(found) >= limit and key >> SITE_BITS != minute:
-            return found, (key >> SITE_BITS << SITE_BITS) - 1
-        minute = key >> SITE_BITS
-        inside = (row for row in unpacked(key, data) if first <= row[0] <= last)
-        found += (row for row in inside if site in (None, row[0] & SITE_MASK))
-    return found, last
-
-
-def stored_among(connection: sqlite3.Connection, keys: Iterable[int]) -> set[int]:
-    """Those of these keys whose checks are in a block."""
-    wanted = set(keys)
-    found: set[int] = set()
-    for minute in {first_key(Span.MINUTE.start_of(key >> SITE_BITS)) for key in wanted}:
-        found |= wanted & {row[0] for row in rows(connection, minute, minute + first_key(MINUTE_MS))}
-    return found
+def last_of_some(connection: sqlite3.Connection, first: int) -> int:
+    """The last key that the blocks of some minutes from this key on may have."""
+    begin = Span.MINUTE.start_of(first >> SITE_BITS)
+    query = "SELECT id FROM blocks WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"
+    row = connection.execute(query, (first_key(begin), BLOCKS_AT_ONCE)).fetchone()
+    return (first_key(max(row[0] >> SITE_BITS, begin + MINUTE_MS)) if row else LARGEST_KEY) - 1
 
 
 def ends(connection: sqlite3.Connection) -> tuple[int, int] | None:
@@ -138,12 +119,22 @@ def ends(connection: sqlite3.Connection) -> tuple[int, int] | None:
     return None if oldest is None else (oldest, newest)
 
 
-def unpack_newest(connection: sqlite3.Connection) -> bool:
-    """Make rows of the newest block, within a transaction; was there one? After the last one the table goes."""
+def unpack_some(connection: sqlite3.Connection) -> bool:
+    """Make rows of some checks of the newest block, within a transaction; was there one?
+
+    The block goes with the last of them, and after the last block the table.
+    """
     found = connection.execute("SELECT id, data FROM blocks ORDER BY id DESC LIMIT 1").fetchone()
     if found is None:
         connection.execute("DROP TABLE blocks")
         return False
-    connection.executemany(INSERT_CHECK, map(stored_row, unpacked(*found)))
-    connection.execute("DELETE FROM blocks WHERE id = ?", (found[0],))
+    key, data = found
+    is_stored = "SELECT 1 FROM checks WHERE id = ?"
+    rows = unpacked(key, data)
+    left = (
+        rows if len(rows) <= ROWS_AT_ONCE else [row for row in rows if not connection.execute(is_stored, row[:1]).fetchone()]
+    )
+    connection.executemany(INSERT_CHECK, map(stored_row, left[:ROWS_AT_ONCE]))
+    if len(left) <= ROWS_AT_ONCE:
+        connection.execute("DELETE FROM blocks WHERE id = ?", (key,))
     return True

@@ -12,22 +12,17 @@ from dataclasses import replace
 from monitoring.errors import StoreUnavailable
 from monitoring.models import AlertType, SiteStats, Window
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
-from monitoring.storage.sqlite import blocks_1_1, purge, queries, states
+from monitoring.storage.sqlite import blocks_1_1, purge, queries, rows, states
 from monitoring.storage.sqlite.guarded import GuardedFile
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.schema import (
     SITE_BITS,
     TABLES,
-    first_key,
 )
 from monitoring.storage.sqlite.summaries import SITE
 
 SEPARATOR = "\x1f"
 """Stands between a location and a host; no name holds it."""
-
-ROWS_AT_ONCE = 1_000
-LOOK_AT_ONCE = 100_000
-"""How many rows are deleted, or looked at, in a step."""
 
 KNOWN = "client "
 RECORD = "record "
@@ -49,7 +44,7 @@ class SharedFile(GuardedFile):
         if not self.has_blocks:
             return False
         with self.file.writing() as connection:
-            has_blocks = blocks_1_1.unpack_newest(connection)
+            has_blocks = blocks_1_1.unpack_some(connection)
         self.has_blocks = has_blocks
         return True
 
@@ -112,28 +107,17 @@ class FileDatabase(FileReader):
             is_open = {host for host, alert in self.last_alerts().items() if alert.type is AlertType.ALERT}
             kept = is_open if deletion.keep_open_alerts else set()
             names = self._hosts()
-            yield from self._delete_alerts([site for site in sites if names[site] not in kept], deletion.before_ms)
+            yield from self._delete_rows("alerts", [site for site in sites if names[site] not in kept], deletion.before_ms)
             for site in (site for site in sites if names[site] in kept):
                 newest_ms = self.last_alerts()[names[site]].time_ms
-                yield from self._delete_alerts([site], min(deletion.before_ms, newest_ms))
+                yield from self._delete_rows("alerts", [site], min(deletion.before_ms, newest_ms))
 
-    def _delete_alerts(self, sites: Sequence[int], before_ms: int) -> Iterator[None]:
-        return self._delete_rows("alerts", sites, before_ms)
-
-    def _delete_rows(self, table: str, sites: Sequence[int], before_ms: int) -> Iterator[None]:
+    def _delete_rows(self, table: str, sites: Collection[int], before_ms: int) -> Iterator[None]:
         """Rows of these sites with keys before this moment, some at a time."""
-        reached, end = 0, first_key(before_ms)
-        chosen = json.dumps(sites)
-        look = f"SELECT id FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET {LOOK_AT_ONCE}"
-        find = f"SELECT id FROM {table} WHERE id >= :first AND id < :last AND {SITE} IN ({_CHOSEN}) ORDER BY id"
-        while sites and reached < end:
+        reached: int | None = 0 if sites else None
+        while reached is not None:
             with self._shared.file.writing() as connection:
-                row = connection.execute(look, (reached, end)).fetchone()
-                until = row[0] if row else end
-                inside = {"sites": chosen, "first": reached, "last": until}
-                found = connection.execute(f"{find} LIMIT {ROWS_AT_ONCE}", inside).fetchall()
-                connection.executemany(f"DELETE FROM {table} WHERE id = ?", found)
-            reached = found[-1][0] + 1 if len(found) == ROWS_AT_ONCE else until
+                reached = rows.delete(connection, table, reached, before_ms, sites)
             yield
 
     def _forget_states(self, sites: Sequence[int], before_ms: int) -> None:

@@ -194,7 +194,8 @@ class DatabaseFile:
 
     def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
         """Raises as `OpenFile` does."""
-        self._opened = OpenFile(path, lock, patience_s)
+        self.opened = OpenFile(path, lock, patience_s)
+        """Its connection that writes is for `exclusively` and `writing`, which give it to one thread at a time."""
         self.mutex = threading.Lock()
         """Held by whoever uses the connection that writes."""
         self._pause = threading.Event()
@@ -202,17 +203,8 @@ class DatabaseFile:
         self._former: list[OpenFile] = []
         self._is_detached = False
         self.path = path
-        self.readers = ReaderPool(path, self._opened.lock.identity)
+        self.readers = ReaderPool(path, self.opened.lock.identity)
         self._warm()
-
-    @property
-    def lock(self) -> FileLock:
-        return self._opened.lock
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The one that writes; `exclusively` gives it to one thread at a time."""
-        return self._opened.connection
 
     @property
     def damage(self) -> str | None:
@@ -224,7 +216,7 @@ class DatabaseFile:
         """The connection that writes, while nobody else uses it. Raises `StoreUnavailable` and its kinds."""
         with self.mutex, translated(self.path):
             try:
-                yield self._opened.connection
+                yield self.opened.connection
             except sqlite3.Error as error:
                 if is_damage(error):
                     self._damage = f"{self.path}: {error}"
@@ -239,7 +231,7 @@ class DatabaseFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What is written within `exclusively`."""
-        opened = self._opened
+        opened = self.opened
         if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
             raise StoreUnavailable(f"{self.path} was {Problem.OVERWRITTEN.value}")
         try:
@@ -251,29 +243,21 @@ class DatabaseFile:
 
     def problem(self) -> Problem | None:
         """What has happened to the file, if anything has."""
-        return self._opened.problem() or (Problem.DAMAGED if self.damage else None)
-
-    def moved_to(self) -> Path | None:
-        """The new name of a file that was moved together with what lies beside it; None: it was not."""
-        return self._opened.moved_to()
+        return self.opened.problem() or (Problem.DAMAGED if self.damage else None)
 
     def drop_logs(self) -> None:
         """Leave nothing of this file beside its name, which is not its own any more."""
         with self.mutex:
-            self._opened.drop_logs()
+            self.opened.drop_logs()
 
     def read_from(self, name: Path) -> None:
         """The file is called so now: whoever reads finds it there."""
-        self.readers.turn_to(name, self.lock.identity)
+        self.readers.turn_to(name, self.opened.lock.identity)
         self._warm()
 
     def _warm(self) -> None:
         with suppress(StoreError):
             self.readers.warm()
-
-    def is_foreign(self) -> bool:
-        """Is what somebody has put into the file a database of another program?"""
-        return self._opened.is_foreign()
 
     def copy(self, target: Path, name_lock: NameLock | None, between: Callable[[], None]) -> OpenFile:
         """A copy of all that there is, under another name or under the one that the file has lost; it is not used yet.
@@ -297,7 +281,7 @@ class DatabaseFile:
         draft = name.with_name(name.name + ".saving")
         rescue.remove(draft)
         try:
-            rescue.copy(self._opened.connection, draft, pause)
+            rescue.copy(self.opened.connection, draft, pause)
             rescue.give_name(draft, name)
             lock = FileLock(target, name_lock)
             try:
@@ -318,15 +302,15 @@ class DatabaseFile:
             raise StoreBusy(f"{self.path}: is being read for too long")
         try:
             with self.mutex, translated(self.path):
-                self._opened.begin_another_log()
+                self.opened.begin_another_log()
         finally:
-            self.readers.turn_to(self.path, self.lock.identity)
+            self.readers.turn_to(self.path, self.opened.lock.identity)
         self._warm()
 
     def turn_to(self, file: OpenFile) -> None:
         """Write and read another file from now on; `exclusively` must be held. `close_former` closes this one."""
-        self._former.append(self._opened)
-        self._opened = file
+        self._former.append(self.opened)
+        self.opened = file
         self.path, self._damage = file.path, None
         self.readers.turn_to(file.path, file.lock.identity)
         self._warm()
@@ -340,11 +324,11 @@ class DatabaseFile:
         """Give the open file to another store; what is left is closed."""
         self.readers.close()
         self._is_detached = True
-        return self._opened
+        return self.opened
 
     def close(self) -> None:
         self.readers.close()
         self.close_former()
         with self.mutex:
             if not self._is_detached:
-                self._opened.close()
+                self.opened.close()

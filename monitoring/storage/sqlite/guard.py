@@ -68,7 +68,7 @@ class FileGuard:
         self._store = store
         self._home = home
         self._home_lock = home_lock
-        lock = home_lock or (store.file.lock if store.file.path == home else None)
+        lock = home_lock or (store.file.opened.lock if store.file.path == home else None)
         self._name = NameLock(home, lock.name) if lock else None
         if home_lock and self._name:
             self._name.tell(store.file.path)
@@ -168,7 +168,7 @@ class FileGuard:
         """The file was deleted or moved: what is open goes back under its name."""
         folder = rescue.real(self._path).parent
         if not folder.is_dir():
-            if name := self._store.file.moved_to():
+            if name := self._store.file.opened.moved_to():
                 self._follow(name)
                 return
             folder.mkdir(parents=True)
@@ -215,7 +215,7 @@ class FileGuard:
         What was in the file alone is gone. Its log and SQLite's memory still have the newest of it.
         """
         path, name = self._path, rescue.free_name(self._path, "saved", now_ms)
-        self._left_alone = self._store.file.is_foreign()
+        self._left_alone = self._store.file.opened.is_foreign()
         back_ms = self._undelivered_ms(now_ms)
         is_whole = self._begin_anew(name, now_ms, back_ms, between, self._store.remembered_results)
         self._tell_readers()
@@ -320,7 +320,7 @@ class FileGuard:
         if self._name:
             self._name.tell(None)
         else:
-            self._name = NameLock(self._home, self._store.file.lock.name)
+            self._name = NameLock(self._home, self._store.file.opened.lock.name)
         rescue.remove(before)
         lock_path(before).unlink(missing_ok=True)
         with suppress(OSError):  # it is not empty where it is not a directory of its own

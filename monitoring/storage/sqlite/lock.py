@@ -175,6 +175,11 @@ class FileLock:
         status = os.fstat(self._descriptor)
         return status.st_size, status.st_mtime_ns
 
+    def free_bytes(self) -> int:
+        """How much room there is on the disk that the file lies on, whatever it is called now."""
+        status = os.fstatvfs(self._descriptor)
+        return status.f_frsize * status.f_bavail
+
     def keep_log_out(self) -> None:
         """From now on SQLite does not bring what its log holds into the file, not even when it closes the file.
 

@@ -123,8 +123,7 @@ def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None
     """The points of the oldest entries, about `limit`. One without points settles entries whose rows are gone."""
     taken = _Taken()
     hosts = queries.hosts(connection)
-    query = "SELECT entry, kind, first, last, site, points FROM outbox ORDER BY entry"
-    for entry in (Entry(*row) for row in connection.execute(query)):
+    for entry in _entries(connection):
         if taken.last_entry and len(taken) + min(entry.points, limit) > limit:
             break
         taken.last_entry, taken.last_key = entry.entry, entry.last
@@ -137,6 +136,14 @@ def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None
         if taken.last_key != entry.last:
             break
     return taken.delivery() if taken.last_entry else None
+
+
+def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
+    """In order, some at a time: no statement is under way while the rows of one are read."""
+    query, last = "SELECT entry, kind, first, last, site, points FROM outbox WHERE entry > ? ORDER BY entry LIMIT 100", 0
+    while found := connection.execute(query, (last,)).fetchall():
+        yield from (Entry(*row) for row in found)
+        last = found[-1][0]
 
 
 def _rows(connection: sqlite3.Connection, entry: Entry, limit: int) -> Iterator[Row]:

@@ -7,33 +7,27 @@ they are gone; what was on its way meanwhile is deleted in the database, which h
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 
 from monitoring.models import Window
-from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
-from monitoring.storage.sqlite import outbox, rows, states, summaries
+from monitoring.storage.sqlite import outbox, queries, rows, states, summaries
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, first_key
 from monitoring.storage.sqlite.summaries import SITE
-
-ROWS_AT_ONCE = 1_000
-LOOK_AT_ONCE = 100_000
-"""How many rows are deleted, or looked at for those of one site, in a step: some milliseconds of work."""
 
 SITES_AT_ONCE = 25
 """Of how many sites what the moment cuts is added up again in a step."""
 
 ENTRIES_AT_ONCE = 200
+ALERTS_AT_ONCE = 1_000
 
 OPEN_ALERTS = f"""
 SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY id & {SITE_MASK}) WHERE type = 'alert'
 """
-
-END = 2**63 - 1
 
 
 class Stage(IntEnum):
@@ -68,6 +62,11 @@ class Request:
     reached: int = 0
     id: int = 0
 
+    @property
+    def but_open_alerts(self) -> str:
+        """A condition on the keys of alerts."""
+        return "" if self.forget else f"AND id NOT IN ({OPEN_ALERTS})"
+
     def deletion(self) -> Deletion:
         hosts = self.hosts if self.host is None else (self.host,)
         return Deletion(hosts or None, self.before_ms, keep_open_alerts=not self.forget)
@@ -75,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a request would delete: about how many checks, how many alerts, of which hosts, from when until when.
+    """What a request would delete: about how many checks, how many alerts, of which hosts, and since when.
 
     `summed_from_ms`: since when summaries tell of checks, which themselves may be gone (None: there are none).
     """
@@ -84,7 +83,6 @@ class Survey:
     alerts: int = 0
     hosts: tuple[str, ...] = ()
     from_ms: int | None = None
-    until_ms: int | None = None
     summed_from_ms: int | None = None
 
 
@@ -169,23 +167,9 @@ class _Cut:
         return "" if self.site is None else f"AND {SITE} = {self.site}"
 
     def delete_rows(self, table: str) -> int | None:
-        """Delete the next rows with keys before the end. Of summaries, so does the one that the moment cuts."""
-        first = self.request.reached
-        if self.site is None:
-            next_row = f"SELECT id FROM {table} WHERE id < ? ORDER BY id LIMIT 1 OFFSET {ROWS_AT_ONCE}"
-            row = self.connection.execute(next_row, (self.end,)).fetchone()
-            until = row[0] if row else self.end
-            self.connection.execute(f"DELETE FROM {table} WHERE id < ?", (until,))
-            return until if row else None
-        look = f"SELECT id FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET {LOOK_AT_ONCE}"
-        row = self.connection.execute(look, (first, self.end)).fetchone()
-        until = row[0] if row else self.end
-        chosen = f"SELECT id FROM {table} WHERE id >= ? AND id < ? {self.of_site} ORDER BY id LIMIT {ROWS_AT_ONCE}"
-        keys = [key for (key,) in self.connection.execute(chosen, (first, until))]
-        self.connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(key,) for key in keys])
-        if len(keys) == ROWS_AT_ONCE:
-            return int(keys[-1]) + 1
-        return int(until) if row else None
+        """Of summaries, the one that the moment cuts goes as well."""
+        sites = None if self.site is None else [self.site]
+        return rows.delete(self.connection, table, self.request.reached, self.request.before_ms, sites)
 
     def add_up_again(self, span: Span) -> int | None:
         """The next sites' summaries of the span that the moment cuts, from what is left of finer ones."""
@@ -208,8 +192,9 @@ class _Cut:
     def delete_alerts(self) -> int | None:
         before = f"id < {self.end} {self.of_site}"
         self.connection.execute(f"DELETE FROM earlier_checks WHERE {before}")
-        still_open = "" if self.request.forget else f"AND id NOT IN ({OPEN_ALERTS})"
-        self.connection.execute(f"DELETE FROM alerts WHERE {before} {still_open}")
+        chosen = f"SELECT id FROM alerts WHERE {before} {self.request.but_open_alerts} LIMIT {ALERTS_AT_ONCE}"
+        if self.connection.execute(f"DELETE FROM alerts WHERE id IN ({chosen})").rowcount == ALERTS_AT_ONCE:
+            return 0
         of_host = "IFNULL(? = host, 1)"
         host, before_ms = self.request.host, self.request.before_ms
         self.connection.execute(f"DELETE FROM refused WHERE last_ms < ? AND {of_host}", (before_ms, host))
@@ -230,7 +215,7 @@ class _Cut:
             elif entry.entry > self.in_flight:
                 self.connection.execute("DELETE FROM outbox WHERE entry = ?", (entry.entry,))
             looked_at += entry.points
-            if looked_at >= LOOK_AT_ONCE:
+            if looked_at >= rows.LOOK_AT_ONCE:
                 break
         return None if entry is None else entry.entry + 1
 
@@ -262,59 +247,22 @@ class _Cut:
 
 def survey(connection: sqlite3.Connection, request: Request, summarised_ms: int) -> Survey:
     """Reads counts only."""
-    site = _site(connection, request.host)
-    if request.host is not None and site is None:
-        return Survey()
-    of_site = "" if site is None else f"AND {SITE} = {site}"
-    checks, from_ms, until_ms = _checks_before(connection, request.before_ms, site, summarised_ms)
-    still_open = "" if request.forget else f"AND id NOT IN ({OPEN_ALERTS})"
-    query = f"SELECT COUNT(*), MIN(id), MAX(id) FROM alerts WHERE id < ? {of_site} {still_open}"
-    alerts, *ends = connection.execute(query, (first_key(request.before_ms),)).fetchone()
-    times = [time_ms for time_ms in (from_ms, until_ms) if time_ms is not None]
-    times += [key >> SITE_BITS for key in ends if key is not None]
-    hosts = connection.execute("SELECT host FROM sites WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (site,))
+    names = queries.hosts(connection, None if request.host is None else [request.host])
+    window = Window(0, request.before_ms)
+    where, values = queries.inside(window, None if request.host is None else names)
+
+    def first_ms(*tables: str) -> int | None:
+        firsts = [
+            connection.execute(f"SELECT id FROM {table} WHERE {where} ORDER BY id LIMIT 1", values) for table in tables
+        ]
+        return min((key >> SITE_BITS for found in firsts for (key,) in found), default=None)
+
+    counts = queries.check_counts(connection, window, names, summarised_ms)
+    alerts = f"SELECT COUNT(*) FROM alerts WHERE {where} {request.but_open_alerts}"
     return Survey(
-        checks=checks,
-        alerts=alerts,
-        hosts=tuple(host for (host,) in hosts),
-        from_ms=min(times, default=None),
-        until_ms=max(times, default=None),
-        summed_from_ms=_summed_from_ms(connection, site, request.before_ms),
+        checks=sum(counts.values()),
+        alerts=connection.execute(alerts, values).fetchone()[0],
+        hosts=tuple(names.values()),
+        from_ms=first_ms("minutes", "checks", "alerts"),
+        summed_from_ms=first_ms(*TABLES.values()),
     )
-
-
-def _checks_before(
-    connection: sqlite3.Connection, before_ms: int, site: int | None, summarised_ms: int
-) -> tuple[int, int | None, int | None]:
-    """How many checks there are before a moment, and about since when and until when."""
-    oldest_ms, newest_ms = rows.ends(connection)
-    window = Window(oldest_ms, min(before_ms, newest_ms + 1))
-    if window.length_ms <= 0:
-        return 0, None, None
-    planned = plan(window, summarised_ms, exact=False)
-    found: list[tuple[int, int, int]] = []
-    for span, part in planned.summaries():
-        found += _counts(connection, f"{TABLES[span]}", "SUM(checks)", part, site)
-    for part in planned.checks:
-        found += _counts(connection, rows.source(connection, [part]), "COUNT(*)", part, site)
-    firsts, lasts = [first for _, first, _ in found], [last for _, _, last in found]
-    return sum(count for count, *_ in found), min(firsts, default=None), max(lasts, default=None)
-
-
-def _counts(
-    connection: sqlite3.Connection, table: str, count: str, part: Window, site: int | None
-) -> Sequence[tuple[int, int, int]]:
-    of_site = "" if site is None else f"AND {SITE} = {site}"
-    query = f"SELECT {count}, MIN(id) >> {SITE_BITS}, MAX(id) >> {SITE_BITS} FROM {table} WHERE id >= ? AND id < ? {of_site}"
-    found = connection.execute(query, (first_key(part.from_ms), first_key(part.until_ms))).fetchone()
-    return [found] if found[0] else []
-
-
-def _summed_from_ms(connection: sqlite3.Connection, site: int | None, before_ms: int) -> int | None:
-    """The start of the first summary that begins before this moment."""
-    of_site = "" if site is None else f"AND {SITE} = {site}"
-    firsts = [
-        connection.execute(f"SELECT id FROM {table} WHERE id < ? {of_site} ORDER BY id LIMIT 1", (first_key(before_ms),))
-        for table in TABLES.values()
-    ]
-    return min((key >> SITE_BITS for found in firsts for (key,) in found), default=None)

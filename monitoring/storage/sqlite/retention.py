@@ -9,12 +9,11 @@ import sqlite3
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import blocks_1_1, meta, outbox, queries
+from monitoring.storage.sqlite import blocks_1_1, meta, outbox, queries, rows
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 
-ROWS_AT_ONCE = {"checks": 5_000, "earlier_checks": 5_000, "minutes": 1_000, "hours": 300, "days": 300, "blocks": 20}
-
+BLOCKS_AT_ONCE = 20
 ALERTS_AT_ONCE = 1_000
 
 NEWEST_ALERTS = f"SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
@@ -32,7 +31,7 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
     return (
         _delete_checks(connection, checks_ms, summarised_ms, in_flight)
         or _delete_alerts(connection, Span.HOUR.start_of(alerts_before_ms))
-        or any(_delete_rows(connection, table, first_key(rolled_ms)) for table in ("hours", "days"))
+        or any(_delete_rows(connection, table, rolled_ms) for table in ("hours", "days"))
     )
 
 
@@ -48,18 +47,21 @@ def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms
         return True
     if outbox.is_waiting(connection, first_key(end_ms)):  # on its way: whether it arrives will be seen
         return False
-    return any(_delete_rows(connection, table, first_key(end_ms)) for table in tables)
+    return any(_delete_rows(connection, table, end_ms) for table in tables)
 
 
-def _delete_rows(connection: sqlite3.Connection, table: str, end: int) -> bool:
-    """Delete the oldest rows with keys before `end`; were there any?"""
-    oldest = f"SELECT id FROM {table} WHERE id < ? ORDER BY id LIMIT {ROWS_AT_ONCE[table]}"
-    last = connection.execute(f"SELECT MAX(id) FROM ({oldest})", (end,)).fetchone()[0]
-    if last is None:
+def _delete_rows(connection: sqlite3.Connection, table: str, before_ms: int) -> bool:
+    """Delete the oldest rows before this moment; were there any?"""
+    end = first_key(before_ms)
+    if connection.execute(f"SELECT 1 FROM {table} WHERE id < ? LIMIT 1", (end,)).fetchone() is None:
         return False
-    connection.execute(f"DELETE FROM {table} WHERE id <= ?", (last,))
+    if table == "blocks":
+        oldest = f"SELECT id FROM blocks WHERE id < ? ORDER BY id LIMIT {BLOCKS_AT_ONCE}"
+        connection.execute(f"DELETE FROM blocks WHERE id IN ({oldest})", (end,))
+        return True
+    reached = rows.delete(connection, table, 0, before_ms)
     if table in outbox.SPANS:
-        _cut_entries(connection, table, last + 1, 0)
+        _cut_entries(connection, table, reached or end, 0)
     return True
 
 

@@ -1,11 +1,19 @@
-"""Where the checks of a span of time are read: in table `checks`, and in what 1.1.0 has left."""
+"""The rows of a span of keys: checks, also those that 1.1.0 has left in blocks; and deleting rows in short steps."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
 from monitoring.models import Window
+from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import blocks_1_1
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, Row
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, Row, first_key
+
+ROWS_AT_ONCE = {"checks": 5_000, "earlier_checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
+SCATTERED_AT_ONCE = 200
+LOOK_AT_ONCE = 50_000
+"""How many rows are deleted in a step: of all sites, and of some of them, whose rows lie on a page each; how many are
+looked at for these. Some milliseconds of work."""
 
 
 def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
@@ -24,21 +32,50 @@ def ends(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def stored_among(connection: sqlite3.Connection, keys: Collection[int]) -> set[int]:
     """Those of these keys whose checks are stored."""
-    query = "SELECT 1 FROM checks WHERE id = ?"
-    found = {key for key in keys if connection.execute(query, (key,)).fetchone()}
+    found = _among(connection, keys, "checks")
     if found != set(keys) and blocks_1_1.exist(connection):
-        found |= blocks_1_1.stored_among(connection, keys)
+        minutes = {Span.MINUTE.start_of(key >> SITE_BITS) for key in keys}
+        parts = [Window(start_ms, start_ms + Span.MINUTE.length_ms) for start_ms in minutes]
+        found = _among(connection, keys, source(connection, parts))
     return found
+
+
+def _among(connection: sqlite3.Connection, keys: Collection[int], table: str) -> set[int]:
+    query = f"SELECT 1 FROM {table} WHERE id = ?"
+    return {key for key in keys if connection.execute(query, (key,)).fetchone()}
 
 
 def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> list[Row]:
     """`CHECK_COLUMNS` of the first checks, up to `limit`, with keys from `first` to `last`, of a site or of all."""
     of_site = "" if site is None else f"AND id & {SITE_MASK} = {site}"
-    packed: list[Row] = []
-    if blocks_1_1.exist(connection):
-        packed, last = blocks_1_1.some(connection, first, last, site, limit)
-    query = f"SELECT {CHECK_COLUMNS} FROM checks WHERE id BETWEEN ? AND ? {of_site} ORDER BY id LIMIT ?"
-    found = connection.execute(query, (first, last, limit)).fetchall()
-    if not packed:
-        return found
-    return sorted([*found, *packed])[:limit]
+    found: list[Row] = []
+    while first <= last and len(found) < limit:
+        end = min(last, blocks_1_1.last_of_some(connection, first)) if blocks_1_1.exist(connection) else last
+        table = source(connection, [Window(first >> SITE_BITS, (end >> SITE_BITS) + 1)])
+        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE id BETWEEN ? AND ? {of_site} ORDER BY id LIMIT ?"
+        found += connection.execute(query, (first, end, limit - len(found)))
+        first = end + 1
+    return found
+
+
+def delete(
+    connection: sqlite3.Connection, table: str, first: int, before_ms: int, sites: Collection[int] | None = None
+) -> int | None:
+    """Delete the next rows with keys from `first` to before a moment, of these sites (None: of all).
+
+    Returns the key to go on from; None: that was all.
+    """
+    end, count = first_key(before_ms), ROWS_AT_ONCE[table] if sites is None else LOOK_AT_ONCE
+    query = f"SELECT id FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET {count}"
+    row = connection.execute(query, (first, end)).fetchone()
+    until = int(row[0]) if row else end
+    if sites is None:
+        connection.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", (first, until))
+    else:
+        chosen = f"id & {SITE_MASK} IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT {SCATTERED_AT_ONCE}"
+        query = f"SELECT id FROM {table} WHERE id >= ? AND id < ? AND {chosen}"
+        found = connection.execute(query, (first, until, json.dumps(list(sites)))).fetchall()
+        connection.executemany(f"DELETE FROM {table} WHERE id = ?", found)
+        if len(found) == SCATTERED_AT_ONCE:
+            return int(found[-1][0]) + 1
+    return until if row else None

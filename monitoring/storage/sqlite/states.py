@@ -195,45 +195,27 @@ class Past:
 
     def _first_after(self, check: Row | None, wanted: "Wanted") -> Row | None:
         """The first such check after this one (None: of all that is stored)."""
-        at_ms = self._oldest_ms if check is None else (check[0] >> SITE_BITS) + 1
-        while at_ms <= self._newest_ms:
-            end_ms = Span.MINUTE.start_of(at_ms) + Span.MINUTE.length_ms
-            if found := _checks_in(self._connection, Window(at_ms, end_ms), self._site, wanted):
-                return found[0]
-            at_ms = self._next_minute(end_ms, wanted)
-        return None
+        return self._search(self._oldest_ms if check is None else (check[0] >> SITE_BITS) + 1, wanted, is_back=False)
 
     def _newest(self, before_ms: int, wanted: "Wanted") -> Row | None:
         """The last such check before this moment."""
-        until_ms = min(before_ms, self._newest_ms + 1)
-        while until_ms > self._oldest_ms:
-            start_ms = Span.MINUTE.start_of(until_ms - 1)
-            if found := _checks_in(self._connection, Window(start_ms, until_ms), self._site, wanted):
-                return found[-1]
-            until_ms = self._minute_before(start_ms, wanted)
+        return self._search(min(before_ms, self._newest_ms + 1), wanted, is_back=True)
+
+    def _search(self, at_ms: int, wanted: "Wanted", *, is_back: bool) -> Row | None:
+        """The next such check from a moment on, or the last one before it."""
+        while self._oldest_ms < at_ms if is_back else at_ms <= self._newest_ms:
+            for span in (Span.DAY, Span.HOUR, Span.MINUTE):
+                start_ms = at_ms - span.length_ms if is_back else at_ms
+                if at_ms % span.length_ms == 0 and not self._may_have(span, start_ms, wanted):
+                    at_ms += -span.length_ms if is_back else span.length_ms
+                    break
+            else:
+                minute_ms = Span.MINUTE.start_of(at_ms - 1 if is_back else at_ms)
+                part = Window(minute_ms, at_ms) if is_back else Window(at_ms, minute_ms + Span.MINUTE.length_ms)
+                if found := _checks_in(self._connection, part, self._site, wanted):
+                    return found[-1 if is_back else 0]
+                at_ms = part.from_ms if is_back else part.until_ms
         return None
-
-    def _minute_before(self, until_ms: int, wanted: "Wanted") -> int:
-        """The end of the last minute up to this moment, a whole minute, that may have such a check."""
-        while until_ms > self._oldest_ms:
-            for span in (Span.DAY, Span.HOUR, Span.MINUTE):
-                if until_ms % span.length_ms == 0 and not self._may_have(span, until_ms - span.length_ms, wanted):
-                    until_ms -= span.length_ms
-                    break
-            else:
-                break
-        return until_ms
-
-    def _next_minute(self, from_ms: int, wanted: "Wanted") -> int:
-        """The start of the first minute from this moment on, a whole minute, that may have such a check."""
-        while from_ms <= self._newest_ms:
-            for span in (Span.DAY, Span.HOUR, Span.MINUTE):
-                if from_ms % span.length_ms == 0 and not self._may_have(span, from_ms, wanted):
-                    from_ms += span.length_ms
-                    break
-            else:
-                break
-        return from_ms
 
     def _may_have(self, span: Span, start_ms: int, wanted: "Wanted") -> bool:
         query = f"SELECT {wanted.of_summaries} FROM {TABLES[span]} WHERE id = ?"

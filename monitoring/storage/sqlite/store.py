@@ -1,10 +1,8 @@
 """The local file of one monitor: every check and alert, what they add up to, and what a database is still to receive."""
 
-import shutil
 import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -75,7 +73,7 @@ class LocalStore(FileReader):
         self._newest = first_key(rows.ends(connection)[1] + 1) - 1
         self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
         self._has_blocks = blocks_1_1.exist(connection)
-        self._summariser = Summariser(self._snapshot, meta.number(connection, Value.SUMMARISED_MS))
+        self._summariser = Summariser(self._snapshot, self.file.writing, meta.number(connection, Value.SUMMARISED_MS))
         self.marker = meta.text(connection, Value.MARKER)
         self.path = self.file.path
 
@@ -117,7 +115,7 @@ class LocalStore(FileReader):
         points: list[CheckResult | Alert] = [*checks, *alerts]
         if not points:
             return
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             sites = site_states.number(connection, self._sites, [point.host for point in points])
             by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
             new = self._without_stored(connection, by_key)
@@ -169,7 +167,7 @@ class LocalStore(FileReader):
         Alert records, where each host stands if that is newer, and the checks from which alerts are decided next.
         """
         known = states or {}
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             hosts = [*(one.host for one in alerts), *(one.host for one in checks), *known]
             sites = site_states.number(connection, self._sites, hosts)
             connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
@@ -192,33 +190,26 @@ class LocalStore(FileReader):
 
     def maintain(self, now_ms: int) -> bool:
         """Take the next short step of what is to be done between two commits; was there one?"""
-        return self._summarise(now_ms) or self._retain(now_ms) or self._unpack() or self._purge(now_ms)
-
-    def _summarise(self, now_ms: int) -> bool:
-        if self._summariser.prepare(now_ms):
-            return True
-        if self._summariser.work is None:
-            return False
-        with self._writing() as connection:
-            if self._summariser.save_some(connection):
-                return True
-            self._summariser.store(connection, now_ms, self._in_flight)
-        self._summariser.stored()
-        return True
+        return (
+            self._summariser.step(now_ms, lambda: self._in_flight)
+            or self._retain(now_ms)
+            or self._unpack()
+            or self._purge(now_ms)
+        )
 
     def _unpack(self) -> bool:
         """Make rows of the newest of the blocks that 1.1.0 has left, while there is room: they take twice as much."""
         if not self._has_blocks:
             return False
-        has_room = shutil.disk_usage(self.path.parent).free > SPARE
+        has_room = self.file.opened.lock.free_bytes() > SPARE
         if not has_room:
             if self._has_room:
                 self.guard.say(f"{self.path}: no room to bring more of it up to date; what is older stays until it expires")
             self._has_room = False
             return False
         self._has_room = True
-        with self._writing() as connection:
-            has_blocks = blocks_1_1.unpack_newest(connection)
+        with self.file.writing() as connection:
+            has_blocks = blocks_1_1.unpack_some(connection)
         self._has_blocks = has_blocks
         return True
 
@@ -229,7 +220,7 @@ class LocalStore(FileReader):
             if purge.due(connection) is None:
                 return False
         summarised_ms = self._summariser.summarised_ms
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             request = purge.due(connection)
             if request is not None:
                 purge.step(connection, request, summarised_ms, now_ms, self._in_flight)
@@ -246,7 +237,7 @@ class LocalStore(FileReader):
         if self._kept_ms is None or now_ms < self._rest_until_ms:
             return False
         checks_ms, alerts_ms = self._kept_ms
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             has_more = retention.step(connection, now_ms - checks_ms, now_ms - alerts_ms, self._in_flight)
         if not has_more:
             self._rest_until_ms = now_ms + LOOK_MS
@@ -259,7 +250,7 @@ class LocalStore(FileReader):
 
     def ask_purge(self, request: purge.Request) -> int:
         """Leave a request to purge, which `maintain` carries out; returns its number."""
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             return purge.ask(connection, request)
 
     def next_deletion(self) -> Deletion | None:
@@ -270,7 +261,7 @@ class LocalStore(FileReader):
         return None if request is None else request.deletion()
 
     def deletion_done(self, deletion: Deletion) -> None:
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             purge.settle(connection, deletion)
 
     def hosts(self) -> Collection[str]:
@@ -304,7 +295,7 @@ class LocalStore(FileReader):
             self._in_flight = NOTHING_IN_FLIGHT if delivery is None else delivery.last_entry
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             if self._taken_in != self._generation:  # it was of another file
                 return
             outbox.settle(connection, delivery)
@@ -318,17 +309,17 @@ class LocalStore(FileReader):
         span = Window(from_ms, until_ms)
         with self._snapshot() as connection:
             points = outbox.count(connection, span, meta.number(connection, Value.SUMMARISED_MS))
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             outbox.requeue(connection, span, points, self._in_flight)
         return points["checks"] + points["alerts"]
 
     def requeue_alerts(self) -> None:
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             outbox.requeue_alerts(connection, self._in_flight)
 
     def renew_marker(self) -> None:
         marker = uuid.uuid4().hex
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             meta.put(connection, Value.MARKER, marker)
         self.marker = marker
 
@@ -337,10 +328,5 @@ class LocalStore(FileReader):
             return outbox.refused_sample(connection, kind, limit)
 
     def retry_refused(self, kind: str) -> None:
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             outbox.retry_refused(connection, kind)
-
-    # Within
-
-    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        return self.file.writing()

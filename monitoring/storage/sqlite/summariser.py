@@ -32,7 +32,7 @@ ROWS_AT_ONCE = 400
 
 MINUTE_MS = Span.MINUTE.length_ms
 
-Snapshot = Callable[[], AbstractContextManager[sqlite3.Connection]]
+Connected = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
 @dataclass
@@ -51,37 +51,63 @@ class Work:
     histories: dict[int, History] = field(default_factory=dict)
     checks: int = 0
     changed: set[int] = field(default_factory=set)
-    saved: dict[Span, int] = field(default_factory=dict)
 
     def begin_of(self, span: Span) -> int:
         return self.until_ms - span.length_ms
 
 
 class Summariser:
-    """Belongs to the thread that writes. `snapshot` gives a read connection."""
+    """Belongs to the thread that writes."""
 
-    def __init__(self, snapshot: Snapshot, summarised_ms: int) -> None:
+    def __init__(self, snapshot: Connected, writing: Connected, summarised_ms: int) -> None:
+        """`snapshot` gives a connection that reads, `writing` a transaction."""
         self._snapshot = snapshot
+        self._writing = writing
+        self._work: Work | None = None
         self._steps: Iterator[None] = iter(())
-        self.work: Work | None = None
         self.summarised_ms = summarised_ms
 
-    def prepare(self, now_ms: int) -> bool:
-        """Take the next step that only reads; False when there is none left: `work` is complete, or there is none."""
-        if self.work is None:
+    def step(self, now_ms: int, in_flight: Callable[[], int]) -> bool:
+        """Take the next step; was there one? `in_flight`: up to which outbox entry deliveries are under way."""
+        if self._work is None:
             with self._snapshot() as connection:
-                self.work = plan_work(connection, self.summarised_ms, now_ms)
-            if self.work is None:
+                self._work = plan_work(connection, self.summarised_ms, now_ms)
+            if self._work is None:
                 return False
-            self._steps = self._add_up(self.work)
-            return True
-        for _ in self._steps:
-            return True
-        return False
+            self._steps = self._take_steps(self._work, now_ms, in_flight)
+        try:
+            next(self._steps, None)
+        except BaseException:
+            self.reset()  # the minute is begun again
+            raise
+        return True
+
+    def _take_steps(self, work: Work, now_ms: int, in_flight: Callable[[], int]) -> Iterator[None]:
+        for sites in work.sites:
+            with self._snapshot() as connection:
+                _add_up_minute(connection, work, sites)
+            yield
+        for span in work.ending:
+            with self._snapshot() as connection:
+                ending = sites_of(connection, span, work)
+            for some in _in_groups(ending, SITES_AT_ONCE[span]):
+                with self._snapshot() as connection:
+                    work.found[span] |= _longer(connection, span, work, some)
+                yield
+        for span in work.ending:
+            for some in _in_groups(sorted(work.found[span]), ROWS_AT_ONCE):
+                with self._writing() as connection:
+                    known = {site: work.found[span][site] for site in some if site in work.found[span]}
+                    summaries.store(connection, span, work.begin_of(span), known)
+                yield
+        with self._writing() as connection:
+            _store(connection, work, now_ms, in_flight())
+        self.summarised_ms = work.until_ms
+        self.reset()
 
     def changed(self, keys: Collection[int]) -> None:
         """Checks with these keys are being written, or were deleted."""
-        work = self.work
+        work = self._work
         if work is None:
             return
         if any(self._is_passed_over(work, key >> SITE_BITS) for key in keys):
@@ -96,58 +122,26 @@ class Summariser:
 
     def reset(self) -> None:
         """Forget what was begun."""
-        self.work, self._steps = None, iter(())
+        self._work, self._steps = None, iter(())
 
-    def save_some(self, connection: sqlite3.Connection) -> bool:
-        """Store the hours or days of some sites, within a transaction; False when all are stored."""
-        work = self.work
-        if work is None:
-            return False
-        for span in work.ending:
-            begin = work.saved.get(span, 0)
-            sites = sorted(work.found[span])[begin : begin + ROWS_AT_ONCE]
-            if sites:
-                summaries.store(connection, span, work.begin_of(span), {site: work.found[span][site] for site in sites})
-                work.saved[span] = begin + len(sites)
-                return True
-        return False
 
-    def store(self, connection: sqlite3.Connection, now_ms: int, in_flight: int) -> None:
-        """Store what is complete, within a transaction. Call `stored` when it has been committed."""
-        if self.work is None:
-            return
-        work = self.work
-        _add_up_changed(connection, work)
-        if work.start_ms is not None:
-            outbox.fold_minute(connection, work.start_ms, work.checks, in_flight)
-            states.save(connection, work.histories)
-        spans = [span for span in Span if work.found[span]]
-        for span in spans:
-            start_ms = work.begin_of(span)
-            of_sites = work.found[span].keys() if span is Span.MINUTE else work.changed & work.found[span].keys()
-            summaries.store(connection, span, start_ms, {site: work.found[span][site] for site in of_sites})
-            keys = (first_key(start_ms), first_key(start_ms) | SITE_MASK)
-            outbox.add(connection, TABLES[span], *keys, len(work.found[span]), now_ms)
-        meta.put(connection, Value.SUMMARISED_MS, work.until_ms)
+def _in_groups(sites: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (sites[first : first + size] for first in range(0, len(sites), size))
 
-    def stored(self) -> None:
-        if self.work is not None:
-            self.summarised_ms = self.work.until_ms
-        self.reset()
 
-    def _add_up(self, work: Work) -> Iterator[None]:
-        for sites in work.sites:
-            with self._snapshot() as connection:
-                _add_up_minute(connection, work, sites)
-            yield
-        for span in work.ending:
-            with self._snapshot() as connection:
-                sites = sites_of(connection, span, work)
-            for first in range(0, len(sites), SITES_AT_ONCE[span]):
-                with self._snapshot() as connection:
-                    some = sites[first : first + SITES_AT_ONCE[span]]
-                    work.found[span] |= _longer(connection, span, work, some)
-                yield
+def _store(connection: sqlite3.Connection, work: Work, now_ms: int, in_flight: int) -> None:
+    """Store what is complete, within a transaction."""
+    _add_up_changed(connection, work)
+    if work.start_ms is not None:
+        outbox.fold_minute(connection, work.start_ms, work.checks, in_flight)
+        states.save(connection, work.histories)
+    for span in (span for span in Span if work.found[span]):
+        start_ms = work.begin_of(span)
+        of_sites = work.found[span].keys() if span is Span.MINUTE else work.changed & work.found[span].keys()
+        summaries.store(connection, span, start_ms, {site: work.found[span][site] for site in of_sites})
+        keys = (first_key(start_ms), first_key(start_ms) | SITE_MASK)
+        outbox.add(connection, TABLES[span], *keys, len(work.found[span]), now_ms)
+    meta.put(connection, Value.SUMMARISED_MS, work.until_ms)
 
 
 def plan_work(connection: sqlite3.Connection, summarised_ms: int, now_ms: int) -> Work | None:

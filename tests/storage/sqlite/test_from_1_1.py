@@ -13,6 +13,7 @@ import pytest
 from monitoring.models import CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
+from monitoring.storage.sqlite import blocks_1_1
 from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
@@ -161,6 +162,36 @@ def test_blocks_expire_like_rows(old: tuple[Path, Written]) -> None:
         ]
         assert list(store.results(EVER)) == expected
         assert blocks_in(path) == 0
+
+
+def test_a_block_that_becomes_rows_in_several_steps_counts_once(
+    old: tuple[Path, Written], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step is short however many checks a minute had."""
+    path, written = old
+    monkeypatch.setattr(blocks_1_1, "ROWS_AT_ONCE", 7)
+    with closing(LocalStore(path)) as store:
+        for _ in range(4):
+            store.maintain(LATER_MS)
+        assert_holds(store, written, written.checks)
+        store.append(written.checks[-9:], [], LATER_MS)
+        while store.maintain(LATER_MS):
+            pass
+        assert_holds(store, written, written.checks)
+        assert blocks_in(path) == 0
+
+
+def test_a_directory_that_is_renamed_meanwhile_stops_nothing(old: tuple[Path, Written]) -> None:
+    path, written = old
+    folder = path.parent / "data"
+    folder.mkdir()
+    path = path.rename(folder / path.name)
+    with closing(LocalStore(path)) as store:
+        folder.rename(folder.with_name("renamed"))
+        while store.maintain(LATER_MS):
+            pass
+        assert_holds(store, written, written.checks)
+    assert blocks_in(folder.with_name("renamed") / path.name) == 0
 
 
 def test_refusals_and_late_checks_come_over(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Delivery, Points, Refusal
-from monitoring.storage.sqlite import outbox, purge
+from monitoring.storage.sqlite import outbox, purge, rows
 from monitoring.storage.sqlite.store import LocalStore
 
 START_MS = 1_767_225_600_000
@@ -191,7 +191,7 @@ def test_a_step_of_a_purge_counts_few_points_of_what_waits(store: LocalStore, mo
     counted: list[outbox.Entry] = []
     count = outbox.points_of
     monkeypatch.setattr(outbox, "points_of", lambda *asked: counted.append(asked[1]) or count(*asked))
-    monkeypatch.setattr(purge, "LOOK_AT_ONCE", 20)
+    monkeypatch.setattr(rows, "LOOK_AT_ONCE", 20)
     store.ask_purge(purge.Request("b", START_MS + HOUR_MS, forget=True))
     steps = []
     while store.maintain(START_MS + HOUR_MS):
