@@ -60,6 +60,8 @@ class OpenFile:
             if lock is None:
                 self.lock.release(forget=isinstance(error, MonitoringError) and not isinstance(error, StoreError))
             raise
+        self.real = rescue.real(path)
+        """Where it lay when it was opened, whatever a symbolic link leads to now."""
         self._log_names = [rescue.beside(path, suffix) for suffix in rescue.LOGS]
         self._logs = self._current_logs()
         self._page = self._find_stamp()

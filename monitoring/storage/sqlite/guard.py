@@ -103,19 +103,20 @@ class FileGuard:
             self._retry_ms = now_ms + RETRY_MS
             self._say_once(problem, error)
         finally:
+            self._keep_name()
             self._store.file.close_former()
             self.is_saving = False
 
     def _keep_name(self) -> None:
-        """Make the lock beside the file anew if somebody deleted it."""
-        if self._name is None or self._name.is_there():
+        """Make the lock beside the file anew if somebody deleted it; readers find there which file is written."""
+        if self._name is None:
             return
-        with suppress(OSError, MonitoringError):  # tried again at the next look
-            name = NameLock(self._home)
-            self._name.release()
-            self._name = name
-            if self._path != self._home:
-                self._tell_readers()
+        if not self._name.is_there():
+            with suppress(OSError, MonitoringError):  # tried again at the next look
+                name = NameLock(self._home)
+                self._name.release()
+                self._name = name
+        self._name.tell(None if self._path == self._home else self._path)
 
     def close(self) -> None:
         """The name is free for another monitor."""
@@ -198,7 +199,7 @@ class FileGuard:
 
     def _evade(self, now_ms: int, between: Callable[[], None]) -> None:
         """Another file has the name: it is somebody's, so ours takes another name."""
-        path, name = self._path, rescue.free_name(self._path, "saved", now_ms)
+        path, name = self._path, rescue.free_name(self._store.file.opened.real, "saved", now_ms)
         self._store.file.drop_logs()
         if not self._is_damaged and self._copy_to(name, between):
             kept = "with everything measured so far"
@@ -206,7 +207,6 @@ class FileGuard:
             self._begin_anew(name, now_ms, self._undelivered_ms(now_ms), between)
             kept = "with the open alerts and the newest checks, as there was no room for all"
         self._left_alone, self._followed = True, None
-        self._tell_readers()
         self.say(f"{path} was replaced by another file, which is left alone; checks go on in {name}, {kept}")
 
     def _leave_overwritten(self, now_ms: int, between: Callable[[], None]) -> None:
@@ -214,18 +214,13 @@ class FileGuard:
 
         What was in the file alone is gone. Its log and SQLite's memory still have the newest of it.
         """
-        path, name = self._path, rescue.free_name(self._path, "saved", now_ms)
+        path, name = self._path, rescue.free_name(self._store.file.opened.real, "saved", now_ms)
         self._left_alone = self._store.file.opened.is_foreign()
         back_ms = self._undelivered_ms(now_ms)
         is_whole = self._begin_anew(name, now_ms, back_ms, between, self._store.remembered_results)
-        self._tell_readers()
         self._retry_ms = now_ms + RETRY_MS
         kept = "what was measured in the past hour" if is_whole else "what could still be read of the past hour"
         self.say(f"{path} was overwritten with another file; checks go on in {name}, with the open alerts and {kept}")
-
-    def _tell_readers(self) -> None:
-        if self._name:
-            self._name.tell(self._path)
 
     def _begin_anew_from_damaged(self, now_ms: int, between: Callable[[], None]) -> None:
         if now_ms < self._set_aside_ms + ASIDE_MS:
@@ -317,9 +312,7 @@ class FileGuard:
             self._left_alone = False
         else:
             self._move_in(now_ms, between)
-        if self._name:
-            self._name.tell(None)
-        else:
+        if self._name is None:
             self._name = NameLock(self._home, self._store.file.opened.lock.name)
         rescue.remove(before)
         lock_path(before).unlink(missing_ok=True)

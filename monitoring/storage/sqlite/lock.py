@@ -80,8 +80,9 @@ class NameLock:
         self._descriptor: int
         self.was_known = self._path.exists()
         """Has a monitor ever tried to write under this name?"""
+        self._told: bytes | None = None
         if inherited and _is_file(inherited._descriptor, self._path):
-            self._descriptor = os.dup(inherited._descriptor)
+            self._descriptor, self._told = os.dup(inherited._descriptor), inherited._told
             return
         descriptor = self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX)):
@@ -91,10 +92,13 @@ class NameLock:
         self.tell(None)
 
     def tell(self, file: Path | None) -> None:
-        """From now on this process writes another file; None: the one of this name."""
+        """From now on this process writes another file; None: the one of this name. On a full disk it is not told."""
         text = f"{os.getpid()}\n".encode() + (b"" if file is None else os.fsencode(file.absolute()) + b"\n")
-        os.pwrite(self._descriptor, text, 0)
-        os.ftruncate(self._descriptor, len(text))
+        if text != self._told:
+            with suppress(OSError):
+                os.pwrite(self._descriptor, text, 0)
+                os.ftruncate(self._descriptor, len(text))
+                self._told = text
 
     def is_there(self) -> bool:
         """Does `NAME.lock` still stand for this lock? Somebody may have deleted it."""
@@ -210,10 +214,16 @@ def _in_use(path: Path, holder: str) -> MonitoringError:
     return MonitoringError(f"{path}: another monitor writes here already (process {holder or 'unknown'})")
 
 
+def _existing_lock(database: Path) -> Path:
+    """Where `NAME.lock` is: beside the file, or beside its name if that has become a link to something else."""
+    path = lock_path(database)
+    return path if path.exists() else database.with_name(database.name + ".lock")
+
+
 def written_file(database: Path) -> Path:
     """The file that the live monitor of this name writes now; this one if there is no such monitor."""
     try:
-        other = lock_path(database).read_bytes().partition(b"\n")[2].removesuffix(b"\n")
+        other = _existing_lock(database).read_bytes().partition(b"\n")[2].removesuffix(b"\n")
     except OSError:
         return database
     return Path(os.fsdecode(other)) if other and writer_is_alive(database) else database
@@ -222,7 +232,7 @@ def written_file(database: Path) -> Path:
 def writer_is_alive(database: Path) -> bool:
     """Is a monitor writing this file now? Does not open it."""
     try:
-        descriptor = os.open(lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(_existing_lock(database), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return bool(_flocker(database))
     try:

@@ -94,20 +94,19 @@ def remove(path: Path) -> None:
 
 
 def free_name(path: Path, why: str, now_ms: int) -> Path:
-    """A name for what was `path`, which says why and when: `config.db.damaged-2026-11-28T18-40`."""
-    file = real(path)
+    """A name beside `path` that says why and when: `config.db.damaged-2026-11-28T18-40`."""
     stamp = datetime.fromtimestamp(now_ms / 1_000, UTC).strftime("%Y-%m-%dT%H-%M")
-    stem, number = f"{file.name}.{why}-{stamp}", 1
-    name = file.with_name(stem)
+    stem, number = f"{path.name}.{why}-{stamp}", 1
+    name = path.with_name(stem)
     while name.exists():
         number += 1
-        name = file.with_name(f"{stem}-{number}")
+        name = path.with_name(f"{stem}-{number}")
     return name
 
 
 def set_aside(path: Path, why: str, now_ms: int) -> Path:
     """Rename the file, with its write-ahead log; returns its new name. Raises `StoreUnavailable`."""
-    name = free_name(path, why, now_ms)
+    name = free_name(real(path), why, now_ms)
     try:
         real(path).rename(name)
         log, index = (beside(path, suffix) for suffix in LOGS)

@@ -1,10 +1,11 @@
 """What the guard of a local file does, step by step; the promises show the same on the whole monitor."""
 
+import errno
 import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from monitoring.storage.routing import LocalFile
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.guard import ASIDE_MS, RETRY_MS
-from monitoring.storage.sqlite.lock import FileLock, lock_path, writer_is_alive
+from monitoring.storage.sqlite.lock import FileLock, lock_path, writer_is_alive, written_file
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
@@ -166,6 +167,42 @@ def test_the_log_of_a_file_that_lost_its_name_is_not_taken_for_that_of_the_next(
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/etc/hostname")])
+def test_whatever_takes_the_name_is_left_alone(store: LocalStore, path: Path, put: Callable[[Path], None]) -> None:
+    write(store, checks([1]), [alert(2)])
+    path.rename(path.with_name("moved.db"))
+    put(path)
+    mode = path.lstat().st_mode
+    (words,) = look(store)
+    assert "was replaced by another file, which is left alone" in words
+    assert path.lstat().st_mode == mode
+    write(store, checks([3]))
+    assert written_file(path) == store.path
+    assert written(store.path) == checks([1, 3])
+    path.rmdir() if path.is_dir() else path.unlink()
+    look(store, NOW_MS + RETRY_MS)
+    assert written_file(path) == path
+    assert written(path) == checks([1, 3])
+
+
+def test_a_lock_that_had_no_room_for_the_process_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left locked by a disk that was full."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        store = LocalStore(path)
+    assert lock_path(path).read_text() == ""
+    with pytest.raises(MonitoringError, match="process unknown"):
+        FileLock(path)
+    look(store)
+    assert lock_path(path).read_text() == f"{os.getpid()}\n"
+    store.close()
+    FileLock(path).release()
 
 
 def test_a_file_that_was_moved_away_is_whole_where_it_is_now(store: LocalStore, path: Path) -> None:

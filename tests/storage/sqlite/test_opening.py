@@ -124,6 +124,34 @@ def test_a_damaged_file_is_set_aside_and_the_new_one_knows_its_alerts(written: P
     start.store.close()
 
 
+def test_what_is_no_file_is_not_waited_for(path: Path, elsewhere: Path) -> None:
+    """A named pipe is refused, as is another program's file; where a directory is, nothing can be written yet."""
+    os.mkfifo(path)
+    with pytest.raises(MonitoringError, match="not a file of this program"):
+        Start(path)
+    with closing(FileReader(path)) as reader, pytest.raises(StoreUnavailable, match="not a file"):
+        reader.last_time()
+    path.unlink()
+    path.mkdir()
+    start = Start(path)
+    assert start.store.path.is_relative_to(elsewhere)
+    assert "Is a directory" in start.said[0]
+    path.rmdir()
+    start.store.append(checks([999]), [], NOW_MS)
+    start.store.guard.look(NOW_MS, lambda: None)
+    assert start.store.path == path
+    assert list(start.store.results(EVER)) == checks([999])
+    start.store.close()
+
+
+def test_a_link_that_leads_nowhere_yet_is_followed(path: Path) -> None:
+    (path.parent / "folder").mkdir()
+    path.symlink_to(path.parent / "folder" / "real.db")
+    Start(path).store.close()
+    assert path.is_symlink()
+    assert (path.parent / "folder" / "real.db").stat().st_size > 0
+
+
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
 """Before a command: root may write no more than others do then."""
 
