@@ -106,7 +106,7 @@ class MonitoringApp:
 
     def evaluate_alerts(self) -> None:
         """Decide for every site; record and show each that went down or recovered. Raises `StoreError`."""
-        sites = self._config.sites
+        sites = self._config.active_sites
         observed = self._evaluator.observe(sites)
         changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}
         names = {site.host: site.name for site in changed}
@@ -123,7 +123,7 @@ class MonitoringApp:
         self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
         self._display.start(self._header(), self._clock.now_ms(), self._recent)
-        self._checkers.start(self._config.sites)  # last: it may use up the threads that are allowed
+        self._checkers.start(self._config.active_sites)  # last: it may use up the threads that are allowed
         process.freeze()
         self._manager.ready(self._status_line())
         try:
@@ -206,7 +206,7 @@ class MonitoringApp:
         for sentence in self._health.news():
             self._display.news(sentence)
         now_ms, sites = self._clock.now_ms(), self._config.sites
-        ongoing = self._evaluator.open_outages(sites)
+        ongoing = self._evaluator.open_outages(self._config.active_sites)
         self._display.refresh(
             self._header(), now_ms, lambda: {(site.host, ""): self._status(site, now_ms) for site in sites}, ongoing
         )
@@ -221,7 +221,7 @@ class MonitoringApp:
         before, self._config = self._config, config
         if before.alert_interval_ms != config.alert_interval_ms:
             self._evaluation = Timer(self._clock, config.alert_interval_ms)
-        change = self._checkers.change(config.sites)
+        change = self._checkers.change(config.active_sites)
         self._display.notice(
             f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
             f"{len(change.removed)} removed, {len(change.changed)} checked in another way"
@@ -247,7 +247,7 @@ class MonitoringApp:
         self._manager.step(self._status_line() + ("" if is_read else "; nobody reads what is printed"))
 
     def _status_line(self) -> str:
-        sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.sites))
+        sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.active_sites))
         about = [self._store.source().why, *(it.text for it in self._store.conditions() if not it.is_why)]
         return "; ".join((f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down", *about))
 

@@ -38,6 +38,7 @@ class State(StrEnum):
     DOWN = "down"  # an alert is open
     RECOVERING = "recovering"  # an alert is open, the last check was good
     UNKNOWN = "unknown"  # nothing measured for more than three intervals
+    PAUSED = "paused"  # not checked, because the configuration says so
 
 
 class AlertType(StrEnum):
@@ -129,12 +130,16 @@ class Site:
     masked, which is `masked_url` where `host` is an id.
     `url`, `headers` and `body` may hold secrets and are kept out of `repr`. `private_headers` are the names (in lower case)
     of headers whose values came from a variable.
+    A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters.
     `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
 
     host: str
     url: str = field(repr=False)
     name: str | None = None
+    enabled: bool = True
+    group: str | None = None
+    tags: tuple[str, ...] = ()
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     private_headers: frozenset[str] = frozenset()

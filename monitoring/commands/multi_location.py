@@ -97,7 +97,7 @@ class LocationView:
         return [alert for alert in new if alert.host in hosts]
 
     def ongoing(self) -> Sequence[Alert]:
-        return self._log.ongoing(self._hosts())
+        return self._log.ongoing({site.host for site in self._sites if site.enabled})
 
     def reports(self, reader: Reader, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]

@@ -50,7 +50,17 @@ def _pruned(config: Config) -> str:
 def _site_line(site: Site) -> str:
     name = f" ({printable(site.name)})" if site.name else ""
     request, expected = ", ".join(_request(site)), ", ".join(map(str, in_force(site)))
-    return f"{printable(site.host)}{name}: {request}; expects {expected}; alert {_rule(site.rule)}"
+    labels = "".join(f"{what}; " for what in _labels(site))
+    return f"{printable(site.host)}{name}: {labels}{request}; expects {expected}; alert {_rule(site.rule)}"
+
+
+def _labels(site: Site) -> Iterator[str]:
+    if not site.enabled:
+        yield "paused"
+    if site.group:
+        yield f"group {printable(site.group)}"
+    if site.tags:
+        yield f"tags {printable(', '.join(site.tags))}"
 
 
 def _request(site: Site) -> Iterator[str]:

@@ -33,6 +33,11 @@ class Config:
     warnings: tuple[str, ...] = ()
 
     @property
+    def active_sites(self) -> tuple[Site, ...]:
+        """The sites that are checked: all but those that are paused."""
+        return tuple(site for site in self.sites if site.enabled)
+
+    @property
     def settled(self) -> tuple[DatabaseAddress | None, Path, str, Trust]:
         """What takes effect only at the next start: stores, location, and the certificates that are trusted."""
         return self.database, self.local_database, self.location, self.trust

@@ -3,6 +3,7 @@
 Strings come as `Text`. No message quotes a value: it may be a secret in the wrong place.
 """
 
+import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -70,9 +71,39 @@ def _name(value: object, longest: int) -> str:
     return found
 
 
-def utf8(value: object) -> bytes:
-    """A string, as its UTF-8 bytes."""
-    return text(value).encode()
+def label(value: object) -> str:
+    """The name of a group, or a tag."""
+    return _name(value, names.LONGEST_LOCATION)
+
+
+def labels(value: object) -> tuple[str, ...]:
+    """A list of tags."""
+    if not isinstance(value, list):
+        raise Invalid("must be a list of strings, […]")
+    found = tuple(map(label, value))
+    if len(set(found)) < len(found):
+        raise Invalid("must not hold a tag twice")
+    return found
+
+
+def body(value: object) -> tuple[bytes, bool]:
+    """What a request sends, and whether that is JSON: text, or an object or list that is written as JSON."""
+    if isinstance(value, dict | list):
+        return json.dumps(json_value(value), ensure_ascii=False).encode(), True
+    if not isinstance(value, Text):
+        raise Invalid("must be a string, or an object or list that is sent as JSON")
+    return value.value.encode(), _is_json(value.value)
+
+
+def _is_json(found: str) -> bool:
+    """Whether a text is an object or a list of JSON."""
+    if not found.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(found)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def flag(value: object) -> bool:

@@ -16,6 +16,9 @@ SITE_KEYS = (
     "URL",
     "id",
     "name",
+    "enabled",
+    "group",
+    "tags",
     "checkInterval",
     "timeout",
     "method",
@@ -122,14 +125,21 @@ def _read_site(section: Section, defaults: Defaults) -> Site | None:
 
 def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Site:
     interval_ms = section.take("checkInterval", INTERVAL, defaults.interval_ms)
+    headers, private_headers = _read_headers(section.section("headers", None))
+    body, is_json = section.take("body", values.body, (None, False))
+    if is_json and not any(name.lower() == "content-type" for name, _ in headers):
+        headers = (*headers, ("Content-Type", "application/json"))
     site = Site(
         host=address.host,
         url=address.url,
         name=section.take("name", values.text, None),
+        enabled=section.take("enabled", values.flag, _PLAIN.enabled),
+        group=section.take("group", values.label, None),
+        tags=section.take("tags", values.labels, _PLAIN.tags),
         method=section.take("method", values.method, _PLAIN.method),
-        headers=(headers := _read_headers(section.section("headers", None)))[0],
-        private_headers=headers[1],
-        body=section.take("body", values.utf8, None),
+        headers=headers,
+        private_headers=private_headers,
+        body=body,
         interval_ms=interval_ms,
         timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
         follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),

@@ -53,6 +53,8 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "URL": row.host,
         "name": row.name,
         **_location(row.location),
+        "group": row.group,
+        "tags": row.tags,
         "checks": stats.checks,
         "available": stats.available,
         "availability": None if availability is None else float(availability),

@@ -24,6 +24,9 @@ from monitoring.display.words import (
 )
 from monitoring.models import Alert, ResponseTimes
 
+LABELS = ("location", "group", "tags")
+"""What lines tell only where a site has one."""
+
 CLOSING_ROWS = 50
 """The most sites that the closing summary lists; of more it shows the worst."""
 
@@ -32,8 +35,8 @@ def stats_lines(report: StatsReport) -> list[str]:
     """One line on the window, then one aligned line a site in the order of the configuration."""
     until, sites = time_text(report.window.until_ms), len({row.host for row in report.rows})
     head = f"== {window_text(report.length_ms)} until {until}, {plural(sites, 'site')}, from {report.source}"
-    located = any(row.location for row in report.rows)
-    lines = _aligned([_site_words(report, row, located=located) for row in report.rows])
+    labels = [label for label in LABELS if any(getattr(row, label) for row in report.rows)]
+    lines = _aligned([_site_words(report, row, labels) for row in report.rows])
     return [head, *(line + _reason(row.detail) for line, row in zip(lines, report.rows, strict=True))]
 
 
@@ -69,7 +72,7 @@ def run_text(closing: Closing) -> str:
     return f"{plural(len(closing.rows), 'site')}{here} for {lasted}, {span}"
 
 
-def _site_words(report: StatsReport, row: SiteRow, *, located: bool) -> list[str]:
+def _site_words(report: StatsReport, row: SiteRow, labels: Sequence[str]) -> list[str]:
     stats, since_ms = row.stats, row.status.since_ms
     return [
         row.status.state,
@@ -81,9 +84,13 @@ def _site_words(report: StatsReport, row: SiteRow, *, located: bool) -> list[str
         _word("causes", counts_text(stats.causes, ",")),
         _word("last-failure", NOTHING if row.last_failure_ms is None else time_text(row.last_failure_ms)),
         _word("for", NOTHING if since_ms is None else duration_text(report.window.until_ms - since_ms)),
-        *([_word("location", printable(row.location) or NOTHING)] if located else []),
+        *(_word(label, _label_text(getattr(row, label))) for label in labels),
         *_site_name(row),
     ]
+
+
+def _label_text(found: str | Sequence[str] | None) -> str:
+    return printable(found if isinstance(found, str) else ",".join(found or ())) or NOTHING
 
 
 def _response_words(response: ResponseTimes | None) -> list[str]:

@@ -8,7 +8,7 @@ from monitoring.display.values import ClosingRow, SiteRow
 from monitoring.display.words import outage_ms, percent_text
 from monitoring.models import Alert, AlertType, State
 
-WORST_FIRST = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN, State.UP)
+WORST_FIRST = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN, State.UP, State.PAUSED)
 
 
 def shown_and_rest(rows: Sequence[SiteRow], room: int) -> tuple[Sequence[SiteRow], Sequence[SiteRow]]:

@@ -28,6 +28,7 @@ LOOKS = {
     State.DOWN: ("✖", "bold red"),
     State.RECOVERING: ("◐", "cyan"),
     State.UNKNOWN: ("○", DIM),
+    State.PAUSED: ("‖", "dim"),
 }
 """Glyph and style of each state; its word is always shown as well."""
 
@@ -186,7 +187,8 @@ def _title(block: Block, columns: Sequence[Column], widths: Sequence[int]) -> Te
 
 def _site(cell: Cell) -> Text:
     return Text(
-        label(cell.row.host, cell.row.name, cell.row.location), DIM if cell.row.status.state is State.UNKNOWN else ""
+        label(cell.row.host, cell.row.name, cell.row.location),
+        DIM if cell.row.status.state in {State.UNKNOWN, State.PAUSED} else "",
     )
 
 

@@ -29,6 +29,8 @@ class SiteRow:
     stats: SiteStats
     status: SiteStatus
     location: str = ""
+    group: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def key(self) -> SiteKey:
@@ -42,7 +44,7 @@ class SiteRow:
     @property
     def detail(self) -> str:
         """Why the site fails, or failed until its last check; "" once it is up."""
-        return "" if self.status.state in {State.UP, State.UNKNOWN} else self.status.detail
+        return "" if self.status.state in {State.UP, State.UNKNOWN, State.PAUSED} else self.status.detail
 
     @property
     def last_failure_ms(self) -> int | None:
@@ -91,6 +93,8 @@ def stats_report(
             found.get(site.host) or SiteStats(site.host),
             status_of(site, window.until_ms),
             location,
+            site.group,
+            site.tags,
         )
         for site in sites
     )

@@ -39,8 +39,12 @@ def outage_is_open(last_alert: Alert | None) -> bool:
 
 def status(history: History | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
     """A site's state at `now_ms`. `since_ms` is the first check that showed it."""
-    if history is None:
-        return SiteStatus()
+    if not site.enabled:
+        return SiteStatus(State.PAUSED, last_failure_ms=history.last_failure_ms if history else None)
+    return SiteStatus() if history is None else _measured(history, site, last_alert, now_ms)
+
+
+def _measured(history: History, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
     seen = SiteStatus(last_failure_ms=history.last_failure_ms, detail=history.detail)
     measured_until_ms = history.last_ms + history.last_covers_ms
     if now_ms - measured_until_ms > unknown_after_ms(site):

@@ -154,6 +154,41 @@ def test_a_request_is_what_was_written() -> None:
     assert not found.verify_tls
 
 
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        ({"a": [1, Decimal("0.5"), None, "${WHO}"], "é": {}}, '{"a": [1, 0.5, null, "me"], "é": {}}'),
+        ([{"a": True}], '[{"a": true}]'),
+        ({}, "{}"),
+        (' {"a": 1}', ' {"a": 1}'),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_a_body_of_json_has_its_content_type(body: object, sent: str) -> None:
+    found = site({"WHO": "me"}, body=body, method="POST")
+    assert found.body == sent.encode()
+    assert found.headers == (("Content-Type", "application/json"),)
+    own = site({"WHO": "me"}, body=body, headers={"content-type": "application/ld+json", "A": "b"})
+    assert own.headers == (("content-type", "application/ld+json"), ("A", "b"))
+
+
+@pytest.mark.parametrize("body", ["a=1", "{a}", "[1", '"text"', "7", ""])
+def test_any_other_body_is_sent_as_before(body: str) -> None:
+    found = site(body=body, method="POST")
+    assert (found.body, found.headers) == (body.encode(), ())
+
+
+def test_a_site_may_be_paused_and_have_a_group_and_tags() -> None:
+    config = parse(
+        {"websites": [{"URL": URL, "enabled": False, "group": "shop", "tags": ["eu", "web front"]}, {"URL": f"{URL}/a"}]}
+    )
+    first, second = config.sites
+    assert (first.enabled, first.group, first.tags) == (False, "shop", ("eu", "web front"))
+    assert (second.enabled, second.group, second.tags) == (True, None, ())
+    assert config.active_sites == (second,)
+    assert describe(config)[1].startswith("  https://example.org: paused; group shop; tags eu, web front; GET every 2 s")
+
+
 def test_expectations_are_what_was_written() -> None:
     found = site(
         expectedStatus=["200-299", 401], expectedText="ok", expectedPattern=r"v\d+", maxResponseTime=Decimal("0.0025")

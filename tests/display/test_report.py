@@ -90,6 +90,8 @@ def test_statistics_as_json_say_everything_they_know() -> None:
             {
                 "URL": HOST,
                 "name": "via",
+                "group": None,
+                "tags": [],
                 "checks": 300,
                 "available": 298,
                 "availability": 100 * 298 / 300,
@@ -112,6 +114,8 @@ def test_what_is_unknown_is_null_in_json_and_never_zero() -> None:
     assert site == {
         "URL": HOST,
         "name": None,
+        "group": None,
+        "tags": [],
         "checks": 0,
         "available": 0,
         "availability": None,
@@ -160,6 +164,14 @@ def test_transitions_as_json() -> None:
 def test_the_last_failure_is_the_newest_one_known(window_ms: int | None, status_ms: int | None, latest: int | None) -> None:
     site = SiteRow(HOST, None, SiteStats(HOST, last_failure_ms=window_ms), SiteStatus(last_failure_ms=status_ms))
     assert site.last_failure_ms == latest
+
+
+def test_plain_lines_name_group_and_tags_where_a_site_has_any() -> None:
+    plain = row(HOST)
+    assert "group" not in stats_lines(report(plain))[1]
+    first, second = stats_lines(report(replace(plain, group="the shop", tags=("eu", "web")), plain))[1:]
+    assert first.split()[-3:] == ["group=theshop", "tags=eu,web", HOST]
+    assert second.split()[-3:] == ["group=-", "tags=-", HOST]
 
 
 def test_plain_lines_end_with_the_reason_of_a_failure() -> None:

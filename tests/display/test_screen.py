@@ -270,7 +270,7 @@ def test_a_sparkline_of_nothing_is_all_gaps() -> None:
 
 def test_every_state_is_a_glyph_a_word_and_a_colour() -> None:
     texts = [state_text(state) for state in State]
-    assert [text.plain for text in texts] == ["● up", "▲ failing", "✖ down", "◐ recovering", "○ unknown"]
+    assert [text.plain for text in texts] == ["● up", "▲ failing", "✖ down", "◐ recovering", "○ unknown", "‖ paused"]
     assert len({str(text.style) for text in texts}) == len(State)
 
 

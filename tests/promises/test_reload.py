@@ -15,6 +15,7 @@ import pytest
 from monitoring.errors import StoreUnavailable
 from monitoring.models import CheckResult
 from tests.support.monitor import Monitor, stored_checks, wait_for, write_config
+from tests.support.processes import run_program
 from tests.support.servers import HttpServer, response
 
 pytestmark = pytest.mark.promise
@@ -102,6 +103,27 @@ def test_a_change_under_two_hundred_sites_is_not_noticed_by_those_it_leaves_alon
     changed = next(number for number, step in enumerate(steps) if step != INTERVAL_MS)
     assert changed > 0
     assert all(step % 200 == 0 for step in steps[changed:])
+
+
+def test_a_site_is_paused_and_checked_again(tmp_path: Path) -> None:
+    """Its server is not asked meanwhile, and the outage that it may be in is neither alerted nor ended."""
+    with HttpServer(response(200)) as server, HttpServer(response(500)) as paused:
+        path = write_config(tmp_path, [server.url("/0"), paused.url("/1")])
+        config = json.loads(path.read_text())
+        config["websites"][1] |= {"enabled": False, "group": "shop", "tags": ["eu"]}
+        path.write_text(json.dumps(config))
+        with Monitor(path) as monitor:
+            wait_for_checks(tmp_path, [0], more=10)
+            stats = json.loads(run_program("-p", "--once", "--format", "json", "-c", path).stdout.splitlines()[0])
+            assert [(site["state"], site["group"], site["tags"]) for site in stats["sites"]] == [
+                ("up", None, []),
+                ("paused", "shop", ["eu"]),
+            ]
+            assert not paused.requests
+            del config["websites"][1]["enabled"]
+            replace(path, json.dumps(config))
+            wait_for(lambda: monitor.announced("alert"), "the alert")
+            assert monitor.terminate() == 0
 
 
 @pytest.mark.timing

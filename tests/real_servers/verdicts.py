@@ -11,7 +11,7 @@ PAGE = "All systems operational."
 BROWSER = {"headers": {"User-Agent": "Mozilla/5.0"}}
 KEPT = {"followRedirects": False, "expectedStatus": 301, "expectedHeaders": {"Location": "^http://nginx"}}
 HSTS = {"expectedHeaders": {"Strict-Transport-Security": "."}}
-JSON_BODY = {"method": "POST", "body": '{"a": 1}', "headers": {"Content-Type": "application/json"}}
+IS_JSON = 'headers."Content-Type"'
 
 # fmt: off
 NGINX: Sequence[Row] = (
@@ -100,6 +100,8 @@ APACHE: Sequence[Row] = (
     ("http://apache.test:8100/sjis",          {"expectedText": "こんにちは"},  "up"),
     ("http://apache.test:8100/basic",         {},                              "status: 401"),
     ("http://user:password@apache.test:8100/digest", {},                       "status: 401"),  # digest has to be asked for
+    ("http://user:password@apache.test:8100/digest?asked", {"authentication": "digest", "expectedText": "hello"}, "up"),
+    ("http://user:wrong@apache.test:8100/digest", {"authentication": "digest"}, "status: 401"),
     ("http://apache.test:8100/gone",          {},                              "status: 410"),
     ("http://apache.test:8100/moved",         {"expectedText": PAGE},          "up"),
     ("http://apache.test:8100/other",         {"method": "PUT", "body": "a"},  "up"),
@@ -142,7 +144,12 @@ HTTPBIN: Sequence[Row] = (
     ("http://httpbin.test:8300/cookies/set?a=1",     {"expectedJSON": {"cookies.a": "1"}}, "up"),
     ("http://user:secret@httpbin.test:8300/basic-auth/user/secret", {},        "up"),
     ("http://httpbin.test:8300/bearer",              {"headers": {"Authorization": "Bearer abc"}}, "up"),
-    ("http://httpbin.test:8300/post",                {**JSON_BODY, "expectedJSON": {"json.a": 1}}, "up"),
+    ("http://httpbin.test:8300/post",
+     {"method": "POST", "body": {"a": [1, "é"]}, "expectedJSON": {"json": {"a": [1, "é"]}, IS_JSON: "application/json"}}, "up"),
+    ("http://httpbin.test:8300/put",
+     {"method": "PUT", "body": '{"a": 1}', "expectedJSON": {"json.a": 1, IS_JSON: "application/json"}}, "up"),
+    ("http://httpbin.test:8300/patch",
+     {"method": "PATCH", "body": "a=1", "expectedJSON": {"form.a": "1"}},      "up"),
     ("http://httpbin.test:8300/delay/1",             {"maxResponseTime": 0.5}, "slow: limit 0.5 s"),
     ("http://httpbin.test:8300/delay/3",             {"timeout": 1},           "timeout: "),
     ("http://httpbin.test:8300/drip?duration=1&numbytes=5", {},                "up"),

@@ -1,6 +1,7 @@
 """What a person is told of a site at a glance, while the monitor runs and after it was started again."""
 
 import tempfile
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def fold(*checks: CheckResult) -> History:
 def test_a_site_nobody_has_checked_is_unknown() -> None:
     assert status(None, SITE, None, 0) == SiteStatus(State.UNKNOWN, None, None)
     assert status(None, SITE, OPEN, 0).state is State.UNKNOWN
+
+
+def test_a_site_that_is_not_enabled_is_paused_whatever_is_known_of_it() -> None:
+    paused = replace(SITE, enabled=False)
+    assert status(None, paused, OPEN, 0) == SiteStatus(State.PAUSED)
+    assert status(fold(check(0), check(2_000, Cause.DNS, detail="gone")), paused, OPEN, 5_000) == SiteStatus(
+        State.PAUSED, last_failure_ms=2_000
+    )
 
 
 def test_a_site_that_answers_is_up_since_its_first_good_check() -> None:
