@@ -12,6 +12,7 @@ BROWSER = {"headers": {"User-Agent": "Mozilla/5.0"}}
 KEPT = {"followRedirects": False, "expectedStatus": 301, "expectedHeaders": {"Location": "^http://nginx"}}
 HSTS = {"expectedHeaders": {"Strict-Transport-Security": "."}}
 IS_JSON = 'headers."Content-Type"'
+MIME = "application/json"
 
 # fmt: off
 NGINX: Sequence[Row] = (
@@ -145,9 +146,9 @@ HTTPBIN: Sequence[Row] = (
     ("http://user:secret@httpbin.test:8300/basic-auth/user/secret", {},        "up"),
     ("http://httpbin.test:8300/bearer",              {"headers": {"Authorization": "Bearer abc"}}, "up"),
     ("http://httpbin.test:8300/post",
-     {"method": "POST", "body": {"a": [1, "é"]}, "expectedJSON": {"json": {"a": [1, "é"]}, IS_JSON: "application/json"}}, "up"),
+     {"method": "POST", "body": {"a": [1, "é"]}, "expectedJSON": {"json": {"a": [1, "é"]}, IS_JSON: MIME}}, "up"),
     ("http://httpbin.test:8300/put",
-     {"method": "PUT", "body": '{"a": 1}', "expectedJSON": {"json.a": 1, IS_JSON: "application/json"}}, "up"),
+     {"method": "PUT", "body": '{"a": 1}', "expectedJSON": {"json.a": 1, IS_JSON: MIME}}, "up"),
     ("http://httpbin.test:8300/patch",
      {"method": "PATCH", "body": "a=1", "expectedJSON": {"form.a": "1"}},      "up"),
     ("http://httpbin.test:8300/delay/1",             {"maxResponseTime": 0.5}, "slow: limit 0.5 s"),
