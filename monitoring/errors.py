@@ -6,7 +6,8 @@
     └── StoreError         a store could not do what was asked
         ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
         │   ├── StoreBusy      somebody else holds the file's write lock
-        │   └── StoreDamaged   the file cannot be read any more: another one must take its place
+        │   ├── StoreDamaged   the file cannot be read any more: another one must take its place
+        │   └── StoreUnverified  the database has begun anew since it was verified
         ├── StoreDenied        wrong or missing credentials: shown to the user, tried again later
         └── StoreRefused       these data will never be taken (400, 413, 422): find the bad point
 
@@ -50,6 +51,10 @@ class StoreBusy(StoreUnavailable):
 
 class StoreDamaged(StoreUnavailable):
     """The file no longer holds a complete database: waiting does not help."""
+
+
+class StoreUnverified(StoreUnavailable):
+    """The database has begun anew since it was verified: whoever delivers verifies it again, and sends everything."""
 
 
 class StoreDenied(StoreError):

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
-from monitoring.errors import StoreError, StoreRefused
+from monitoring.errors import StoreError, StoreRefused, StoreUnverified
 from monitoring.gateway import requests
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.databases import Databases
@@ -84,6 +84,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (Forbidden, 403),
     (Malformed, 422),
     (StoreRefused, 422),
+    (StoreUnverified, 409),
     (StoreError, 503),  # also when the database denies access to the gateway: no token of a client helps then
 )
 

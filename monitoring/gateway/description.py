@@ -22,6 +22,7 @@ _REFUSALS = {
     "400": "Not understood",
     "401": "No token, or an unknown one",
     "403": "A token for something else",
+    "409": "The database has begun anew: verify it again, and send everything",
     "413": "Too long",
     "415": "No JSON",
     "422": "A value is wrong, or will never be taken",

@@ -134,8 +134,9 @@ def test_monitors_send_everything_again_to_a_file_that_was_begun_anew(
 
 
 def test_a_monitor_that_was_not_verified_is_told_to_begin_anew(shared: SharedFile) -> None:
-    with pytest.raises(StoreUnavailable, match="everything is to be sent again"):
-        shared.open().record("file", DeliveryRecord(1, 2, 3))
+    again = pytest.raises(StoreUnavailable, match=r"409: gateway\.db was begun anew: everything is to be sent again")
+    with serving(Databases(shared.open, 9, shared)) as port, closing(client_of(port)) as client, again:
+        client.record("file", DeliveryRecord(1, 2, 3))
 
 
 def test_a_running_gateway_notices_and_says_that_its_file_was_deleted(tmp_path: Path) -> None:

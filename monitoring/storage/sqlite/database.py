@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from monitoring.errors import StoreUnavailable
+from monitoring.errors import StoreUnverified
 from monitoring.models import AlertType, SiteStats, Window
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.sqlite import blocks_1_1, purge, queries, rows, states
@@ -82,11 +82,11 @@ class FileDatabase(FileReader):
         return None if found is None else DeliveryRecord(*json.loads(found[0]))
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
-        """Raises `StoreUnavailable` where this is not the file that was verified, but one that was begun anew."""
+        """Raises `StoreUnverified` where this is not the file that was verified, but one that was begun anew."""
         told = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
         with self._shared.file.writing() as connection:
             if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
-                raise StoreUnavailable(f"{self.name} was begun anew: everything is to be sent again")
+                raise StoreUnverified(f"{self.name} was begun anew: everything is to be sent again")
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, told))
 
     def write(self, points: Points) -> None:
