@@ -25,8 +25,8 @@ class Source:
 class Condition:
     """Something about storage that a person should know while it lasts.
 
-    `text` stands wherever the state is shown and may hold counts. It is told once: again only when `reason` changes.
-    `over` is told when it ends; "" for what does not end. `is_why`: the source of the numbers says so already.
+    `text` stands wherever the state is shown and may hold counts. It is reported once, and again only when `reason` changes.
+    `over` is reported when it ends; "" for what does not end. `is_why`: the source of the numbers says so already.
     """
 
     topic: str
@@ -37,17 +37,17 @@ class Condition:
 
 
 class ConditionLog:
-    """Remembers what was told, so that each condition is told when it begins, when its reason changes and when it ends."""
+    """Reports each condition once when it begins, when its reason changes and when it ends."""
 
     def __init__(self) -> None:
-        self._told: Mapping[str, Condition] = {}
+        self._known: Mapping[str, Condition] = {}
 
     def news(self, conditions: Iterable[Condition]) -> Sequence[str]:
-        """What is to be told now that these conditions hold."""
+        """What to report now that these conditions hold."""
         now = {condition.topic: condition for condition in conditions}
-        begun = [it.text for topic, it in now.items() if topic not in self._told or self._told[topic].reason != it.reason]
-        ended = [it.over for topic, it in self._told.items() if topic not in now and it.over]
-        self._told = now
+        begun = [it.text for topic, it in now.items() if topic not in self._known or self._known[topic].reason != it.reason]
+        ended = [it.over for topic, it in self._known.items() if topic not in now and it.over]
+        self._known = now
         return [*ended, *begun]
 
 

@@ -1,7 +1,7 @@
 """Statistics of a window from InfluxDB: summaries where points agree with them, else points.
 
-No account of completeness is kept: the reader counts. The summary of a span is believed unless what is finer tells of
-more checks (a late check, two monitors at one location, a new file, a lost summary). Where the summary tells of more,
+No account of completeness is kept: the reader counts. The summary of a span is believed unless what is finer has
+more checks (a late check, two monitors at one location, a new file, a lost summary). Where the summary has more,
 the database lacks points. One difference is not seen, for the price of counting many millions of points: hours and minutes
 that agree with each other and know nothing of points from long ago.
 """
@@ -34,7 +34,7 @@ SOON_COUNTED = 2_000_000
 """So many points are counted in a quarter of a second."""
 
 SPANS_AT_ONCE = 6_000
-"""About so many hours or days are held against what is finer at once."""
+"""About so many hours or days are compared with what is finer at once."""
 
 
 class WindowReader:
@@ -88,28 +88,28 @@ class WindowReader:
     def _compared(
         self, span: Span, counts: Iterator[tuple[str, Iterable[Row]]], summaries: Iterator[tuple[str, Mapping[int, Summary]]]
     ) -> Iterator[tuple[str, Parts]]:
-        """Summaries held against these counts of what is finer, which answers where it tells of more.
+        """Summaries compared with these counts of what is finer, which answers where it has more.
 
         Both come host by host in the same order, so that little is kept: in another order it would be right as well.
         """
-        told: dict[str, dict[int, int]] = {}
+        finer: dict[str, dict[int, int]] = {}
         for host, known in summaries:
-            while host not in told and (counted := next(counts, None)):
-                told[counted[0]] = {row[0]: row[1] for row in counted[1]}
-            own = told.pop(host, {})
+            while host not in finer and (counted := next(counts, None)):
+                finer[counted[0]] = {row[0]: row[1] for row in counted[1]}
+            own = finer.pop(host, {})
             right = [(start, summary) for start, summary in known.items() if own.get(start, 0) <= summary.checks]
             more = sum(summary.checks - own.pop(start, 0) for start, summary in right)
             self.missing += more if span is Span.MINUTE else 0
             if own:
-                told[host] = own
+                finer[host] = own
                 self._unfinished.add(host)
             yield host, right
-        told.update((host, {row[0]: row[1] for row in rows}) for host, rows in counts)
-        self._unfinished |= told.keys()
-        for run in runs({start for own in told.values() for start in own}, span.length_ms):
-            concerned = [host for host, own in told.items() if any(run.from_ms <= start < run.until_ms for start in own)]
+        finer.update((host, {row[0]: row[1] for row in rows}) for host, rows in counts)
+        self._unfinished |= finer.keys()
+        for run in runs({start for own in finer.values() for start in own}, span.length_ms):
+            concerned = [host for host, own in finer.items() if any(run.from_ms <= start < run.until_ms for start in own)]
             for host, parts in self._finer(span, run, concerned):
-                yield host, [part for part in parts if span.start_of(part[0]) in told[host]]
+                yield host, [part for part in parts if span.start_of(part[0]) in finer[host]]
 
     def _finer(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
         if span is Span.MINUTE:
