@@ -72,6 +72,11 @@ _PLAIN = (
     ),
     Field("cause", "cause", "cause", "cause", Kind.CAUSE, optional=True, meaning="why it failed; absent when available"),
     Field("detail", "detail", "detail", "detail", Kind.TEXT, high=LONGEST_DETAIL, meaning="the failure in words"),
+    Field(
+        *("certificate_s", "certificate", "certificate", "certificateS", Kind.INTEGER),
+        optional=True,
+        meaning="when the first certificate of the chain expires, in Unix seconds; only of checks that looked",
+    ),
 )
 
 _PHASES = tuple(

@@ -167,6 +167,7 @@ class ProbeResult:
     `phases_us` stands in the order of `PHASES`, None for a phase that never ran.
     `cause` is None exactly when the site was available; `detail` is text for people, free of secrets.
     `waited_us` is how long requests waited inside the monitor before they began; it is in no other time here.
+    `certificate_s` is when the first certificate of the chains that were sent expires (Unix time), if the check looked.
     """
 
     status: int = 0
@@ -175,6 +176,7 @@ class ProbeResult:
     cause: Cause | None = None
     detail: str = ""
     waited_us: int = 0
+    certificate_s: int | None = None
 
     def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
         """The check to store: this result at the time of its slot; the check started `late_us` after it."""
@@ -188,6 +190,7 @@ class ProbeResult:
             phases_us=self.phases_us,
             cause=self.cause,
             detail=self.detail,
+            certificate_s=self.certificate_s,
         )
 
 
@@ -208,6 +211,7 @@ class CheckResult:
     phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
     cause: Cause | None = None
     detail: str = ""
+    certificate_s: int | None = None
 
     @property
     def available(self) -> bool:
@@ -310,6 +314,7 @@ class History:
     good_since_ms: int | None = None
     failing_since_ms: int | None = None
     detail: str = ""  # what the last failed check said, for people
+    certificate_s: int | None = None  # when its certificate expires, by the last check that looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +325,7 @@ class SiteStatus:
     since_ms: int | None = None
     last_failure_ms: int | None = None
     detail: str = ""  # what the last failed check said, for people
+    certificate_s: int | None = None  # when its certificate expires, by the last check that looked
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,10 @@ from monitoring.checks.transport import family_of, lookup_entry, to_look_up
 from monitoring.errors import CheckAbandoned
 from monitoring.models import Answer, Cause, ProbeResult, Site
 from monitoring.trust import Certificates
+from monitoring.units import HOUR_MS
+
+CERTIFICATE_LOOK_MS = HOUR_MS
+"""How often a check looks when the site's certificate expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Probe:
         self._handle = Handle(site, self._response, (certificates or Certificates()).of(site.transport.ca_file))
         self._transfer = Transfer(self._handle.curl)
         self._waited_ns = 0
+        self._checks_until_look = 0
+        self._certificate_s: int | None = None
         self._asked, self._places = self._first, to_look_up(site, self._first)
 
     def check(self) -> ProbeResult:
@@ -68,8 +74,11 @@ class Probe:
         - `phases_us` are sums over all redirects; after a failed transfer only the phases that had ended.
         """
         try:
-            self._waited_ns = 0
-            return self._check()
+            self._waited_ns, self._certificate_s = 0, None
+            self._handle.look_at_certificates(self._checks_until_look <= 0)
+            result = self._check()
+            self._plan_look(result)
+            return result  # noqa: TRY300 - whatever else happens is a result, too
         except CheckAbandoned:
             raise
         except Exception as error:  # noqa: BLE001 - a check is a measurement: whatever happens is its result
@@ -102,6 +111,14 @@ class Probe:
             hop.status, total(before), before, Fault(Cause.REDIRECTS, f"more than {MAX_REDIRECTS} redirects")
         )
 
+    def _plan_look(self, result: ProbeResult) -> None:
+        """A certificate that was seen is looked at again after an hour; while TLS fails, at each check."""
+        self._checks_until_look -= 1
+        if result.cause is Cause.TLS:
+            self._checks_until_look = 0
+        elif result.certificate_s is not None:
+            self._checks_until_look = CERTIFICATE_LOOK_MS // self._site.interval_ms - 1
+
     def _left_us(self, phases_us: Phases) -> int:
         """What is left of the check's time after complete hops; by libcurl's own clock."""
         return self._site.timeout_ms * 1000 - total(phases_us)
@@ -127,10 +144,10 @@ class Probe:
         return self._result(status, response_us, phases_us, wrong and Fault(wrong[0], printable(wrong[1])))
 
     def _result(self, status: int, response_us: int | None, phases_us: Phases, fault: Fault | None) -> ProbeResult:
-        waited_us = self._waited_ns // 1_000
-        if fault is None:
-            return ProbeResult(status, response_us, phases_us, waited_us=waited_us)
-        return ProbeResult(status, response_us, phases_us, fault.cause, fault.detail, waited_us)
+        cause, detail = (None, "") if fault is None else (fault.cause, fault.detail)
+        return ProbeResult(
+            *(status, response_us, phases_us, cause, detail, self._waited_ns // 1_000), certificate_s=self._certificate_s
+        )
 
     def _perform(self, request: Request, left_us: int) -> Hop:
         if request is not self._asked:
@@ -146,6 +163,9 @@ class Probe:
         self._response.begin()
         ended = self._network.perform(self._transfer)
         self._waited_ns += self._transfer.waited_ns
+        if self._checks_until_look <= 0 and request.url.startswith("https:"):
+            seen = (self._certificate_s, self._handle.certificate_s())
+            self._certificate_s = min((one for one in seen if one is not None), default=None)
         if ended.code == pycurl.E_COULDNT_CONNECT and self._handle.found_no_socket() and sockets_are_known():
             self._network.found_no_socket()  # nothing was refused: there was no connection to be opened here
             raise CheckAbandoned

@@ -67,6 +67,7 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "since": _date(status.since_ms),
         "lastFailure": _date(row.last_failure_ms),
         "detail": row.detail or None,
+        "certificateExpires": _date(status.certificate_s and status.certificate_s * 1_000),
     }
 
 

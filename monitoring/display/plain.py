@@ -73,7 +73,7 @@ def run_text(closing: Closing) -> str:
 
 
 def _site_words(report: StatsReport, row: SiteRow, labels: Sequence[str]) -> list[str]:
-    stats, since_ms = row.stats, row.status.since_ms
+    stats, since_ms, days = row.stats, row.status.since_ms, row.certificate_days(report.window.until_ms)
     return [
         row.status.state,
         _percent("availability", percent_text(row.availability)),
@@ -84,6 +84,7 @@ def _site_words(report: StatsReport, row: SiteRow, labels: Sequence[str]) -> lis
         _word("causes", counts_text(stats.causes, ",")),
         _word("last-failure", NOTHING if row.last_failure_ms is None else time_text(row.last_failure_ms)),
         _word("for", NOTHING if since_ms is None else duration_text(report.window.until_ms - since_ms)),
+        *([] if days is None else [_word("cert", f"{days}d")]),
         *(_word(label, _label_text(getattr(row, label))) for label in labels),
         *_site_name(row),
     ]

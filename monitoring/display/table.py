@@ -45,11 +45,14 @@ WHY = "why"
 LEAST_WHY = 11
 """A reason needs this many cells."""
 
-EXTRAS = ("causes", "since", "statuses", "max", "last failure", "checks")
+EXTRAS = ("causes", "since", "statuses", "max", "cert", "last failure", "checks")
 """The columns that a wider terminal shows as well, the most useful first."""
 
 SITE_WIDTHS = (8, 16, 32)
 """The least width of the sites' names: at all, beside the essential columns, and before trends grow and extras appear."""
+
+FEW_DAYS = 7
+"""A certificate that expires sooner is shown in red."""
 
 TEXTS = ("causes", "statuses", "why")
 """The columns whose text may be cut."""
@@ -83,6 +86,8 @@ def table_lines(blocks: Sequence[Block], now_ms: int, width: int) -> list[list[T
     """
     tables = [_columns(block, now_ms) for block in blocks]
     wanted = {key: max(table[key].width for table in tables) for key, *_ in COLUMNS} if tables else {}
+    if wanted and all(row.certificate_days(now_ms) is None for block in blocks for row in block.shown):
+        wanted["cert"] = 0  # no site has one
     if wanted:  # the window's name stands above state and site: short names must not cut it
         names = max(len(window_text(block.report.length_ms)) for block in blocks)
         wanted["site"] = max(wanted["site"], names - GAP - wanted["state"])
@@ -236,6 +241,14 @@ def _since(cell: Cell) -> Text:
     return _age(cell.row.status.since_ms, cell.now_ms, "")
 
 
+def _certificate(cell: Cell) -> Text:
+    """How many days its certificate is still valid; none of them is left on the last one."""
+    days = cell.row.certificate_days(cell.now_ms)
+    if days is None:
+        return value(NOTHING)
+    return value(f"{days} d", "red" if days < FEW_DAYS else "")
+
+
 def _why(cell: Cell) -> Text:
     return Text(_cut(telling_text(cell.row.detail)), "red")
 
@@ -263,6 +276,7 @@ COLUMNS: tuple[tuple[str, str, bool, Callable[[Cell], Text]], ...] = (
     ("causes", "causes", False, _causes),
     ("last failure", "last failure", True, _last_failure),
     ("since", "for", True, _since),
+    ("cert", "cert", True, _certificate),
     ("why", WHY, False, _why),
 )
 """Key, title, whether it is right-aligned, and what draws its cell; from left to right."""

@@ -9,6 +9,7 @@ from monitoring.models import Alert, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import RunTotals
+from monitoring.units import DAY_MS
 
 SiteKey = tuple[str, str]
 """A site as one location sees it: host and location."""
@@ -45,6 +46,11 @@ class SiteRow:
     def detail(self) -> str:
         """Why the site fails, or failed until its last check; "" once it is up."""
         return "" if self.status.state in {State.UP, State.UNKNOWN, State.PAUSED} else self.status.detail
+
+    def certificate_days(self, now_ms: int) -> int | None:
+        """How many whole days its certificate is still valid, negative when it is not any more; None: not known."""
+        certificate_s = self.status.certificate_s
+        return None if certificate_s is None else (certificate_s * 1_000 - now_ms) // DAY_MS
 
     @property
     def last_failure_ms(self) -> int | None:

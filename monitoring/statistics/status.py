@@ -22,6 +22,7 @@ def advance(history: History | None, result: CheckResult) -> History:
         good_since_ms=result.time_ms if result.available and changed else good_since,
         failing_since_ms=result.time_ms if not result.available and changed else failing_since,
         detail=history.detail if history and result.available else result.detail,
+        certificate_s=history.certificate_s if history and result.certificate_s is None else result.certificate_s,
     )
 
 
@@ -45,7 +46,7 @@ def status(history: History | None, site: Site, last_alert: Alert | None, now_ms
 
 
 def _measured(history: History, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
-    seen = SiteStatus(last_failure_ms=history.last_failure_ms, detail=history.detail)
+    seen = SiteStatus(last_failure_ms=history.last_failure_ms, detail=history.detail, certificate_s=history.certificate_s)
     measured_until_ms = history.last_ms + history.last_covers_ms
     if now_ms - measured_until_ms > unknown_after_ms(site):
         return replace(seen, since_ms=measured_until_ms)

@@ -24,6 +24,7 @@ from monitoring.display import (
     stats_lines,
 )
 from monitoring.display.ranking import longest_outages, rest_text, shown_and_rest
+from monitoring.display.table import Block, table_lines
 from monitoring.models import Alert, AlertType, Cause, ResponseTimes, SiteStats, SiteStatus, State, Window
 from monitoring.storage.delivery.words import undelivered_text
 
@@ -32,6 +33,8 @@ HOST = "http://via.ecp.fr"
 
 DOWN = Alert(AlertType.ALERT, HOST, NOON, NOON - 26_000, None, 79.99, Cause.TIMEOUT)
 RECOVERED = Alert(AlertType.RECOVERY, HOST, NOON + 300_000, NOON - 26_000, NOON + 174_000, 80.0, Cause.TIMEOUT)
+
+IN_30_DAYS_S = NOON // 1_000 + 30 * 86_400
 
 GOOD = SiteStats(
     host=HOST,
@@ -78,7 +81,7 @@ def test_json_lines_are_one_line_of_ascii_and_keep_the_name(name: str) -> None:
 
 
 def test_statistics_as_json_say_everything_they_know() -> None:
-    status = SiteStatus(State.FAILING, NOON - 3_600_000, NOON - 1_000, "certificate has expired")
+    status = SiteStatus(State.FAILING, NOON - 3_600_000, NOON - 1_000, "certificate has expired", IN_30_DAYS_S)
     seen = json.loads(stats_json(report(SiteRow(HOST, "via", GOOD, status))))
     assert seen == {
         "kind": "stats",
@@ -104,6 +107,7 @@ def test_statistics_as_json_say_everything_they_know() -> None:
                 "since": "2026-01-01T11:00:00.000Z",
                 "lastFailure": "2026-01-01T11:59:59.000Z",
                 "detail": "certificate has expired",
+                "certificateExpires": "2026-01-31T12:00:00.000Z",
             }
         ],
     }
@@ -128,6 +132,7 @@ def test_what_is_unknown_is_null_in_json_and_never_zero() -> None:
         "since": None,
         "lastFailure": None,
         "detail": None,
+        "certificateExpires": None,
     }
 
 
@@ -269,3 +274,14 @@ def test_the_longest_outage_counts_one_that_goes_on() -> None:
 def test_plain_and_json_output_start_without_rich() -> None:
     script = "import sys, monitoring.display; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("left_s", "days"), [(86_400, 1), (86_399, 0), (0, 0), (-1, -1), (30 * 86_400, 30)])
+def test_how_long_a_certificate_is_valid_is_shown_in_whole_days(left_s: int, days: int) -> None:
+    plain = row(HOST, available_ms=2_000, covered_ms=2_000)
+    known = replace(plain, status=replace(plain.status, certificate_s=NOON // 1_000 + left_s))
+    assert f" cert={days}d " in stats_lines(report(known))[1]
+    assert "cert" not in stats_lines(report(plain))[1]
+    titles, line = (str(one) for one in table_lines([Block(report(known), [known], [])], NOON, 200)[0])
+    assert line[: titles.index("cert") + 4].endswith(f"{days} d")
+    assert "cert" not in str(table_lines([Block(report(plain), [plain], [])], NOON, 200)[0][0])

@@ -16,7 +16,7 @@ PHASE_KEYS = [f"{phase}Us" for phase in PHASES]
 
 def test_what_was_sent_can_be_read(client: Client) -> None:
     assert send(client, CHECK, alerts=(ALERT,)).json == {"stored": 2}
-    whole = {**CHECK, "responseUs": None, "cause": None, "detail": "", **dict.fromkeys(PHASE_KEYS)}
+    whole = {**CHECK, "responseUs": None, "cause": None, "detail": "", "certificateS": None, **dict.fromkeys(PHASE_KEYS)}
     assert client.get(f"/api/v2/results?{PAST}", headers=READER).json["checks"] == [whole]
     assert client.get("/api/v2/alerts/latest", headers=READER).json == {"alerts": [{**ALERT, "endMs": None, "detail": ""}]}
     site = client.get(f"/api/v2/stats?{PAST}", headers=READER).json["sites"][0]

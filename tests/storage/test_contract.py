@@ -340,6 +340,14 @@ def test_a_window_holds_its_first_millisecond_and_not_its_last(store: Opened) ->
     assert store.reader.last_states(START_MS + 1_000)["a"].last_ms == START_MS
 
 
+def test_a_store_knows_when_a_certificate_expires_by_the_newest_check_that_looked(store: Opened) -> None:
+    looks = {0: 4_000_000_000, 1_000: None, 2_000: 1_800_000_000, 3_000: None, 4_000: None}
+    checks = [replace(check(at=at), certificate_s=seen) for at, seen in looks.items()]
+    store.write(checks)
+    assert list(store.reader.results(ALWAYS)) == checks
+    assert store.reader.last_states(ALWAYS.until_ms)["a"].certificate_s == 1_800_000_000
+
+
 def test_a_window_without_a_whole_minute_may_lie_in_two_marks(store: Opened) -> None:
     """Of minutes, when percentiles are exact, and of hours when they are not."""
     turn_ms = START_MS // HOUR_MS * HOUR_MS + HOUR_MS - START_MS

@@ -344,3 +344,4 @@ class StateMessage(Message, rename="camel"):
     good_since_ms: int | None
     failing_since_ms: int | None
     detail: str
+    certificate_s: int | None = None

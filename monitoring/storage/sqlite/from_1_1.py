@@ -68,6 +68,7 @@ def _move_sites(connection: sqlite3.Connection) -> None:
         f"UPDATE sites SET {settings} WHERE id = ?", [(*_history(json.loads(text)), site) for site, text in found]
     )
     connection.execute("ALTER TABLE sites DROP COLUMN history")
+    connection.execute("ALTER TABLE sites ADD COLUMN certificate INTEGER")
 
 
 def _history(values: Sequence[Any]) -> Row:

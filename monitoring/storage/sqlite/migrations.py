@@ -11,7 +11,7 @@ from urllib.parse import quote
 from monitoring.storage.sqlite import from_1_1, meta
 from monitoring.storage.sqlite.schema import APPLICATION_ID, SCHEMA
 
-NEWEST = 5
+NEWEST = 6
 """The `user_version` of files as they are now. 3 is that of 1.1.0."""
 
 LARGEST_COPY = 1 << 30
@@ -65,10 +65,22 @@ def _add_details(connection: sqlite3.Connection) -> None:
     """Files between two releases had no reasons beside the causes of alerts."""
     for table in ("alerts", "earlier_checks"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN detail TEXT")
+    _add_certificates(connection)
 
 
-VERSIONS: Mapping[int, frozenset[str]] = {3: from_1_1.TABLES, **dict.fromkeys((4, NEWEST), frozenset({"checks", "meta"}))}
+def _add_certificates(connection: sqlite3.Connection) -> None:
+    """Files between two releases did not know when certificates expire."""
+    for table in ("checks", "sites"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN certificate INTEGER")
+
+
+VERSIONS: Mapping[int, frozenset[str]] = {3: from_1_1.TABLES, **dict.fromkeys((4, 5, NEWEST), frozenset({"checks", "meta"}))}
 """The versions that can be opened, each with some tables that its files have."""
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {0: _create, 3: from_1_1.migrate, 4: _add_details}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    0: _create,
+    3: from_1_1.migrate,
+    4: _add_details,
+    5: _add_certificates,
+}
 """From each version, the step that leads to the newest one."""

@@ -71,7 +71,8 @@ CREATE TABLE sites (
     host TEXT NOT NULL UNIQUE,
     -- where it stood at the end of the newest summarised minute: the attributes of a History; NULL: no check is known
     last INTEGER, last_covers INTEGER, last_available INTEGER,
-    last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT
+    last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT,
+    certificate INTEGER
 )"""
 
 OUTBOX = """
@@ -139,7 +140,7 @@ ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause, detail"
 INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
-COVERS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "response", "cause", "detail"))
+COVERS, RESPONSE, CAUSE, DETAIL, CERTIFICATE = map(_COLUMNS.index, ("covers", "response", "cause", "detail", "certificate"))
 PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
 """Where these stand in a row of `CHECK_COLUMNS`."""
 

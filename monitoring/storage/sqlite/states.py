@@ -13,6 +13,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import rows
 from monitoring.storage.sqlite.schema import (
     CAUSE,
+    CERTIFICATE,
     CHECK_COLUMNS,
     MAX_SITES,
     SITE_BITS,
@@ -23,7 +24,7 @@ from monitoring.storage.sqlite.schema import (
     first_key,
 )
 
-COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail"
+COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail, certificate"
 SITE = f"id & {SITE_MASK}"
 
 
@@ -55,8 +56,8 @@ def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -
 
 
 def _history(values: Iterable[object]) -> History:
-    last, covers, available, failed, good, failing, detail = values
-    return History(last, covers, bool(available), failed, good, failing, detail or "")  # type: ignore[arg-type]
+    last, covers, available, failed, good, failing, detail, certificate = values
+    return History(last, covers, bool(available), failed, good, failing, detail or "", certificate)  # type: ignore[arg-type]
 
 
 def save(connection: sqlite3.Connection, histories: Mapping[int, History | None]) -> None:
@@ -68,10 +69,11 @@ def save(connection: sqlite3.Connection, histories: Mapping[int, History | None]
 
 def _values(history: History | None) -> Row:
     if history is None:
-        return (None,) * 7
+        return (None,) * 8
     return (
         *(history.last_ms, history.last_covers_ms, int(history.last_available)),
         *(history.last_failure_ms, history.good_since_ms, history.failing_since_ms, history.detail or None),
+        history.certificate_s,
     )
 
 
@@ -90,7 +92,8 @@ def _folded(history: History | None, checks: list[Row]) -> History | None:
         checks = [row for row in checks if row[0] >= after]
     for _, run in groupby(checks, lambda row: row[CAUSE] is None):
         first, *others = run
-        for row in (first, *others[-1:]):  # of checks that are alike the first and the last say it all
+        looked = (row for row in others[:-1] if row[CERTIFICATE] is not None)
+        for row in (first, *looked, *others[-1:]):  # of checks that are alike these say it all
             history = advance(history, _check(row))
     return history
 
@@ -143,7 +146,8 @@ def _after_late(connection: sqlite3.Connection, site: int, known: History, check
     elif other_ms is not None and own_ms < other_ms < time_ms:  # it cuts the run that goes on
         own_ms, other_ms = time_ms, _first_after(connection, site, time_ms, None, is_good=not is_good)
     good_ms, failing_ms = (own_ms, other_ms) if is_good else (other_ms, own_ms)
-    return replace(known, good_since_ms=good_ms, failing_since_ms=failing_ms)
+    certificate_s = check.certificate_s if known.certificate_s is None else known.certificate_s
+    return replace(known, good_since_ms=good_ms, failing_since_ms=failing_ms, certificate_s=certificate_s)
 
 
 def _first_after(

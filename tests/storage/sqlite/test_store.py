@@ -94,26 +94,31 @@ def test_a_file_that_is_brought_up_to_date_is_copied_first_and_says_so(tmp_path:
     shutil.copy(FIXTURES / "some_hours_1_1_0.db", path)
     with closing(LocalStore(path)) as store:
         (notice,) = store.guard.notices()
-    assert "monitor.db.before-5" in notice
-    with closing(sqlite3.connect(tmp_path / "monitor.db.before-5")) as copy:
+    assert "monitor.db.before-6" in notice
+    with closing(sqlite3.connect(tmp_path / "monitor.db.before-6")) as copy:
         assert copy.execute("PRAGMA user_version").fetchone() == (3,)
         assert copy.execute("SELECT COUNT(*) FROM blocks").fetchone()[0] > 0
     with closing(LocalStore(path)) as store:
         assert not store.guard.notices()
 
 
-def test_a_file_from_between_two_releases_keeps_its_alerts_which_have_no_reasons(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_file_from_between_two_releases_keeps_its_alerts_which_may_have_no_reasons(tmp_path: Path, version: int) -> None:
     opened = Alert(AlertType.ALERT, "a", START_MS, START_MS - 9_000, None, 60.0, Cause.DNS)
     with closing(LocalStore(tmp_path / "monitor.db")) as store:
         store.append([], [opened], START_MS)
     with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection:
-        for table in ("alerts", "earlier_checks"):
+        for table in ("checks", "sites"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN certificate")
+        for table in ("alerts", "earlier_checks") if version == 4 else ():
             connection.execute(f"ALTER TABLE {table} DROP COLUMN detail")
-        connection.execute("PRAGMA user_version = 4")
+        connection.execute(f"PRAGMA user_version = {version}")
     second = replace(opened, host="b", detail="no such name")
     with closing(LocalStore(tmp_path / "monitor.db")) as store:
-        store.append([], [second], START_MS)
+        seen = CheckResult("a", START_MS, 2_000, 0, 200, 1_000, certificate_s=1_800_000_000)
+        store.append([seen], [second], START_MS)
         assert store.last_alerts() == {"a": opened, "b": second}
+        assert list(store.results(EVER)) == [seen]
 
 
 def test_a_new_file_takes_over_what_alerts_need_and_owes_it_to_nobody(store: LocalStore) -> None:
