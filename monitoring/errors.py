@@ -49,6 +49,10 @@ class StoreBusy(StoreUnavailable):
     """Another program has held the file's write lock for longer than we waited."""
 
 
+class StoreOverwritten(StoreUnavailable):
+    """Somebody else has written into the file, or is writing there just now: nothing may be added to that."""
+
+
 class StoreDamaged(StoreUnavailable):
     """The file no longer holds a complete database: waiting does not help."""
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.influxd import Influxd
+
+# A shell starts what runs in the background deaf to Ctrl-C, and that is inherited: programs under test must hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast examples are made says more of the machine than of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -182,7 +182,9 @@ class LocalFirstStore:
 
     def conditions(self) -> list[Condition]:
         """What a person should know of storage now, beside `source`: for the header, and to be told once each."""
-        found = [words.unwritten(self._writer.trouble)] if self._writer.trouble else []
+        found = []
+        if self._writer.trouble and not self._writer.is_left_to_guard:
+            found.append(words.unwritten(self._writer.trouble))
         if self._writer.maintenance_trouble:
             found.append(words.not_maintained(self._writer.maintenance_trouble))
         if self._forwarder and self.awaits_database and not self._writer.trouble:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from monitoring.clock import Clock
-from monitoring.errors import StoreError
+from monitoring.errors import StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult
 from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.words import unwritten_text
@@ -18,6 +18,9 @@ SAVING_S = 60.0
 
 MAINTENANCE_NS = 100_000_000
 """How long steps of maintenance may take between two commits: a fifth of the time."""
+
+LEFT_TO_GUARD = 2
+"""So many commits in a row may meet a file that somebody else has written into: by then the guard has gone elsewhere."""
 
 MEMORY_LIMIT = 2_000_000
 """How many points wait in memory while the file cannot be written; beyond that the oldest go, and are counted."""
@@ -43,9 +46,12 @@ class Writer:
         self._wake = threading.Condition()
         self._asked = self._served = 0
         self._committed_ns = 0
+        self._failures = 0  # of commits, one after the other
         self._thread = threading.Thread(target=self.run, name="writer", daemon=True)
         self.trouble: str | None = None
         """Why the file cannot be written."""
+        self.is_left_to_guard = False
+        """Will that soon be over? The file's guard goes on elsewhere, and says so."""
         self.maintenance_trouble: str | None = None
         """Why it can be written, and yet neither summarised nor tidied."""
 
@@ -110,7 +116,9 @@ class Writer:
         try:
             self._write()
         except Exception as error:  # noqa: BLE001 - as above
+            self._failures += 1
             self.trouble = unwritten_text(_words(error), len(self._unwritten), self._dropped)
+            self.is_left_to_guard = isinstance(error, StoreOverwritten) and self._failures <= LEFT_TO_GUARD
         self._committed_ns = self._clock.monotonic_ns()
         with self._wake:
             self._served = asked
@@ -123,7 +131,7 @@ class Writer:
         checks = [point for point in self._unwritten if isinstance(point, CheckResult)]
         alerts = [point for point in self._unwritten if isinstance(point, Alert)]
         self._file.append(checks, alerts, self._clock.now_ms())
-        self._unwritten, self.trouble = [], None
+        self._unwritten, self.trouble, self._failures = [], None, 0
         self._committed()
 
     def _take_incoming(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
-from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreUnavailable
+from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreOverwritten, StoreUnavailable
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import (
     BUSY_TIMEOUT_S,
@@ -235,7 +235,7 @@ class DatabaseFile:
         """What is written within `exclusively`."""
         opened = self.opened
         if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
-            raise StoreUnavailable(f"{self.path} was {Problem.OVERWRITTEN.value}")
+            raise StoreOverwritten(f"{self.path} was {Problem.OVERWRITTEN.value}")
         try:
             with transaction(opened.connection):
                 opened.stamp()

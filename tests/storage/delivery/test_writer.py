@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from monitoring.errors import StoreUnavailable
+from monitoring.errors import StoreOverwritten, StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
@@ -292,3 +292,20 @@ def test_memory_is_bounded_and_what_was_dropped_is_counted(
     file.trouble = None
     writer.step()
     assert list(file.results(EVER)) == checks((2, 3, 4))
+
+
+def test_a_file_that_somebody_writes_into_is_left_to_its_guard_for_a_moment(file: MemoryFile, writer: Writer) -> None:
+    """The guard soon goes on elsewhere and says so. If it cannot, that is said as of any other file."""
+    file.trouble = StoreOverwritten("config.db was overwritten by another program")
+    writer.append(check(1))
+    for expected in (True, True, False):
+        writer.step()
+        assert str(file.trouble) in (writer.trouble or "")
+        assert writer.is_left_to_guard is expected
+    file.trouble = FULL
+    writer.step()
+    assert not writer.is_left_to_guard
+    file.trouble = None
+    writer.step()
+    assert writer.trouble is None
+    assert list(file.results(EVER)) == [check(1)]
