@@ -6,6 +6,9 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 
+NAMED = 5
+"""How many sites a sentence names."""
+
 
 def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Config | None:
     """The new configuration, once it has changed; None while it has not, or while it is wrong.
@@ -22,10 +25,23 @@ def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Con
 
 def consequences(before: Config, after: Config) -> list[str]:
     """Sentences about what a new configuration does not change in a running monitor, or changes for stored data."""
-    sentences = _new_histories(before.sites, after.sites)
+    sentences = [*_new_histories(before.sites, after.sites), *_pauses(before.sites, after.sites)]
     if before.settled != after.settled:
         sentences.append("another database, location or caFile takes effect at the next start")
     return sentences
+
+
+def _pauses(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
+    """Which sites that stay are no longer checked, and which are again; to a running monitor they come and go."""
+    known = {site.host: site.enabled for site in before}
+    changed = [site for site in after if known.get(site.host, site.enabled) != site.enabled]
+    paused, resumed = ([site.host for site in changed if site.enabled is enabled] for enabled in (False, True))
+    return [f"{words}: {_listed(hosts)}" for words, hosts in (("paused", paused), ("no longer paused", resumed)) if hosts]
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    rest = f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else ""
+    return ", ".join(hosts[:NAMED]) + rest
 
 
 def _new_histories(before: Sequence[Site], after: Sequence[Site]) -> list[str]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from monitoring.checks.assertions import ExpectedJSON, ExpectedPattern, ExpectedStatus, ExpectedText, MaxResponseTime
 from monitoring.config import Config, describe, load_config, parse_config, parse_database
+from monitoring.config.reload import consequences
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
 
@@ -187,6 +188,17 @@ def test_a_site_may_be_paused_and_have_a_group_and_tags() -> None:
     assert (second.enabled, second.group, second.tags) == (True, None, ())
     assert config.active_sites == (second,)
     assert describe(config)[1].startswith("  https://example.org: paused; group shop; tags eu, web front; GET every 2 s")
+
+
+def test_a_reload_says_which_sites_are_paused_and_which_no_longer() -> None:
+    def paused(*numbers: int) -> Config:
+        return parse({"websites": [{"URL": f"{URL}/{n}", "enabled": n not in numbers} for n in range(9)]})
+
+    assert consequences(paused(0), paused(0)) == []
+    assert consequences(paused(), paused(1, 2)) == [f"paused: {URL}/1, {URL}/2"]
+    assert consequences(paused(1), paused(2)) == [f"paused: {URL}/2", f"no longer paused: {URL}/1"]
+    assert consequences(paused(), paused(*range(7))) == [f"paused: {', '.join(f'{URL}/{n}' for n in range(5))} and 2 more"]
+    assert consequences(parse({"websites": [{"URL": f"{URL}/0"}]}), paused(1)) == []
 
 
 def test_expectations_are_what_was_written() -> None:
