@@ -60,6 +60,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     checks = [CHECK, replace(CHECK, time_ms=START_MS + 1, cause=Cause.DNS, status=0)]
     file.open().write(Points(checks, ALERTS, summaries_of(checks)))
     schema = schemathesis.openapi.from_dict(open_description())
+    refusals = schema.config.checks.negative_data_rejection
+    refusals.expected_statuses = [*refusals.expected_statuses, "413"]  # what is too large is refused as such
     schema.app = make_application(Databases(file.open, 100), NO_TOKENS, Limits(burst=10**9), SystemClock())
     yield schema
     file.close()
