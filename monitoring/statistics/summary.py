@@ -5,6 +5,7 @@ are exact. Summaries of hours and days keep a sketch instead (`monitoring.statis
 1 %.
 """
 
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -220,3 +221,24 @@ def _response_times(summed: Summary) -> ResponseTimes | None:
 
         p50, p95, p99 = sketch.percentiles(summed.sketch, shortest_us, longest_us)
     return ResponseTimes(mean_us, shortest_us, longest_us, p50, p95, p99)
+
+
+def pack_times(times: "array[int]") -> bytes:
+    """Response times as every store keeps them: four bytes each, the lowest first."""
+    return _little_endian(times).tobytes()
+
+
+def unpack_times(packed: bytes | bytearray) -> "array[int]":
+    """Back from `pack_times`. Raises ValueError when these are not whole numbers of four bytes."""
+    times = array(TIMES)
+    times.frombytes(packed)
+    return _little_endian(times)
+
+
+def _little_endian(times: "array[int]") -> "array[int]":
+    """In that order of bytes, whatever this machine's is, or back from it."""
+    if sys.byteorder == "little":
+        return times
+    swapped = times[:]
+    swapped.byteswap()
+    return swapped

@@ -10,7 +10,6 @@ What is written is strict: an unknown key is refused. What is read may have keys
 import re
 from array import array
 from operator import attrgetter
-from sys import byteorder
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
@@ -19,7 +18,7 @@ from msgspec import Meta, Struct
 from monitoring import fields, names
 from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL, LONGEST_TIME_US, NEWEST_MS, OLDEST_MS, Field, Kind
 from monitoring.models import PHASES, AlertType, Cause, CheckResult, SiteStats
-from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary
+from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary, pack_times, unpack_times
 
 LAST_MS = 7_258_118_400_000
 """2200-01-01: no window ends later."""
@@ -208,7 +207,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
         from monitoring.statistics import sketch  # late, as below: its buckets take a while
 
         found, is_minute = one.summary, one.span is Span.MINUTE
-        times, packed = (_packed(found.times), b"") if is_minute else (b"", sketch.pack(found.sketch))
+        times, packed = (pack_times(found.times), b"") if is_minute else (b"", sketch.pack(found.sketch))
         values = (one.host, SPAN_NAMES[one.span], one.start_ms, *_SUMS(found), times, packed)
         return cls(*values)
 
@@ -216,7 +215,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
         from monitoring.statistics import sketch
 
         host, span, start_ms, *sums, times, packed = msgspec.structs.astuple(self)
-        values = (*sums, _times(times), sketch.unpack(packed))
+        values = (*sums, unpack_times(times), sketch.unpack(packed))
         return SiteSummary(host, SPANS[span], start_ms, Summary(*values))
 
     def __post_init__(self) -> None:
@@ -244,7 +243,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
     def _test_times(self) -> None:
         require(not self.sketch, "sketch must be empty: a minute has times")
         require(len(self.times) == TIME_BYTES * self.responses, "times must be as many as responses, of four bytes each")
-        times = _times(self.times)
+        times = unpack_times(self.times)
         require(list(times) == sorted(times), "times must be ascending")
         self._test_ends((times[0], times[-1]) if times else None, lambda time_us: time_us)
         require(sum(times) == self.responses_us, "responsesUs must be the sum of times")
@@ -266,25 +265,6 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
         require(is_right, "shortestUs and longestUs must be those of the response times")
         least, most = self.shortest_us * self.responses, self.longest_us * self.responses
         require(least <= self.responses_us <= most, "responsesUs must lie between the shortest and the longest")
-
-
-def _packed(times: "array[int]") -> bytes:
-    return _little(times).tobytes()
-
-
-def _times(packed: bytes) -> "array[int]":
-    times = array(TIMES)
-    times.frombytes(packed)
-    return _little(times)
-
-
-def _little(times: "array[int]") -> "array[int]":
-    """Little-endian, whatever this machine is, or back from it."""
-    if byteorder == "little":
-        return times
-    swapped = times[:]
-    swapped.byteswap()
-    return swapped
 
 
 # Statistics

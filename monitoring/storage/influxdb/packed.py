@@ -3,11 +3,10 @@
 from array import array
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterator, Mapping
-from sys import byteorder
 from typing import Any
 
 from monitoring.models import PHASES, Cause
-from monitoring.statistics.summary import TIMES, Summary, site_stats
+from monitoring.statistics.summary import TIMES, Summary, pack_times, site_stats, unpack_times
 
 US_PER_S = 1e6
 
@@ -63,7 +62,7 @@ def pack(summary: Summary) -> str:
 
         kind, data = "s", sketch.pack(summary.sketch)
     else:
-        kind, data = "t", _little(summary.times).tobytes()
+        kind, data = "t", pack_times(summary.times)
     counts = (_counted(summary.statuses), _counted(summary.causes))
     return "|".join((" ".join(map(str, numbers)), *counts, kind + b2a_base64(data, newline=False).decode()))
 
@@ -117,7 +116,7 @@ class Unpacker:
 def _read_times(kind: str, data: bytes) -> tuple["array[int]", int]:
     """Response times, or the sketch that stands for them."""
     if kind == "t":
-        return _little(array(TIMES, data)), 0
+        return unpack_times(data), 0
     if kind != "s":
         raise ValueError("no packed summary")
     from monitoring.statistics import sketch  # late: its buckets take a while
@@ -127,12 +126,3 @@ def _read_times(kind: str, data: bytes) -> tuple["array[int]", int]:
 
 def _read_counts(text: str, kind: Callable[[str], Any]) -> dict[Any, int]:
     return {kind(what): int(count) for what, _, count in (word.rpartition(":") for word in text.split())}
-
-
-def _little(times: "array[int]") -> "array[int]":
-    """Little-endian, whatever this machine is, or back from it."""
-    if byteorder == "little":
-        return times
-    swapped = times[:]
-    swapped.byteswap()
-    return swapped

@@ -16,7 +16,7 @@ from monitoring.fields import CAUSES
 from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
 from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
-from monitoring.statistics.summary import TIMES, Span, Summary, merge, site_stats
+from monitoring.statistics.summary import TIMES, Span, Summary, merge, pack_times, site_stats, unpack_times
 from monitoring.storage.sqlite import rows, summaries
 from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, SUMS, TABLES, check_from_row, first_key
 from monitoring.storage.sqlite.summaries import FINER, INSIDE, MARK, SITE
@@ -58,7 +58,7 @@ class SiteParts:
         found[2] += failures
 
     def summary(self, *, exact: bool) -> Summary:
-        times = array(TIMES, sorted(summaries.times_of(self.times)))
+        times = array(TIMES, sorted(unpack_times(self.times)))
         measured = Summary(times=times)
         if times:
             measured.shortest_us, measured.longest_us = times[0], times[-1]
@@ -166,7 +166,7 @@ class WindowReader:
         for site, mark, summary in summaries.of_checks(self._connection, table, where, values, self._width_ms):
             own = self._found[site]
             own.add_mark(mark, summary.responses, summary.responses_us, summary.failures)
-            own.times += summaries.packed_times(summary.times)
+            own.times += pack_times(summary.times)
             summary.times = array(TIMES)
             own.summaries.append(summary)
 

@@ -1,7 +1,6 @@
 """Summaries as rows of `minutes`, `hours` and `days`: from checks, from finer ones, and with checks that came late."""
 
 import sqlite3
-import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +8,7 @@ from itertools import chain
 
 from monitoring.fields import CAUSES
 from monitoring.models import PHASES, Cause, CheckResult
-from monitoring.statistics.summary import TIMES, Span, Summary, merge
+from monitoring.statistics.summary import TIMES, Span, Summary, merge, pack_times, unpack_times
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, SUMMARY_COLUMNS, SUMS, TABLES, Row, first_key
 
 FINER: Mapping[Span, Span] = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
@@ -54,7 +53,7 @@ def row_of(summary: Summary, span: Span) -> Row:
         *(summary.last_failure_ms, counted(summary.statuses), counted(summary.causes)),
     )
     if span is Span.MINUTE:
-        return (*summed, packed_times(summary.times))
+        return (*summed, pack_times(summary.times))
     from monitoring.statistics import sketch
 
     return (*summed, summary.shortest_us, summary.longest_us, sketch.pack(summary.sketch))
@@ -78,7 +77,7 @@ def summary_of(row: Sequence[object], span: Span) -> Summary:
         causes=causes_of([row[CAUSES_TEXT]]),
     )
     if span is Span.MINUTE:
-        found.times = times_of(row[-1])  # type: ignore[arg-type]
+        found.times = unpack_times(row[-1])  # type: ignore[arg-type]
         if found.times:
             found.shortest_us, found.longest_us = found.times[0], found.times[-1]
         return found
@@ -87,21 +86,6 @@ def summary_of(row: Sequence[object], span: Span) -> Summary:
     *_, found.shortest_us, found.longest_us, packed = row  # type: ignore[assignment]
     found.sketch = sketch.unpack(packed)  # type: ignore[arg-type]
     return found
-
-
-def packed_times(times: "array[int]") -> bytes:
-    if sys.byteorder == "big":
-        times = times[:]
-        times.byteswap()
-    return times.tobytes()
-
-
-def times_of(packed: bytes | bytearray) -> "array[int]":
-    times = array(TIMES)
-    times.frombytes(packed)
-    if sys.byteorder == "big":
-        times.byteswap()
-    return times
 
 
 def counted(counts: Mapping[int, int] | Mapping[Cause, int]) -> str | None:
