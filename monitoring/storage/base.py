@@ -108,7 +108,7 @@ class Deletion:
     """What is to be deleted: everything of these hosts (None: of all) before `before_ms`.
 
     `spans`: the summaries of which lengths, those that begin before it. `keep_open_alerts`: the newest alert record of a
-    host stays if it has no recovery.
+    host stays if it has no recovery. `former`: what version 1.1.0 sent in its own form of the local file with this marker.
     """
 
     hosts: Collection[str] | None
@@ -117,6 +117,7 @@ class Deletion:
     spans: Collection[Span] = tuple(Span)
     alerts: bool = True
     keep_open_alerts: bool = True
+    former: str = ""
 
 
 class Backend(Reader, Protocol):
@@ -299,7 +300,10 @@ class LocalFile(LocalReader, Outbox, Protocol):
         """How many checks grew older than retention before any database had them."""
 
     def next_deletion(self) -> Deletion | None:
-        """The oldest purge that was carried out here and not yet in the database; None: nothing, or a delivery in flight."""
+        """What is to be deleted in the database: the oldest purge that was carried out here, then what 1.1.0 sent.
+
+        None: nothing, or what has to be delivered before is not. The same one is returned until it is done.
+        """
 
     def deletion_done(self, deletion: Deletion) -> None:
-        """This purge was carried out in the database, too."""
+        """This was carried out in the database."""

@@ -40,12 +40,8 @@ def deletion_steps(client: "InfluxClient", here: str, deletion: Deletion) -> Ite
             yield
     if deletion.alerts:
         yield from _delete_alerts(client, here, deletion)
-
-
-def former_steps(client: "InfluxClient", marker: str) -> Iterator[None]:
-    """Delete what 1.1.0 told of this local file beside its points. Raises `StoreError`."""
-    for source in FORMER:
-        client.execute(f"DROP SERIES FROM {source} WHERE {of_file(marker)}")
+    for source in FORMER if deletion.former else ():
+        client.execute(f"DROP SERIES FROM {source} WHERE {of_file(deletion.former)}")
         yield
 
 

@@ -19,7 +19,7 @@ from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import may_be_exact
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
-from monitoring.storage.influxdb.delete import deletion_steps, former_steps
+from monitoring.storage.influxdb.delete import deletion_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
     ALERTS,
@@ -146,10 +146,6 @@ class InfluxStore:
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         return deletion_steps(self._client, self._here, deletion)
-
-    def delete_former(self, marker: str) -> Iterator[None]:
-        """Delete, in short steps, what version 1.1.0 sent of this local file beside its points."""
-        return former_steps(self._client, marker)
 
     # The reader
 

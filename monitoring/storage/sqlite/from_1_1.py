@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from monitoring.statistics.summary import Span
+from monitoring.storage.base import Deletion
 from monitoring.storage.sqlite import blocks_1_1, meta, schema, states, summaries
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, Row, check_from_row, first_key, stored_row
@@ -96,6 +97,7 @@ def _free_minutes(connection: sqlite3.Connection) -> None:
 def _move_meta(connection: sqlite3.Connection, known: dict[str, str], summarised_ms: int) -> None:
     kept = json.loads(known.get("kept from", "{}"))
     meta.put(connection, Value.MARKER, known["marker"])
+    meta.put(connection, Value.FORMER_MARKER, known["marker"])
     meta.put(connection, Value.SUMMARISED_MS, summarised_ms)
     meta.put(connection, Value.EXPIRED, kept.get("undelivered", 0))
     meta.put(connection, Value.ALERTS_FROM_MS, kept.get("alerts_from_ms", 0))
@@ -176,3 +178,19 @@ def _move_refused(connection: sqlite3.Connection) -> None:
         SELECT kind || 's', host, MIN(time_ms), MAX(time_ms), COUNT(*), '', reason, 0
         FROM dead_letters GROUP BY kind, host, reason"""
     )
+
+
+# What it sent to a database
+
+ARE_DUE = """
+SELECT 1 FROM outbox WHERE kind IN ('hours', 'days')
+UNION ALL SELECT 1 FROM refused WHERE kind IN ('hours', 'days') AND NOT by_age
+"""
+
+
+def deletion(connection: sqlite3.Connection) -> Deletion | None:
+    """What 1.1.0 sent in its own form: due once every hour and day has arrived as a point; None: not, or not yet."""
+    marker = meta.text(connection, Value.FORMER_MARKER)
+    if not marker or connection.execute(ARE_DUE).fetchone():
+        return None
+    return Deletion((), 0, checks=False, spans=(), alerts=False, former=marker)

@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Value(Enum):
-    """What they are called. All but the marker and the notice are numbers; 0 as long as nothing has been said."""
+    """What they are called. All but the markers and the notice are numbers; 0 as long as nothing has been said."""
 
     MARKER = "marker"  # the name of this file, by which a database knows it
     SUMMARISED_MS = "summarised_ms"  # every minute before this moment has its summaries
@@ -14,6 +14,7 @@ class Value(Enum):
     DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"  # the end of the newest minute whose summaries were delivered
     EXPIRED = "expired"  # how many checks grew too old before any database had them
     ALERTS_FROM_MS = "alerts_from_ms"  # alerts before this moment have been deleted, but for the newest ones
+    FORMER_MARKER = "former_marker"  # of which file there still are, in the database, summaries as 1.1.0 sent them
     NOTICE = "notice"  # what is to be said at the next start
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, History, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
-from monitoring.storage.sqlite import blocks_1_1, meta, outbox, purge, queries, retention, rows, schema, summaries
+from monitoring.storage.sqlite import blocks_1_1, from_1_1, meta, outbox, purge, queries, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
@@ -258,11 +258,14 @@ class LocalStore(FileReader):
             return None
         with self._snapshot() as connection:
             request = purge.done(connection)
-        return None if request is None else request.deletion()
+            return request.deletion() if request else from_1_1.deletion(connection)
 
     def deletion_done(self, deletion: Deletion) -> None:
         with self.file.writing() as connection:
-            purge.settle(connection, deletion)
+            if deletion.former:
+                meta.remove(connection, Value.FORMER_MARKER)
+            else:
+                purge.settle(connection, deletion)
 
     def hosts(self) -> Collection[str]:
         """Every host that has something here, or had."""

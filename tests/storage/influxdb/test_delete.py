@@ -123,18 +123,3 @@ def test_names_that_can_be_no_tag_are_nowhere_to_delete(client: Watched, store: 
     store.write(Points(checks=[check("a", 1)]))
     assert carry_out(client, location, Deletion(["line\nend", "'; DROP DATABASE x; --"], START_MS + 5_000)) == 0
     assert list(store.results(EVER)) == [check("a", 1)]
-
-
-def test_what_1_1_0_told_of_this_file_goes_and_that_of_others_stays(
-    influxd: Influxd, address: DatabaseAddress, store: InfluxStore, client: Watched
-) -> None:
-    for source in ("website_minutes", "website_hours", "website_days"):
-        for marker in ("mine", "other's"):
-            influxd.write(address.database, f'{source},file={marker},part=0 version=1i,sums="x" {START_MS * 1_000_000}')
-    store.write(Points(checks=[check("a", 1)]))
-    assert sum(1 for _ in store.delete_former("mine")) == 3
-    for source in ("website_minutes", "website_hours", "website_days"):
-        (left,) = client.query(f"SELECT file, version FROM {source}")
-        assert [row[1] for row in left["values"]] == ["other's"]
-    assert sum(1 for _ in store.delete_former("mine")) == 3
-    assert list(store.results(EVER)) == [check("a", 1)]
