@@ -3,6 +3,7 @@
 Raises HTTP errors for what is too much, `StoreError` for what is wrong with the database.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import BoundedSemaphore
@@ -18,7 +19,7 @@ from monitoring.gateway.limits import Limits, SiteLimiter
 from monitoring.gateway.metrics import LocationMetrics, Metrics, SiteMetrics
 from monitoring.models import Alert, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Backend, DeliveryRecord, Points
+from monitoring.storage.base import MOST_LOCATIONS, Backend, DeliveryRecord, Points
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.interface import (
     AlertsAnswer,
@@ -116,7 +117,12 @@ class Interface:
 
     def check_counts(self, database: Backend, asked: CountsQuery) -> CountsAnswer:
         span = SPANS[asked.span] if asked.span else None
-        return CountsAnswer(dict(database.check_counts(self.window(asked), span)))
+        if not asked.each:
+            return CountsAnswer(dict(database.check_counts(self.window(asked), span)))
+        spans: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        for (start_ms, host), checks in database.counts_by_span(self.window(asked), SPANS[asked.each], span).items():
+            spans[start_ms][host] = checks
+        return CountsAnswer(spans=dict(spans))
 
     # Readers
 
@@ -178,7 +184,7 @@ class Interface:
         window = Window.before(self._clock.now_ms(), METRICS_WINDOW_MS)
         try:
             with self.turn() as database:
-                found = [self._seen_from(location, window) for location in database.locations()]
+                found = [self._seen_from(location, window) for location in database.locations()[:MOST_LOCATIONS]]
         except StoreError:
             return self._metrics.text(SiteMetrics(None))
         return self._metrics.text(SiteMetrics(found))

@@ -14,6 +14,15 @@ from monitoring.statistics.summary import SiteSummary, Span, Summary
 Ends = Callable[[Window], Mapping[str, Summary]]
 """What the checks of a window of some minutes add up to, by host, with all their response times."""
 
+CountsBySpan = Mapping[tuple[int, str], int]
+"""Checks by the start of a minute, hour or day, and by host; what has none is missing."""
+
+SPAN_KINDS = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
+"""What points that are summaries are called."""
+
+MOST_LOCATIONS = 100
+"""So many are read at once; each one more costs a reader as many questions as the first."""
+
 IsWanted = Callable[[], bool]
 """Does anybody still wait for the answer?"""
 
@@ -158,6 +167,9 @@ class Backend(Reader, Protocol):
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         """How many checks of each host there are in the window, by points alone, or by the summaries of this span alone."""
 
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        """The same in each minute, hour or day of the window, of which it may cut some."""
+
     def locations(self) -> Sequence[str]:
         """The locations that have checks, alerts or whole days of summaries, in order, "" first if there is one."""
 
@@ -239,6 +251,9 @@ class Outbox(Protocol):
 
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         """What `Backend.check_counts` answers when all has been delivered: points, or summaries that are to be sent."""
+
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        """The same in each minute, hour or day."""
 
     def renew_marker(self) -> None:
         """Take another marker: this file was put back from a copy, and is another one to the database from now on."""

@@ -11,7 +11,7 @@ from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import StoreError
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
-from monitoring.storage.base import Reader
+from monitoring.storage.base import MOST_LOCATIONS, Reader
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
 from monitoring.storage.delivery.words import Condition, Source
@@ -84,7 +84,8 @@ class Database:
         Raises `StoreError`.
         """
         found = self._probe.locations() or [NAMELESS] if self._probe.is_known() else []
-        return {location: self._reader(location) for location in found if wanted in (None, location)}
+        chosen = [location for location in found if wanted in (None, location)]
+        return {location: self._reader(location) for location in chosen[:MOST_LOCATIONS]}
 
     def _reader(self, location: str) -> Reader:
         if location not in self._readers:

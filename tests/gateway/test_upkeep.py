@@ -90,6 +90,16 @@ def test_days_go_at_a_location_of_which_nothing_else_is_left(influxd: Influxd) -
         assert databases.at("").locations() == []
 
 
+def test_no_location_keeps_what_is_too_old_however_many_there_are(influxd: Influxd) -> None:
+    with new_database(influxd) as address, closing(Databases(partial(open_backend, address, 60), 9)) as databases:
+        series = (f"website_availability,host=a,location=place\\ {number:03}" for number in range(101))
+        influxd.write(address.database, "\n".join(f"{one} available=1i {START_MS}000000" for one in series))
+        upkeep = database_upkeep(databases)
+        upkeep.set_retention(HOUR_MS, HOUR_MS)
+        work(upkeep)
+        assert databases.at("").locations() == []
+
+
 def test_a_purge_that_was_asked_for_is_done(databases: Databases, tmp_path: Path) -> None:
     databases.at("").write(Points([check(1), check(1, "stays")]))
     file = databases.file

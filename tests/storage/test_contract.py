@@ -5,6 +5,7 @@ A new database joins with one line in `BACKENDS`, a reader of a local file with 
 
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -530,6 +531,20 @@ def test_whatever_summaries_are_lacking_the_numbers_are_right(
         assert_same_stats(backend, recording.checks, recording.window)
 
 
+def assert_counts_by_span(backend: Backend, checks: Sequence[CheckResult], window: Window, span: Span) -> None:
+    def is_inside(time_ms: int) -> bool:
+        return window.from_ms <= time_ms < window.until_ms
+
+    for each in (Span.HOUR, Span.DAY):
+        points = Counter((each.start_of(it.time_ms), it.host) for it in checks if is_inside(it.time_ms))
+        assert backend.counts_by_span(window, each) == points
+        if each.length_ms >= span.length_ms:
+            summed = Counter[tuple[int, str]]()
+            for one in summaries_of(checks, (span,)):
+                summed[each.start_of(one.start_ms), one.host] += one.summary.checks if is_inside(one.start_ms) else 0
+            assert backend.counts_by_span(window, each, span) == +summed
+
+
 @any_history
 @given(recording=every_recording)
 def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Recording) -> None:
@@ -546,6 +561,7 @@ def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Re
                 host: sum(one.summary.checks for one in told if one.host == host) for host in {one.host for one in told}
             }
             assert dict(backend.check_counts(window, span)) == counts
+            assert_counts_by_span(backend, recording.checks, window, span)
 
 
 def test_each_location_is_a_store_of_its_own(fresh_database: FreshDatabase) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from tests.support.memory_backend import Held, MemoryBackend, MemoryDatabase
 from tests.support.memory_file import Point
 
@@ -75,6 +75,10 @@ class FragileBackend(MemoryBackend):
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         self._answer()
         return super().check_counts(window, span)
+
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        self._answer()
+        return super().counts_by_span(window, each, span)
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         self._answer()

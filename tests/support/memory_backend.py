@@ -9,7 +9,7 @@ from monitoring.models import Alert, AlertType, Bucket, CheckResult, History, Si
 from monitoring.statistics import windows
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 
 FINER = {Span.MINUTE: None, Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
@@ -142,6 +142,15 @@ class MemoryBackend:
             if of_span is span and _inside(start_ms, window):
                 counts[host] += summary.checks
         return counts
+
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        found: Counter[tuple[int, str]] = Counter()
+        if span is None:
+            found.update((each.start_of(check.time_ms), check.host) for check in self.results(window))
+        for (of_span, start_ms, host), summary in self.held.summaries.items():
+            if of_span is span and _inside(start_ms, window):
+                found[each.start_of(start_ms), host] += summary.checks
+        return found
 
     def locations(self) -> Sequence[str]:
         return sorted(place for place, held in self._database.by_location.items() if held.has_anything())

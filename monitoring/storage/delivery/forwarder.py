@@ -1,11 +1,12 @@
 """The delivery thread: sends the outbox to the database in order, and never gives up."""
 
 import threading
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 
 from monitoring.clock import Clock, Deadline
-from monitoring.errors import StoreError, StoreRefused
+from monitoring.errors import StoreDenied, StoreError, StoreRefused
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
@@ -165,8 +166,11 @@ class Forwarder:
         of the time between go into the file; checks stay where they are.
         """
         lost, hosts = Window(self._file.delivered().newest_ms + 1, EVER_MS), set(self._file.hosts())
-        self._file.take_over([alert for alert in self._backend.alerts(lost) if alert.host in hosts])
-        self._clock.start_after(max(known.newest_ms, self._backend.last_time() or 0))
+        last_ms = known.newest_ms
+        with suppress(StoreDenied):  # a gateway's token may be one that only writes
+            self._file.take_over([alert for alert in self._backend.alerts(lost) if alert.host in hosts])
+            last_ms = max(last_ms, self._backend.last_time() or 0)
+        self._clock.start_after(last_ms)
         self._file.renew_marker()
         self._marker = self._file.marker
         return self._backend.verify(self._marker)
@@ -209,7 +213,7 @@ class Forwarder:
         for span in Span:
             summaries = [one for one in points.summaries if one.span is span]
             if span is not Span.MINUTE:
-                summaries = list(without_superseded(self._backend, span, summaries))
+                summaries = without_superseded(self._backend, span, summaries)
             refusals += self._send_at_once(Points(summaries=summaries))
         return refusals
 

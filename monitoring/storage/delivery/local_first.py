@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from monitoring.clock import Clock
-from monitoring.errors import StoreError
+from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, SiteStats, Window
 from monitoring.storage.base import Backend, LocalFile, LocalReader, Pending
 from monitoring.storage.delivery import words
@@ -32,13 +32,14 @@ DELIVERY_AT_END_S = 1.0
 
 
 class Penalty(NamedTuple):
-    """For how long a database is not asked, and until when."""
+    """For how long a database is not asked, until when, and why."""
 
     length_ms: int
     until_ms: int
+    why: str
 
 
-NO_PENALTY = Penalty(0, 0)
+NO_PENALTY = Penalty(0, 0, "")
 
 
 class LocalFirstStore:
@@ -116,7 +117,7 @@ class LocalFirstStore:
             try:
                 found = self._ask_database.ask(asked, until and until.database.left_s())
             except StoreError as error:
-                self._penalise(window)
+                self._penalise(window, error)
                 source = Source("local", str(error))
             else:
                 self._slow[window.length_ms] = NO_PENALTY
@@ -134,19 +135,21 @@ class LocalFirstStore:
         source = self._known_source()
         if self._forwarder is None or source.kind == "local":
             return source
-        if self._clock.now_ms() < self._slow.get(window.length_ms, NO_PENALTY).until_ms:
-            return Source("local", words.slow_text(self.name))
+        penalty = self._slow.get(window.length_ms, NO_PENALTY)
+        if self._clock.now_ms() < penalty.until_ms:
+            return Source("local", penalty.why)
         if not self._forwarder.wait_complete(_within(DELIVERY_S, until)):
             return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
         if absent := self._absent(window):
             return Source("local", words.lacking_text(self.name, absent))
         return source
 
-    def _penalise(self, window: Window) -> None:
+    def _penalise(self, window: Window, error: StoreError) -> None:
         """It did not answer about this window: leave it alone with such for a while. (Other windows may be quicker.)"""
+        why = str(error) if isinstance(error, StoreDenied) else words.slow_text(self.name)
         last_ms = self._slow.get(window.length_ms, NO_PENALTY).length_ms
         length_ms = min(LONGEST_PENALTY_MS, last_ms * 2 or SLOW_PENALTY_MS)
-        self._slow[window.length_ms] = Penalty(length_ms, self._clock.now_ms() + length_ms)
+        self._slow[window.length_ms] = Penalty(length_ms, self._clock.now_ms() + length_ms, why)
 
     def _absent(self, window: Window) -> int:
         """At most how many checks of the window the database does not have because it refused them."""
@@ -161,12 +164,12 @@ class LocalFirstStore:
         A window counts as slow until the database has answered about one as long.
         """
         source = self._known_source()
-        slow = sorted(length_ms for length_ms, penalty in self._slow.items() if penalty.length_ms)
+        slow = {length_ms: penalty for length_ms, penalty in self._slow.items() if penalty.length_ms}
         if source.kind == "local" or not slow:
             return source
         if len(slow) == len(self._slow):
-            return Source("local", words.slow_text(self.name))
-        return Source(source.kind, f"{source.why}, {words.slow_windows_text(slow)}")
+            return Source("local", next(iter(slow.values())).why)
+        return Source(source.kind, f"{source.why}, {words.slow_windows_text(sorted(slow))}")
 
     def _known_source(self) -> Source:
         """By how far delivery is."""

@@ -9,12 +9,11 @@ from typing import TypeAlias
 from monitoring import fields
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, CheckResult
-from monitoring.statistics.summary import SiteSummary, Span
-from monitoring.storage.base import Points, Refusal
+from monitoring.statistics.summary import SiteSummary
+from monitoring.storage.base import SPAN_KINDS, Points, Refusal
 
 Point: TypeAlias = CheckResult | Alert | SiteSummary
 
-SPAN_KINDS = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
 KINDS = ("checks", "alerts", *SPAN_KINDS.values())
 
 _PLACES = {field.point: place for place, field in enumerate(fields.CHECK_FIELDS)}

@@ -112,9 +112,10 @@ class WindowQuery(Located, rename={"from_ms": "from", "until_ms": "until"}, kw_o
 
 
 class CountsQuery(WindowQuery, kw_only=True):
-    """By the summaries of this length alone; absent: by points."""
+    """By the summaries of length `span` alone; absent: by points. In each minute, hour or day; absent: in the window."""
 
     span: SpanName | UnsetType = UNSET
+    each: SpanName | UnsetType = UNSET
 
 
 class StatsQuery(WindowQuery, kw_only=True):
@@ -198,9 +199,10 @@ class MissingAnswer(Struct):
 
 
 class CountsAnswer(Struct):
-    """How many checks of each site."""
+    """How many checks of each site: in the window, or by the start of each minute, hour or day."""
 
-    counts: dict[str, int]
+    counts: dict[str, int] = field(default_factory=dict)
+    spans: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 class LocationsAnswer(Struct):

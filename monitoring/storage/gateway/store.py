@@ -11,7 +11,7 @@ from monitoring.config.tokens import client_token
 from monitoring.errors import StoreDenied, StoreRefused, untraced
 from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.client import GatewayClient, TooLong
 from monitoring.storage.gateway.interface import MOST_POINTS, Answer, Asked, Endpoint, Nothing, RecordMessage
@@ -131,6 +131,11 @@ class GatewayStore:
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
         of_span = {"span": SPAN_NAMES[span]} if span else {}
         return self._ask(interface.CHECK_COUNTS, **_ends(window), **of_span).counts
+
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        of_span = {"span": SPAN_NAMES[span]} if span else {}
+        found = self._ask(interface.CHECK_COUNTS, **_ends(window), **of_span, each=SPAN_NAMES[each]).spans
+        return {(start_ms, host): checks for start_ms, counts in found.items() for host, checks in counts.items()}
 
     def locations(self) -> Sequence[str]:
         return self._client.ask(interface.LOCATIONS, Nothing()).locations

@@ -18,7 +18,7 @@ from monitoring.models import Alert, CheckResult, History, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import may_be_exact
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.influxdb.delete import deletion_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
@@ -41,9 +41,6 @@ from monitoring.storage.influxdb.window import WindowReader
 
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
-
-MOST_LOCATIONS = 100
-"""So many are told; each one more costs a reader as many questions as the first."""
 
 WINDOWS_REMEMBERED = 4
 """Of so many windows it is known how many points they lack: it comes with their statistics."""
@@ -105,7 +102,7 @@ class InfluxStore:
         What another writer gave a name that no monitor can have is passed over: nobody could ask for it.
         """
         measured = f"FROM {', '.join((CHECKS, ALERTS, *SUMMARIES.values()))}"
-        named = self._client.query(f"SHOW TAG VALUES {measured} WITH KEY = location LIMIT {MOST_LOCATIONS}")
+        named = self._client.query(f"SHOW TAG VALUES {measured} WITH KEY = location")
         names = {name for series in named for _, name in series["values"] if is_name(name, LONGEST_LOCATION)}
         nameless = self._client.query(f"SHOW SERIES {measured} WHERE {at_location('')} LIMIT 1")
         return sorted(names | ({""} if nameless else set()))
@@ -202,14 +199,22 @@ class InfluxStore:
         number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
         return {host: row[1] for host, rows in self._ask(number, source, within(window)) for row in rows}
 
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
+        found = self._ask(number, source, within(window), each=each)
+        return {(row[0], host): row[1] for host, rows in found for row in rows}
+
     def close(self) -> None:
         self._client.close()
 
     # How it writes and asks
 
-    def _ask(self, fields: str, source: str, *conditions: str) -> Iterator[tuple[str, Iterator[Row]]]:
+    def _ask(
+        self, fields: str, source: str, *conditions: str, each: Span | None = None
+    ) -> Iterator[tuple[str, Iterator[Row]]]:
         where = " AND ".join((self._here, *conditions))
-        return by_host(self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY host"))
+        grouped = f"time({each.length_ms}ms), host fill(none)" if each else "host"
+        return by_host(self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {grouped}"))
 
     def _record_of(self, marker: str) -> Row:
         """The fields of the record of a file, None for those that it has not."""

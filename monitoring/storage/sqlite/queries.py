@@ -213,6 +213,16 @@ def check_counts(
     return dict(found)
 
 
+def counts_by_span(
+    connection: sqlite3.Connection, window: Window, names: Names, each: Span, span: Span | None
+) -> dict[tuple[int, str], int]:
+    """The same by the start of each minute, hour or day, too."""
+    where, values = inside(window)
+    number, table = ("SUM(checks)", TABLES[span]) if span else ("COUNT(*)", rows.source(connection, [window]))
+    found = connection.execute(_by_span(number, table, each, where), values)
+    return {(key >> SITE_BITS, names[key & SITE_MASK]): checks for key, checks in found if key & SITE_MASK in names}
+
+
 def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> list[tuple[str, str, Window]]:
     """Where the checks of a window are counted soonest: a number, a table and a part of the window each."""
     oldest_ms, newest_ms = rows.ends(connection)

@@ -8,7 +8,7 @@ from pathlib import Path
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
 from monitoring.statistics.summary import Span, Summary
-from monitoring.storage.base import DeliveryRecord, Pending, Refusal
+from monitoring.storage.base import CountsBySpan, DeliveryRecord, Pending, Refusal
 from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
@@ -124,6 +124,11 @@ class FileReader:
         """How many checks of each host there are in the window, or in the summaries of this span that begin in it."""
         with self._snapshot() as connection:
             return queries.check_counts(connection, window, self._names(connection), self._summarised_ms(connection), span)
+
+    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+        """The same in each minute, hour or day."""
+        with self._snapshot() as connection:
+            return queries.counts_by_span(connection, window, self._names(connection), each, span)
 
     def summarised_ms(self) -> int:
         """Every minute before this moment has its summaries."""

@@ -3,6 +3,7 @@
 import copy
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, assert_same_summaries, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
 from tests.support.memory_file import MemoryFile
-from tests.support.points import EVER, START_MS, alert, check, checks
+from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
@@ -135,6 +136,34 @@ def test_alerts_that_were_lost_alone_are_sent_again_all_of_them_and_nothing_else
     drain(forwarder)
     assert_same(file, database)
     assert [len(points) for points in database.writes] == [2]
+
+
+def test_an_open_alert_that_was_lost_alone_is_missed_however_old_it_is(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """A monitor on another machine takes over from the database that it was announced."""
+    file.append([], [alert(100), alert(200, "b"), recovery(300, "b")], START_MS)
+    measure(file, clock, 3 * DAY_S, every=HOUR_S)
+    drain(forwarder)
+    database.lose_alerts()
+    clock.advance(LOOK_MS / 1_000)
+    drain(forwarder)  # notices it
+    drain(forwarder)
+    assert_same(file, database)
+
+
+def test_an_hour_that_was_lost_is_missed_beside_one_of_which_the_database_knows_more(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+) -> None:
+    """Another monitor at the same place may have written that one: over a day their sum would be as large as it should."""
+    measure(file, clock, 6 * HOUR_S)
+    drain(forwarder)
+    hours = [(Span.HOUR, START_MS + hour * HOUR_S * 1_000, "a") for hour in (1, 3)]
+    gone, other = (database.held.summaries.pop(hour) for hour in hours)
+    database.held.summaries[hours[1]] = replace(other, checks=gone.checks + other.checks)
+    lose_contact(database, forwarder, file, clock)
+    drain(forwarder)
+    assert database.held.summaries[hours[0]] == gone
 
 
 @pytest.mark.parametrize("day", [0, 2, 40])
