@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from monitoring.errors import StoreDenied
 from monitoring.models import AlertType, Window
-from monitoring.statistics.summary import SiteSummary, Span
+from monitoring.statistics.summary import Span
 from monitoring.storage.base import SPAN_KINDS, Backend, CountsBySpan, LocalFile, Refusal
 
 HOUR_MS, DAY_MS = Span.HOUR.length_ms, Span.DAY.length_ms
@@ -116,13 +117,16 @@ class Comparison:
         return any(it.kind == kind and it.host == host and overlaps(it, window) for it in self._refusals)
 
 
-def without_superseded(backend: Backend, span: Span, summaries: Iterable[SiteSummary]) -> list[SiteSummary]:
-    """Without the hours, or days, of which the database knows more checks from what is finer.
+def without_superseded(backend: Backend, kind: str, points: Sequence[Any]) -> Sequence[Any]:
+    """Points of a kind, without the hours, or days, of which the database knows more checks from what is finer.
 
     A file lacks what was measured before it was begun, or after the copy that it was put back from. Its summary would
     stand for all that was measured once what is finer has become too old.
     """
-    own = {(one.start_ms, one.host): one for one in summaries}
+    span = next((span for span in FINER if SPAN_KINDS[span] == kind), None)
+    if span is None:
+        return points
+    own = {(one.start_ms, one.host): one for one in points}
     known = superseded(backend, span, {key: one.summary.checks for key, one in own.items()})
     return [one for key, one in own.items() if key not in known]
 

@@ -1,17 +1,20 @@
 """Summaries as plain fields for people and as one packed text for programs, and back from that text. Pure."""
 
-from array import array
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from monitoring.models import PHASES, Cause
-from monitoring.statistics.summary import TIMES, Summary, pack_times, site_stats, unpack_times
+import msgspec
+
+from monitoring.models import PHASES
+from monitoring.statistics.summary import Summary, pack_times, site_stats, unpack_times
 
 US_PER_S = 1e6
 
-_NUMBERS = 9 + 2 * len(PHASES)
-"""How many integers a packed summary begins with."""
+_BYTES = {"times": bytes, "sketch": bytes}
+_FIELDS = [(field.name, _BYTES.get(field.name, field.type)) for field in fields(Summary)]
+Packed = msgspec.defstruct("Packed", _FIELDS, array_like=True)
+"""All of a `Summary` in the order of its fields: times as `pack_times` has them, the sketch as `sketch.pack` has it."""
 
 
 def plain_fields(summary: Summary) -> Iterator[str]:
@@ -45,84 +48,33 @@ def _counted(counts: Mapping[Any, int]) -> str:
 
 
 def pack(summary: Summary) -> str:
-    """All of a summary as a short text for programs: parts with `|` between them.
-
-    Integers (counts, sums and bounds; -1: there was none), statuses, causes, and either `t` with the response times in
-    ascending order, four bytes each, little-endian, or `s` with the packed sketch, in base64.
-    """
-    bounds = (summary.shortest_us, summary.longest_us, summary.last_failure_ms)
-    numbers = (
-        *(summary.checks, summary.failures, summary.covers_ms, summary.down_ms, summary.responses, summary.responses_us),
-        *(-1 if bound is None else bound for bound in bounds),
-        *summary.phase_counts,
-        *summary.phases_us,
-    )
+    """All of a summary as a short text for programs: its values in the order of its fields, as a JSON array."""
+    sketched = b""
     if summary.sketch:
         from monitoring.statistics import sketch  # late: its buckets take a while
 
-        kind, data = "s", sketch.pack(summary.sketch)
-    else:
-        kind, data = "t", pack_times(summary.times)
-    counts = (_counted(summary.statuses), _counted(summary.causes))
-    return "|".join((" ".join(map(str, numbers)), *counts, kind + b2a_base64(data, newline=False).decode()))
+        sketched = sketch.pack(summary.sketch)
+    *sums, times, _ = (getattr(summary, field.name) for field in fields(Summary))
+    return msgspec.json.encode(Packed(*sums, pack_times(times), sketched)).decode()
 
 
-class Unpacker:
-    """Reads packed summaries; keeps what many of them have in common. For one thread."""
-
-    def __init__(self) -> None:
-        self._statuses: dict[str, Mapping[int, int]] = {}
-        self._causes: dict[str, Mapping[Cause, int]] = {}
-
-    def __call__(self, packed: Any) -> Summary | None:
-        """None when it is no packed summary: others may write here, too."""
-        try:
-            return self._read(packed)
-        except (ValueError, TypeError, AttributeError, OverflowError, IndexError):
-            return None
-
-    def _read(self, packed: str) -> Summary:
-        numbers, statuses, causes, data = packed.split("|")
-        found = [*map(int, numbers.split())]
-        checks, failures, covers, down, responses, total, shortest, longest, last_failure = found[:9]
-        known_statuses = self._statuses.get(statuses)
-        if known_statuses is None:
-            known_statuses = self._statuses[statuses] = _read_counts(statuses, int)
-        known_causes = self._causes.get(causes)
-        if known_causes is None:
-            known_causes = self._causes[causes] = _read_counts(causes, Cause)
-        times, sketch = _read_times(data[0], a2b_base64(data[1:]))
-        if len(found) != _NUMBERS or bool(responses) != bool(sketch or times) or (times and len(times) != responses):
-            raise ValueError("no packed summary")
-        return Summary(
-            checks,
-            failures,
-            covers,
-            down,
-            responses,
-            total,
-            None if shortest < 0 else shortest,
-            None if longest < 0 else longest,
-            tuple(found[9:14]),
-            tuple(found[14:_NUMBERS]),
-            None if last_failure < 0 else last_failure,
-            known_statuses,
-            known_causes,
-            times,
-            sketch,
-        )
+_read = msgspec.json.Decoder(Packed).decode
 
 
-def _read_times(kind: str, data: bytes) -> tuple["array[int]", int]:
-    """Response times, or the sketch that stands for them."""
-    if kind == "t":
-        return unpack_times(data), 0
-    if kind != "s":
-        raise ValueError("no packed summary")
-    from monitoring.statistics import sketch  # late: its buckets take a while
+def unpack(packed: Any) -> Summary | None:
+    """None when it is no packed summary: others may write here, too."""
+    try:
+        values: Sequence[Any] = msgspec.structs.astuple(_read(packed))
+        found = Summary(*values[:-2], unpack_times(values[-2]), _sketch(values[-1]))
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None
+    counted = len(found.times) if found.times or not found.sketch else found.responses
+    return found if counted == found.responses and len(found.phase_counts) == len(found.phases_us) == len(PHASES) else None
 
-    return array(TIMES), sketch.read(data)
 
+def _sketch(packed: bytes) -> int:
+    if not packed:
+        return 0
+    from monitoring.statistics import sketch
 
-def _read_counts(text: str, kind: Callable[[str], Any]) -> dict[Any, int]:
-    return {kind(what): int(count) for what, _, count in (word.rpartition(":") for word in text.split())}
+    return sketch.read(packed)

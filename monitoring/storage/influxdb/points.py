@@ -90,7 +90,7 @@ class PointWriter:
         return f"{ALERTS},{self.tags(alert.host)} {fields} {alert.time_ms}"
 
     def summary(self, one: SiteSummary) -> str:
-        fields = ",".join((*plain_fields(one.summary), f'packed="{pack(one.summary)}"'))
+        fields = ",".join((*plain_fields(one.summary), f'packed="{_text(pack(one.summary))}"'))
         return f"{SUMMARIES[one.span]},{self.tags(one.host)} {fields} {one.start_ms}"
 
     def tags(self, host: str) -> str:

@@ -18,7 +18,7 @@ from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
 from monitoring.statistics.windows import bucket_width_ms
 from monitoring.storage.base import Ends, IsWanted, always
-from monitoring.storage.influxdb.packed import Unpacker
+from monitoring.storage.influxdb.packed import unpack
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
 from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, within
 
@@ -48,7 +48,6 @@ class WindowReader:
         self._client = client
         self._here = here
         self._is_wanted = is_wanted
-        self._unpack = Unpacker()
         self._unfinished: set[str] = set()  # hosts of which parts from what is finer are still to come
         self.missing = 0
 
@@ -159,7 +158,7 @@ class WindowReader:
     ) -> Iterator[tuple[str, Mapping[int, Summary]]]:
         """The summaries of these hosts (None: of all) by the moment that their span begins at."""
         for host, rows in self._ask("packed", SUMMARIES[span], window, hosts):
-            yield host, {start: summary for start, packed in rows if (summary := self._unpack(packed))}
+            yield host, {start: summary for start, packed in rows if (summary := unpack(packed))}
 
     def _count(self, number: str, source: str, window: Window, hosts: Collection[str]) -> dict[str, int]:
         """This number over the window by host."""

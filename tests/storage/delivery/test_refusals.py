@@ -9,7 +9,7 @@ from monitoring.models import Alert, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.storage.base import LocalFile, Points, Refusal
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, WEEK_MS, Forwarder
-from monitoring.storage.delivery.sending import Batch, send
+from monitoring.storage.delivery.sending import send
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
@@ -56,7 +56,7 @@ def test_what_lacks_the_field_is_taken_at_once(database: FragileBackend) -> None
     """Half of the checks failed, every second one: halving would take a thousand requests."""
     database.refuses = refusing(has_detail, DETAIL)
     points = [check(second, cause=Cause.DNS, detail="x") if second % 2 else check(second) for second in range(500)]
-    found = send(database.write, Batch("checks", points))
+    found = send(database.write, "checks", points)
     assert [(it.count, it.field) for it in found] == [(250, "detail")]
     assert len(list(database.results(EVER))) == 250
     assert len(database.writes) == 3, "all, those with the field, those without"
@@ -69,7 +69,7 @@ def test_exactly_the_bad_points_are_refused(database: FragileBackend, tells: boo
     points = checks(range(100))
     bad_points = {points[place] for place in bad}
     database.refuses = refusing(lambda point: point in bad_points)
-    found = send(database.write, Batch("checks", points))
+    found = send(database.write, "checks", points)
     assert sum(it.count for it in found) == len(bad)
     assert list(database.results(EVER)) == [it for it in points if it not in bad_points]
 
@@ -84,7 +84,7 @@ def test_too_old_and_of_another_type_are_told_apart(database: FragileBackend) ->
 
     database.refuses = refuses
     points = [check(second, cause=Cause.DNS, detail="x" if second in (5, 20, 30) else "") for second in range(100)]
-    found = send(database.write, Batch("checks", points))
+    found = send(database.write, "checks", points)
     assert sorted((it.by_age, it.count) for it in found) == [(False, 2), (True, 10)]
     assert len(list(database.results(EVER))) == 88
 

@@ -216,7 +216,7 @@ def test_a_user_who_may_not_write_is_told_and_delivery_goes_on_with_the_right_to
 
 def test_more_sites_than_it_takes(tmp_path: Path) -> None:
     """What fits is there, what does not is known and in the local file; with the limit lifted everything is there."""
-    with Influxd({"INFLUXDB_DATA_MAX_SERIES_PER_DATABASE": "5"}) as server:
+    with Influxd({"INFLUXDB_DATA_MAX_SERIES_PER_DATABASE": "3"}) as server:
         bad = Bad(server, tmp_path / "config.db")
         bad.measure()
         bad.deliver()
