@@ -65,7 +65,7 @@ def unpack(packed: Any) -> Summary | None:
     """None when it is no packed summary: others may write here, too."""
     try:
         values: Sequence[Any] = msgspec.structs.astuple(_read(packed))
-        found = Summary(*values[:-2], unpack_times(values[-2]), _sketch(values[-1]))
+        found = Summary(*values[:-2], times=unpack_times(values[-2]), sketch=_sketch(values[-1]))
     except (msgspec.MsgspecError, ValueError, TypeError):
         return None
     counted = len(found.times) if found.times or not found.sketch else found.responses
