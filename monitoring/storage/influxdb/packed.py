@@ -1,6 +1,6 @@
 """Summaries as plain fields for people and as one packed text for programs, and back from that text. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -64,8 +64,9 @@ _read = msgspec.json.Decoder(Packed).decode
 def unpack(packed: Any) -> Summary | None:
     """None when it is no packed summary: others may write here, too."""
     try:
-        values: Sequence[Any] = msgspec.structs.astuple(_read(packed))
-        found = Summary(*values[:-2], times=unpack_times(values[-2]), sketch=_sketch(values[-1]))
+        *values, times, sketched = msgspec.structs.astuple(_read(packed))
+        values += (unpack_times(times), _sketch(sketched))
+        found = Summary(*values)
     except (msgspec.MsgspecError, ValueError, TypeError):
         return None
     counted = len(found.times) if found.times or not found.sketch else found.responses
