@@ -16,7 +16,7 @@ from monitoring.commands.invocation import Invocation
 from monitoring.config import values
 from monitoring.config.databases import DEFAULT_LISTEN
 from monitoring.config.durations import length_ms, moment_ms
-from monitoring.config.text import Invalid, Part, Text
+from monitoring.config.text import Invalid, Segment, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Option:
 def _location(text: str) -> str:
     """The name of a location, also the empty one of those without a name."""
     try:
-        return values.location(Text((Part(text),))) if text else text
+        return values.location(Text((Segment(text),))) if text else text
     except Invalid as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

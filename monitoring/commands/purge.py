@@ -25,7 +25,7 @@ from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
 from monitoring.storage.sqlite.lock import writer_is_alive
-from monitoring.storage.sqlite.purge import Request, Survey
+from monitoring.storage.sqlite.purge import Preview, Request
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import HOUR_MS
@@ -113,12 +113,12 @@ class Purge:
     def run(self, *, yes: bool) -> int:
         """Returns the exit status. Raises `MonitoringError`."""
         with closing(self._database):
-            local = self._local.survey(self._request)
+            local = self._local.preview(self._request)
             hosts = self._hosts(local)
             if self._request.host is None:
                 self._request = replace(self._request, hosts=tuple(hosts))
             held = self._database.held(self._request, hosts, self._terminal.say)
-            is_empty = local == Survey(hosts=local.hosts) and all(found == StoredCounts() for found in held.values())
+            is_empty = local == Preview(hosts=local.hosts) and all(found == StoredCounts() for found in held.values())
             if is_empty and not self._is_deferred:
                 self._terminal.say(f"There is nothing of {self._request.host or 'that'} to delete.")
                 return 0
@@ -134,12 +134,12 @@ class Purge:
         """Is the deletion in the database left to a monitor that reaches it?"""
         return self._database.unreachable is not None and self._local.is_concerned
 
-    def _hosts(self, local: Survey) -> list[str]:
+    def _hosts(self, local: Preview) -> list[str]:
         if self._request.host is not None:
             return [self._request.host]
         return sorted({*local.hosts, *(site.host for site in self._config.sites)})
 
-    def _announce(self, hosts: list[str], local: Survey, held: Mapping[str, StoredCounts]) -> None:
+    def _announce(self, hosts: list[str], local: Preview, held: Mapping[str, StoredCounts]) -> None:
         say = self._terminal.say
         say(f"To be deleted: everything before {_date(self._request.before_ms)} of {_listed(hosts)}")
         if self._local.is_concerned:
@@ -186,11 +186,11 @@ class LocalFilePurge:
         with closing(FileReader(self._path)) as reader:
             return reader.delivered().delivery > 0
 
-    def survey(self, request: Request) -> Survey:
+    def preview(self, request: Request) -> Preview:
         if not self.is_concerned:
-            return Survey()
+            return Preview()
         with closing(FileReader(self._path)) as reader:
-            return reader.survey(request)
+            return reader.preview(request)
 
     def delete(self, request: Request, backend: "Backend | None", *, deferred: bool) -> None:
         """Write the request into the file and wait until it is done, in the database as well.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
 
-from monitoring.config.text import Invalid, Part, Text
+from monitoring.config.text import Invalid, Segment, Text
 
 HIDDEN = "***"
 
@@ -95,10 +95,10 @@ def _with_whole_credentials(text: Text) -> Text:
     return Text(tuple(_escape_numbered(text.parts, range(first, end))))
 
 
-def _escape_numbered(parts: tuple[Part, ...], numbers: range) -> Iterator[Part]:
+def _escape_numbered(parts: tuple[Segment, ...], numbers: range) -> Iterator[Segment]:
     seen = 0
     for part in parts:
-        yield Part(_escape(part.value, _IN_PASSWORD), part.variable) if part.variable and seen in numbers else part
+        yield Segment(_escape(part.value, _IN_PASSWORD), part.variable) if part.variable and seen in numbers else part
         seen += part.variable is not None
 
 

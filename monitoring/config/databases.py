@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from monitoring.config.addresses import URL, address_text, masked_user, read_authority
-from monitoring.config.text import Invalid, Part, Text
+from monitoring.config.text import Invalid, Segment, Text
 from monitoring.errors import ConfigError
 from monitoring.trust import MOZILLA, Trust
 
@@ -100,7 +100,7 @@ class ListenAddress:
 def parse_listen(value: str) -> ListenAddress:
     """The address of the flag `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
     try:
-        authority = read_authority(Text((Part(value),)))
+        authority = read_authority(Text((Segment(value),)))
         host = authority.bare_host
     except Invalid as error:
         raise ConfigError([f"--listen: {error}"]) from None

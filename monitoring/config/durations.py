@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monitoring.config.text import Invalid, Part, Text
+from monitoring.config.text import Invalid, Segment, Text
 from monitoring.config.values import duration
 from monitoring.units import DAY_MS, SECOND_MS
 
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
 def length_ms(text: str) -> int:
     """Milliseconds of "24h", "90s", "30d" or a number of seconds. Raises `ArgumentTypeError`."""
-    value = Decimal(text) if _NUMBER.fullmatch(text) else Text((Part(text),))
+    value = Decimal(text) if _NUMBER.fullmatch(text) else Text((Segment(text),))
     try:
         return duration(SECOND_MS, LONGEST_MS)(value)
     except Invalid as error:

@@ -26,7 +26,7 @@ def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Con
 def consequences(before: Config, after: Config) -> list[str]:
     """Sentences about what a new configuration does not change in a running monitor, or changes for stored data."""
     sentences = [*_new_histories(before.sites, after.sites), *_pauses(before.sites, after.sites)]
-    if before.settled != after.settled:
+    if before.needing_restart != after.needing_restart:
         sentences.append("another database, location or caFile takes effect at the next start")
     return sentences
 

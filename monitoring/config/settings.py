@@ -38,6 +38,6 @@ class Config:
         return tuple(site for site in self.sites if site.enabled)
 
     @property
-    def settled(self) -> tuple[DatabaseAddress | None, Path, str, Trust]:
+    def needing_restart(self) -> tuple[DatabaseAddress | None, Path, str, Trust]:
         """What takes effect only at the next start: stores, location, and the certificates that are trusted."""
         return self.database, self.local_database, self.location, self.trust

@@ -19,7 +19,7 @@ class Invalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Segment:
     """A piece of a string; `variable` is the name in `${NAME}` when the environment gave it."""
 
     value: str = field(repr=False)
@@ -30,7 +30,7 @@ class Part:
 class Text:
     """A string of the configuration with its variables replaced."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Segment, ...]
 
     @property
     def value(self) -> str:
@@ -41,12 +41,12 @@ class Text:
         return Text(tuple(_cut(self.parts, start, end)))
 
 
-def _cut(parts: tuple[Part, ...], start: int, end: int) -> Iterator[Part]:
+def _cut(parts: tuple[Segment, ...], start: int, end: int) -> Iterator[Segment]:
     offset = 0
     for part in parts:
         piece = part.value[max(0, start - offset) : max(0, end - offset)]
         if piece:
-            yield Part(piece, part.variable)
+            yield Segment(piece, part.variable)
         offset += len(part.value)
 
 
@@ -60,7 +60,7 @@ def expand(template: str, environ: Mapping[str, str]) -> Text:
     if missing:
         names = " and ".join(f"${{{name}}}" for name in missing)
         raise Invalid(f"{names} {'is' if len(missing) == 1 else 'are'} not set in the environment")
-    text = Text(tuple(Part(environ[part.variable], part.variable) if part.variable else part for part in parts))
+    text = Text(tuple(Segment(environ[part.variable], part.variable) if part.variable else part for part in parts))
     if any("\ud800" <= character <= "\udfff" for character in text.value):
         raise Invalid("holds a lone surrogate, which is no character")
     return text
@@ -72,12 +72,12 @@ def unexpanded(template: str) -> Text:
     return expand(template, {name: f"${{{name}}}" for name in names})
 
 
-def _parts(template: str) -> Iterator[Part]:
+def _parts(template: str) -> Iterator[Segment]:
     end = 0
     for token in _TOKEN.finditer(template):
-        yield Part(template[end : token.start()])
+        yield Segment(template[end : token.start()])
         if token["broken"]:
             raise Invalid("has a ${ that is not ${NAME}; write $${ for a plain ${")
-        yield Part("${") if token["escaped"] else Part("", token["name"])
+        yield Segment("${") if token["escaped"] else Segment("", token["name"])
         end = token.end()
-    yield Part(template[end:])
+    yield Segment(template[end:])

@@ -107,10 +107,10 @@ def _json(found: object, status: int = 200) -> Response:
 
 
 def _refuse(status: int, error: Exception) -> Response:
-    told = RefusedAnswer(str(error))
+    refusal = RefusedAnswer(str(error))
     if isinstance(error, StoreRefused):
-        told = RefusedAnswer(str(error), error.dropped, error.field, error.by_age)
-    response = _json(told, status)
+        refusal = RefusedAnswer(str(error), error.dropped, error.field, error.by_age)
+    response = _json(refusal, status)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 503:

@@ -88,7 +88,7 @@ class LocalReader(Reader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """What a database was told of a local file after its last acknowledged delivery.
+    """What a database has on record of a local file after its last acknowledged delivery.
 
     `delivery` is the number of the newest outbox entry that was ever acknowledged. The two times are water marks; 0: none.
     Every check and alert up to `newest_ms` that was there has been delivered, and every summary of a span that ended up
@@ -149,7 +149,7 @@ class Backend(Reader, Protocol):
     def verify(self, marker: str) -> DeliveryRecord | None:
         """Prove that what is written can be read: write a point named after this local file, read it back equal.
 
-        Returns what the database was last told of that file; None: nothing, the database is new or has lost its disk.
+        Returns what the database has on record of that file; None: nothing, the database is new or has lost its disk.
         Raises `StoreError`.
         """
 
@@ -282,7 +282,7 @@ class Guard(Protocol):
         """Put right what is wrong with the file. Where that takes long, `between` is called now and then, and writes."""
 
     def notices(self) -> Sequence[str]:
-        """What is to be told since the last call; from any thread."""
+        """What has happened since the last call, for people; from any thread."""
 
 
 class LocalFile(LocalReader, Outbox, Protocol):

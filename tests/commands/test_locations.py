@@ -90,8 +90,8 @@ def test_what_no_tag_can_hold_is_no_location(name: object) -> None:
 
 
 def test_another_location_waits_for_the_next_start_as_another_database_does() -> None:
-    assert parse(location="paris").settled != parse().settled
-    assert parse(location="paris").settled == parse(location="paris", defaultTimeout=3).settled
+    assert parse(location="paris").needing_restart != parse().needing_restart
+    assert parse(location="paris").needing_restart == parse(location="paris", defaultTimeout=3).needing_restart
 
 
 def test_one_location_is_chosen_on_the_command_line() -> None:

@@ -265,7 +265,7 @@ def test_what_was_taken_over_can_be_purged_and_grows_too_old(world: World) -> No
     world.write(down_twice(), [alert(100, A)])
     config = world.config(A, B)
     purged, kept = world.new_file(config), world.new_file(config)
-    assert purged.survey(Request(A, START_MS + 10**6, forget=True)).alerts == 1
+    assert purged.preview(Request(A, START_MS + 10**6, forget=True)).alerts == 1
     purged.ask_purge(Request(A, START_MS + 10**6, forget=True))
     maintain(purged, START_MS + 10**6)
     assert (set(purged.downtime(EVER)), purged.last_alerts()) == ({B}, {})

@@ -132,7 +132,7 @@ class Forwarder:
         own = self._file.delivered()
         if known is not None and known.delivery > own.delivery:
             known = self._begin_anew(known)
-        # Before the database is told anything: a kill in between must not lose this.
+        # Before anything is recorded there: a kill in between must not lose this.
         if known is None and own.delivery:
             self._file.requeue(0, EVER_MS)
         elif known is not None and is_behind(known, own):
@@ -253,6 +253,6 @@ class Forwarder:
 
 
 def is_behind(known: DeliveryRecord, own: DeliveryRecord) -> bool:
-    """Has the database been told of less than the file has delivered? (An entry may be delivered in parts.)"""
+    """Is less on record than the file has delivered? (An entry may be delivered in parts.)"""
     pairs = ((known.delivery, own.delivery), (known.newest_ms, own.newest_ms), (known.summarised_ms, own.summarised_ms))
     return any(there < here for there, here in pairs)

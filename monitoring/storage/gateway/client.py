@@ -74,13 +74,13 @@ class GatewayClient:
             raise StoreUnavailable(f"{self.name} {failure(error, 'a gateway')}") from untraced(error)
 
     def _rejection(self, answer: requests.Response, *, is_writing: bool) -> StoreError:
-        status, told = answer.status_code, _told(answer)
-        reason = f": {told.error}" if told.error else ""
+        status, refusal = answer.status_code, _refusal(answer)
+        reason = f": {refusal.error}" if refusal.error else ""
         if status in (401, 403):
             return StoreDenied(f"{self.name} denies access{reason}")
         if status in (400, 413, 422) and is_writing:
             refused = f"{self.name} refused{reason}"
-            return StoreRefused(refused, dropped=told.dropped, field=told.field, by_age=told.by_age)
+            return StoreRefused(refused, dropped=refusal.dropped, field=refusal.field, by_age=refusal.by_age)
         if status == 413:
             return TooLong(f"{self.name} refused{reason}")
         if status == 404:
@@ -88,10 +88,10 @@ class GatewayClient:
         return StoreUnavailable(f"{self.name} answered {status}{reason}")
 
 
-def _told(answer: requests.Response) -> RefusedAnswer:
+def _refusal(answer: requests.Response) -> RefusedAnswer:
     """What the gateway says, on one short line; nothing when it says nothing."""
-    told = RefusedAnswer("")
+    refusal = RefusedAnswer("")
     with suppress(Malformed, msgspec.DecodeError):
-        told = decode(answer.content, RefusedAnswer)
-    told.error = "".join(letter if letter.isprintable() else " " for letter in told.error)[:LONGEST_REASON].strip()
-    return told
+        refusal = decode(answer.content, RefusedAnswer)
+    refusal.error = "".join(letter if letter.isprintable() else " " for letter in refusal.error)[:LONGEST_REASON].strip()
+    return refusal

@@ -143,7 +143,7 @@ class StoredAnswer(Struct):
 
 
 class VerifyAnswer(Struct):
-    """What the database was last told of the file; null: nothing."""
+    """What is on record of the file; null: nothing."""
 
     record: RecordMessage | None
 

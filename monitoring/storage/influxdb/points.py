@@ -23,7 +23,7 @@ CHECKS = "website_availability"
 ALERTS = "website_alerts"
 SUMMARIES: Mapping[Span, str] = {Span.MINUTE: f"{CHECKS}_1m", Span.HOUR: f"{CHECKS}_1h", Span.DAY: f"{CHECKS}_1d"}
 RECORDS = "website_monitor"
-"""What the database was told of local files, by the tag `file`."""
+"""How far local files have delivered, by the tag `file`."""
 
 RECORD_TIME_MS = 4_102_444_800_000
 """When the record of a file lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
@@ -101,7 +101,7 @@ class PointWriter:
 
 
 def record_line(marker: str, *, proof: str = "", record: DeliveryRecord | None = None) -> str:
-    """What a database is told of a local file; `proof` is plain letters and digits. What is left out stays as it was."""
+    """The record of a local file; `proof` is plain letters and digits. What is left out stays as it was."""
     fields = [f'proof="{proof}"'] if proof else []
     if record is not None:
         fields += [f"delivery={record.delivery}i", f"newest={record.newest_ms}i", f"summarised={record.summarised_ms}i"]

@@ -32,7 +32,7 @@ def at_location(location: str) -> str:
 
 
 def of_file(marker: str) -> str:
-    """The condition that the local file with this marker told of it."""
+    """The condition that it belongs to the local file with this marker."""
     return f"file = {literal(marker)}"
 
 

@@ -122,7 +122,7 @@ class InfluxStore:
             self._client.execute(f"DROP SERIES FROM {sources} WHERE host = {literal(host)}")
 
     def drop_record(self, marker: str) -> None:
-        """Delete what the database was told of a local file."""
+        """Delete the record of a local file."""
         self._client.execute(f"DROP SERIES FROM {RECORDS} WHERE {of_file(marker)}")
 
     # The writer

@@ -83,11 +83,11 @@ class FileDatabase(FileReader):
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
         """Raises `StoreUnverified` where this is not the file that was verified, but one that was begun anew."""
-        told = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
+        known = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
         with self._shared.file.writing() as connection:
             if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
                 raise StoreUnverified(f"{self.name} was begun anew: everything is to be sent again")
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, told))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, known))
 
     def write(self, points: Points) -> None:
         """A check that is stored already stays as it is."""

@@ -73,7 +73,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Preview:
     """What a request would delete: about how many checks, how many alerts, of which hosts, and since when.
 
     `summed_from_ms`: since when summaries tell of checks, which themselves may be gone (None: there are none).
@@ -245,7 +245,7 @@ class _Cut:
         )
 
 
-def survey(connection: sqlite3.Connection, request: Request, summarised_ms: int) -> Survey:
+def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int) -> Preview:
     """Reads counts only."""
     names = queries.hosts(connection, None if request.host is None else [request.host])
     window = Window(0, request.before_ms)
@@ -259,7 +259,7 @@ def survey(connection: sqlite3.Connection, request: Request, summarised_ms: int)
 
     counts = queries.check_counts(connection, window, names, summarised_ms)
     alerts = f"SELECT COUNT(*) FROM alerts WHERE {where} {request.but_open_alerts}"
-    return Survey(
+    return Preview(
         checks=sum(counts.values()),
         alerts=connection.execute(alerts, values).fetchone()[0],
         hosts=tuple(names.values()),

@@ -130,8 +130,8 @@ class WindowReader:
             sources.append(("COUNT(*)", rows.source(self._connection, [part])))
         found: set[int] = set()
         for number, table in sources:
-            told = f"SELECT checks FROM {TABLES[span]} WHERE id = place"
-            query = f"SELECT place FROM ({_by_span(number, table, span, where)}) WHERE count > IFNULL(({told}), 0)"
+            known = f"SELECT checks FROM {TABLES[span]} WHERE id = place"
+            query = f"SELECT place FROM ({_by_span(number, table, span, where)}) WHERE count > IFNULL(({known}), 0)"
             found.update(key for (key,) in self._connection.execute(query, values))
         return sorted(found)
 

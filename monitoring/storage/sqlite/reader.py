@@ -145,10 +145,10 @@ class FileReader:
         with self._snapshot() as connection:
             return outbox.delivered(connection)
 
-    def survey(self, request: purge.Request) -> purge.Survey:
+    def preview(self, request: purge.Request) -> purge.Preview:
         """What a request would delete."""
         with self._snapshot() as connection:
-            return purge.survey(connection, request, self._summarised_ms(connection) or 0)
+            return purge.preview(connection, request, self._summarised_ms(connection) or 0)
 
     def refusals(self) -> Sequence[Refusal]:
         """What a database would not take."""
