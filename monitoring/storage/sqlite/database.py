@@ -6,19 +6,18 @@ file: a site of a location with a name is called by both names there.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from monitoring.errors import StoreUnverified
-from monitoring.models import AlertType, SiteStats, Window
+from monitoring.models import Alert, AlertType, CheckResult, SiteStats, Window
+from monitoring.statistics.summary import SiteSummary
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
-from monitoring.storage.sqlite import blocks_1_1, purge, queries, rows, states
-from monitoring.storage.sqlite.guarded import GuardedFile
+from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
+from monitoring.storage.sqlite.guarded import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.schema import (
-    SITE_BITS,
-    TABLES,
-)
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, first_key
 from monitoring.storage.sqlite.summaries import SITE
 
 SEPARATOR = "\x1f"
@@ -29,8 +28,11 @@ RECORD = "record "
 """How keys in table `meta` begin that tell of a monitor's file: it has been here, and how far it has delivered."""
 
 
-class SharedFile(GuardedFile):
-    """The file that all locations of one database share. One process writes it."""
+class SharedFile(GuardedStore):
+    """The file that all locations of one database share; a host is here the whole name of a site. One process writes it.
+
+    Several threads may use it at once.
+    """
 
     def open(self, location: str = "") -> "FileDatabase":
         return FileDatabase(self, location)
@@ -39,18 +41,34 @@ class SharedFile(GuardedFile):
         """Every location that has something here, or had."""
         return {_place(name)[0] for name in self.sites}
 
-    def unpack(self) -> bool:
-        """Make rows of some of the checks that 1.1.0 has left in blocks; were there any?"""
-        if not self.has_blocks:
-            return False
-        with self.file.writing() as connection:
-            has_blocks = blocks_1_1.unpack_some(connection)
-        self.has_blocks = has_blocks
-        return True
+    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:  # noqa: ARG002
+        self.write(Points(checks, alerts))
+
+    def write(self, points: Points) -> None:
+        """A check that is stored already stays as it is."""
+        every: Iterable[CheckResult | Alert | SiteSummary] = chain(points.checks, points.alerts, points.summaries)
+        names = [one.host for one in every]
+        with self.file.exclusively() as connection:
+            with self.file.transaction():
+                sites = states.number(connection, self.sites, names)
+                self._write_checks(connection, {first_key(one.time_ms) | sites[one.host]: one for one in points.checks})
+                alerts = [schema.alert_row(one, sites[one.host]) for one in points.alerts]
+                connection.executemany(schema.INSERT_ALERT, alerts)
+                for one in points.summaries:
+                    summaries.store(connection, one.span, one.start_ms, {sites[one.host]: one.summary})
+            self.sites = sites
+            if self.echo is not None:
+                self.echo.append((points.checks, points.alerts))
+
+    def _write_checks(self, connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
+        stored = rows.stored_among(connection, checks.keys())
+        new = {key: checks[key] for key in sorted(checks.keys() - stored)}
+        connection.executemany(schema.INSERT_CHECK, [schema.check_row(check, key & SITE_MASK) for key, check in new.items()])
+        states.save_after(connection, new)
 
     def next_purge(self) -> purge.Request | None:
         """The oldest purge that somebody asked for on this machine."""
-        with self.snapshot() as connection:
+        with self._snapshot() as connection:
             return purge.due(connection)
 
     def purge_done(self, request: purge.Request) -> None:
@@ -94,7 +112,7 @@ class FileDatabase(FileReader):
         every = (points.checks, points.alerts, points.summaries)
         if self._prefix:
             every = tuple([replace(one, host=self._prefix + one.host) for one in some] for some in every)  # type: ignore[assignment]
-        self._shared.write(*every)
+        self._shared.write(Points(*every))
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]

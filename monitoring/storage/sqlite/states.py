@@ -77,6 +77,15 @@ def _values(history: History | None) -> Row:
     )
 
 
+def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
+    """Bring the sites of these checks, which are stored and given by key in order, up to date; any may come late."""
+    by_site: dict[int, list[CheckResult]] = {}
+    for key, check in checks.items():
+        by_site.setdefault(key & SITE_MASK, []).append(check)
+    known = load(connection, by_site) if by_site else {}
+    save(connection, {site: after(connection, site, known.get(site), own) for site, own in by_site.items()})
+
+
 def follow(known: Mapping[int, History], checks: Iterable[Row]) -> dict[int, History]:
     """Where the sites of these rows (`CHECK_COLUMNS`, in order of time) stand after them; what is older changes nothing."""
     by_site: dict[int, list[Row]] = {}

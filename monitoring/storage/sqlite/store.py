@@ -3,36 +3,31 @@
 import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, History, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
-from monitoring.storage.sqlite import blocks_1_1, from_1_1, meta, outbox, purge, queries, retention, rows, schema, summaries
+from monitoring.storage.sqlite import from_1_1, meta, outbox, purge, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
-from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
-from monitoring.storage.sqlite.guard import FileGuard
+from monitoring.storage.sqlite.file import OpenFile
+from monitoring.storage.sqlite.guarded import GuardedStore
 from monitoring.storage.sqlite.lock import FileLock
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
-from monitoring.storage.sqlite.reader import NEWEST_ALERTS, FileReader
+from monitoring.storage.sqlite.reader import NEWEST_ALERTS
 from monitoring.storage.sqlite.schema import SITE_BITS, TABLES, first_key
 from monitoring.storage.sqlite.summariser import Summariser
-
-SPARE = 256 << 20
-"""Bytes that are left free on the disk."""
 
 LOOK_MS = 10_000
 """How often it is looked whether something has become too old."""
 
 
-class LocalStore(FileReader):
+class LocalStore(GuardedStore):
     """Writes the file. Keeps `LocalReader` and `Outbox`.
 
-    One thread appends and maintains; deliveries are taken and settled by another one. `guard` sees to it that what is
-    written lies under its name, whatever happens to the file.
+    One thread appends and maintains; deliveries are taken and acknowledged by another one.
     """
 
     def __init__(
@@ -43,67 +38,29 @@ class LocalStore(FileReader):
         home: Path | None = None,
         home_lock: FileLock | None = None,
     ) -> None:
-        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does.
-
-        `lock` is one on the file that was taken before. `home` is where the file belongs when it cannot be there now,
-        and `home_lock` a lock on that.
-        """
-        self.file = DatabaseFile(path, lock, patience_s)
-        super().__init__(path, self.file.readers)
-        self.guard = FileGuard(self, home or path, home_lock)
-        self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
+        """As `GuardedStore`."""
         self._generation = self._taken_in = 0
         self._in_flight = NOTHING_IN_FLIGHT
         self._kept_ms: tuple[int, int] | None = None
         self._rest_until_ms = 0
-        self._has_room = True
-        try:
-            with self.file.writing() as connection:
-                self._load(connection)
-                if notice := meta.text(connection, Value.NOTICE):
-                    self.guard.say(notice)
-                    meta.remove(connection, Value.NOTICE)
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(path, lock, patience_s, home, home_lock)
 
     def _load(self, connection: sqlite3.Connection) -> None:
-        """Learn what is kept in memory of this file."""
-        self._sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
+        super()._load(connection)
         self._newest = first_key(rows.ends(connection)[1] + 1) - 1
         self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
-        self._has_blocks = blocks_1_1.exist(connection)
         self._summariser = Summariser(self._snapshot, self.file.writing, meta.number(connection, Value.SUMMARISED_MS))
         self.marker = meta.text(connection, Value.MARKER)
-        self.path = self.file.path
-
-    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> "LocalStore":
-        """A store on another file. Raises as `OpenFile` does."""
-        return LocalStore(path, lock, patience_s)
 
     def become(self, file: OpenFile, *, is_copy: bool) -> None:
-        """Go on with this file, which holds the same or something else; `file.exclusively` must be held."""
-        self.file.turn_to(file)
         if not is_copy:  # what was handed out to be delivered is unknown there
             self._generation += 1
             self._in_flight = NOTHING_IN_FLIGHT
-        self._load(file.connection)
+        super().become(file, is_copy=is_copy)
 
     def newest_alerts(self) -> Sequence[Alert]:
-        """The newest state change of each site, known without reading the file."""
-        return [alert for host, alert in self._newest_alerts.items() if host in self._sites]
-
-    def remembered_results(self, window: Window) -> Sequence[CheckResult]:
-        """The checks of a window by the connection that writes: SQLite has the newest of them in memory and in its log.
-
-        Raises `StoreUnavailable`.
-        """
-        hosts = {site: host for host, site in self._sites.items()}
-        with self.file.exclusively() as connection:
-            return list(queries.results(connection, window, hosts))
-
-    def oldest_pending_ms(self) -> int | None:
-        return self.pending().oldest_ms
+        """Known without reading the file."""
+        return [alert for host, alert in self._newest_alerts.items() if host in self.sites]
 
     # Writing
 
@@ -116,7 +73,7 @@ class LocalStore(FileReader):
         if not points:
             return
         with self.file.writing() as connection:
-            sites = site_states.number(connection, self._sites, [point.host for point in points])
+            sites = site_states.number(connection, self.sites, [point.host for point in points])
             by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
             new = self._without_stored(connection, by_key)
             newest = max(chain(new, [self._newest]))
@@ -130,7 +87,7 @@ class LocalStore(FileReader):
                 connection.execute(schema.INSERT_ALERT, row)
                 outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
             self._summariser.changed(new)
-        self._sites, self._newest = sites, newest
+        self.sites, self._newest = sites, newest
         self._remember(alerts)
         if self.echo is not None:
             self.echo.append((checks, alerts))
@@ -155,9 +112,7 @@ class LocalStore(FileReader):
         for span, table in TABLES.items():
             keys = [key for of_span, key in changed if of_span is span]
             outbox.add_missing(connection, table, keys, now_ms, self._in_flight)
-        for site, checks in groupby(sorted(numbered, key=itemgetter(0)), itemgetter(0)):
-            known = site_states.load(connection, [site]).get(site)
-            site_states.save(connection, {site: site_states.after(connection, site, known, (check for _, check in checks))})
+        site_states.save_after(connection, late)
 
     def take_over(
         self, alerts: Sequence[Alert] = (), states: Mapping[str, History] | None = None, checks: Sequence[CheckResult] = ()
@@ -169,7 +124,7 @@ class LocalStore(FileReader):
         known = states or {}
         with self.file.writing() as connection:
             hosts = [*(one.host for one in alerts), *(one.host for one in checks), *known]
-            sites = site_states.number(connection, self._sites, hosts)
+            sites = site_states.number(connection, self.sites, hosts)
             connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
             rows_of = [schema.check_row(check, sites[check.host]) for check in checks]
             earlier = [(row[0], row[schema.COVERS], row[schema.CAUSE], row[schema.DETAIL]) for row in rows_of]
@@ -178,8 +133,8 @@ class LocalStore(FileReader):
             newer = {sites[host]: it for host, it in known.items()}
             newer = {site: it for site, it in newer.items() if site not in own or own[site].last_ms < it.last_ms}
             site_states.save(connection, newer)
-        if sites is not self._sites:
-            self._sites = sites
+        if sites is not self.sites:
+            self.sites = sites
         self._remember(alerts)
 
     def _remember(self, alerts: Iterable[Alert]) -> None:
@@ -193,25 +148,9 @@ class LocalStore(FileReader):
         return (
             self._summariser.step(now_ms, lambda: self._in_flight)
             or self._retain(now_ms)
-            or self._unpack()
+            or self.unpack()
             or self._purge(now_ms)
         )
-
-    def _unpack(self) -> bool:
-        """Make rows of the newest of the blocks that 1.1.0 has left, while there is room: they take twice as much."""
-        if not self._has_blocks:
-            return False
-        has_room = self.file.opened.lock.free_bytes() > SPARE
-        if not has_room:
-            if self._has_room:
-                self.guard.say(f"{self.path}: no room to bring more of it up to date; what is older stays until it expires")
-            self._has_room = False
-            return False
-        self._has_room = True
-        with self.file.writing() as connection:
-            has_blocks = blocks_1_1.unpack_some(connection)
-        self._has_blocks = has_blocks
-        return True
 
     def _purge(self, now_ms: int) -> bool:
         if self._has_blocks:  # no check of a site may come out of a block after that
@@ -225,7 +164,7 @@ class LocalStore(FileReader):
             if request is not None:
                 purge.step(connection, request, summarised_ms, now_ms, self._in_flight)
             sites = dict(connection.execute("SELECT host, id FROM sites"))
-        self._sites = sites
+        self.sites = sites
         self._summariser.reset()
         return True
 
@@ -269,11 +208,7 @@ class LocalStore(FileReader):
 
     def hosts(self) -> Collection[str]:
         """Every host that has something here, or had."""
-        return tuple(self._sites)
-
-    def close(self) -> None:
-        self.guard.close()
-        self.file.close()
+        return tuple(self.sites)
 
     # The outbox
 
