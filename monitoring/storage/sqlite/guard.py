@@ -49,13 +49,13 @@ class FileGuard:
     works elsewhere, and moves in as soon as it can. Readers find in `NAME.lock` of the home where that is.
     """
 
-    def __init__(self, store: Store, home: Path, home_lock: FileLock | None = None) -> None:
-        """`home_lock` is held on the file at home while that cannot be written."""
+    def __init__(self, store: Store, home: Path, home_lock: FileLock | NameLock | None = None) -> None:
+        """`home_lock` is held on the file at home while that cannot be written, or on its name alone."""
         self._store = store
         self._home = home
-        self._home_lock = home_lock
-        lock = home_lock or (store.file.opened.lock if store.file.path == home else None)
-        self._name = NameLock(home, lock.name) if lock else None
+        self._home_lock = home_lock if isinstance(home_lock, FileLock) else None
+        lock = self._home_lock or (store.file.opened.lock if store.file.path == home else None)
+        self._name = NameLock(home, lock.name) if lock else home_lock if isinstance(home_lock, NameLock) else None
         if home_lock and self._name:
             self._name.tell(store.file.path)
         self._began_ms: int | None = None
@@ -104,7 +104,7 @@ class FileGuard:
     def close(self) -> None:
         """The name is free for another monitor."""
         if self._name:
-            self._name.release()
+            self._name.release(forget=self._name.stands_in)
         if self._home_lock:
             self._home_lock.release()
         self._name = self._home_lock = None
@@ -119,7 +119,7 @@ class FileGuard:
             return
         if not self._name.is_there():
             with suppress(OSError, MonitoringError):  # tried again at the next look
-                name = NameLock(self._home)
+                name = NameLock(self._home, stands_in=self._name.stands_in)
                 self._name.release()
                 self._name = name
         self._name.tell(None if self._path == self._home else self._path)
@@ -282,8 +282,10 @@ class FileGuard:
         elif identity_of(self._home) is not None or not self._copy_to(self._home):
             return
         self._left_alone = False
-        if self._name is None:
-            self._name = NameLock(self._home, self._store.file.opened.lock.name)
+        if self._name is None or self._name.stands_in:
+            stand_in, self._name = self._name, NameLock(self._home, self._store.file.opened.lock.name)
+            if stand_in:
+                stand_in.release(forget=True)
         rescue.remove(before)
         lock_path(before).unlink(missing_ok=True)
         with suppress(OSError):  # it is not empty where it is not a directory of its own

@@ -13,7 +13,7 @@ from monitoring.storage.sqlite import blocks_1_1, meta, queries
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import DatabaseFile, OpenFile
 from monitoring.storage.sqlite.guard import FileGuard
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.lock import FileLock, NameLock
 from monitoring.storage.sqlite.reader import FileReader
 
 SPARE = 256 << 20
@@ -29,12 +29,12 @@ class GuardedStore(FileReader, ABC):
         lock: FileLock | None = None,
         patience_s: float = BUSY_TIMEOUT_S,
         home: Path | None = None,
-        home_lock: FileLock | None = None,
+        home_lock: FileLock | NameLock | None = None,
     ) -> None:
         """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does.
 
         `lock` is one on the file that was taken before. `home` is where the file belongs when it cannot be there now,
-        and `home_lock` a lock on that.
+        and `home_lock` a lock on that, or on its name alone.
         """
         self.file = DatabaseFile(path, lock, patience_s)
         super().__init__(path, self.file.readers)

@@ -6,13 +6,16 @@ the file: whoever closes any descriptor of a file drops all POSIX locks that the
 
 A second lock is on `NAME.lock` beside the file. It is there for readers, who ask whether a monitor is running and must
 not open the database for that. It holds the process id, and which file the monitor writes while that is another one.
+Where no such file can be made, one in the system's temporary directory stands in for it.
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import stat
 import struct
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,6 +43,12 @@ def lock_path(database: Path) -> Path:
     """Of the file itself when `database` is a symbolic link."""
     real = Path(os.path.realpath(database))
     return real.with_name(real.name + ".lock")
+
+
+def stand_in_path(database: Path) -> Path:
+    """The same where nothing can be written beside the file. Only this user's monitors meet there."""
+    name = hashlib.sha256(os.fsencode(os.path.realpath(database))).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"monitoring-{os.getuid()}-{name}.lock")
 
 
 def identity_of(path: Path | str) -> Identity | None:
@@ -71,12 +80,14 @@ def may_have_log(path: Path) -> bool:
 class NameLock:
     """The lock on `NAME.lock`: says who writes under this name, and which file while that is another one."""
 
-    def __init__(self, database: Path, inherited: "NameLock | None" = None) -> None:
+    def __init__(self, database: Path, inherited: "NameLock | None" = None, *, stands_in: bool = False) -> None:
         """`inherited`: one that this process holds already; it is shared if it is for the same name.
 
-        Raises `OSError`, and `MonitoringError` that names the process which holds the lock.
+        `stands_in`: the lock is in the temporary directory. Raises `OSError`, and `MonitoringError` that names the process
+        which holds the lock.
         """
-        self._path = lock_path(database)
+        self.stands_in = stands_in
+        self._path = stand_in_path(database) if stands_in else lock_path(database)
         self._descriptor: int
         self.was_known = self._path.exists()
         """Has a monitor ever tried to write under this name?"""
@@ -84,11 +95,14 @@ class NameLock:
         if inherited and _is_file(inherited._descriptor, self._path):
             self._descriptor, self._told = os.dup(inherited._descriptor), inherited._told
             return
-        descriptor = self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX)):
-            holder = os.read(descriptor, 32).decode("ascii", "replace").partition("\n")[0]
+        links = os.O_NOFOLLOW if stands_in else 0
+        descriptor = self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | links, 0o644)
+        is_free = _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX))
+        stand_in = None if stands_in or (inherited and inherited.stands_in) else stand_in_path(database)
+        if not is_free or (stand_in and _is_held(stand_in)):
+            holder = self._path if not is_free or not stand_in else stand_in
             os.close(descriptor)
-            raise _in_use(database, holder)
+            raise _in_use(database, holder.read_bytes()[:32].decode("ascii", "replace").partition("\n")[0])
         self.tell(None)
 
     def tell(self, file: Path | None) -> None:
@@ -105,8 +119,8 @@ class NameLock:
         return _is_file(self._descriptor, self._path)
 
     def release(self, *, forget: bool = False) -> None:
-        """`forget` also removes the trace beside a file that turned out to be another program's."""
-        if forget and not self.was_known:
+        """`forget` also removes the trace beside a file that turned out to be another program's, and a stand-in."""
+        if forget and (self.stands_in or not self.was_known):
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
@@ -214,29 +228,36 @@ def _in_use(path: Path, holder: str) -> MonitoringError:
     return MonitoringError(f"{path}: another monitor writes here already (process {holder or 'unknown'})")
 
 
-def _existing_lock(database: Path) -> Path:
-    """Where `NAME.lock` is: beside the file, or beside its name if that has become a link to something else."""
-    path = lock_path(database)
-    return path if path.exists() else database.with_name(database.name + ".lock")
+def _held_lock(database: Path) -> Path | None:
+    """The lock by which a live monitor of this name shows: beside the file, or its name if that has become a link, or the
+    stand-in.
+    """
+    places = (lock_path(database), database.with_name(database.name + ".lock"), stand_in_path(database))
+    return next(filter(_is_held, places), None)
 
 
 def written_file(database: Path) -> Path:
     """The file that the live monitor of this name writes now; this one if there is no such monitor."""
+    lock = _held_lock(database)
     try:
-        other = _existing_lock(database).read_bytes().partition(b"\n")[2].removesuffix(b"\n")
+        other = lock.read_bytes().partition(b"\n")[2].removesuffix(b"\n") if lock else b""
     except OSError:
         return database
-    return Path(os.fsdecode(other)) if other and writer_is_alive(database) else database
+    return Path(os.fsdecode(other)) if other else database
 
 
 def writer_is_alive(database: Path) -> bool:
     """Is a monitor writing this file now? Does not open it."""
+    return _held_lock(database) is not None or bool(_flocker(database))
+
+
+def _is_held(lock: Path) -> bool:
     try:
-        descriptor = os.open(_existing_lock(database), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return bool(_flocker(database))
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
     try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH) or bool(_flocker(database))
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 

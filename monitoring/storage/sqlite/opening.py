@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreUnavailable
 from monitoring.models import Window
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.lock import FileLock, NameLock
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.rescue import carry_over, set_aside
 from monitoring.storage.sqlite.store import LocalStore
@@ -40,7 +40,7 @@ class Opening:
         try:
             lock = FileLock(self._path)
         except StoreUnavailable as error:
-            return self._open_elsewhere(error, None, self._path)
+            return self._open_elsewhere(error, self._name_lock(), self._path)
         try:
             return self._open_patiently(lock)
         except StoreDamaged as error:
@@ -50,6 +50,16 @@ class Opening:
         except BaseException:
             lock.release(forget=True)
             raise
+
+    def _name_lock(self) -> NameLock | None:
+        """A lock that keeps other monitors of this name away while none is on the file; None: there is no place for one.
+
+        Raises `MonitoringError` when another monitor has it.
+        """
+        for stands_in in (False, True):
+            with suppress(OSError):
+                return NameLock(self._path, stands_in=stands_in)
+        return None
 
     def _open_patiently(self, lock: FileLock) -> LocalStore:
         try:
@@ -74,16 +84,18 @@ class Opening:
         self._say(f"{error}; it is now {aside.name}, and a new file was begun, {what}")
         return store
 
-    def _open_elsewhere(self, error: StoreError, lock: FileLock | None, readable: Path) -> LocalStore:
+    def _open_elsewhere(self, error: StoreError, lock: FileLock | NameLock | None, readable: Path) -> LocalStore:
         """Monitoring goes on, and says so. `readable` is what can be read of the file, whatever its name is now."""
         store = self._open_substitute(lock, [None, IN_MEMORY])
         if store is None:
+            if lock:
+                lock.release()
             raise error  # there is no place at all
         self._take_along(readable, store)
         self._say(f"{error}; checks are kept in {store.file.path} instead, until it can be written")
         return store
 
-    def _open_substitute(self, lock: FileLock | None, folders: Sequence[str | None]) -> LocalStore | None:
+    def _open_substitute(self, lock: FileLock | NameLock | None, folders: Sequence[str | None]) -> LocalStore | None:
         """In the first of these folders that takes it (None: the usual one); None: there is no such place."""
         for folder in folders:
             with suppress(OSError, StoreError):

@@ -13,7 +13,7 @@ from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import OpenFile
 from monitoring.storage.sqlite.guarded import GuardedStore
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.lock import FileLock, NameLock
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
@@ -36,7 +36,7 @@ class LocalStore(GuardedStore):
         lock: FileLock | None = None,
         patience_s: float = BUSY_TIMEOUT_S,
         home: Path | None = None,
-        home_lock: FileLock | None = None,
+        home_lock: FileLock | NameLock | None = None,
     ) -> None:
         """As `GuardedStore`."""
         self._generation = self._taken_in = 0

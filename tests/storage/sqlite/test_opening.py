@@ -15,7 +15,7 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.storage.sqlite import opening
-from monitoring.storage.sqlite.lock import FileLock, writer_is_alive
+from monitoring.storage.sqlite.lock import FileLock, writer_is_alive, written_file
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -190,3 +190,31 @@ def test_a_file_that_is_nobodys_is_refused_and_nothing_is_left_beside_it(path: P
             Start(path)
     assert [found.name for found in path.parent.iterdir()] == [path.name]
     assert path.read_text() == "notes"
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_second_monitor_is_refused_where_the_first_cannot_write_its_file_either(
+    path: Path, elsewhere: Path, what: str
+) -> None:
+    """`NAME.lock` cannot be made in a directory that is not there; a directory of the file's name leaves it possible."""
+    blocked = path.parent / "gone" / "config.db" if what == "folder" else path
+    if what == "file":
+        blocked.mkdir()
+    first = Start(blocked)
+    assert first.store.path.is_relative_to(elsewhere)
+    for _ in range(2):
+        with pytest.raises(MonitoringError, match=rf"another monitor writes here already \(process {os.getpid()}\)"):
+            Start(blocked)
+    assert writer_is_alive(blocked)
+    assert written_file(blocked) == first.store.path
+    if what == "folder":
+        blocked.parent.mkdir()
+        with pytest.raises(MonitoringError, match=rf"another monitor writes here already \(process {os.getpid()}\)"):
+            Start(blocked)  # which could be written now
+    else:
+        blocked.rmdir()
+    first.store.guard.look(NOW_MS, lambda: None)
+    assert first.store.path == blocked
+    first.store.close()
+    Start(blocked).store.close()
+    assert not list(elsewhere.iterdir())
