@@ -69,8 +69,8 @@ class MonitoringApp:
         self._store = store
         self._clock = clock
         self._display = display
-        self._tracker = StatusTracker(config.sites, restored.histories)
-        self._evaluator = Evaluator(store, clock, restored.last_alerts, self._tracker.histories, evaluate)
+        self._tracker = StatusTracker(config.sites, restored.last_states)
+        self._evaluator = Evaluator(store, clock, restored.last_alerts, self._tracker.last_states, evaluate)
         self._checkers = make_checkers(self._record)
         self._recent = restored.recent_alerts
         self._open_at_start = self._evaluator.open_outages(config.sites)

@@ -177,7 +177,7 @@ def facts(day: Day) -> list[tuple[str, str]]:
         ("checks", f"{day.checks:,}"),
         ("file", f"{day.file_bytes / 2**20:,.0f} MB, made in {day.filled_s:.0f} s"),
         ("opening it", f"{1_000 * day.open_s:.0f} ms"),
-        ("histories of all sites", f"{1_000 * day.states_s:.0f} ms"),
+        ("last_states of all sites", f"{1_000 * day.states_s:.0f} ms"),
     ]
 
 

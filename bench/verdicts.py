@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
-from monitoring.models import Alert, AlertType, CheckResult, Downtime, History, Rule, Window
+from monitoring.models import Alert, AlertType, CheckResult, Downtime, LastState, Rule, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance, outage_is_open
 
@@ -48,7 +48,7 @@ class Ledger:
 
     def good_since(self) -> list[int | None]:
         """After each check, the first of the latest unbroken run of good ones."""
-        history: History | None = None
+        history: LastState | None = None
         found = []
         for check in self.checks:
             history = advance(history, check)

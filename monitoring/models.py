@@ -300,7 +300,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class LastState:
     """Where a site stands by its stored checks, for a monitor that starts.
 
     The last check (`last_ms`, `last_covers_ms`, `last_available`), the last failed check (`last_failure_ms`), and the

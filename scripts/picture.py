@@ -73,7 +73,7 @@ class Monitor:
     def __init__(self, file: LocalStore) -> None:
         self.file, self.clock = file, FakeClock(START_MS)
         self.tracker = StatusTracker(SITES, {})
-        self.evaluator = Evaluator(self, self.clock, {}, self.tracker.histories, evaluate)
+        self.evaluator = Evaluator(self, self.clock, {}, self.tracker.last_states, evaluate)
         self.alerts: list[Alert] = []
 
     def commit(self) -> None: ...

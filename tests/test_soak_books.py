@@ -18,7 +18,7 @@ from bench.troubles import plan as plan_troubles
 from bench.verdicts import audit
 from bench.watched import Sample
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
-from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Rule, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, LastState, Rule, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 
@@ -47,9 +47,9 @@ def honest_log(checks: list[CheckResult]) -> TargetLog:
 def honest_alerts(checks: list[CheckResult]) -> list[Alert]:
     """What a judge records that looks every two seconds, half a second after the check."""
     found: list[Alert] = []
-    history: History | None = None
+    state: LastState | None = None
     for one in checks:
-        history, now_ms = advance(history, one), one.time_ms + 500
+        state, now_ms = advance(state, one), one.time_ms + 500
         window = Window.before(now_ms, RULE.window_ms)
         seen = reference.downtime(checks, window)[HOST]
         is_open = bool(found) and found[-1].type is AlertType.ALERT
@@ -58,7 +58,7 @@ def honest_alerts(checks: list[CheckResult]) -> list[Alert]:
                 failures = reference.failures(checks, window, [HOST])[HOST]
                 found.append(alert_record(HOST, now_ms, seen, failures, 0))
             case AlertType.RECOVERY:
-                found.append(recovery_record(found[-1], now_ms, seen, history.good_since_ms or 0))
+                found.append(recovery_record(found[-1], now_ms, seen, state.good_since_ms or 0))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from monitoring.alerts.rule import Decision, alert_record, recovery_record
 from monitoring.clock import Clock
-from monitoring.models import Alert, AlertType, Downtime, History, Rule, Site, Window
+from monitoring.models import Alert, AlertType, Downtime, LastState, Rule, Site, Window
 from monitoring.statistics.status import outage_is_open
 from monitoring.storage.base import LocalReader
 
@@ -48,14 +48,14 @@ class Evaluator:
         store: AlertStore,
         clock: Clock,
         last_alerts: Mapping[str, Alert],
-        histories: Mapping[str, History],
+        last_states: Mapping[str, LastState],
         evaluate: Evaluate,
     ) -> None:
-        """`histories` by host, which others keep up to date; it is read at every recovery."""
+        """`last_states` by host, which others keep up to date; it is read at every recovery."""
         self._store = store
         self._clock = clock
         self._last = dict(last_alerts)
-        self._histories = histories
+        self._last_states = last_states
         self._evaluate = evaluate
 
     def last_alert(self, host: str) -> Alert | None:
@@ -106,8 +106,8 @@ class Evaluator:
                 yield alert_record(site.host, window.until_ms, seen, known, (last and last.end_ms) or 0)
 
     def _recovery(self, site: Site, observed: Observations) -> Alert:
-        history = self._histories.get(site.host)
-        good_since_ms = history.good_since_ms if history and history.good_since_ms else observed.until_ms
+        state = self._last_states.get(site.host)
+        good_since_ms = state.good_since_ms if state and state.good_since_ms else observed.until_ms
         return recovery_record(self._last[site.host], observed.until_ms, observed.of(site), good_since_ms)
 
 

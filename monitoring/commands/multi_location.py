@@ -6,7 +6,7 @@ from dataclasses import replace
 from monitoring.alerts.log import AlertLog
 from monitoring.display import SiteKey, SiteRow, StatsReport
 from monitoring.display.values import stats_report
-from monitoring.models import Alert, History, Site, SiteStatus, Window
+from monitoring.models import Alert, LastState, Site, SiteStatus, Window
 from monitoring.statistics.status import status
 from monitoring.statistics.windows import from_whole_hour, may_be_exact
 from monitoring.storage.base import Reader
@@ -82,7 +82,7 @@ class LocationView:
         self._sites = tuple(sites)
         self._location = location
         self._log = AlertLog(location)
-        self._histories: Mapping[str, History] = {}
+        self._last_states: Mapping[str, LastState] = {}
         self._at_ms = 0
         self.missing = 0
         """How many checks of the windows reported last are known only from summaries."""
@@ -103,26 +103,26 @@ class LocationView:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
         found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
         self.missing = max((reader.missing(window) for window in windows), default=0)
-        self._histories, self._at_ms = reader.last_states(until_ms), until_ms
+        self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
         return [
             stats_report(window, reader.kind, stats, self._sites, self._status_at, length_ms, self._location)
             for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
         ]
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        histories, log = self._histories, self._log
+        last_states, log = self._last_states, self._log
         return {
-            (site.host, self._location): status(histories.get(site.host), site, log.last(site.host), self._at_ms)
+            (site.host, self._location): status(last_states.get(site.host), site, log.last(site.host), self._at_ms)
             for site in self._sites
         }
 
     def has_seen(self, row: SiteRow) -> bool:
         """Was this site checked from here, in the window or recently?"""
-        history = self._histories.get(row.host)
-        return row.stats.checks > 0 or (history is not None and self._at_ms - history.last_ms < RECENTLY_MS)
+        state = self._last_states.get(row.host)
+        return row.stats.checks > 0 or (state is not None and self._at_ms - state.last_ms < RECENTLY_MS)
 
     def _status_at(self, site: Site, at_ms: int) -> SiteStatus:
-        return status(self._histories.get(site.host), site, self._log.last(site.host, at_ms), at_ms)
+        return status(self._last_states.get(site.host), site, self._log.last(site.host, at_ms), at_ms)
 
     def _hosts(self) -> set[str]:
         return {site.host for site in self._sites}

@@ -216,7 +216,7 @@ class LocalFilePurge:
     def _acknowledge(self, request: Request) -> None:
         """Without a database nothing remains to be done."""
         with translated(self._path), closing(self._connect()) as connection, transaction(connection):
-            purge.settle(connection, request.deletion())
+            purge.finish(connection, request.deletion())
 
     def _find(self, number: int) -> Request | None:
         with translated(self._path), closing(self._connect()) as connection:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitoring.models import Alert, CheckResult, History, Site, SiteStatus
+from monitoring.models import Alert, CheckResult, LastState, Site, SiteStatus
 from monitoring.statistics.status import advance, status
 
 
@@ -21,15 +21,15 @@ class RestoredState:
     """What a monitor that starts knows from the runs before it."""
 
     last_alerts: Mapping[str, Alert] = field(default_factory=dict)
-    histories: Mapping[str, History] = field(default_factory=dict)
+    last_states: Mapping[str, LastState] = field(default_factory=dict)
     recent_alerts: Sequence[Alert] = ()
 
 
 class StatusTracker:
-    """Keeps the history and the totals of each site, by host. Only a site's own checker writes them: no lock is needed."""
+    """Keeps the state and the totals of each site, by host. Only a site's own checker writes them: no lock is needed."""
 
-    def __init__(self, sites: Iterable[Site], histories: Mapping[str, History]) -> None:
-        self.histories = dict(histories)
+    def __init__(self, sites: Iterable[Site], last_states: Mapping[str, LastState]) -> None:
+        self.last_states = dict(last_states)
         self.totals: dict[str, RunTotals] = {}
         self.watch(sites)
 
@@ -40,7 +40,7 @@ class StatusTracker:
 
     def observe(self, result: CheckResult) -> None:
         """Take in one check; the checks of a site come in order of time."""
-        self.histories[result.host] = advance(self.histories.get(result.host), result)
+        self.last_states[result.host] = advance(self.last_states.get(result.host), result)
         totals = self.totals[result.host]
         totals.checks += 1
         totals.covered_ms += result.covers_ms
@@ -48,4 +48,4 @@ class StatusTracker:
 
     def status(self, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
         """The status of a site at `now_ms`, given its newest alert record."""
-        return status(self.histories.get(site.host), site, last_alert, now_ms)
+        return status(self.last_states.get(site.host), site, last_alert, now_ms)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 
 Ends = Callable[[Window], Mapping[str, Summary]]
@@ -57,7 +57,7 @@ class Reader(Protocol):
     def last_alerts(self) -> Mapping[str, Alert]:
         """The newest state change of each host: an outage is open where it is an alert."""
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
         """Where each host stands by its checks before this moment, as `states.advance` leads there."""
 
     def last_time(self) -> int | None:
@@ -185,7 +185,7 @@ class Backend(Reader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The oldest part of the outbox: the points to send, and which entries they settle."""
+    """The oldest part of the outbox: the points to send, and which entries they are of."""
 
     points: Points
     last_entry: int
@@ -222,7 +222,7 @@ class Pending:
 
 
 class Outbox(Protocol):
-    """What the local file still owes a database. Deliveries are taken and settled by one thread."""
+    """What the local file still owes a database. Deliveries are taken and acknowledged by one thread."""
 
     marker: str
     """The name of this file, by which a database knows whether it has seen this file's points."""

@@ -45,7 +45,7 @@ def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: C
         patience_ms = takeover.DEADLINE_MS if own_ms is None else takeover.LOOK_MS
         try:
             for past in takeover.within(patience_ms, clock, _past_of_sites(local, config, clock)):
-                local.take_over(past.alerts, past.histories, past.checks)
+                local.take_over(past.alerts, past.last_states, past.checks)
                 last_ms = max(last_ms or 0, past.last_ms)
         except StoreError as error:
             # Nobody may ever have started a database at the default address.

@@ -11,7 +11,7 @@ from threading import Thread
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreError, StoreUnavailable
-from monitoring.models import Alert, CheckResult, History, Site, Window
+from monitoring.models import Alert, CheckResult, LastState, Site, Window
 from monitoring.storage.base import Backend
 from monitoring.units import NS_PER_MS
 
@@ -37,7 +37,7 @@ class PastOfSites:
 
     last_ms: int = 0
     alerts: Sequence[Alert] = ()
-    histories: Mapping[str, History] = field(default_factory=dict)
+    last_states: Mapping[str, LastState] = field(default_factory=dict)
     checks: Sequence[CheckResult] = ()
 
 
@@ -53,7 +53,7 @@ def ask(database: Backend, sites: Sequence[Site], now_ms: int) -> Iterator[PastO
     yield PastOfSites(last_ms, [alert for host, alert in database.last_alerts().items() if host in hosts])
     starts_ms = max(now_ms, last_ms + 1)  # the clock of the monitor before may have run ahead
     states = database.last_states(starts_ms)
-    yield PastOfSites(histories={host: history for host, history in states.items() if host in hosts})
+    yield PastOfSites(last_states={host: state for host, state in states.items() if host in hosts})
     from_ms = starts_ms - max(site.rule.window_ms for site in sites)
     for until_ms in range(starts_ms, from_ms, -CHECKS_AT_ONCE_MS):
         found = database.results(Window(max(from_ms, until_ms - CHECKS_AT_ONCE_MS), until_ms))
@@ -68,7 +68,7 @@ def ask_since(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: i
     yield PastOfSites(starts_ms - 1, [alert for alert in database.alerts(lost) if alert.host in hosts])
     for past in ask(database, sites, now_ms):
         checks = [check for check in past.checks if check.time_ms > after_ms]
-        yield PastOfSites(past.last_ms, (), past.histories, checks)
+        yield PastOfSites(past.last_ms, (), past.last_states, checks)
 
 
 class TooLate(StoreUnavailable):

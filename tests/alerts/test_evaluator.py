@@ -30,7 +30,7 @@ class Monitor:
         self._store = LocalFirstStore(self.local, clock)
         self._tracker = StatusTracker(sites, self.local.last_states(EVER.until_ms))
         self.sites = sites
-        self.evaluator = Evaluator(self._store, clock, self.local.last_alerts(), self._tracker.histories, evaluate)
+        self.evaluator = Evaluator(self._store, clock, self.local.last_alerts(), self._tracker.last_states, evaluate)
         self._store.start()
 
     def checked(self, site: Site, seconds: range, cause: Cause | None = None) -> None:

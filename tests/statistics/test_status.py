@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.models import Alert, AlertType, Cause, CheckResult, History, Site, SiteStatus, State
+from monitoring.models import Alert, AlertType, Cause, CheckResult, LastState, Site, SiteStatus, State
 from monitoring.statistics.status import advance, outage_is_open, status
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.results import SPAN_MS, START_MS
@@ -23,10 +23,10 @@ def check(at_ms: int, cause: Cause | None = None, covers_ms: int = 2_000, detail
     return CheckResult("a", at_ms, covers_ms, 0, 200, 1_000, cause=cause, detail=detail)
 
 
-def fold(*checks: CheckResult) -> History:
-    history = reduce(advance, checks, None)
-    assert history is not None
-    return history
+def fold(*checks: CheckResult) -> LastState:
+    state = reduce(advance, checks, None)
+    assert state is not None
+    return state
 
 
 def test_a_site_nobody_has_checked_is_unknown() -> None:
@@ -43,34 +43,34 @@ def test_a_site_that_is_not_enabled_is_paused_whatever_is_known_of_it() -> None:
 
 
 def test_a_site_that_answers_is_up_since_its_first_good_check() -> None:
-    history = fold(check(0, Cause.DNS), check(2_000), check(4_000))
+    state = fold(check(0, Cause.DNS), check(2_000), check(4_000))
     for last_alert in (None, OVER):
-        assert status(history, SITE, last_alert, 5_000) == SiteStatus(State.UP, 2_000, 0)
+        assert status(state, SITE, last_alert, 5_000) == SiteStatus(State.UP, 2_000, 0)
 
 
 def test_a_site_that_begins_to_fail_is_failing_since_then() -> None:
-    history = fold(check(0), check(2_000, Cause.DNS, detail="no such name"), check(4_000, Cause.TLS, detail="expired"))
+    state = fold(check(0), check(2_000, Cause.DNS, detail="no such name"), check(4_000, Cause.TLS, detail="expired"))
     for last_alert in (None, OVER):
-        assert status(history, SITE, last_alert, 5_000) == SiteStatus(State.FAILING, 2_000, 4_000, "expired")
+        assert status(state, SITE, last_alert, 5_000) == SiteStatus(State.FAILING, 2_000, 4_000, "expired")
 
 
 def test_a_site_with_an_open_alert_is_down_since_its_outage_began() -> None:
-    history = fold(check(4_000, Cause.DNS), check(6_000), check(8_000, Cause.DNS, detail="still"))
-    assert status(history, SITE, OPEN, 9_000) == SiteStatus(State.DOWN, OPEN.start_ms, 8_000, "still")
+    state = fold(check(4_000, Cause.DNS), check(6_000), check(8_000, Cause.DNS, detail="still"))
+    assert status(state, SITE, OPEN, 9_000) == SiteStatus(State.DOWN, OPEN.start_ms, 8_000, "still")
 
 
 def test_a_site_that_answers_again_is_recovering_since_it_does() -> None:
-    history = fold(check(4_000, Cause.DNS, detail="gone"), check(6_000), check(8_000))
-    assert status(history, SITE, OPEN, 9_000) == SiteStatus(State.RECOVERING, 6_000, 4_000, "gone")
+    state = fold(check(4_000, Cause.DNS, detail="gone"), check(6_000), check(8_000))
+    assert status(state, SITE, OPEN, 9_000) == SiteStatus(State.RECOVERING, 6_000, 4_000, "gone")
 
 
 @pytest.mark.parametrize("last_alert", [None, OPEN, OVER])
 @pytest.mark.parametrize("cause", [None, Cause.TIMEOUT])
 def test_a_site_is_unknown_since_what_its_last_check_covers(last_alert: Alert | None, cause: Cause | None) -> None:
     site = Site("a", "http://a/", interval_ms=10_000, timeout_ms=10_000)
-    history = fold(check(100_000, cause, covers_ms=20_000))
-    assert status(history, site, last_alert, 120_000 + 30_000).state is not State.UNKNOWN
-    seen = status(history, site, last_alert, 120_000 + 30_001)
+    state = fold(check(100_000, cause, covers_ms=20_000))
+    assert status(state, site, last_alert, 120_000 + 30_000).state is not State.UNKNOWN
+    seen = status(state, site, last_alert, 120_000 + 30_001)
     assert (seen.state, seen.since_ms) == (State.UNKNOWN, 120_000)
 
 
@@ -86,10 +86,10 @@ def test_nothing_is_unknown_while_a_check_may_be_under_way(
 ) -> None:
     """The next check starts up to an interval after its slot and takes up to its time-out."""
     site = Site("a", "http://a/", interval_ms=interval_ms, timeout_ms=timeout_ms)
-    history = fold(check(0, covers_ms=interval_ms * (1 + skipped)))
+    state = fold(check(0, covers_ms=interval_ms * (1 + skipped)))
     next_due_ms = interval_ms * (1 + skipped)
     under_way_ms = int(late * interval_ms) + int(share * timeout_ms)
-    assert status(history, site, None, next_due_ms + under_way_ms).state is State.UP
+    assert status(state, site, None, next_due_ms + under_way_ms).state is State.UP
 
 
 @given(late_ms=st.integers(0, 10**9), interval_ms=st.integers(1, 10**6), timeout_ms=st.integers(1, 10**5))
@@ -108,11 +108,11 @@ def test_an_outage_is_open_from_alert_to_recovery() -> None:
     assert not outage_is_open(OVER)
 
 
-def visible(history: History) -> tuple[object, ...]:
-    """What of a history shows now: the beginning of the run that goes on, not those of earlier ones."""
-    since_ms = history.good_since_ms if history.last_available else history.failing_since_ms
-    last = (history.last_ms, history.last_covers_ms, history.last_available, history.last_failure_ms)
-    return *last, since_ms, history.detail
+def visible(state: LastState) -> tuple[object, ...]:
+    """What of a state shows now: the beginning of the run that goes on, not those of earlier ones."""
+    since_ms = state.good_since_ms if state.last_available else state.failing_since_ms
+    last = (state.last_ms, state.last_covers_ms, state.last_available, state.last_failure_ms)
+    return *last, since_ms, state.detail
 
 
 causes = st.none() | st.sampled_from(Cause)
@@ -134,7 +134,7 @@ def hours(draw: st.DrawFn) -> list[CheckResult]:
 @given(checks=hours(), commits=st.integers(1, 5))
 def test_a_monitor_started_again_knows_where_each_site_stood(checks: list[CheckResult], commits: int) -> None:
     """The stored history of the past hour shows what a monitor that had never stopped would show."""
-    lived: dict[str, History] = {}
+    lived: dict[str, LastState] = {}
     for result in checks:
         lived[result.host] = advance(lived.get(result.host), result)
     with tempfile.TemporaryDirectory() as directory:
@@ -149,6 +149,6 @@ def test_a_monitor_started_again_knows_where_each_site_stood(checks: list[CheckR
 def test_a_site_that_fails_for_hours_is_known_to_fail_since_its_first_failure(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "monitor.db")
     store.append([check(0), *(check(60_000 * minute, Cause.DNS) for minute in range(1, 200))], [], 0)
-    history = store.last_states(1 << 42)["a"]
+    state = store.last_states(1 << 42)["a"]
     store.close()
-    assert (history.last_available, history.last_failure_ms, history.failing_since_ms) == (False, 199 * 60_000, 60_000)
+    assert (state.last_available, state.last_failure_ms, state.failing_since_ms) == (False, 199 * 60_000, 60_000)

@@ -372,7 +372,7 @@ def test_when_time_is_up_the_most_important_is_there(tmp_path: Path) -> None:
     over.set()
     assert error == "it took longer than 2 s"
     assert [bool(part.alerts) for part in found] == [True, False, False]
-    assert [set(part.histories) for part in found] == [set(), {A}, set()]
+    assert [set(part.last_states) for part in found] == [set(), {A}, set()]
     assert [one.time_ms for one in found[2].checks] == [START_MS + second * 1_000 for second in range(540, NOW_S, 2)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from monitoring.models import Alert, AlertType, Bucket, CheckResult, History, SiteStats, Window
+from monitoring.models import Alert, AlertType, Bucket, CheckResult, LastState, SiteStats, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
@@ -119,8 +119,8 @@ class MemoryBackend:
     def last_alerts(self) -> Mapping[str, Alert]:
         return {alert.host: alert for _, alert in sorted(self.held.alerts.items())}
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
-        found: dict[str, History] = {}
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
+        found: dict[str, LastState] = {}
         for (time_ms, host), check in sorted(self.held.checks.items()):
             if time_ms < before_ms:
                 found[host] = advance(found.get(host), check)

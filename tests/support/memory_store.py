@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
@@ -60,8 +60,8 @@ class MemoryStore:
     def last_alerts(self) -> Mapping[str, Alert]:
         return {alert.host: alert for alert in self._alerts}
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
-        found: dict[str, History] = {}
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
+        found: dict[str, LastState] = {}
         for check in self.results(Window(0, before_ms)):
             found[check.host] = advance(found.get(check.host), check)
         return found

@@ -128,7 +128,7 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
 
 def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
     store, tracker = MemoryStore(), StatusTracker([target], {})
-    evaluator = Evaluator(store, clock, {}, tracker.histories, evaluate)
+    evaluator = Evaluator(store, clock, {}, tracker.last_states, evaluate)
     found: list[Alert] = []
     waiting = list(reversed(known))
     while not clock.wait(threading.Event(), EVALUATE_EVERY_MS / 1_000):

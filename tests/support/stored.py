@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from monitoring.models import CheckResult, History, Window
+from monitoring.models import CheckResult, LastState, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.storage.base import Reader
 
 
-def states_of(checks: Iterable[CheckResult], before_ms: int) -> dict[str, History]:
-    found: dict[str, History] = {}
+def states_of(checks: Iterable[CheckResult], before_ms: int) -> dict[str, LastState]:
+    found: dict[str, LastState] = {}
     for one in sorted(checks, key=lambda one: one.time_ms):
         if one.time_ms < before_ms:
             found[one.host] = advance(found.get(one.host), one)

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from monitoring.errors import StoreError
-from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
@@ -91,8 +91,8 @@ class UnwrittenReader:
                 newest[alert.host] = alert
         return newest
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
-        waiting, found = self._waiting(CheckResult, Window(0, before_ms)), dict[str, History]()
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
+        waiting, found = self._waiting(CheckResult, Window(0, before_ms)), dict[str, LastState]()
         with suppress(StoreError):
             found |= self._file.last_states(before_ms)
         for check in waiting:

@@ -9,7 +9,7 @@ import msgspec
 from monitoring.config.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
 from monitoring.errors import StoreDenied, StoreRefused, untraced
-from monitoring.models import Alert, CheckResult, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.gateway import interface
@@ -118,9 +118,9 @@ class GatewayStore:
         found = self._ask(interface.LAST_ALERTS).alerts
         return {message.host: message.to(Alert) for message in found}
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
         found = self._ask(interface.STATES, before=before_ms).sites
-        return {host: state.to(History) for host, state in found.items()}
+        return {host: state.to(LastState) for host, state in found.items()}
 
     def last_time(self) -> int | None:
         return self._ask(interface.LAST_TIME).time_ms

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from monitoring.models import History
+from monitoring.models import LastState
 from monitoring.storage.influxdb.points import CHECKS
 from monitoring.storage.influxdb.questions import groups, literal
 from monitoring.units import DAY_MS, HOUR_MS
@@ -38,7 +38,7 @@ class StateReader:
         self._checks = f"FROM {CHECKS} WHERE {here}"
         self._known: dict[str, tuple[int, Since]] = {}  # by host: its last failure, and what is known after it
 
-    def before(self, end_ms: int) -> dict[str, History]:
+    def before(self, end_ms: int) -> dict[str, LastState]:
         """By host, of checks before this moment."""
         lasts = self._each("last(available)", end_ms)
         covers, firsts = self._each("last(covers)", end_ms), self._each("first(available)", end_ms)
@@ -50,7 +50,7 @@ class StateReader:
             failed_ms, _ = failures.get(host, (None, ""))
             detail_ms, detail = details.get(host, (None, ""))
             good_since_ms, failing_since_ms = since.get(host, (firsts[host][0], None))
-            found[host] = History(
+            found[host] = LastState(
                 last_ms=last_ms,
                 last_covers_ms=covers.get(host, (0, 0))[1],
                 last_available=bool(available),

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable, untraced
-from monitoring.models import Alert, CheckResult, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import may_be_exact
@@ -188,7 +188,7 @@ class InfluxStore:
         found = self._ask(", ".join((f"last({kind})", *others)), ALERTS)
         return {host: alert for host, rows in found for row in rows if (alert := alert_from(host, row))}
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
         return self._states.before(before_ms)
 
     def last_time(self) -> int | None:

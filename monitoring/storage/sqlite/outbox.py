@@ -120,7 +120,7 @@ class _Taken:
 
 
 def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None:
-    """The points of the oldest entries, about `limit`. One without points settles entries whose rows are gone."""
+    """The points of the oldest entries, about `limit`. One without points is of entries whose rows are gone."""
     taken = _Taken()
     hosts = queries.hosts(connection)
     for entry in _entries(connection):
@@ -170,7 +170,7 @@ def _take(taken: _Taken, kind: str, found: Iterable[Row], hosts: dict[int, str])
             taken.summaries[span, key] = SiteSummary(host, span, key >> SITE_BITS, summaries.summary_of(values, span))
 
 
-def settle(connection: sqlite3.Connection, delivery: Delivery) -> None:
+def acknowledge(connection: sqlite3.Connection, delivery: Delivery) -> None:
     """It has arrived: what it held leaves the outbox."""
     connection.execute("DELETE FROM outbox WHERE entry < ?", (delivery.last_entry,))
     done = (delivery.last_entry, delivery.last_key)

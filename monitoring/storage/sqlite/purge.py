@@ -113,7 +113,7 @@ def done(connection: sqlite3.Connection) -> Request | None:
     return find(connection, "stage = ?", Stage.DONE)
 
 
-def settle(connection: sqlite3.Connection, deletion: Deletion) -> None:
+def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
     """It has been carried out in the database, too."""
     request = done(connection)
     if request is not None and request.deletion() == deletion:
@@ -225,10 +225,10 @@ class _Cut:
         sites = [site for (site,) in self.connection.execute(query, (self.request.reached,))]
         known = states.load(self.connection, sites) if sites else {}
         for site in sites:
-            history = known.get(site)
-            if self.request.forget or (history and history.last_ms < self.request.before_ms):
+            state = known.get(site)
+            if self.request.forget or (state and state.last_ms < self.request.before_ms):
                 past = states.Past(self.connection, site, self.summarised_ms)
-                states.save(self.connection, {site: past.history(self.summarised_ms)})
+                states.save(self.connection, {site: past.state(self.summarised_ms)})
             if not self._has_anything(site):
                 self.connection.execute("DELETE FROM sites WHERE id = ?", (site,))
         return int(sites[-1]) + 1 if sites else None

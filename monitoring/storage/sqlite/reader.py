@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monitoring.errors import StoreUnavailable
-from monitoring.models import Alert, CheckResult, Downtime, Failure, History, SiteStats, Window
+from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import CountsBySpan, DeliveryRecord, Pending, Refusal
 from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
@@ -106,11 +106,11 @@ class FileReader:
         rows_of = (row for row in connection.execute(query, values or {}) if row[0] & SITE_MASK in names)
         return sorted((alert_from_row(row, names) for row in rows_of), key=lambda alert: (alert.time_ms, alert.host))
 
-    def last_states(self, before_ms: int) -> Mapping[str, History]:
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
         with self._snapshot() as connection:
             names = self._names(connection)
             found = states.before(connection, before_ms, names, self._summarised_ms(connection))
-        return {names[site]: history for site, history in found.items()}
+        return {names[site]: state for site, state in found.items()}
 
     def last_time(self) -> int | None:
         with self._snapshot() as connection:

@@ -69,7 +69,7 @@ SITES = """
 CREATE TABLE sites (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was a site's is never another one's
     host TEXT NOT NULL UNIQUE,
-    -- where it stood at the end of the newest summarised minute: the attributes of a History; NULL: no check is known
+    -- where it stood at the end of the newest summarised minute: the attributes of a LastState; NULL: no check is known
     last INTEGER, last_covers INTEGER, last_available INTEGER,
     last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT,
     certificate INTEGER

@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import groupby
 
 from monitoring.errors import StoreRefused
-from monitoring.models import CheckResult, History, Window
+from monitoring.models import CheckResult, LastState, Window
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import rows
@@ -48,32 +48,32 @@ def number(connection: sqlite3.Connection, known: Mapping[str, int], hosts: Iter
     return {**known, **numbers}
 
 
-def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, History]:
+def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, LastState]:
     """As of the newest summarised minute, by site (None: of all)."""
     ends = (0, SITE_MASK) if not sites else (min(sites), max(sites))
     found = connection.execute(f"SELECT id, {COLUMNS} FROM sites WHERE last IS NOT NULL AND id BETWEEN ? AND ?", ends)
-    return {site: _history(values) for site, *values in found if sites is None or site in sites}
+    return {site: _state(values) for site, *values in found if sites is None or site in sites}
 
 
-def _history(values: Iterable[object]) -> History:
+def _state(values: Iterable[object]) -> LastState:
     last, covers, available, failed, good, failing, detail, certificate = values
-    return History(last, covers, bool(available), failed, good, failing, detail or "", certificate)  # type: ignore[arg-type]
+    return LastState(last, covers, bool(available), failed, good, failing, detail or "", certificate)  # type: ignore[arg-type]
 
 
-def save(connection: sqlite3.Connection, histories: Mapping[int, History | None]) -> None:
+def save(connection: sqlite3.Connection, last_states: Mapping[int, LastState | None]) -> None:
     """None: no check of the site is known."""
-    found = [(*_values(history), site) for site, history in histories.items()]
+    found = [(*_values(state), site) for site, state in last_states.items()]
     settings = ", ".join(f"{column} = ?" for column in COLUMNS.split(", "))
     connection.executemany(f"UPDATE sites SET {settings} WHERE id = ?", found)
 
 
-def _values(history: History | None) -> Row:
-    if history is None:
+def _values(state: LastState | None) -> Row:
+    if state is None:
         return (None,) * 8
     return (
-        *(history.last_ms, history.last_covers_ms, int(history.last_available)),
-        *(history.last_failure_ms, history.good_since_ms, history.failing_since_ms, history.detail or None),
-        history.certificate_s,
+        *(state.last_ms, state.last_covers_ms, int(state.last_available)),
+        *(state.last_failure_ms, state.good_since_ms, state.failing_since_ms, state.detail or None),
+        state.certificate_s,
     )
 
 
@@ -86,25 +86,25 @@ def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]
     save(connection, {site: after(connection, site, known.get(site), own) for site, own in by_site.items()})
 
 
-def follow(known: Mapping[int, History], checks: Iterable[Row]) -> dict[int, History]:
+def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, LastState]:
     """Where the sites of these rows (`CHECK_COLUMNS`, in order of time) stand after them; what is older changes nothing."""
     by_site: dict[int, list[Row]] = {}
     for row in checks:
         by_site.setdefault(row[0] & SITE_MASK, []).append(row)
     found = {site: _folded(known.get(site), own) for site, own in by_site.items()}
-    return {site: history for site, history in found.items() if history is not None}
+    return {site: state for site, state in found.items() if state is not None}
 
 
-def _folded(history: History | None, checks: list[Row]) -> History | None:
-    if history is not None and checks[0][0] >> SITE_BITS <= history.last_ms:
-        after = first_key(history.last_ms + 1)
+def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
+    if state is not None and checks[0][0] >> SITE_BITS <= state.last_ms:
+        after = first_key(state.last_ms + 1)
         checks = [row for row in checks if row[0] >= after]
     for _, run in groupby(checks, lambda row: row[CAUSE] is None):
         first, *others = run
         looked = (row for row in others[:-1] if row[CERTIFICATE] is not None)
         for row in (first, *looked, *others[-1:]):  # of checks that are alike these say it all
-            history = advance(history, _check(row))
-    return history
+            state = advance(state, _check(row))
+    return state
 
 
 def _check(row: Row) -> CheckResult:
@@ -114,22 +114,24 @@ def _check(row: Row) -> CheckResult:
 
 def before(
     connection: sqlite3.Connection, before_ms: int, sites: Collection[int], summarised_ms: int | None
-) -> dict[int, History]:
+) -> dict[int, LastState]:
     """Where each of these sites stood by its checks before this moment.
 
     `sites` has what was known when the minutes before `summarised_ms` were over; None: what is known now.
     """
-    known = {site: history for site, history in load(connection).items() if site in sites}
+    known = {site: state for site, state in load(connection).items() if site in sites}
     if summarised_ms is not None and before_ms >= summarised_ms:
         query = f"SELECT {CHECK_COLUMNS} FROM checks WHERE id >= ? AND id < ? ORDER BY id"
         newer = connection.execute(query, (first_key(summarised_ms), first_key(before_ms)))
         return known | follow(known, newer)
-    past = {site for site, history in known.items() if history.last_ms >= before_ms}
-    found = {site: Past(connection, site, summarised_ms or 0).history(before_ms) for site in past}
-    return {site: history for site, history in (known | found).items() if history is not None}
+    past = {site for site, state in known.items() if state.last_ms >= before_ms}
+    found = {site: Past(connection, site, summarised_ms or 0).state(before_ms) for site in past}
+    return {site: state for site, state in (known | found).items() if state is not None}
 
 
-def after(connection: sqlite3.Connection, site: int, known: History | None, checks: Iterable[CheckResult]) -> History | None:
+def after(
+    connection: sqlite3.Connection, site: int, known: LastState | None, checks: Iterable[CheckResult]
+) -> LastState | None:
     """Where a site stands after these checks, too, which are stored; some may be older than what is known."""
     for check in checks:
         if known is None or check.time_ms > known.last_ms:
@@ -139,7 +141,7 @@ def after(connection: sqlite3.Connection, site: int, known: History | None, chec
     return known
 
 
-def _after_late(connection: sqlite3.Connection, site: int, known: History, check: CheckResult) -> History:
+def _after_late(connection: sqlite3.Connection, site: int, known: LastState, check: CheckResult) -> LastState:
     """Where runs of good and of failed checks begin may change, but for nothing that lies before the late check."""
     time_ms, is_good = check.time_ms, check.available
     own_ms, other_ms = known.good_since_ms, known.failing_since_ms
@@ -185,7 +187,7 @@ class Past:
         self._summarised_ms = summarised_ms
         self._oldest_ms, self._newest_ms = rows.ends(connection)
 
-    def history(self, before_ms: int) -> History | None:
+    def state(self, before_ms: int) -> LastState | None:
         """None when no check before this moment is stored."""
         last = self._newest(before_ms, Wanted.ANY)
         if last is None:
@@ -196,7 +198,7 @@ class Past:
         start = self._first_after(other, same)
         other_start = self._first_after(self._newest(other[0] >> SITE_BITS, same), opposite) if other else None
         failed, good, failing = (other, start, other_start) if is_good else (last, other_start, start)
-        return History(
+        return LastState(
             last_ms=last[0] >> SITE_BITS,
             last_covers_ms=_check(last).covers_ms,
             last_available=is_good,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from monitoring.models import Alert, CheckResult, History, Window
+from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.sqlite import from_1_1, meta, outbox, purge, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
@@ -115,7 +115,7 @@ class LocalStore(GuardedStore):
         site_states.save_after(connection, late)
 
     def take_over(
-        self, alerts: Sequence[Alert] = (), states: Mapping[str, History] | None = None, checks: Sequence[CheckResult] = ()
+        self, alerts: Sequence[Alert] = (), states: Mapping[str, LastState] | None = None, checks: Sequence[CheckResult] = ()
     ) -> None:
         """Keep what a database knows of its sites and this file does not; it is not to be delivered there again.
 
@@ -204,7 +204,7 @@ class LocalStore(GuardedStore):
             if deletion.former:
                 meta.remove(connection, Value.FORMER_MARKER)
             else:
-                purge.settle(connection, deletion)
+                purge.finish(connection, deletion)
 
     def hosts(self) -> Collection[str]:
         """Every host that has something here, or had."""
@@ -236,7 +236,7 @@ class LocalStore(GuardedStore):
         with self.file.writing() as connection:
             if self._taken_in != self._generation:  # it was of another file
                 return
-            outbox.settle(connection, delivery)
+            outbox.acknowledge(connection, delivery)
             outbox.add_refused(connection, refused)
         self._set_in_flight(None)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from monitoring.models import History
+from monitoring.models import LastState
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.sqlite import meta, outbox, states, summaries
 from monitoring.storage.sqlite.meta import Value
@@ -48,7 +48,7 @@ class Work:
     sites: Sequence[Collection[int]] = ()
     ending: Sequence[Span] = ()
     found: dict[Span, dict[int, Summary]] = field(default_factory=lambda: {span: {} for span in Span})
-    histories: dict[int, History] = field(default_factory=dict)
+    last_states: dict[int, LastState] = field(default_factory=dict)
     checks: int = 0
     changed: set[int] = field(default_factory=set)
 
@@ -134,7 +134,7 @@ def _store(connection: sqlite3.Connection, work: Work, now_ms: int, in_flight: i
     _add_up_changed(connection, work)
     if work.start_ms is not None:
         outbox.fold_minute(connection, work.start_ms, work.checks, in_flight)
-        states.save(connection, work.histories)
+        states.save(connection, work.last_states)
     for span in (span for span in Span if work.found[span]):
         start_ms = work.begin_of(span)
         of_sites = work.found[span].keys() if span is Span.MINUTE else work.changed & work.found[span].keys()
@@ -189,7 +189,7 @@ def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection
     work.checks += sum(summary.checks for summary in found.values())
     where, span = summaries.in_minute(work.start_ms, sites)
     rows = connection.execute(f"SELECT {CHECK_COLUMNS} FROM checks WHERE {where} ORDER BY id", span)
-    work.histories |= states.follow(states.load(connection, sites), (row for row in rows if row[0] & SITE_MASK in sites))
+    work.last_states |= states.follow(states.load(connection, sites), (row for row in rows if row[0] & SITE_MASK in sites))
 
 
 def sites_of(connection: sqlite3.Connection, span: Span, work: Work) -> Sequence[int]:
@@ -214,7 +214,7 @@ def _add_up_changed(connection: sqlite3.Connection, work: Work) -> None:
             found.pop(site, None)
     if work.start_ms is not None:
         for site in work.changed:
-            work.histories.pop(site, None)
+            work.last_states.pop(site, None)
         _add_up_minute(connection, work, work.changed)
         work.checks = sum(summary.checks for summary in work.found[Span.MINUTE].values())
     for span in work.ending:

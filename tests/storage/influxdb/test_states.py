@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from monitoring.models import Cause, CheckResult, History
+from monitoring.models import Cause, CheckResult, LastState
 from monitoring.statistics.status import advance
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore
@@ -28,8 +28,8 @@ def check(host: str, at_ms: int, good: bool) -> CheckResult:
     return CheckResult(host, START_MS + at_ms, 2_000, 7, cause=cause, detail="" if good else f"timed out at {at_ms}")
 
 
-def led_to(checks: Iterable[CheckResult], before_ms: int) -> dict[str, History]:
-    found: dict[str, History] = {}
+def led_to(checks: Iterable[CheckResult], before_ms: int) -> dict[str, LastState]:
+    found: dict[str, LastState] = {}
     for one in sorted(checks, key=lambda one: one.time_ms):
         if one.time_ms < before_ms:
             found[one.host] = advance(found.get(one.host), one)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
-from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, History, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, LastState, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.migrations import NEWEST
 from monitoring.storage.sqlite.reader import FileReader
@@ -124,11 +124,11 @@ def test_a_file_from_between_two_releases_keeps_its_alerts_which_may_have_no_rea
 def test_a_new_file_takes_over_what_alerts_need_and_owes_it_to_nobody(store: LocalStore) -> None:
     opened = Alert(AlertType.ALERT, "a", START_MS - 50_000, START_MS - 80_000, None, 60.0, Cause.DNS)
     failed = CheckResult("a", START_MS - 4_000, 2_000, 0, cause=Cause.DNS)
-    history = History(START_MS - 4_000, 2_000, False, START_MS - 4_000, START_MS - 90_000, START_MS - 80_000, "no such name")
-    store.take_over([opened], {"a": history}, [failed, CheckResult("b", START_MS - 3_000, 2_000, 0)])
+    state = LastState(START_MS - 4_000, 2_000, False, START_MS - 4_000, START_MS - 90_000, START_MS - 80_000, "no such name")
+    store.take_over([opened], {"a": state}, [failed, CheckResult("b", START_MS - 3_000, 2_000, 0)])
     assert store.last_alerts() == {"a": opened}
     assert list(store.newest_alerts()) == [opened]
-    assert store.last_states(EVER.until_ms) == {"a": history}
+    assert store.last_states(EVER.until_ms) == {"a": state}
     assert store.downtime(EVER) == {"a": Downtime(1, 1, 2_000, 2_000), "b": Downtime(1, 0, 2_000, 0)}
     assert store.failures(EVER, ["a"]) == {"a": [Failure(failed.time_ms, 2_000, Cause.DNS)]}
     assert not store.stats(EVER, exact=True)
