@@ -46,12 +46,11 @@ SEES: Mapping[str, Collection[str]] = {
     **{kind.store.rpartition(".")[0].removeprefix("monitoring."): DATABASE_SEES for kind in DATABASES},
     "storage.backends": {"config", "storage.base"},
     "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
-    "storage.takeover": {"clock", "storage.base"},
     "storage.routing": {
         *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
     "storage.opening": {
-        *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite", "storage.takeover"),
+        *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
     # What decides and serves with it
     "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},

@@ -15,7 +15,8 @@ from monitoring.service import process
 from monitoring.service.signals import end_at_signals, heed_signals
 from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState
-from monitoring.storage.opening import open_local, open_store, take_over_past
+from monitoring.storage.opening import open_store, take_over_past
+from monitoring.storage.sqlite.opening import Opening
 from monitoring.trust import Certificates
 from monitoring.units import DAY_MS
 
@@ -31,7 +32,7 @@ def run(invocation: Invocation) -> int:
     streams, clock = Streams.standard(), SystemClock()
     output = open_output(form, silent=silent, environ=invocation.environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
-    local = open_local(config.local_database, output.notice, clock)
+    local = Opening(config.local_database, output.notice, clock.now_ms()).open()
     take_over_past(local, config, clock, output.notice)
     store = open_store(local, config, clock)
     with closing(store), Certificates(config.trust) as trusted:

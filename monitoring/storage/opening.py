@@ -1,16 +1,22 @@
-"""From a configuration to open stores."""
+"""From a configuration to open stores, and what a new local file takes over from a database that knows its sites.
 
-from collections.abc import Callable, Iterator
+So a monitor whose file was lost (a container without a volume, a new machine) goes on where the one before it ended: it
+repeats no alert, forgets no recovery, and an outage that had begun is alerted as soon as it would have been.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
 
-from monitoring.clock import Clock, SystemClock
+from monitoring.clock import Clock, Deadline, SystemClock
 from monitoring.config import Config
-from monitoring.errors import StoreError
-from monitoring.storage import takeover
+from monitoring.errors import StoreError, StoreUnavailable
+from monitoring.models import Alert, CheckResult, LastState, Site, Window
 from monitoring.storage.backends import database_address, open_backend
+from monitoring.storage.base import Backend
 from monitoring.storage.delivery.local_first import LocalFirstStore
-from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.store import LocalStore
 
 READER_TIMEOUT_S = 2.0
@@ -18,10 +24,14 @@ READER_TIMEOUT_S = 2.0
 
 WRITER_TIMEOUT_S = 10.0
 
+NEW_FILE_MS = 4_000
+"""A monitor that starts waits no longer for a database, however that hangs."""
 
-def open_local(path: Path, say: Callable[[str], None], clock: Clock) -> LocalStore:
-    """The local file, or what stands in for it. Raises as `Opening.open` does."""
-    return Opening(path, say, clock.now_ms()).open()
+OLD_FILE_MS = 1_000
+"""Nor longer than this when its file has a past of its own."""
+
+CHECKS_AT_ONCE_MS = 60_000
+"""So much of the alert window is asked for at once, the newest part first: when time is up, that is what counts most."""
 
 
 def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstStore:
@@ -34,6 +44,89 @@ def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstSto
     return LocalFirstStore(local, clock, backend, reader, is_named=config.database is not None, is_ours=kind.is_ours)
 
 
+@dataclass(frozen=True, slots=True)
+class PastOfSites:
+    """What a database knows of some sites, or a part of it.
+
+    The newest alert record of each, where each stands, their latest checks. `last_ms` is the newest time stored of any
+    site, also of others.
+    """
+
+    last_ms: int = 0
+    alerts: Sequence[Alert] = ()
+    last_states: Mapping[str, LastState] = field(default_factory=dict)
+    checks: Sequence[CheckResult] = ()
+
+
+def ask(database: Backend, sites: Sequence[Site], now_ms: int) -> Iterator[PastOfSites]:
+    """The past of these sites part by part, the most important first; nothing of a database without one.
+
+    Raises `StoreError`.
+    """
+    last_ms = database.last_time() if database.is_known() else None
+    if last_ms is None:
+        return
+    hosts = {site.host for site in sites}
+    yield PastOfSites(last_ms, [alert for host, alert in database.last_alerts().items() if host in hosts])
+    starts_ms = max(now_ms, last_ms + 1)  # the clock of the monitor before may have run ahead
+    states = database.last_states(starts_ms)
+    yield PastOfSites(last_states={host: state for host, state in states.items() if host in hosts})
+    from_ms = starts_ms - max(site.rule.window_ms for site in sites)
+    for until_ms in range(starts_ms, from_ms, -CHECKS_AT_ONCE_MS):
+        found = database.results(Window(max(from_ms, until_ms - CHECKS_AT_ONCE_MS), until_ms))
+        yield PastOfSites(checks=[check for check in found if check.host in hosts])
+
+
+def ask_since(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: int) -> Iterator[PastOfSites]:
+    """What these sites had after this moment: all alert records, where each stands, the checks of the alert window."""
+    hosts = {site.host for site in sites}
+    starts_ms = max(now_ms, (database.last_time() or 0) + 1)
+    lost = Window(after_ms + 1, starts_ms)
+    yield PastOfSites(starts_ms - 1, [alert for alert in database.alerts(lost) if alert.host in hosts])
+    for past in ask(database, sites, now_ms):
+        checks = [check for check in past.checks if check.time_ms > after_ms]
+        yield PastOfSites(past.last_ms, (), past.last_states, checks)
+
+
+class TooLate(StoreUnavailable):
+    """Time was up."""
+
+
+Queue = SimpleQueue[PastOfSites | StoreError | None]
+"""Parts, and then an error or None."""
+
+
+def within(patience_ms: int, clock: Clock, parts: Iterable[PastOfSites]) -> Iterator[PastOfSites]:
+    """These parts as they come from a thread of their own, which is left behind when time is up.
+
+    Raises `TooLate` then, and `StoreError` for what goes wrong in there.
+    """
+    queue: Queue = SimpleQueue()
+    deadline = Deadline.after(clock, patience_ms)
+    Thread(target=_bring, args=(parts, queue), name="past", daemon=True).start()
+    while True:
+        try:
+            part = queue.get(timeout=deadline.left_s())
+        except Empty:
+            raise TooLate(f"it took longer than {patience_ms / 1_000:g} s") from None
+        if part is None:
+            return
+        if isinstance(part, StoreError):
+            raise part
+        yield part
+
+
+def _bring(parts: Iterable[PastOfSites], queue: Queue) -> None:
+    try:
+        for part in parts:
+            queue.put(part)
+        queue.put(None)
+    except StoreError as error:
+        queue.put(error)
+    except Exception as error:  # noqa: BLE001 - nothing that a database says may keep the monitor from starting
+        queue.put(StoreUnavailable(f"{type(error).__name__}: {error}"))
+
+
 def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: Callable[[str], None]) -> None:
     """Let the local file take over what the database knows better of its sites; then `clock` begins after all that.
 
@@ -42,26 +135,26 @@ def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: C
     """
     last_ms = own_ms = local.last_time()
     if database_address(config).backend and (own_ms is None or local.delivered().delivery):
-        patience_ms = takeover.DEADLINE_MS if own_ms is None else takeover.LOOK_MS
+        patience_ms = NEW_FILE_MS if own_ms is None else OLD_FILE_MS
         try:
-            for past in takeover.within(patience_ms, clock, _past_of_sites(local, config, clock)):
+            for past in within(patience_ms, clock, _past_of_sites(local, config, clock)):
                 local.take_over(past.alerts, past.last_states, past.checks)
                 last_ms = max(last_ms or 0, past.last_ms)
         except StoreError as error:
             # Nobody may ever have started a database at the default address.
-            is_new_and_late = own_ms is None and (config.database is not None or isinstance(error, takeover.TooLate))
+            is_new_and_late = own_ms is None and (config.database is not None or isinstance(error, TooLate))
             if last_ms != own_ms or is_new_and_late:
                 what = "nothing" if last_ms is None else "only a part"
                 say(f"{what} of the past could be taken over from the database, so an alert may be repeated: {error}")
     clock.start_after(last_ms)
 
 
-def _past_of_sites(local: LocalStore, config: Config, clock: Clock) -> Iterator[takeover.PastOfSites]:
+def _past_of_sites(local: LocalStore, config: Config, clock: Clock) -> Iterator[PastOfSites]:
     own_ms = local.last_time()
     with closing(open_backend(database_address(config), WRITER_TIMEOUT_S, config.location)) as database:
         if own_ms is None:
-            yield from takeover.ask(database, config.sites, clock.now_ms())
+            yield from ask(database, config.sites, clock.now_ms())
             return
         known = database.verify(local.marker)
         if known and known.delivery > local.delivered().delivery:  # it has had more of this file than there is
-            yield from takeover.ask_since(database, config.sites, clock.now_ms(), own_ms)
+            yield from ask_since(database, config.sites, clock.now_ms(), own_ms)

@@ -17,7 +17,7 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
-from monitoring.storage import takeover
+from monitoring.storage import opening
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.unwritten import UnwrittenReader
@@ -304,7 +304,7 @@ def test_a_database_that_hangs_is_not_waited_for(
     local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None
 ) -> None:
     """Not the default one either: somebody is there, and may know of open alerts."""
-    monkeypatch.setattr(takeover, "DEADLINE_MS", 300)
+    monkeypatch.setattr(opening, "NEW_FILE_MS", 300)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{port}/monitoring")
@@ -341,7 +341,7 @@ class Database(MemoryBackend):
         self._on_results = on_results
 
     def results(self, window: Window) -> Iterator[CheckResult]:
-        if window.length_ms == takeover.CHECKS_AT_ONCE_MS:
+        if window.length_ms == opening.CHECKS_AT_ONCE_MS:
             self._on_results()
         return super().results(window)
 
@@ -352,12 +352,12 @@ def filled(on_results: Callable[[], object]) -> Database:
     return database
 
 
-def parts_within(patience_ms: int, database: Database, folder: Path) -> tuple[list[takeover.PastOfSites], str]:
+def parts_within(patience_ms: int, database: Database, folder: Path) -> tuple[list[opening.PastOfSites], str]:
     """What came in time, and what was said then."""
-    found: list[takeover.PastOfSites] = []
-    parts = takeover.ask(database, config_of(folder, None).sites, START_MS + NOW_S * 1_000)
+    found: list[opening.PastOfSites] = []
+    parts = opening.ask(database, config_of(folder, None).sites, START_MS + NOW_S * 1_000)
     try:
-        for part in takeover.within(patience_ms, FakeClock(), parts):
+        for part in opening.within(patience_ms, FakeClock(), parts):
             found.append(part)
     except StoreUnavailable as error:
         return found, str(error)
@@ -388,7 +388,7 @@ def test_the_whole_alert_window_is_read_however_long_it_is(tmp_path: Path) -> No
     database, sites = filled(lambda: None), config_of(tmp_path, None).sites
     for window_s in (1, 60, 61, 120, 400):
         rule = replace(sites[0].rule, window_ms=window_s * 1_000)
-        parts = takeover.ask(database, [replace(sites[0], rule=rule)], START_MS + NOW_S * 1_000)
+        parts = opening.ask(database, [replace(sites[0], rule=rule)], START_MS + NOW_S * 1_000)
         found = sorted(one.time_ms for part in parts for one in part.checks)
         wanted = [one for one in down_twice() if one.host == A and one.time_ms >= START_MS + (NOW_S - window_s) * 1_000]
         assert found == [one.time_ms for one in wanted]
