@@ -36,7 +36,7 @@ class Store(Protocol):
     def newest_alerts(self) -> Sequence[Alert]: ...
     def pending(self) -> Pending: ...
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None: ...
-    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> Self: ...
+    def open_sibling(self, path: Path, lock: FileLock) -> Self: ...
     def become(self, file: OpenFile, *, is_copy: bool) -> None: ...
 
 
@@ -239,7 +239,7 @@ class FileGuard:
         """Go on in a new file that has the open alerts and the newest checks; False when some had no room."""
         lock = FileLock(path, self._name)
         try:
-            sibling = self._store.open_sibling(path, lock, 0)
+            sibling = self._store.open_sibling(path, lock)
         except BaseException:
             if not lock.version()[0]:
                 rescue.remove(rescue.real(path))  # else it would be taken for somebody's
@@ -295,7 +295,7 @@ class FileGuard:
     def _move_in(self) -> None:
         lock, self._home_lock = self._home_lock or FileLock(self._home, self._name), None
         try:
-            sibling = self._store.open_sibling(self._home, lock, 0)
+            sibling = self._store.open_sibling(self._home, lock)
         except StoreDamaged as error:
             self.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
             lock.release()

@@ -94,12 +94,12 @@ class GuardedStore(FileReader, ABC):
         self._has_blocks = has_blocks
         return True
 
-    def open_sibling(self, path: Path, lock: FileLock, patience_s: float) -> Self:
+    def open_sibling(self, path: Path, lock: FileLock) -> Self:
         """A store of the same kind on another file. Raises as `OpenFile` does.
 
         Sites have the same numbers in a new file, so that nobody who reads just then takes one for another.
         """
-        sibling = type(self)(path, lock, patience_s)
+        sibling = type(self)(path, lock, 0)
         if not sibling.sites:
             with sibling.file.writing() as connection:
                 connection.executemany("INSERT INTO sites (host, id) VALUES (?, ?)", self.sites.items())

@@ -4,16 +4,13 @@ import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 
 from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.sqlite import from_1_1, meta, outbox, purge, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
-from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import OpenFile
 from monitoring.storage.sqlite.guarded import GuardedStore
-from monitoring.storage.sqlite.lock import FileLock, NameLock
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
@@ -30,20 +27,11 @@ class LocalStore(GuardedStore):
     One thread appends and maintains; deliveries are taken and acknowledged by another one.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        lock: FileLock | None = None,
-        patience_s: float = BUSY_TIMEOUT_S,
-        home: Path | None = None,
-        home_lock: FileLock | NameLock | None = None,
-    ) -> None:
-        """As `GuardedStore`."""
-        self._generation = self._taken_in = 0
-        self._in_flight = NOTHING_IN_FLIGHT
-        self._kept_ms: tuple[int, int] | None = None
-        self._rest_until_ms = 0
-        super().__init__(path, lock, patience_s, home, home_lock)
+    _generation = _taken_in = 0
+    """How often another file took the place of this one, and how often it had when the last delivery was taken."""
+    _in_flight = NOTHING_IN_FLIGHT
+    _kept_ms: tuple[int, int] | None = None
+    _rest_until_ms = 0
 
     def _load(self, connection: sqlite3.Connection) -> None:
         super()._load(connection)
