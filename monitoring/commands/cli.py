@@ -60,7 +60,12 @@ class Option:
         self.flags = flags
         self.modes = modes
         self.settings = settings
-        self.help = f"with {', '.join(MODES[mode].flags[0] for mode in modes)}: {help}" if modes else help
+        self.help = help
+
+    @property
+    def heading(self) -> str:
+        """Of the options that go with the same modes."""
+        return f"options of {listed(self.modes)}" if self.modes else "options of every mode"
 
     def was_given(self, arguments: argparse.Namespace) -> bool:
         return getattr(arguments, self.flags[-1].lstrip("-").replace("-", "_")) not in (None, False)
@@ -98,6 +103,28 @@ OPTIONS = (
 )
 
 
+EPILOG = """\
+examples:
+  %(prog)s -m                          watch the sites of config.json
+  %(prog)s -p --once --window 24h      the past day, once
+  %(prog)s --check-config -c new.json  try a configuration first
+
+exit status:
+  0  fine, also after Ctrl-C
+  1  the run or the self-test failed
+  2  wrong usage or a wrong configuration
+
+documentation:
+  README.md, and docs/ beside it; docs/troubleshooting.md explains every message
+"""
+
+
+def listed(modes: Sequence[str]) -> str:
+    """These modes in a sentence: `--alerts, --print and --purge`."""
+    *some, last = (f"--{mode}" for mode in modes)
+    return f"{', '.join(some)} and {last}" if some else last
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
@@ -107,19 +134,35 @@ class Parser(argparse.ArgumentParser):
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """`mode` and each option. What is wrong ends the program with a line on stderr and the status 2."""
-    parser = Parser(prog="monitoringApp.py", description="Checks websites and tells when one goes down or comes back.")
-    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
-    for mode in MODES.values():
-        modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)
-    for option in OPTIONS:
-        parser.add_argument(*option.flags, help=option.help, **option.settings)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser = _parser()
     arguments = parser.parse_args(argv)
     for option in OPTIONS:  # an option that its mode does not know would be thought to do something
         if option.modes and option.was_given(arguments) and arguments.mode not in option.modes:
-            only = " and ".join(f"--{mode}" for mode in option.modes)
-            parser.error(f"{option.flags[-1]} goes with {only} only")
+            parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")
     return arguments
+
+
+def _parser() -> Parser:
+    """Modes first, then the options that go with all of them, then those of some."""
+    parser = Parser(
+        prog="monitoringApp.py",
+        usage="%(prog)s MODE [options]",
+        description="Checks websites and tells when one goes down or comes back.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
+    for mode in MODES.values():
+        modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)
+    headings = dict.fromkeys(option.heading for option in OPTIONS)
+    groups = {heading: parser.add_argument_group(heading) for heading in headings}
+    for option in OPTIONS:
+        groups[option.heading].add_argument(*option.flags, help=option.help, **option.settings)
+    others = parser.add_argument_group("other")
+    others.add_argument("-h", "--help", action="help", help="show this help and end")
+    others.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version and end")
+    return parser
 
 
 def run(invocation: Invocation) -> int:

@@ -1,6 +1,7 @@
 """The command line as people and scripts meet it: modes, errors, exit status, and no secret anywhere."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import pytest
 
 import monitoringApp
 from monitoring import __version__
+from monitoring.commands import cli
 from tests.support.contents import file_bytes, influx_text
 from tests.support.influxd import Influxd
 from tests.support.monitor import wait_for
@@ -78,6 +80,38 @@ def test_help_lists_every_mode_and_option(capsys: pytest.CaptureFixture[str]) ->
     status, out, err = main(capsys, "--help")
     assert (status, err) == (0, "")
     assert [flag for flag in (*MODES, *OPTIONS, "--monitor", "--alerts", "--test") if flag not in out] == []
+
+
+def test_help_says_modes_first_then_options_by_mode_then_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = main(capsys, "--help")
+    headings = [line.removesuffix(":") for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    every_mode, *of_some, other = headings[1:-3]
+    assert headings[0] == "modes (exactly one)"
+    assert (every_mode, other) == ("options of every mode", "other")
+    assert headings[-3:] == ["examples", "exit status", "documentation"]
+    assert set(of_some) >= {"options of --monitor", "options of --alerts and --print", "options of --gateway"}
+    assert len(re.findall("^  monitoringApp.py -", out, re.MULTILINE)) == 3
+    assert "docs/" in out
+
+
+def test_every_example_of_the_help_is_one_that_the_program_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = main(capsys, "--help")
+    for line in re.findall("^  monitoringApp.py (-.+?)  ", out, re.MULTILINE):
+        cli.parse_arguments(line.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-p", "--listen", "127.0.0.1:0"), "--listen goes with --gateway, not with --print"),
+        (("-m", "--once"), "--once goes with --alerts and --print, not with --monitor"),
+        (("-m", "--location", ""), "--location goes with --alerts, --print and --purge, not with --monitor"),
+    ],
+)
+def test_a_misplaced_option_is_refused_with_the_mode_that_it_goes_with(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    assert main(capsys, *arguments) == (2, "", f"monitoringApp.py: {said} (see --help)\n")
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
