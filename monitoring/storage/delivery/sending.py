@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from monitoring import fields
-from monitoring.errors import StoreRefused
+from monitoring.errors import StoreRefused, untraced
 from monitoring.models import Alert, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.storage.base import SPAN_KINDS, Points, Refusal
@@ -29,17 +29,23 @@ def send(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> l
     sent apart from the rest until every request is taken whole or refused whole: nothing is refused by suspicion, and
     nothing counts as stored that no request was thanked for.
     """
-    if not points:
+    error = _refusal(write, kind, points) if points else None
+    if error is None:
         return []
+    if len(points) == 1 or (error.dropped is not None and error.dropped >= len(points)):
+        return list(_refusals(kind, points, error))
+    suspects = _suspects(points, error)
+    apart = set(map(id, suspects))
+    return send(write, kind, suspects) + send(write, kind, [point for point in points if id(point) not in apart])
+
+
+def _refusal(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> StoreRefused | None:
+    """Write them; the error, if some are refused, does not keep what `write` had in hand: a request of megabytes."""
     try:
         write(Points(**{kind if kind in ("checks", "alerts") else "summaries": points}))
     except StoreRefused as error:
-        if len(points) == 1 or (error.dropped is not None and error.dropped >= len(points)):
-            return list(_refusals(kind, points, error))
-        suspects = _suspects(points, error)
-        apart = set(map(id, suspects))
-        return send(write, kind, suspects) + send(write, kind, [point for point in points if id(point) not in apart])
-    return []
+        return untraced(error)
+    return None
 
 
 def _suspects(points: Sequence[Point], error: StoreRefused) -> Sequence[Point]:
