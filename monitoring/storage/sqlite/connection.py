@@ -164,6 +164,7 @@ class ReaderPool:
                 connection.execute("BEGIN")
                 yield connection
                 connection.execute("ROLLBACK")
+                connection.execute("PRAGMA shrink_memory")  # the pages read; the next commit makes them useless
         except BaseException as error:
             connection.close()
             self._give_back(None, generation)
