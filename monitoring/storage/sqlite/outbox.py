@@ -37,6 +37,9 @@ INSERT = "INSERT INTO outbox (kind, first, last, site, points, created_ms) VALUE
 
 LARGEST_KEY = 2**63 - 1
 
+ROOM = {"checks": 1, "alerts": 1, TABLES[Span.MINUTE]: 5, TABLES[Span.HOUR]: 20, TABLES[Span.DAY]: 20}
+"""How many checks a point of each kind takes the memory of: a summary holds response times, and all as text besides."""
+
 NOTHING_IN_FLIGHT = 0
 ALL_IN_FLIGHT = 2**63 - 1
 
@@ -120,19 +123,24 @@ class _Taken:
 
 
 def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None:
-    """The points of the oldest entries, about `limit`. One without points is of entries whose rows are gone."""
-    taken = _Taken()
+    """The points of the oldest entries, as many as take about the room of `limit` checks.
+
+    One without points is of entries whose rows are gone.
+    """
+    taken, left = _Taken(), limit
     hosts = queries.hosts(connection)
     for entry in _entries(connection):
-        if taken.last_entry and len(taken) + min(entry.points, limit) > limit:
+        size = ROOM[entry.kind]
+        if taken.last_entry and min(entry.points * size, limit) > left:
             break
         taken.last_entry, taken.last_key = entry.entry, entry.last
-        room = max(1, limit - len(taken))
+        room = max(1, left // size)
         found = list(_rows(connection, entry, room + 1))
         if len(found) > room:
             found.pop()
             taken.last_key = found[-1][0]
         _take(taken, entry.kind, found, hosts)
+        left -= size * len(found)
         if taken.last_key != entry.last:
             break
     return taken.delivery() if taken.last_entry else None

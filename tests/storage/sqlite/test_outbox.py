@@ -229,3 +229,17 @@ def test_a_new_marker_is_another_one_and_stays(store: LocalStore) -> None:
     reopened = LocalStore(path)
     assert reopened.marker == marker
     reopened.close()
+
+
+def test_a_delivery_of_summaries_takes_no_more_memory_than_one_of_checks(store: LocalStore) -> None:
+    """A minute is five times as big, an hour twenty times; all of them come when a database has lost everything."""
+    minutes_of(store, 0, 125)
+    maintain(store, START_MS + 126 * MINUTE_MS)
+    deliver_all(store)
+    store.requeue(0, EVER_MS)
+    found = [delivery.points for delivery in deliver_all(store, 50)]
+    assert max(len(points.checks) for points in found) == 50
+    of_summaries = [[one.span for one in points.summaries] for points in found]
+    assert max(spans.count(Span.MINUTE) for spans in of_summaries) == 10
+    assert max(spans.count(Span.HOUR) for spans in of_summaries) == 2
+    assert sum(map(len, of_summaries)) == 127
