@@ -57,7 +57,7 @@ def site_address(value: object) -> SiteAddress:
     match = URL.match(text.value)
     scheme = match["scheme"].lower() if match else ""
     if match is None or scheme not in _DEFAULT_PORTS:
-        raise Invalid("must be a URL that begins with http:// or https://")
+        raise Invalid("must be a URL that begins with http:// or https://" + _scheme_offer(text))
     authority = read_authority(text.between(*match.span("authority")))
     port = "" if authority.port in (None, _DEFAULT_PORTS[scheme]) else f":{authority.port}"
     server = authority.host + port
@@ -70,6 +70,17 @@ def site_address(value: object) -> SiteAddress:
     if max(len(address.host), len(address.url)) > _LONGEST_URL:
         raise Invalid(f"must not be longer than {_LONGEST_URL} characters")
     return address
+
+
+def _scheme_offer(text: Text) -> str:
+    """Completes the refusal of `example.org/path`; says nothing where https:// in front would make no URL of it."""
+    if "://" in text.value or "@" in text.value:
+        return ""
+    try:
+        site_address(Text((Segment("https://"), *text.parts)))
+    except Invalid:
+        return ""
+    return "; put https:// in front of it"
 
 
 def address_text(value: object) -> Text:

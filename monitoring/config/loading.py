@@ -107,6 +107,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise Invalid("there is no such file") from None
+    except IsADirectoryError:
+        raise Invalid("is a directory; name the file in it, such as config.json") from None
     except OSError as error:
         raise Invalid(f"cannot be read: {error.strerror}") from None
     except ValueError:

@@ -55,14 +55,17 @@ class Report:
 class Section:
     """One object of the configuration. Reports unknown and repeated keys at once, wrong values when they are taken."""
 
-    def __init__(self, report: Report, data: object, where: str, keys: Collection[str] | None) -> None:
-        """`keys` are those it may have; None: any, as in `headers`."""
+    def __init__(
+        self, report: Report, data: object, where: str, keys: Collection[str] | None, name: str | None = None
+    ) -> None:
+        """`keys` are those it may have; None: any, as in `headers`. `name` is what people call it, beside each place."""
         self._report = report
         self._data: Mapping[str, object] = data if isinstance(data, dict) else {}
         self.where = where
+        self._name = name
         self.is_object = isinstance(data, dict)
         if not self.is_object:
-            report.problem(where, "must be an object, {…}")
+            self.problem(None, "must be an object, {…}")
         for key in repeated_keys(data):
             self.problem(key, "given twice")
         for key in self._data:
@@ -84,28 +87,37 @@ class Section:
 
     def problem(self, key: str | None, rule: str) -> None:
         """Report that a key is wrong; None: the object itself."""
-        self._report.problem(self.where if key is None else self.place(key), rule)
+        self._report.problem(self._named(self.where if key is None else self.place(key)), rule)
 
     def warn(self, fact: str) -> None:
-        self._report.warn(self.where, fact)
+        self._report.warn(self._named(self.where), fact)
 
     def take(self, key: str, convert: Callable[[object], T], default: D) -> T | D:
         """The converted value of a key; `default` when it is not given, or wrong (which is reported)."""
-        return self._report.convert(self._data.get(key), self.place(key), convert, default)
+        return self._report.convert(self._data.get(key), self._named(self.place(key)), convert, default)
 
     def section(self, key: str, keys: Collection[str] | None) -> "Section":
         """The object under a key; an empty one when it is not given."""
         data = self._data.get(key)
-        return Section(self._report, {} if data is None else data, self.place(key), keys)
+        return Section(self._report, {} if data is None else data, self.place(key), keys, self._name)
+
+    def _named(self, place: str) -> str:
+        return f"{place} ({self._name})" if self._name else place
 
     def sections(self, key: str, keys: Collection[str]) -> Iterator["Section"]:
         """The objects of the list under a key, one after the other, so that errors are reported in their order."""
         items = self._data.get(key)
         if isinstance(items, list):
             for index, item in enumerate(items):
-                yield Section(self._report, item, f"{self.place(key)}[{index}]", keys)
+                yield Section(self._report, item, f"{self.place(key)}[{index}]", keys, _name_of(item))
         elif items is not None:
             self.problem(key, "must be a list, […]")
+
+
+def _name_of(item: object) -> str | None:
+    """The name that a website has in the file, variables as they are written there; None if it cannot stand in a line."""
+    name = item.get("name") if isinstance(item, dict) else None
+    return name if isinstance(name, str) and name.isprintable() and len(name) <= _LONGEST_KEY else None
 
 
 def _suggestion(key: str, keys: Collection[str]) -> str:

@@ -12,6 +12,10 @@ _MOST_DIGITS = 40
 _JSON5_ERROR = re.compile(r"[^:]*:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
+_YAML = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*(?:---(?:\s|$)|- \S|[\w.-]+:(?:\s|$))")
+"""How a file in YAML begins, after comments and empty lines; JSON begins with a brace or a value."""
+
+
 class RepeatedKeys(dict[str, object]):
     """An object in which keys stand more than once: kept, so that the error can name the place."""
 
@@ -42,6 +46,8 @@ def parse(raw: bytes) -> object:
 def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
     if not text.strip():
         raise Invalid("is empty") from None
+    if _YAML.match(text):
+        raise Invalid("seems to be YAML; a configuration is JSON, {…}") from None
     import json5
 
     try:

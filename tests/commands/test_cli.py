@@ -142,7 +142,7 @@ def test_check_config_says_what_would_run(capsys: pytest.CaptureFixture[str], tm
     status, out, err = main(capsys, "--check-config", "-c", path)
     assert status == 0
     assert "http://127.0.0.1:1 (one): GET every 100 ms" in out
-    assert err == f"{path}: websites[1]: no URL, ignored\n"
+    assert err == f"{path}: websites[1] (no URL): no URL, ignored\n"
 
 
 def test_check_config_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:

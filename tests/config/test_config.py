@@ -57,8 +57,19 @@ def test_a_missing_file_is_one_clear_line() -> None:
 
 
 def test_an_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r": cannot be read: Is a directory$"):
+    with pytest.raises(ConfigError, match=r": cannot be read: File name too long$"):
+        load_config(tmp_path / ("x" * 300), {})
+
+
+def test_a_directory_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r": is a directory; name the file in it, such as config\.json$"):
         load_config(tmp_path, {})
+
+
+@pytest.mark.parametrize("text", ["---\na: 1\n", "- https://example.org\n", "# all\r\nwebsites: []\r\n"])
+def test_yaml_is_called_what_it_is(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="seems to be YAML"):
+        load_text(tmp_path, text)
 
 
 def test_the_shipped_configuration_is_right_and_says_what_it_does() -> None:
@@ -87,7 +98,7 @@ def test_a_byte_order_mark_is_not_an_error(tmp_path: Path) -> None:
 def test_a_website_without_url_is_ignored_with_a_warning_that_says_which() -> None:
     config = parse({"websites": [{"URL": URL}, {"name": "x", "checkInterval": "nonsense"}, {"URL": None}]})
     assert [found.host for found in config.sites] == [URL]
-    assert config.warnings == ("config.json: websites[1]: no URL, ignored", "config.json: websites[2]: no URL, ignored")
+    assert config.warnings == ("config.json: websites[1] (x): no URL, ignored", "config.json: websites[2]: no URL, ignored")
 
 
 def test_null_is_the_same_as_not_given() -> None:
