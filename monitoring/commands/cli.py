@@ -80,7 +80,7 @@ def _location(text: str) -> str:
 
 
 OPTIONS = (
-    Option("-c", "--config", metavar="FILE", type=Path, default=Path("config.json"), help="default: config.json"),
+    Option("-c", "--config", metavar="FILE", type=Path, help="default: config.json"),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
     Option("--format", choices=("text", "json"), default="text", help="json: one object a line"),
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
@@ -105,7 +105,7 @@ OPTIONS = (
 
 EPILOG = """\
 examples:
-  %(prog)s -m                          watch the sites of config.json
+  %(prog)s -m https://example.org      watch a site, without a configuration
   %(prog)s -p --once --window 24h      the past day, once
   %(prog)s --check-config -c new.json  try a configuration first
 
@@ -135,7 +135,11 @@ class Parser(argparse.ArgumentParser):
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """`mode` and each option. What is wrong ends the program with a line on stderr and the status 2."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
+    if arguments.urls and arguments.mode != "monitor":
+        parser.error(f"URLs go with --monitor, not with --{arguments.mode}")
+    if arguments.urls and arguments.config:
+        parser.error("URLs take the place of a configuration: leave out --config")
     for option in OPTIONS:  # an option that its mode does not know would be thought to do something
         if option.modes and option.was_given(arguments) and arguments.mode not in option.modes:
             parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")
@@ -159,6 +163,9 @@ def _parser() -> Parser:
     groups = {heading: parser.add_argument_group(heading) for heading in headings}
     for option in OPTIONS:
         groups[option.heading].add_argument(*option.flags, help=option.help, **option.settings)
+    parser.add_argument_group("in place of a configuration").add_argument(
+        "urls", nargs="*", metavar="URL", help="with --monitor: watch these websites"
+    )
     others = parser.add_argument_group("other")
     others.add_argument("-h", "--help", action="help", help="show this help and end")
     others.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version and end")

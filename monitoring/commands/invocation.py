@@ -4,10 +4,12 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
-from monitoring.config import Config, ConfigWatcher, load_config
+from monitoring.config import Config, ConfigWatcher, load_config, parse_config
 from monitoring.display.outputs import warn
+from monitoring.errors import MonitoringError
 from monitoring.service.systemd import ServiceManager
 
 
@@ -35,8 +37,27 @@ class Invocation:
 
     def load(self) -> tuple[Config, ConfigWatcher]:
         """The configuration, its warnings said on stderr, and what notices its changes. Raises `ConfigError`."""
-        load = partial(load_config, self.arguments.config, self.environ, self.arguments.database)
+        if self.arguments.urls:
+            path = _state_directory(self.environ) / "monitor.json"  # there is no such file: nothing to follow
+            data = {"websites": [{"URL": url} for url in self.arguments.urls]}
+            database = self.arguments.database
+            load = partial(parse_config, data, source="URLs", environ=self.environ, path=path, database=database)
+        else:
+            path = self.arguments.config or Path("config.json")
+            load = partial(load_config, path, self.environ, self.arguments.database)
         config = load()
         for warning in config.warnings:
             warn(warning)
-        return config, ConfigWatcher(self.arguments.config, load, config)
+        return config, ConfigWatcher(path, load, config)
+
+
+def _state_directory(environ: Mapping[str, str]) -> Path:
+    """Where a user's programs keep what they have measured, made where it is missing. Raises `MonitoringError`."""
+    named = Path(environ.get("XDG_STATE_HOME", ""))
+    base = named if named.is_absolute() else Path(environ.get("HOME", "/")) / ".local" / "state"
+    directory = base / "website-monitor"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MonitoringError(f"{directory}: {error.strerror}") from None
+    return directory

@@ -61,7 +61,15 @@ def test_two_modes_are_too_many(capsys: pytest.CaptureFixture[str], second: str)
 
 
 @pytest.mark.parametrize(
-    "arguments", [("-m", "--unknown"), ("-m", "extra"), ("-a", "--format", "xml"), ("-m", "-c"), ("-z",)]
+    "arguments",
+    [
+        ("-m", "--unknown"),
+        ("-a", "extra"),
+        ("-m", "http://a.example", "-c", "x"),
+        ("-a", "--format", "xml"),
+        ("-m", "-c"),
+        ("-z",),
+    ],
 )
 def test_wrong_usage_is_said_in_one_line_that_points_to_help(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
@@ -186,6 +194,21 @@ def test_a_second_monitor_on_the_same_file_fails_and_names_the_first(tmp_path: P
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert "another monitor writes here already (process " in second.stderr
+
+
+def test_urls_are_watched_without_a_configuration_and_kept_in_the_users_state_directory(tmp_path: Path) -> None:
+    with HttpServer() as site:
+        urls = site.url().rstrip("/"), f"http://127.0.0.1:{closed_port()}"
+        with Running("-m", urls[0], "--database", "sqlite:", urls[1], environ={"XDG_STATE_HOME": str(tmp_path)}) as monitor:
+            monitor.until(lambda running: all(url in running.text for url in urls))
+            assert monitor.interrupt() == 0
+    assert (tmp_path / "website-monitor" / "monitor.db").exists()
+
+
+def test_what_is_no_url_is_refused_as_in_a_configuration(tmp_path: Path) -> None:
+    answer = run_program("-m", "example.org", environ={"XDG_STATE_HOME": str(tmp_path)})
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("URLs: websites[0].URL: must be a URL")
 
 
 def test_silent_prints_nothing(tmp_path: Path) -> None:
