@@ -20,7 +20,7 @@ from monitoring.config.reload import consequences, new_config
 from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
 from monitoring.display.outputs import Display
 from monitoring.errors import ConfigError, MonitoringError
-from monitoring.models import CheckResult, Site, SiteStatus, Window
+from monitoring.models import Alert, CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
 from monitoring.service.health import FailureReporter, Health
 from monitoring.service.systemd import ServiceManager
@@ -105,13 +105,17 @@ class MonitoringApp:
         return self._evaluator.decide(site, observed or self._evaluator.observe([site]))
 
     def evaluate_alerts(self) -> None:
-        """Decide for every site; record and show each that went down or recovered. Raises `StoreError`."""
+        """Decide for every site; record and show what went down, recovered, or left in an outage. Raises `StoreError`."""
+        self._announce(self._evaluator.end_unwatched(self._config.sites))
         sites = self._config.active_sites
         observed = self._evaluator.observe(sites)
         changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}
-        names = {site.host: site.name for site in changed}
-        for alert in self._evaluator.record(changed, observed):
-            self._display.state_change(alert, names[alert.host])
+        self._announce(self._evaluator.record(changed, observed))
+
+    def _announce(self, alerts: Sequence[Alert]) -> None:
+        names = {site.host: site.name for site in self._config.sites} if alerts else {}
+        for alert in alerts:
+            self._display.state_change(alert, names.get(alert.host, alert.host))
             self._refresh.make_due()
 
     def run(self, manager: ServiceManager | None = None) -> None:

@@ -334,8 +334,9 @@ class Alert:
 
     `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
     check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
-    most seconds, `detail` the newest reason that was given for it. `location` is for people, who may read of several: a
-    store is of one, and does not keep it.
+    most seconds, `detail` the newest reason that was given for it. A recovery without `end_ms` is that of a site that is
+    no longer watched: nobody knows when it answered again. `location` is for people, who may read of several: a store is
+    of one, and does not keep it.
     """
 
     type: AlertType

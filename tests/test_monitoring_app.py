@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.alerts.rule import Decision, evaluate
+from monitoring.display import alert_sentence
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import AlertType, Cause, CheckResult, Downtime, Rule, Site, State, Window
 from monitoring.statistics import reference
@@ -219,6 +220,15 @@ def test_a_new_configuration_keeps_the_state_of_the_sites_that_stay() -> None:
     assert told == [(AlertType.ALERT, "shop"), (AlertType.ALERT, "news"), (AlertType.RECOVERY, "shop")]
     assert {second % 2 for second in scene.store.observed if second < 50} == {0}
     assert {second % 2 for second in scene.store.observed if second > 60} == {0, 1}
+
+
+def test_the_outage_of_a_site_that_leaves_the_configuration_is_over_and_said() -> None:
+    scene = Scene([SHOP, BLOG])
+    scene.causes["shop"] = fails(0, 999)
+    scene.watcher.coming = [(100, replace(scene.config, sites=(BLOG,)))]
+    scene.run(until_s=240)
+    assert [alert.type for alert in scene.display.alerts] == [AlertType.ALERT, AlertType.RECOVERY]
+    assert "Website shop is no longer watched. It was down for" in alert_sentence(scene.display.alerts[-1])
 
 
 def test_the_configuration_file_is_looked_at_about_once_a_second_whatever_there_is_to_see() -> None:

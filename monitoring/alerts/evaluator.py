@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from monitoring.alerts.rule import Decision, alert_record, recovery_record
+from monitoring.alerts.rule import Decision, alert_record, recovery_record, unwatched_record
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, LastState, Rule, Site, Window
 from monitoring.statistics.status import outage_is_open
@@ -86,7 +86,15 @@ class Evaluator:
         """Store and return a record of each state change that was decided from `observed`. Raises `StoreError`."""
         down = [site for site, change in changed.items() if change is AlertType.ALERT]
         recovered = [site for site, change in changed.items() if change is AlertType.RECOVERY]
-        found = [*self._alerts(down, observed), *(self._recovery(site, observed) for site in recovered)]
+        return self._store_all([*self._alerts(down, observed), *(self._recovery(site, observed) for site in recovered)])
+
+    def end_unwatched(self, watched: Iterable[Site]) -> list[Alert]:
+        """End the outages of sites that are not among these: store and return their records. Raises `StoreError`."""
+        hosts, now_ms = {site.host for site in watched}, self._clock.now_ms()
+        left = [alert for host, alert in self._last.items() if host not in hosts and outage_is_open(alert)]
+        return self._store_all([unwatched_record(alert, now_ms) for alert in left])
+
+    def _store_all(self, found: list[Alert]) -> list[Alert]:
         for alert in found:
             self._last[alert.host] = alert
             self._store.record(alert)
@@ -103,7 +111,7 @@ class Evaluator:
                 seen, last = observed.of(site), self._last.get(site.host)
                 # Failures after `seen` stand at the end; the decision did not know them.
                 known = failures.get(site.host, ())[: seen.failures]
-                yield alert_record(site.host, window.until_ms, seen, known, (last and last.end_ms) or 0)
+                yield alert_record(site.host, window.until_ms, seen, known, last.end_ms or last.time_ms if last else 0)
 
     def _recovery(self, site: Site, observed: Observations) -> Alert:
         state = self._last_states.get(site.host)

@@ -6,10 +6,12 @@ and a rule written that way flaps for ever at exactly 80 %.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
 from monitoring.statistics.windows import availability
+
+NO_LONGER_WATCHED = "no longer watched"
 
 RECOVERY_COVERAGE = 80
 """Percent of its window that must have been measured before a recovery is believed."""
@@ -86,6 +88,11 @@ def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Fail
         cause=cause,
         detail=newest_detail(own, cause),
     )
+
+
+def unwatched_record(opened: Alert, now_ms: int) -> Alert:
+    """The record that ends the outage which `opened` began because its site is no longer watched."""
+    return replace(opened, type=AlertType.RECOVERY, time_ms=now_ms, detail=NO_LONGER_WATCHED)
 
 
 def recovery_record(opened: Alert, now_ms: int, seen: Downtime, good_since_ms: int) -> Alert:

@@ -137,7 +137,14 @@ def alert_sentence(alert: Alert) -> str:
     time += f", location={printable(alert.location)}" if alert.location else ""
     if alert.type is AlertType.ALERT:
         return f"Website {url} is down. availability={percent}%, time={time}"
+    if _is_unwatched(alert):
+        return f"Website {url} is no longer watched. It was down for {duration_text(outage_ms(alert))}, time={time}"
     return f"Website {url} recovered. availability={percent}%, down for {duration_text(outage_ms(alert))}, time={time}"
+
+
+def _is_unwatched(alert: Alert) -> bool:
+    """Did an outage end because its site is no longer watched?"""
+    return alert.type is AlertType.RECOVERY and alert.end_ms is None
 
 
 def alert_detail(alert: Alert) -> str:
@@ -168,7 +175,7 @@ def outage_ms(recovery: Alert) -> int:
 def _cause_text(alert: Alert) -> str:
     if alert.cause is None:
         return "cause unknown"
-    reason = telling_text(alert.detail)
+    reason = "" if _is_unwatched(alert) else telling_text(alert.detail)
     if not reason or reason.startswith(f"{alert.cause} "):  # such as "status 503"
         return f"cause {reason or alert.cause}"
     return f"cause {alert.cause}: {reason}"

@@ -1,6 +1,7 @@
 """Alerts from the stored checks: each transition written once, across restarts too."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,28 @@ def test_a_site_that_is_no_longer_watched_is_no_open_outage(path: Path, clock: F
     second = Monitor(path, clock, SLOW)
     assert second.open_outages() == []
     second.end()
+
+
+def test_the_outage_of_a_site_that_is_no_longer_watched_ends_with_a_record_of_its_own(path: Path, clock: FakeClock) -> None:
+    """Whether it left while the monitor ran or between two runs; one that comes back begins anew."""
+    monitor = Monitor(path, clock, FAST, OTHER)
+    for site in (FAST, OTHER):
+        monitor.checked(site, range(0, 60, 2), Cause.DNS)
+    alerts = {it.host: it for it in monitor.evaluated_at(60)}
+    clock.advance(10)
+    (ended,) = monitor.evaluator.end_unwatched([OTHER])
+    assert ended == replace(alerts["fast"], type=RECOVERY, time_ms=START_MS + 70_000, detail="no longer watched")
+    assert monitor.evaluator.end_unwatched([OTHER]) == []
+    monitor.end()
+    clock.advance(10)
+    next_one = Monitor(path, clock, FAST)
+    (ended,) = next_one.evaluator.end_unwatched([FAST])
+    assert (ended.type, ended.host, ended.end_ms) == (RECOVERY, "other", None)
+    next_one.checked(FAST, range(80, 100, 2), Cause.DNS)
+    (again,) = next_one.evaluated_at(100)
+    assert (again.type, again.start_ms) == (ALERT, START_MS + 80_000)
+    next_one.end()
+    assert [it.type for it in stored(path, clock)] == [ALERT, ALERT, RECOVERY, RECOVERY, ALERT]
 
 
 def test_the_decision_of_a_site_says_why(monitor: Monitor) -> None:

@@ -89,7 +89,9 @@ def test_a_running_monitor_says_that_another_id_begins_another_history(tmp_path:
         "new configuration: 3 sites, 1 added, 1 removed, 0 checked in another way",
         f"{plain} is stored as renamed from now on, no longer as {ID}: its history begins anew",
     ]
-    assert [alert.host for alert in stored_alerts(local_file(config))] == [ID, "renamed"]
+    stored = stored_alerts(local_file(config))
+    assert [(alert.type, alert.host) for alert in stored] == [("alert", ID), ("recovery", ID), ("alert", "renamed")]
+    assert (stored[1].end_ms, stored[1].detail) == (None, "no longer watched")
 
 
 def test_a_url_means_what_was_stored_before_there_was_an_id_as_well(tmp_path: Path, server: HttpServer) -> None:
