@@ -161,12 +161,15 @@ def from_rfc3339(text: str) -> int:
 
 
 def check_from(host: str, row: Row) -> CheckResult | None:
-    """The check of a row of `WHOLE_CHECK`."""
+    """The check of a row of `WHOLE_CHECK`; None while fields that each check has are not there.
+
+    InfluxDB stores a point field by field, so a reader may see a point that is only half written.
+    """
     time_ms, available, *found = row
-    if available is None:
-        return None
     try:
         read = [_READ[field.kind](value) for field, value in zip(CHECK_FIELDS, found, strict=True)]
+        if available is None or any(read[place] is None for place in _ALWAYS):
+            return None
         read[_CAUSE] = None if available else _cause(read[_CAUSE])
         return check_of(host, time_ms, [_NONE[place] if value is None else value for place, value in enumerate(read)])
     except (TypeError, ValueError):
@@ -193,15 +196,15 @@ def alert_from(host: str, row: Row) -> Alert | None:
 
 def summary_from(rows: Sequence[Row]) -> Summary:
     """What the checks of these rows of `COUNTED_CHECK` add up to. Raises TypeError where fields are of other types."""
-    known = [row for row in rows if row[1] is not None]
+    known = [row for row in rows if None not in row[1:4]]  # half a point is no check yet: see `check_from`
     good, failed = [row for row in known if row[1]], [row for row in known if not row[1]]
     times = sorted(_microseconds(row[4] for row in good))
     phases = [_microseconds(row[6 + place] for row in good) for place in range(len(PHASES))]
     return Summary(
         checks=len(known),
         failures=len(failed),
-        covers_ms=sum(row[2] or 0 for row in known),
-        down_ms=sum(row[2] or 0 for row in failed),
+        covers_ms=sum(row[2] for row in known),
+        down_ms=sum(row[2] for row in failed),
         responses=len(times),
         responses_us=sum(times),
         shortest_us=times[0] if times else None,
@@ -247,5 +250,7 @@ _READ: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.CAUSE: _words,
     Kind.TEXT: _words,
 }
-_NONE = [None if field.optional else "" if field.kind is Kind.TEXT else 0 for field in CHECK_FIELDS]
-"""What a field is that is not there."""
+_NONE = [None if field.optional else "" for field in CHECK_FIELDS]
+"""What a field is that may be absent, and is."""
+_ALWAYS = [place for place, field in enumerate(CHECK_FIELDS) if not field.optional and field.kind is not Kind.TEXT]
+"""The fields that each check has."""

@@ -93,7 +93,7 @@ def test_what_another_writer_left_is_no_check(row: tuple[object, ...]) -> None:
 
 
 def test_a_failure_of_another_writer_without_a_known_cause_is_an_error() -> None:
-    found = check_from("h", (START_MS, False, 2_000, None, 500, None, "gremlins", *NOTHING[5:]))
+    found = check_from("h", (START_MS, False, 2_000, 0.0, 500, None, "gremlins", *NOTHING[5:]))
     assert found == CheckResult("h", START_MS, 2_000, 0, status=500, cause=Cause.ERROR)
 
 

@@ -31,6 +31,10 @@ def database(influxd: Influxd) -> Iterator[str]:
         yield address.database
 
 
+EACH_HAS = ",covers=2000i,lag=0,status=0i"
+"""The fields beside `available` that a point must have to be a check."""
+
+
 @pytest.fixture
 def store(influxd: Influxd) -> Iterator[InfluxStore]:
     with new_database(influxd) as address, contextlib.closing(store_at(address)) as opened:
@@ -50,7 +54,7 @@ def seen(error: StoreRefused) -> tuple[int | None, str, bool]:
 def test_a_field_of_another_type_is_named_and_all_its_points_are_counted(influxd: Influxd) -> None:
     """Somebody wrote `available` as a boolean first: nothing of ours is taken, and nothing is believed to be there."""
     with new_database(influxd) as address, contextlib.closing(store_at(address)) as store:
-        influxd.write(address.database, f"website_availability,host=x available=true {NOW_MS * 1_000_000}")
+        influxd.write(address.database, f"website_availability,host=x available=true{EACH_HAS} {NOW_MS * 1_000_000}")
         error = refused(store, Points(checks=[check(at=at) for at in range(50)]))
         assert seen(error) == (50, "available", False)
         assert "already exists as type boolean" in str(error)
@@ -145,10 +149,23 @@ def test_of_lines_that_cannot_be_read_it_does_not_say_how_many_were_dropped(
 
 def test_fields_of_other_types_in_our_measurement_are_named_when_they_are_read(influxd: Influxd) -> None:
     with new_database(influxd) as address, contextlib.closing(store_at(address)) as store:
-        influxd.write(address.database, f'website_availability,host=x available=1i,covers="two" {NOW_MS * 1_000_000}')
+        fields = 'available=1i,status=200i,lag=0,covers="two"'
+        influxd.write(address.database, f"website_availability,host=x {fields} {NOW_MS * 1_000_000}")
         with pytest.raises(StoreUnavailable, match="fields of other types in website_availability"):
             store.stats(WINDOW, exact=True)
         assert not list(store.results(WINDOW))
+
+
+@pytest.mark.parametrize("missing", ["available", "covers", "status"])
+def test_half_a_point_is_no_check_yet(influxd: Influxd, missing: str) -> None:
+    """InfluxDB stores a point field by field, and a reader sees what is there: a gateway refused all for one half."""
+    fields = {"available": "1i", "covers": "2000i", "lag": "0", "status": "200i"}
+    half = ",".join(f"{name}={value}" for name, value in fields.items() if name != missing)
+    with new_database(influxd) as address, contextlib.closing(store_at(address)) as store:
+        store.write(Points(checks=[check("whole")]))
+        influxd.write(address.database, f"website_availability,host=half {half} {NOW_MS * 1_000_000}")
+        assert [found.host for found in store.results(WINDOW)] == ["whole"]
+        assert store.stats(WINDOW, exact=True).keys() == {"whole"}
 
 
 def test_what_other_programs_wrote_does_no_harm(influxd: Influxd) -> None:
@@ -156,8 +173,8 @@ def test_what_other_programs_wrote_does_no_harm(influxd: Influxd) -> None:
     time_ns = NOW_MS * 1_000_000
     with new_database(influxd) as address, contextlib.closing(store_at(address)) as store:
         for line in (
-            f'website_availability,host=x available=0i,cause="aliens" {time_ns}',
-            f"website_availability,host=y available=1i {time_ns}",
+            f'website_availability,host=x available=0i{EACH_HAS},cause="aliens" {time_ns}',
+            f"website_availability,host=y available=1i{EACH_HAS} {time_ns}",
             f"website_availability,host=z temperature=21 {time_ns}",
             f'website_alerts,host=x type="siren" {time_ns}',
             f'website_alerts,host=y type="alert",startDate="yesterday",availability=1 {time_ns}',
