@@ -35,7 +35,9 @@ HOUR_MS = 3_600_000
 def poison(server: Influxd) -> str:
     """A database in which somebody has written `available` as a boolean; its address."""
     server.query(f'CREATE DATABASE "{DATABASE}"')
-    server.write(DATABASE, f"website_availability,host=x available=true {now_ms() * 1_000_000}")
+    server.write(
+        DATABASE, f"website_availability,host=x available=true,covers=2000i,lag=0,status=200i {now_ms() * 1_000_000}"
+    )
     return server.url(DATABASE)
 
 
