@@ -54,6 +54,8 @@ class LocalFile:
             self.close()
             self._reader, self._identity = FileReader(path) if identity else None, identity
             self.read_path = path
+            if self._reader and writer_is_alive(path) and self._reader.has_no_tables():
+                self.close()  # a monitor is about to make them: looked at again with the next question
         return self._reader
 
     def close(self) -> None:
@@ -177,7 +179,7 @@ class ReaderChoice:
         """Why there is nothing to read."""
         if self._local.read_path != self._local.path:
             return f"{words.elsewhere(self._local.read_path, self._local.path).text}, which cannot be read from here"
-        if writer_is_alive(self._local.path):
+        if writer_is_alive(self._local.path) and not self._local.path.exists():  # else it has just begun to make it
             return f"{self._local.path}: a monitor is running, and its file is gone; it saves it as soon as it can"
         if self._wanted is None:
             return NO_MONITOR

@@ -1,6 +1,7 @@
 """Whom a program reads that writes no store itself: chosen anew as databases, files and monitors come and go."""
 
 import os
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -198,6 +199,24 @@ def test_a_monitor_whose_file_is_gone_is_not_taken_for_none(config: Config, cloc
         config.local_database.unlink()
         with pytest.raises(StoreError, match="a monitor is running, and its file is gone"):
             choice.choose()
+
+
+def test_a_file_that_a_monitor_is_just_making_is_not_there_yet(config: Config, clock: FakeClock) -> None:
+    """SQLite writes its header before the first table: a reader must not call that file empty."""
+    path = config.local_database
+    lock = FileLock(path)
+    with closing(ReaderChoice(config, clock)) as choice:
+        with pytest.raises(StoreError, match=NO_MONITOR):
+            choice.choose()
+        with closing(sqlite3.connect(path)) as begun:
+            begun.execute("PRAGMA journal_mode = WAL")
+            assert path.stat().st_size
+            with pytest.raises(StoreError, match=NO_MONITOR):
+                choice.choose()
+        lock.release()
+        with closing(LocalStore(path)) as store:
+            store.append(checks([1]), [], START_MS)
+            assert choice.choose()[0][""].last_time() == START_MS + 1_000
 
 
 @pytest.mark.parametrize("kind", DATABASES, ids=lambda kind: kind.name)

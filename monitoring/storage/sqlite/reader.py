@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from monitoring.errors import StoreUnavailable
@@ -45,6 +45,12 @@ class FileReader:
             if version != migrations.NEWEST:
                 raise StoreUnavailable(f"{self.path}: {'is empty' if version == 0 else OLDER}")
             yield connection
+
+    def has_no_tables(self) -> bool:
+        """Is the file one that nobody has filled yet? False where it cannot be read: the questions say why."""
+        with suppress(StoreUnavailable), self._pool.snapshot() as connection:
+            return bool(connection.execute("PRAGMA user_version").fetchone()[0] == 0)
+        return False
 
     def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:
         """The sites that are read, by number."""
