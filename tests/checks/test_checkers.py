@@ -353,7 +353,8 @@ def test_a_check_that_ends_after_the_stop_is_not_recorded() -> None:
 
 
 @pytest.mark.timing
-def test_two_thousand_checks_that_hang_are_left_behind_in_two_seconds() -> None:
+def test_two_thousand_checks_that_hang_are_left_behind() -> None:
+    """It takes 1.8 s where nothing else runs, and 2.6 on a bad day: the limit only tells leaving from waiting (120 s)."""
     under_way = threading.Semaphore(0)
 
     def hang(connection: socket.socket) -> None:
@@ -368,7 +369,7 @@ def test_two_thousand_checks_that_hang_are_left_behind_in_two_seconds() -> None:
             assert under_way.acquire(timeout=20)
         began = time.monotonic()
         checkers.stop()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
     assert found == []
     eventually(lambda: not checker_threads())
     assert not any(thread.name == "network" for thread in threading.enumerate())
