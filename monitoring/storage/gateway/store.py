@@ -129,13 +129,15 @@ class GatewayStore:
         return self._ask(interface.MISSING, **_ends(window)).missing
 
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        of_span = {"span": SPAN_NAMES[span]} if span else {}
-        return self._ask(interface.CHECK_COUNTS, **_ends(window), **of_span).counts
+        return self._counts(window, span=span).counts
 
     def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        of_span = {"span": SPAN_NAMES[span]} if span else {}
-        found = self._ask(interface.CHECK_COUNTS, **_ends(window), **of_span, each=SPAN_NAMES[each]).spans
+        found = self._counts(window, span=span, each=each).spans
         return {(start_ms, host): checks for start_ms, counts in found.items() for host, checks in counts.items()}
+
+    def _counts(self, window: Window, **spans: Span | None) -> interface.CountsAnswer:
+        named = {key: SPAN_NAMES[span] for key, span in spans.items() if span}
+        return self._ask(interface.CHECK_COUNTS, **_ends(window), **named)
 
     def locations(self) -> Sequence[str]:
         return self._client.ask(interface.LOCATIONS, Nothing()).locations

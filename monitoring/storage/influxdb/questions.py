@@ -6,6 +6,7 @@ from typing import Any
 
 from monitoring.models import Window
 from monitoring.names import is_name
+from monitoring.statistics.summary import Span
 from monitoring.storage.influxdb.points import Row
 
 HOSTS_AT_ONCE = 100
@@ -44,6 +45,12 @@ def among(hosts: Collection[str]) -> str:
 def named(hosts: Collection[str] | None) -> tuple[str, ...]:
     """The same where it is worth it: of too many hosts (None: all) the answer is sifted."""
     return () if hosts is None or len(hosts) > HOSTS_AT_ONCE else (among(hosts),)
+
+
+def selected(fields: str, source: str, conditions: Iterable[str], each: Span | None = None) -> str:
+    """The statement whose answer comes host by host: of all that fits, or in each such span."""
+    grouped = f"time({each.length_ms}ms), host fill(none)" if each else "host"
+    return f"SELECT {fields} FROM {source} WHERE {' AND '.join(conditions)} GROUP BY {grouped}"
 
 
 def groups(hosts: Iterable[str], size: int = HOSTS_AT_ONCE) -> Iterator[list[str]]:

@@ -35,7 +35,7 @@ from monitoring.storage.influxdb.points import (
     check_from,
     record_line,
 )
-from monitoring.storage.influxdb.questions import at_location, by_host, identifier, literal, of_file, within
+from monitoring.storage.influxdb.questions import at_location, by_host, identifier, literal, of_file, selected, within
 from monitoring.storage.influxdb.states import StateReader
 from monitoring.storage.influxdb.window import WindowReader
 
@@ -196,13 +196,10 @@ class InfluxStore:
         return max((row[0] for found in newest for _, rows in found for row in rows), default=None)
 
     def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
-        return {host: row[1] for host, rows in self._ask(number, source, within(window)) for row in rows}
+        return {host: row[1] for host, rows in self._counted(window, span) for row in rows}
 
     def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
-        found = self._ask(number, source, within(window), each=each)
-        return {(row[0], host): row[1] for host, rows in found for row in rows}
+        return {(row[0], host): row[1] for host, rows in self._counted(window, span, each) for row in rows}
 
     def close(self) -> None:
         self._client.close()
@@ -212,9 +209,11 @@ class InfluxStore:
     def _ask(
         self, fields: str, source: str, *conditions: str, each: Span | None = None
     ) -> Iterator[tuple[str, Iterator[Row]]]:
-        where = " AND ".join((self._here, *conditions))
-        grouped = f"time({each.length_ms}ms), host fill(none)" if each else "host"
-        return by_host(self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {grouped}"))
+        return by_host(self._client.stream(selected(fields, source, (self._here, *conditions), each)))
+
+    def _counted(self, window: Window, span: Span | None, each: Span | None = None) -> Iterator[tuple[str, Iterator[Row]]]:
+        number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
+        return self._ask(number, source, within(window), each=each)
 
     def _record_of(self, marker: str) -> Row:
         """The fields of the record of a file, None for those that it has not."""

@@ -20,7 +20,7 @@ from monitoring.statistics.windows import bucket_width_ms
 from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.packed import unpack
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
-from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, within
+from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, selected, within
 
 if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
@@ -168,9 +168,8 @@ class WindowReader:
         self, fields: str, source: str, window: Window, hosts: Collection[str] | None, by: Span | None = None
     ) -> Iterator[tuple[str, Iterator[Row]]]:
         """The rows of these hosts (None: of all), in each such span if `by` is given. InfluxDB begins at once."""
-        where = " AND ".join((self._here, within(window), *named(hosts)))
-        grouped = f"time({by.length_ms}ms), host fill(none)" if by else "host"
-        found = self._client.stream(f"SELECT {fields} FROM {source} WHERE {where} GROUP BY {grouped}")
+        conditions = (self._here, within(window), *named(hosts))
+        found = self._client.stream(selected(fields, source, conditions, by))
         return ((host, rows) for host, rows in self._while_wanted(by_host(found)) if hosts is None or host in hosts)
 
     def _while_wanted(self, found: Iterator[tuple[str, Iterator[Row]]]) -> Iterator[tuple[str, Iterator[Row]]]:
