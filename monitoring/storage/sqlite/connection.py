@@ -109,7 +109,7 @@ def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     """A file that is not ours is left alone: it is neither written nor replaced by another one."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = migrations.version(connection)
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     tables = {name for (name,) in names if not name.startswith("sqlite_")}
     known = migrations.VERSIONS.get(version, frozenset({"-"}))

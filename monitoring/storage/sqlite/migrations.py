@@ -19,15 +19,20 @@ SPARE = 64 << 20
 """Bytes. So much room is left beside a copy."""
 
 
+def version(connection: sqlite3.Connection) -> int:
+    """Of the file's format; 0: it has no tables yet, or is another program's."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Within one transaction: whatever happens, the file is of one version. Creates the tables of an empty file.
 
     Files of an earlier version that are not too large are copied first.
     """
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    notice = None if version in (0, NEWEST) else _copy(connection)
-    if version != NEWEST:
-        MIGRATIONS[version](connection)
+    found = version(connection)
+    notice = None if found in (0, NEWEST) else _copy(connection)
+    if found != NEWEST:
+        MIGRATIONS[found](connection)
         connection.execute(f"PRAGMA user_version = {NEWEST}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     if notice:

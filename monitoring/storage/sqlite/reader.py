@@ -41,7 +41,7 @@ class FileReader:
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment of the file. Raises `StoreUnavailable`."""
         with self._pool.snapshot() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            version = migrations.version(connection)
             if version != migrations.NEWEST:
                 raise StoreUnavailable(f"{self.path}: {'is empty' if version == 0 else OLDER}")
             yield connection
@@ -49,7 +49,7 @@ class FileReader:
     def has_no_tables(self) -> bool:
         """Is the file one that nobody has filled yet? False where it cannot be read: the questions say why."""
         with suppress(StoreUnavailable), self._pool.snapshot() as connection:
-            return bool(connection.execute("PRAGMA user_version").fetchone()[0] == 0)
+            return migrations.version(connection) == 0
         return False
 
     def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:

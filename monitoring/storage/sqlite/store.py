@@ -121,8 +121,7 @@ class LocalStore(GuardedStore):
             newer = {sites[host]: it for host, it in known.items()}
             newer = {site: it for site, it in newer.items() if site not in own or own[site].last_ms < it.last_ms}
             site_states.save(connection, newer)
-        if sites is not self.sites:
-            self.sites = sites
+        self.sites = sites
         self._remember(alerts)
 
     def _remember(self, alerts: Iterable[Alert]) -> None:
