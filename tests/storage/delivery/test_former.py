@@ -19,18 +19,11 @@ from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import START_MS
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same_summaries, drain, maintain
-from tests.support.influx_databases import PATIENT_S, new_database, store_at
-from tests.support.influxd import Influxd
+from tests.support.influx_databases import PATIENT_S, store_at
 
 WRITTEN = Path(__file__).parents[2] / "fixtures" / "some_hours_1_1_0"
 SOURCES = ("website_minutes", "website_hours", "website_days")
 LATER_MS = START_MS + 4 * Span.HOUR.length_ms
-
-
-@pytest.fixture
-def address(influxd: Influxd) -> Iterator[DatabaseAddress]:
-    with new_database(influxd) as found:
-        yield found
 
 
 @pytest.fixture

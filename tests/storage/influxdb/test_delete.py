@@ -13,8 +13,7 @@ from monitoring.storage.influxdb.client import InfluxClient
 from monitoring.storage.influxdb.points import ALERTS, CHECKS, SUMMARIES
 from monitoring.storage.influxdb.questions import at_location
 from monitoring.storage.influxdb.store import InfluxStore
-from tests.support.influx_databases import PATIENT_S, new_database, store_at
-from tests.support.influxd import Influxd
+from tests.support.influx_databases import PATIENT_S, store_at
 from tests.support.summaries import summaries_of
 
 START_MS = 1_767_225_600_000
@@ -37,12 +36,6 @@ class Watched(InfluxClient):
     def execute(self, statement: str) -> None:
         self.statements = [*self.statements, statement]
         super().execute(statement)
-
-
-@pytest.fixture
-def address(influxd: Influxd) -> Iterator[DatabaseAddress]:
-    with new_database(influxd) as found:
-        yield found
 
 
 @pytest.fixture
