@@ -1,32 +1,34 @@
 #!/usr/bin/env python3
 """The website monitor. `./monitoringApp.py -m` checks the sites of config.json; `--help` lists all modes."""
 
-import io
-import os
-import sys
-from collections.abc import Mapping, Sequence
+if __name__ == "__main__":  # first, because `--help` needs nothing of what is imported below
+    import os
+    import sys
+
+    from monitoring.commands.program import main
+    from utils import enter_environment
+
+    sys.exit(main(sys.argv[1:], os.environ, enter_environment))
+
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
 from monitoring.alerts.rule import Decision, evaluate
-from monitoring.checks.limits import refusals_in_words
 from monitoring.clock import Clock, Deadline, StopSignal
-from monitoring.commands import cli
-from monitoring.commands.invocation import Invocation
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import consequences, new_config
 from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
 from monitoring.display.outputs import Display
-from monitoring.errors import ConfigError, MonitoringError
+from monitoring.errors import MonitoringError
 from monitoring.models import Alert, CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
 from monitoring.service.health import FailureReporter, Health
 from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState, StatusTracker
 from monitoring.statistics.windows import may_be_exact
-from utils import enter_environment
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
@@ -271,30 +273,3 @@ class MonitoringApp:
         alerts = (*self._open_at_start, *self._store.own_reader().alerts(Window(self._started_ms, ended_ms + 1)))
         rows = closing_rows(self._config.sites, self._tracker.totals, alerts)
         return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind())
-
-
-def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The whole program: returns the exit status. Every error becomes a line on stderr."""
-    for stream in (sys.stdout, sys.stderr):  # a name in any script must not fail in a plain locale
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    arguments = cli.parse_arguments(argv)
-    try:
-        enter_environment()
-        with refusals_in_words():
-            return cli.run(Invocation(arguments, environ, MonitoringApp))
-    except ConfigError as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
-        return 2
-    except MonitoringError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return cli.MODES[arguments.mode].interrupted
-    except BrokenPipeError:  # whoever read the output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))

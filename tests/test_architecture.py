@@ -88,11 +88,12 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "alerts": ("rule log", "evaluator"),
     "service": ("process systemd signals health",),
-    "commands": ("rounds multi_location invocation", "monitor print purge gateway check_config", "cli"),
+    "commands": ("rounds multi_location invocation", "monitor print purge gateway check_config", "cli", "program"),
 }
 """The floors of a room, from the bottom up: a module imports from floors below its own."""
 
 PRINTERS = (
+    "monitoring.commands.program",
     *("monitoring.display.streams", "monitoring.display.outputs", "monitoring.display.screen_output"),
     *("monitoring.display.history", "monitoring.gateway.output"),
 )

@@ -6,24 +6,16 @@ beside the options of all is a line each in `OPTIONS`.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from monitoring import __version__
-from monitoring.commands.invocation import Invocation
-from monitoring.config import values
-from monitoring.config.databases import DEFAULT_LISTEN
-from monitoring.config.durations import length_ms, moment_ms
-from monitoring.config.text import Invalid, Segment, Text
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(NamedTuple):
     """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
 
-    `interrupted` is the exit status after Ctrl-C.
+    A module that begins with a dot lies beside `monitoringApp`. `interrupted` is the exit status after Ctrl-C.
     """
 
     short: str | None
@@ -41,11 +33,15 @@ MODES = {
     mode.name: mode
     for mode in (
         Mode("-m", "monitor", "monitoring.commands.monitor", "check the sites and show statistics, states and alerts"),
-        Mode("-a", "alerts", "alertWatcher", "print the history of alerts and recoveries, then follow it"),
+        Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
         Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
         Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
         Mode(
-            "-t", "test", "test", "test the alerting with a server that goes down and comes back (about 20 s)", interrupted=1
+            "-t",
+            "test",
+            ".test",
+            "test the alerting with a server that goes down and comes back (about 20 s)",
+            interrupted=1,
         ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
@@ -71,12 +67,30 @@ class Option:
         return getattr(arguments, self.flags[-1].lstrip("-").replace("-", "_")) not in (None, False)
 
 
+# What reads a value imports what it needs for it, so that `--help` is answered before anything of that is loaded.
+
+
 def _location(text: str) -> str:
     """The name of a location, also the empty one of those without a name."""
+    from monitoring.config import values
+    from monitoring.config.text import Invalid, Segment, Text
+
     try:
         return values.location(Text((Segment(text),))) if text else text
     except Invalid as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _length_ms(text: str) -> int:
+    from monitoring.config.durations import length_ms
+
+    return length_ms(text)
+
+
+def _moment_ms(text: str) -> int:
+    from monitoring.config.durations import moment_ms
+
+    return moment_ms(text)
 
 
 OPTIONS = (
@@ -92,9 +106,9 @@ OPTIONS = (
         type=_location,
         help='only what the monitor at "NAME" saw',
     ),
-    Option("--window", modes=["print"], metavar="LENGTH", type=length_ms, help='statistics over this, such as "24h"'),
-    Option("--at", modes=["print"], metavar="TIME", type=moment_ms, help="how it was at this time"),
-    Option("--listen", modes=["gateway"], metavar="ADDRESS", help=f"serve at this address instead of {DEFAULT_LISTEN}"),
+    Option("--window", modes=["print"], metavar="LENGTH", type=_length_ms, help='statistics over this, such as "24h"'),
+    Option("--at", modes=["print"], metavar="TIME", type=_moment_ms, help="how it was at this time"),
+    Option("--listen", modes=["gateway"], metavar="ADDRESS", help="serve at this address instead of 127.0.0.1:8087"),
     Option("--tls-cert", modes=["gateway"], metavar="FILE", type=Path, help="the certificate and its chain"),
     Option("--tls-key", modes=["gateway"], metavar="FILE", type=Path, help="the key of the certificate"),
     Option("--site", modes=["purge"], metavar="SITE", help="only this site: its id, its name or its URL"),
@@ -132,9 +146,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """`mode` and each option. What is wrong ends the program with a line on stderr and the status 2."""
-    parser = _parser()
+def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> argparse.Namespace:
+    """`mode` and each option. `program` is what the user has called.
+
+    What is wrong ends the program with a line on stderr and the status 2.
+    """
+    parser = make_parser(program)
     arguments = parser.parse_intermixed_args(argv)
     if arguments.urls and arguments.mode != "monitor":
         parser.error(f"URLs go with --monitor, not with --{arguments.mode}")
@@ -146,10 +163,10 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _parser() -> Parser:
+def make_parser(program: str) -> Parser:
     """Modes first, then the options that go with all of them, then those of some."""
     parser = Parser(
-        prog="monitoringApp.py",
+        prog=program,
         usage="%(prog)s MODE [options]",
         description="Checks websites and tells when one goes down or comes back.",
         epilog=EPILOG,
@@ -170,9 +187,3 @@ def _parser() -> Parser:
     others.add_argument("-h", "--help", action="help", help="show this help and end")
     others.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version and end")
     return parser
-
-
-def run(invocation: Invocation) -> int:
-    """Do what the command line asks for; returns the exit status. Raises `MonitoringError`."""
-    status: int = import_module(MODES[invocation.arguments.mode].module).run(invocation)
-    return status

@@ -73,6 +73,6 @@ if __name__ == "__main__":
     for owner, name in CALLED_IN[sys.argv[2]]:
         gate.before(owner, name)
     rounds.ROUNDS_MS.update({600_000: 1_000, 3_600_000: 2_000})
-    from monitoringApp import main
+    from monitoring.commands.program import main
 
     sys.exit(main(sys.argv[3:], os.environ))

@@ -1,0 +1,71 @@
+"""The whole program, from its arguments to its exit status. What a mode needs is imported once the arguments are clear."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from monitoring.commands import cli
+from monitoring.errors import ConfigError, MonitoringError
+
+INSTALLED = "website_monitor"
+"""The folder into which an installation puts the files that lie beside `monitoring/` in the repository."""
+
+
+def main(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    prepare: Callable[[], None] = lambda: None,
+    *,
+    name: str = "monitoringApp.py",
+    package: str = "",
+) -> int:
+    """Do what the arguments say; returns the exit status. Every error becomes a line on stderr.
+
+    `prepare` finds the packages that the program needs. `name` is what the user has called. `package` is where
+    `monitoringApp` and its neighbours lie; "": at the top.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a name in any script must not fail in a plain locale
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    arguments = cli.parse_arguments(argv, name)
+    mode = cli.MODES[arguments.mode]
+    try:
+        prepare()
+        return _run(mode, arguments, environ, package)
+    except ConfigError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return 2
+    except MonitoringError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return mode.interrupted
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(mode: cli.Mode, arguments: argparse.Namespace, environ: Mapping[str, str], package: str) -> int:
+    from monitoring.checks.limits import refusals_in_words
+    from monitoring.commands.invocation import Invocation
+
+    def make_app(*given: Any, **named: Any) -> Any:
+        return import_module(_placed(".monitoringApp", package)).MonitoringApp(*given, **named)
+
+    with refusals_in_words():
+        status: int = import_module(_placed(mode.module, package)).run(Invocation(arguments, environ, make_app))
+        return status
+
+
+def installed() -> int:
+    """The program as `website-monitor`, which an installation puts on the PATH."""
+    return main(sys.argv[1:], os.environ, name="website-monitor", package=INSTALLED)
+
+
+def _placed(module: str, package: str) -> str:
+    """The full name of a module; one that begins with a dot lies in `package`."""
+    return f"{package}{module}".removeprefix(".") if module.startswith(".") else module
