@@ -201,7 +201,6 @@ def test_the_containers_configuration_is_right_and_writes_into_the_volume() -> N
     assert config.database.host in COMPOSE["services"]
 
 
-@pytest.mark.skipif(not shutil.which("docker-compose"), reason="needs docker-compose")
 @pytest.mark.parametrize("profile", [[], ["--profile", "monitor"], ["--profile", "gateway"]])
 def test_docker_compose_accepts_its_file(profile: list[str]) -> None:
     """It checks the file against its schema; no engine is asked."""
