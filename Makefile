@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install monitor alerts self-test test test-servers check lint types bench format picture package clean
+.PHONY: help install monitor alerts self-test test test-servers check lint types bench format picture generate package clean
 
 VENV := .venv
 NO_TESTS := 5  # how pytest says that it was given none
@@ -56,6 +56,9 @@ bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and 
 
 picture: $(VENV)/installed-dev ## draw the screen that the README shows: docs/screen.svg
 	$(BIN)/python -m scripts.picture
+
+generate: $(VENV)/installed-dev ## write anew what is made from the code: the man page
+	$(BIN)/python -m scripts.manpage
 
 package: $(VENV)/installed-dev ## build the wheel and the sdist: dist/
 	$(BIN)/python -m build --no-isolation

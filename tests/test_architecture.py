@@ -88,7 +88,12 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "alerts": ("rule log", "evaluator"),
     "service": ("process systemd signals health",),
-    "commands": ("rounds multi_location invocation", "monitor print purge gateway check_config", "cli", "program"),
+    "commands": (
+        "rounds multi_location invocation",
+        "monitor print purge gateway check_config",
+        "cli",
+        "completion program",
+    ),
 }
 """The floors of a room, from the bottom up: a module imports from floors below its own."""
 

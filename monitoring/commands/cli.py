@@ -16,6 +16,7 @@ class Mode(NamedTuple):
     """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
 
     A module that begins with a dot lies beside `monitoringApp`. `interrupted` is the exit status after Ctrl-C.
+    With `shells` the flag is followed by one of them.
     """
 
     short: str | None
@@ -23,11 +24,14 @@ class Mode(NamedTuple):
     module: str
     help: str
     interrupted: int = 0
+    shells: Sequence[str] = ()
 
     @property
     def flags(self) -> list[str]:
         return [*([self.short] if self.short else []), f"--{self.name}"]
 
+
+SHELLS = ("bash", "zsh", "tcsh")
 
 MODES = {
     mode.name: mode
@@ -45,6 +49,15 @@ MODES = {
         ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
+        Mode(
+            *(
+                None,
+                "print-completion",
+                "monitoring.commands.completion",
+                "print a script by which a shell completes all this",
+            ),
+            shells=SHELLS,
+        ),
     )
 }
 
@@ -153,6 +166,7 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
     """
     parser = make_parser(program)
     arguments = parser.parse_intermixed_args(argv)
+    arguments.mode = arguments.mode or "print-completion"  # the one whose flag has a value
     if arguments.urls and arguments.mode != "monitor":
         parser.error(f"URLs go with --monitor, not with --{arguments.mode}")
     if arguments.urls and arguments.config:
@@ -175,7 +189,10 @@ def make_parser(program: str) -> Parser:
     )
     modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
     for mode in MODES.values():
-        modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)
+        if mode.shells:
+            modes.add_argument(*mode.flags, dest="shell", choices=mode.shells, help=mode.help)
+        else:
+            modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)
     headings = dict.fromkeys(option.heading for option in OPTIONS)
     groups = {heading: parser.add_argument_group(heading) for heading in headings}
     for option in OPTIONS:

@@ -29,11 +29,12 @@ MakeApp = Callable[..., App]
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the command line asks for, the environment, and what makes the monitor."""
+    """What the command line asks for, the environment, what makes the monitor, and what the program is called."""
 
     arguments: argparse.Namespace
     environ: Mapping[str, str]
     make_app: MakeApp
+    program: str = "monitoringApp.py"
 
     def load(self) -> tuple[Config, ConfigWatcher]:
         """The configuration, its warnings said on stderr, and what notices its changes. Raises `ConfigError`."""

@@ -32,10 +32,9 @@ def main(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = cli.parse_arguments(argv, name)
-    mode = cli.MODES[arguments.mode]
     try:
         prepare()
-        return _run(mode, arguments, environ, package)
+        return _run(arguments, environ, name, package)
     except ConfigError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 2
@@ -43,13 +42,13 @@ def main(
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return mode.interrupted
+        return cli.MODES[arguments.mode].interrupted
     except BrokenPipeError:  # whoever read the output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _run(mode: cli.Mode, arguments: argparse.Namespace, environ: Mapping[str, str], package: str) -> int:
+def _run(arguments: argparse.Namespace, environ: Mapping[str, str], name: str, package: str) -> int:
     from monitoring.checks.limits import refusals_in_words
     from monitoring.commands.invocation import Invocation
 
@@ -57,7 +56,8 @@ def _run(mode: cli.Mode, arguments: argparse.Namespace, environ: Mapping[str, st
         return import_module(_placed(".monitoringApp", package)).MonitoringApp(*given, **named)
 
     with refusals_in_words():
-        status: int = import_module(_placed(mode.module, package)).run(Invocation(arguments, environ, make_app))
+        mode = import_module(_placed(cli.MODES[arguments.mode].module, package))
+        status: int = mode.run(Invocation(arguments, environ, make_app, name))
         return status
 
 

@@ -89,6 +89,10 @@ def test_it_answers_under_its_own_name(program: Path, tmp_path: Path) -> None:
     assert run([program, "--version"], tmp_path) == f"website-monitor {__version__}\n"
     assert run([program, "--help"], tmp_path).startswith("usage: website-monitor MODE [options]\n")
     assert run([program, "-m", "--once"], tmp_path, status=2).startswith("website-monitor: --once goes with")
+    assert "complete -o bashdefault -F _shtab_website_monitor website-monitor" in run(
+        [program, "--print-completion", "bash"], tmp_path
+    )
+    assert (program.parents[1] / "share" / "man" / "man1" / "website-monitor.1").exists()
 
 
 def test_the_standard_librarys_modules_are_still_found(program: Path, tmp_path: Path) -> None:
