@@ -263,7 +263,7 @@ class SiteStats:
 
     `response` is None and `phases_us` lacks a phase when no available check had them. `phases_us` are means over the
     available checks in which the phase happened. `statuses` counts responses by status, `causes` failures by cause.
-    `trend` holds a bucket for each of `stats.bucket_range`, oldest first.
+    `trend` holds a bucket for each of `windows.bucket_range`, oldest first.
     """
 
     host: str

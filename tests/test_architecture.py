@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
 
 import pytest
 
@@ -10,9 +11,11 @@ from tests.support.sources import (
     ROOT,
     Module,
     clock_readings,
+    defined,
     long_functions,
     module_state,
     modules,
+    names_in_words,
     prints,
 )
 
@@ -199,6 +202,31 @@ def test_only_outputs_and_scripts_write_to_the_terminal(module: Module) -> None:
     assert may or prints(module) == []
 
 
+def stale_references(module: Module) -> list[str]:
+    """What it mentions that is not there: neither a module, nor a name in one, nor another package's."""
+    return sorted(name for name in names_in_words(module) if not (is_ours(name) or is_foreign(name)))
+
+
+def is_ours(name: str) -> bool:
+    """Is it a module, or a name in one? What stands before `config` in `config.assertions` may be left out."""
+    owner_name, _, leaf = name.rpartition(".")
+    for module in MODULES.values():
+        ends = f".{module.name}"
+        if f"{ends}.".find(f".{name}.") >= 0 or (ends.endswith(f".{owner_name}") and leaf in defined(module)):
+            return True
+    return False
+
+
+def is_foreign(name: str) -> bool:
+    first = name.partition(".")[0]
+    return all(first not in module.split(".") for module in MODULES) and find_spec(first) is not None
+
+
+@every_module
+def test_words_name_what_is_there(module: Module) -> None:
+    assert stale_references(module) == []
+
+
 @every_module
 def test_functions_are_short(module: Module) -> None:
     assert long_functions(module, MOST_FUNCTION_LINES) == []
@@ -239,6 +267,8 @@ def test_the_changelog_names_the_current_version() -> None:
         (looked_through_walls, "from monitoring.alerts.evaluator import Evaluator"),
         (looked_through_walls, "def f():\n    import monitoring.storage.influxdb.store"),
         (climbed_stairs, "from monitoring.statistics.spans import ask"),
+        (stale_references, "# see `stats.PERCENTS`"),
+        (stale_references, "# see `percentiles.MEDIAN` and `models.Site`"),
         (climbed_stairs, "def f():\n    from monitoring.statistics import summary"),
     ],
 )

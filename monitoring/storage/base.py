@@ -46,7 +46,7 @@ class Reader(Protocol):
     """As `--format json` names it: "local", "influxdb" or "gateway"."""
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
-        """Statistics by host, equal to `stats.summarise`. `exact` percentiles cost more (see `stats.may_be_exact`)."""
+        """Statistics by host, equal to `reference.summarise`. `exact` percentiles cost more (see `windows.may_be_exact`)."""
 
     def results(self, window: Window) -> Iterator[CheckResult]:
         """The checks of the window in order of (time, host)."""
@@ -58,7 +58,7 @@ class Reader(Protocol):
         """The newest state change of each host: an outage is open where it is an alert."""
 
     def last_states(self, before_ms: int) -> Mapping[str, LastState]:
-        """Where each host stands by its checks before this moment, as `states.advance` leads there."""
+        """Where each host stands by its checks before this moment, as `status.advance` leads there."""
 
     def last_time(self) -> int | None:
         """The newest time stored, of any check or alert of any host: what comes next must be later."""
@@ -74,7 +74,7 @@ class LocalReader(Reader, Protocol):
     """The local file (or the memory beside it): it also answers what alerts are decided from."""
 
     def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        """What the alert rule needs of these hosts (None: of all), by host: equals `stats.downtime`."""
+        """What the alert rule needs of these hosts (None: of all), by host: equals `reference.downtime`."""
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         """The failed checks of these hosts in order of time."""

@@ -1,6 +1,7 @@
 """The program's own source, as trees, for the tests that hold it to its rules."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,18 @@ def _imported(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def names_in_words(module: Module) -> set[str]:
+    """The dotted names that its docstrings and comments mention: those in `backticks`, in small letters up to the last dot."""
+    return set(re.findall(r"`((?:[a-z_]\w*\.)+\w+)(?:\(.*?\))?`", module.text))
+
+
+def defined(module: Module) -> set[str]:
+    """The names that it defines, at any depth."""
+    nodes = list(ast.walk(module.tree))
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return stored | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def clock_readings(module: Module) -> list[str]:

@@ -246,7 +246,7 @@ def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None)
 def downtime(
     connection: sqlite3.Connection, window: Window, summarised_ms: int, chosen: Collection[str] | None
 ) -> dict[str, Downtime]:
-    """Equals `stats.downtime`."""
+    """Equals `reference.downtime`."""
     names = hosts(connection, chosen)
     planned = plan(window, summarised_ms, exact=True)
     table = rows.source(connection, planned.checks)
@@ -265,7 +265,7 @@ def downtime(
 
 
 def failures(connection: sqlite3.Connection, window: Window, chosen: Collection[str]) -> dict[str, list[Failure]]:
-    """Equals `stats.failures`."""
+    """Equals `reference.failures`."""
     names = hosts(connection, chosen)
     tables = (rows.source(connection, [window]), "earlier_checks")
     failed = (f"SELECT id, covers, cause, detail FROM {table} WHERE {INSIDE} AND cause IS NOT NULL" for table in tables)
