@@ -72,7 +72,7 @@ def count(sketch: int) -> int:
 
 
 def percentiles(sketch: int, shortest_us: int, longest_us: int) -> tuple[int, int, int]:
-    """The percentiles of `percentiles.PERCENTS`, microseconds, of a sketch that is not empty; all times lie between these two.
+    """The `percentiles.PERCENTS` of a sketch that is not empty, in microseconds, within the shortest and the longest time.
 
     Each is the middle of the bucket that the nearest rank lies in.
     """

@@ -54,7 +54,7 @@ def _imported(node: ast.AST) -> Iterator[str]:
 
 
 def names_in_words(module: Module) -> set[str]:
-    """The dotted names that its docstrings and comments mention: those in `backticks`, in small letters up to the last dot."""
+    """The dotted names in `backticks` of its docstrings and comments, in small letters up to the last dot."""
     return set(re.findall(r"`((?:[a-z_]\w*\.)+\w+)(?:\(.*?\))?`", module.text))
 
 
