@@ -39,6 +39,8 @@ class Progress:
     redirected: bool
 
 
+NO_HTTP = "the answer is not HTTP"
+
 _CAUSES = MappingProxyType(
     {
         pycurl.E_COULDNT_RESOLVE_HOST: Cause.DNS,
@@ -54,7 +56,7 @@ _CAUSES = MappingProxyType(
         pycurl.E_PEER_FAILED_VERIFICATION: Cause.TLS,
         pycurl.E_SSL_ISSUER_ERROR: Cause.TLS,
         pycurl.E_SSL_INVALIDCERTSTATUS: Cause.TLS,
-        # Only http and https are ever asked for, so this is an answer that is not HTTP (or HTTP/0.9).
+        # Only http and https are ever asked for, so this is an answer that is not HTTP.
         pycurl.E_UNSUPPORTED_PROTOCOL: Cause.PROTOCOL,
         pycurl.E_FTP_WEIRD_SERVER_REPLY: Cause.PROTOCOL,  # the same number for HTTP; it lost its "FTP" long ago
         pycurl.E_PARTIAL_FILE: Cause.PROTOCOL,
@@ -70,7 +72,7 @@ _LOST_CONNECTION = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E
 
 def transfer_fault(code: int, text: str, progress: Progress) -> Fault:
     """Translate libcurl's error `code` and its `text`, which names hosts and ports but no path, query or login."""
-    words = text or pycurl.easy_strerror(code)
+    words = NO_HTTP if "HTTP/0.9" in text else text or pycurl.easy_strerror(code)
     if _refused_silently(code, progress):
         words = f"after the TLS handshake: {words}"
     return Fault(_transfer_cause(code, text, progress), printable(words))
@@ -92,6 +94,11 @@ def ends_with_tls(text: str) -> bool:
     browsers take the page for whole.
     """
     return "unexpected eof while reading" in text
+
+
+def refuses_protocol(text: str) -> bool:
+    """Whether libcurl's `text` says that the server speaks no version of HTTP that TLS offered it (ALPN)."""
+    return "no application protocol" in text
 
 
 def _transfer_cause(code: int, text: str, progress: Progress) -> Cause:

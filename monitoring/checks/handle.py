@@ -32,6 +32,7 @@ class Handle:
         self._trusted = trusted
         self._login = login(site)
         self._looks = False
+        self._offers_http_2 = False
         self._set_up(at_home=True)
 
     def _set_up(self, at_home: bool) -> None:
@@ -43,6 +44,7 @@ class Handle:
         _be_a_new_visitor(curl)
         _verify(curl, site.verify_tls, keep_certificates=site.transport.ca_file is None)
         apply_transport(curl, site)
+        self.offer_http_2(self._offers_http_2)
         if at_home:
             apply_client_certificate(curl, site.transport)
         curl.setopt(pycurl.OPT_CERTINFO, int(self._looks))
@@ -56,6 +58,12 @@ class Handle:
     def forget(self) -> None:
         """Prepare the next hop from scratch, whatever the last one was."""
         self._prepared = None
+
+    def offer_http_2(self, offered: bool) -> None:
+        """Whether the server may choose HTTP/2 by TLS, where the site is to be checked by any version."""
+        self._offers_http_2 = offered
+        if self._site.transport.http_version is None:
+            self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS if offered else pycurl.CURL_HTTP_VERSION_1_1)
 
     def forget_cookies(self) -> None:
         self.curl.setopt(pycurl.COOKIELIST, "ALL")
@@ -102,6 +110,7 @@ class Handle:
         curl.setopt(pycurl.HTTPGET, 1)
         if body is not None or method in ("POST", "PUT", "PATCH"):  # these say "Content-Length: 0" without a body
             curl.setopt(pycurl.POSTFIELDS, body or b"")
+        curl.setopt(pycurl.HTTP09_ALLOWED, int(method != "HEAD"))  # so that `Response` sees what it is that is no HTTP
         if method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
         elif method != "GET" or body is not None:
@@ -145,9 +154,9 @@ class Handle:
         """After a connection that failed: whether the system refused a socket, rather than a server or a proxy us."""
         return not (self.curl.getinfo(pycurl.OS_ERRNO) or self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
 
-    def speaks_as_wanted(self) -> bool:
-        """Whether the answer came in the version of HTTP that the site is to be checked by."""
-        return self._site.transport.http_version != "2" or self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2
+    def spoke_http_2(self) -> bool:
+        """Whether the answer came by HTTP/2."""
+        return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2)
 
     def progress(self, request: Request, marks: Marks, redirected: bool) -> Progress:
         """How far a failed transfer had come."""

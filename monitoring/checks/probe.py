@@ -1,12 +1,13 @@
 """One check of one website, by libcurl."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pycurl
 
 from monitoring.checks.assertions import BODY_CAP, in_force, judge
 from monitoring.checks.charset import decode
-from monitoring.checks.failure import Fault, ends_with_tls, printable, transfer_fault
+from monitoring.checks.failure import Fault, ends_with_tls, printable, refuses_protocol, transfer_fault
 from monitoring.checks.handle import Handle
 from monitoring.checks.network import Network, Transfer, TransferResult, sockets_are_known
 from monitoring.checks.phases import NO_PHASES, Marks, Phases, add, phases_of, total
@@ -61,6 +62,7 @@ class Probe:
         self._checks_until_look = 0
         self._certificate_s: int | None = None
         self._asked, self._places = self._first, to_look_up(site, self._first)
+        self._have_answered: set[str] = set()
 
     def check(self) -> ProbeResult:
         """Check the site once: takes no longer than its time-out, redirects included.
@@ -159,6 +161,29 @@ class Probe:
                 return Hop(0, NO_PHASES, _lookup_fault(place[0], found))
             took_us += found.took_us
             entries.append(lookup_entry(place, found.addresses))
+        hop = self._ask(request, entries, left_us, took_us)
+        if not self._may_need_http_2(request, hop):
+            return hop
+        # The site may speak HTTP/2 only; what it took to find out is no part of its response time.
+        self._handle.offer_http_2(True)
+        again = self._ask(request, entries, left_us - self._handle.marks(0)[4], took_us)
+        self._handle.offer_http_2(again.status > 0 and self._handle.spoke_http_2())
+        return again
+
+    def _may_need_http_2(self, request: Request, hop: Hop) -> bool:
+        """Whether this server has never answered, and now as if it did not understand how it was asked."""
+        if self._site.transport.http_version or not request.url.startswith("https:"):
+            return False
+        server = urlsplit(request.url).netloc
+        if hop.status:
+            if len(self._have_answered) > MAX_REDIRECTS:  # redirects lead to ever new ones
+                self._have_answered.clear()
+            self._have_answered.add(server)
+        not_understood = hop.fault and (hop.fault.cause is Cause.PROTOCOL or refuses_protocol(hop.fault.detail))
+        return bool(not_understood) and server not in self._have_answered
+
+    def _ask(self, request: Request, entries: list[str], left_us: int, took_us: int) -> Hop:
+        """Perform one request, after a lookup that took `took_us`."""
         self._handle.prepare(request, entries, (left_us - took_us) // 1000)
         self._response.begin()
         ended = self._network.perform(self._transfer)
@@ -186,7 +211,7 @@ class Probe:
         if ended.code and not (response.ends_with_connection and ends_with_tls(ended.text)):
             progress = self._handle.progress(request, marks, request is not self._first)
             return transfer_fault(ended.code, ended.text, progress)
-        if not self._handle.speaks_as_wanted():
+        if self._site.transport.http_version == "2" and not self._handle.spoke_http_2():
             return Fault(Cause.PROTOCOL, "the server does not speak HTTP/2")
         if response.is_cut:
             return Fault(Cause.PROTOCOL, "the body ends in the middle of its Content-Encoding")

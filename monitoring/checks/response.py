@@ -5,8 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from monitoring.checks.assertions import REDIRECTS
 from monitoring.checks.decoding import Decoder, Undecodable, open_decoder
+from monitoring.checks.failure import NO_HTTP
 
 _STATUS = re.compile(rb"HTTP/\S+ +([2-9]\d\d)")
+_HTTP_2_SETTINGS = re.compile(rb"\0..\x04\0\0\0\0\0", re.DOTALL)
+"""What a server of HTTP/2 says first, whatever it is asked."""
+
+ONLY_HTTP_2 = 'the server speaks HTTP/2 only; "httpVersion": "2" checks it that way'
+
 _LONGEST_END = 2
 """Headers end with CRLF alone, or with LF."""
 
@@ -37,7 +43,7 @@ class Response:
         self.target: bytes | None = None
         """Where a redirect that is to be followed points, as the server wrote it: its transfer ends with its headers."""
         self.fault: str | None = None
-        """Why the body could not be decoded, which ended the transfer."""
+        """Why what came is no answer, or why its body could not be decoded, which ended the transfer."""
 
     @property
     def has_head(self) -> bool:
@@ -89,6 +95,9 @@ class Response:
 
     def receive_body(self, chunk: bytes) -> int | None:
         """libcurl's write callback: None takes the chunk, -1 ends the transfer."""
+        if not self._head:
+            self.fault = ONLY_HTTP_2 if _HTTP_2_SETTINGS.match(chunk) else NO_HTTP
+            return -1
         if self._decoder is None:
             return self._count(chunk)
         try:

@@ -207,12 +207,3 @@ def test_the_oldest_version_of_tls_can_be_chosen(
 ) -> None:
     with s_server(authority.server_file("localhost"), served, "-cipher", "DEFAULT:@SECLEVEL=0") as url:
         assert cause_by(url, authority.ca_file, minimum_tls=minimum) == cause
-
-
-def test_a_site_is_checked_by_http_2_only_where_it_speaks_it(authority: Authority) -> None:
-    with HttpServer(tls=authority.server("localhost")) as server:
-        result = check(server.url(host="localhost"), ca_file=authority.ca_file, transport=Transport(http_version="2"))
-        assert (result.cause, result.detail) == (Cause.PROTOCOL, "the server does not speak HTTP/2")
-        assert cause_by(server.url(host="localhost"), authority.ca_file, http_version="1.1") is None
-    with HttpServer() as server:
-        assert cause_by(server.url(), http_version="2") == Cause.PROTOCOL

@@ -22,7 +22,7 @@ NGINX_MODULES = (LIBRARIES.parent / "nginx/modules", Path("/usr/lib/nginx/module
 NAMES = ("nginx.test", "apache.test", "haproxy.test", "openssl.test")
 START_S = 30.0
 
-LISTENING = (80, 443, *range(8001, 8008), 8100, 8101, 8200, 8201, 8202, 8300, *range(8400, 8405))
+LISTENING = (80, 443, *range(8001, 8008), 8100, 8101, *range(8200, 8205), 8300, *range(8400, 8405))
 """Every port of the servers below; the name server's comes with its first answer."""
 
 OPENSSL: Mapping[int, Sequence[str]] = {

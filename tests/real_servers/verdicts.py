@@ -129,6 +129,15 @@ HAPROXY: Sequence[Row] = (
     ("https://haproxy.test:8201/",        {"expectedText": "haproxy is up"},   "up"),
     ("http://haproxy.test:8202/",         {},                                  "protocol: "),
     ("https://haproxy.test:8202/",        {},                                  "tls: "),
+    # versions of HTTP
+    ("https://haproxy.test:8201/?1.1",    {"httpVersion": "1.1"},              "up"),
+    ("https://haproxy.test:8201/?2",      {"httpVersion": "2"},                "up"),
+    ("https://haproxy.test:8203/",        {"expectedText": "haproxy is up"},   "up"),
+    ("https://haproxy.test:8203/?1.1",    {"httpVersion": "1.1"},              "protocol: "),
+    ("https://haproxy.test:8203/?2",      {"httpVersion": "2"},                "up"),
+    ("http://haproxy.test:8204/",         {},                                  "protocol: HTTP/2 only"),
+    ("http://haproxy.test:8204/?2",       {"httpVersion": "2"},                "up"),
+    ("http://haproxy.test:8200/?2",       {"httpVersion": "2"},                "protocol: "),
 )
 
 HTTPBIN: Sequence[Row] = (

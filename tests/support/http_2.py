@@ -1,0 +1,56 @@
+"""A server that speaks HTTP/2 and nothing else."""
+
+import socket
+import ssl
+import threading
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
+from h2.exceptions import ProtocolError
+
+from tests.support.servers import RawServer
+
+
+class Http2Server(RawServer):
+    """Answers every request with 200 and `body`; whoever speaks another language gets what the standard says: settings.
+
+    `silent`: by TLS, whoever did not choose HTTP/2 is hung up on without a word.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, body: bytes = b"two", silent: bool = False) -> None:
+        if tls:
+            tls.set_alpn_protocols(["h2"])
+        super().__init__(self._speak, tls)
+        self._body = body
+        self._silent = silent
+        self._count = threading.Lock()
+        self.methods: list[str] = []
+        self.connections = 0
+
+    def _speak(self, connection: socket.socket) -> None:
+        with self._count:
+            self.connections += 1
+        if self._silent and isinstance(connection, ssl.SSLSocket) and connection.selected_alpn_protocol() != "h2":
+            return
+        http = H2Connection(H2Configuration(client_side=False))
+        http.initiate_connection()
+        connection.sendall(http.data_to_send())
+        while received := connection.recv(65_536):
+            try:
+                events = http.receive_data(received)
+            except ProtocolError:
+                connection.sendall(http.data_to_send())
+                return
+            for event in events:
+                if isinstance(event, RequestReceived):
+                    self._answer(http, event)
+            connection.sendall(http.data_to_send())
+
+    def _answer(self, http: H2Connection, event: RequestReceived) -> None:
+        method = dict(event.headers or ())[b":method"].decode()
+        with self._count:
+            self.methods.append(method)
+        body = b"" if method == "HEAD" else self._body
+        http.send_headers(event.stream_id, [(":status", "200"), ("content-length", str(len(self._body)))])
+        http.send_data(event.stream_id, body, end_stream=True)
