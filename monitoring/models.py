@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
+from operator import attrgetter
 from typing import ClassVar
+
+from monitoring.transport import Transport
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 """The parts of a check in order, named as blackbox_exporter names them."""
@@ -104,25 +107,6 @@ class Assertion(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
-    """How a site is reached, where not as its URL alone says. None: not given.
-
-    `connect_to` is `host` or `host:port`, `proxy` a URL (`shown_proxy` without its password), `client_certificate` the files
-    of certificate and key.
-    """
-
-    ip_version: int | None = None
-    connect_to: str | None = None
-    proxy: str | None = field(default=None, repr=False)
-    shown_proxy: str | None = None
-    authentication: str | None = None
-    ca_file: str | None = None
-    client_certificate: tuple[str, str] | None = None
-    minimum_tls: str | None = None
-    http_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """One website to check, complete: every default is filled in.
 
@@ -148,7 +132,7 @@ class Site:
     timeout_ms: int = 10_000
     follow_redirects: bool = True
     verify_tls: bool = True
-    transport: Transport = Transport()
+    transport: Transport = field(default_factory=Transport)
     assertions: tuple[Assertion, ...] = field(default=(), repr=False)
     rule: Rule = Rule()
     masked_url: str | None = None
@@ -180,18 +164,7 @@ class ProbeResult:
 
     def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
         """The check to store: this result at the time of its slot; the check started `late_us` after it."""
-        return CheckResult(
-            host,
-            time_ms,
-            covers_ms,
-            lag_us=late_us + self.waited_us,
-            status=self.status,
-            response_us=self.response_us,
-            phases_us=self.phases_us,
-            cause=self.cause,
-            detail=self.detail,
-            certificate_s=self.certificate_s,
-        )
+        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, *_seen(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +189,9 @@ class CheckResult:
     @property
     def available(self) -> bool:
         return self.cause is None
+
+
+_seen = attrgetter(*CheckResult.__slots__[4:])  # all but host, time, covers and lag stands in a `ProbeResult` as well
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tests.support.sources import (
     prints,
 )
 
-SHARED = ("models", "errors", "units", "names", "fields")
+SHARED = ("models", "transport", "errors", "units", "names", "fields")
 """The values and errors that every room may use."""
 
 DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessions"}
@@ -27,6 +27,7 @@ DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessi
 
 SEES: Mapping[str, Collection[str]] = {
     **dict.fromkeys(SHARED, ()),
+    "models": {"transport"},
     "fields": {"models"},
     "clock": (),
     "trust": (),

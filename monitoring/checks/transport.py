@@ -8,7 +8,8 @@ import pycurl
 from monitoring.checks.abilities import AUTHENTICATIONS, http_version
 from monitoring.checks.redirects import Origin, Request, name_in, origin
 from monitoring.checks.resolver import ANY, IPV4, IPV6
-from monitoring.models import Site, Transport
+from monitoring.models import Site
+from monitoring.transport import Transport
 
 # Options of libcurl that pycurl has no names for.
 _SUPPRESS_CONNECT_HEADERS = 265

@@ -9,7 +9,8 @@ from monitoring.config import values
 from monitoring.config.addresses import URL, address_text, masked_user, read_authority, user_of
 from monitoring.config.section import Section
 from monitoring.config.text import Invalid
-from monitoring.models import Site, Transport
+from monitoring.models import Site
+from monitoring.transport import Transport
 from monitoring.trust import why_no_identity, why_unusable
 
 TRANSPORT_KEYS = (

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from monitoring.models import Cause, Transport
+from monitoring.models import Cause
+from monitoring.transport import Transport
 from tests.support.certificates import Authority
 from tests.support.probing import check
 from tests.support.proxies import HttpProxy, SocksProxy

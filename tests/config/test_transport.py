@@ -7,7 +7,7 @@ import pytest
 
 from monitoring.config import Config, describe, parse_config
 from monitoring.errors import ConfigError
-from monitoring.models import Transport
+from monitoring.transport import Transport
 from tests.support.certificates import Authority
 
 URL = "https://me:pw@a.example"

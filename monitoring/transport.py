@@ -1,0 +1,22 @@
+"""How a website is reached, as its configuration says."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """What says more about the way to a site than its URL does. None: not given.
+
+    `connect_to` is `host` or `host:port`, `proxy` a URL (`shown_proxy` without its password), `client_certificate` the files
+    of certificate and key.
+    """
+
+    ip_version: int | None = None
+    connect_to: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    shown_proxy: str | None = None
+    authentication: str | None = None
+    ca_file: str | None = None
+    client_certificate: tuple[str, str] | None = None
+    minimum_tls: str | None = None
+    http_version: str | None = None
