@@ -13,7 +13,7 @@ from monitoring.display.history import HistoryOutput, open_history_output
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
 from monitoring.models import Alert
-from monitoring.service.signals import heed_signals
+from monitoring.service.signals import heed_signals, heed_suspension
 from monitoring.storage.routing import ReaderChoice, Readers
 
 POLL_S = 1.0
@@ -90,6 +90,7 @@ def run(invocation: Invocation) -> int:
             output.refresh(alerts.ongoing(), clock.now_ms(), None)
             return 0
         heed_signals(stop.set, watcher.ask)
+        heed_suspension(output.suspend, output.resume)
         try:
             alerts.run(stop, current.reload)
         finally:

@@ -33,6 +33,10 @@ class Shown:
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         self.refreshed.append((list(ongoing), read_error))
 
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -128,12 +132,12 @@ def run_once(path: Path) -> int:
     return run(Invocation(arguments, {}, MonitoringApp))
 
 
-def test_once_prints_the_history_and_ends(store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_once_prints_the_history_and_ends(store: LocalStore, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store.append([], [alert(1), recovery(60), alert(100)], 0)
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"websites": [{"URL": "http://localhost/"}], "database": "sqlite:"}))
     assert run_once(path) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [(line["kind"], line["type"], line["URL"]) for line in lines] == [
         ("alert", "alert", "a"),
         ("alert", "recovery", "a"),

@@ -59,7 +59,7 @@ SEES: Mapping[str, Collection[str]] = {
     # What decides and serves with it
     "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
     "service.health": {"clock", "display.words", "storage.delivery"},
-    "gateway": {"clock", "config", "statistics", "display.words", "storage"},
+    "gateway": {"clock", "config", "statistics", "display.words", "service.signals", "storage"},
     "commands": {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "alerts.log", "storage", "gateway"),
     },

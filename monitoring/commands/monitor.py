@@ -12,7 +12,7 @@ from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.models import Window
 from monitoring.service import process
-from monitoring.service.signals import end_at_signals, heed_signals
+from monitoring.service.signals import end_at_signals, heed_signals, heed_suspension
 from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.opening import open_store, take_over_past
@@ -44,5 +44,6 @@ def run(invocation: Invocation) -> int:
         make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
         app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
         heed_signals(app.stop, app.reload)
+        heed_suspension(display.suspend, display.resume)
         app.run(ServiceManager(invocation.environ, clock.monotonic_ns))
     return 0

@@ -1,6 +1,5 @@
 """`-p`: shows what monitors elsewhere measure, without checking anything."""
 
-import signal
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -13,9 +12,12 @@ from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import new_config
 from monitoring.display import Header, View, time_text
-from monitoring.display.outputs import Output, open_output, print_view
+from monitoring.display.outputs import Display, open_output, print_view
+from monitoring.display.streams import Streams
+from monitoring.display.thread import DisplayThread
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert
+from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.routing import ReaderChoice, Readers
@@ -51,14 +53,14 @@ class PrintOptions:
 
 
 class Printer:
-    """Reads the store that knows most, and shows what it says. Everything happens in one thread."""
+    """Reads the store that knows most, and hands what it says to a display, which shows it in its own time."""
 
     def __init__(
         self,
         config: Config,
         choice: ReaderChoice,
         clock: Clock,
-        output: Output,
+        output: Display,
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
         watcher: ConfigWatcher | None = None,
     ) -> None:
@@ -76,15 +78,17 @@ class Printer:
         self._new_from_ms = clock.now_ms()
 
     def run(self, stop: threading.Event) -> None:
-        """Show everything until `stop`."""
+        """Show everything until `stop`. Raises `BrokenPipeError` when nobody reads it any more."""
         self._start()
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not self._output.failure:
                 self.step()
                 self._clock.wait(stop, REFRESH_S)
         finally:
             self._output.close(None)
             self._choice.close()
+        if failure := self._output.failure:
+            raise failure
 
     def step(self) -> None:
         """Ask for what is due and show it. While the store cannot be read, the output says why."""
@@ -92,7 +96,8 @@ class Printer:
             self._apply(config)
         self._output.read_error(self._read())
         now_ms = self._clock.now_ms() + self._ahead_ms
-        self._output.refresh(self._header(), now_ms, self._locations.statuses, self._locations.ongoing())
+        statuses = self._locations.statuses()  # now: the display draws while this thread reads on
+        self._output.refresh(self._header(), now_ms, lambda: statuses, self._locations.ongoing())
 
     def _start(self) -> None:
         """Show the alerts of the past day first, if a store can be read."""
@@ -211,14 +216,14 @@ def run(invocation: Invocation) -> int:
         return 0
     stop = StopSignal()
 
-    def end(number: int, _: object) -> None:
+    def end() -> None:
         stop.set()
-        signal.signal(number, signal.default_int_handler)  # who asks twice need not wait for a database that hangs
+        end_at_second_signal()  # a database that hangs is not waited for
 
-    output = open_output(form, silent=False, environ=environ)
+    streams = Streams.standard()
+    display = DisplayThread(open_output(form, silent=False, environ=environ, streams=streams), streams)
     choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, options.location)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    signal.signal(signal.SIGHUP, lambda *_: watcher.ask())
-    Printer(config, choice, clock, output, options.rounds_ms, watcher).run(stop)
+    heed_signals(end, watcher.ask)
+    heed_suspension(display.suspend, display.resume)
+    Printer(config, choice, clock, display, options.rounds_ms, watcher).run(stop)
     return 0

@@ -1,11 +1,12 @@
 """Shows the alert history: on a terminal, in a pipe, as JSON."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from monitoring.display import alert_detail, alert_json, alert_sentence, ongoing_text, printable
 from monitoring.display.outputs import is_fancy
+from monitoring.display.streams import Descriptor, Printing, Stream, Streams
 from monitoring.models import Alert
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ class HistoryOutput(Protocol):
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         """After each question to the store: the open outages, and why it cannot be read (None: it can)."""
 
+    def suspend(self) -> None:
+        """The program is about to be stopped by Ctrl-Z: leave the terminal in order."""
+
+    def resume(self) -> None:
+        """It goes on."""
+
     def close(self) -> None:
         """The end."""
 
@@ -30,7 +37,7 @@ class HistoryOutput(Protocol):
 class JsonHistory:
     """One JSON object a line; errors go to stderr, a repeated one once."""
 
-    def __init__(self, names: Mapping[str, str | None], stdout: TextIO, errors: TextIO) -> None:
+    def __init__(self, names: Mapping[str, str | None], stdout: Stream, errors: Stream) -> None:
         self._names = names
         self._stdout = stdout
         self._errors = errors
@@ -43,6 +50,10 @@ class JsonHistory:
         if read_error and read_error != self._read_error:
             print(printable(read_error), file=self._errors, flush=True)
         self._read_error = read_error
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -76,17 +87,17 @@ class PlainHistory(JsonHistory):
 class TerminalHistory:
     """The history scrolls in colours; the open outages stay below it, with their duration."""
 
-    def __init__(self, *, live: bool) -> None:
+    def __init__(self, stdout: Descriptor, *, live: bool) -> None:
         from rich.console import Console
 
-        self._console = Console(highlight=False)
+        self._console = Console(file=cast(TextIO, stdout), highlight=False)
         self._live: Live | None = self._new_live() if live else None
         self._shown_any = False
 
     def _new_live(self) -> "Live":
         from rich.live import Live
 
-        live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stderr=False)
+        live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
         live.start()
         return live
 
@@ -110,17 +121,53 @@ class TerminalHistory:
         elif below:
             self._console.print(below_text)
 
+    def suspend(self) -> None:
+        self.close()
+
+    def resume(self) -> None:
+        if self._live:
+            self._live = self._new_live()
+
     def close(self) -> None:
         if self._live:
             self._live.stop()
+
+
+class SteadyHistory:
+    """Keeps `HistoryOutput` while nothing can be written; raises `BrokenPipeError` when nobody reads any more."""
+
+    def __init__(self, output: HistoryOutput, streams: Streams) -> None:
+        self._output = output
+        self._errors = streams.errors
+        self._printing = Printing(streams, self._report)
+
+    def _report(self, text: str) -> None:
+        with suppress(OSError):  # on the same disk
+            print(text, file=self._errors, flush=True)
+
+    def state_change(self, alert: Alert) -> None:
+        self._printing.attempt(lambda: self._output.state_change(alert))
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        self._printing.attempt(lambda: self._output.refresh(ongoing, now_ms, read_error))
+
+    def suspend(self) -> None:
+        self._printing.attempt(self._output.suspend)
+
+    def resume(self) -> None:
+        self._printing.attempt(self._output.resume)
+
+    def close(self) -> None:
+        self._printing.attempt(self._output.close)
 
 
 def open_history_output(
     form: str, names: Mapping[str, str | None], environ: Mapping[str, str], *, live: bool
 ) -> HistoryOutput:
     """The output for this terminal or pipe. `form` is "text" or "json"; `live`: the history is followed."""
+    streams = Streams.standard()
     if form == "json":
-        return JsonHistory(names, sys.stdout, sys.stderr)
+        return SteadyHistory(JsonHistory(names, *streams), streams)
     if is_fancy(environ):
-        return TerminalHistory(live=live)
-    return PlainHistory(names, sys.stdout, sys.stderr)
+        return SteadyHistory(TerminalHistory(streams.stdout, live=live), streams)
+    return SteadyHistory(PlainHistory(names, *streams), streams)

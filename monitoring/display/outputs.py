@@ -51,6 +51,12 @@ class Output(Protocol):
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         """About once a second: the current state. `statuses` is called only by an output that shows them."""
 
+    def suspend(self) -> None:
+        """The program is about to be stopped by Ctrl-Z: leave the terminal in order."""
+
+    def resume(self) -> None:
+        """It goes on."""
+
     def close(self, closing: Closing | None) -> None:
         """The end; `closing` sums up the run of a monitor (None: nothing to sum up)."""
 
@@ -93,6 +99,10 @@ class SilentOutput:
         self._read_error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
 
     def close(self, closing: Closing | None) -> None: ...
 
@@ -173,6 +183,12 @@ class LocatedOutput:
             return {(host, self._location): status for (host, _), status in statuses().items()}
 
         self._output.refresh(header, now_ms, here, self._named(ongoing))
+
+    def suspend(self) -> None:
+        self._output.suspend()
+
+    def resume(self) -> None:
+        self._output.resume()
 
     def close(self, closing: Closing | None) -> None:
         if closing:

@@ -29,13 +29,25 @@ class ScreenOutput:
         self._view: View | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._open()
+        self._alerts = list(recent)[-REMEMBERED_ALERTS:]
+        self._draw(View(header, now_ms))
+
+    def _open(self) -> None:
         # Redirect nothing: nobody would wait for a stopped screen to give stdout back at the end.
         self._live = Live(
             console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
         self._live.start()
-        self._alerts = list(recent)[-REMEMBERED_ALERTS:]
-        self._draw(View(header, now_ms))
+
+    def suspend(self) -> None:
+        if self._live:
+            self._live.stop()
+
+    def resume(self) -> None:
+        if self._view:
+            self._open()
+            self._draw(self._view)
 
     def statistics(self, report: StatsReport) -> None:
         self._reports[report.length_ms] = report

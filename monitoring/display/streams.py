@@ -1,12 +1,22 @@
 """Standard output and standard error on descriptors of their own, so that a stopped terminal stops no other thread."""
 
+import errno
 import os
 import select
 import sys
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TextIO
+
+KEPT_BYTES = 1 << 20
+"""How much of what cannot be written waits for room. What comes then is lost, in whole pieces: no line is cut."""
 
 WRITTEN_AT_ONCE = 4_096
 """Bytes. A slow reader accepts one such piece after the other, a stopped one none."""
+
+
+def is_gone(error: OSError) -> bool:
+    """Does nobody read any more, because the pipe or the terminal is closed?"""
+    return error.errno in (errno.EPIPE, errno.EIO)
 
 
 class Stream(Protocol):
@@ -28,6 +38,7 @@ class Descriptor:
         """None: it was closed when the program began, and what goes there is lost."""
         self._file = os.dup(standard.fileno()) if standard else os.open(os.devnull, os.O_WRONLY)
         self._text: list[str] = []
+        self._kept = b""
         self._pieces = 0
         self._in_write = False
         self.encoding = standard.encoding if standard else "utf-8"
@@ -43,15 +54,28 @@ class Descriptor:
         return len(text)
 
     def flush(self) -> None:
-        """Write what has come. Raises `OSError`; nothing is kept then, for nobody reads any more."""
-        data = memoryview("".join(self._text).encode(self.encoding, "backslashreplace"))
+        """Write what has come. Raises `OSError`; what did not fit on a full disk is kept, and written by a later call."""
+        text = "".join(self._text).encode(self.encoding, "backslashreplace")
         self._text.clear()
+        data = memoryview(self._kept + text if len(self._kept) < KEPT_BYTES else self._kept)
+        self._kept = b""
+        try:
+            self._write(data)
+        except OSError as error:
+            if is_gone(error):
+                self._kept = b""
+            raise
+
+    def _write(self, data: memoryview) -> None:
         while data:
             self._in_write = True
             try:
                 data = data[os.write(self._file, data[:WRITTEN_AT_ONCE]) :]
             except BlockingIOError:  # another program that shares it has asked for that
                 select.select([], [self._file], [])
+            except OSError:
+                self._kept = bytes(data)
+                raise
             finally:
                 self._in_write = False
                 self._pieces += 1
@@ -59,6 +83,35 @@ class Descriptor:
     def progress(self) -> int | None:
         """How many pieces were written when it stands in a write now; None while it does not."""
         return self._pieces if self._in_write else None
+
+
+class Printing:
+    """Shows things as long as somebody reads. A full disk is reported once, and once when what it kept back is written."""
+
+    def __init__(self, streams: Sequence[Descriptor], report: Callable[[str], None]) -> None:
+        """`streams` are those that are written to; `report` takes a sentence for stderr."""
+        self._streams = tuple(streams)
+        self._report = report
+        self._is_lost = False
+
+    def attempt(self, show: Callable[[], object]) -> None:
+        """Call it. Raises `BrokenPipeError` when nobody reads any more."""
+        try:
+            show()
+            self._write_kept()
+        except OSError as error:
+            if is_gone(error):
+                raise BrokenPipeError from error
+            if not self._is_lost:
+                self._is_lost = True
+                self._report(f"nothing can be printed: {error.strerror}")
+
+    def _write_kept(self) -> None:
+        if self._is_lost:
+            for stream in self._streams:
+                stream.flush()
+            self._is_lost = False
+            self._report("printing goes on")
 
 
 class Streams(NamedTuple):

@@ -4,7 +4,6 @@ A terminal stops when somebody presses Ctrl-S, a pipe when its reader stops. Mea
 and of everything else the newest.
 """
 
-import errno
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -13,9 +12,12 @@ from itertools import count
 
 from monitoring.display import Closing, Header, StatsReport
 from monitoring.display.outputs import Output
-from monitoring.display.streams import Descriptor
+from monitoring.display.streams import Descriptor, Printing
 from monitoring.display.values import Statuses
 from monitoring.models import Alert
+
+SUSPENSION_S = 0.5
+"""How long Ctrl-Z waits until the terminal is left in order."""
 
 PATIENCE_S = 0.25
 """How long `close` waits for a terminal that accepts nothing."""
@@ -39,6 +41,7 @@ class DisplayThread:
         self._thread = threading.Thread(target=self._run, name="display", daemon=True)
         self._closing = False
         self._last_said: str | None = None
+        self._printing = Printing(streams, self.notice)
         self._progress: Sequence[int | None] = ()
         self.failure: BrokenPipeError | None = None
 
@@ -63,6 +66,21 @@ class DisplayThread:
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         self._replace(("refresh", 0), lambda: self._output.refresh(header, now_ms, statuses, ongoing))
+
+    def suspend(self) -> None:
+        """Give the terminal back and return when that is done, or cannot be. May be called from a signal handler."""
+        done = threading.Event()
+
+        def give_back() -> None:
+            self._output.suspend()
+            done.set()
+
+        self._append(give_back)
+        done.wait(SUSPENSION_S)
+
+    def resume(self) -> None:
+        """Take the terminal again, and draw everything anew. May be called from a signal handler."""
+        self._append(self._output.resume)
 
     def close(self, closing: Closing | None) -> None:
         """Show what is queued, then this, unless the terminal is stopped."""
@@ -99,12 +117,10 @@ class DisplayThread:
     def _run(self) -> None:
         while show := self._next():
             try:
-                show()
-            except OSError as error:
-                if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:  # the pipe or the terminal is closed
-                    self.failure = BrokenPipeError()
-                    return
-                self._say(f"what is printed is lost: {error.strerror}")  # perhaps a full disk, which may pass
+                self._printing.attempt(show)
+            except BrokenPipeError as error:
+                self.failure = error
+                return
             except Exception as error:  # noqa: BLE001 - one thing that cannot be drawn must not end all others
                 self._say(f"the display: {type(error).__name__}: {error}")
 

@@ -1,6 +1,5 @@
 """`-g`: from a configuration to a gateway that runs."""
 
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from socket import socket
@@ -19,6 +18,7 @@ from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import listen, make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
 from monitoring.gateway.upkeep import UpkeepThread
+from monitoring.service.signals import heed_signals
 
 LOOPBACK = "127.0.0.1"
 
@@ -39,9 +39,7 @@ def serve(
     clock, limits = SystemClock(), Limits()
     where = config.database or parse_database(DEFAULT_DATABASE, {})
     context = make_context(tls) if tls else None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
-    signal.signal(signal.SIGHUP, lambda *_: watcher.ask())
+    heed_signals(_end, watcher.ask)
     databases = open_databases(config, where, limits.locations)
     try:
         application: Wsgi = make_application(databases, tokens, limits, clock)
@@ -66,7 +64,7 @@ def _run(application: Wsgi, listening: socket, context: SSLContext | None, limit
         front.close()
 
 
-def _end(*_: object) -> NoReturn:
+def _end() -> NoReturn:
     """A signal ends the server's loop, which finishes what it has begun."""
     sys.exit(0)
 

@@ -2,7 +2,7 @@
 
 import threading
 from argparse import ArgumentTypeError
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +27,9 @@ SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 
 
 class Shown:
-    """Keeps `Output`: notes what it is told."""
+    """Keeps `Display`: notes what it is told."""
+
+    failure: BrokenPipeError | None = None
 
     def __init__(self) -> None:
         self.recent: Sequence[Alert] = ()
@@ -61,8 +63,17 @@ class Shown:
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         self.header, self.ongoing, self.statuses = header, ongoing, statuses()
 
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
     def close(self, closing: Closing | None) -> None:
         self.closed.append(closing)
+
+    def call_back(self, heard: Callable[[], None]) -> None: ...
+
+    def stands_still(self) -> bool:
+        return False
 
     def lengths(self) -> list[int]:
         """The windows shown since it was asked last, in seconds."""

@@ -140,7 +140,7 @@ def test_a_full_disk_under_what_is_printed_is_said_once_and_ends_nothing() -> No
     display.start(HEADER, 0)
     display.state_change(alert(1), None)
     display.close(CLOSING)
-    assert errors.getvalue() == "what is printed is lost: No space left on device\n"
+    assert errors.getvalue() == "nothing can be printed: No space left on device\n"
     assert display.failure is None
 
 

@@ -82,6 +82,7 @@ class Monitor:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            start_new_session=True,  # without a terminal, as a service runs; whoever started the tests may have one
         )
         pipes = ((self._process.stdout, self.printed.append), (self._process.stderr, self._hear))
         self._readers = [threading.Thread(target=_collect, args=pair) for pair in pipes]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -47,6 +48,7 @@ class Terminal:
         self._screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
+        self._is_open = threading.Event()
 
     def __enter__(self) -> Self:
         self._master, slave = pty.openpty()
@@ -55,6 +57,7 @@ class Terminal:
             self._command, env=self._environ, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
         )
         os.close(slave)
+        self._is_open.set()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         return self
@@ -62,7 +65,8 @@ class Terminal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()
         self.end()
-        os.close(self._master)
+        if self._is_open.is_set():
+            os.close(self._master)
 
     @property
     def text(self) -> str:
@@ -99,6 +103,12 @@ class Terminal:
         self.type(b"\x03")
         return self.end()
 
+    def hang_up(self) -> None:
+        """Close the window, or lose the connection."""
+        self._is_open.clear()
+        self._reader.join(PATIENCE_S)
+        os.close(self._master)
+
     def type(self, keys: bytes) -> None:
         os.write(self._master, keys)
 
@@ -114,7 +124,10 @@ class Terminal:
 
     def _read(self) -> None:
         with suppress(OSError):  # the program has ended
-            while data := os.read(self._master, 65536):
+            while self._is_open.is_set():
+                if not select.select([self._master], [], [], 0.1)[0]:
+                    continue
+                data = os.read(self._master, 65536)
                 with self._lock:
                     self.raw += data
                     self._stream.feed(data)
