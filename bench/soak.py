@@ -36,6 +36,7 @@ from bench.verdicts import audit
 from bench.watched import Sample, WatchedMonitor
 from monitoring.config import site_host
 from monitoring.models import Alert, CheckResult, Rule, Window
+from monitoring.storage.base import SPAN_KINDS
 from monitoring.storage.influxdb.points import SUMMARIES
 from monitoring.storage.sqlite.reader import FileReader
 
@@ -194,7 +195,8 @@ def compare_stores(reader: FileReader, influxdb: RawInfluxdb, checks: Sequence[C
         breaches += [f"only in the file: {point}" for point in local - remote]
         breaches += [f"only in InfluxDB: {point}" for point in remote - local]
     for span, measurement in SUMMARIES.items():
-        if reader.check_counts(FOREVER, span) != influxdb.summarised(measurement):
+        counts = {host: checks for (_, host), checks in reader.counts(FOREVER, SPAN_KINDS[span]).items()}
+        if counts != influxdb.summarised(measurement):
             breaches.append(f"{measurement} does not tell of the same checks as the file")
     local, remote = {alert_point(alert) for alert in reader.alerts(FOREVER)}, influxdb.alerts()
     return breaches + [f"not the same in both stores: {point}" for point in local ^ remote]

@@ -168,7 +168,7 @@ def main() -> None:
             found = fill(store, path, asked.sites, interval_ms, length_ms)
             # A window's usual end: 20 s after a whole minute, and the newest minute is not summarised.
             found |= ask(store, START_MS + length_ms)
-            counts = store.check_counts(Window(0, START_MS + 2 * length_ms))
+            counts = store.counts(Window(0, START_MS + 2 * length_ms))
         checks = sum(counts.values())
         found["bytes a check"] = path.stat().st_size / checks
         found["file, MB"] = path.stat().st_size / 1e6

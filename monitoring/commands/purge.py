@@ -19,8 +19,8 @@ from monitoring.config.lookup import hosts_of
 from monitoring.display.outputs import say
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
+from monitoring.storage.base import SPAN_KINDS
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
@@ -307,12 +307,11 @@ class DatabasePurge:
 
 def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredCounts:
     window, wanted = Window(0, request.before_ms), set(hosts)
-    summaries = (backend.check_counts(window, span) for span in Span)
-    return StoredCounts(
-        checks=sum(count for host, count in backend.check_counts(window).items() if host in wanted),
-        alerts=sum(alert.host in wanted for alert in backend.alerts(window)),
-        summarised=sum(count for counts in summaries for host, count in counts.items() if host in wanted),
-    )
+
+    def count(kind: str) -> int:
+        return sum(number for (_, host), number in backend.counts(window, kind).items() if host in wanted)
+
+    return StoredCounts(count("checks"), count("alerts"), sum(map(count, SPAN_KINDS.values())))
 
 
 def _listed(hosts: list[str]) -> str:

@@ -68,7 +68,7 @@ class Interface:
             interface.WRITE: self.take,
             interface.VERIFY: self.verify,
             interface.RECORD: self.record,
-            interface.CHECK_COUNTS: self.check_counts,
+            interface.COUNTS: self.counts,
             interface.STATS: self.stats,
             interface.RESULTS: self.results,
             interface.MISSING: self.missing,
@@ -115,14 +115,12 @@ class Interface:
         database.record(asked.file, asked.record.to(DeliveryRecord))
         return StoredAnswer(1)
 
-    def check_counts(self, database: Backend, asked: CountsQuery) -> CountsAnswer:
-        span = SPANS[asked.span] if asked.span else None
-        if not asked.each:
-            return CountsAnswer(dict(database.check_counts(self.window(asked), span)))
-        spans: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        for (start_ms, host), checks in database.counts_by_span(self.window(asked), SPANS[asked.each], span).items():
-            spans[start_ms][host] = checks
-        return CountsAnswer(spans=dict(spans))
+    def counts(self, database: Backend, asked: CountsQuery) -> CountsAnswer:
+        found: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        each = SPANS[asked.each] if asked.each else None
+        for (start_ms, host), count in database.counts(self.window(asked), asked.kind, each).items():
+            found[start_ms][host] = count
+        return CountsAnswer(dict(found))
 
     # Readers
 
@@ -196,5 +194,5 @@ class Interface:
 
 def must_be_few(database: Backend, window: Window, most: int) -> None:
     """Raises `RequestEntityTooLarge` where a window has too many checks for one answer."""
-    if sum(database.check_counts(window).values()) > most:
+    if sum(database.counts(window).values()) > most:
         raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")

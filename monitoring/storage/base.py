@@ -14,11 +14,11 @@ from monitoring.statistics.summary import SiteSummary, Span, Summary
 Ends = Callable[[Window], Mapping[str, Summary]]
 """What the checks of a window of some minutes add up to, by host, with all their response times."""
 
-CountsBySpan = Mapping[tuple[int, str], int]
-"""Checks by the start of a minute, hour or day, and by host; what has none is missing."""
+Counts = Mapping[tuple[int, str], int]
+"""How many there are, by the start of a span of time and by host; what has none is missing."""
 
 SPAN_KINDS = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
-"""What points that are summaries are called."""
+"""What points that are summaries are called. The other kinds are "checks" and "alerts"."""
 
 MOST_LOCATIONS = 100
 """So many are read at once; each one more costs a reader as many questions as the first."""
@@ -164,11 +164,11 @@ class Backend(Reader, Protocol):
         how many were dropped, as far as the database says so; the others have been stored.
         """
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        """How many checks of each host there are in the window, by points alone, or by the summaries of this span alone."""
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
+        """How many points of a kind there are: of summaries, how many checks those that begin in the window tell of.
 
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        """The same in each minute, hour or day of the window, of which it may cut some."""
+        By host in each minute, hour or day of the window, of which it may cut some; `each` None: in the window as one span.
+        """
 
     def locations(self) -> Sequence[str]:
         """The locations that have checks, alerts or whole days of summaries, in order, "" first if there is one."""
@@ -249,11 +249,8 @@ class Outbox(Protocol):
     def requeue_alerts(self) -> None:
         """Put all alerts into the outbox again, and nothing else."""
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        """What `Backend.check_counts` answers when all has been delivered: points, or summaries that are to be sent."""
-
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        """The same in each minute, hour or day."""
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
+        """What `Backend.counts` answers when all has been delivered."""
 
     def renew_marker(self) -> None:
         """Take another marker: this file was put back from a copy, and is another one to the database from now on."""

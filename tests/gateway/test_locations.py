@@ -64,7 +64,7 @@ def test_metrics_bear_the_location_where_there_is_one(databases: Databases) -> N
 
 @pytest.mark.parametrize(
     "question",
-    ["stats?window=60", "alerts/latest?", "last-time?", "states?before=1", "results?window=9", "check-counts?window=9"],
+    ["stats?window=60", "alerts/latest?", "last-time?", "states?before=1", "results?window=9", "counts?window=9"],
 )
 def test_a_wrong_location_is_refused(on_file: Databases, question: str) -> None:
     client = make_application(on_file, NO_TOKENS, Limits(), SystemClock()).test_client()

@@ -14,7 +14,7 @@ from monitoring.gateway.upkeep import UpkeepThread, database_upkeep
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import open_backend
-from monitoring.storage.base import Deletion, Points
+from monitoring.storage.base import SPAN_KINDS, Deletion, Points
 from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
@@ -62,7 +62,7 @@ def test_what_is_too_old_goes_at_every_location(databases: Databases) -> None:
     work(upkeep)
     assert kept(databases) == kept(databases, "paris") == young
     window = Window(young[0].time_ms // HOUR_MS * HOUR_MS - 10 * HOUR_MS, young[0].time_ms // HOUR_MS * HOUR_MS)
-    assert not databases.at("").check_counts(window, Span.MINUTE)
+    assert not databases.at("").counts(window, "minutes")
 
 
 def test_hours_and_days_stay_as_long_as_alerts(databases: Databases) -> None:
@@ -71,11 +71,11 @@ def test_hours_and_days_stay_as_long_as_alerts(databases: Databases) -> None:
     upkeep.set_retention(HOUR_MS, 365 * 24 * HOUR_MS)
     work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
     assert not kept(databases)
-    before = databases.at("").check_counts(EVER, Span.HOUR)
+    before = databases.at("").counts(EVER, "hours")
     upkeep.set_retention(HOUR_MS, HOUR_MS)
     work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
     assert before
-    assert not databases.at("").check_counts(EVER, Span.HOUR)
+    assert not databases.at("").counts(EVER, "hours")
 
 
 def test_days_go_at_a_location_of_which_nothing_else_is_left(influxd: Influxd) -> None:
@@ -86,7 +86,7 @@ def test_days_go_at_a_location_of_which_nothing_else_is_left(influxd: Influxd) -
         upkeep = database_upkeep(databases)
         upkeep.set_retention(HOUR_MS, HOUR_MS)
         work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
-        assert not any(databases.at("paris").check_counts(EVER, span) for span in Span)
+        assert not any(databases.at("paris").counts(EVER, SPAN_KINDS[span]) for span in Span)
         assert databases.at("").locations() == []
 
 

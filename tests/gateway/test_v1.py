@@ -22,7 +22,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from tests.support.gateway import NO_TOKENS
-from tests.support.points import EVER, START_MS, alert
+from tests.support.points import EVER, START_MS, alert, by_host
 
 FILE = "0123456789abcdef0123456789abcdef"
 DAY = Window(START_MS, START_MS + Span.DAY.length_ms)
@@ -170,12 +170,12 @@ def test_what_it_packs_of_minutes_is_accepted_and_needed_by_nobody(client: Clien
     assert send(client, "minutes/announcements", file=FILE, told=told, pieces=[piece]).status_code == 200
     assert send(client, "minutes/seals", file=FILE, minutes=[START_MS]).status_code == 200
     assert not list(database.results(EVER))
-    assert not database.check_counts(EVER, Span.MINUTE)
+    assert not database.counts(EVER, "minutes")
 
 
 def test_its_days_are_summaries_which_stay_when_checks_are_gone(client: Client, database: FileDatabase) -> None:
     assert send(client, "rollups", file=FILE, blocks=[BLOCK]).json == {"stored": 2}
-    assert dict(database.check_counts(DAY, Span.DAY)) == {"http://a": 12, "http://b": 12}
+    assert by_host(database.counts(DAY, "days")) == {"http://a": 12, "http://b": 12}
     assert dict(database.stats(MONTH, exact=False)) == reference.summarise(CHECKS, MONTH, exact=False)
 
 
@@ -193,7 +193,7 @@ def test_sums_of_no_checks_are_refused(client: Client, database: FileDatabase, c
     answer = send(client, "rollups", file=FILE, blocks=[BLOCK, {**BLOCK, "sites": [SITES[0], {**SITES[1], **change}]}])
     assert answer.status_code == 422
     assert answer.json["error"].startswith("blocks[1]")
-    assert not database.check_counts(DAY, Span.DAY)
+    assert not database.counts(DAY, "days")
 
 
 @pytest.mark.parametrize(

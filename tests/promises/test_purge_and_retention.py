@@ -15,7 +15,6 @@ from monitoring.commands.purge import Purge, Terminal, scope_of
 from monitoring.config import load_config
 from monitoring.errors import ConfigError
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.lock import writer_is_alive
@@ -38,6 +37,7 @@ from tests.support.monitor import (
     wait_for_checks,
 )
 from tests.support.monitor import write_config as write_any_config
+from tests.support.points import by_host
 from tests.support.target import Target, by_path, now_ms
 
 pytestmark = pytest.mark.promise
@@ -269,7 +269,7 @@ def test_what_is_older_than_retention_leaves_influxdb_and_nothing_that_others_wr
         write_config(tmp_path, target, own_influxd.url("monitoring"), retention={"checks": "2d", "alerts": "3d"})
         wait_for(lambda: not set(old) & set(store.results(FOREVER)), "the old ones to go")
         gone = Window(old[0].time_ms, old[-1].time_ms)
-        wait_for(lambda: not store.check_counts(gone, Span.MINUTE).keys() & set(hosts), "their minutes to go")
+        wait_for(lambda: not by_host(store.counts(gone, "minutes")).keys() & set(hosts), "their minutes to go")
         monitor_goes_on(target)
         wait_for(lambda: undelivered(local_file(config)) == 0, "delivery of what came meanwhile")
         assert monitor.terminate() == 0
@@ -359,5 +359,5 @@ def test_retention_survives_kill_9_at_any_moment_and_takes_nothing_young(tmp_pat
     with closing(LocalStore(file)) as store:
         store.set_retention(DAY_MS, DAY_MS)
         maintain(store, now_ms())
-        assert not store.check_counts(Window(0, hour_ms - HOUR_MS), Span.MINUTE)
+        assert not store.counts(Window(0, hour_ms - HOUR_MS), "minutes")
         assert store.expired() == len(old)

@@ -21,13 +21,13 @@ from monitoring.gateway.databases import Databases
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import SiteSummary, Span, Summary
-from monitoring.storage.base import Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
+from monitoring.storage.base import SPAN_KINDS, Backend, Deletion, DeliveryRecord, LocalReader, Points, Reader
 from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.gateway import client_of, serving
 from tests.support.influx_databases import new_database, store_at
 from tests.support.memory_backend import MemoryDatabase
-from tests.support.points import REASON
+from tests.support.points import REASON, by_host
 from tests.support.results import LONG_SPAN_MS, ODD_HOSTS, START_MS, Recording, alert_lists, recordings, texts
 from tests.support.stored import assert_same_stats, states_of
 from tests.support.summaries import summaries_of
@@ -537,12 +537,12 @@ def assert_counts_by_span(backend: Backend, checks: Sequence[CheckResult], windo
 
     for each in (Span.HOUR, Span.DAY):
         points = Counter((each.start_of(it.time_ms), it.host) for it in checks if is_inside(it.time_ms))
-        assert backend.counts_by_span(window, each) == points
+        assert backend.counts(window, each=each) == points
         if each.length_ms >= span.length_ms:
             summed = Counter[tuple[int, str]]()
             for one in summaries_of(checks, (span,)):
                 summed[each.start_of(one.start_ms), one.host] += one.summary.checks if is_inside(one.start_ms) else 0
-            assert backend.counts_by_span(window, each, span) == +summed
+            assert backend.counts(window, SPAN_KINDS[span], each) == +summed
 
 
 @any_history
@@ -551,7 +551,7 @@ def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Re
     with fresh_database() as open_backend, closing(open_backend("")) as backend:
         backend.write(Points(checks=recording.checks, summaries=summaries_of(recording.checks)))
         counts = {host: found.checks for host, found in reference.downtime(recording.checks, recording.window).items()}
-        assert dict(backend.check_counts(recording.window)) == counts
+        assert by_host(backend.counts(recording.window)) == counts
         for span in Span:
             window = Window(span.start_of(recording.window.from_ms), recording.window.until_ms)
             told = [
@@ -560,8 +560,21 @@ def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Re
             counts = {
                 host: sum(one.summary.checks for one in told if one.host == host) for host in {one.host for one in told}
             }
-            assert dict(backend.check_counts(window, span)) == counts
+            assert by_host(backend.counts(window, SPAN_KINDS[span])) == counts
             assert_counts_by_span(backend, recording.checks, window, span)
+
+
+def test_alerts_are_counted_by_host_and_hour(fresh_database: FreshDatabase) -> None:
+    hour_ms = Span.HOUR.length_ms
+    start_ms = 1_000 * hour_ms
+    with fresh_database() as open_backend, closing(open_backend("")) as backend:
+        alerts = [Alert(AlertType.ALERT, host, start_ms + place, start_ms, None, 50.0) for host in "ab" for place in (0, 9)]
+        later = Alert(AlertType.ALERT, "a", start_ms + hour_ms, start_ms, None, 50.0)
+        backend.write(Points(alerts=[*alerts, later]))
+        whole = Window(start_ms + 1, start_ms + 2 * hour_ms)
+        assert backend.counts(whole, "alerts") == {(whole.from_ms, "a"): 2, (whole.from_ms, "b"): 1}
+        by_hour = {(start_ms, "a"): 1, (start_ms, "b"): 1, (start_ms + hour_ms, "a"): 1}
+        assert backend.counts(whole, "alerts", Span.HOUR) == by_hour
 
 
 def test_each_location_is_a_store_of_its_own(fresh_database: FreshDatabase) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from tests.support.memory_backend import Held, MemoryBackend, MemoryDatabase
 from tests.support.memory_file import Point
 
@@ -72,13 +72,9 @@ class FragileBackend(MemoryBackend):
         self._answer()
         return super().stats(window, exact=exact)
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
         self._answer()
-        return super().check_counts(window, span)
-
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        self._answer()
-        return super().counts_by_span(window, each, span)
+        return super().counts(window, kind, each)
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         self._answer()

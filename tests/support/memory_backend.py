@@ -9,7 +9,7 @@ from monitoring.models import Alert, AlertType, Bucket, CheckResult, LastState, 
 from monitoring.statistics import windows
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
-from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import SPAN_KINDS, Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 
 FINER = {Span.MINUTE: None, Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
@@ -134,22 +134,14 @@ class MemoryBackend:
         told = sum(part.checks for host in hosts for _, part in self._parts(host, window, exact=False))
         return told - sum(host in hosts for host in (check.host for check in self.results(window)))
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        if span is None:
-            return Counter(check.host for check in self.results(window))
-        counts: Counter[str] = Counter()
-        for (of_span, start_ms, host), summary in self.held.summaries.items():
-            if of_span is span and _inside(start_ms, window):
-                counts[host] += summary.checks
-        return counts
-
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
         found: Counter[tuple[int, str]] = Counter()
-        if span is None:
-            found.update((each.start_of(check.time_ms), check.host) for check in self.results(window))
-        for (of_span, start_ms, host), summary in self.held.summaries.items():
-            if of_span is span and _inside(start_ms, window):
-                found[each.start_of(start_ms), host] += summary.checks
+        points = {"checks": self.held.checks, "alerts": self.held.alerts}.get(kind, {})
+        numbers = [(key, 1) for key in points]
+        numbers += [(key, it.checks) for (span, *key), it in self.held.summaries.items() if SPAN_KINDS[span] == kind]
+        for (at_ms, host), number in numbers:
+            if _inside(at_ms, window):
+                found[each.start_of(at_ms) if each else window.from_ms, host] += number
         return found
 
     def locations(self) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Checks and alerts for tests in which only their number and their time matter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 
@@ -29,3 +29,8 @@ def alert(second: float = 0, host: str = "a") -> Alert:
 def recovery(second: float = 0, host: str = "a") -> Alert:
     time_ms = START_MS + round(second * 1_000)
     return Alert(AlertType.RECOVERY, host, time_ms, time_ms - 99_000, time_ms - 9_000, 80.5, Cause.DNS)
+
+
+def by_host(counts: Mapping[tuple[int, str], int]) -> Mapping[str, int]:
+    """What `counts` says of a window as one span."""
+    return {host: number for (_, host), number in counts.items()}

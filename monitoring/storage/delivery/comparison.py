@@ -7,7 +7,7 @@ from typing import Any
 from monitoring.errors import StoreDenied
 from monitoring.models import AlertType, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import SPAN_KINDS, Backend, CountsBySpan, LocalFile, Refusal
+from monitoring.storage.base import SPAN_KINDS, Backend, Counts, LocalFile, Refusal
 
 HOUR_MS, DAY_MS = Span.HOUR.length_ms, Span.DAY.length_ms
 
@@ -21,8 +21,8 @@ DAYS_AT_ONCE = 32
 MOST_DAYS = 4_096
 """How far back whole days are compared: eleven years."""
 
-FINER: Mapping[Span, Sequence[Span | None]] = {Span.HOUR: (None, Span.MINUTE), Span.DAY: (Span.MINUTE, Span.HOUR)}
-"""What hours and days are compared with; None: points."""
+FINER: Mapping[Span, Sequence[str]] = {Span.HOUR: ("checks", "minutes"), Span.DAY: ("minutes", "hours")}
+"""What hours and days are compared with."""
 
 
 class Comparison:
@@ -36,30 +36,38 @@ class Comparison:
 
     def recently_lost(self) -> bool:
         """Does the database lack points of the past ten minutes, or alerts?"""
-        return self._lacks(self._until_newest(RECENT_MS), None) or self.lost_alerts()
+        return self._lacks(self._until_newest(RECENT_MS), "checks") or self.lost_alerts()
 
     def _until_newest(self, length_ms: int) -> Window:
         until_ms = self._delivered.newest_ms + 1
         return Window(max(0, until_ms - length_ms), until_ms)
 
     def lost_alerts(self) -> bool:
-        """Does the database lack alerts of the past day, or open ones? (Where a token may only write, nobody knows.)"""
-        window = self._until_newest(DAY_MS)
-        recent = {(alert.host, alert.time_ms) for alert in self._file.alerts(window)}
-        is_open = {
-            alert.host: alert.time_ms
-            for alert in self._file.last_alerts().values()
-            if alert.type is AlertType.ALERT and alert.time_ms < window.until_ms
-        }
-        if not recent and not is_open:
-            return False
+        """Does the database lack alerts of some hour of the past day, or open ones from before?"""
+        day = self._until_newest(DAY_MS)
+        return any(self._lacking(day, "alerts", Span.HOUR)) or self._lacks_open_alerts(day.from_ms)
+
+    def _lacks_open_alerts(self, before_ms: int) -> bool:
+        """Of those decided before this moment. (Where a token may only write, nobody knows.)"""
+        alerts = self._file.last_alerts().items()
+        is_open = {host: it.time_ms for host, it in alerts if it.type is AlertType.ALERT and it.time_ms < before_ms}
         try:
-            recent -= {(alert.host, alert.time_ms) for alert in self._backend.alerts(window)}
-            newest = {host: alert.time_ms for host, alert in self._backend.last_alerts().items()}
+            known = self._backend.last_alerts() if is_open else {}
         except StoreDenied:
             return False
-        lacking = recent | {(host, at_ms) for host, at_ms in is_open.items() if newest.get(host, -1) < at_ms}
+        lacking = [(host, at_ms) for host, at_ms in is_open.items() if host not in known or known[host].time_ms < at_ms]
         return any(not self._is_refused("alerts", host, Window(at_ms, at_ms + 1)) for host, at_ms in lacking)
+
+    def _lacking(self, window: Window, kind: str, each: Span) -> Mapping[tuple[int, str], int]:
+        """Where the database knows of fewer than it would be sent again, and how many that would be.
+
+        What was refused stands for what is lacking in its span.
+        """
+        wanted = self._file.counts(window, kind, each)
+        found = self._backend.counts(window, kind, each) if wanted else {}
+        lacking = {key: number for key, number in wanted.items() if found.get(key, 0) < number}
+        spans = {start_ms: Window(start_ms, start_ms + each.length_ms) for start_ms, _ in lacking}
+        return {(at_ms, host): it for (at_ms, host), it in lacking.items() if not self._is_refused(kind, host, spans[at_ms])}
 
     def lost(self) -> Sequence[Window]:
         """The hours and days of which the database lacks something, in order, those that touch as one.
@@ -68,50 +76,46 @@ class Comparison:
         lost with all that it had of a time, so that hours and days show it. Where the past hour lacks points or minutes
         alone (their measurement was dropped), these are counted all the way back.
         """
-        return joined([*self._lost_summaries(), *self._back_from(self._delivered.newest_ms + 1, None)])
+        return joined([*self._lost_summaries(), *self._back_from(self._delivered.newest_ms + 1, "checks")])
 
     def _lost_summaries(self) -> Iterator[Window]:
         until_ms = Span.MINUTE.start_of(self._delivered.summarised_ms)
         hour_ms, day_ms = Span.HOUR.start_of(until_ms), Span.DAY.start_of(until_ms)
-        yield from self._back_from(until_ms, Span.MINUTE)
+        yield from self._back_from(until_ms, SPAN_KINDS[Span.MINUTE])
         yield from self._lost_spans(Window(max(0, hour_ms - DAY_MS), hour_ms), Span.HOUR)
         for end_ms in range(day_ms, max(0, day_ms - MOST_DAYS * DAY_MS), -DAYS_AT_ONCE * DAY_MS):
             yield from self._lost_spans(Window(max(0, end_ms - DAYS_AT_ONCE * DAY_MS), end_ms), Span.DAY)
 
     def _lost_spans(self, window: Window, span: Span) -> Iterator[Window]:
         """The hours, or days, whose summaries know of fewer checks there, although they would be sent again."""
-        wanted = self._file.counts_by_span(window, span, span)
-        found = self._backend.counts_by_span(window, span, span) if wanted else {}
-        lacking = {key: checks for key, checks in wanted.items() if found.get(key, 0) < checks}
-        for start_ms, host in lacking.keys() - superseded(self._backend, span, lacking):
-            lost = Window(start_ms, start_ms + span.length_ms)
-            if not self._is_refused(SPAN_KINDS[span], host, lost):
-                yield lost
+        lacking = self._lacking(window, SPAN_KINDS[span], span)
+        for start_ms, _ in lacking.keys() - superseded(self._backend, span, lacking):
+            yield Window(start_ms, start_ms + span.length_ms)
 
-    def _back_from(self, until_ms: int, span: Span | None) -> Iterator[Window]:
+    def _back_from(self, until_ms: int, kind: str) -> Iterator[Window]:
         """The past hour if it lacks points or such summaries, and then whatever lacks some before it."""
         lengths = [HOUR_MS] * 24 + [DAY_MS] * MOST_DAYS
         for number, length_ms in enumerate(lengths):
             window = Window(max(0, until_ms - length_ms), until_ms)
             if window.length_ms == 0:
                 return
-            if self._lacks(window, span):
+            if self._lacks(window, kind):
                 yield window
             elif number == 0:
                 return
             until_ms = window.from_ms
 
-    def _lacks(self, window: Window, span: Span | None) -> bool:
+    def _lacks(self, window: Window, kind: str) -> bool:
         """Are there sites of which the database has fewer points than it should, or fewer checks in such summaries?"""
-        wanted = self._file.check_counts(window, span)
-        found = self._backend.check_counts(window, span) if wanted else {}
-        lacking = {host: checks - found.get(host, 0) for host, checks in wanted.items()}
-        if span is None:
-            refused = Counter[str]()
-            for it in self._refusals:
-                refused[it.host] += it.count if it.kind == "checks" and overlaps(it, window) else 0
-            return any(count > refused[host] for host, count in lacking.items())
-        return any(count > 0 and not self._is_refused(SPAN_KINDS[span], host, window) for host, count in lacking.items())
+        wanted = self._file.counts(window, kind)
+        found = self._backend.counts(window, kind) if wanted else {}
+        lacking = {host: number - found.get((at_ms, host), 0) for (at_ms, host), number in wanted.items()}
+        if kind != "checks":
+            return any(count > 0 and not self._is_refused(kind, host, window) for host, count in lacking.items())
+        refused = Counter[str]()
+        for it in self._refusals:
+            refused[it.host] += it.count if it.kind == kind and overlaps(it, window) else 0
+        return any(count > refused[host] for host, count in lacking.items())
 
     def _is_refused(self, kind: str, host: str, window: Window) -> bool:
         return any(it.kind == kind and it.host == host and overlaps(it, window) for it in self._refusals)
@@ -131,7 +135,7 @@ def without_superseded(backend: Backend, kind: str, points: Sequence[Any]) -> Se
     return [one for key, one in own.items() if key not in known]
 
 
-def superseded(backend: Backend, span: Span, own: CountsBySpan) -> Collection[tuple[int, str]]:
+def superseded(backend: Backend, span: Span, own: Counts) -> Collection[tuple[int, str]]:
     """Of which of these hours, or days, the database knows more checks from what is finer."""
     known: set[tuple[int, str]] = set()
     hosts = len({host for _, host in own})
@@ -141,7 +145,7 @@ def superseded(backend: Backend, span: Span, own: CountsBySpan) -> Collection[tu
             found = Counter[tuple[int, str]]()
             for from_ms in range(run.from_ms, run.until_ms, length_ms):  # so much at once that no question takes long
                 part = Window(from_ms, min(from_ms + length_ms, run.until_ms))
-                found.update(backend.counts_by_span(part, span, finer))
+                found.update(backend.counts(part, finer, span))
             known |= {key for key, checks in found.items() if checks > own.get(key, checks)}
     return known
 

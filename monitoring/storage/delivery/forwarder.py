@@ -9,7 +9,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
-from monitoring.storage.delivery.sending import by_kind, kinds_to_retry, send, takes_what_it_refused
+from monitoring.storage.delivery.sending import by_kind, kinds_to_retry, like_refused, send_apart
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
 
@@ -192,8 +192,6 @@ class Forwarder:
                 raise
             self._file.acknowledge(delivery, refusals)
             self._backend.record(self._marker, self._file.delivered())
-            if not refusals and takes_what_it_refused(delivery.points, self._file.refusals()):
-                self._retry_at_ms = min(self._retry_at_ms, self._tried_ms + LOOK_MS)
             oldest_ms = self._file.pending().oldest_ms
             if oldest_ms is not None and oldest_ms <= began_ms:
                 return True
@@ -203,9 +201,14 @@ class Forwarder:
         return delivery is not None
 
     def _send(self, points: Points) -> list[Refusal]:
-        refusals: list[Refusal] = []
+        """What is like points that were refused goes in a request of its own: so few are needed, whatever is refused."""
+        known, refusals, takes_like_refused = self._file.refusals(), list[Refusal](), False
         for kind, own in by_kind(points).items():
-            refusals += send(self._backend.write, kind, without_superseded(self._backend, kind, own))
+            suspects = like_refused(kind, own, known)
+            refusals += send_apart(self._backend.write, kind, without_superseded(self._backend, kind, own), suspects)
+            takes_like_refused |= bool(suspects)
+        if takes_like_refused and not refusals:
+            self._retry_at_ms = min(self._retry_at_ms, self._tried_ms + LOOK_MS)
         return refusals
 
     # When nothing waits

@@ -1,5 +1,6 @@
 """Points into a database; what it will not take is found with few requests, and kept as ranges."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -14,6 +15,7 @@ from monitoring.storage.base import SPAN_KINDS, Points, Refusal
 Point: TypeAlias = CheckResult | Alert | SiteSummary
 
 _PLACES = {field.point: place for place, field in enumerate(fields.CHECK_FIELDS)}
+_by_host = attrgetter("host")
 
 
 def by_kind(points: Points) -> Mapping[str, Sequence[Point]]:
@@ -34,7 +36,11 @@ def send(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> l
         return []
     if len(points) == 1 or (error.dropped is not None and error.dropped >= len(points)):
         return list(_refusals(kind, points, error))
-    suspects = _suspects(points, error)
+    return send_apart(write, kind, points, _suspects(points, error))
+
+
+def send_apart(write: Callable[[Points], None], kind: str, points: Sequence[Any], suspects: Sequence[Any]) -> list[Refusal]:
+    """The same in two requests, one with those of the points that will probably be refused."""
     apart = set(map(id, suspects))
     return send(write, kind, suspects) + send(write, kind, [point for point in points if id(point) not in apart])
 
@@ -50,11 +56,16 @@ def _refusal(write: Callable[[Points], None], kind: str, points: Sequence[Any]) 
 
 def _suspects(points: Sequence[Point], error: StoreRefused) -> Sequence[Point]:
     """Some of these, and not all: those that were probably refused, or one half."""
-    ordered = sorted(points, key=time_of)
     if error.by_age and error.dropped:
-        return ordered[: error.dropped]
-    having = [point for point in ordered if _has(point, error.field)]
-    return having if 0 < len(having) < len(ordered) else ordered[: len(ordered) // 2]
+        return sorted(points, key=time_of)[: error.dropped]
+    having = [point for point in points if _has(point, error.field)]
+    if 0 < len(having) < len(points):
+        return having
+    hosts = sorted({point.host for point in points})
+    if len(hosts) == 1:
+        return points[: len(points) // 2]
+    half = set(hosts[: len(hosts) // 2])  # whole sites: what is refused of one is mostly all that it has
+    return [point for point in points if point.host in half]
 
 
 def _has(point: Point, field: str) -> bool:
@@ -69,17 +80,18 @@ def time_of(point: Point) -> int:
 
 
 def _refusals(kind: str, points: Iterable[Point], error: StoreRefused) -> Iterator[Refusal]:
-    by_host = attrgetter("host")
-    for host, found in groupby(sorted(points, key=by_host), by_host):
+    for host, found in groupby(sorted(points, key=_by_host), _by_host):
         times = [time_of(point) for point in found]
         yield Refusal(kind, host, min(times), max(times), len(times), error.field, str(error), error.by_age)
 
 
-def takes_what_it_refused(points: Points, refusals: Iterable[Refusal]) -> bool:
-    """Did a database that took all of these points refuse others like them: of that site, and with that field?"""
-    refused = {(it.kind, it.host, it.field) for it in refusals if not it.by_age}
-    taken = by_kind(points) if refused else {}
-    return any(point.host == host and _has(point, field) for kind, host, field in refused for point in taken[kind])
+def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) -> Sequence[Any]:
+    """Those points of a kind whose like a database has refused: of that site, and with that field."""
+    fields_of: defaultdict[str, set[str]] = defaultdict(set)
+    for it in refusals:
+        if it.kind == kind and not it.by_age:
+            fields_of[it.host].add(it.field)
+    return [point for point in points if any(_has(point, field) for field in fields_of.get(point.host, ()))]
 
 
 def kinds_to_retry(refusals: Iterable[Refusal]) -> Collection[str]:

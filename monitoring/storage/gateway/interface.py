@@ -112,9 +112,9 @@ class WindowQuery(Located, rename={"from_ms": "from", "until_ms": "until"}, kw_o
 
 
 class CountsQuery(WindowQuery, kw_only=True):
-    """By the summaries of length `span` alone; absent: by points. In each minute, hour or day; absent: in the window."""
+    """Of summaries: how many checks they tell of. In each minute, hour or day; absent: in the window."""
 
-    span: SpanName | UnsetType = UNSET
+    kind: Literal["checks", "alerts", "minutes", "hours", "days"] = "checks"
     each: SpanName | UnsetType = UNSET
 
 
@@ -199,10 +199,9 @@ class MissingAnswer(Struct):
 
 
 class CountsAnswer(Struct):
-    """How many checks of each site: in the window, or by the start of each minute, hour or day."""
+    """How many of each site, by the start of the window, or of each minute, hour or day."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    spans: dict[int, dict[str, int]] = field(default_factory=dict)
+    counts: dict[int, dict[str, int]]
 
 
 class LocationsAnswer(Struct):
@@ -263,7 +262,7 @@ def _get(what: str, request: type[Asked], answer: type[Answer], about: str, role
 WRITE = _post("points", WriteRequest, StoredAnswer, "Store checks, alerts and summaries")
 VERIFY = _post("verify", VerifyRequest, VerifyAnswer, "Write a point, read it back")
 RECORD = _post("record", RecordRequest, StoredAnswer, "Remember how far a local file has delivered")
-CHECK_COUNTS = _get("check-counts", CountsQuery, CountsAnswer, "How many checks of each site", "write")
+COUNTS = _get("counts", CountsQuery, CountsAnswer, "How many points of each site", "write")
 STATS = _get("stats", StatsQuery, StatsAnswer, "Statistics of each site")
 RESULTS = _get("results", WindowQuery, ChecksAnswer, "The checks of a window")
 MISSING = _get("missing", WindowQuery, MissingAnswer, "How many checks are known by summaries only")
@@ -276,6 +275,6 @@ LOCATIONS = _get("locations", Nothing, LocationsAnswer, "Where sites are checked
 HEALTH = Endpoint("GET", "/healthz", None, Nothing, HealthAnswer, "Does the database answer?")
 
 ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
-    *(WRITE, VERIFY, RECORD, CHECK_COUNTS, STATS, RESULTS, MISSING, ALERTS, LAST_ALERTS, STATES, LAST_TIME, KNOWN),
+    *(WRITE, VERIFY, RECORD, COUNTS, STATS, RESULTS, MISSING, ALERTS, LAST_ALERTS, STATES, LAST_TIME, KNOWN),
     *(LOCATIONS, HEALTH),
 )

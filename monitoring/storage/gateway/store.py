@@ -11,7 +11,7 @@ from monitoring.config.tokens import client_token
 from monitoring.errors import StoreDenied, StoreRefused, untraced
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.client import GatewayClient, TooLong
 from monitoring.storage.gateway.interface import MOST_POINTS, Answer, Asked, Endpoint, Nothing, RecordMessage
@@ -128,16 +128,10 @@ class GatewayStore:
     def missing(self, window: Window) -> int:
         return self._ask(interface.MISSING, **_ends(window)).missing
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        return self._counts(window, span=span).counts
-
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        found = self._counts(window, span=span, each=each).spans
-        return {(start_ms, host): checks for start_ms, counts in found.items() for host, checks in counts.items()}
-
-    def _counts(self, window: Window, **spans: Span | None) -> interface.CountsAnswer:
-        named = {key: SPAN_NAMES[span] for key, span in spans.items() if span}
-        return self._ask(interface.CHECK_COUNTS, **_ends(window), **named)
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
+        spans = {"each": SPAN_NAMES[each]} if each else {}
+        found = self._ask(interface.COUNTS, **_ends(window), kind=kind, **spans).counts
+        return {(start_ms, host): count for start_ms, own in found.items() for host, count in own.items()}
 
     def locations(self) -> Sequence[str]:
         return self._client.ask(interface.LOCATIONS, Nothing()).locations

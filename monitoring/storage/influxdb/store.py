@@ -18,7 +18,7 @@ from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import may_be_exact
-from monitoring.storage.base import CountsBySpan, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import SPAN_KINDS, Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.influxdb.delete import deletion_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
@@ -45,6 +45,12 @@ READ_TIMEOUT_S = 5.0
 WINDOWS_REMEMBERED = 4
 """Of so many windows it is known how many points they lack: it comes with their statistics."""
 
+COUNTED: Mapping[str, tuple[str, str]] = {
+    "checks": ("count(available)", CHECKS),
+    "alerts": ("count(type)", ALERTS),
+    **{kind: ("sum(checks)", SUMMARIES[span]) for span, kind in SPAN_KINDS.items()},
+}
+"""What is asked of which measurement to count points of each kind."""
 
 Point = TypeVar("Point")
 
@@ -195,11 +201,9 @@ class InfluxStore:
         newest = (self._ask("last(available)", CHECKS), self._ask("last(type)", ALERTS))
         return max((row[0] for found in newest for _, rows in found for row in rows), default=None)
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        return {host: row[1] for host, rows in self._counted(window, span) for row in rows}
-
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        return {(row[0], host): row[1] for host, rows in self._counted(window, span, each) for row in rows}
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
+        found = self._ask(*COUNTED[kind], within(window), each=each)
+        return {(row[0] if each else window.from_ms, host): row[1] for host, rows in found for row in rows}
 
     def close(self) -> None:
         self._client.close()
@@ -210,10 +214,6 @@ class InfluxStore:
         self, fields: str, source: str, *conditions: str, each: Span | None = None
     ) -> Iterator[tuple[str, Iterator[Row]]]:
         return by_host(self._client.stream(selected(fields, source, (self._here, *conditions), each)))
-
-    def _counted(self, window: Window, span: Span | None, each: Span | None = None) -> Iterator[tuple[str, Iterator[Row]]]:
-        number, source = ("count(available)", CHECKS) if span is None else ("sum(checks)", SUMMARIES[span])
-        return self._ask(number, source, within(window), each=each)
 
     def _record_of(self, marker: str) -> Row:
         """The fields of the record of a file, None for those that it has not."""

@@ -199,13 +199,10 @@ def summaries_by_host(
     return {names[site]: parts.summary(exact=True) for site, parts in every}
 
 
-def check_counts(
-    connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None, span: Span | None = None
-) -> dict[str, int]:
-    """By host: checks that are in the file one by one, or those that summaries of this span tell of."""
-    sources = [("SUM(checks)", TABLES[span], window)] if span else _counted(connection, window, summarised_ms or 0)
+def check_counts(connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None) -> dict[str, int]:
+    """By host: checks that are in the file one by one."""
     found: Counter[str] = Counter()
-    for number, table, part in sources:
+    for number, table, part in _counted(connection, window, summarised_ms or 0):
         where, values = inside(part)
         for site, checks in connection.execute(f"SELECT {SITE}, {number} FROM {table} WHERE {where} GROUP BY 1", values):
             if site in names:
@@ -213,14 +210,19 @@ def check_counts(
     return dict(found)
 
 
-def counts_by_span(
-    connection: sqlite3.Connection, window: Window, names: Names, each: Span, span: Span | None
+def counts(
+    connection: sqlite3.Connection, window: Window, names: Names, kind: str, each: Span | None
 ) -> dict[tuple[int, str], int]:
-    """The same by the start of each minute, hour or day, too."""
+    """Keeps `Backend.counts`."""
     where, values = inside(window)
-    number, table = ("SUM(checks)", TABLES[span]) if span else ("COUNT(*)", rows.source(connection, [window]))
-    found = connection.execute(_by_span(number, table, each, where), values)
-    return {(key >> SITE_BITS, names[key & SITE_MASK]): checks for key, checks in found if key & SITE_MASK in names}
+    number = "SUM(checks)" if kind in TABLES.values() else "COUNT(*)"
+    table = rows.source(connection, [window]) if kind == "checks" else kind
+    if each:
+        query = _by_span(number, table, each, where)
+    else:
+        query = f"SELECT {first_key(window.from_ms)} | ({SITE}), {number} FROM {table} WHERE {where} GROUP BY 1"
+    found = connection.execute(query, values)
+    return {(key >> SITE_BITS, names[key & SITE_MASK]): count for key, count in found if key & SITE_MASK in names}
 
 
 def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> list[tuple[str, str, Window]]:

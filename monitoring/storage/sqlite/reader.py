@@ -8,7 +8,7 @@ from pathlib import Path
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics.summary import Span, Summary
-from monitoring.storage.base import CountsBySpan, DeliveryRecord, Pending, Refusal
+from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
@@ -126,15 +126,14 @@ class FileReader:
     def missing(self, window: Window) -> int:  # noqa: ARG002 - the local file has every check, or has forgotten it
         return 0
 
-    def check_counts(self, window: Window, span: Span | None = None) -> Mapping[str, int]:
-        """How many checks of each host there are in the window, or in the summaries of this span that begin in it."""
+    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
+        """As `Backend.counts`."""
         with self._snapshot() as connection:
-            return queries.check_counts(connection, window, self._names(connection), self._summarised_ms(connection), span)
-
-    def counts_by_span(self, window: Window, each: Span, span: Span | None = None) -> CountsBySpan:
-        """The same in each minute, hour or day."""
-        with self._snapshot() as connection:
-            return queries.counts_by_span(connection, window, self._names(connection), each, span)
+            names, summarised_ms = self._names(connection), self._summarised_ms(connection)
+            if kind == "checks" and each is None:
+                found = queries.check_counts(connection, window, names, summarised_ms)
+                return {(window.from_ms, host): checks for host, checks in found.items()}
+            return queries.counts(connection, window, names, kind, each)
 
     def summarised_ms(self) -> int:
         """Every minute before this moment has its summaries."""

@@ -138,6 +138,20 @@ def test_alerts_that_were_lost_alone_are_sent_again_all_of_them_and_nothing_else
     assert [len(points) for points in database.writes] == [2]
 
 
+def test_alerts_are_counted_not_read_to_see_whether_some_were_lost(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flapping day has ten thousand, and the look comes every minute."""
+    file.append([], [alert(100), recovery(200), alert(300, "b")], START_MS)
+    drain(forwarder)
+    monkeypatch.delattr(FragileBackend.__mro__[1], "alerts")
+    looks = database.requests
+    clock.advance(LOOK_MS / 1_000)
+    drain(forwarder)
+    assert database.requests > looks
+    assert forwarder.trouble is None
+
+
 def test_an_open_alert_that_was_lost_alone_is_missed_however_old_it_is(
     file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:

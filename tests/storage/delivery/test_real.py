@@ -88,7 +88,7 @@ def assert_whole(file: LocalFile, database: InfluxStore) -> None:
     """Exactly the checks that were made, once each; the numbers of any window are those of the file."""
     assert_same(file, database)
     assert_same_summaries(file, database)
-    assert database.check_counts(EVER) == file.check_counts(EVER)
+    assert database.counts(EVER) == file.counts(EVER)
     newest_ms = file.last_time() or 0
     window = Window(newest_ms - 2 * HOUR_MS + 12_345, newest_ms - 7_654)
     made_then = list(file.results(window))
@@ -282,7 +282,7 @@ def test_a_shard_that_was_lost_is_there_again(
     assert_whole(file, database)
     lost = _shard_of(server, name, clock.now_ms() - 2 * HOUR_MS)
     server.query(f"DROP SHARD {lost}")
-    assert database.check_counts(EVER) != file.check_counts(EVER)
+    assert database.counts(EVER) != file.counts(EVER)
     drain(Forwarder(file, database, clock))
     assert_whole(file, database)
 

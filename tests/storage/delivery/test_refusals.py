@@ -62,6 +62,22 @@ def test_what_lacks_the_field_is_taken_at_once(database: FragileBackend) -> None
     assert len(database.writes) == 3, "all, those with the field, those without"
 
 
+def test_where_every_second_site_is_refused_the_next_ones_cost_two_requests(
+    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+) -> None:
+    database.refuses = refusing(lambda point: point.host.endswith("x"))
+    every = [check(second, f"{number} {'x' if number % 2 else 'y'}") for second in range(5) for number in range(20)]
+    file.append(every, [], START_MS)
+    drain(forwarder)
+    assert len(database.writes) == 2 * 20 - 1, "found site by site, not check by check"
+    database.writes.clear()
+    file.append([check(10, one.host) for one in every[:20]], [], START_MS)
+    drain(forwarder)
+    assert len(database.writes) == 2
+    assert len(list(database.results(EVER))) == 60
+    assert sum(it.count for it in file.refusals()) == 60
+
+
 @pytest.mark.parametrize("tells", [True, False])
 @pytest.mark.parametrize("bad", [set(), {0}, {99}, {3, 4, 50}, set(range(100)), set(range(0, 100, 2))])
 def test_exactly_the_bad_points_are_refused(database: FragileBackend, tells: bool, bad: set[int]) -> None:

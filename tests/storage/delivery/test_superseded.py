@@ -18,7 +18,7 @@ from tests.support.clock import FakeClock
 from tests.support.forwarded import drain, maintain
 from tests.support.influx_databases import new_database, store_at
 from tests.support.influxd import Influxd
-from tests.support.points import EVER
+from tests.support.points import EVER, by_host
 
 MINUTE_MS, HOUR_MS, DAY_MS = (span.length_ms for span in Span)
 DAY_START_MS = Span.DAY.start_of(SystemClock().now_ms()) - 3 * DAY_MS
@@ -73,7 +73,7 @@ def hours_of(database: InfluxStore, host: str = "a") -> list[int]:
     return [
         hour
         for hour, start_ms in enumerate(starts)
-        if host in database.check_counts(Window(start_ms, start_ms + HOUR_MS), Span.HOUR)
+        if host in by_host(database.counts(Window(start_ms, start_ms + HOUR_MS), "hours"))
     ]
 
 
@@ -91,8 +91,8 @@ def test_a_new_file_sends_no_hour_or_day_that_began_before_it(
     old.measure(0, 5 * HOUR_MS // 2, "a")
     new.measure(5 * HOUR_MS // 2, 26 * HOUR_MS, "a", "only in the new one")
     assert hours_of(database) == [0, 1, *range(3, 24)]
-    assert "a" not in database.check_counts(EVER, Span.DAY)
-    assert "only in the new one" in database.check_counts(EVER, Span.DAY), "nobody knows more of that one"
+    assert "a" not in by_host(database.counts(EVER, "days"))
+    assert "only in the new one" in by_host(database.counts(EVER, "days")), "nobody knows more of that one"
     assert hours_of(database, "only in the new one") == list(range(2, 24))
     assert_true(database)
     for one in (old, new):
@@ -107,7 +107,7 @@ def test_a_day_of_which_the_first_minutes_are_in_no_hour_is_not_sent(
     old.measure(0, 10 * MINUTE_MS, "a")
     new.measure(10 * MINUTE_MS, 26 * HOUR_MS, "a")
     assert hours_of(database) == list(range(1, 24))
-    assert not database.check_counts(EVER, Span.DAY)
+    assert not database.counts(EVER, "days")
     assert_true(database)
     for one in (old, new):
         one.file.close()

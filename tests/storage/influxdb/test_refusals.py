@@ -14,6 +14,7 @@ from monitoring.storage.influxdb.client import BATCH, InfluxClient
 from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.influx_databases import PATIENT_S, new_database, store_at
 from tests.support.influxd import Influxd
+from tests.support.points import by_host
 from tests.support.summaries import summaries_of
 
 NOW_MS = 1_767_225_600_000
@@ -85,7 +86,7 @@ def test_every_request_of_a_long_write_is_sent_and_its_refusals_add_up(influxd: 
         influxd.write(address.database, f"website_availability,host=x cause=1 {NOW_MS * 1_000_000}")
         checks = [replace(check(at=at), cause=Cause.DNS if at in (0, BATCH + 1) else None) for at in range(BATCH + 10)]
         assert seen(refused(store, Points(checks=checks))) == (2, "cause", False)
-        assert store.check_counts(WINDOW) == {"a": BATCH + 8}
+        assert by_host(store.counts(WINDOW)) == {"a": BATCH + 8}
 
 
 def test_what_is_older_than_the_retention_policy_is_dropped_by_age(influxd: Influxd) -> None:

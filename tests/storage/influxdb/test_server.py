@@ -12,13 +12,13 @@ import trustme
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import CheckResult, Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.trust import MOZILLA, Trust
 from tests.support.impostor import Reply, impostor
 from tests.support.influx_databases import PATIENT_S, address_of, new_database, store_at
 from tests.support.influxd import Influxd, free_port
+from tests.support.points import by_host
 from tests.support.summaries import summaries_of
 
 NOW_MS = 1_767_225_600_000
@@ -143,7 +143,7 @@ def test_a_host_and_a_record_can_be_dropped_without_touching_others(influxd: Inf
         store.drop_host("it's")
         store.drop_record("one")
         assert list(store.results(WINDOW)) == [check("b")]
-        assert store.check_counts(Window(0, 2 * NOW_MS), Span.DAY) == {"b": 1}
+        assert by_host(store.counts(Window(0, 2 * NOW_MS), "days")) == {"b": 1}
         assert store.verify("one") is None
         assert store.verify("other") == DeliveryRecord(4, 5, 6)
 

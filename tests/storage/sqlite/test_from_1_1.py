@@ -19,6 +19,7 @@ from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES, LATE_MS, MINUTE_MS, START_MS, Written, check
 from tests.support.memory_backend import MemoryDatabase
+from tests.support.points import by_host
 from tests.support.stored import states_of
 
 EVER = Window(0, START_MS + 10**11)
@@ -116,7 +117,7 @@ def test_what_had_not_been_delivered_is_delivered_and_so_are_all_summaries(old: 
             store.acknowledge(delivery)
         whole = Window(START_MS, Span.HOUR.start_of(written.checks[-1].time_ms))
         if whole.length_ms > 0:
-            found = database.check_counts(whole, Span.HOUR)
+            found = by_host(database.counts(whole, "hours"))
             assert found == {host: site.checks for host, site in reference.downtime(written.checks, whole).items()}
     received = list(database.results(EVER))
     undelivered = {one for now_ms, checks, _ in written.commits if now_ms > written.delivered_ms for one in checks}

@@ -12,10 +12,10 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, LastState, Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.migrations import NEWEST
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
+from tests.support.points import by_host
 
 START_MS = 1_767_225_600_000
 EVER = Window(0, START_MS + 10**11)
@@ -173,5 +173,5 @@ def test_a_check_that_is_older_than_the_minute_being_summarised_is_not_passed_ov
     while store.maintain(now_ms):
         pass
     assert store.summarised_ms() == newer.time_ms + 60_000
-    assert store.check_counts(EVER, Span.MINUTE) == {"a": 2}
+    assert by_host(store.counts(EVER, "minutes")) == {"a": 2}
     assert store.last_states(now_ms)["a"].good_since_ms == older.time_ms
