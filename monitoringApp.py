@@ -108,7 +108,7 @@ class MonitoringApp:
 
     def evaluate_alerts(self) -> None:
         """Decide for every site; record and show what went down, recovered, or left in an outage. Raises `StoreError`."""
-        self._announce(self._evaluator.end_unwatched(self._config.sites))
+        self._announce(self._evaluator.end_unwatched(self._config.active_sites))
         sites = self._config.active_sites
         observed = self._evaluator.observe(sites)
         changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}

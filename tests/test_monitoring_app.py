@@ -222,10 +222,11 @@ def test_a_new_configuration_keeps_the_state_of_the_sites_that_stay() -> None:
     assert {second % 2 for second in scene.store.observed if second > 60} == {0, 1}
 
 
-def test_the_outage_of_a_site_that_leaves_the_configuration_is_over_and_said() -> None:
+@pytest.mark.parametrize("left", [(BLOG,), (replace(SHOP, enabled=False), BLOG)], ids=["removed", "paused"])
+def test_the_outage_of_a_site_that_leaves_the_configuration_is_over_and_said(left: tuple[Site, ...]) -> None:
     scene = Scene([SHOP, BLOG])
     scene.causes["shop"] = fails(0, 999)
-    scene.watcher.coming = [(100, replace(scene.config, sites=(BLOG,)))]
+    scene.watcher.coming = [(100, replace(scene.config, sites=left))]
     scene.run(until_s=240)
     assert [alert.type for alert in scene.display.alerts] == [AlertType.ALERT, AlertType.RECOVERY]
     assert "Website shop is no longer watched. It was down for" in alert_sentence(scene.display.alerts[-1])

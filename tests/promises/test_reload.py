@@ -106,7 +106,7 @@ def test_a_change_under_two_hundred_sites_is_not_noticed_by_those_it_leaves_alon
 
 
 def test_a_site_is_paused_and_checked_again(tmp_path: Path) -> None:
-    """Its server is not asked meanwhile, and the outage that it may be in is neither alerted nor ended."""
+    """Its server is not asked meanwhile, and nothing is alerted of it."""
     with HttpServer(response(200)) as server, HttpServer(response(500)) as paused:
         path = write_config(tmp_path, [server.url("/0"), paused.url("/1")])
         config = json.loads(path.read_text())
