@@ -5,6 +5,7 @@ from ssl import cert_time_to_seconds
 import pycurl
 
 from monitoring import __version__
+from monitoring.checks.abilities import http_version
 from monitoring.checks.decoding import ACCEPTED
 from monitoring.checks.failure import Progress
 from monitoring.checks.phases import Marks
@@ -32,7 +33,7 @@ class Handle:
         self._trusted = trusted
         self._login = login(site)
         self._looks = False
-        self._offers_http_2 = False
+        self._http_version = http_version(site)
         self._set_up(at_home=True)
 
     def _set_up(self, at_home: bool) -> None:
@@ -44,7 +45,7 @@ class Handle:
         _be_a_new_visitor(curl)
         _verify(curl, site.verify_tls, keep_certificates=site.transport.ca_file is None)
         apply_transport(curl, site)
-        self.offer_http_2(self._offers_http_2)
+        self.speak(self._http_version)
         if at_home:
             apply_client_certificate(curl, site.transport)
         curl.setopt(pycurl.OPT_CERTINFO, int(self._looks))
@@ -59,11 +60,10 @@ class Handle:
         """Prepare the next hop from scratch, whatever the last one was."""
         self._prepared = None
 
-    def offer_http_2(self, offered: bool) -> None:
-        """Whether the server may choose HTTP/2 by TLS, where the site is to be checked by any version."""
-        self._offers_http_2 = offered
-        if self._site.transport.http_version is None:
-            self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS if offered else pycurl.CURL_HTTP_VERSION_1_1)
+    def speak(self, version: int) -> None:
+        """Ask by this version of HTTP, in libcurl's numbers, from now on."""
+        self._http_version = version
+        self.curl.setopt(pycurl.HTTP_VERSION, version)
 
     def forget_cookies(self) -> None:
         self.curl.setopt(pycurl.COOKIELIST, "ALL")

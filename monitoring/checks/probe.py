@@ -1,10 +1,12 @@
 """One check of one website, by libcurl."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pycurl
 
+from monitoring.checks.abilities import http_2, http_version
 from monitoring.checks.assertions import BODY_CAP, in_force, judge
 from monitoring.checks.charset import decode
 from monitoring.checks.failure import Fault, ends_with_tls, printable, refuses_protocol, transfer_fault
@@ -13,7 +15,7 @@ from monitoring.checks.network import Network, Transfer, TransferResult, sockets
 from monitoring.checks.phases import NO_PHASES, Marks, Phases, add, phases_of, total
 from monitoring.checks.redirects import MAX_REDIRECTS, Request, first_request, origin, redirected
 from monitoring.checks.resolver import LookupResult
-from monitoring.checks.response import Response
+from monitoring.checks.response import ONLY_HTTP_2, Response
 from monitoring.checks.transport import family_of, lookup_entry, to_look_up
 from monitoring.errors import CheckAbandoned
 from monitoring.models import Answer, Cause, ProbeResult, Site
@@ -162,17 +164,26 @@ class Probe:
             took_us += found.took_us
             entries.append(lookup_entry(place, found.addresses))
         hop = self._ask(request, entries, left_us, took_us)
-        if not self._may_need_http_2(request, hop):
-            return hop
-        # The site may speak HTTP/2 only; what it took to find out is no part of its response time.
-        self._handle.offer_http_2(True)
-        again = self._ask(request, entries, left_us - self._handle.marks(0)[4], took_us)
-        self._handle.offer_http_2(again.status > 0 and self._handle.spoke_http_2())
-        return again
+        if self._may_need_http_2(request, hop):
+            return self._by_http_2(request, hop, lambda lost_us: self._ask(request, entries, left_us - lost_us, took_us))
+        return hop
+
+    def _by_http_2(self, request: Request, hop: Hop, ask: Callable[[int], Hop]) -> Hop:
+        """What comes of asking again, after so many microseconds, which are no part of the response time."""
+        self._handle.speak(http_2(request.url))
+        again = ask(self._handle.marks(0)[4])
+        found = again.status > 0 and self._handle.spoke_http_2()
+        by_tls = request.url.startswith("https:")
+        if not (found and by_tls):
+            self._handle.speak(http_version(self._site))
+        if by_tls:
+            return again
+        # Browsers speak HTTP/2 by TLS only: the site is down, but it is known why.
+        return replace(hop, fault=Fault(Cause.PROTOCOL, ONLY_HTTP_2)) if found else hop
 
     def _may_need_http_2(self, request: Request, hop: Hop) -> bool:
         """Whether this server has never answered, and now as if it did not understand how it was asked."""
-        if self._site.transport.http_version or not request.url.startswith("https:"):
+        if self._site.transport.http_version:
             return False
         server = urlsplit(request.url).netloc
         if hop.status:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from monitoring.checks.abilities import AUTHENTICATIONS, http_version
+from monitoring.checks.abilities import AUTHENTICATIONS
 from monitoring.checks.redirects import Origin, Request, name_in, origin
 from monitoring.checks.resolver import ANY, IPV4, IPV6
 from monitoring.models import Site
@@ -61,8 +61,6 @@ def apply_transport(curl: pycurl.Curl, site: Site) -> None:
     transport = site.transport
     # The site itself is checked, the same from a terminal, cron or a container: no proxy from the environment.
     curl.setopt(pycurl.PROXY, transport.proxy or "")
-    # One request a connection gains nothing from HTTP/2, which costs CPU and depends on how libcurl was built.
-    curl.setopt(pycurl.HTTP_VERSION, http_version(site))
     if transport == Transport():
         return
     curl.setopt(pycurl.NOPROXY, "")

@@ -61,8 +61,9 @@ def test_http_versions_that_are_asked_for_are_spoken(authority: Authority, versi
                 assert result.detail.startswith("the server speaks HTTP/2 only")
 
 
-def test_by_plain_http_a_server_that_speaks_http_2_only_is_down_as_in_browsers_and_the_key_is_named() -> None:
-    with Http2Server() as server:
+@pytest.mark.parametrize("silent", [False, True], ids=["says what it speaks", "hangs up"])
+def test_by_plain_http_a_server_that_speaks_http_2_only_is_down_as_in_browsers_and_the_key_is_named(silent: bool) -> None:
+    with Http2Server(silent=silent) as server:
         result = check(server.url())
     assert (result.status, result.cause) == (0, Cause.PROTOCOL)
     assert result.detail == 'the server speaks HTTP/2 only; "httpVersion": "2" checks it that way'

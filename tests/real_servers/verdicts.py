@@ -137,7 +137,8 @@ HAPROXY: Sequence[Row] = (
     ("https://haproxy.test:8203/?2",      {"httpVersion": "2"},                "up"),
     ("http://haproxy.test:8204/",         {},                                  "protocol: HTTP/2 only"),
     ("http://haproxy.test:8204/?2",       {"httpVersion": "2"},                "up"),
-    ("http://haproxy.test:8200/?2",       {"httpVersion": "2"},                "protocol: "),
+    ("http://haproxy.test:8200/?2",       {"httpVersion": "2"},                "up"),
+    ("http://apache.test:8100/hello?2",   {"httpVersion": "2"},                "protocol: "),
 )
 
 HTTPBIN: Sequence[Row] = (

@@ -15,7 +15,7 @@ from tests.support.servers import RawServer
 class Http2Server(RawServer):
     """Answers every request with 200 and `body`; whoever speaks another language gets what the standard says: settings.
 
-    `silent`: by TLS, whoever did not choose HTTP/2 is hung up on without a word.
+    `silent`: such a one is hung up on without a word.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, body: bytes = b"two", silent: bool = False) -> None:
@@ -35,12 +35,12 @@ class Http2Server(RawServer):
             return
         http = H2Connection(H2Configuration(client_side=False))
         http.initiate_connection()
-        connection.sendall(http.data_to_send())
+        if not self._silent:
+            connection.sendall(http.data_to_send())
         while received := connection.recv(65_536):
             try:
                 events = http.receive_data(received)
             except ProtocolError:
-                connection.sendall(http.data_to_send())
                 return
             for event in events:
                 if isinstance(event, RequestReceived):
