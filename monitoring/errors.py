@@ -26,11 +26,15 @@ class MonitoringError(Exception):
 
 
 class ConfigError(MonitoringError):
-    """All that is wrong with a configuration, one line each, secrets masked."""
+    """All that is wrong with a configuration, one line each, secrets masked.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    `files` are the files that it was read from, as `glob` takes them.
+    """
+
+    def __init__(self, problems: Sequence[str], files: Sequence[str] = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+        self.files = tuple(files)
 
 
 class CheckAbandoned(MonitoringError):

@@ -78,10 +78,10 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
     "config": (
         *(
-            "text tokens",
+            "text tokens positions",
             "syntax values addresses",
             "section databases durations",
-            "settings assertions transport",
+            "settings assertions transport files",
             "websites",
         ),
         *("watching describing loading", "__init__ lookup", "reload"),

@@ -60,8 +60,8 @@ def test_a_command_ends_well(folder: Path, arguments: tuple[str, ...]) -> None:
 def test_the_errors_of_the_example_are_those_of_the_program(folder: Path) -> None:
     """docs/configuration.md shows what a wrong configuration is told."""
     (shown,) = (body for _, body in fences(section(DOCUMENTS["docs/configuration.md"], "Errors")))
-    wrong = '{"websites": [{"URL": "http://a"}, {"URL": "http://b"}, {"URL": "http://c", "checkIntervall": 3}], '
-    (folder / "wrong.json").write_text(wrong + '"alerting": {"threshold": 120}}')
+    websites = '  {"URL": "http://a"},\n  {"URL": "http://b"},\n  {"URL": "http://c", "checkIntervall": 3}\n'
+    (folder / "wrong.json").write_text(f'{{\n"websites": [\n{websites}],\n"alerting": {{"threshold": 120}}\n}}')
     ended = subprocess.run(
         [sys.executable, str(ROOT / "monitoringApp.py"), "-m", "-c", "wrong.json"],
         cwd=folder,

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from monitoring.config import Config, ConfigWatcher, load_config, parse_config
+from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
 from monitoring.display.outputs import warn
 from monitoring.errors import MonitoringError
 from monitoring.service.systemd import ServiceManager
@@ -40,9 +40,7 @@ class Invocation:
         """The configuration, its warnings said on stderr, and what notices its changes. Raises `ConfigError`."""
         if self.arguments.urls:
             path = _state_directory(self.environ) / "monitor.json"  # there is no such file: nothing to follow
-            data = {"websites": [{"URL": url} for url in self.arguments.urls]}
-            database = self.arguments.database
-            load = partial(parse_config, data, source="URLs", environ=self.environ, path=path, database=database)
+            load = partial(parse_urls, self.arguments.urls, self.environ, path, self.arguments.database)
         else:
             path = self.arguments.config or Path("config.json")
             load = partial(load_config, path, self.environ, self.arguments.database)

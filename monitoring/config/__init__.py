@@ -1,13 +1,13 @@
 """The configuration: read, checked whole, and complete.
 
-Data flows one way: file -> `syntax` (plain data) -> `section`, `text`, `values`, `addresses` (one value each)
--> `websites`, `loading` (a `Config`) -> `describing`. Importing this package is light: the parsers that few
-files need are imported when one needs them.
+Data flows one way: files -> `syntax` (plain data), `files` (with those that they include) -> `section`, `text`, `values`,
+`addresses` (one value each) -> `websites`, `loading` (a `Config`) -> `describing`. Importing this package is light: the
+parsers that few files need are imported when one needs them.
 """
 
 from monitoring.config.databases import DEFAULT_DATABASE, DatabaseAddress
 from monitoring.config.describing import describe
-from monitoring.config.loading import load_config, parse_config, parse_database, site_host
+from monitoring.config.loading import load_config, parse_config, parse_database, parse_urls, site_host
 from monitoring.config.settings import Config
 from monitoring.config.watching import ConfigWatcher
 
@@ -20,5 +20,6 @@ __all__ = [
     "load_config",
     "parse_config",
     "parse_database",
+    "parse_urls",
     "site_host",
 ]

@@ -1,12 +1,13 @@
 """Reads a configuration file, or the data in it, into a `Config`. A `ConfigError` lists everything that is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from monitoring.config import settings, syntax, values
+from monitoring.config import settings, values
 from monitoring.config.addresses import site_address
 from monitoring.config.databases import DatabaseAddress, database_address
+from monitoring.config.files import Files, read_files
 from monitoring.config.section import Report, Section
 from monitoring.config.settings import Config
 from monitoring.config.text import Invalid, expand, unexpanded
@@ -17,6 +18,8 @@ from monitoring.trust import REPLACES, Trust, why_unusable
 from monitoring.units import DAY_MS, HOUR_MS
 
 ROOT_KEYS = (
+    "$schema",
+    "include",
     "websites",
     "defaultCheckInterval",
     "defaultTimeout",
@@ -39,11 +42,30 @@ def load_config(path: Path, environ: Mapping[str, str], database: str | None = N
 
     Raises `ConfigError` with every problem there is.
     """
-    try:
-        data = syntax.parse(_read(path))
-    except Invalid as error:
-        raise ConfigError([f"{path}: {error}"]) from None
-    return parse_config(data, source=str(path), environ=environ, path=path, database=database)
+    files = read_files(path, environ, ROOT_KEYS)
+    if files.root is None:
+        raise ConfigError(files.report.problems, files.patterns)
+    return _read_config(files.root, path, database, files)
+
+
+def parse_urls(urls: Sequence[str], environ: Mapping[str, str], path: Path, database: str | None = None) -> Config:
+    """The configuration that has these websites and nothing else; `path` is the file that it could have stood in.
+
+    Raises `ConfigError`, in which the URLs are numbered as they were given.
+    """
+    problems, seen = [], dict[str, int]()
+    for number, url in enumerate(urls, start=1):
+        try:
+            first = seen.setdefault(site_address(expand(url, environ)).host, number)
+        except Invalid as error:
+            problems.append(f"URL {number}: {error}")
+            continue
+        if first != number:
+            problems.append(f"URL {number}: the same site as URL {first}")
+    if problems:
+        raise ConfigError(problems)
+    data = {"websites": [{"URL": url} for url in urls]}
+    return parse_config(data, source="", environ=environ, path=path, database=database)
 
 
 def parse_config(
@@ -54,13 +76,17 @@ def parse_config(
     `source` begins each message, `path` is the file that relative paths start from. Raises `ConfigError`.
     Nothing is read but the certificates that are to be trusted.
     """
-    report = Report(source, environ)
-    root = Section(report, data, "", ROOT_KEYS)
+    root = Section(Report(source, environ, folder=path.parent), data, "", ROOT_KEYS)
+    return _read_config(root, path, database)
+
+
+def _read_config(root: Section, path: Path, database: str | None, files: Files | None = None) -> Config:
+    report = root.report
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
     trust = _read_trust(report, root, path)
     config = Config(
-        sites=_read_websites(report, root, read_rule(alerting, Rule()), path.parent),
+        sites=_read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule())),
         database=_read_database(report, root, database, trust),
         local_database=_read_local_database(root, path),
         location=root.take("location", values.location, ""),
@@ -69,10 +95,11 @@ def parse_config(
         check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
         alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),
         warnings=tuple(report.warnings),
+        files=tuple(files.patterns if files else ()),
     )
     _compare_windows(retention, config)
     if report.problems:
-        raise ConfigError(report.problems)
+        raise ConfigError(report.problems, config.files)
     return config
 
 
@@ -102,30 +129,18 @@ def site_host(url: str) -> str:
         raise ConfigError([f"a website's URL {error}"]) from None
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise Invalid("there is no such file") from None
-    except IsADirectoryError:
-        raise Invalid("is a directory; name the file in it, such as config.json") from None
-    except OSError as error:
-        raise Invalid(f"cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise Invalid("is not the name of a file") from None
-
-
-def _read_websites(report: Report, root: Section, rule: Rule, folder: Path) -> tuple[Site, ...]:
+def _read_websites(files: Sequence[Section], rule: Rule) -> tuple[Site, ...]:
+    """The websites of all files; the first has the defaults."""
+    root = files[0]
     plain = Defaults()
     defaults = Defaults(
         interval_ms=root.take("defaultCheckInterval", INTERVAL, plain.interval_ms),
         timeout_ms=root.take("defaultTimeout", TIMEOUT, plain.timeout_ms),
         rule=rule,
-        folder=folder,
     )
-    known = len(report.problems)
-    sites = read_sites(root.sections("websites", SITE_KEYS), defaults)
-    if root.is_object and not sites and len(report.problems) == known:
+    known = len(root.report.problems)
+    sites = read_sites((section for file in files for section in file.sections("websites", SITE_KEYS)), defaults)
+    if root.is_object and not sites and len(root.report.problems) == known:
         root.problem("websites", "nothing to check: no website with a URL")
     return sites
 

@@ -1,10 +1,13 @@
 """Reads the keys of one object and collects everything that is wrong, so that all errors are reported at once."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
-from monitoring.config.syntax import repeated_keys
+from monitoring.config import positions
+from monitoring.config.syntax import decoded, repeated_keys
 from monitoring.config.text import Invalid, expand
 
 T = TypeVar("T")
@@ -15,54 +18,60 @@ _KEY_LIKENESS = 0.6
 
 
 class Report:
-    """Collects errors and warnings, one line each: source, place, rule."""
+    """Collects errors and warnings, one line each: source, line, place, rule. `folder` is where relative names begin."""
 
-    def __init__(self, source: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, source: str, environ: Mapping[str, str], raw: bytes = b"", folder: Path = Path()) -> None:
+        """`raw` is the text of the source, where there is one."""
         self.source = source
         self.environ = environ
+        self.folder = folder
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self._raw = raw
 
-    def problem(self, where: str, rule: str) -> None:
-        self.problems.append(self._line(where, rule))
+    def of_file(self, raw: bytes, file: Path | None = None) -> "Report":
+        """A report on another file, or on this one now that it has been read; all errors go into one list."""
+        report = Report(str(file or self.source), self.environ, raw, file.parent if file else self.folder)
+        report.problems, report.warnings = self.problems, self.warnings
+        return report
 
-    def warn(self, where: str, fact: str) -> None:
-        self.warnings.append(self._line(where, fact))
+    def problem(self, where: str, rule: str, path: positions.Path = ()) -> None:
+        self.problems.append(self._line(where, rule, path))
 
-    def _line(self, where: str, rule: str) -> str:
-        return ": ".join(part for part in (self.source, where, rule) if part)
+    def warn(self, where: str, fact: str, path: positions.Path) -> None:
+        self.warnings.append(self._line(where, fact, path))
 
-    def convert(self, value: object, where: str, convert: Callable[[object], T], default: D) -> T | D:
-        """What `convert` makes of a value whose strings are `Text`; None, or a value that is wrong, is `default`."""
-        if value is None:
-            return default
-        try:
-            return convert(self._expanded(value))
-        except Invalid as error:
-            self.problem(where, str(error))
-            return default
+    def _line(self, where: str, rule: str, path: positions.Path) -> str:
+        ancestors = (path[:length] for length in range(len(path), 0, -1))
+        line = next((self._lines[place] for place in ancestors if place in self._lines), None)
+        return ": ".join(part for part in (f"{self.source}:{line}" if line else self.source, where, rule) if part)
 
-    def _expanded(self, value: object) -> object:
+    @cached_property
+    def _lines(self) -> Mapping[positions.Path, int]:
+        return positions.lines(decoded(self._raw))
+
+    def expanded(self, value: object) -> object:
+        """The value with each string as `Text`. Raises `Invalid`."""
         if isinstance(value, str):
             return expand(value, self.environ)
         if isinstance(value, dict):
             if repeated := repeated_keys(value):
                 raise Invalid(f"has a key twice: {repeated[0][:_LONGEST_KEY]}")
-            return {key: self._expanded(item) for key, item in value.items()}
-        return [self._expanded(item) for item in value] if isinstance(value, list) else value
+            return {key: self.expanded(item) for key, item in value.items()}
+        return [self.expanded(item) for item in value] if isinstance(value, list) else value
 
 
 class Section:
     """One object of the configuration. Reports unknown and repeated keys at once, wrong values when they are taken."""
 
     def __init__(
-        self, report: Report, data: object, where: str, keys: Collection[str] | None, name: str | None = None
+        self, report: Report, data: object, where: str, keys: Collection[str] | None, path: positions.Path = ()
     ) -> None:
-        """`keys` are those it may have; None: any, as in `headers`. `name` is what people call it, beside each place."""
-        self._report = report
+        """`keys` are those it may have; None: any, as in `headers`. `where` and `path` say where it stands."""
+        self.report = report
         self._data: Mapping[str, object] = data if isinstance(data, dict) else {}
         self.where = where
-        self._name = name
+        self._path = path
         self.is_object = isinstance(data, dict)
         if not self.is_object:
             self.problem(None, "must be an object, {…}")
@@ -72,8 +81,13 @@ class Section:
             if keys is not None and key not in keys:
                 self.problem(key, "unknown key" + _suggestion(key, keys))
 
-    def keys(self) -> Iterator[str]:
-        return iter(self._data)
+    def keys(self) -> KeysView[str]:
+        return self._data.keys()
+
+    @property
+    def folder(self) -> Path:
+        """Where relative names of files begin: that of the file it stands in."""
+        return self.report.folder
 
     def has(self, key: str) -> bool:
         """Does the key have a value? null counts as not given."""
@@ -87,37 +101,52 @@ class Section:
 
     def problem(self, key: str | None, rule: str) -> None:
         """Report that a key is wrong; None: the object itself."""
-        self._report.problem(self._named(self.where if key is None else self.place(key)), rule)
+        if key is None:
+            self.report.problem(self.where, rule, self._path)
+        else:
+            self.report.problem(self.place(key), rule, (*self._path, key))
 
     def warn(self, fact: str) -> None:
-        self._report.warn(self._named(self.where), fact)
+        self.report.warn(self.where, fact, self._path)
+
+    def warn_key(self, key: str, fact: str) -> None:
+        self.report.warn(self.place(key), fact, (*self._path, key))
+
+    def seen_from(self, other: "Section") -> str:
+        """Where it stands, for a line about another section."""
+        return self.where if self.report is other.report else f"{self.where} in {self.report.source}"
 
     def take(self, key: str, convert: Callable[[object], T], default: D) -> T | D:
         """The converted value of a key; `default` when it is not given, or wrong (which is reported)."""
-        return self._report.convert(self._data.get(key), self._named(self.place(key)), convert, default)
+        value = self._data.get(key)
+        if value is None:
+            return default
+        try:
+            return convert(self.report.expanded(value))
+        except Invalid as error:
+            self.problem(key, str(error))
+            return default
 
     def section(self, key: str, keys: Collection[str] | None) -> "Section":
         """The object under a key; an empty one when it is not given."""
         data = self._data.get(key)
-        return Section(self._report, {} if data is None else data, self.place(key), keys, self._name)
-
-    def _named(self, place: str) -> str:
-        return f"{place} ({self._name})" if self._name else place
+        return Section(self.report, {} if data is None else data, self.place(key), keys, (*self._path, key))
 
     def sections(self, key: str, keys: Collection[str]) -> Iterator["Section"]:
         """The objects of the list under a key, one after the other, so that errors are reported in their order."""
         items = self._data.get(key)
         if isinstance(items, list):
             for index, item in enumerate(items):
-                yield Section(self._report, item, f"{self.place(key)}[{index}]", keys, _name_of(item))
+                where = f"{self.place(key)}[{index}]{_name_of(item)}"
+                yield Section(self.report, item, where, keys, (*self._path, key, index))
         elif items is not None:
             self.problem(key, "must be a list, […]")
 
 
-def _name_of(item: object) -> str | None:
-    """The name that a website has in the file, variables as they are written there; None if it cannot stand in a line."""
+def _name_of(item: object) -> str:
+    """The name that a website has in the file, variables as they are written there; "" if it cannot stand in a line."""
     name = item.get("name") if isinstance(item, dict) else None
-    return name if isinstance(name, str) and name.isprintable() and len(name) <= _LONGEST_KEY else None
+    return f" ({name})" if isinstance(name, str) and name and name.isprintable() and len(name) <= _LONGEST_KEY else ""
 
 
 def _suggestion(key: str, keys: Collection[str]) -> str:

@@ -19,7 +19,8 @@ class Config:
 
     `database` is None when none is named: then the default InfluxDB is used if it answers. `location` is where checks are
     made; "": nobody says. `trust` is whom sites, databases and gateways may be certified by. `warnings` are lines for
-    people. The sites are kept out of `repr`: what their variables gave may be a secret.
+    people, `files` those that it was read from, as `glob` takes them. The sites are kept out of `repr`: what their variables
+    gave may be a secret.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
@@ -31,6 +32,7 @@ class Config:
     check_retention_ms: int = DEFAULT_CHECK_RETENTION_MS
     alert_retention_ms: int = DEFAULT_ALERT_RETENTION_MS
     warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def active_sites(self) -> tuple[Site, ...]:

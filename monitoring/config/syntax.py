@@ -16,6 +16,13 @@ _YAML = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*(?:---(?:\s|$)|- \S|[\w.-]+:(?:\s|$
 """How a file in YAML begins, after comments and empty lines; JSON begins with a brace or a value."""
 
 
+class Misplaced(Invalid):
+    """Something cannot be read at one place; the text begins with line and column: "4:5: expecting …"."""
+
+    def __init__(self, line: int, column: int, sentence: str) -> None:
+        super().__init__(f"{line}:{column}: {sentence}")
+
+
 class RepeatedKeys(dict[str, object]):
     """An object in which keys stand more than once: kept, so that the error can name the place."""
 
@@ -31,9 +38,9 @@ def parse(raw: bytes) -> object:
     """The data of a file; numbers with a point are `Decimal`, so that 99.95 is exactly that.
 
     What is no number (NaN, 1e99999999999999999999) is a `Decimal` that is not finite: whoever reads the key refuses it.
-    Raises `Invalid` with line and column.
+    Raises `Invalid`.
     """
-    text = _decoded(raw)
+    text = decoded(raw)
     try:
         # Plain JSON is read by C code, a hundred times faster than what comes next.
         return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
@@ -55,7 +62,7 @@ def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
     except RecursionError:
         raise Invalid("is nested too deeply") from None
     except ValueError as error:
-        raise Invalid(_syntax_problem(str(error), strict)) from None
+        raise _misplaced(str(error), strict) from None
     return _with_whole_characters(data)
 
 
@@ -70,26 +77,27 @@ def _with_whole_characters(data: object) -> object:
     return data
 
 
-def _syntax_problem(relaxed: str, strict: json.JSONDecodeError) -> str:
+def _misplaced(relaxed: str, strict: json.JSONDecodeError) -> Misplaced:
     """The place where both parsers gave up, in the words of the one that knows more about it."""
     match = _JSON5_ERROR.fullmatch(relaxed)
     if match is None or (int(match[1]), int(match[3])) == (strict.lineno, strict.colno):
         said = strict.msg.removesuffix(" at").removesuffix(" starting")
-        return f"line {strict.lineno}, column {strict.colno}: {_lowered(said)}"
+        return Misplaced(strict.lineno, strict.colno, _lowered(said))
     said = match[2].encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
-    return f"line {match[1]}, column {match[3]}: {_lowered(said)}"
+    return Misplaced(int(match[1]), int(match[3]), _lowered(said))
 
 
 def _lowered(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
+    """The text of a file. Raises `Invalid`."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise Invalid(f"line {line}: is not UTF-8 text") from None
+        line, begin = raw.count(b"\n", 0, error.start) + 1, raw.rfind(b"\n", 0, error.start) + 1
+        raise Misplaced(line, len(raw[begin : error.start].decode()) + 1, "is not UTF-8 text") from None
 
 
 def _object(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:

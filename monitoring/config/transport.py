@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from monitoring.config import values
@@ -20,8 +19,8 @@ _CERTIFICATE_KEYS = ("certificate", "key")
 _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
-def read_transport(section: Section, folder: Path) -> Transport:
-    """What these keys of a website say; relative names of files begin at `folder`."""
+def read_transport(section: Section) -> Transport:
+    """What these keys of a website say."""
     ip_version = section.take("ipVersion", _ip_version, None)
     connect_to = section.take("connectTo", _place, None)
     proxy, shown_proxy = section.take("proxy", _proxy, (None, None))
@@ -31,8 +30,8 @@ def read_transport(section: Section, folder: Path) -> Transport:
         proxy=proxy,
         shown_proxy=shown_proxy,
         authentication=section.take("authentication", values.choice("basic", "digest", "ntlm", "negotiate"), None),
-        ca_file=_ca_file(section, folder),
-        client_certificate=_client_certificate(section, folder),
+        ca_file=_ca_file(section),
+        client_certificate=_client_certificate(section),
         minimum_tls=section.take("minimumTLS", values.choice("1.0", "1.1", "1.2", "1.3"), None),
         http_version=section.take("httpVersion", values.choice("1.1", "2"), None),
     )
@@ -68,15 +67,15 @@ def _proxy(value: object) -> tuple[str, str]:
     return f"{scheme}://{user_of(authority)}{place}", f"{scheme}://{masked_user(authority)}{place}"
 
 
-def _ca_file(section: Section, folder: Path) -> str | None:
+def _ca_file(section: Section) -> str | None:
     name = section.take("caFile", values.file_name, None)
-    file = None if name is None else str(folder / name)
+    file = None if name is None else str(section.folder / name)
     if file and (trouble := why_unusable(file)):
         section.problem("caFile", f"{file}: {trouble}")
     return file
 
 
-def _client_certificate(section: Section, folder: Path) -> tuple[str, str] | None:
+def _client_certificate(section: Section) -> tuple[str, str] | None:
     if not section.has("clientCertificate"):
         return None
     inner = section.section("clientCertificate", _CERTIFICATE_KEYS)
@@ -86,7 +85,7 @@ def _client_certificate(section: Section, folder: Path) -> tuple[str, str] | Non
         if inner.is_object and not inner.has("certificate"):
             inner.problem("certificate", "must name a PEM file")
         return None
-    files = str(folder / certificate), str(folder / key)
+    files = str(section.folder / certificate), str(section.folder / key)
     if trouble := why_no_identity(*files):
         inner.problem(None, trouble)
     return files

@@ -1,31 +1,33 @@
-"""Follows the configuration file while a program runs.
+"""Follows the files of a configuration while a program runs.
 
-It is looked at once a second instead of being watched through the system's notifications: those do not reach through
-network file systems and bind mounts of containers, and one `stat` a second costs nothing.
+They are looked at once a second instead of being watched through the system's notifications: those do not reach through
+network file systems and bind mounts of containers, and one `stat` a second and file costs nothing.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from glob import escape, glob
 from pathlib import Path
 
 from monitoring.config.settings import Config
+from monitoring.errors import ConfigError
 
-Signature = tuple[int, int, int]
+Signature = Sequence[tuple[str, int, int, int]]
 
 
 class ConfigWatcher:
-    """Notices when the file has changed and holds still again: a half-written one does no harm."""
+    """Notices when a file has changed and holds still again: a half-written one does no harm."""
 
     def __init__(self, path: Path, load: Callable[[], Config], current: Config) -> None:
-        """`load` reads the file anew; `current` is what was read from it last."""
-        self._path = path
+        """`load` reads the configuration at `path` anew; `current` is what was read last."""
+        self._patterns: Sequence[str] = current.files or [escape(str(path))]
         self._load = load
         self._current = current
         self._read = self._seen = self._signature()
         self._asked = False
 
     def ask(self) -> None:
-        """Read the file at the next look, whether it has changed or not; may be called from a signal handler."""
+        """Read the files at the next look, whether it has changed or not; may be called from a signal handler."""
         self._asked = True
 
     def look(self) -> Config | None:
@@ -38,16 +40,32 @@ class ConfigWatcher:
         if not (self._asked or steady):
             return None
         self._asked, self._read = False, self._seen
-        found = self._load()
+        try:
+            found = self._load()
+        except ConfigError as error:
+            self._follow(error.files)
+            raise
+        self._follow(found.files)
         if found == self._current:
             return None
         self._current = found
         return found
 
-    def _signature(self) -> Signature | None:
-        """What changes whenever the file does, also when another one takes its place; None without a file."""
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
+    def _follow(self, patterns: Sequence[str]) -> None:
+        if patterns and patterns != self._patterns:
+            self._patterns = patterns
+            self._read = self._seen = self._signature()
+
+    def _signature(self) -> Signature:
+        """What changes whenever a file does, also when another one takes its place, when one comes and when one goes."""
+        return [
+            found for pattern in self._patterns for file in sorted(glob(pattern, recursive=True)) for found in _state(file)
+        ]
+
+
+def _state(file: str) -> Signature:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return []
+    return [(file, status.st_ino, status.st_size, status.st_mtime_ns)]

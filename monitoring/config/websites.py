@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
@@ -43,15 +42,11 @@ _PLAIN = Site(host="", url="")
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The defaults of websites; the rule's window is not yet fitted to an interval.
-
-    `folder` is where relative names of files begin.
-    """
+    """The defaults of websites; the rule's window is not yet fitted to an interval."""
 
     interval_ms: int = _PLAIN.interval_ms
     timeout_ms: int = _PLAIN.timeout_ms
     rule: Rule = _PLAIN.rule
-    folder: Path = Path()
 
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
@@ -83,30 +78,32 @@ def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[Site, .
 
 
 class _Known:
-    """The ids and URLs of the websites read so far, each with the place of its first use."""
+    """The ids and URLs of the websites read so far, each with the section of its first use."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, str] = {}
-        self._urls: dict[str, str] = {}
-        self._without_id: dict[str, str] = {}
+        self._ids: dict[str, Section] = {}
+        self._urls: dict[str, Section] = {}
+        self._without_id: dict[str, Section] = {}
 
     def compare(self, section: Section, site: Site) -> None:
         """Report duplicates: an id must be unique among ids and URLs, a URL among ids and among sites without an id."""
         if site.masked_url and site.host in self._ids:
-            section.problem("id", f"is the id of {self._ids[site.host]}, too")
+            section.problem("id", f"is the id of {self._ids[site.host].seen_from(section)}, too")
         elif site.masked_url and site.host in self._urls:
-            section.problem("id", f"is the URL of {self._urls[site.host]}")
+            section.problem("id", f"is the URL of {self._urls[site.host].seen_from(section)}")
         if site.address in self._ids:
-            section.problem("URL", f"is the id of {self._ids[site.address]}")
+            section.problem("URL", f"is the id of {self._ids[site.address].seen_from(section)}")
         elif not site.masked_url and site.host in self._without_id:
-            section.problem("URL", f"the same site as {self._without_id[site.host]}; one of them needs an id")
+            section.problem(
+                "URL", f"the same site as {self._without_id[site.host].seen_from(section)}; one of them needs an id"
+            )
 
     def add(self, section: Section, site: Site) -> None:
         if site.masked_url:
-            self._ids.setdefault(site.host, section.where)
+            self._ids.setdefault(site.host, section)
         else:
-            self._without_id.setdefault(site.host, section.where)
-        self._urls.setdefault(site.address, section.where)
+            self._without_id.setdefault(site.host, section)
+        self._urls.setdefault(site.address, section)
 
 
 def _read_site(section: Section, defaults: Defaults) -> Site | None:
@@ -144,7 +141,7 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         timeout_ms=section.take("timeout", TIMEOUT, defaults.timeout_ms),
         follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),
         verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
-        transport=read_transport(section, defaults.folder),
+        transport=read_transport(section),
         rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule).fitted_to(interval_ms),
     )
     assertions = read_assertions(section)

@@ -145,7 +145,7 @@ def test_check_config_says_what_would_run(capsys: pytest.CaptureFixture[str], tm
     status, out, err = main(capsys, "--check-config", "-c", path)
     assert status == 0
     assert "http://127.0.0.1:1 (one): GET every 100 ms" in out
-    assert err == f"{path}: websites[1] (no URL): no URL, ignored\n"
+    assert err == f"{path}:1: websites[1] (no URL): no URL, ignored\n"
 
 
 def test_check_config_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_check_config_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
         "database",
     )
     assert len(lines) == len(places)
-    assert all(line.startswith(f"{path}: ") for line in lines)
+    assert all(line.startswith(f"{path}:1: ") for line in lines)
     assert [place for place in places if not any(place in line for line in lines)] == []
 
 
@@ -203,7 +203,7 @@ def test_urls_are_watched_without_a_configuration_and_kept_in_the_users_state_di
 def test_what_is_no_url_is_refused_as_in_a_configuration(tmp_path: Path) -> None:
     answer = run_program("-m", "example.org", environ={"XDG_STATE_HOME": str(tmp_path)})
     assert answer.returncode == 2
-    assert answer.stderr.startswith("URLs: websites[0].URL: must be a URL")
+    assert answer.stderr.startswith("URL 1: must be a URL")
 
 
 def test_silent_prints_nothing(tmp_path: Path) -> None:

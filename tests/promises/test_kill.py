@@ -135,7 +135,7 @@ def test_a_wrong_configuration_ends_with_2_and_all_its_errors_before_anything_is
     with Monitor(config) as monitor:
         assert monitor.wait() == 2
     assert sorted(line.split(": ")[1] for line in monitor.errors) == ["defaultCheckInterval", "websites[1].URL", "wibsites"]
-    assert all(line.startswith((f"{config.name}: ", f"{config}: ")) for line in monitor.errors)
+    assert all(line.startswith(f"{config}:1: ") for line in monitor.errors)
     assert monitor.printed == []
     assert not local_file(config).exists()
 
