@@ -192,24 +192,30 @@ class Sums:
     failed: int
     covered_ms: int
     down_ms: int
+    ended_failed: int = 0
+    ended_down_ms: int = 0
 
     def due(self, open_alert: bool) -> AlertType | None:
-        """The announcement that this window demands."""
+        """The announcement that this window demands. What has been announced begins no other outage."""
         down = 5 * self.down_ms > WINDOW_MS
         if not open_alert:
-            return AlertType.ALERT if down and self.failed >= 2 else None
+            enough = 5 * (self.down_ms - self.ended_down_ms) > WINDOW_MS and self.failed - self.ended_failed >= 2
+            return AlertType.ALERT if enough else None
         good = 5 * (self.covered_ms - self.down_ms) >= 4 * self.covered_ms and 5 * self.covered_ms >= 4 * WINDOW_MS
         return AlertType.RECOVERY if good and not down else None
 
     def __str__(self) -> str:
-        return f"failed checks {self.failed}, down {self.down_ms} ms, measured {self.covered_ms} of {WINDOW_MS} ms"
+        ended = f" ({self.ended_down_ms} of an earlier outage)" if self.ended_failed else ""
+        return f"failed checks {self.failed}, down {self.down_ms} ms{ended}, measured {self.covered_ms} of {WINDOW_MS} ms"
 
 
 EDGES = (
     *((False, 4, 4_000, 800), (False, 4, 4_000, 801), (False, 1, 4_000, 4_000), (False, 2, 801, 801)),
     *((True, 4, 4_000, 800), (True, 4, 4_000, 801), (True, 3, 3_200, 640), (True, 0, 3_199, 0), (True, 4, 4_200, 801)),
+    *((False, 6, 4_000, 1_200, 2, 400), (False, 6, 4_000, 1_201, 2, 400), (False, 2, 4_000, 2_000, 1, 200)),
 )
-"""Windows on each limit of the rule and just beyond: is an alert open, failed checks, measured and down milliseconds."""
+"""Windows on each limit of the rule and just beyond: is an alert open, failed checks, measured and down milliseconds; of
+these failed checks and milliseconds down those of an earlier outage."""
 
 
 class WatchedRule:
@@ -225,7 +231,7 @@ class WatchedRule:
 
     def __call__(self, open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
         decision = self._evaluate(open_alert, seen, rule)
-        sums = Sums(seen.failures, seen.covered_ms, seen.down_ms)
+        sums = Sums(seen.failures, seen.covered_ms, seen.down_ms, seen.ended_failures, seen.ended_down_ms)
         due = sums.due(open_alert)
         self.asked += 1
         if decision.change is not due:
@@ -234,8 +240,8 @@ class WatchedRule:
 
     def check(self) -> None:
         """Ask about the edges too; raises `SelfTestFailed` at the first answer that was wrong."""
-        for open_alert, failed, covered_ms, down_ms in EDGES:
-            self(open_alert, Downtime(failed, failed, covered_ms, down_ms), RULE)
+        for open_alert, failed, *sums in EDGES:
+            self(open_alert, Downtime(failed, failed, *sums), RULE)
         if self.mistakes:
             raise SelfTestFailed(f"{self.mistakes[0]} (and {len(self.mistakes) - 1} more such decisions)")
         print(f"recomputed each of the {self.asked} decisions that the rule made: all right", flush=True)
@@ -245,11 +251,13 @@ def _word(change: AlertType | None) -> str:
     return {None: "nothing", AlertType.ALERT: "an alert", AlertType.RECOVERY: "a recovery"}[change]
 
 
-def recompute(alert: Alert, checks: Sequence[CheckResult]) -> str:
-    """The arithmetic of one decision, from the stored checks alone; raises `SelfTestFailed` when it does not hold."""
+def recompute(alert: Alert, checks: Sequence[CheckResult], ended_ms: int) -> str:
+    """The arithmetic of a decision by checks and the end of the last outage; raises `SelfTestFailed` if it is wrong."""
     window = [check for check in checks if alert.time_ms - WINDOW_MS <= check.time_ms < alert.time_ms]
     failed = [check for check in window if not check.available]
-    sums = Sums(len(failed), sum(check.covers_ms for check in window), sum(check.covers_ms for check in failed))
+    down_ms = [check.covers_ms for check in failed]
+    ended = [check.covers_ms for check in failed if check.time_ms <= ended_ms]
+    sums = Sums(len(failed), sum(check.covers_ms for check in window), sum(down_ms), len(ended), sum(ended))
     if sums.due(open_alert=alert.type is AlertType.RECOVERY) is not alert.type:
         raise SelfTestFailed(f"{alert.type} at {alert.time_ms} was not due: {sums}")
     return f"{alert.type:8}  {sums}"
@@ -263,8 +271,9 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
         raise SelfTestFailed(f"announced were {len(announced)} state changes, stored are {len(stored)} (or other ones)")
     checks = [check for check in reader.results(everything) if check.host == host]
     print(f"recomputed from the {len(checks)} checks in {reader.kind}:")
-    for alert in announced:
-        print(f"      {recompute(alert, checks)}")
+    ends_ms = [0, *(alert.end_ms or 0 for alert in announced)]
+    for alert, ended_ms in zip(announced, ends_ms, strict=False):
+        print(f"      {recompute(alert, checks, ended_ms)}")
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """Recomputes every transition of a run from the stored checks, and looks for those that never came. Pure."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, LastState, Rule, Window
 from monitoring.statistics import reference
-from monitoring.statistics.status import advance, outage_is_open
+from monitoring.statistics.status import advance, ended_ms, outage_is_open
 
 MOST_UNSEEN = 1
 """How many of a site's newest checks the evaluator may not have seen: the one that was under way, or ended just then."""
@@ -35,12 +35,16 @@ class Ledger:
         """How many checks lie before this moment, without the newest `unseen`."""
         return max(0, bisect_left(self._times, until_ms) - unseen)
 
-    def downtime(self, window: Window, unseen: int) -> Downtime:
+    def downtime(self, window: Window, unseen: int, ended_ms: int) -> Downtime:
+        """What the rule needs of a window; what failed up to `ended_ms` belongs to an outage that has ended."""
         first, last = bisect_left(self._times, window.from_ms), self.seen(window.until_ms, unseen)
         if last <= first:
             return Downtime()
         sums = (self._failures, self._covered, self._down)
-        return Downtime(last - first, *(one[last] - one[first] for one in sums))
+        ended = min(max(first, bisect_right(self._times, ended_ms)), last)
+        of_all = [one[last] - one[first] for one in sums]
+        of_ended = [one[ended] - one[first] for one in (self._failures, self._down)]
+        return Downtime(last - first, *of_all, *of_ended)
 
     def window(self, window: Window, unseen: int) -> Sequence[CheckResult]:
         """The checks of a window, without the newest."""
@@ -82,13 +86,13 @@ def _fits(
     """Would the rule have recorded exactly this, without the newest checks?"""
     window = Window.before(alert.time_ms, rule.window_ms)
     checks = ledger.window(window, unseen)
-    seen = reference.downtime(checks, window).get(ledger.host, Downtime())
+    ended = {ledger.host: ended_ms(last)}
+    seen = reference.downtime(checks, window, ended=ended).get(ledger.host, Downtime())
     if evaluate(outage_is_open(last), seen, rule).change is not alert.type:
         return False
     if alert.type is AlertType.ALERT:
         failures = reference.failures(checks, window, [ledger.host]).get(ledger.host, [])
-        after_ms = last.end_ms or 0 if last else 0
-        return alert == alert_record(ledger.host, alert.time_ms, seen, failures, after_ms)
+        return alert == alert_record(ledger.host, alert.time_ms, seen, failures, ended_ms(last))
     known = ledger.seen(alert.time_ms)
     ends = good_since[max(0, known - MOST_UNSEEN - 1) : known + 1]  # where the site stands is known sooner than stored
     return last is not None and any(alert == recovery_record(last, alert.time_ms, seen, end_ms) for end_ms in ends if end_ms)
@@ -103,12 +107,12 @@ def _missing(ledger: Ledger, transitions: Sequence[Alert], rule: Rule, awake: Se
     due: list[int] = []
     for now_ms in awake:
         before = bisect_left(times, now_ms)
-        is_open = outage_is_open(transitions[before - 1] if before else None)
-        due = [*due, now_ms] if _surely_due(ledger, is_open, rule, now_ms) else []
+        due = [*due, now_ms] if _surely_due(ledger, transitions[before - 1] if before else None, rule, now_ms) else []
         if len(due) == LATE_MS // ROUND_MS + 1:
             yield f"{ledger.host}: the rule held from {due[0]} on, nothing was recorded"
 
 
-def _surely_due(ledger: Ledger, is_open: bool, rule: Rule, now_ms: int) -> bool:
+def _surely_due(ledger: Ledger, last: Alert | None, rule: Rule, now_ms: int) -> bool:
     window = Window.before(now_ms, rule.window_ms)
-    return all(evaluate(is_open, ledger.downtime(window, unseen), rule).change for unseen in range(MOST_UNSEEN + 1))
+    seen = (ledger.downtime(window, unseen, ended_ms(last)) for unseen in range(MOST_UNSEEN + 1))
+    return all(evaluate(outage_is_open(last), one, rule).change for one in seen)

@@ -60,7 +60,7 @@ class Rule:
     """
 
     threshold: Fraction = Fraction(80)
-    recovery_threshold: Fraction = Fraction(80)
+    recovery_threshold: Fraction = Fraction(90)
     window_ms: int = 120_000
     minimum_failures: int = 2
 
@@ -111,9 +111,8 @@ class Site:
     """One website to check, complete: every default is filled in.
 
     `host` is its name in the stores and everywhere people look: its id, or without one the normalised URL with secrets
-    masked, which is `masked_url` where `host` is an id.
-    `url`, `headers` and `body` may hold secrets and are kept out of `repr`. `private_headers` are the names (in lower case)
-    of headers whose values came from a variable.
+    masked, which is `masked_url` where `host` is an id. `url`, `headers` and `body` may hold secrets and are kept out of
+    `repr`. `private_headers` are the names (in lower case) of headers whose values came from a variable.
     A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters.
     `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
@@ -257,12 +256,14 @@ class SiteStats:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """What the alert rule needs to know of a site's window."""
+    """What the alert rule needs to know of a site's window; `ended_…` is what of it belongs to an outage that is over."""
 
     checks: int = 0
     failures: int = 0
     covered_ms: int = 0
     down_ms: int = 0
+    ended_failures: int = 0
+    ended_down_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +280,8 @@ class Failure:
 class LastState:
     """Where a site stands by its stored checks, for a monitor that starts.
 
-    The last check (`last_ms`, `last_covers_ms`, `last_available`), the last failed check (`last_failure_ms`), and the
-    first checks of the latest unbroken runs of good and of failed ones. None: no such check is known.
+    The last check (`last_…`), the last failed one (`last_failure_ms`), and the first checks of the latest unbroken runs of
+    good and of failed ones. None: no such check is known.
     """
 
     last_ms: int
@@ -310,9 +311,8 @@ class Alert:
 
     `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
     check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
-    most seconds, `detail` the newest reason that was given for it. A recovery without `end_ms` is that of a site that is
-    no longer watched: nobody knows when it answered again. `location` is for people, who may read of several: a store is
-    of one, and does not keep it.
+    most seconds, `detail` the newest reason that was given for it. A recovery without `end_ms`: the site is no longer
+    watched. `location` is for people, who may read of several: a store is of one, and does not keep it.
     """
 
     type: AlertType

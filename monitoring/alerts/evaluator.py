@@ -8,7 +8,7 @@ from typing import Protocol
 from monitoring.alerts.rule import Decision, alert_record, recovery_record, unwatched_record
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, LastState, Rule, Site, Window
-from monitoring.statistics.status import outage_is_open
+from monitoring.statistics.status import ended_ms, outage_is_open
 from monitoring.storage.base import LocalReader
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]
@@ -75,8 +75,14 @@ class Evaluator:
         for window_ms, group in _by_window(sites).items():
             # For several sites everything is added up: that is cheaper than to name them.
             hosts = [group[0].host] if len(group) == 1 else None
-            downtimes[window_ms] = reader.downtime(Window.before(now_ms, window_ms), hosts)
+            window = Window.before(now_ms, window_ms)
+            downtimes[window_ms] = reader.downtime(window, hosts, self._ended_in(window, group))
         return Observations(now_ms, downtimes)
+
+    def _ended_in(self, window: Window, sites: Iterable[Site]) -> Mapping[str, int]:
+        """The ends of these sites' last outages, by host, where they lie in the window."""
+        ends = ((site.host, ended_ms(self._last.get(site.host))) for site in sites)
+        return {host: end_ms for host, end_ms in ends if end_ms >= window.from_ms}
 
     def decide(self, site: Site, observed: Observations) -> Decision:
         """What the rule decides for a site."""
@@ -108,10 +114,10 @@ class Evaluator:
             window = Window.before(observed.until_ms, window_ms)
             failures = reader.failures(window, [site.host for site in group])
             for site in group:
-                seen, last = observed.of(site), self._last.get(site.host)
+                seen = observed.of(site)
                 # Failures after `seen` stand at the end; the decision did not know them.
                 known = failures.get(site.host, ())[: seen.failures]
-                yield alert_record(site.host, window.until_ms, seen, known, last.end_ms or last.time_ms if last else 0)
+                yield alert_record(site.host, window.until_ms, seen, known, ended_ms(self._last.get(site.host)))
 
     def _recovery(self, site: Site, observed: Observations) -> Alert:
         state = self._last_states.get(site.host)

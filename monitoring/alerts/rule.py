@@ -1,5 +1,7 @@
 """When a site is down and when it has recovered: decided here, purely; acted upon elsewhere.
 
+A second of downtime belongs to one outage: what failed up to the end of the last one does not count towards the next.
+
 All arithmetic is in integers and fractions. In floating point `24/120 > 1 - 0.8` and `96/120 >= 0.8` are both true,
 and a rule written that way flaps for ever at exactly 80 %.
 """
@@ -30,16 +32,17 @@ def evaluate(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
     return _recovered(seen, rule) if open_alert else _is_down(seen, rule)
 
 
-def _too_much_downtime(seen: Downtime, rule: Rule) -> bool:
-    return 100 * seen.down_ms > rule.window_ms * (100 - rule.threshold)
+def _too_much_downtime(down_ms: int, rule: Rule) -> bool:
+    return 100 * down_ms > rule.window_ms * (100 - rule.threshold)
 
 
 def _is_down(seen: Downtime, rule: Rule) -> Decision:
-    if not _too_much_downtime(seen, rule):
+    failures, down_ms = seen.failures - seen.ended_failures, seen.down_ms - seen.ended_down_ms
+    if not _too_much_downtime(down_ms, rule):
         return Decision(None, "down for no more than the rule allows")
-    if seen.failures < rule.minimum_failures:
-        return Decision(None, f"only {seen.failures} failed of the {rule.minimum_failures} checks an alert needs")
-    return Decision(AlertType.ALERT, f"down for {seen.down_ms} of {rule.window_ms} ms")
+    if failures < rule.minimum_failures:
+        return Decision(None, f"only {failures} failed of the {rule.minimum_failures} checks an alert needs")
+    return Decision(AlertType.ALERT, f"down for {down_ms} of {rule.window_ms} ms")
 
 
 def _recovered(seen: Downtime, rule: Rule) -> Decision:
@@ -49,7 +52,7 @@ def _recovered(seen: Downtime, rule: Rule) -> Decision:
     if good is None or good < rule.recovery_threshold:
         return Decision(None, "available for less than a recovery needs")
     # The last check may cover time after the window, so that both rules could hold at once: then the alert stays.
-    if _too_much_downtime(seen, rule):
+    if _too_much_downtime(seen.down_ms, rule):
         return Decision(None, "still down for more than the rule allows")
     return Decision(AlertType.RECOVERY, f"available for {seen.covered_ms - seen.down_ms} of {seen.covered_ms} ms")
 
@@ -71,12 +74,12 @@ def _percent_available(seen: Downtime) -> float:
     return float(availability(seen.covered_ms - seen.down_ms, seen.covered_ms) or 0)
 
 
-def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Failure], after_ms: int) -> Alert:
+def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Failure], ended_ms: int) -> Alert:
     """The record of an outage that begins: `failures` are those of the window, in order.
 
-    Failures before `after_ms` (the end of the outage before) belong to that one.
+    Failures up to `ended_ms` (the end of the outage before) belong to that one.
     """
-    own = [failure for failure in failures if failure.time_ms >= after_ms] or list(failures)
+    own = [failure for failure in failures if failure.time_ms > ended_ms]
     cause = main_cause(own)
     return Alert(
         type=AlertType.ALERT,

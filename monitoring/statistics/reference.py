@@ -2,10 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from monitoring.models import PHASES, Bucket, CheckResult, Downtime, Failure, ResponseTimes, SiteStats, Window
 from monitoring.statistics.percentiles import PERCENTS, percentile
 from monitoring.statistics.windows import bucket_range, bucket_width_ms
+
+Ended = Mapping[str, int]
+"""When the last outage of a host ended, see `status.ended_ms`; of a host that is missing, none did."""
+
+NONE_ENDED: Ended = MappingProxyType({})
 
 
 def _by_host(results: Iterable[CheckResult], window: Window) -> Mapping[str, Sequence[CheckResult]]:
@@ -72,18 +78,28 @@ def _trend(checks: Sequence[CheckResult], window: Window, exact: bool) -> tuple[
     return tuple(Bucket(mean, failures[number]) for number, mean in means.items())
 
 
-def downtime(results: Iterable[CheckResult], window: Window, hosts: Collection[str] | None = None) -> dict[str, Downtime]:
+def downtime(
+    results: Iterable[CheckResult], window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+) -> dict[str, Downtime]:
     """What the alert rule needs of each host (None: of any) that has a check in the window."""
     return {
-        host: Downtime(
-            checks=len(checks),
-            failures=sum(not check.available for check in checks),
-            covered_ms=sum(check.covers_ms for check in checks),
-            down_ms=sum(check.covers_ms for check in checks if not check.available),
-        )
+        host: _downtime(checks, ended.get(host, 0))
         for host, checks in _by_host(results, window).items()
         if hosts is None or host in hosts
     }
+
+
+def _downtime(checks: Sequence[CheckResult], ended_ms: int) -> Downtime:
+    failed = [check for check in checks if not check.available]
+    ended = [check for check in failed if check.time_ms <= ended_ms]
+    return Downtime(
+        checks=len(checks),
+        failures=len(failed),
+        covered_ms=sum(check.covers_ms for check in checks),
+        down_ms=sum(check.covers_ms for check in failed),
+        ended_failures=len(ended),
+        ended_down_ms=sum(check.covers_ms for check in ended),
+    )
 
 
 def failures(results: Iterable[CheckResult], window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:

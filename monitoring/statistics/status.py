@@ -38,6 +38,16 @@ def outage_is_open(last_alert: Alert | None) -> bool:
     return last_alert is not None and last_alert.type is AlertType.ALERT
 
 
+def ended_ms(last_alert: Alert | None) -> int:
+    """Failed checks up to this moment belong to an outage that has ended, by a site's newest alert record; 0: none do.
+
+    It is the end of that outage, or where nobody knows it (no longer watched) the moment of the record.
+    """
+    if last_alert is None or outage_is_open(last_alert):
+        return 0
+    return last_alert.time_ms if last_alert.end_ms is None else last_alert.end_ms
+
+
 def status(state: LastState | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
     """A site's state at `now_ms`. `since_ms` is the first check that showed it."""
     if not site.enabled:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 
 Ends = Callable[[Window], Mapping[str, Summary]]
@@ -73,7 +74,9 @@ class Reader(Protocol):
 class LocalReader(Reader, Protocol):
     """The local file (or the memory beside it): it also answers what alerts are decided from."""
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+    def downtime(
+        self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+    ) -> Mapping[str, Downtime]:
         """What the alert rule needs of these hosts (None: of all), by host: equals `reference.downtime`."""
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:

@@ -9,6 +9,7 @@ from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
 from tests.support.simulation import GOOD, HANGS, REFUSED, Behaviour, Outcome, Pause, after_start, down, simulate, site
 
 ALERT, RECOVERY = AlertType.ALERT, AlertType.RECOVERY
+EVEN = Rule(recovery_threshold=Fraction(80))
 QUIET = Rule(recovery_threshold=Fraction(95))
 STRICT = Rule(threshold=Fraction(999, 10), recovery_threshold=Fraction(999, 10))
 EAGER = Rule(minimum_failures=1)
@@ -16,6 +17,11 @@ EAGER = Rule(minimum_failures=1)
 
 def seen(failures: int, down_s: float, covered_s: float, checks: int = 60) -> Downtime:
     return Downtime(checks, failures, round(covered_s * 1_000), round(down_s * 1_000))
+
+
+def after_outage(ended: int, ended_s: float, failures: int, down_s: float) -> Downtime:
+    """A whole window: what failed in an outage that has ended, and what failed since then."""
+    return Downtime(60, ended + failures, 120_000, round((ended_s + down_s) * 1_000), ended, round(ended_s * 1_000))
 
 
 # fmt: off
@@ -33,15 +39,27 @@ TRUTH_TABLE = (
     (False, seen(13, 26, 40),          Rule(), ALERT),     # little was measured, but enough of it was down
     (False, seen(2, 0.121, 120),       STRICT, ALERT),     # 99.9 % allows 120 ms
     (False, seen(2, 0.120, 120),       STRICT, None),      # exactly that is allowed
-    # An alert is open:
-    (True,  Downtime(),                Rule(), None),      # nothing measured: unknown is not up
-    (True,  seen(60, 120, 120),        Rule(), None),      # still down: no second alert
-    (True,  seen(12, 24.001, 120),     Rule(), None),      # just below the threshold
-    (True,  seen(12, 24, 120),         Rule(), RECOVERY),  # exactly 80.0 % is enough
+    # No alert is open, an outage has ended in the window:
+    (False, after_outage(6, 12, 0, 0), Rule(), None),      # all of it belongs to that outage
+    (False, after_outage(6, 12, 7, 14), Rule(), None),     # 26 s down, but 12 s have been told
+    (False, after_outage(6, 12, 12, 24), Rule(), None),    # exactly what the rule allows
+    (False, after_outage(6, 12, 12, 24.001), Rule(), ALERT),  # a millisecond more since then
+    (False, after_outage(9, 30, 1, 30), Rule(), None),     # one failed check proves nothing, here neither
+    (False, after_outage(9, 30, 1, 30), EAGER, ALERT),     # who asks for one failure gets an alert after one
+    # An alert is open, recovery at 90 %:
+    (True,  Downtime(),                EVEN,   None),      # nothing measured: unknown is not up
+    (True,  seen(60, 120, 120),        EVEN,   None),      # still down: no second alert
+    (True,  seen(7, 12.001, 120),      Rule(), None),      # just below 90 %
+    (True,  seen(6, 12, 120),          Rule(), RECOVERY),  # exactly 90.0 % is enough
     (True,  seen(0, 0, 95.999),        Rule(), None),      # all good, but not enough of the window was measured
-    (True,  seen(0, 0, 96),            Rule(), RECOVERY),  # 80 % of the window is
-    (True,  seen(10, 20, 96),          Rule(), None),      # 79.2 % of the measured time
-    (True,  seen(2, 25, 130),          Rule(), None),      # 80.8 %, but 25 s down: the alert's own rule still holds
+    (True,  after_outage(6, 12, 1, 2), Rule(), None),      # what has been told of is down all the same
+    # An alert is open, recovery at the threshold of the alert:
+    (True,  seen(12, 24.001, 120),     EVEN,   None),      # just below the threshold
+    (True,  seen(12, 24, 120),         EVEN,   RECOVERY),  # exactly 80.0 % is enough
+    (True,  seen(0, 0, 95.999),        EVEN,   None),      # all good, but not enough of the window was measured
+    (True,  seen(0, 0, 96),            EVEN,   RECOVERY),  # 80 % of the window is
+    (True,  seen(10, 20, 96),          EVEN,   None),      # 79.2 % of the measured time
+    (True,  seen(2, 25, 130),          EVEN,   None),      # 80.8 %, but 25 s down: the alert's own rule still holds
     (True,  seen(3, 6, 120),           QUIET,  RECOVERY),  # 95.0 %: a recovery may ask for more than an alert
     (True,  seen(4, 8, 120),           QUIET,  None),      # 93.3 %: above 80 %, yet not well
 )
@@ -95,17 +113,28 @@ def test_exactly_at_the_threshold_nothing_ever_fires(interval_s: int) -> None:
 
 @pytest.mark.parametrize("interval_s", [2, 24])
 def test_exactly_at_the_threshold_an_outage_ends_once(interval_s: int) -> None:
-    story = simulate(site(interval_s), every_fifth(interval_s, (600, 720)), 3_600)
+    story = simulate(site(interval_s, rule=EVEN), every_fifth(interval_s, (600, 720)), 3_600)
+    assert [alert.type for alert in story.alerts] == [ALERT, RECOVERY]
+
+
+@pytest.mark.parametrize("interval_s", [1, 4])
+def test_exactly_at_the_recovery_threshold_an_outage_ends_once(interval_s: int) -> None:
+    """One check of ten fails for an hour: 90.0 % in every window."""
+
+    def behaviour(second: float) -> Outcome:
+        return REFUSED if 600 <= second < 720 or round(second / interval_s) % 10 == 9 else GOOD
+
+    story = simulate(site(interval_s), behaviour, 3_600)
     assert [alert.type for alert in story.alerts] == [ALERT, RECOVERY]
 
 
 def test_a_recovery_threshold_above_the_alert_threshold_stops_flapping() -> None:
-    """Around 80 % alternately: 20 s down, 80 s up, for an hour."""
+    """Around 80 % alternately: 26 s down, 104 s up, for an hour."""
 
     def behaviour(second: float) -> Outcome:
-        return REFUSED if second % 100 < 20 else GOOD
+        return REFUSED if second % 130 < 26 else GOOD
 
-    assert len(simulate(site(2), behaviour, 3_600).alerts) > 20
+    assert len(simulate(site(2, rule=EVEN), behaviour, 3_600).alerts) > 20
     assert [alert.type for alert in simulate(site(2, rule=QUIET), behaviour, 3_600).alerts] == [ALERT]
 
 
@@ -157,24 +186,25 @@ def test_the_dates_of_an_outage_are_those_of_its_checks() -> None:
     assert alert.availability == pytest.approx(100 * 47 / 60)
     assert recovery.start_ms == alert.start_ms
     assert after_start(recovery.end_ms) == 300.7  # the first good check
-    assert after_start(recovery.time_ms) == 396  # of the 60 checks from 276 on 12 failed: 80.0 %
+    assert after_start(recovery.time_ms) == 408  # of the 60 checks from 288 on 6 failed: 90.0 %
     assert recovery.cause is alert.cause is Cause.CONNECT
 
 
 def test_an_outage_starts_with_its_own_first_failure() -> None:
-    """Failures of the outage before are still in the window; they are neither its start nor its cause."""
+    """Failures of the outage before are still in the window; they are neither its start nor its cause, nor do they count."""
 
     def behaviour(second: float) -> Outcome:
         if 200 <= second < 230 or (230 <= second < 290 and second % 4 == 0):
             return Outcome(1, Cause.STATUS)
         return Outcome(1, Cause.DNS) if second >= 370 else GOOD
 
-    story = simulate(site(2), behaviour, 420)
+    story = simulate(site(2, rule=EVEN), behaviour, 420)
     first, recovery, second = story.alerts
     assert (first.type, recovery.type, second.type) == (ALERT, RECOVERY, ALERT)
     assert (after_start(recovery.end_ms), recovery.cause) == (290, Cause.STATUS)
     assert second.time_ms - 120_000 < first.start_ms + 88_000, "the old failures are still in the window"
     assert (after_start(second.start_ms), second.cause) == (370, Cause.DNS)
+    assert after_start(second.time_ms) == 396, "26 s down since then"
 
 
 def test_the_cause_of_an_outage_is_the_one_with_the_most_seconds() -> None:
@@ -205,7 +235,7 @@ def test_an_alert_says_what_the_newest_failure_of_its_cause_said() -> None:
         Failure(10, 5, Cause.TLS),
         Failure(15, 2, Cause.DNS, "no such name"),
     ]
-    opened = alert_record("site", 1_000, seen(17, 30, 40), failures, after_ms=0)
+    opened = alert_record("site", 1_000, seen(17, 30, 40), failures, ended_ms=0)
     assert (opened.cause, opened.detail) == (Cause.TLS, "certificate has expired")
     assert recovery_record(opened, 9_000, seen(0, 40, 40), 8_000).detail == "certificate has expired"
 
@@ -216,5 +246,5 @@ def test_records_are_right_also_when_the_details_are_gone() -> None:
     assert alert == Alert(ALERT, "site", 1_000, 1_000, None, 25.0, None)
     recovery = recovery_record(alert, 2_000, seen(0, 0, 120), good_since_ms=400)
     assert recovery == Alert(RECOVERY, "site", 2_000, 1_000, 1_000, 100.0, None)
-    old_only = alert_record("site", 1_000, seen(2, 30, 40), [Failure(5, 2, Cause.DNS)], after_ms=10)
-    assert (old_only.start_ms, old_only.cause) == (5, Cause.DNS)
+    old_only = alert_record("site", 1_000, seen(2, 30, 40), [Failure(5, 2, Cause.DNS)], ended_ms=10)
+    assert (old_only.start_ms, old_only.cause) == (1_000, None), "what was told of begins no other outage"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitoring.alerts.rule import evaluate
 from monitoring.models import AlertType, Cause, Downtime, Rule, Site, Window
 from monitoring.statistics.reference import downtime
+from monitoring.statistics.status import ended_ms
 from tests.support.simulation import HANGS, REFUSED, Outcome, Pause, Story, after_start, down, simulate, site
 
 busy_machine = settings(deadline=None, max_examples=20)
@@ -37,6 +38,21 @@ def test_an_alert_has_its_downtime_and_its_failures(seen: Downtime, rule: Rule) 
     allowed_ms = Fraction(rule.window_ms) * (100 - rule.threshold) / 100
     wanted = seen.down_ms > allowed_ms and seen.failures >= rule.minimum_failures
     assert (evaluate(False, seen, rule).change is AlertType.ALERT) == wanted
+
+
+@given(own=windows(), ended=windows(), rule=rules())
+def test_what_has_ended_counts_for_a_recovery_and_for_no_alert(own: Downtime, ended: Downtime, rule: Rule) -> None:
+    both = Downtime(
+        own.checks + ended.failures,
+        own.failures + ended.failures,
+        own.covered_ms + ended.down_ms,
+        own.down_ms + ended.down_ms,
+        ended.failures,
+        ended.down_ms,
+    )
+    whole = replace(both, ended_failures=0, ended_down_ms=0)
+    assert evaluate(False, both, rule) == evaluate(False, own, rule)
+    assert evaluate(True, both, rule) == evaluate(True, whole, rule)
 
 
 @given(seen=windows(), rule=rules())
@@ -86,13 +102,14 @@ class Script:
     offset_s: float
     pauses: Sequence[Pause]
 
-    def play(self) -> Story:
+    def play(self, *, restarts: bool = False) -> Story:
         return simulate(
             self.target,
             lambda second: self.moods[int(second / 30) % len(self.moods)],
             600,
             offset_s=self.offset_s,
             pauses=self.pauses,
+            restarts=restarts,
         )
 
 
@@ -117,11 +134,36 @@ def test_alerts_and_recoveries_alternate_in_time(script: Script) -> None:
 @given(script=scripts)
 def test_every_transition_can_be_recomputed_from_the_stored_checks(script: Script) -> None:
     story, target = script.play(), script.target
-    for alert in story.alerts:
+    for before, alert in pairwise((None, *story.alerts)):
+        assert alert
         window = Window.before(alert.time_ms, target.rule.window_ms)
-        seen = downtime(story.readable_at(alert.time_ms), window)[target.host]
+        ended = {target.host: ended_ms(before)}
+        seen = downtime(story.readable_at(alert.time_ms), window, ended=ended)[target.host]
         assert evaluate(alert.type is AlertType.RECOVERY, seen, target.rule).change is alert.type
         assert alert.availability == 100 * (seen.covered_ms - seen.down_ms) / seen.covered_ms
+
+
+@busy_machine
+@given(script=scripts)
+def test_no_alert_rests_on_downtime_that_was_told_of(script: Script) -> None:
+    """From the end of the last outage on alone, enough checks failed for long enough."""
+    story, target = script.play(), script.target
+    for before, alert in pairwise((None, *story.alerts)):
+        if alert and alert.type is AlertType.ALERT:
+            window = Window.before(alert.time_ms, target.rule.window_ms)
+            since_ms = max(window.from_ms, ended_ms(before))
+            own = [it for it in story.readable_at(alert.time_ms) if since_ms <= it.time_ms < alert.time_ms]
+            failed = [it for it in own if not it.available]
+            assert sum(it.covers_ms for it in failed) > target.rule.window_ms * (100 - target.rule.threshold) / 100
+            assert len(failed) >= target.rule.minimum_failures
+            assert alert.start_ms == failed[0].time_ms
+
+
+@busy_machine
+@given(script=scripts)
+def test_a_restart_changes_no_decision(script: Script) -> None:
+    """Whenever it comes: here before each evaluation."""
+    assert script.play(restarts=True) == script.play()
 
 
 @busy_machine

@@ -9,6 +9,7 @@ import pytest
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
+from monitoring.statistics.reference import Ended
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.store import LocalStore
@@ -101,11 +102,11 @@ def test_a_recovery_ends_the_outage_with_its_first_good_check(monitor: Monitor) 
     monitor.checked(FAST, range(0, 60, 2), Cause.TLS)
     (opened,) = monitor.evaluated_at(60)
     monitor.checked(FAST, range(60, 180, 2))
-    assert monitor.evaluated_at(154) == []
-    (over,) = monitor.evaluated_at(156)
-    assert over == Alert(RECOVERY, "fast", START_MS + 156_000, opened.start_ms, START_MS + 60_000, 80.0, Cause.TLS)
+    assert monitor.evaluated_at(166) == []
+    (over,) = monitor.evaluated_at(168)
+    assert over == Alert(RECOVERY, "fast", START_MS + 168_000, opened.start_ms, START_MS + 60_000, 90.0, Cause.TLS)
     assert monitor.open_outages() == []
-    assert monitor.evaluated_at(158) == []
+    assert monitor.evaluated_at(170) == []
 
 
 def test_sites_with_nothing_stay_as_they_are(monitor: Monitor) -> None:
@@ -173,7 +174,7 @@ def test_a_recovery_that_was_under_way_keeps_its_date_across_a_restart(path: Pat
     first.end()
     second = Monitor(path, clock, FAST)
     second.checked(FAST, range(104, 180, 2))
-    (over,) = second.evaluated_at(160)
+    (over,) = second.evaluated_at(172)
     assert over.end_ms == START_MS + 60_000
     second.end()
 
@@ -186,6 +187,29 @@ def test_after_a_recovery_the_next_outage_is_announced_as_a_new_one(monitor: Mon
     assert [(it.type, it.cause) for it in told] == [(ALERT, Cause.DNS), (RECOVERY, Cause.DNS), (ALERT, Cause.TLS)]
     assert told[2].start_ms == START_MS + 200_000
     assert list(monitor.local.alerts(EVER)) == told
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_downtime_of_an_outage_that_has_ended_is_not_counted_again(
+    path: Path, clock: FakeClock, restarted: bool
+) -> None:
+    """After the recovery at 168 s the window holds 12 s of the outage; the next alert takes 26 s of its own."""
+    monitor = Monitor(path, clock, FAST, OTHER)
+    monitor.checked(FAST, range(0, 60, 2), Cause.DNS)
+    monitor.checked(FAST, range(60, 164, 2))
+    monitor.checked(FAST, range(164, 166, 2), Cause.TLS)  # later than the end of the outage: it counts for the next
+    monitor.checked(FAST, range(166, 170, 2))
+    monitor.checked(OTHER, range(0, 170, 2))
+    told = [found for moment in range(58, 172, 2) for found in monitor.evaluated_at(moment)]
+    assert [(it.type, it.end_ms) for it in told] == [(ALERT, None), (RECOVERY, START_MS + 166_000)]
+    if restarted:
+        monitor.end()
+        monitor = Monitor(path, clock, FAST, OTHER)
+    monitor.checked(FAST, range(170, 200, 2), Cause.DNS)
+    assert [moment for moment in range(172, 202, 2) if monitor.evaluated_at(moment)] == [196]
+    (*_, again) = monitor.local.alerts(EVER)
+    assert (again.type, again.start_ms) == (ALERT, START_MS + 170_000)
+    monitor.end()
 
 
 def test_a_site_that_is_no_longer_watched_is_no_open_outage(path: Path, clock: FakeClock) -> None:
@@ -213,8 +237,9 @@ def test_the_outage_of_a_site_that_is_no_longer_watched_ends_with_a_record_of_it
     next_one = Monitor(path, clock, FAST)
     (ended,) = next_one.evaluator.end_unwatched([FAST])
     assert (ended.type, ended.host, ended.end_ms) == (RECOVERY, "other", None)
-    next_one.checked(FAST, range(80, 100, 2), Cause.DNS)
-    (again,) = next_one.evaluated_at(100)
+    next_one.checked(FAST, range(80, 106, 2), Cause.DNS)
+    assert next_one.evaluated_at(104) == [], "what failed before belongs to the outage that was ended"
+    (again,) = next_one.evaluated_at(106)
     assert (again.type, again.start_ms) == (ALERT, START_MS + 80_000)
     next_one.end()
     assert [it.type for it in stored(path, clock)] == [ALERT, ALERT, RECOVERY, RECOVERY, ALERT]
@@ -242,9 +267,9 @@ def test_one_question_answers_for_all_windows_that_are_equally_long(
     asked: list[set[str] | None] = []
     real = LocalStore.downtime
 
-    def downtime(store: LocalStore, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+    def downtime(store: LocalStore, window: Window, hosts: Collection[str] | None, ended: Ended) -> Mapping[str, Downtime]:
         asked.append(None if hosts is None else set(hosts))
-        return real(store, window, hosts)
+        return real(store, window, hosts, ended)
 
     monkeypatch.setattr(LocalStore, "downtime", downtime)
     monitor.checked(FAST, range(0, 60, 2), Cause.DNS)

@@ -135,9 +135,9 @@ def test_thresholds_are_exact(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("common", "own", "threshold", "recovery"),
     [
-        ({}, {}, 80, 80),
+        ({}, {}, 80, 90),
         ({}, {"threshold": 95}, 95, 95),  # cannot recover below what alerts
-        ({}, {"threshold": 50}, 50, 80),  # what was asked of a recovery stays
+        ({}, {"threshold": 50}, 50, 90),  # what was asked of a recovery stays
         ({"recoveryThreshold": 90}, {"threshold": 85}, 85, 90),
         ({"recoveryThreshold": 90}, {"threshold": 85, "recoveryThreshold": 85}, 85, 85),
         ({"threshold": 95}, {"recoveryThreshold": 99}, 95, 99),

@@ -65,9 +65,9 @@ def test_whatever_is_accepted_as_an_id_every_store_takes_as_a_name(text: str) ->
 def test_check_config_shows_id_and_url() -> None:
     assert describe(parse(DEEP, {"URL": "https://a.example", "id": "abc\u202e"}))[1:3] == [
         f"  deep (everything): GET {URL} every 2 s, timeout 10 s; expects a status below 400;"
-        " alert below 80 % over 2 min, at least 2 failures",
+        " alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
         r"  abc\u202e: GET https://a.example every 2 s, timeout 10 s; expects a status below 400;"
-        " alert below 80 % over 2 min, at least 2 failures",
+        " alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
     ]
 
 

@@ -450,12 +450,15 @@ def test_what_the_alert_rule_asks_for_equals_the_reference(
     fresh_file: Callable[[], AbstractContextManager[LocalFile]], recording: Recording
 ) -> None:
     hosts = {check.host for check in recording.checks}
+    times = sorted(check.time_ms for check in recording.checks)
+    middle_ms = times[len(times) // 2] if times else recording.window.from_ms
     with fresh_file() as file:
         file.write(recording.checks)
         for asked in (None, hosts, sorted(hosts)[:1], ["nobody", "no'body\\"], []):
-            assert file.reader.downtime(recording.window, asked) == reference.downtime(
-                recording.checks, recording.window, asked
-            )
+            for ended in ({}, dict.fromkeys(hosts, middle_ms), {sorted(hosts)[-1]: middle_ms} if hosts else {}):
+                assert file.reader.downtime(recording.window, asked, ended) == reference.downtime(
+                    recording.checks, recording.window, asked, ended
+                )
         for chosen in (hosts, sorted(hosts)[:1], ["nobody"], []):
             found = file.reader.failures(recording.window, chosen)
             assert {host: list(failed) for host, failed in found.items()} == reference.failures(

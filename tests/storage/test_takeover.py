@@ -109,6 +109,8 @@ def test_alerts_are_decided_as_if_the_file_had_not_been_lost(world: World) -> No
     assert window.from_ms >= within[0].time_ms
     assert local.downtime(window) == reference.downtime(both, window)
     assert local.downtime(window, [A]) == reference.downtime(both, window, [A])
+    ended = {A: window.from_ms + window.length_ms // 2}
+    assert local.downtime(window, None, ended) == reference.downtime(both, window, None, ended)
     assert local.failures(window, [A, B]) == reference.failures(both, window, [A, B])
     assert world.said == []
 

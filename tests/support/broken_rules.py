@@ -3,6 +3,7 @@
 import os
 import sys
 from argparse import Namespace
+from dataclasses import replace
 
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.commands.invocation import Invocation
@@ -58,6 +59,10 @@ def never_recovers(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
     return NOTHING if open_alert else right(open_alert, seen, rule)
 
 
+def counts_an_outage_twice(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
+    return right(open_alert, replace(seen, ended_failures=0, ended_down_ms=0), rule)
+
+
 BROKEN = (
     alerts_on_the_first_failure,
     never_alerts,
@@ -67,6 +72,7 @@ BROKEN = (
     counts_checks_not_time,
     ignores_coverage,
     never_recovers,
+    counts_an_outage_twice,
 )
 
 if __name__ == "__main__":

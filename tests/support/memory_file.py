@@ -7,6 +7,7 @@ from pathlib import Path
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, Window
 from monitoring.statistics import reference
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.summary import SiteSummary, Span, Summary, merge
 from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Guard, Pending, Points, Refusal
 from tests.support.memory_backend import MemoryBackend, MemoryDatabase
@@ -219,8 +220,10 @@ class MemoryFile(MemoryBackend):
 
     # The reader's
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return reference.downtime(self.results(window), window, hosts)
+    def downtime(
+        self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+    ) -> Mapping[str, Downtime]:
+        return reference.downtime(self.results(window), window, hosts, ended)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         return reference.failures(self.results(window), window, hosts)

@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics import reference
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
 from monitoring.storage.base import LocalReader
@@ -48,8 +49,10 @@ class MemoryStore:
         hosts = {check.host for check in self.results(window)}
         return {host: Summary.of(check for check in self.results(window) if check.host == host) for host in hosts}
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return reference.downtime(self.results(window), window, hosts)
+    def downtime(
+        self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+    ) -> Mapping[str, Downtime]:
+        return reference.downtime(self.results(window), window, hosts, ended)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         return reference.failures(self.results(window), window, hosts)

@@ -21,6 +21,7 @@ from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
 from monitoring.service.systemd import ServiceManager
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Deadlines
@@ -84,10 +85,12 @@ class SceneStore(MemoryStore):
         self._clock.advance(min(seconds, left_s))
         return seconds <= left_s and left_s > 0
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+    def downtime(
+        self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+    ) -> Mapping[str, Downtime]:
         self._asked("downtime", hosts)
         self.observed.append(self._clock.second)
-        return super().downtime(window, hosts)
+        return super().downtime(window, hosts, ended)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         self._asked("failures", hosts)

@@ -83,11 +83,20 @@ def down(*spans: tuple[float, float], how: Outcome = REFUSED) -> Behaviour:
 
 
 def simulate(
-    target: Site, behaviour: Behaviour, seconds: float, *, offset_s: float = 0, pauses: Sequence[Pause] = ()
+    target: Site,
+    behaviour: Behaviour,
+    seconds: float,
+    *,
+    offset_s: float = 0,
+    pauses: Sequence[Pause] = (),
+    restarts: bool = False,
 ) -> Story:
-    """Let the monitor run for `seconds`; the first check is due `offset_s` after the beginning."""
+    """Let the monitor run for `seconds`; the first check is due `offset_s` after the beginning.
+
+    `restarts`: before each evaluation all that is not stored is forgotten.
+    """
     known = _checks(target, behaviour, SimulatedClock(seconds, pauses), offset_s)
-    return Story(known, tuple(_evaluated(target, known, SimulatedClock(seconds, pauses))))
+    return Story(known, tuple(_evaluated(target, known, SimulatedClock(seconds, pauses), restarts)))
 
 
 def after_start(moment_ms: int | None) -> float:
@@ -126,7 +135,7 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
     return tuple(known)
 
 
-def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock) -> list[Alert]:
+def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock, restarts: bool) -> list[Alert]:
     store, tracker = MemoryStore(), StatusTracker([target], {})
     evaluator = Evaluator(store, clock, {}, tracker.last_states, evaluate)
     found: list[Alert] = []
@@ -136,6 +145,9 @@ def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock) -> l
             result = waiting.pop().result
             tracker.observe(result)
             store.record(result)
+        if restarts:
+            tracker = StatusTracker([target], store.last_states(clock.now_ms() + 1))
+            evaluator = Evaluator(store, clock, store.last_alerts(), tracker.last_states, evaluate)
         found += evaluate_all(evaluator, [target])
     return found
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics import reference
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
 from monitoring.storage.base import LocalReader
@@ -55,8 +56,10 @@ class UnwrittenReader:
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         return reference.summarise(self.results(window), window, exact=exact)
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
-        return reference.downtime(self._decisive(window), window, hosts)
+    def downtime(
+        self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+    ) -> Mapping[str, Downtime]:
+        return reference.downtime(self._decisive(window), window, hosts, ended)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         return reference.failures(self._decisive(window), window, hosts)

@@ -15,6 +15,7 @@ from typing import Any
 from monitoring.fields import CAUSES
 from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
 from monitoring.statistics import windows
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import TIMES, Span, Summary, merge, pack_times, site_stats, unpack_times
 from monitoring.storage.sqlite import rows, summaries
@@ -246,7 +247,11 @@ def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None)
 
 
 def downtime(
-    connection: sqlite3.Connection, window: Window, summarised_ms: int, chosen: Collection[str] | None
+    connection: sqlite3.Connection,
+    window: Window,
+    summarised_ms: int,
+    chosen: Collection[str] | None,
+    ended: Ended = NONE_ENDED,
 ) -> dict[str, Downtime]:
     """Equals `reference.downtime`."""
     names = hosts(connection, chosen)
@@ -263,7 +268,25 @@ def downtime(
         query = f"SELECT {SITE}, {columns} FROM {source} WHERE {where} GROUP BY 1"
         for site, *numbers in connection.execute(query, values):
             found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
+    for site, numbers in _ended(connection, window, names, ended).items():
+        found[site] += numbers
     return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
+
+
+def _ended(connection: sqlite3.Connection, window: Window, names: Names, ended: Ended) -> dict[int, list[int]]:
+    """By site: the failed checks of the window, and their time, that belong to outages which have ended."""
+    ends = {site: ended[host] for site, host in names.items() if host in ended}
+    if not ends:
+        return {}
+    part = Window(window.from_ms, min(window.until_ms, max(ends.values()) + 1))
+    where, values = inside(part, ends)
+    failed = f"SELECT id, covers FROM {{}} WHERE {where} AND cause IS NOT NULL"
+    query = f"""
+WITH ends (site, end) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(:ends)),
+failed AS ({" UNION ALL ".join(failed.format(table) for table in (rows.source(connection, [part]), "earlier_checks"))})
+SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHERE id >> {SITE_BITS} <= end GROUP BY 1"""
+    found = connection.execute(query, values | {"ends": json.dumps(ends)})
+    return {site: numbers for site, *numbers in found}
 
 
 def failures(connection: sqlite3.Connection, window: Window, chosen: Collection[str]) -> dict[str, list[Failure]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
+from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
@@ -64,9 +65,11 @@ class FileReader:
         with self._snapshot() as connection:
             return queries.stats(connection, window, self._names(connection), self._summarised_ms(connection), exact=exact)
 
-    def downtime(self, window: Window, hosts: Collection[str] | None = None) -> Mapping[str, Downtime]:
+    def downtime(
+        self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
+    ) -> Mapping[str, Downtime]:
         with self._snapshot() as connection:
-            return queries.downtime(connection, window, self._summarised_ms(connection) or 0, hosts)
+            return queries.downtime(connection, window, self._summarised_ms(connection) or 0, hosts, ended)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         with self._snapshot() as connection:
