@@ -1,7 +1,6 @@
 """Print mode, inside: what it shows when, and of which moment."""
 
 import threading
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from monitoring.alerts.log import AlertLog
 from monitoring.commands.print import DELAY_MS, Printer, PrintOptions, look_anywhere
 from monitoring.commands.rounds import Rounds, round_every_ms
 from monitoring.config import Config, parse_database
-from monitoring.config.durations import length_ms, moment_ms
+from monitoring.config.durations import length_ms
 from monitoring.display import Closing, Header, SiteKey, StatsReport
 from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreError
@@ -338,40 +337,6 @@ def test_a_moment_to_come_is_refused(store: LocalStore, config: Config, clock: F
 def test_there_is_nothing_to_show_where_nobody_has_measured(config: Config, clock: FakeClock) -> None:
     with pytest.raises(StoreError, match=NO_MONITOR):
         look(config, clock, PrintOptions(once=True))
-
-
-@pytest.mark.parametrize(
-    ("text", "milliseconds"), [("24h", 86_400_000), ("90s", 90_000), ("90", 90_000), ("1.5", 1_500), ("30d", 2_592_000_000)]
-)
-def test_a_length_is_read_as_in_the_configuration(text: str, milliseconds: int) -> None:
-    assert length_ms(text) == milliseconds
-
-
-@pytest.mark.parametrize("text", ["", "0", "1y", "-1h", "1e9", "nan", "500ms", "4000d", "24 hours"])
-def test_what_is_no_length_is_refused(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match=r"^must be"):
-        length_ms(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["2026-01-01T12:00:00Z", "2026-01-01T13:00:00.000+01:00", "2026-01-01 13:00", "2026-01-01 13", "20260101T120000Z"],
-)
-def test_a_moment_without_offset_is_local_time(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Europe/Paris")
-        time.tzset()
-        found = moment_ms(text)
-    time.tzset()
-    assert found == START_MS + 12 * 3_600_000
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "12:00", "2026-13-01", "0001-01-01T00:00:00+23:00", "1767225600"])
-def test_what_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match=r"^must be a moment"):
-        moment_ms(text)
 
 
 def test_a_history_of_alerts_is_told_once_in_whatever_order_it_comes() -> None:

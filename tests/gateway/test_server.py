@@ -1,32 +1,26 @@
-"""The gateway on a real socket: slow and oversized requests, TLS, and how it starts."""
+"""The gateway on a real socket: slow and oversized requests, and TLS."""
 
 import json
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import trustme
 
-from monitoring.config.databases import parse_listen
-from monitoring.config.tokens import Tokens, client_token, gateway_tokens
-from monitoring.errors import ConfigError, StoreDenied, StoreUnavailable
+from monitoring.errors import StoreDenied, StoreUnavailable
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.tls import TlsFiles
-from monitoring.models import Cause, CheckResult, Window
+from monitoring.models import CheckResult
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
 from monitoring.trust import MOZILLA, Trust
-from tests.support.gateway import HOST, NO_TOKENS, READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway, client, serving
-from tests.support.influxd import free_port
-from tests.support.monitor import write_config
+from tests.support.gateway import HOST, NO_TOKENS, READ_TOKEN, TOKENS, WRITE_TOKEN, client, serving
+from tests.support.points import EVER
 from tests.support.results import START_MS
 
-ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
-CHECK = CheckResult("https://example.org", START_MS, 2_000, 7, 503, 1_500_000, cause=Cause.STATUS)
 SHORT = Limits(request_s=1)
 
 
@@ -103,7 +97,7 @@ def test_what_is_long_is_sent_in_several_requests(database: FileDatabase) -> Non
     checks = [CheckResult("a" * 8_000, START_MS + at, 1, 1) for at in range(1_100)]
     with serving(database) as port, client(port) as store:
         store.write(Points(checks))
-        assert len(list(store.results(ALWAYS))) == len(checks)
+        assert len(list(store.results(EVER))) == len(checks)
 
 
 @pytest.mark.parametrize("request_bytes", [
@@ -190,7 +184,7 @@ def test_a_hung_database_leaves_threads_that_say_so(database: FileDatabase, monk
             thread.start()
             waiting.acquire()
         with pytest.raises(StoreUnavailable, match="503: the gateway is waiting for its database"):
-            store.stats(ALWAYS, exact=True)
+            store.stats(EVER, exact=True)
         with connection(port) as sock:
             sock.sendall(head("/healthz", "Connection: close", method="GET"))
             assert b" 200 " in answer(sock).splitlines()[0]
@@ -202,19 +196,6 @@ def test_a_hung_database_leaves_threads_that_say_so(database: FileDatabase, monk
 # TLS
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[TlsFiles, str]:
-    """A gateway's files, and whom its clients must trust."""
-    authority = trustme.CA()
-    issued = authority.issue_cert(HOST)
-    files = TlsFiles(tmp_path / "gateway.pem", tmp_path / "gateway.key")
-    issued.private_key_pem.write_to_path(files.key)
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(files.certificate, append=True)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    return files, str(tmp_path / "ca.pem")
-
-
 def test_everything_works_over_tls_and_with_nobody_else(database: FileDatabase, certificate: tuple[TlsFiles, str]) -> None:
     files, ca_file = certificate
     with serving(database, TOKENS, tls=files) as port:
@@ -222,7 +203,7 @@ def test_everything_works_over_tls_and_with_nobody_else(database: FileDatabase, 
             for at in range(20):
                 writer.write(Points([CheckResult("a" * 4_000, START_MS + at * 500 + number, 1, 1) for number in range(500)]))
         with client(port, READ_TOKEN, tls=Trust(ca_file)) as reader:
-            assert len(list(reader.results(ALWAYS))) == 10_000
+            assert len(list(reader.results(EVER))) == 10_000
         with client(port, READ_TOKEN, tls=MOZILLA) as stranger, pytest.raises(StoreUnavailable, match="TLS"):
             stranger.last_time()
         with client(port, READ_TOKEN) as plain, pytest.raises(StoreUnavailable):
@@ -254,99 +235,3 @@ def test_the_address_behind_tls_is_the_clients_own_and_the_way_around_is_shut(
                 tls.sendall(head("/healthz", "Connection: close", method="GET"))
                 statuses.append(int(answer(tls).split()[1]))
     assert statuses == [200, 200, 429, 200]
-
-
-# How it starts
-
-
-LISTEN = {
-    "127.0.0.1:8087": ("127.0.0.1", 8087, True), "localhost:1": ("localhost", 1, True), "[::1]:8087": ("::1", 8087, True),
-    "0.0.0.0:80": ("0.0.0.0", 80, False), "[::]:80": ("::", 80, False), "gate.example:443": ("gate.example", 443, False),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "wanted"), LISTEN.items())
-def test_an_address_to_listen_on_is_a_host_and_a_port(text: str, wanted: tuple[str, int, bool]) -> None:
-    found = parse_listen(text)
-    assert (found.host, found.port, found.is_loopback) == wanted
-    assert str(found) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "8087", ":8087", "host", "host:", "host:99999", "me@host:1", "host:1/x", "h h:1", "[::1:1"]
-)
-def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^--listen: "):
-        parse_listen(text)
-
-
-def test_a_token_comes_from_a_variable_or_a_file(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(f"{READ_TOKEN}\n")
-    environ = {"MONITORING_WRITE_TOKEN": WRITE_TOKEN, "MONITORING_READ_TOKEN_FILE": str(tmp_path / "token")}
-    assert gateway_tokens(environ) == Tokens(WRITE_TOKEN, READ_TOKEN)
-    assert client_token({"MONITORING_TOKEN_FILE": str(tmp_path / "token")}) == READ_TOKEN
-    assert client_token({}) is None
-
-
-@pytest.mark.parametrize(("environ", "words"), [
-    ({"MONITORING_READ_TOKEN": ""}, "MONITORING_READ_TOKEN: must be a token"),
-    ({"MONITORING_READ_TOKEN": "two words of secret"}, "MONITORING_READ_TOKEN: must be a token"),
-    ({"MONITORING_READ_TOKEN": "short-secret"}, "MONITORING_READ_TOKEN: must have at least 16 characters"),
-    ({"MONITORING_READ_TOKEN_FILE": "/nothing/here"}, "MONITORING_READ_TOKEN_FILE: /nothing/here: No such file"),
-    ({"MONITORING_READ_TOKEN": "x", "MONITORING_READ_TOKEN_FILE": "y"}, "are both set"),
-])  # fmt: skip
-def test_a_token_that_cannot_be_used_is_named_but_not_shown(environ: dict[str, str], words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as refused:
-        gateway_tokens(environ)
-    assert "secret" not in str(refused.value)
-
-
-def start(folder: Path, *tls: Path, listen: str | None = None, tokens: Tokens = TOKENS) -> tuple[int, list[str]]:
-    """Start a gateway that will not start; its exit status and what it said."""
-    config = write_config(folder, ["http://127.0.0.1:1"], database="sqlite:")
-    with Gateway(config, *tls, listen=listen, tokens=tokens) as gateway:
-        return gateway.wait(), gateway.errors
-
-
-def test_without_tokens_it_does_not_listen_where_others_could_come(tmp_path: Path) -> None:
-    status, said = start(tmp_path, listen=f"0.0.0.0:{free_port()}", tokens=NO_TOKENS)
-    assert status == 2
-    assert len(said) == 1
-    assert "set MONITORING_WRITE_TOKEN and MONITORING_READ_TOKEN" in said[0]
-
-
-def test_a_certificate_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "junk").write_text("junk")
-    for file in (tmp_path / "junk", tmp_path / "missing"):
-        status, said = start(tmp_path, file, file)
-        assert (status, len(said)) == (2, 1)
-        assert said[0].startswith("--tls-cert")
-
-
-def test_an_address_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        status, said = start(tmp_path, listen=f"{HOST}:{taken.getsockname()[1]}")
-    assert (status, len(said)) == (1, 1)
-    assert "Address already in use" in said[0]
-
-
-def test_a_gateway_of_a_gateway_is_refused(tmp_path: Path) -> None:
-    config = write_config(tmp_path, ["http://127.0.0.1:1"], database="gateway+http://127.0.0.1:1")
-    with Gateway(config) as gateway:
-        assert gateway.wait() == 2
-    assert gateway.errors == ["database: gateway+http://127.0.0.1:1: a gateway needs a database of its own"]
-
-
-@pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
-def test_sigterm_ends_it_with_all_that_was_taken(tmp_path: Path, certificate: tuple[TlsFiles, str], is_tls: bool) -> None:
-    config = write_config(tmp_path, ["http://127.0.0.1:1"], database="sqlite:")
-    files, ca_file = certificate
-    with Gateway(config, *([files.certificate, files.key] if is_tls else [])) as gateway:
-        gateway.wait_until_it_serves()
-        writer = gateway.store(WRITE_TOKEN, ca_file)
-        writer.write(Points([CHECK]))
-        assert gateway.terminate() == 0  # its client is still connected
-        writer.close()
-    assert gateway.errors == []
-    with closing(SharedFile(config.with_suffix(".db"))) as kept:
-        assert list(kept.open().results(ALWAYS)) == [CHECK]

@@ -1,23 +1,19 @@
 """A local file that is new goes on where the one before it ended: what it takes over from a database."""
 
 import shutil
-import socket
-import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 
 import pytest
 
 from monitoring.config import Config, parse_config
-from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
-from monitoring.storage import opening
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.unwritten import UnwrittenReader
@@ -28,15 +24,10 @@ from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain, maintain
-from tests.support.gateway import TOKENS, WRITE_TOKEN, serving
 from tests.support.influx_databases import address_of, store_at
-from tests.support.influxd import Influxd, free_port
-from tests.support.memory_backend import MemoryBackend, MemoryDatabase
+from tests.support.influxd import Influxd
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
-
-A, B, OTHER = "http://a", "http://b", "http://elsewhere"
-NOW_S = 600
-WINDOW_S = 120
+from tests.support.taken_over import NOW_S, OTHER, WINDOW_S, A, B, down_twice
 
 
 @dataclass
@@ -84,14 +75,6 @@ def world(request: pytest.FixtureRequest, influxd: Influxd, tmp_path: Path) -> I
         found.database.verify("the file before")
         stack.callback(found.database.drop_database)
         yield found
-
-
-def down_twice() -> list[CheckResult]:
-    """Up to `NOW_S`: A fails from 510 to 524 and from 590 on, B never."""
-    failing = [*range(510, 526, 2), *range(590, NOW_S, 2)]
-    good = [second for second in range(0, NOW_S, 2) if second not in failing]
-    found = [*checks(good, A), *checks(failing, A, Cause.DNS), *checks(range(1, NOW_S, 2), B)]
-    return sorted(found, key=lambda one: (one.time_ms, one.host))
 
 
 def window_before(second: float) -> Window:
@@ -276,121 +259,3 @@ def test_what_was_taken_over_can_be_purged_and_grows_too_old(world: World) -> No
     maintain(kept, START_MS + 11_000_000)
     assert set(kept.downtime(EVER)) == {OTHER}
     assert kept.last_alerts() == {A: alert(100, A)}
-
-
-# A database that does not answer
-
-
-def config_of(folder: Path, database: str | None) -> Config:
-    data = {"websites": [{"URL": A}], **({"database": database} if database else {})}
-    return parse_config(data, source="config.json", environ={}, path=folder / "config.json")
-
-
-def start(local: LocalStore, config: Config) -> list[str]:
-    said: list[str] = []
-    take_over_past(local, config, FakeClock(), said.append)
-    return said
-
-
-NOTHING = "nothing of the past could be taken over from the database, so an alert may be repeated"
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[LocalStore]:
-    with closing(LocalStore(tmp_path / "monitor.db")) as store:
-        yield store
-
-
-@pytest.mark.parametrize("kind", ["influxdb://127.0.0.1:{}/monitoring", None])
-def test_a_database_that_hangs_is_not_waited_for(
-    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None
-) -> None:
-    """Not the default one either: somebody is there, and may know of open alerts."""
-    monkeypatch.setattr(opening, "NEW_FILE_MS", 300)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{port}/monitoring")
-        said = start(local, config_of(tmp_path, kind and kind.format(port)))
-    assert said == [f"{NOTHING}: it took longer than 0.3 s"]
-
-
-def test_a_database_that_is_away_is_said_to_be_so_if_it_was_meant_to_be_there(
-    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port = free_port()
-    named = config_of(tmp_path, f"influxdb://127.0.0.1:{port}/monitoring")
-    monkeypatch.setattr("monitoring.storage.backends.DEFAULT_DATABASE", f"influxdb://127.0.0.1:{port}/monitoring")
-    (line,) = start(local, named)
-    assert line.endswith(f"InfluxDB at 127.0.0.1:{port} does not answer")
-    assert start(local, config_of(tmp_path, None)) == []
-
-
-def test_a_token_that_may_not_read_is_said_to_be_why(
-    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MONITORING_TOKEN", WRITE_TOKEN)
-    with serving(MemoryBackend(MemoryDatabase()), TOKENS) as port:
-        (line,) = start(local, config_of(tmp_path, f"gateway+http://127.0.0.1:{port}"))
-    why = "denies access: this token is not for reading (MONITORING_READ_TOKEN is)"
-    assert line == f"{NOTHING}: gateway at 127.0.0.1:{port} {why}"
-
-
-class Database(MemoryBackend):
-    """`on_results` is called when checks are asked for."""
-
-    def __init__(self, on_results: Callable[[], object]) -> None:
-        super().__init__(MemoryDatabase())
-        self._on_results = on_results
-
-    def results(self, window: Window) -> Iterator[CheckResult]:
-        if window.length_ms == opening.CHECKS_AT_ONCE_MS:
-            self._on_results()
-        return super().results(window)
-
-
-def filled(on_results: Callable[[], object]) -> Database:
-    database = Database(on_results)
-    database.write(Points(down_twice(), [alert(100, A)]))
-    return database
-
-
-def parts_within(patience_ms: int, database: Database, folder: Path) -> tuple[list[opening.PastOfSites], str]:
-    """What came in time, and what was said then."""
-    found: list[opening.PastOfSites] = []
-    parts = opening.ask(database, config_of(folder, None).sites, START_MS + NOW_S * 1_000)
-    try:
-        for part in opening.within(patience_ms, FakeClock(), parts):
-            found.append(part)
-    except StoreUnavailable as error:
-        return found, str(error)
-    return found, ""
-
-
-def test_when_time_is_up_the_most_important_is_there(tmp_path: Path) -> None:
-    """First open alerts, then where each site stands, then the newest checks."""
-    over = threading.Event()
-    asked = iter((False, True))
-    found, error = parts_within(2_000, filled(lambda: next(asked) and over.wait()), tmp_path)
-    over.set()
-    assert error == "it took longer than 2 s"
-    assert [bool(part.alerts) for part in found] == [True, False, False]
-    assert [set(part.last_states) for part in found] == [set(), {A}, set()]
-    assert [one.time_ms for one in found[2].checks] == [START_MS + second * 1_000 for second in range(540, NOW_S, 2)]
-
-
-def test_an_answer_that_nobody_understands_does_not_keep_the_monitor_from_starting(tmp_path: Path) -> None:
-    def fail() -> None:
-        raise ValueError("odd")
-
-    found, error = parts_within(10_000, filled(fail), tmp_path)
-    assert (len(found), error) == (2, "ValueError: odd")
-
-
-def test_the_whole_alert_window_is_read_however_long_it_is(tmp_path: Path) -> None:
-    database, sites = filled(lambda: None), config_of(tmp_path, None).sites
-    for window_s in (1, 60, 61, 120, 400):
-        rule = replace(sites[0].rule, window_ms=window_s * 1_000)
-        parts = opening.ask(database, [replace(sites[0], rule=rule)], START_MS + NOW_S * 1_000)
-        found = sorted(one.time_ms for part in parts for one in part.checks)
-        wanted = [one for one in down_twice() if one.host == A and one.time_ms >= START_MS + (NOW_S - window_s) * 1_000]
-        assert found == [one.time_ms for one in wanted]

@@ -16,12 +16,14 @@ from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import make_server
 from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
+from monitoring.models import Cause, CheckResult
 from monitoring.storage.base import Backend
 from monitoring.storage.gateway.store import GatewayStore, open_gateway
 from monitoring.trust import Trust
 from tests.support.influxd import free_port
 from tests.support.monitor import PATIENCE_S, ROOT
 from tests.support.processes import Running
+from tests.support.results import START_MS
 
 HOST = "127.0.0.1"
 WRITE_TOKEN = "writes-0123456789abcdef"
@@ -29,6 +31,8 @@ READ_TOKEN = "reads-0123456789abcdef"
 TOKENS = Tokens(WRITE_TOKEN, READ_TOKEN)
 NO_TOKENS = Tokens()
 MOST = Limits()
+CHECK = CheckResult("https://example.org", START_MS, 2_000, 7, 503, 1_500_000, cause=Cause.STATUS)
+"""To be sent through it."""
 
 
 def only(database: Backend) -> Databases:

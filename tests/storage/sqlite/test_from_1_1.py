@@ -1,16 +1,14 @@
 """A file that version 1.1.0 wrote holds the same after it was brought up to date: at once, halfway and in the end."""
 
-import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from monitoring.models import CheckResult, Window
+from monitoring.models import Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import blocks_1_1
@@ -18,14 +16,10 @@ from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES, LATE_MS, MINUTE_MS, START_MS, Written, check
+from tests.support.earlier_files import EVER, FIXTURES, LATER_MS, assert_holds, windows
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.points import by_host
 from tests.support.stored import states_of
-
-EVER = Window(0, START_MS + 10**11)
-LATER_MS = START_MS + 4 * Span.HOUR.length_ms
-
-FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 @pytest.fixture(params=FILES)
@@ -33,30 +27,6 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Written]:
     path = tmp_path / "monitor.db"
     shutil.copy(FIXTURES / f"{request.param}_1_1_0.db", path)
     return path, FILES[request.param]
-
-
-def windows(written: Written) -> Iterator[Window]:
-    end_ms = written.checks[-1].time_ms + 1
-    yield Window(START_MS, end_ms)
-    dice = random.Random(4)
-    for _ in range(12):
-        one, other = sorted(dice.randrange(START_MS - MINUTE_MS, end_ms + MINUTE_MS) for _ in range(2))
-        yield Window(one, other + 1)
-
-
-def assert_holds(store: LocalStore, written: Written, checks: list[CheckResult]) -> None:
-    assert list(store.results(EVER)) == checks
-    assert list(store.alerts(EVER)) == written.alerts
-    assert store.last_states(EVER.until_ms) == states_of(checks, EVER.until_ms)
-    assert store.last_time() == max(point.time_ms for point in [*checks, *written.alerts])
-    hosts = {check.host for check in checks}
-    for window in windows(written):
-        for exact in (True, False):
-            assert store.stats(window, exact=exact) == reference.summarise(checks, window, exact=exact)
-        assert store.downtime(window) == reference.downtime(checks, window)
-        assert {host: list(found) for host, found in store.failures(window, hosts).items()} == reference.failures(
-            checks, window, hosts
-        )
 
 
 def blocks_in(path: Path) -> int:

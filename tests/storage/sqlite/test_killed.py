@@ -13,7 +13,7 @@ from monitoring.models import CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.storage.sqlite.store import LocalStore
 from tests.fixtures.files_1_1_0 import FILES
-from tests.storage.sqlite.test_from_1_1 import FIXTURES, LATER_MS, assert_holds
+from tests.support.earlier_files import FIXTURES, LATER_MS, assert_holds
 from tests.support.killed_writer import COMMIT_MS, PURGED, START_MS, commit, now_of
 from tests.support.stored import states_of
 
