@@ -3,17 +3,27 @@
 libcurl could do it, but it refuses a page whose encoding it does not know, and takes one that is cut off for whole.
 """
 
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import Protocol
 
 ACCEPTED = "gzip, deflate, br"
-"""What a check asks for."""
+"""What a check asks for. Some servers send zstd all the same, as browsers and curl ask for it."""
 
 PIECE_BYTES = 1 << 16
 MOST_BYTES = 64 << 20
 """What one encoding may unpack to: an encoding inside another one is no place to hide gigabytes of nothing."""
+
+_GZIP_HEADER = re.compile(rb"\x1f\x8b\x08.{7}", re.DOTALL)
+_GZIP_CHECKSUM, _GZIP_EXTRA, _GZIP_NAME, _GZIP_COMMENT = 2, 4, 8, 16
+_LONGEST_GZIP_HEADER = 1 << 17
+_ZSTANDARD_MAGIC = b"\x28\xb5\x2f\xfd"
+_WINDOW_LOG = 23
+"""8 MB, as browsers allow (RFC 9659)."""
 
 
 class Undecodable(Exception):
@@ -31,40 +41,64 @@ class Stage(Protocol):
         """Whether the end of the encoded data has come; what follows it is ignored."""
 
 
-class _Zlib:
-    """gzip or deflate; the latter with or without zlib's header, as servers send both."""
+class _Inflate:
+    """gzip or deflate; the latter with or without zlib's header, as servers send both. Checksums are nobody's business."""
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._header = _gzip_header if name == "gzip" else _zlib_header
         self._left = MOST_BYTES
-        self._begin = b""
-        self._decompressor = zlib.decompressobj(wbits=31) if name == "gzip" else None
+        self._begin: bytes | None = b""
+        self._decompressor = zlib.decompressobj(wbits=-15)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        if self._decompressor is None:
-            data = self._begin + data
-            if len(data) < 2:
-                self._begin = data
-                return
-            self._decompressor = zlib.decompressobj(wbits=15 if _has_zlib_header(data) else -15)
-        while not self._decompressor.eof:
-            try:
+        try:
+            if self._begin is not None:
+                data = self._begin + data
+                length = self._header(data)
+                self._begin = data if length is None else None
+                if length is None:
+                    return
+                data = data[length:]
+            while not self._decompressor.eof:
                 piece = self._decompressor.decompress(data, PIECE_BYTES)
-            except zlib.error:
-                raise Undecodable(f"the body is not {self._name}, as its Content-Encoding says") from None
-            self._left = _counted(self._left, piece)
-            yield piece
-            data = self._decompressor.unconsumed_tail
-            if not data and len(piece) < PIECE_BYTES:
-                return
+                self._left = _counted(self._left, piece)
+                yield piece
+                data = self._decompressor.unconsumed_tail
+                if not data and len(piece) < PIECE_BYTES:
+                    return
+        except zlib.error:
+            raise Undecodable(f"the body is not {self._name}, as its Content-Encoding says") from None
 
     @property
     def is_complete(self) -> bool:
-        return self._decompressor is not None and self._decompressor.eof
+        return self._decompressor.eof
 
 
-def _has_zlib_header(data: bytes) -> bool:
-    return data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
+def _gzip_header(data: bytes) -> int | None:
+    """Its length; None: more is needed. Raises `zlib.error` where it is none."""
+    if not data.startswith(b"\x1f\x8b\x08"[: len(data)]):
+        raise zlib.error
+    found = _GZIP_HEADER.match(data)
+    if found is None:
+        return None
+    flags, end = data[3], found.end()
+    if flags & _GZIP_EXTRA:
+        end += 2 + int.from_bytes(data[end : end + 2], "little") if len(data) >= end + 2 else len(data)
+    for flag in (_GZIP_NAME, _GZIP_COMMENT):
+        if flags & flag:
+            end = data.find(b"\0", end) + 1 or len(data) + 1
+    end += 2 if flags & _GZIP_CHECKSUM else 0
+    if end > _LONGEST_GZIP_HEADER:
+        raise zlib.error
+    return end if end <= len(data) else None
+
+
+def _zlib_header(data: bytes) -> int | None:
+    """Its length, which is 0 where there is none; None: more is needed."""
+    if len(data) < 2:
+        return None
+    return 2 if data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0 else 0
 
 
 class _Brotli:
@@ -92,10 +126,50 @@ class _Brotli:
         return bool(self._decompressor.is_finished())
 
 
+class _Zstandard:
+    def __init__(self) -> None:
+        import pyzstd
+
+        self._left = MOST_BYTES
+        self._error = pyzstd.ZstdError
+        self._new = partial(pyzstd.ZstdDecompressor, option={pyzstd.DParameter.windowLogMax: _WINDOW_LOG})
+        self._decompressor = self._new()
+        self._after = b""  # the end of a frame
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._decompressor.eof:
+                data = self._after + data
+                if not data.startswith(_ZSTANDARD_MAGIC):  # not, or not yet, another frame
+                    self._after = data[: len(_ZSTANDARD_MAGIC)]
+                    return
+                self._decompressor = self._new()
+            try:
+                piece = self._decompressor.decompress(data, PIECE_BYTES)
+            except self._error:
+                raise Undecodable("the body is not zstd, as its Content-Encoding says") from None
+            self._left = _counted(self._left, piece)
+            yield piece
+            data = b""
+            if self._decompressor.eof:
+                self._after, data = b"", self._decompressor.unused_data
+            elif self._decompressor.needs_input:
+                return
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self._decompressor.eof)
+
+
 def _counted(left: int, piece: bytes) -> int:
     if len(piece) > left:
         raise Undecodable(f"the body unpacks to more than {MOST_BYTES >> 20} MB")
     return left - len(piece)
+
+
+_STAGES: Mapping[str, Callable[[], Stage]] = MappingProxyType(
+    {"gzip": lambda: _Inflate("gzip"), "deflate": lambda: _Inflate("deflate"), "br": _Brotli, "zstd": _Zstandard}
+)
 
 
 class Decoder:
@@ -127,6 +201,6 @@ def open_decoder(content_encoding: str) -> Decoder | None:
     """
     names = [name.strip().lower().removeprefix("x-") for name in content_encoding.split(",")]
     encodings = [name for name in names if name not in ("", "identity")]
-    if not encodings or not all(name in ("gzip", "deflate", "br") for name in encodings):
+    if not encodings or not all(name in _STAGES for name in encodings):
         return None
-    return Decoder([_Brotli() if name == "br" else _Zlib(name) for name in reversed(encodings)])
+    return Decoder([_STAGES[name]() for name in reversed(encodings)])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import brotli
 import pytest
+import pyzstd
 
 from monitoring.checks.decoding import MOST_BYTES, Undecodable, open_decoder
 from monitoring.models import Cause
@@ -39,8 +40,9 @@ ENCODED = {
     "identity": PAGE,
     "UTF-8": PAGE,
     "none": PAGE,
-    "zstd": PAGE,
+    "compress": PAGE,
     "gzip, UTF-8": PAGE,
+    "zstd": pyzstd.compress(PAGE),
 }
 
 
@@ -60,7 +62,7 @@ def test_a_page_is_read_through_its_encoding(encoding: str) -> None:
     assert server.requests[0].headers["accept-encoding"] == "gzip, deflate, br"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "Deflate", "br", "gzip, br"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "Deflate", "br", "gzip, br", "zstd"])
 @pytest.mark.parametrize("length", [1, 100, 10**6])
 def test_an_encoding_is_undone_however_it_arrives(encoding: str, length: int) -> None:
     decoder = open_decoder(encoding)
@@ -69,7 +71,7 @@ def test_an_encoding_is_undone_however_it_arrives(encoding: str, length: int) ->
     assert decoder.is_complete
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "Deflate", "br", "gzip, br"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "Deflate", "br", "gzip, br", "zstd"])
 def test_a_page_that_is_cut_in_the_middle_of_its_encoding_is_protocol(encoding: str) -> None:
     cut = ENCODED[encoding][:-12]
     for end in ({}, {"Content-Length": str(len(cut))}):
@@ -79,7 +81,7 @@ def test_a_page_that_is_cut_in_the_middle_of_its_encoding_is_protocol(encoding: 
         assert result.detail == "the body ends in the middle of its Content-Encoding"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 def test_a_page_that_is_not_what_its_encoding_says_is_protocol(encoding: str) -> None:
     with HttpServer(response(200, b"\xff\xfeplain" * 9, {"Content-Encoding": encoding})) as server:
         result = check(server.url())
@@ -91,6 +93,42 @@ def test_an_empty_page_has_no_encoding_to_be_cut() -> None:
     for status, method in ((200, "GET"), (200, "HEAD"), (204, "GET")):
         with HttpServer(response(status, headers={"Content-Encoding": "gzip"})) as server:
             assert check(server.url(), method=method).cause is None
+
+
+def fields(flags: int, more: bytes) -> bytes:
+    """PAGE in gzip, with optional fields in its header."""
+    plain = gzip.compress(PAGE)
+    return plain[:3] + bytes([flags]) + plain[4:10] + more + plain[10:]
+
+
+WHOLE = {
+    "gzip, no checksum": ("gzip", ENCODED["gzip"][:-8]),
+    "gzip, half a checksum": ("gzip", ENCODED["gzip"][:-5]),
+    "gzip, another checksum": ("gzip", ENCODED["gzip"][:-8] + b"checksum"),
+    "deflate, no checksum": ("deflate", ENCODED["deflate"][:-4]),
+    "zstd, two frames": ("zstd", pyzstd.compress(PAGE[:99]) + pyzstd.compress(PAGE[99:])),
+    "a name": ("gzip", fields(8, b"page.html\0")),
+    "a comment": ("gzip", fields(16, b"\0")),
+    "all fields": ("gzip", fields(31, b"\x04\0\0abcname\0comment\0cs")),
+}
+
+
+@pytest.mark.parametrize("length", [1, 7, 10**6])
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_page_whose_data_is_whole_is_whole_as_in_browsers(kind: str, length: int) -> None:
+    encoding, data = WHOLE[kind]
+    decoder = open_decoder(encoding)
+    assert decoder
+    assert b"".join(piece for part in pieces(data, length) for piece in decoder.feed(part)) == PAGE
+    assert decoder.is_complete
+
+
+def test_a_header_of_gzip_that_never_ends_is_none() -> None:
+    decoder = open_decoder("gzip")
+    assert decoder
+    assert not list(decoder.feed(b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000))
+    with pytest.raises(Undecodable):
+        list(decoder.feed(b"name" * 100_000))
 
 
 def test_what_follows_the_end_of_an_encoding_is_ignored() -> None:
