@@ -1,6 +1,7 @@
 """`-a`: shows the history of alerts and recoveries, then each new one as it is recorded."""
 
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
@@ -8,6 +9,7 @@ from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
+from monitoring.config.lookup import hosts_of
 from monitoring.config.reload import new_config
 from monitoring.display.history import HistoryOutput, open_history_output
 from monitoring.display.outputs import warn
@@ -22,11 +24,21 @@ POLL_S = 1.0
 class AlertWatcher:
     """Reads the alert records that monitors write, and shows each of them once."""
 
-    def __init__(self, choose: Callable[[], Readers], output: HistoryOutput, clock: Clock) -> None:
-        """`choose` returns the readers to ask, by location; it is called before each question: others may know more."""
+    def __init__(
+        self,
+        choose: Callable[[], Readers],
+        output: HistoryOutput,
+        clock: Clock,
+        is_wanted: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """`choose` returns the readers to ask, by location; it is called before each question: others may know more.
+
+        `is_wanted` says of a host whether its alerts are shown.
+        """
         self._choose = choose
         self._output = output
         self._clock = clock
+        self._is_wanted = is_wanted
         self._logs: dict[str, AlertLog] = {}
 
     def step(self) -> list[Alert]:
@@ -34,7 +46,7 @@ class AlertWatcher:
         new: list[Alert] = []
         for location, reader in self._choose().items():
             log = self._logs.setdefault(location, AlertLog(location))
-            new += log.add(reader.alerts(log.window()))
+            new += log.add(alert for alert in reader.alerts(log.window()) if self._is_wanted(alert.host))
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         for alert in new:
             self._output.state_change(alert)
@@ -60,16 +72,26 @@ class AlertWatcher:
 class CurrentConfig:
     """The names of the sites and the stores to read, by the configuration as it is now."""
 
-    def __init__(self, config: Config, watcher: ConfigWatcher, choice: ReaderChoice) -> None:
+    def __init__(self, config: Config, watcher: ConfigWatcher, choice: ReaderChoice, arguments: Namespace) -> None:
+        self._config = config
         self._watcher = watcher
         self._choice = choice
+        self._arguments = arguments
         self.names = {site.host: site.name for site in config.sites}
+        self.is_wanted("")  # what is wrong with --site is said at the start
 
     def reload(self) -> None:
         """Follow the configuration file, if it has changed."""
         if config := new_config(self._watcher, warn):
+            self._config = config
             self._choice.follow(config)
             self.names.update((site.host, site.name) for site in config.sites)
+
+    def is_wanted(self, host: str) -> bool:
+        """Is this host the one of `--site`, or one of the URLs, where any are given?"""
+        if self._arguments.site is not None:
+            return host in hosts_of(self._arguments.site, self._config.sites, "--site")
+        return not self._arguments.urls or any(site.host == host for site in self._config.sites)
 
     def readers(self) -> Readers:
         return self._choice.choose()[0]
@@ -82,9 +104,9 @@ def run(invocation: Invocation) -> int:
     config, watcher = invocation.load()
     arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
-        current = CurrentConfig(config, watcher, choice)
+        current = CurrentConfig(config, watcher, choice, arguments)
         output = open_history_output(arguments.format, current.names, invocation.environ, live=not arguments.once)
-        alerts = AlertWatcher(current.readers, output, clock)
+        alerts = AlertWatcher(current.readers, output, clock, current.is_wanted)
         if arguments.once:
             alerts.step()
             output.refresh(alerts.ongoing(), clock.now_ms(), None)

@@ -7,9 +7,12 @@ beside the options of all is a line each in `OPTIONS`.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from monitoring import __version__
+
+if TYPE_CHECKING:
+    from monitoring.config.durations import Moment
 
 
 class Mode(NamedTuple):
@@ -100,14 +103,14 @@ def _length_ms(text: str) -> int:
     return length_ms(text)
 
 
-def _moment_ms(text: str) -> int:
-    from monitoring.config.durations import moment_ms
+def _moment(text: str) -> "Moment":
+    from monitoring.config.durations import moment
 
-    return moment_ms(text)
+    return moment(text)
 
 
 OPTIONS = (
-    Option("-c", "--config", metavar="FILE", type=Path, help="default: config.json"),
+    Option("-c", "--config", metavar="FILE", type=Path, help='default: config.json; "-" is standard input'),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
     Option("--format", choices=("text", "json"), default="text", help="json: one object a line"),
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
@@ -119,16 +122,24 @@ OPTIONS = (
         type=_location,
         help='only what the monitor at "NAME" saw',
     ),
+    Option(
+        *("--site",),
+        modes=["alerts", "print", "purge"],
+        metavar="SITE",
+        help="only this site: its id, its name or its URL",
+    ),
     Option("--window", modes=["print"], metavar="LENGTH", type=_length_ms, help='statistics over this, such as "24h"'),
-    Option("--at", modes=["print"], metavar="TIME", type=_moment_ms, help="how it was at this time"),
+    Option("--at", modes=["print"], metavar="TIME", type=_moment, help='how it was at this time, or "-1h": an hour ago'),
     Option("--listen", modes=["gateway"], metavar="ADDRESS", help="serve at this address instead of 127.0.0.1:8087"),
     Option("--tls-cert", modes=["gateway"], metavar="FILE", type=Path, help="the certificate and its chain"),
     Option("--tls-key", modes=["gateway"], metavar="FILE", type=Path, help="the key of the certificate"),
-    Option("--site", modes=["purge"], metavar="SITE", help="only this site: its id, its name or its URL"),
-    Option("--before", modes=["purge"], metavar="AGE", help='only what is older: "30d", or a date'),
+    Option("--before", modes=["purge"], metavar="AGE", type=_moment, help='only what is older: "30d", or a date'),
     Option("--yes", modes=["purge"], action="store_true", help="do not ask"),
 )
 
+
+URL_MODES = ("monitor", "print", "alerts")
+"""The modes that take URLs in place of a configuration."""
 
 EPILOG = """\
 examples:
@@ -165,16 +176,27 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
     What is wrong ends the program with a line on stderr and the status 2.
     """
     parser = make_parser(program)
-    arguments = parser.parse_intermixed_args(argv)
+    arguments = parser.parse_intermixed_args(_with_ages(argv))
     arguments.mode = arguments.mode or "print-completion"  # the one whose flag has a value
-    if arguments.urls and arguments.mode != "monitor":
-        parser.error(f"URLs go with --monitor, not with --{arguments.mode}")
+    if arguments.urls and arguments.mode not in URL_MODES:
+        parser.error(f"URLs go with {listed(URL_MODES)}, not with --{arguments.mode}")
     if arguments.urls and arguments.config:
         parser.error("URLs take the place of a configuration: leave out --config")
     for option in OPTIONS:  # an option that its mode does not know would be thought to do something
         if option.modes and option.was_given(arguments) and arguments.mode not in option.modes:
             parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")
     return arguments
+
+
+def _with_ages(argv: Sequence[str]) -> Sequence[str]:
+    """`--at -1h` is one argument for argparse, which takes -1h for an option."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in ("--at", "--before") and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def make_parser(program: str) -> Parser:
@@ -198,7 +220,7 @@ def make_parser(program: str) -> Parser:
     for option in OPTIONS:
         groups[option.heading].add_argument(*option.flags, help=option.help, **option.settings)
     parser.add_argument_group("in place of a configuration").add_argument(
-        "urls", nargs="*", metavar="URL", help="with --monitor: watch these websites"
+        "urls", nargs="*", metavar="URL", help=f"with {listed(URL_MODES)}: these websites"
     )
     others = parser.add_argument_group("other")
     others.add_argument("-h", "--help", action="help", help="show this help and end")

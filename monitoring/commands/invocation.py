@@ -1,15 +1,19 @@
 """One run of the program, as its mode sees it."""
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
+from monitoring.config.loading import load_piped
+from monitoring.config.lookup import hosts_of
+from monitoring.display import printable
 from monitoring.display.outputs import warn
-from monitoring.errors import MonitoringError
+from monitoring.errors import ConfigError, MonitoringError
 from monitoring.service.systemd import ServiceManager
 
 
@@ -36,18 +40,47 @@ class Invocation:
     make_app: MakeApp
     program: str = "monitoringApp.py"
 
-    def load(self) -> tuple[Config, ConfigWatcher]:
-        """The configuration, its warnings said on stderr, and what notices its changes. Raises `ConfigError`."""
+    def load(self, site: str | None = None) -> tuple[Config, ConfigWatcher]:
+        """The configuration, its warnings said on stderr, and what notices its changes.
+
+        `site`: with this site alone, as `--site` names it. Raises `ConfigError`.
+        """
         if self.arguments.urls:
             path = _state_directory(self.environ) / "monitor.json"  # there is no such file: nothing to follow
             load = partial(parse_urls, self.arguments.urls, self.environ, path, self.arguments.database)
+        elif is_piped(path := self.arguments.config or Path("config.json")):
+            raw, local = _read_piped(path), _state_directory(self.environ) / "standard-input.db"
+            load = partial(load_piped, raw, local, self.environ, self.arguments.database)
         else:
-            path = self.arguments.config or Path("config.json")
             load = partial(load_config, path, self.environ, self.arguments.database)
+        if site is not None:
+            load = partial(_only, site, load)
         config = load()
         for warning in config.warnings:
             warn(warning)
         return config, ConfigWatcher(path, load, config)
+
+
+def is_piped(path: Path) -> bool:
+    """Is this standard input, or something else that can be read only once and has no place for a file beside it?"""
+    is_device = path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",))
+    return str(path) == "-" or is_device or path.is_fifo()
+
+
+def _read_piped(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+
+
+def _only(asked: str, load: Callable[[], Config]) -> Config:
+    config = load()
+    hosts = hosts_of(asked, config.sites, "--site")
+    sites = tuple(site for site in config.sites if site.host in hosts)
+    if not sites:
+        raise ConfigError([f"--site: {printable(asked)} is not among the websites of the configuration"])
+    return replace(config, sites=sites)
 
 
 def _state_directory(environ: Mapping[str, str]) -> Path:

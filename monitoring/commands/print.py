@@ -206,9 +206,10 @@ def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, options: P
 
 def run(invocation: Invocation) -> int:
     """Show it until Ctrl-C or SIGTERM, or once; returns the exit status. Raises `MonitoringError`."""
-    config, watcher = invocation.load()
+    config, watcher = invocation.load(invocation.arguments.site)
     arguments, form, environ, clock = invocation.arguments, invocation.arguments.format, invocation.environ, SystemClock()
-    options = PrintOptions(arguments.window, arguments.at, arguments.once, arguments.location)
+    at_ms = None if arguments.at is None else arguments.at.at(clock.now_ms())
+    options = PrintOptions(arguments.window, at_ms, arguments.once, arguments.location)
     if options.once or options.at_ms is not None:
         with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, options.location)) as choice:
             view = look_anywhere(config, choice, clock, options)

@@ -3,7 +3,6 @@
 import sqlite3
 import sys
 import threading
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config
-from monitoring.config.durations import length_ms, moment_ms
+from monitoring.config.durations import Moment
 from monitoring.config.lookup import hosts_of
 from monitoring.display.outputs import say
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
@@ -80,23 +79,17 @@ class StoredCounts:
     summarised: int = 0
 
 
-def scope_of(host: str | None, before: str | None, location: str | None, now_ms: int) -> Scope:
-    """The scope for a site and a location; `before` is an age ("30d") or a date. Raises `ConfigError`."""
+def scope_of(host: str | None, before: Moment | None, location: str | None, now_ms: int) -> Scope:
+    """The scope for a site and a location. Raises `ConfigError`."""
     return Scope(host, None if before is None else _before_ms(before, now_ms), location)
 
 
-def _before_ms(text: str, now_ms: int) -> int:
+def _before_ms(before: Moment, now_ms: int) -> int:
     """In whole hours: older statistics are kept by the hour."""
-    try:
-        moment = now_ms - length_ms(text)
-    except ArgumentTypeError:
-        try:
-            moment = moment_ms(text)
-        except ArgumentTypeError as error:
-            raise ConfigError([f'--before: must be an age like "30d", or a moment; a moment {error}']) from None
-    if moment > now_ms:
+    before_ms = before.at(now_ms)
+    if before_ms > now_ms:
         raise ConfigError(["--before: must not lie in the future"])
-    return moment // HOUR_MS * HOUR_MS
+    return before_ms // HOUR_MS * HOUR_MS
 
 
 class Purge:

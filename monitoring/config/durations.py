@@ -2,6 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,6 +13,11 @@ from monitoring.units import DAY_MS, SECOND_MS
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LONGEST_MS = 3_650 * DAY_MS
+
+_RULE = 'must be a time ("2026-01-01T12:00:00Z", in local time "2026-01-01 12:00") or an age ("1h")'
+
+_AGE = re.compile(r"-?[\d.]+ *[a-z]*", re.ASCII)
+"""What is meant to be one."""
 
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
@@ -25,13 +31,53 @@ def length_ms(text: str) -> int:
         raise ArgumentTypeError(str(error)) from None
 
 
-def moment_ms(text: str) -> int:
-    """Milliseconds of a moment: RFC 3339, or without an offset a time of this machine's time zone.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time, or how long ago it was; in milliseconds."""
 
-    "2026-01-01T12:00:00Z", "2026-01-01 12:00", "2026-01-01". Raises `ArgumentTypeError`.
+    time_ms: int
+    is_ago: bool = False
+
+    def at(self, now_ms: int) -> int:
+        """Milliseconds since 1970."""
+        return now_ms - self.time_ms if self.is_ago else self.time_ms
+
+
+def moment(text: str) -> Moment:
+    """A time as `moment_ms` takes it, or an age: "-1h", "30d". Raises `ArgumentTypeError`."""
+    if _AGE.fullmatch(text) and not _is_date(text):
+        return Moment(length_ms(text.removeprefix("-")), is_ago=True)
+    return Moment(moment_ms(text))
+
+
+def moment_ms(text: str) -> int:
+    """Milliseconds of a time: RFC 3339, or without an offset a time of this machine's time zone.
+
+    "2026-01-01T12:00:00Z", "2026-01-01 12:00", "2026-01-01". Raises `ArgumentTypeError`, also for a local time that there
+    never was, or twice, when clocks were changed.
     """
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)
+        found = datetime.fromisoformat(text)
+        first, second = (found.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        is_missing = found.tzinfo is None and first.astimezone().replace(tzinfo=None) != found
     except (ValueError, OverflowError):
-        raise ArgumentTypeError('must be a moment: "2026-01-01T12:00:00Z", or in local time "2026-01-01 12:00"') from None
+        raise ArgumentTypeError(_RULE) from None
+    if is_missing:
+        raise ArgumentTypeError(f"{text}: there was no such time: clocks went forward, to {_local(max(first, second))}")
+    if first != second:
+        raise ArgumentTypeError(f"{text}: there were two such times: say {_local(first)} or {_local(second)}")
+    return (first - EPOCH) // timedelta(milliseconds=1)
+
+
+def _local(moment: datetime) -> str:
+    """A moment in this machine's time zone, with its offset."""
+    return moment.astimezone().isoformat(timespec="minutes")
+
+
+def _is_date(text: str) -> bool:
+    """20260101 is one, and no number of seconds."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

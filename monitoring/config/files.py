@@ -30,11 +30,14 @@ class Files:
     patterns: Sequence[str]
 
 
-def read_files(path: Path, environ: Mapping[str, str], keys: Collection[str]) -> Files:
-    """Read a configuration and what it includes; `keys` are those of its root. Notes what is wrong in the report."""
+def read_files(path: Path, environ: Mapping[str, str], keys: Collection[str], raw: bytes | None = None) -> Files:
+    """Read a configuration and what it includes; `keys` are those of its root. Notes what is wrong in the report.
+
+    `raw`: what it holds has been read already, from standard input; `path` is what it is called then.
+    """
     report = Report(str(path), environ, folder=path.parent)
     try:
-        raw = read(path)
+        raw = read(path) if raw is None else raw
         root = Section(report.of_file(raw), syntax.parse(raw), "", keys)
     except syntax.Misplaced as error:
         report.problems.append(f"{path}:{error}")

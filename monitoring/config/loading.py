@@ -42,10 +42,22 @@ def load_config(path: Path, environ: Mapping[str, str], database: str | None = N
 
     Raises `ConfigError` with every problem there is.
     """
-    files = read_files(path, environ, ROOT_KEYS)
+    return _load(path, database, read_files(path, environ, ROOT_KEYS))
+
+
+def load_piped(raw: bytes, local: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
+    """The configuration that came from standard input. Relative paths in it start from the working directory.
+
+    `local` is the local file unless it names another. Raises `ConfigError`.
+    """
+    path = Path("standard input")
+    return _load(path, database, read_files(path, environ, ROOT_KEYS, raw), local)
+
+
+def _load(path: Path, database: str | None, files: Files, local: Path | None = None) -> Config:
     if files.root is None:
         raise ConfigError(files.report.problems, files.patterns)
-    return _read_config(files.root, path, database, files)
+    return _read_config(files.root, path, database, files, local)
 
 
 def parse_urls(urls: Sequence[str], environ: Mapping[str, str], path: Path, database: str | None = None) -> Config:
@@ -80,7 +92,9 @@ def parse_config(
     return _read_config(root, path, database)
 
 
-def _read_config(root: Section, path: Path, database: str | None, files: Files | None = None) -> Config:
+def _read_config(
+    root: Section, path: Path, database: str | None, files: Files | None = None, local: Path | None = None
+) -> Config:
     report = root.report
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
@@ -88,7 +102,7 @@ def _read_config(root: Section, path: Path, database: str | None, files: Files |
     config = Config(
         sites=_read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule())),
         database=_read_database(report, root, database, trust),
-        local_database=_read_local_database(root, path),
+        local_database=_read_local_database(root, path, local),
         location=root.take("location", values.location, ""),
         trust=trust,
         alert_interval_ms=alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS),
@@ -174,8 +188,8 @@ def _problems_of_roots(trust: Trust) -> list[str]:
     return [f"{REPLACES}: {trust.roots}: {trouble}"] if trouble else []
 
 
-def _read_local_database(root: Section, path: Path) -> Path:
-    local = path.parent / root.take("localDatabase", values.file_name, f"{path.stem}.db")
+def _read_local_database(root: Section, path: Path, default: Path | None) -> Path:
+    local = path.parent / root.take("localDatabase", values.file_name, str(default or f"{path.stem}.db"))
     if local == path:
         root.problem("localDatabase", "must not be the configuration file itself")
     return local

@@ -67,7 +67,7 @@ def test_two_modes_are_too_many(capsys: pytest.CaptureFixture[str], second: str)
     "arguments",
     [
         ("-m", "--unknown"),
-        ("-a", "extra"),
+        ("-t", "extra"),
         ("-m", "http://a.example", "-c", "x"),
         ("-a", "--format", "xml"),
         ("-m", "-c"),

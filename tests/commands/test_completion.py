@@ -39,7 +39,6 @@ def offered(script: Path, words: Sequence[str]) -> set[str]:
         (["-p", "--w"], {"--window"}),
         (["-m", "-c", "comp"], {"completion.bash"}),
     ],
-    ids=str,
 )
 def test_bash_completes(script: Path, words: Sequence[str], expected: set[str]) -> None:
     assert offered(script, words) == expected

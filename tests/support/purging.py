@@ -7,6 +7,7 @@ from pathlib import Path
 from monitoring.clock import SystemClock
 from monitoring.commands.purge import Purge, Terminal, scope_of
 from monitoring.config import load_config
+from monitoring.config.durations import moment
 from monitoring.models import Alert, CheckResult
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
@@ -48,7 +49,7 @@ def purge(
     """The exit status, and what was said; run in this process, as `--purge` does it in its own."""
     said: list[str] = []
     clock = SystemClock()
-    scope = scope_of(site, before, location, clock.now_ms())
+    scope = scope_of(site, before and moment(before), location, clock.now_ms())
     status = Purge(load_config(config, {}), scope, clock, Terminal(said.append, None)).run(yes=yes)
     return status, said
 
