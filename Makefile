@@ -51,7 +51,7 @@ format: $(VENV)/installed-dev ## put the code into its form
 	$(BIN)/ruff format .
 
 bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and the monitor beside its peers
-	@scripts/test-programs prometheus prometheus-blackbox-exporter
+	@scripts/test-programs prometheus-blackbox-exporter
 	$(BIN)/python -m bench
 
 picture: $(VENV)/installed-dev ## draw the screen that the README shows: docs/screen.svg

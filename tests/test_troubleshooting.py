@@ -12,7 +12,11 @@ ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.requests", "gateway.applicatio
 """Told to programs, by HTTP."""
 
 NO_TROUBLE = {
-    *("gateway at …://…, database …", "new configuration: … sites, … added, … removed, … checked in another way"),
+    *(
+        "gateway at …://…, database …",
+        "status page at …://…/",
+        "new configuration: … sites, … added, … removed, … checked in another way",
+    ),
     *("    and what hours and days add up to, from … on", "Deleted here.", "To be deleted: everything before … of …"),
     *(
         " (see character …)",

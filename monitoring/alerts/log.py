@@ -39,6 +39,10 @@ class AlertLog:
             insort(self._by_host[alert.host], alert, key=lambda it: it.time_ms)
         return new
 
+    def of(self, host: str) -> Sequence[Alert]:
+        """The records of a site, oldest first."""
+        return self._by_host.get(host, ())
+
     def last(self, host: str, before_ms: int = END_MS) -> Alert | None:
         """The newest record of a site that was decided before this moment."""
         return next((alert for alert in reversed(self._by_host.get(host, ())) if alert.time_ms < before_ms), None)

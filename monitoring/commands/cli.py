@@ -42,6 +42,7 @@ MODES = {
         Mode("-m", "monitor", "monitoring.commands.monitor", "check the sites and show statistics, states and alerts"),
         Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
         Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
+        Mode("-w", "web", "monitoring.commands.web", "serve the status page, and the same numbers for Prometheus"),
         Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
         Mode(
             "-t",
@@ -117,7 +118,7 @@ OPTIONS = (
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(
         *("--location",),
-        modes=["alerts", "print", "purge"],
+        modes=["alerts", "print", "web", "purge"],
         metavar="NAME",
         type=_location,
         help='only what the monitor at "NAME" saw',
@@ -130,9 +131,14 @@ OPTIONS = (
     ),
     Option("--window", modes=["print"], metavar="LENGTH", type=_length_ms, help='statistics over this, such as "24h"'),
     Option("--at", modes=["print"], metavar="TIME", type=_moment, help='how it was at this time, or "-1h": an hour ago'),
-    Option("--listen", modes=["gateway"], metavar="ADDRESS", help="serve at this address instead of 127.0.0.1:8087"),
-    Option("--tls-cert", modes=["gateway"], metavar="FILE", type=Path, help="the certificate and its chain"),
-    Option("--tls-key", modes=["gateway"], metavar="FILE", type=Path, help="the key of the certificate"),
+    Option(
+        *("--listen",),
+        modes=["gateway", "web"],
+        metavar="ADDRESS",
+        help="serve here, not at 127.0.0.1:8087 (the page: :8088)",
+    ),
+    Option("--tls-cert", modes=["gateway", "web"], metavar="FILE", type=Path, help="the certificate and its chain"),
+    Option("--tls-key", modes=["gateway", "web"], metavar="FILE", type=Path, help="the key of the certificate"),
     Option("--before", modes=["purge"], metavar="AGE", type=_moment, help='only what is older: "30d", or a date'),
     Option("--yes", modes=["purge"], action="store_true", help="do not ask"),
 )

@@ -44,6 +44,11 @@ class MultiLocationReport:
         found = [alert for view in self._current for alert in view.ongoing()]
         return sorted(found, key=lambda alert: alert.start_ms)
 
+    def history(self) -> Sequence[Alert]:
+        """All alert records of these sites that were read so far, oldest first."""
+        found = [alert for view in self._current for alert in view.history()]
+        return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         """A report for each of these lengths, on windows that end at `until_ms`. Raises `StoreError`."""
         found = [view.reports(reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
@@ -96,6 +101,9 @@ class LocationView:
         hosts = self._hosts()
         return [alert for alert in new if alert.host in hosts]
 
+    def history(self) -> Sequence[Alert]:
+        return [alert for host in self._hosts() for alert in self._log.of(host)]
+
     def ongoing(self) -> Sequence[Alert]:
         return self._log.ongoing({site.host for site in self._sites if site.enabled})
 
@@ -105,7 +113,10 @@ class LocationView:
         self.missing = max((reader.missing(window) for window in windows), default=0)
         self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
         return [
-            stats_report(window, reader.kind, stats, self._sites, self._status_at, length_ms, self._location)
+            stats_report(
+                *(window, reader.kind, stats, self._sites, self._status_at, length_ms, self._location),
+                last_states=self._last_states,
+            )
             for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
         ]
 

@@ -1,7 +1,7 @@
 """`-p`: shows what monitors elsewhere measure, without checking anything."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import new_config
 from monitoring.display import Header, View, time_text
-from monitoring.display.outputs import Display, open_output, print_view
+from monitoring.display.outputs import Output, open_output, print_view
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.errors import ConfigError, StoreError
-from monitoring.models import Alert
+from monitoring.models import Alert, Site
 from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Source
@@ -60,7 +60,7 @@ class Printer:
         config: Config,
         choice: ReaderChoice,
         clock: Clock,
-        output: Display,
+        output: Output,
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
         watcher: ConfigWatcher | None = None,
     ) -> None:
@@ -77,18 +77,37 @@ class Printer:
         self._ahead_ms = 0
         self._new_from_ms = clock.now_ms()
 
-    def run(self, stop: threading.Event) -> None:
-        """Show everything until `stop`. Raises `BrokenPipeError` when nobody reads it any more."""
-        self._start()
+    def run(self, stop: threading.Event, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Show everything until `stop`, or until it does not go on."""
+        self.start()
         try:
-            while not stop.is_set() and not self._output.failure:
+            while not stop.is_set() and goes_on():
                 self.step()
                 self._clock.wait(stop, REFRESH_S)
         finally:
-            self._output.close(None)
-            self._choice.close()
-        if failure := self._output.failure:
-            raise failure
+            self.close()
+
+    def close(self) -> None:
+        """The end of what is shown; frees what is read."""
+        self._output.close(None)
+        self._choice.close()
+
+    @property
+    def readers(self) -> Readers:
+        """What is read at present; none while there is nothing to read."""
+        return self._readers
+
+    @property
+    def sites(self) -> Sequence[Site]:
+        return self._config.sites
+
+    def history(self) -> Sequence[Alert]:
+        """All alert records that were read so far, oldest first."""
+        return self._locations.history()
+
+    def until_ms(self) -> int:
+        """Where a window that ends now ends: all that was measured before has been stored."""
+        return self._clock.now_ms() + self._ahead_ms - DELAY_MS
 
     def step(self) -> None:
         """Ask for what is due and show it. While the store cannot be read, the output says why."""
@@ -99,7 +118,7 @@ class Printer:
         statuses = self._locations.statuses()  # now: the display draws while this thread reads on
         self._output.refresh(self._header(), now_ms, lambda: statuses, self._locations.ongoing())
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Show the alerts of the past day first, if a store can be read."""
         recent: Sequence[Alert] = ()
         try:
@@ -107,7 +126,7 @@ class Printer:
             self._new_from_ms = self._clock.now_ms() + self._ahead_ms
             recent = [alert for alert in alerts if alert.time_ms > self._new_from_ms - RECENT_MS]
         except StoreError as error:
-            self._forget_readers(error)
+            self.forget_readers(error)
         self._output.start(self._header(), self._clock.now_ms() + self._ahead_ms, recent)
 
     def _read(self) -> str | None:
@@ -119,7 +138,7 @@ class Printer:
             if due:
                 self._show_windows(readers, due)
         except StoreError as error:
-            self._forget_readers(error)
+            self.forget_readers(error)
             return str(error)
         return None
 
@@ -130,8 +149,8 @@ class Printer:
             self._readers = readers
         return readers
 
-    def _forget_readers(self, error: StoreError) -> None:
-        """Choose again at the next step, and not the same ones if they failed."""
+    def forget_readers(self, error: StoreError) -> None:
+        """They failed: choose again at the next step, and not the same ones if they failed."""
         if self._readers:
             self._choice.distrust(error)
         self._readers, self._source = {}, NOWHERE
@@ -144,7 +163,7 @@ class Printer:
                 self._output.state_change(alert, names[alert.host])
 
     def _show_windows(self, readers: Readers, windows_ms: Sequence[int]) -> None:
-        until_ms = self._clock.now_ms() + self._ahead_ms - DELAY_MS
+        until_ms = self.until_ms()
         reports = self._locations.reports(readers, windows_ms, until_ms)
         if not any(row.stats.checks for report in reports for row in report.rows) and last_time(readers) >= until_ms:
             return  # a monitor has just started: its first checks arrive in a moment
@@ -226,5 +245,7 @@ def run(invocation: Invocation) -> int:
     choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, options.location)
     heed_signals(end, watcher.ask)
     heed_suspension(display.suspend, display.resume)
-    Printer(config, choice, clock, display, options.rounds_ms, watcher).run(stop)
+    Printer(config, choice, clock, display, options.rounds_ms, watcher).run(stop, lambda: display.failure is None)
+    if display.failure:  # nobody reads it any more
+        raise display.failure
     return 0

@@ -42,6 +42,11 @@ def gateway_tokens(environ: Mapping[str, str]) -> Tokens:
     return tokens
 
 
+def page_tokens(environ: Mapping[str, str]) -> Tokens:
+    """The token of the status page, which is one for reading. Raises `ConfigError`."""
+    return Tokens(read=gateway_tokens(environ).read)
+
+
 def _secret(environ: Mapping[str, str], name: str) -> str | None:
     """The variable `name`, or the content of the file that `name`_FILE names."""
     file_name = f"{name}_FILE"

@@ -59,7 +59,7 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "available": stats.available,
         "availability": None if availability is None else float(availability),
         "coverage": float(coverage),
-        "responseTime": _response_time(stats.response),
+        "responseTime": response_times(stats.response),
         "phases": {phase: _seconds(stats.phases_us.get(phase)) for phase in PHASES},
         "statuses": _counts(stats.statuses),
         "causes": _counts(stats.causes),
@@ -76,7 +76,8 @@ def _location(location: str) -> dict[str, object]:
     return {"location": location} if location else {}
 
 
-def _response_time(response: ResponseTimes | None) -> dict[str, float | None]:
+def response_times(response: ResponseTimes | None) -> dict[str, float | None]:
+    """Its numbers in seconds, by their names."""
     if response is None:
         return dict.fromkeys(("mean", "min", "max", "p50", "p95", "p99"))
     return {

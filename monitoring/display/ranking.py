@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from monitoring.display.incidents import incidents
 from monitoring.display.values import ClosingRow, SiteRow
-from monitoring.display.words import outage_ms, percent_text
-from monitoring.models import Alert, AlertType, State
+from monitoring.display.words import percent_text
+from monitoring.models import Alert, State
 
 WORST_FIRST = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN, State.UP, State.PAUSED)
 
@@ -19,7 +20,7 @@ def shown_and_rest(rows: Sequence[SiteRow], room: int) -> tuple[Sequence[SiteRow
     """
     if len(rows) <= room:
         return rows, ()
-    ordered = sorted(rows, key=_badness)
+    ordered = sorted(rows, key=badness)
     kept = max(0, room - 1)
     return ordered[:kept], ordered[kept:]
 
@@ -51,20 +52,14 @@ def state_counts(rows: Iterable[SiteRow]) -> list[tuple[State, int]]:
 
 def longest_outages(alerts: Iterable[Alert], ended_ms: int) -> dict[str, int]:
     """The longest outage of each host in milliseconds; one that is not over lasts until `ended_ms`."""
-    open_since: dict[str, int] = {}
     longest: dict[str, int] = {}
-    for alert in alerts:
-        if alert.type is AlertType.ALERT:
-            open_since[alert.host] = alert.start_ms
-            continue
-        open_since.pop(alert.host, None)
-        longest[alert.host] = max(longest.get(alert.host, 0), outage_ms(alert))
-    for host, start_ms in open_since.items():
-        longest[host] = max(longest.get(host, 0), ended_ms - start_ms)
+    for incident in incidents(alerts):
+        longest[incident.host] = max(longest.get(incident.host, 0), incident.lasted_ms(ended_ms))
     return longest
 
 
-def _badness(row: SiteRow) -> tuple[int, float]:
+def badness(row: SiteRow) -> tuple[int, float]:
+    """Orders sites, the worst first."""
     return WORST_FIRST.index(row.status.state), _share(row.stats.available_ms, row.stats.covered_ms)
 
 

@@ -10,6 +10,7 @@ from monitoring.display.ranking import rest_text
 from monitoring.display.sparkline import sparkline
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import (
+    GLYPHS,
     NOTHING,
     counts_text,
     duration_text,
@@ -22,15 +23,15 @@ from monitoring.display.words import (
 )
 from monitoring.models import ResponseTimes, State
 
-LOOKS = {
-    State.UP: ("●", "green"),
-    State.FAILING: ("▲", "yellow"),
-    State.DOWN: ("✖", "bold red"),
-    State.RECOVERING: ("◐", "cyan"),
-    State.UNKNOWN: ("○", DIM),
-    State.PAUSED: ("‖", "dim"),
+STYLES = {
+    State.UP: "green",
+    State.FAILING: "yellow",
+    State.DOWN: "bold red",
+    State.RECOVERING: "cyan",
+    State.UNKNOWN: DIM,
+    State.PAUSED: "dim",
 }
-"""Glyph and style of each state; its word is always shown as well."""
+"""The style of each state."""
 
 ESSENTIAL = ("state", "site", "availability", "mean", "p95", "short trend")
 """The columns that a terminal of 80 cells must show."""
@@ -120,8 +121,7 @@ def choose(wanted: Mapping[str, int], room: int) -> dict[str, int]:
 
 def state_text(state: State, text: str = "") -> Text:
     """A state as glyph and word, or as glyph and a text that holds the word."""
-    glyph, style = LOOKS[state]
-    return Text(f"{glyph} {text or state}", style)
+    return Text(f"{GLYPHS[state]} {text or state}", STYLES[state])
 
 
 def availability_style(row: SiteRow) -> str:

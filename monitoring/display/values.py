@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 
-from monitoring.models import Alert, Site, SiteStats, SiteStatus, State, Window
+from monitoring.models import Alert, LastState, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import RunTotals
@@ -22,7 +23,7 @@ Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
 class SiteRow:
     """One site in one window, seen from one location ("" is the one without a name).
 
-    A site with nothing in the window has an empty `SiteStats`.
+    A site with nothing in the window has an empty `SiteStats`. `last_check_ms` is its newest check; None: not known.
     """
 
     host: str
@@ -32,6 +33,7 @@ class SiteRow:
     location: str = ""
     group: str | None = None
     tags: tuple[str, ...] = ()
+    last_check_ms: int | None = None
 
     @property
     def key(self) -> SiteKey:
@@ -90,6 +92,7 @@ def stats_report(
     status_of: Callable[[Site, int], SiteStatus],
     asked_ms: int | None = None,
     location: str = "",
+    last_states: Mapping[str, LastState] = MappingProxyType({}),
 ) -> StatsReport:
     """A row for each site, also for those without checks in the window; `source` is the kind of the store that was read."""
     rows = (
@@ -101,6 +104,7 @@ def stats_report(
             location,
             site.group,
             site.tags,
+            state.last_ms if (state := last_states.get(site.host)) else None,
         )
         for site in sites
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
-from monitoring.models import Alert, AlertType, Cause
+from monitoring.models import Alert, AlertType, Cause, State
 
 NOTHING = "—"
 """Shown in place of an unknown value."""
@@ -15,6 +15,16 @@ WAITING = "waiting for the first checks"
 
 SOURCES = {"local": "the local file", "influxdb": "InfluxDB", "gateway": "the gateway"}
 """The names of the stores for people, by their names in JSON."""
+
+GLYPHS = {
+    State.UP: "●",
+    State.FAILING: "▲",
+    State.DOWN: "✖",
+    State.RECOVERING: "◐",
+    State.UNKNOWN: "○",
+    State.PAUSED: "‖",
+}
+"""One for each state, told apart without colours; its word is always shown as well."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from socket import socket
-from ssl import SSLContext
 from typing import NoReturn
 
 from monitoring.clock import SystemClock
@@ -15,12 +13,10 @@ from monitoring.gateway import output
 from monitoring.gateway.application import make_application
 from monitoring.gateway.databases import open_databases
 from monitoring.gateway.limits import Limits
-from monitoring.gateway.server import listen, make_server
-from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
+from monitoring.gateway.server import listen, run_server
+from monitoring.gateway.tls import TlsFiles, Wsgi, make_context
 from monitoring.gateway.upkeep import UpkeepThread
 from monitoring.service.signals import heed_signals
-
-LOOPBACK = "127.0.0.1"
 
 
 def serve(
@@ -47,21 +43,10 @@ def serve(
             output.say(f"gateway at {'https' if tls else 'http'}://{address}, database {where.masked}")
             for warning in _warnings(address, tokens, tls):
                 output.warn(warning)
-            _run(application, listening, context, limits)
+            run_server(application, listening, context, limits)
             return 0
     finally:
         databases.close()
-
-
-def _run(application: Wsgi, listening: socket, context: SSLContext | None, limits: Limits) -> None:
-    if context is None:
-        make_server(application, listening, limits).run()
-        return
-    with listen(ListenAddress(LOOPBACK, 0)) as inner:
-        front = TlsFront(listening, context, inner.getsockname()[:2], limits)
-        front.start()
-        make_server(behind(front, application), inner, limits.behind_front()).run()
-        front.close()
 
 
 def _end() -> NoReturn:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 from functools import partial
 from typing import Any
 
@@ -13,11 +14,13 @@ from waitress.task import ErrorTask
 from monitoring.config.databases import ListenAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.gateway.limits import Limits
-from monitoring.gateway.tls import Wsgi
+from monitoring.gateway.tls import TlsFront, Wsgi, behind
 from monitoring.storage.gateway.interface import RefusedAnswer
 from monitoring.storage.gateway.messages import LONGEST_WORDS
 
 BACKLOG = 1_024
+
+LOOPBACK = "127.0.0.1"
 
 
 class JsonErrorTask(ErrorTask):
@@ -61,6 +64,18 @@ def listen(address: ListenAddress) -> socket.socket:
         return socket.create_server((str(place[0]), int(place[1])), family=family, backlog=BACKLOG)
     except OSError as error:
         raise StoreUnavailable(f"--listen {address}: {error.strerror or error}") from error
+
+
+def run_server(application: Wsgi, listening: socket.socket, context: ssl.SSLContext | None, limits: Limits) -> None:
+    """Serve on this socket, by TLS where there is a context, until SystemExit is raised in this thread."""
+    if context is None:
+        make_server(application, listening, limits).run()
+        return
+    with listen(ListenAddress(LOOPBACK, 0)) as inner:
+        front = TlsFront(listening, context, inner.getsockname()[:2], limits)
+        front.start()
+        make_server(behind(front, application), inner, limits.behind_front()).run()
+        front.close()
 
 
 def make_server(application: Wsgi, listening: socket.socket, limits: Limits) -> BaseWSGIServer:

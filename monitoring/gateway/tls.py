@@ -32,6 +32,13 @@ class TlsFiles:
     key: Path
 
 
+def tls_files(certificate: Path | None, key: Path | None) -> TlsFiles | None:
+    """The files of `--tls-cert` and `--tls-key`; None: neither was given. Raises `ConfigError`."""
+    if bool(certificate) != bool(key):
+        raise ConfigError(["--tls-cert and --tls-key go together"])
+    return TlsFiles(certificate, key) if certificate and key else None
+
+
 def make_context(files: TlsFiles) -> ssl.SSLContext:
     """TLS 1.2 and later. Raises `ConfigError` when the files cannot be used."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

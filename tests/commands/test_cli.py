@@ -100,7 +100,7 @@ def test_help_says_modes_first_then_options_by_mode_then_how_to_go_on(capsys: py
     assert headings[0] == "modes (exactly one)"
     assert (every_mode, other) == ("options of every mode", "other")
     assert headings[-3:] == ["examples", "exit status", "documentation"]
-    assert set(of_some) >= {"options of --monitor", "options of --alerts and --print", "options of --gateway"}
+    assert set(of_some) >= {"options of --monitor", "options of --alerts and --print", "options of --gateway and --web"}
     assert len(re.findall("^  monitoringApp.py -", out, re.MULTILINE)) == 3
     assert "docs/" in out
 
@@ -114,9 +114,9 @@ def test_every_example_of_the_help_is_one_that_the_program_takes(capsys: pytest.
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("-p", "--listen", "127.0.0.1:0"), "--listen goes with --gateway, not with --print"),
+        (("-p", "--listen", "127.0.0.1:0"), "--listen goes with --gateway and --web, not with --print"),
         (("-m", "--once"), "--once goes with --alerts and --print, not with --monitor"),
-        (("-m", "--location", ""), "--location goes with --alerts, --print and --purge, not with --monitor"),
+        (("-m", "--location", ""), "--location goes with --alerts, --print, --web and --purge, not with --monitor"),
     ],
 )
 def test_a_misplaced_option_is_refused_with_the_mode_that_it_goes_with(

@@ -36,7 +36,7 @@ def offered(script: Path, words: Sequence[str]) -> set[str]:
     [
         (["--ch"], {"--check-config"}),
         (["-p", "--format", ""], {"text", "json"}),
-        (["-p", "--w"], {"--window"}),
+        (["-p", "--wi"], {"--window"}),
         (["-m", "-c", "comp"], {"completion.bash"}),
     ],
 )

@@ -54,12 +54,12 @@ def serving(
     with socket.create_server((HOST, 0)) as listening, socket.create_server((HOST, 0)) as inner:
         port = listening.getsockname()[1]
         if tls is None:
-            with _running(application, listening, limits):
+            with running(application, listening, limits):
                 yield port
             return
         front = TlsFront(listening, make_context(tls), inner.getsockname(), limits)
         tell_inner(inner.getsockname()[1])
-        with _running(behind(front, application), inner, limits.behind_front()):
+        with running(behind(front, application), inner, limits.behind_front()):
             front.start()
             try:
                 yield port
@@ -68,7 +68,7 @@ def serving(
 
 
 @contextmanager
-def _running(application: Wsgi, listening: socket.socket, limits: Limits) -> Iterator[None]:
+def running(application: Wsgi, listening: socket.socket, limits: Limits) -> Iterator[None]:
     server = make_server(application, listening, limits)
     thread = threading.Thread(target=server.run, name="gateway")
     thread.start()

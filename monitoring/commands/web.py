@@ -1,0 +1,93 @@
+"""`-w`: the status page, read from the store as `-p` reads it."""
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+
+from monitoring.clock import Clock, StopSignal, SystemClock
+from monitoring.commands.days import DayBook, last_checks_window
+from monitoring.commands.invocation import Invocation
+from monitoring.commands.print import LIVE_PATIENCE_S, REFRESH_S, Printer
+from monitoring.config import Config, ConfigWatcher
+from monitoring.config.databases import parse_listen
+from monitoring.config.tokens import page_tokens
+from monitoring.display.outputs import warn
+from monitoring.errors import StoreError
+from monitoring.gateway.tls import tls_files
+from monitoring.models import CheckResult, Site
+from monitoring.service.signals import heed_signals
+from monitoring.storage.routing import ReaderChoice
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
+from monitoring.web.board import Board
+from monitoring.web.serve import end, serve
+
+DEFAULT_LISTEN = "127.0.0.1:8088"
+
+ROUNDS_MS = {
+    10 * MINUTE_MS: 10_000,
+    HOUR_MS: MINUTE_MS,
+    DAY_MS: 2 * MINUTE_MS,
+    30 * DAY_MS: 10 * MINUTE_MS,
+    90 * DAY_MS: 10 * MINUTE_MS,
+}
+"""How often each window is read, by its length."""
+
+LAST_CHECKS = 20
+MOST_CHECKS = 20_000
+"""So many are looked through for the last ones of a site."""
+
+
+class PageReader:
+    """Reads the store that knows most, as print mode does, and hands what it finds to a board."""
+
+    def __init__(self, config: Config, choice: ReaderChoice, clock: Clock, watcher: ConfigWatcher | None = None) -> None:
+        self.board = Board(clock, warn, self._last_checks)
+        self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher)
+        self._days = DayBook(clock)
+        self._clock = clock
+        self._read_from = self._printer.readers
+
+    def run(self, stop: threading.Event) -> None:
+        """Read until `stop`."""
+        self._printer.start()
+        try:
+            while not stop.is_set():
+                self.step()
+                self._clock.wait(stop, REFRESH_S)
+        finally:
+            self._printer.close()
+
+    def step(self) -> None:
+        """Read what is due and publish it."""
+        printer = self._printer
+        printer.step()
+        until_ms = printer.until_ms()
+        if printer.readers != self._read_from:
+            self._days.forget()
+            self._read_from = printer.readers
+        try:
+            self._days.read(printer.readers, until_ms)
+        except StoreError as error:
+            printer.forget_readers(error)
+        self.board.publish(printer.sites, printer.history(), self._days.of(self.board.keys(), until_ms))
+
+    def _last_checks(self, site: Site) -> Sequence[CheckResult]:
+        """Called from any thread. Raises `StoreError`."""
+        printer = self._printer
+        window = last_checks_window(site, printer.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
+        found = [it for reader in printer.readers.values() for it in reader.results(window) if it.host == site.host]
+        return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
+
+
+def run(invocation: Invocation) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit status. Raises `MonitoringError`."""
+    config, watcher = invocation.load()
+    arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
+    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
+    tls = tls_files(arguments.tls_cert, arguments.tls_key)
+    tokens = page_tokens(invocation.environ)
+    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, arguments.location)
+    reader = PageReader(config, choice, clock, watcher)
+    heed_signals(end, watcher.ask)
+    thread = threading.Thread(target=partial(reader.run, stop), name="reader", daemon=True)
+    return serve(reader.board, address, tokens, clock, tls, thread.start, stop.set)

@@ -1,0 +1,156 @@
+"""The status page as a WSGI application: who may ask, what for, and how answers look."""
+
+import base64
+import binascii
+import gzip
+import math
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import Forbidden as NotHere
+from werkzeug.exceptions import HTTPException, TooManyRequests
+
+from monitoring.clock import Clock
+from monitoring.config.tokens import Tokens
+from monitoring.display.jsonlines import alert_json, stats_json
+from monitoring.errors import StoreError
+from monitoring.gateway.access import Forbidden, Unauthorised, authorise
+from monitoring.gateway.limits import Limits, RateLimiter
+from monitoring.web.board import Board
+from monitoring.web.metrics import metrics_text
+from monitoring.web.pages import NoSuchPage, Pages
+
+HTML = "text/html; charset=utf-8"
+SVG = "image/svg+xml; charset=utf-8"
+JSON = "application/json"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+POLICY = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+"""Nothing comes from another host, nothing runs that stands in the page, nobody frames it."""
+
+WORTH_PACKING = 2_048
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+
+Answer = Callable[..., Response]
+
+
+def make_application(board: Board, tokens: Tokens, limits: Limits, clock: Clock, names: frozenset[str] | None) -> Flask:
+    """The page of this board. `names` are the hosts that a request may name; None: any, because a token is needed."""
+    application = Flask("page", static_folder=None)
+    application.url_map.strict_slashes = False
+    application.url_map.merge_slashes = False
+    rate = RateLimiter(limits, clock)
+    application.before_request(partial(_admit, tokens, rate, names))
+    pages = Pages(board)
+    for path, answer in _routes(board, pages).items():
+        application.add_url_rule(path, path, answer, methods=["GET"], provide_automatic_options=False)
+    for kind, status in ((Unauthorised, 401), (Forbidden, 403), (NoSuchPage, 404), (StoreError, 503)):
+        application.register_error_handler(kind, partial(_refuse, status))
+    application.register_error_handler(HTTPException, lambda error: _refuse(error.code or 500, error))
+    application.after_request(_finish)
+    return application
+
+
+def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
+    return {
+        "/": lambda: _text(pages.overview(request.args.get("q", "")), HTML),
+        "/updates": lambda: _text(pages.updates(request.args.get("since", 0, int)), JSON),
+        "/site/<slug>": lambda slug: _text(pages.site(slug, request.args.get("window", "")), HTML),
+        "/favicon.svg": lambda: _text(pages.favicon(), SVG),
+        "/static/<name>": lambda name: _text(*pages.static(name)),
+        "/metrics": lambda: Response(metrics_text(board.latest().overview), content_type=METRICS_TYPE),
+        "/api/v1/stats": lambda: _stats(board),
+        "/api/v1/alerts": lambda: _alerts(board),
+        "/healthz": lambda: _health(board),
+    }
+
+
+def _admit(tokens: Tokens, rate: RateLimiter, names: frozenset[str] | None) -> None:
+    """Raises `TooManyRequests`, `NotHere`, `Unauthorised` or `Forbidden`."""
+    wait_s = rate.take(request.remote_addr or "")
+    if wait_s:
+        raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
+    if names is not None and _host_name(request.headers.get("Host", "")) not in names:
+        raise NotHere("this page answers to " + ", ".join(sorted(names)) + " only")
+    authorise(tokens, "read", _bearer(request.headers.get("Authorization", "")))
+
+
+def _host_name(host: str) -> str:
+    """The name in a header `Host`, without the port."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()
+
+
+def _bearer(header: str) -> str:
+    """The same as a token: browsers ask for a password, and send it with a name, which may be anything."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return header
+    try:
+        _, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return f"Bearer {password}"
+
+
+def _text(body: str | bytes, content_type: str) -> Response:
+    return Response(body, content_type=content_type)
+
+
+def _stats(board: Board) -> Response:
+    """The statistics of one of the windows that are read, as the command line's JSON has them."""
+    overview = board.latest().overview
+    asked_s = request.args.get("window", 600, int)
+    report = overview.report(asked_s * 1_000)
+    if report is None:
+        lengths = ", ".join(str(it.length_ms // 1_000) for it in overview.view.reports) or "none yet"
+        raise NoSuchPage(f"there are statistics of these windows, in seconds: {lengths}")
+    return _text(stats_json(report), JSON)
+
+
+def _alerts(board: Board) -> Response:
+    """Every alert and recovery that is known, the newest first, as the command line's JSON has them: one a line."""
+    overview = board.latest().overview
+    names = {row.host: row.name for row in overview.rows}
+    records = [it for incident in overview.incidents for it in (incident.alert, incident.recovery) if it]
+    records.sort(key=lambda it: it.time_ms, reverse=True)
+    return _text("".join(f"{alert_json(it, names.get(it.host))}\n" for it in records), "application/x-ndjson")
+
+
+def _health(board: Board) -> Response:
+    """200 while the store can be read, else 503."""
+    overview = board.latest().overview
+    good = not overview.read_error and not overview.is_stale and bool(overview.rows)
+    body = {"readable": good, "error": overview.read_error}
+    return Response(msgspec.json.encode(body), 200 if good else 503, content_type=JSON)
+
+
+def _refuse(status: int, error: Exception) -> Response:
+    words = (error.description if isinstance(error, HTTPException) else str(error)) or "not here"
+    response = Response(f"{words}\n", status, content_type="text/plain; charset=utf-8")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="status page", charset="UTF-8"'
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After", "Location"):
+                response.headers[name] = value
+    return response
+
+
+def _finish(response: Response) -> Response:
+    """Headers that keep others out of the page; long answers are packed for those who can unpack them."""
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers.setdefault("Cache-Control", "no-cache")
+    response.headers["Vary"] = "Accept-Encoding"
+    response.add_etag()
+    response.make_conditional(request)
+    packs = response.status_code == 200 and request.accept_encodings.quality("gzip")
+    if packs and len(body := response.get_data()) >= WORTH_PACKING:
+        response.set_data(gzip.compress(body, 1))
+        response.headers["Content-Encoding"] = "gzip"
+    return response

@@ -1,0 +1,99 @@
+"""The newest view of all sites: one thread reads the store and writes it, requests read it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from monitoring.clock import Clock
+from monitoring.display import Header, View
+from monitoring.display.incidents import incidents
+from monitoring.display.overview import Day, Overview
+from monitoring.display.values import Closing, SiteKey, StatsReport, Statuses
+from monitoring.models import Alert, CheckResult, Site
+from monitoring.units import NS_PER_MS
+
+LastChecks = Callable[[Site], Sequence[CheckResult]]
+"""Asks the store for the newest checks of a site, oldest first. Raises `StoreError`."""
+
+AGED_EVERY_MS = 10_000
+"""How often one that grows old reads differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An `Overview` with the sites as they are configured; two with the same `version` are the same."""
+
+    version: int
+    overview: Overview
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    taken_ns: int = 0
+
+
+class Board:
+    """Keeps `Output`, so that print mode's reader fills it; `latest` may be called from any thread."""
+
+    def __init__(self, clock: Clock, say: Callable[[str], None], last_checks: LastChecks) -> None:
+        """`say` tells whoever started the program."""
+        self._clock = clock
+        self._say = say
+        self.last_checks = last_checks
+        self._reports: dict[int, StatsReport] = {}
+        self._error: str | None = None
+        self._view = View(Header(0, ""), clock.now_ms())
+        self._latest = Snapshot(0, Overview(self._view), {}, clock.monotonic_ns())
+
+    def latest(self) -> Snapshot:
+        """The newest snapshot, as it reads now: what the store has not told for long is unknown."""
+        kept = self._latest
+        waited_ms = (self._clock.monotonic_ns() - kept.taken_ns) // NS_PER_MS
+        aged = kept.overview.later(waited_ms)
+        if aged is kept.overview:
+            return kept
+        return Snapshot(-(waited_ms // AGED_EVERY_MS), aged, kept.sites, kept.taken_ns)
+
+    def keys(self) -> Sequence[SiteKey]:
+        """The sites and locations of the newest report."""
+        return [row.key for row in self._view.reports[0].rows] if self._view.reports else []
+
+    def publish(self, sites: Sequence[Site], history: Sequence[Alert], days: Mapping[SiteKey, Sequence[Day]]) -> None:
+        """Make what was read so far the newest view."""
+        kept = self._latest
+        overview = Overview(self._view, incidents(history), days, self._error)
+        known = {site.host: site for site in sites}
+        before = replace(kept.overview, view=replace(kept.overview.view, now_ms=overview.view.now_ms))
+        is_new = before != overview or kept.sites != known
+        self._latest = Snapshot(kept.version + is_new, overview, known, self._clock.monotonic_ns())
+
+    # As print mode's output
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:  # noqa: ARG002 - all are read
+        self._view = View(header, now_ms)
+
+    def statistics(self, report: StatsReport) -> None:
+        self._reports[report.length_ms] = report
+
+    def state_change(self, alert: Alert, name: str | None) -> None: ...
+
+    def notice(self, text: str) -> None:
+        self._say(text)
+
+    def news(self, text: str) -> None:
+        self._say(text)
+
+    def read_error(self, text: str | None) -> None:
+        if text and text != self._error:
+            self._say(text)
+        self._error = text
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        reports = [self._reports[length_ms] for length_ms in sorted(self._reports)]
+        if reports:
+            found = statuses()
+            rows = (replace(row, status=found.get(row.key, row.status)) for row in reports[0].rows)
+            reports[0] = replace(reports[0], rows=tuple(rows))
+        self._view = View(header, now_ms, tuple(reports), (), tuple(ongoing))
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def close(self, closing: Closing | None) -> None: ...

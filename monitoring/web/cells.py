@@ -1,0 +1,200 @@
+"""The parts of the page that change while somebody looks, each with its key: a browser asks for those that did.
+
+Names, URLs and servers' texts are data: made printable, escaped, and kept in their own direction of writing.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from markupsafe import Markup
+
+from monitoring.display.incidents import Incident
+from monitoring.display.overview import Group, Overview, grouped, headline, last_data, slug
+from monitoring.display.ranking import state_counts
+from monitoring.display.values import SiteKey, SiteRow
+from monitoring.display.words import (
+    GLYPHS,
+    NOTHING,
+    duration_text,
+    percent_text,
+    printable,
+    seconds_text,
+    source_text,
+    telling_text,
+    time_text,
+    with_sign,
+)
+from monitoring.models import State
+from monitoring.units import DAY_MS
+from monitoring.web.board import Snapshot
+from monitoring.web.drawing import days_svg
+
+LONG_MS = {"24 h": DAY_MS, "30 d": 30 * DAY_MS, "90 d": 90 * DAY_MS}
+"""The columns of availability, by their titles."""
+
+FULL_COVERAGE = 99
+"""Percent: below it, the coverage of a window is shown beside its availability."""
+
+
+def name_html(text: str) -> Markup:
+    """A name, whatever is in it."""
+    return Markup("<bdi>{}</bdi>").format(printable(text))
+
+
+def state_html(state: State) -> Markup:
+    """A state as glyph and word."""
+    return Markup('<span class="state {0}"><span aria-hidden="true">{1}</span> {0}</span>').format(str(state), GLYPHS[state])
+
+
+def time_html(moment_ms: int) -> Markup:
+    """A time in UTC, to the second, as people read it."""
+    exact = time_text(moment_ms)
+    return Markup('<time datetime="{}">{} {}</time>').format(exact, exact[:10], exact[11:19])
+
+
+def row_id(row: SiteRow) -> str:
+    """The key of a row: the site's address on the page, with the location that sees it."""
+    return f"{slug(row.host)}@{sha256(row.location.encode()).hexdigest()[:6]}" if row.location else slug(row.host)
+
+
+Cells = Mapping[str, Markup]
+"""By column: what stands there."""
+
+COLUMNS = ("state", "site", "days", *LONG_MS, "now")
+
+
+def row_cells(row: SiteRow, overview: Overview, long: Mapping[str, Mapping[SiteKey, SiteRow]]) -> Cells:
+    """The cells of a site in the overview; `long` has the rows of longer windows, by their column."""
+    cells = {
+        "state": state_html(row.status.state) + _since(row, overview.view.now_ms),
+        "site": _site(row),
+        "days": days_svg(overview.days.get(row.key, ())),
+        "now": Markup("{}").format(seconds_text(row.stats.response.p50_us if row.stats.response else None)),
+    }
+    for title, length_ms in LONG_MS.items():
+        cells[title] = _availability(long[title].get(row.key), overview, length_ms)
+    return cells
+
+
+def _since(row: SiteRow, now_ms: int) -> Markup:
+    if row.status.since_ms is None or row.status.state is State.UP:
+        return Markup("")
+    return Markup(" <small>{}</small>").format(duration_text(now_ms - row.status.since_ms))
+
+
+def _site(row: SiteRow) -> Markup:
+    place = Markup(' <span class="place">{}</span>').format(printable(row.location)) if row.location else Markup("")
+    host = Markup(' <span class="host">{}</span>').format(name_html(row.host)) if row.name else Markup("")
+    why = Markup('<span class="why">{}</span>').format(name_html(telling_text(row.detail))) if row.detail else Markup("")
+    link = Markup('<a href="site/{}">{}</a>').format(slug(row.host), name_html(row.name or row.host))
+    return link + place + host + why
+
+
+def _availability(row: SiteRow | None, overview: Overview, length_ms: int) -> Markup:
+    report = overview.report(length_ms)
+    if row is None or report is None:
+        return Markup("{}").format(NOTHING)
+    covered = report.coverage(row)
+    text = percent_text(row.availability)
+    if text == NOTHING or covered >= FULL_COVERAGE:
+        return Markup("{}").format(with_sign(text))
+    return Markup("{} % <small>of {} %</small>").format(text, percent_text(covered, 0))
+
+
+def head_cells(overview: Overview) -> Cells:
+    """The sentence on all sites, the counts, and where the numbers come from."""
+    counts = Markup(" ").join(
+        Markup('<span class="count">{} {}</span>').format(count, state_html(state))
+        for state, count in state_counts(overview.rows)
+    )
+    return {"headline": Markup("{}").format(headline(overview)), "counts": counts, "source": _source(overview)}
+
+
+def _source(overview: Overview) -> Markup:
+    """Where the numbers come from and of when they are, and what is wrong with them."""
+    header, reports = overview.view.header, overview.view.reports
+    read = () if overview.read_error else (source_text(header.source, header.why),)
+    age = (f"these numbers are old{last_data(overview)}",) if reports and (overview.is_stale or overview.read_error) else ()
+    notes = (*filter(None, (overview.read_error,)), *header.notes, *age)
+    until = (Markup("until {} UTC").format(time_html(reports[0].window.until_ms)),) if reports else ()
+    lines = (
+        *(Markup("<span>{}</span>").format(it) for it in read),
+        *(Markup('<span class="note">{}</span>').format(printable(it)) for it in notes),
+        *until,
+    )
+    return Markup(" · ").join(lines)
+
+
+def incident_html(incident: Incident, overview: Overview) -> Markup:
+    """An outage in one line."""
+    names = {row.host: row.name for row in overview.rows}
+    kind = State.DOWN if incident.is_open else State.UP
+    state = Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        str(kind), GLYPHS[State.DOWN] if incident.is_open else "✔", "ongoing" if incident.is_open else "over"
+    )
+    reason = telling_text(incident.detail) if incident.detail else str(incident.cause or "cause unknown")
+    place = Markup(' <span class="place">{}</span>').format(printable(incident.location)) if incident.location else ""
+    return Markup(
+        '<span class="when">{}</span> <span class="lasted">{}</span> {} <a href="site/{}">{}</a>{}'
+        ' <span class="why">{}</span>'
+    ).format(
+        time_html(incident.start_ms),
+        duration_text(incident.lasted_ms(overview.view.now_ms)),
+        state,
+        slug(incident.host),
+        name_html(names.get(incident.host) or incident.host),
+        place,
+        name_html(reason),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The cells of the overview by row and column, the groups in order, and in which version each cell changed last."""
+
+    version: int = 0
+    layout: str = ""
+    groups: Sequence[Group] = ()
+    cells: Mapping[str, Markup] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    def since(self, version: int) -> Mapping[str, Markup]:
+        """The cells that changed after this version; all, where the version is none of this server."""
+        return {key: html for key, html in self.cells.items() if self.changed[key] > version or version > self.version}
+
+
+class CellKeeper:
+    """Renders each snapshot once, whoever asks first, and remembers when each cell changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of = 0
+        self._rendered = Rendered()
+
+    def rendered(self, snapshot: Snapshot) -> Rendered:
+        with self._lock:
+            if snapshot.version != self._of:
+                self._of = snapshot.version
+                self._rendered = _render(snapshot.overview, self._rendered)
+            return self._rendered
+
+
+def _render(overview: Overview, before: Rendered) -> Rendered:
+    version = before.version + 1
+    groups = grouped(overview.rows)
+    found = {title: overview.report(length_ms) for title, length_ms in LONG_MS.items()}
+    long = {title: {row.key: row for row in report.rows} if report else {} for title, report in found.items()}
+    cells = dict(head_cells(overview))
+    for row in overview.rows:
+        own = row_id(row)
+        for column, html in row_cells(row, overview, long).items():
+            cells[f"{own}.{column}"] = html
+    ongoing = [it for it in overview.incidents if it.is_open]
+    cells["ongoing"] = Markup("").join(Markup("<li>{}</li>").format(incident_html(it, overview)) for it in ongoing)
+    changed = {key: before.changed[key] if before.cells.get(key) == html else version for key, html in cells.items()}
+    if version > 1 and all(moment < version for moment in changed.values()) and cells.keys() == before.cells.keys():
+        return before
+    order = "\n".join(f"{group.name}\t{row_id(row)}" for group in groups for row in group.rows)
+    return Rendered(version, sha256(order.encode("utf-8", "replace")).hexdigest()[:16], groups, cells, changed)

@@ -1,0 +1,77 @@
+"""`-w`: the server of the status page, from an address to the end."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from monitoring.clock import Clock
+from monitoring.config.databases import ListenAddress
+from monitoring.config.tokens import READ, Tokens
+from monitoring.errors import ConfigError
+from monitoring.gateway import output
+from monitoring.gateway.limits import Limits
+from monitoring.gateway.server import listen, run_server
+from monitoring.gateway.tls import TlsFiles, make_context
+from monitoring.web.application import LOOPBACK_NAMES, make_application
+from monitoring.web.board import Board
+
+LIMITS = Limits(
+    body_bytes=1_024,  # nobody sends anything
+    requests_per_s=50,
+    burst=500,
+    threads=8,
+    connections=200,
+    address_connections=50,
+    request_s=15,
+)
+"""A page with all that belongs to it is four requests, and one every ten seconds later."""
+
+
+def serve(
+    board: Board,
+    address: ListenAddress,
+    tokens: Tokens,
+    clock: Clock,
+    tls: TlsFiles | None,
+    read: Callable[[], None],
+    stop_reading: Callable[[], None],
+) -> int:
+    """Serve until `end` is called in this thread; returns the exit status. `read` is called once the address is ours.
+
+    Raises `ConfigError` when a token is missing or files cannot be used, `StoreUnavailable` when the address is taken.
+    """
+    if not tokens.required and not address.is_loopback:
+        raise ConfigError([f"--listen {address}: set {READ} (or {READ}_FILE): others can reach this address"])
+    context = make_context(tls) if tls else None
+    application = make_application(board, tokens, LIMITS, clock, host_names(address, tokens))
+    with listen(address) as listening:
+        read()
+        try:
+            output.say(f"status page at {'https' if tls else 'http'}://{address}/")
+            for warning in _warnings(address, tls):
+                output.warn(warning)
+            run_server(application, listening, context, LIMITS)
+        finally:
+            stop_reading()
+    return 0
+
+
+def host_names(address: ListenAddress, tokens: Tokens) -> frozenset[str] | None:
+    """What a request may call this host; None: anything.
+
+    Without a token a page of another site could make a name of its own lead here, and read what only this machine may.
+    """
+    if tokens.required:
+        return None
+    own = f"[{address.host}]" if ":" in address.host else address.host.lower()
+    return frozenset({*LOOPBACK_NAMES, own})
+
+
+def end() -> NoReturn:
+    """Called by a signal: ends the server's loop, which finishes what it has begun."""
+    sys.exit(0)
+
+
+def _warnings(address: ListenAddress, tls: TlsFiles | None) -> Iterator[str]:
+    if tls is None and not address.is_loopback:
+        yield "warning: without --tls-cert and --tls-key the token can be read on its way: put a proxy with TLS in front"

@@ -1,0 +1,146 @@
+"""What the status page reads: the same as print mode, and the days one by one."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitoring.commands.days import DayBook, last_checks_window
+from monitoring.commands.print import PrintOptions, look_anywhere
+from monitoring.commands.web import PageReader
+from monitoring.config import Config, parse_database
+from monitoring.display import stats_json
+from monitoring.display.overview import DAYS, headline
+from monitoring.models import Cause, Site, State
+from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import DAY_MS, MINUTE_MS
+from tests.support.clock import FakeClock
+from tests.support.memory_store import MemoryStore
+from tests.support.points import START_MS, alert, check, checks
+
+SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
+SITES = (SITE, Site("b", "http://b/", interval_ms=2_000, timeout_ms=10_000))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(START_MS + 60_000)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(SITES, parse_database("sqlite:", {}), tmp_path / "config.db")
+
+
+@pytest.fixture
+def reader(config: Config, clock: FakeClock) -> Iterator[PageReader]:
+    with closing(ReaderChoice(config, clock)) as choice:
+        yield PageReader(config, choice, clock)
+
+
+def fill(config: Config) -> None:
+    """A minute of two sites, one of which fails from second 30 on."""
+    good, bad = checks(range(0, 60, 2)), [check(at, "b", None if at < 30 else Cause.DNS) for at in range(1, 60, 2)]
+    with closing(LocalStore(config.local_database)) as store:
+        store.append([*good, *bad], [alert(50, "b")], START_MS)
+
+
+def test_it_shows_what_print_mode_prints(config: Config, clock: FakeClock, reader: PageReader) -> None:
+    fill(config)
+    reader.step()
+    overview = reader.board.latest().overview
+    assert [row.status.state for row in overview.rows] == [State.UP, State.DOWN]
+    for report in overview.view.reports:
+        with closing(ReaderChoice(config, clock)) as choice:
+            view = look_anywhere(config, choice, clock, PrintOptions(report.length_ms))
+        assert stats_json(report) == stats_json(view.reports[0])
+    (incident,) = overview.incidents
+    assert (incident.host, incident.is_open) == ("b", True)
+    assert [row.last_check_ms for row in overview.rows] == [START_MS + 56_000, START_MS + 57_000]
+
+
+def test_a_day_is_what_its_checks_add_up_to(config: Config, reader: PageReader) -> None:
+    fill(config)
+    reader.step()
+    days = reader.board.latest().overview.days
+    assert len(days["a", ""]) == DAYS
+    assert (days["a", ""][-1].covered_ms, days["a", ""][-1].available_ms) == (58_000, 58_000)
+    assert (days["b", ""][-1].covered_ms, days["b", ""][-1].available_ms) == (58_000, 30_000)
+    assert days["a", ""][0].availability is None
+
+
+def test_the_last_checks_of_a_site_are_its_own(config: Config, reader: PageReader) -> None:
+    fill(config)
+    reader.step()
+    found = reader.board.last_checks(SITE)
+    assert [it.time_ms for it in found] == [START_MS + 1_000 * second for second in range(18, 58, 2)]
+    assert {it.host for it in found} == {"a"}
+
+
+def test_without_a_monitor_it_says_so_and_waits(config: Config, reader: PageReader, clock: FakeClock) -> None:
+    reader.step()
+    overview = reader.board.latest().overview
+    assert (overview.read_error, headline(overview)) == (NO_MONITOR, "waiting for the first checks")
+    fill(config)
+    clock.advance(1)
+    reader.step()
+    assert reader.board.latest().overview.read_error is None
+
+
+def test_a_monitor_that_died_leaves_unknown_sites(config: Config, reader: PageReader, clock: FakeClock) -> None:
+    fill(config)
+    reader.step()
+    clock.advance(60)
+    reader.step()
+    overview = reader.board.latest().overview
+    assert [row.status.state for row in overview.rows] == [State.UNKNOWN] * 2
+    assert headline(overview) == "nothing is known of all 2 sites now: last data 1 min 1 s ago"
+
+
+class CountingStore(MemoryStore):
+    """Counts the days that it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def stats(self, window, *, exact):  # type: ignore[no-untyped-def]
+        self.asked.append(window.from_ms // DAY_MS)
+        return super().stats(window, exact=exact)
+
+
+def test_days_that_are_over_are_hardly_read_again(clock: FakeClock) -> None:
+    store, book, now_ms = CountingStore(), DayBook(clock), START_MS + DAY_MS // 2
+    today = now_ms // DAY_MS
+    book.read({"": store}, now_ms)
+    assert store.asked == list(range(today, today - DAYS, -1))
+    store.asked.clear()
+    book.read({"": store}, now_ms + MINUTE_MS)
+    assert store.asked == [today]
+    store.asked.clear()
+    book.read({"": store}, now_ms + 10 * MINUTE_MS)
+    assert store.asked == [today, today - 1, today - 2, today - 3]
+    store.asked.clear()
+    book.forget()
+    book.read({"": store}, now_ms + 10 * MINUTE_MS)
+    assert len(store.asked) == DAYS
+
+
+def test_a_new_day_begins_empty_and_the_oldest_goes(clock: FakeClock) -> None:
+    store, book = MemoryStore(), DayBook(clock)
+    store.record(check(0))
+    book.read({"": store}, START_MS + 5_000)
+    book.read({"": store}, START_MS + DAY_MS + 5_000)
+    days = book.of([("a", "")], START_MS + DAY_MS + 5_000)["a", ""]
+    assert [day.covered_ms for day in days[-2:]] == [2_000, 0]
+    assert len(days) == DAYS
+
+
+@pytest.mark.parametrize(("interval_ms", "length_ms"), [(2_000, 42_000), (300_000, 6_300_000)])
+def test_last_checks_are_looked_for_as_far_back_as_needed(interval_ms: int, length_ms: int) -> None:
+    site = Site("a", "http://a/", interval_ms=interval_ms)
+    assert last_checks_window(site, [site], START_MS, 20, 20_000).length_ms == length_ms
+    crowd = [site, *(Site(str(number), "http://b/", interval_ms=1_000) for number in range(999))]
+    assert last_checks_window(site, crowd, START_MS, 20, 20_000).length_ms <= 20_100

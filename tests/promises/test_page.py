@@ -1,0 +1,85 @@
+"""The status page beside a real monitor: it tells what that measures, outlives it, and ends when it is told to."""
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.influxd import free_port
+from tests.support.monitor import Monitor, wait_for, write_config
+from tests.support.processes import Running, run_program
+from tests.support.prometheus import lint
+from tests.support.target import Target
+
+pytestmark = pytest.mark.promise
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Page(Running):
+    """`-w` on a free port."""
+
+    def __init__(self, config: Path, *options: str) -> None:
+        self.port = free_port()
+        super().__init__("-w", "-c", config, "--listen", f"127.0.0.1:{self.port}", *options)
+
+    def read(self, path: str = "") -> str:
+        """An answer, whatever its status; "" while nobody answers."""
+        try:
+            with _direct.open(f"http://127.0.0.1:{self.port}/{path}", timeout=10) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError:
+            return ""
+
+    def states(self) -> dict[str, str]:
+        """Of each site, by the URL."""
+        answer = self.read("api/v1/stats")
+        found: dict[str, Any] = json.loads(answer) if answer.startswith("{") else {}
+        return {site["URL"]: site["state"] for site in found.get("sites", [])}
+
+
+def test_it_tells_what_a_monitor_measures_and_that_it_died(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/a"), target.url("/b")])
+    with Page(config) as page:
+        wait_for(lambda: "no monitor has run here yet: start ./monitoringApp.py -m" in page.read(), "it waits")
+        target.go_down("/b")
+        with Monitor(config) as monitor:
+            wait_for(lambda: page.states() == {target.url("/a"): "up", target.url("/b"): "down"}, "both states")
+            assert "1 of 2 sites is down" in page.read()
+            metrics = page.read("metrics")
+            assert lint(metrics.encode()) == ""
+            assert f'monitoring_site_up{{location="",name="{target.url("/b")}",site="{target.url("/b")}"}} 0.0' in metrics
+            monitor.kill()
+        wait_for(lambda: set(page.states().values()) == {"unknown"}, "what nobody measures is unknown")
+        assert "nothing is known of all 2 sites now: last data" in page.read()
+        assert "monitoring_site_up{" not in page.read("metrics")
+        assert page.terminate() == 0
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    with Page(write_config(tmp_path, ["http://127.0.0.1:9/"])) as page:
+        page.until(lambda running: any("status page at" in line for line in running.printed))
+        assert page.interrupt() == 0
+
+
+def test_an_address_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    config = write_config(tmp_path, ["http://127.0.0.1:9/"])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = run_program("-w", "-c", config, "--listen", address)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"--listen {address}: Address already in use")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_beyond_this_machine_it_asks_for_a_token(tmp_path: Path) -> None:
+    config = write_config(tmp_path, ["http://127.0.0.1:9/"])
+    ended = run_program("-w", "-c", config, "--listen", "0.0.0.0:8088")
+    assert ended.returncode == 2
+    assert "set MONITORING_READ_TOKEN (or MONITORING_READ_TOKEN_FILE): others can reach this address" in ended.stderr

@@ -1,0 +1,165 @@
+"""The page in a real browser: phone, tablet, desk; dark and light; with names that want to be code."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitoring.display.overview import slug
+from monitoring.models import Cause, CheckResult, SiteStatus, State
+from monitoring.units import MINUTE_MS
+from tests.support.browser import Browser, browser
+from tests.support.page import HOSTILE, NOW_MS, Shown, outage, serving_page, sites_named
+
+WIDTHS = (390, 820, 1440)
+THEMES = ("light", "dark")
+NAMES = ("shop", "orders API", "search", "front page", "docs", "status", "payments", "legacy")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as window:
+        yield window
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where the pictures go: PICTURES=folder keeps them."""
+    return Path(os.environ.get("PICTURES") or tmp_path)
+
+
+def with_trouble(shown: Shown) -> Shown:
+    down, recovering = shown.sites[1].host, shown.sites[0].host
+    shown.states[down] = SiteStatus(State.DOWN, NOW_MS - 73_000, NOW_MS, "no answer within 5 s <b>\u202e")
+    shown.states[recovering] = SiteStatus(State.RECOVERING, NOW_MS - 16_000, NOW_MS, "HTTP status 503")
+    shown.alerts = outage(recovering, NOW_MS - 60 * MINUTE_MS, NOW_MS - 50 * MINUTE_MS) + outage(down, NOW_MS - 73_000, None)
+    phases = (900, 11_000, 22_500, 20_000, 2_600)
+    shown.checks = [
+        CheckResult(down, NOW_MS - 40_000 + at * 2_000, 2_000, 100, 200, 57_000, phases)
+        if at < 12
+        else CheckResult(down, NOW_MS - 40_000 + at * 2_000, 2_000, 100, cause=Cause.TIMEOUT, detail="no answer within 5 s")
+        for at in range(20)
+    ]
+    return shown
+
+
+def scene(name: str) -> Shown:
+    if name in ("200", "1000"):
+        grouped = (lambda number: f"group {number % 7}") if name == "200" else (lambda _: None)
+        return with_trouble(Shown(sites_named([f"site {number}" for number in range(int(name))], grouped)))
+    if name == "hostile":
+        shown = Shown(sites_named(HOSTILE, lambda number: (HOSTILE[0], None, "plain")[number % 3]))
+        shown.sites[2] = replace(shown.sites[2], host="javascript:alert(1)//\x00")
+        return with_trouble(shown)
+    shown = Shown(sites_named(NAMES))
+    if name == "no data":
+        shown.has_data, shown.error = False, "no monitor has run here yet: start ./monitoringApp.py -m"
+        return shown
+    return with_trouble(shown)
+
+
+def show(name: str) -> Shown:
+    shown = scene(name)
+    shown.publish()
+    if name == "stale":
+        shown.clock.advance(240)  # type: ignore[attr-defined]
+    return shown
+
+
+SCENES = ("some", "hostile", "no data", "stale", "200", "1000")
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_it_fits_every_width_in_both_themes(chromium: Browser, name: str, pictures: Path) -> None:
+    """Nothing is wider than the window, the console is silent, and no name has become code."""
+    with serving_page(show(name)) as url:
+        for width in WIDTHS:
+            for theme in THEMES:
+                chromium.look(width, dark=theme == "dark")
+                chromium.open(url)
+                assert chromium.ask("document.documentElement.scrollWidth") <= width
+                assert chromium.ask("document.querySelectorAll('main script, main img, main iframe').length") == 0
+                assert chromium.errors == []
+                chromium.picture(pictures / f"overview-{name}-{width}-{theme}.png")
+
+
+@pytest.mark.parametrize("name", ["some", "hostile"])
+def test_the_page_of_a_site_fits_as_well(chromium: Browser, name: str, pictures: Path) -> None:
+    shown = show(name)
+    with serving_page(shown) as url:
+        for width in WIDTHS:
+            for theme in THEMES:
+                chromium.look(width, dark=theme == "dark")
+                chromium.open(f"{url}site/{slug(shown.sites[1].host)}")
+                assert chromium.ask("document.documentElement.scrollWidth") <= width
+                assert chromium.errors == []
+                chromium.picture(pictures / f"site-{name}-{width}-{theme}.png")
+
+
+CONTRASTS = """(() => {
+  const linear = c => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+  const light = rgb => { const it = rgb.slice(0, 3).map(linear);
+    return .2126 * it[0] + .7152 * it[1] + .0722 * it[2]; };
+  const parse = it => it.match(/[\\d.]+/g).map(Number);
+  const ground = it => { for (; it; it = it.parentElement) { const c = parse(getComputedStyle(it).backgroundColor);
+    if (c.length < 4 || c[3] === 1) return c; } return parse(getComputedStyle(document.documentElement).backgroundColor); };
+  const bad = [];
+  for (const it of document.querySelectorAll('body *')) {
+    if (![...it.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !it.checkVisibility()) continue;
+    const [one, other] = [light(parse(getComputedStyle(it).color)), light(ground(it))].sort((a, b) => b - a);
+    const ratio = (one + .05) / (other + .05);
+    if (ratio < 4.5) bad.push(`${it.className} ${it.textContent.slice(0, 20)} ${ratio.toFixed(2)}`);
+  }
+  return bad;
+})()"""
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_letters_stand_out_from_their_ground(chromium: Browser, theme: str) -> None:
+    """A contrast of at least 4.5, for every text on the pages."""
+    shown = show("some")
+    for state, site in zip(State, shown.sites, strict=False):
+        shown.states[site.host] = SiteStatus(state, NOW_MS - 9_000, NOW_MS, "no answer within 5 s")
+    shown.error = "InfluxDB at localhost:8086: connection refused"
+    shown.publish()
+    chromium.look(1440, dark=theme == "dark")
+    with serving_page(shown) as url:
+        for path in ("", f"site/{slug(shown.sites[1].host)}"):
+            chromium.open(f"{url}{path}")
+            assert chromium.ask(CONTRASTS) == []
+
+
+def test_without_scripts_everything_is_there(chromium: Browser) -> None:
+    with serving_page(show("some")) as url:
+        chromium.look(1440, dark=False)
+        chromium.scripts(allowed=False)
+        try:
+            chromium.open(url)
+            page = chromium.driver.page_source
+        finally:
+            chromium.scripts(allowed=True)
+        assert all(name in page for name in NAMES)
+        assert "1 of 8 sites is down (for 1 min 13 s)" in page
+
+
+def test_the_page_follows_what_happens(chromium: Browser) -> None:
+    """A site goes down and comes back before the viewer's eyes: sentence, title, icon, row and order."""
+    shown = Shown(sites_named(NAMES))
+    shown.publish()
+    site = shown.sites[4].host
+    with serving_page(shown) as url:
+        chromium.look(820, dark=False)
+        chromium.open(url)
+        assert chromium.driver.title == "all 8 sites are up"
+        shown.states[site] = SiteStatus(State.DOWN, NOW_MS - 30_000, NOW_MS, "no answer")
+        shown.publish()
+        chromium.until("document.title.includes('1 of 8 sites is down')")
+        chromium.until("document.querySelector('.row:not(.titles) .of-site').textContent.includes('docs')")
+        assert chromium.ask("document.querySelector('.summary').className") == "summary down"
+        assert chromium.ask("document.querySelector('#headline').getAttribute('aria-live')") == "polite"
+        shown.states.clear()
+        shown.publish()
+        chromium.until("document.querySelector('#headline').textContent === 'all 8 sites are up'")
+        assert chromium.errors == []

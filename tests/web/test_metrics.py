@@ -1,0 +1,119 @@
+"""The numbers for Prometheus: what is in them, what is not, and what a real Prometheus makes of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitoring.clock import SystemClock
+from monitoring.display.overview import STALE_MS
+from monitoring.models import SiteStatus, State
+from monitoring.web.metrics import metrics_text
+from tests.support.page import HOSTILE, NOW_MS, Shown, serving_page, sites_named
+from tests.support.prometheus import Prometheus, lint
+
+Samples = Mapping[tuple[str, str, str], float]
+
+
+def scene(clock: SystemClock | None = None) -> Shown:
+    shown = Shown(sites_named(["shop", "orders", "paused", "unknown"]), clock)
+    now_ms = shown.clock.now_ms()
+    states = (State.DOWN, State.FAILING, State.PAUSED, State.UNKNOWN)
+    shown.states = {
+        site.host: SiteStatus(state, now_ms - 9_000, certificate_s=1_790_000_000)
+        for site, state in zip(shown.sites, states, strict=True)
+    }
+    shown.publish()
+    return shown
+
+
+def samples(shown: Shown) -> Samples:
+    """By name of the metric, name of the site and its further label."""
+    own = {"site", "name", "location"}
+    text = metrics_text(shown.board.latest().overview).decode()
+    return {
+        (it.name, it.labels.get("name", ""), " ".join(value for key, value in it.labels.items() if key not in own)): it.value
+        for family in text_string_to_metric_families(text)
+        for it in family.samples
+    }
+
+
+def test_up_is_told_only_of_sites_that_are_checked_and_known() -> None:
+    found = samples(scene())
+    assert {name: value for (metric, name, _), value in found.items() if metric == "monitoring_site_up"} == {
+        "shop": 0.0,
+        "orders": 1.0,
+    }
+    assert found["monitoring_site_state", "unknown", "unknown"] == 1.0
+    assert found["monitoring_site_state", "unknown", "up"] == 0.0
+
+
+def test_the_numbers_are_those_of_the_page() -> None:
+    found = samples(scene())
+    assert found["monitoring_site_availability_ratio", "shop", "10m"] == 0.6
+    assert found["monitoring_site_availability_ratio", "orders", "90d"] == 1.0
+    assert found["monitoring_site_coverage_ratio", "shop", "24h"] == 1.0
+    assert found["monitoring_site_downtime_seconds", "shop", "1h"] == 1_440.0
+    assert found["monitoring_site_response_time_seconds", "shop", "p95"] == 0.054
+    assert found["monitoring_site_phase_seconds", "shop", "tls"] == 0.0225
+    assert found["monitoring_site_failures", "shop", "timeout"] == 120.0
+    assert found["monitoring_site_checks", "shop", "10m"] == 300.0
+    assert found["monitoring_site_certificate_expiry_timestamp_seconds", "shop", ""] == 1_790_000_000
+    assert found["monitoring_site_last_check_timestamp_seconds", "shop", ""] == (NOW_MS - 1_000) / 1_000
+    assert found["monitoring_store_up", "", ""] == 1.0
+
+
+def test_when_the_store_was_not_read_for_long_there_are_no_numbers_of_sites() -> None:
+    shown = scene()
+    shown.clock.advance(STALE_MS / 1_000 + 1)  # type: ignore[attr-defined]
+    found = samples(shown)
+    assert found["monitoring_store_up", "", ""] == 0.0
+    assert [key for key in found if key[0].startswith("monitoring_site")] == []
+
+
+def test_before_the_first_answer_there_are_none() -> None:
+    shown = Shown(sites_named(["shop"]))
+    shown.has_data = False
+    shown.publish()
+    assert samples(shown)["monitoring_store_up", "", ""] == 0.0
+
+
+def test_names_are_data() -> None:
+    shown = Shown(sites_named(HOSTILE))
+    shown.sites[0] = replace(shown.sites[0], host='http://a/"\\\n} 1\nup 7')
+    shown.publish()
+    found = samples(shown)
+    assert {name for metric, name, _ in found if metric == "monitoring_site_up"} == set(HOSTILE)
+    assert ("up", "", "") not in found
+
+
+@pytest.mark.parametrize("names", [("shop", "orders"), HOSTILE], ids=["plain", "hostile"])
+def test_promtool_finds_nothing_wrong(names: tuple[str, ...]) -> None:
+    shown = Shown(sites_named(names))
+    shown.publish()
+    assert lint(metrics_text(shown.board.latest().overview)) == ""
+
+
+def test_promtool_would_find_something() -> None:
+    assert "counter" in lint(b"# TYPE requests counter\nrequests 1\n")
+
+
+def test_a_real_prometheus_scrapes_them_and_hears_when_a_site_is_no_longer_known(tmp_path: Path) -> None:
+    shown = scene(SystemClock())
+    with serving_page(shown) as url, Prometheus(tmp_path, url.split("/")[2]) as prometheus:
+        assert prometheus.answers("monitoring_site_up") == [0.0, 1.0]
+        assert prometheus.answers('monitoring_site_up{name="shop"}') == [0.0]
+        freshness = prometheus.answers('time() - monitoring_site_last_check_timestamp_seconds{name="shop"}')
+        assert 0 <= freshness[0] < STALE_MS / 1_000
+        shown.states[shown.sites[1].host] = SiteStatus(State.UNKNOWN)
+        shown.publish()
+        wait_until_absent(prometheus, 'monitoring_site_up{name="orders"}')
+        assert prometheus.answers('monitoring_site_up{name="shop"}') == [0.0]
+
+
+def wait_until_absent(prometheus: Prometheus, query: str) -> None:
+    from tests.support.monitor import wait_for
+
+    wait_for(lambda: prometheus.answers(f"absent({query})") == [1.0], f"{query} is absent")
