@@ -19,9 +19,10 @@ from monitoring.alerts.rule import Decision, evaluate
 from monitoring.clock import Clock, Deadline, StopSignal
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher
-from monitoring.config.reload import consequences, new_config
+from monitoring.config.reload import config_notes, consequences, new_config
 from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
 from monitoring.display.outputs import Display
+from monitoring.display.words import plural
 from monitoring.errors import MonitoringError
 from monitoring.models import Alert, CheckResult, Site, SiteStatus, Window
 from monitoring.service import process
@@ -83,10 +84,8 @@ class MonitoringApp:
         self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
         self._refresh = Timer(clock, REFRESH_MS, first_ms=0)
         self._reread_after = Deadline.after(clock, 0)
-        self._evaluation_failures = FailureReporter(display.notice, "alerts cannot be decided", "alerts are decided again")
-        self._statistics_failures = FailureReporter(
-            display.notice, "no statistics", "there are statistics again", tolerated=1
-        )
+        self._evaluation_failures = FailureReporter(display.news, "alerts cannot be decided", "alerts are decided again")
+        self._statistics_failures = FailureReporter(display.news, "no statistics", "there are statistics again", tolerated=1)
         self._manager = ServiceManager({}, clock.monotonic_ns)
         self._health = Health(store, lambda: self._checkers.missed, clock)
 
@@ -205,7 +204,7 @@ class MonitoringApp:
             self._manager.end("checkers")  # a dead one would never answer
         if not self._reread_after.left_s():  # two looks this far apart: a file must not change between them
             self._reread_after = Deadline.after(self._clock, REFRESH_MS * 9 // 10)
-            if config := new_config(self._watcher, self._display.notice):
+            if config := new_config(self._watcher, self._display.news, self._display.notice):
                 self._apply(config)
         for sentence in self._store.notices():
             self._display.notice(sentence)
@@ -254,12 +253,16 @@ class MonitoringApp:
 
     def _status_line(self) -> str:
         sites, down = self._config.sites, len(self._evaluator.open_outages(self._config.active_sites))
-        about = [self._store.source().why, *(it.text for it in self._store.conditions() if not it.is_why)]
-        return "; ".join((f"{len(sites)} site{'s' * (len(sites) != 1)}, {down} down", *about))
+        return "; ".join((f"{plural(len(sites), 'site')}, {down} down", self._store.source().why, *self._notes()))
 
     def _header(self) -> Header:
-        source, notes = self._store.source(), (*self._config.warnings, *self._health.header_notes())
-        return Header(len(self._config.sites), source.kind, source.why, notes)
+        source = self._store.source()
+        return Header(len(self._config.sites), source.kind, source.why, (*self._config.warnings, *self._notes()))
+
+    def _notes(self) -> list[str]:
+        """What is not well now: the header and the service manager show the same."""
+        failing = (*self._evaluation_failures.notes, *self._statistics_failures.notes)
+        return [*config_notes(self._watcher), *failing, *self._health.header_notes()]
 
     def _shut_down(self) -> bool:
         """End all threads but the display's. Returns whether everything was written."""

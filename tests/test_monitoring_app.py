@@ -214,6 +214,7 @@ def test_a_new_configuration_keeps_the_state_of_the_sites_that_stay() -> None:
     assert scene.display.notices == [
         "config.json: nonsense",
         "the configuration stays as it was",
+        "the configuration is fine again",
         "new configuration: 2 sites, 1 added, 1 removed, 0 checked in another way",
     ]
     told = [(alert.type, alert.host) for alert in scene.display.alerts]

@@ -10,7 +10,7 @@ from monitoring.commands.invocation import Invocation
 from monitoring.commands.multi_location import MultiLocationReport
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
-from monitoring.config.reload import new_config
+from monitoring.config.reload import config_notes, new_config
 from monitoring.display import Header, View, time_text
 from monitoring.display.outputs import Output, open_output, print_view
 from monitoring.display.streams import Streams
@@ -111,7 +111,7 @@ class Printer:
 
     def step(self) -> None:
         """Ask for what is due and show it. While the store cannot be read, the output says why."""
-        if config := new_config(self._watcher, self._output.notice):
+        if config := new_config(self._watcher, self._output.news, self._output.notice):
             self._apply(config)
         self._output.read_error(self._read())
         now_ms = self._clock.now_ms() + self._ahead_ms
@@ -179,7 +179,7 @@ class Printer:
         self._rounds.make_due()
 
     def _header(self) -> Header:
-        notes = (*self._config.warnings, *store_notes(self._choice, self._locations.missing()))
+        notes = (*self._config.warnings, *config_notes(self._watcher), *store_notes(self._choice, self._locations.missing()))
         return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
 
 

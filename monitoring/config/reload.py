@@ -6,21 +6,40 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 
+STAYS = "the configuration stays as it was"
+
 NAMED = 5
 """How many sites a sentence names."""
 
 
-def new_config(watcher: ConfigWatcher | None, say: Callable[[str], None]) -> Config | None:
+def new_config(
+    watcher: ConfigWatcher | None, say: Callable[[str], None], say_over: Callable[[str], None] | None = None
+) -> Config | None:
     """The new configuration, once it has changed; None while it has not, or while it is wrong.
 
-    All errors of a wrong one are reported once. Call it about once a second.
+    All errors of a wrong one are reported once, to `say`; that it is fine again to `say_over` (None: to `say`).
+    Call it about once a second.
     """
+    if watcher is None:
+        return None
+    was_wrong = bool(watcher.problems)
     try:
-        return watcher.look() if watcher else None
+        found = watcher.look()
     except ConfigError as error:
-        for problem in [*error.problems, "the configuration stays as it was"]:
+        for problem in [*error.problems, STAYS]:
             say(problem)
         return None
+    if was_wrong and not watcher.problems:
+        (say_over or say)("the configuration is fine again")
+    return found
+
+
+def config_notes(watcher: ConfigWatcher | None) -> Sequence[str]:
+    """What stands in the header, and in systemd's status, while the configuration is wrong."""
+    if watcher is None or not watcher.problems:
+        return ()
+    first, *others = watcher.problems
+    return (f"{first}{f' (and {len(others)} more)' if others else ''}; {STAYS}",)
 
 
 def consequences(before: Config, after: Config) -> list[str]:

@@ -25,6 +25,8 @@ class ConfigWatcher:
         self._current = current
         self._read = self._seen = self._signature()
         self._asked = False
+        self.problems: Sequence[str] = ()
+        """What is wrong with the files now; nothing while they can be used."""
 
     def ask(self) -> None:
         """Read the files at the next look, whether it has changed or not; may be called from a signal handler."""
@@ -44,7 +46,9 @@ class ConfigWatcher:
             found = self._load()
         except ConfigError as error:
             self._follow(error.files)
+            self.problems = error.problems
             raise
+        self.problems = ()
         self._follow(found.files)
         if found == self._current:
             return None

@@ -1,17 +1,18 @@
 """One JSON object a line, for `--format json`.
 
 Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key but `location` is
-always there.
+always there. `schema` is the number of the dialect: it changes when a key goes or changes its meaning, not when one comes.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from fractions import Fraction
 
 from monitoring.display.values import SiteRow, StatsReport
-from monitoring.display.words import time_text
+from monitoring.display.words import NOTHING, percent_text, time_text
 from monitoring.models import PHASES, Alert, Cause, ResponseTimes
+
+SCHEMA = 1
 
 
 def stats_json(report: StatsReport) -> str:
@@ -40,7 +41,7 @@ def alert_json(alert: Alert, name: str | None) -> str:
             "time": time_text(alert.time_ms),
             "startDate": time_text(alert.start_ms),
             "endDate": _date(alert.end_ms),
-            "availability": alert.availability if math.isfinite(alert.availability) else None,
+            "availability": _percent(alert.availability),
             "cause": alert.cause and str(alert.cause),
             "detail": alert.detail or None,
         }
@@ -57,8 +58,8 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "tags": row.tags,
         "checks": stats.checks,
         "available": stats.available,
-        "availability": None if availability is None else float(availability),
-        "coverage": float(coverage),
+        "availability": _percent(availability),
+        "coverage": _percent(coverage),
         "responseTime": response_times(stats.response),
         "phases": {phase: _seconds(stats.phases_us.get(phase)) for phase in PHASES},
         "statuses": _counts(stats.statuses),
@@ -95,7 +96,14 @@ def _counts(counts: Mapping[int, int] | Mapping[Cause, int]) -> dict[str, int]:
 
 
 def _seconds(time_us: float | None) -> float | None:
-    return None if time_us is None else time_us / 1_000_000
+    """In microseconds, as they are measured: a mean is no more exact than that."""
+    return None if time_us is None else round(time_us) / 1_000_000
+
+
+def _percent(percent: Fraction | float | None) -> float | None:
+    """In hundredths, cut off as everywhere: 100 is exactly that."""
+    text = percent_text(percent)
+    return None if text == NOTHING else float(text)
 
 
 def _whole_or_float(duration_ms: int) -> int | float:
@@ -108,4 +116,4 @@ def _date(moment_ms: int | None) -> str | None:
 
 def _line(value: dict[str, object]) -> str:
     # ASCII only: no control character, line separator or override of the writing direction in a site's name survives.
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("\x7f", "\\u007f")
+    return json.dumps({"schema": SCHEMA, **value}, allow_nan=False, separators=(",", ":")).replace("\x7f", "\\u007f")

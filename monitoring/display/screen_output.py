@@ -15,6 +15,9 @@ from monitoring.models import Alert, SiteStatus
 
 REMEMBERED_ALERTS = 50
 
+NOTICE_MS = 600_000
+"""How long an event stays in the header. What lasts stands there as long as it does."""
+
 
 class ScreenOutput:
     """Uses the terminal's alternate screen; the closing summary stays on the normal one."""
@@ -24,12 +27,14 @@ class ScreenOutput:
         self._live: Live | None = None
         self._reports: dict[int, StatsReport] = {}
         self._alerts: list[Alert] = []
-        self._notices: list[str] = []
+        self._notices: list[tuple[str, int]] = []
+        self._now_ms = 0
         self._read_error: str | None = None
         self._view: View | None = None
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._open()
+        self._now_ms = now_ms
         self._alerts = list(recent)[-REMEMBERED_ALERTS:]
         self._draw(View(header, now_ms))
 
@@ -56,7 +61,7 @@ class ScreenOutput:
         self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
 
     def notice(self, text: str) -> None:
-        self._notices = [*self._notices, text][-3:]
+        self._notices = [*self._notices, (text, self._now_ms)][-3:]
 
     def news(self, text: str) -> None:
         """The header shows it."""
@@ -67,7 +72,9 @@ class ScreenOutput:
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         current = statuses()
         reports = [_with_statuses(self._reports[length], current) for length in sorted(self._reports)]
-        header = replace(header, notes=(*header.notes, *self._notices, *filter(None, [self._read_error])))
+        self._now_ms = now_ms
+        notices = [text for text, since_ms in self._notices if now_ms - since_ms < NOTICE_MS]
+        header = replace(header, notes=(*header.notes, *notices, *filter(None, [self._read_error])))
         self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
 
     def _draw(self, view: View) -> None:

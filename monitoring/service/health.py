@@ -65,6 +65,11 @@ class FailureReporter:
         self._reported: str | None = None
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What fails, while it does and was reported."""
+        return [f"{self._what}: {self._reported}"] if self._reported else []
+
+    @property
     def is_well(self) -> bool:
         """Did the last attempt succeed?"""
         return self._failures == 0

@@ -235,9 +235,11 @@ class Watcher:
 
     def __init__(self, *found: Config | ConfigError | None) -> None:
         self._found = list(found)
+        self.problems: Sequence[str] = ()
 
     def look(self) -> Config | None:
         found = self._found.pop(0) if self._found else None
+        self.problems = found.problems if isinstance(found, ConfigError) else ()
         if isinstance(found, ConfigError):
             raise found
         return found
@@ -255,7 +257,9 @@ def test_a_new_configuration_shows_at_once_and_a_bad_one_is_told(
         steps(printer, clock, 2)
         assert shown.notices == ["config.json: wrong", "the configuration stays as it was"]
         assert shown.lengths() == [600, 3600]
+        assert shown.header.notes == ("config.json: wrong; the configuration stays as it was",)
         printer.step()
+        assert (shown.notices[2:], shown.header.notes) == (["the configuration is fine again"], ())
         assert [(row.host, row.stats.checks) for row in shown.reports[0].rows] == [("c", 30)]
         assert (shown.lengths(), shown.header.sites) == ([600, 3600], 1)
         printer.step()

@@ -84,6 +84,7 @@ def test_statistics_as_json_say_everything_they_know() -> None:
     status = SiteStatus(State.FAILING, NOON - 3_600_000, NOON - 1_000, "certificate has expired", IN_30_DAYS_S)
     seen = json.loads(stats_json(report(SiteRow(HOST, "via", GOOD, status))))
     assert seen == {
+        "schema": 1,
         "kind": "stats",
         "window": 600,
         "from": "2026-01-01T11:50:00.000Z",
@@ -97,7 +98,7 @@ def test_statistics_as_json_say_everything_they_know() -> None:
                 "tags": [],
                 "checks": 300,
                 "available": 298,
-                "availability": 100 * 298 / 300,
+                "availability": 99.33,
                 "coverage": 100.0,
                 "responseTime": {"mean": 0.0255, "min": 0.012, "max": 0.09, "p50": 0.02, "p95": 0.06, "p99": 0.08},
                 "phases": {"resolve": 0.0015, "connect": 0.004, "tls": None, "processing": 0.019, "transfer": 0.001},
@@ -136,15 +137,24 @@ def test_what_is_unknown_is_null_in_json_and_never_zero() -> None:
     }
 
 
+def test_numbers_in_json_are_as_exact_as_what_was_measured() -> None:
+    """Microseconds; hundredths of a percent, where 100 means that every second was good."""
+    response = replace(GOOD.response, mean_us=25_500.6666) if GOOD.response else None
+    stats = replace(GOOD, response=response, phases_us={"resolve": 1_000 / 3}, available_ms=GOOD.covered_ms - 1)
+    (site,) = json.loads(stats_json(report(SiteRow(HOST, None, stats, SiteStatus()))))["sites"]
+    assert (site["responseTime"]["mean"], site["phases"]["resolve"], site["availability"]) == (0.025501, 0.000333, 99.99)
+
+
 def test_json_has_the_documented_form() -> None:
     """No spaces, keys in the order of the documentation, a window of broken seconds kept."""
     line = stats_json(report(row(HOST), length_ms=1_500))
-    assert line.startswith('{"kind":"stats","window":1.5,"from":"')
+    assert line.startswith('{"schema":1,"kind":"stats","window":1.5,"from":"')
     assert line.index('"URL"') < line.index('"responseTime"') < line.index('"lastFailure"')
 
 
 def test_transitions_as_json() -> None:
     assert json.loads(alert_json(DOWN, None)) == {
+        "schema": 1,
         "kind": "alert",
         "type": "alert",
         "URL": HOST,

@@ -98,3 +98,27 @@ def test_the_service_manager_hears_of_the_start_of_life_and_of_the_end(target: T
     assert kinds == ["READY=1", *["WATCHDOG=1"] * (len(kinds) - 2), "STOPPING=1"]
     assert "\nSTATUS=1 site" in heard[0]
     assert monitor.errors == []
+
+
+def test_a_configuration_that_is_wrong_for_a_while_is_said_in_the_status_as_on_stderr(
+    target: Target, tmp_path: Path
+) -> None:
+    """Once when that begins, in the status as long as it lasts, and once when it is over."""
+    config = write_config(tmp_path, [target.url("/")])
+    whole = config.read_text()
+    with Systemd(str(tmp_path / "notify")) as systemd, Monitor(config, "--silent", environ=systemd.environ) as monitor:
+        wait_for_checks(local_file(config))
+        statuses: list[str] = []
+
+        def status() -> str:
+            statuses.extend(message for message in systemd.heard() if "STATUS=" in message)
+            return statuses[-1] if statuses else ""
+
+        config.write_text(whole.replace("websites", "webseits"))
+        wait_for(lambda: "stays as it was" in status(), "the status")
+        wait_for(lambda: len(monitor.errors) == 3, "the errors")
+        assert f"{monitor.errors[0]} (and 1 more); the configuration stays as it was" in status()
+        config.write_text(whole)
+        wait_for(lambda: "stays as it was" not in status(), "the status without it")
+        assert monitor.terminate() == 0
+    assert monitor.errors[2:] == ["the configuration stays as it was", "the configuration is fine again"]

@@ -153,3 +153,17 @@ def test_sigterm_ends_it_like_ctrl_c(config: Path) -> None:
         monitor.until(lambda running: ALERT.search(running.text))
         assert monitor.terminate() == 0
         assert any(line.startswith("== monitored 2 sites for ") for line in monitor.printed)
+
+
+@pytest.mark.parametrize("mode", ["-m", "-p"])
+def test_a_wrong_configuration_stands_in_the_header_as_long_as_it_is_wrong(config: Path, mode: str) -> None:
+    whole = config.read_text()
+    with Terminal(140, 40, mode, "-c", config) as terminal:
+        terminal.until("the sites", lambda text: "2 sites" in text or "no monitor has run here" in text)
+        config.write_text("{")
+        terminal.until("what is wrong", lambda text: text.count("the configuration stays as it was") == 1)
+        config.write_text(whole)
+        terminal.until(
+            "that it is over", lambda text: "stays as it was" not in text and "the configuration is fine again" in text
+        )
+        assert terminal.interrupt() == 0

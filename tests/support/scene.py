@@ -232,11 +232,13 @@ class SceneWatcher:
         self.coming: list[tuple[float, Config | ConfigError]] = []
         self.asked = False
         self.looks: list[float] = []
+        self.problems: Sequence[str] = ()
 
     def look(self) -> Config | None:
         self.looks.append(self._clock.second)
         if self.coming and self.coming[0][0] <= self._clock.second:
             _, found = self.coming.pop(0)
+            self.problems = found.problems if isinstance(found, ConfigError) else ()
             if isinstance(found, ConfigError):
                 raise found
             return found
