@@ -57,8 +57,9 @@ bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and 
 picture: $(VENV)/installed-dev ## draw the screen that the README shows: docs/screen.svg
 	$(BIN)/python -m scripts.picture
 
-generate: $(VENV)/installed-dev ## write anew what is made from the code: the man page
+generate: $(VENV)/installed-dev ## write anew what is made from the code: the man page, config.schema.json
 	$(BIN)/python -m scripts.manpage
+	$(BIN)/python -m scripts.schema
 
 package: $(VENV)/installed-dev ## build the wheel and the sdist: dist/
 	$(BIN)/python -m build --no-isolation

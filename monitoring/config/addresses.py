@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
 
-from monitoring.config.text import Invalid, Segment, Text
+from monitoring.config.text import Invalid, Segment, Text, accepts, or_variable
 
 HIDDEN = "***"
 
@@ -51,6 +51,7 @@ class Authority:
         return self.host.strip("[]")
 
 
+@accepts(or_variable({"type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://"}))
 def site_address(value: object) -> SiteAddress:
     """The two normal forms of a website's URL. Raises `Invalid`."""
     text = address_text(value)

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from monitoring.config.addresses import URL, address_text, masked_user, read_authority
-from monitoring.config.text import Invalid, Segment, Text
+from monitoring.config.text import Invalid, Segment, Text, accepts
 from monitoring.errors import ConfigError
 from monitoring.trust import MOZILLA, Trust
 
@@ -109,6 +109,7 @@ def parse_listen(value: str) -> ListenAddress:
     return ListenAddress(host, authority.port)
 
 
+@accepts({"type": "string", "minLength": 1})
 def database_address(value: object) -> DatabaseAddress:
     """The address in a string of the configuration or of `--database`; by TLS it trusts Mozilla's list. Raises `Invalid`."""
     text = address_text(value)

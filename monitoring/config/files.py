@@ -51,6 +51,12 @@ def read_files(path: Path, environ: Mapping[str, str], keys: Collection[str], ra
     return Files(report, root, reading.found, reading.patterns)
 
 
+def included_names(section: Section) -> Sequence[str]:
+    """What a file includes, as it is written there."""
+    section.take("$schema", values.text, None)  # editors read it
+    return section.take("include", values.texts, ())
+
+
 def read(path: Path) -> bytes:
     """Raises `Invalid`."""
     try:
@@ -76,7 +82,7 @@ class _Reading:
 
     def follow(self, section: Section, chain: Sequence[Path]) -> None:
         """Read what one file includes, which `chain` leads to."""
-        for name in section.take("include", values.texts, ()):
+        for name in included_names(section):
             pattern = str(section.folder / name)
             is_pattern = glob.has_magic(name)
             self.patterns.append(pattern if is_pattern else glob.escape(pattern))

@@ -57,7 +57,7 @@ def load_piped(raw: bytes, local: Path, environ: Mapping[str, str], database: st
 def _load(path: Path, database: str | None, files: Files, local: Path | None = None) -> Config:
     if files.root is None:
         raise ConfigError(files.report.problems, files.patterns)
-    return _read_config(files.root, path, database, files, local)
+    return read_config(files.root, path, database, files, local)
 
 
 def parse_urls(urls: Sequence[str], environ: Mapping[str, str], path: Path, database: str | None = None) -> Config:
@@ -89,12 +89,13 @@ def parse_config(
     Nothing is read but the certificates that are to be trusted.
     """
     root = Section(Report(source, environ, folder=path.parent), data, "", ROOT_KEYS)
-    return _read_config(root, path, database)
+    return read_config(root, path, database)
 
 
-def _read_config(
-    root: Section, path: Path, database: str | None, files: Files | None = None, local: Path | None = None
+def read_config(
+    root: Section, path: Path, database: str | None = None, files: Files | None = None, local: Path | None = None
 ) -> Config:
+    """The configuration whose main file is `root`. Raises `ConfigError`."""
     report = root.report
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)

@@ -5,10 +5,32 @@ shows it shows the name in place of the value.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<broken>\$\{)")
+
+
+F = TypeVar("F", bound=Callable[..., object])
+
+Schema = Mapping[str, Any]
+"""JSON Schema, as plain data."""
+
+
+def accepts(schema: Schema) -> Callable[[F], F]:
+    """Says of a converter what it takes: types, bounds and words, as far as JSON Schema can say it."""
+
+    def mark(convert: F) -> F:
+        convert.schema = schema  # type: ignore[attr-defined]
+        return convert
+
+    return mark
+
+
+def or_variable(schema: Schema) -> Schema:
+    """A string that may also come from the environment, so that its value is not in the file."""
+    return {"anyOf": [schema, {"type": "string", "pattern": r"\$\{"}]}
 
 
 class Invalid(Exception):

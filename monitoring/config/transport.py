@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from monitoring.config import values
 from monitoring.config.addresses import URL, address_text, masked_user, read_authority, user_of
 from monitoring.config.section import Section
-from monitoring.config.text import Invalid
+from monitoring.config.text import Invalid, accepts
 from monitoring.models import Site
 from monitoring.transport import Transport
 from monitoring.trust import why_no_identity, why_unusable
@@ -37,12 +37,14 @@ def read_transport(section: Section) -> Transport:
     )
 
 
+@accepts({"enum": (4, 6)})
 def _ip_version(value: object) -> int:
     if isinstance(value, bool) or value not in (4, 6):
         raise Invalid("must be 4 or 6")
     return int(str(value))
 
 
+@accepts({"type": "string", "minLength": 1})
 def _place(value: object) -> str:
     """`host` or `host:port`."""
     text = address_text(value)
@@ -52,6 +54,7 @@ def _place(value: object) -> str:
     return authority.host if authority.port is None else f"{authority.host}:{authority.port}"
 
 
+@accepts({"type": "string", "minLength": 1})
 def _proxy(value: object) -> tuple[str, str]:
     """The URL of a proxy for libcurl, and for people."""
     text = address_text(value)

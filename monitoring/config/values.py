@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from monitoring import names
-from monitoring.config.text import Invalid, Text
+from monitoring.config.text import Invalid, Schema, Text, accepts, or_variable
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, US_PER_MS
 
 Statuses = tuple[tuple[int, int], ...]
@@ -23,7 +24,27 @@ _STATUS_RANGE = re.compile(r"([1-9]\d\d) ?- ?([1-9]\d\d)", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_DIGITS = 30
 
+NONEMPTY: Schema = MappingProxyType({"type": "string", "minLength": 1})
+_STATUS: Schema = MappingProxyType(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 100, "maximum": 999},
+            or_variable({"type": "string", "pattern": f"^{_STATUS_RANGE.pattern}$"}),
+        ]
+    }
+)
 
+
+def one_or_more(schema: Schema) -> Schema:
+    """One of these, or a list of them."""
+    return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
+
+
+def _named(longest: int) -> Schema:
+    return or_variable({"type": "string", "minLength": 1, "maxLength": longest})
+
+
+@accepts({"type": "string"})
 def text(value: object) -> str:
     """Any string."""
     if not isinstance(value, Text):
@@ -31,6 +52,7 @@ def text(value: object) -> str:
     return value.value
 
 
+@accepts(NONEMPTY)
 def nonempty(value: object) -> str:
     """Any string but the empty one."""
     found = text(value)
@@ -39,6 +61,7 @@ def nonempty(value: object) -> str:
     return found
 
 
+@accepts(one_or_more(NONEMPTY))
 def texts(value: object) -> tuple[str, ...]:
     """A text, or a list of them."""
     listed = value if isinstance(value, list) else [value]
@@ -47,6 +70,7 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(map(nonempty, listed))
 
 
+@accepts(NONEMPTY)
 def file_name(value: object) -> str:
     found = nonempty(value)
     if "\0" in found:
@@ -54,11 +78,13 @@ def file_name(value: object) -> str:
     return found
 
 
+@accepts(_named(names.LONGEST_LOCATION))
 def location(value: object) -> str:
     """The name of a location, such as every store can hold."""
     return _name(value, names.LONGEST_LOCATION)
 
 
+@accepts(_named(names.LONGEST_ID))
 def site_id(value: object) -> str:
     """The name of a site in the stores, in place of its URL."""
     return _name(value, names.LONGEST_ID)
@@ -71,11 +97,13 @@ def _name(value: object, longest: int) -> str:
     return found
 
 
+@accepts(_named(names.LONGEST_LOCATION))
 def label(value: object) -> str:
     """The name of a group, or a tag."""
     return _name(value, names.LONGEST_LOCATION)
 
 
+@accepts({"type": "array", "items": _named(names.LONGEST_LOCATION), "uniqueItems": True})
 def labels(value: object) -> tuple[str, ...]:
     """A list of tags."""
     if not isinstance(value, list):
@@ -86,6 +114,7 @@ def labels(value: object) -> tuple[str, ...]:
     return found
 
 
+@accepts({"type": ["string", "object", "array"]})
 def body(value: object) -> tuple[bytes, bool]:
     """What a request sends, and whether that is JSON: text, or an object or list that is written as JSON."""
     if isinstance(value, dict | list):
@@ -106,6 +135,7 @@ def _is_json(found: str) -> bool:
     return True
 
 
+@accepts({"type": "boolean"})
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Invalid("must be true or false")
@@ -116,6 +146,7 @@ def choice(*words: str) -> Callable[[object], str]:
     """One of these words."""
     listed = [f'"{word}"' for word in words]
 
+    @accepts(or_variable({"enum": words}))
     def convert(value: object) -> str:
         if not isinstance(value, Text) or value.value not in words:
             raise Invalid(f"must be {', '.join(listed[:-1])} or {listed[-1]}")
@@ -127,6 +158,7 @@ def choice(*words: str) -> Callable[[object], str]:
 def whole(low: int, high: int) -> Callable[[object], int]:
     """A whole number from `low` to `high`."""
 
+    @accepts({"type": "integer", "minimum": low, "maximum": high})
     def convert(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise Invalid(f"must be a whole number from {low} to {high}")
@@ -135,6 +167,7 @@ def whole(low: int, high: int) -> Callable[[object], int]:
     return convert
 
 
+@accepts({"type": "number", "exclusiveMinimum": 0, "maximum": 100})
 def percent(value: object) -> Fraction:
     """A percentage above 0 and up to 100, exact."""
     found = _exact(value)
@@ -147,7 +180,10 @@ def duration(low_ms: int, high_ms: int, unit_us: int = US_PER_MS) -> Callable[[o
     """Seconds or "90s" "5m" "1h" "30d" "500ms", as a whole number of units of `unit_us` microseconds."""
     span = f"from {show_ms(low_ms)} to {show_ms(high_ms)}"
     finest = "milliseconds" if unit_us == US_PER_MS else "microseconds"
+    seconds = {"type": "number", "minimum": low_ms / SECOND_MS, "maximum": high_ms / SECOND_MS}
+    words = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
 
+    @accepts({"anyOf": [seconds, or_variable(words)]})
     def convert(value: object) -> int:
         found_ms = _duration_ms(value)
         if found_ms is None:
@@ -196,6 +232,7 @@ def show_number(number: Fraction) -> str:
     return f"{(Decimal(number.numerator) / Decimal(number.denominator)).normalize():f}"
 
 
+@accepts(one_or_more(_STATUS))
 def statuses(value: object) -> Statuses:
     """A status, a range like "200-299", or a list of them, as inclusive ranges in the order given."""
     listed = value if isinstance(value, list) else [value]
@@ -213,6 +250,7 @@ def _status_range(value: object) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+@accepts(or_variable({"type": "string", "pattern": f"^{_TOKEN.pattern}$"}))
 def method(value: object) -> str:
     """An HTTP method, in capitals."""
     found = text(value)
@@ -221,6 +259,7 @@ def method(value: object) -> str:
     return found.upper()
 
 
+@accepts(NONEMPTY)
 def pattern(value: object) -> str:
     """A regular expression of the `regex` package; compiled here, so that a wrong one fails no check."""
     found = nonempty(value)
@@ -236,6 +275,7 @@ def pattern(value: object) -> str:
     return found
 
 
+@accepts({})
 def json_value(value: object) -> Any:
     """Plain JSON, as `json.loads` returns it; null is a value like any other."""
     if isinstance(value, Text):
@@ -255,6 +295,7 @@ def is_header_name(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
+@accepts({"type": "string"})
 def header(value: object) -> tuple[str, bool]:
     """The value of a header, and whether a variable gave any of it. A line break would start another header."""
     found = text(value)
