@@ -7,6 +7,7 @@ and `**` are filled in as a shell does it, in the order of the names.
 import glob
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 
 from monitoring.config import syntax, values
@@ -54,7 +55,7 @@ def read_files(path: Path, environ: Mapping[str, str], keys: Collection[str], ra
 def included_names(section: Section) -> Sequence[str]:
     """What a file includes, as it is written there."""
     section.take("$schema", values.text, None)  # editors read it
-    return section.take("include", values.texts, ())
+    return section.take("include", values.file_names, ())
 
 
 def read(path: Path) -> bytes:
@@ -76,7 +77,7 @@ class _Reading:
 
     def __init__(self, path: Path, keys: Collection[str]) -> None:
         self._root_keys = keys
-        self._by: dict[Path, Path] = {path.resolve(): path}
+        self._by: dict[str, Path] = {realpath(path): path}
         self.found: list[Section] = []
         self.patterns = [glob.escape(str(path))]
 
@@ -108,8 +109,8 @@ class _Reading:
 
     def _read(self, section: Section, file: Path, chain: Sequence[Path]) -> Section:
         """A file that `section` includes. Raises `Invalid`."""
-        real = file.resolve()
-        if real in [known.resolve() for known in chain]:
+        real = realpath(file)
+        if real in map(realpath, chain):
             raise Invalid("includes itself" if file == chain[-1] else f"includes {chain[-1]}, which includes it")
         if by := self._by.get(real):
             raise Invalid(f"is included by {by}, too")

@@ -41,7 +41,7 @@ def one_or_more(schema: Schema) -> Schema:
 
 
 def _named(longest: int) -> Schema:
-    return or_variable({"type": "string", "minLength": 1, "maxLength": longest})
+    return or_variable({"type": "string", "minLength": 1, "maxLength": longest, "pattern": names.PATTERN})
 
 
 @accepts({"type": "string"})
@@ -76,6 +76,15 @@ def file_name(value: object) -> str:
     if "\0" in found:
         raise Invalid("must not hold NUL")
     return found
+
+
+@accepts(one_or_more(NONEMPTY))
+def file_names(value: object) -> tuple[str, ...]:
+    """The name of a file, or a list of them."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise Invalid("must name at least one file")
+    return tuple(map(file_name, listed))
 
 
 @accepts(_named(names.LONGEST_LOCATION))

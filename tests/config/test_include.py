@@ -82,7 +82,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_file_and_line() -> None:
     ]
 
 
-@pytest.mark.parametrize("include", [7, [], "", ["a.json", 7]])
+@pytest.mark.parametrize("include", [7, [], "", "a\0", ["a.json", 7]])
 def test_what_is_no_name_is_refused(include: object) -> None:
     (line,) = problems({"config.json": sites("a", include=include), "a.json": sites("b")})
     assert line.startswith("config.json:1: include: must ")
@@ -148,3 +148,9 @@ def test_a_file_that_is_wrong_when_it_is_first_included_is_followed_all_the_same
     assert said[0].startswith("b.json:1:")
     assert watched.change({}) is None, "said once"
     assert watched.change({"b.json": sites("b")}) == ["a", "b"]
+
+
+def test_a_link_that_leads_to_itself_is_called_what_it_is() -> None:
+    Path("loop.json").symlink_to("loop.json")
+    (line,) = problems({"config.json": sites("a", include="loop.json")})
+    assert line == "config.json:1: include: loop.json: cannot be read: Too many levels of symbolic links"
