@@ -18,7 +18,7 @@ from tests.support.monitor import write_config
 SITE = "https://example.org/"
 NOW_MS = 1_767_225_600_000
 
-ENDS = {"--once", "--check-config", "--at", "--help", "--version", "--purge"}
+ENDS = {"--once", "--check-config", "--at", "--help", "--version", "--purge", "--explain"}
 FOUND = sorted({tuple(line) for text in DOCUMENTS.values() for line in commands(text) if ENDS & set(line)})
 
 
@@ -85,6 +85,10 @@ def test_every_key_of_the_json_output_is_explained(folder: Path) -> None:
     assert explained("Statistics") == {*stats, *stats["sites"][0]}
     alert = json.loads(run(("-a", "--once", "--format", "json"), folder).stdout)
     assert explained("Alerts and recoveries") == {*alert}
+    why = json.loads(run(("--explain", "health", "--at", "2026-01-01T00:00:01Z", "--format", "json"), folder).stdout)
+    inner = {*why["window"], *why["window"]["runs"][0], *why["alert"], *why["lastGood"], *why["next"], *why["rule"]}
+    assert explained("Explanations") == {*why}
+    assert inner <= set(re.findall(r"`(\w+)`", section(DOCUMENTS["docs/schema.md"], "Explanations")))
 
 
 @pytest.mark.skipif(not shutil.which("sqlite3"), reason="needs sqlite3")

@@ -5,7 +5,7 @@ beside the options of all is a line each in `OPTIONS`.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -19,7 +19,7 @@ class Mode(NamedTuple):
     """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
 
     A module that begins with a dot lies beside `monitoringApp`. `interrupted` is the exit status after Ctrl-C.
-    With `shells` the flag is followed by one of them.
+    Where the flag is followed by a value, `value` is what `add_argument` takes for it.
     """
 
     short: str | None
@@ -27,7 +27,7 @@ class Mode(NamedTuple):
     module: str
     help: str
     interrupted: int = 0
-    shells: Sequence[str] = ()
+    value: Mapping[str, Any] = {}
 
     @property
     def flags(self) -> list[str]:
@@ -54,13 +54,17 @@ MODES = {
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
         Mode(
+            *(None, "explain", "monitoring.commands.explain", "say why a site is up, failing or down: checks, sum and rule"),
+            value={"dest": "explained", "metavar": "SITE"},
+        ),
+        Mode(
             *(
                 None,
                 "print-completion",
                 "monitoring.commands.completion",
                 "print a script by which a shell completes all this",
             ),
-            shells=SHELLS,
+            value={"dest": "shell", "choices": SHELLS},
         ),
     )
 }
@@ -118,7 +122,7 @@ OPTIONS = (
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(
         *("--location",),
-        modes=["alerts", "print", "web", "purge"],
+        modes=["alerts", "explain", "print", "web", "purge"],
         metavar="NAME",
         type=_location,
         help='only what the monitor at "NAME" saw',
@@ -130,7 +134,13 @@ OPTIONS = (
         help="only this site: its id, its name or its URL",
     ),
     Option("--window", modes=["print"], metavar="LENGTH", type=_length_ms, help='statistics over this, such as "24h"'),
-    Option("--at", modes=["print"], metavar="TIME", type=_moment, help='how it was at this time, or "-1h": an hour ago'),
+    Option(
+        "--at",
+        modes=["explain", "print"],
+        metavar="TIME",
+        type=_moment,
+        help='how it was at this time, or "-1h": an hour ago',
+    ),
     Option(
         *("--listen",),
         modes=["gateway", "web"],
@@ -183,7 +193,9 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
     """
     parser = make_parser(program)
     arguments = parser.parse_intermixed_args(_with_ages(argv))
-    arguments.mode = arguments.mode or "print-completion"  # the one whose flag has a value
+    for mode in MODES.values():
+        if mode.value and getattr(arguments, mode.value["dest"]) is not None:
+            arguments.mode = mode.name
     if arguments.urls and arguments.mode not in URL_MODES:
         parser.error(f"URLs go with {listed(URL_MODES)}, not with --{arguments.mode}")
     if arguments.urls and arguments.config:
@@ -217,8 +229,8 @@ def make_parser(program: str) -> Parser:
     )
     modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
     for mode in MODES.values():
-        if mode.shells:
-            modes.add_argument(*mode.flags, dest="shell", choices=mode.shells, help=mode.help)
+        if mode.value:
+            modes.add_argument(*mode.flags, help=mode.help, **mode.value)
         else:
             modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)
     headings = dict.fromkeys(option.heading for option in OPTIONS)

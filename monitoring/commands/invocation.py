@@ -10,8 +10,7 @@ from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
 from monitoring.config.loading import load_piped
-from monitoring.config.lookup import hosts_of
-from monitoring.display import printable
+from monitoring.config.lookup import site_of
 from monitoring.display.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.service.systemd import ServiceManager
@@ -76,11 +75,7 @@ def _read_piped(path: Path) -> bytes:
 
 def _only(asked: str, load: Callable[[], Config]) -> Config:
     config = load()
-    hosts = hosts_of(asked, config.sites, "--site")
-    sites = tuple(site for site in config.sites if site.host in hosts)
-    if not sites:
-        raise ConfigError([f"--site: {printable(asked)} is not among the websites of the configuration"])
-    return replace(config, sites=sites)
+    return replace(config, sites=(site_of(asked, config.sites, "--site"),))
 
 
 def _state_directory(environ: Mapping[str, str]) -> Path:

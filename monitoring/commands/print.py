@@ -4,18 +4,20 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.multi_location import MultiLocationReport
+from monitoring.commands.reading import DELAY_MS, SCRIPT_PATIENCE_S, ask_anywhere, last_time, moment_to_show
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
-from monitoring.display import Header, View, time_text
+from monitoring.display import Header, View
 from monitoring.display.outputs import Output, open_output, print_view
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
-from monitoring.errors import ConfigError, StoreError
+from monitoring.errors import StoreError
 from monitoring.models import Alert, Site
 from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
 from monitoring.storage.delivery import words
@@ -24,15 +26,11 @@ from monitoring.storage.routing import ReaderChoice, Readers
 
 REFRESH_S = 1.0
 
-DELAY_MS = 2_000
-"""Windows end this long ago. A monitor commits twice a second and delivers at once, so their last checks have arrived."""
-
 RECENT_MS = 86_400_000
 """How old the alerts on the screen may be."""
 
 LIVE_PATIENCE_S = 10.0
-SCRIPT_PATIENCE_S = 60.0
-"""How long one question may take: for the live screen, and for a script that asks once."""
+"""How long one question of the live screen may take."""
 
 NOWHERE = Source("nothing", "")
 
@@ -189,18 +187,11 @@ def store_notes(choice: ReaderChoice, missing: int) -> Sequence[str]:
     return [condition.text for condition in (*choice.conditions(), *lacking)]
 
 
-def last_time(readers: Readers) -> int:
-    """The newest time that any of them knows, in milliseconds; 0 when they are empty."""
-    return max((reader.last_time() or 0 for reader in readers.values()), default=0)
-
-
-def look(config: Config, choice: ReaderChoice, chosen: tuple[Readers, Source], clock: Clock, options: PrintOptions) -> View:
+def look(
+    config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions, readers: Readers, source: Source
+) -> View:
     """Everything as it is now, or was `at_ms`. Raises `StoreError`, and `ConfigError` for a time in the future."""
-    readers, source = chosen
-    now_ms = max(clock.now_ms(), last_time(readers) + 1)
-    if options.at_ms is not None and options.at_ms > now_ms:
-        raise ConfigError([f"--at: {time_text(options.at_ms)} is yet to come"])
-    until_ms = now_ms - DELAY_MS if options.at_ms is None else options.at_ms
+    until_ms = moment_to_show(readers, clock, options.at_ms)
     locations = MultiLocationReport(config.sites)
     alerts = locations.new_alerts(readers, until_ms if options.at_ms is not None else None)
     reports = locations.reports(readers, sorted(options.rounds_ms), until_ms)
@@ -212,15 +203,7 @@ def look(config: Config, choice: ReaderChoice, chosen: tuple[Readers, Source], c
 
 def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:
     """The same, from the local file if the database does not answer."""
-    chosen = choice.choose()
-    try:
-        return look(config, choice, chosen, clock, options)
-    except StoreError as error:
-        choice.distrust(error)
-        others = choice.choose()
-        if others[0] == chosen[0]:
-            raise
-        return look(config, choice, others, clock, options)
+    return ask_anywhere(choice, partial(look, config, choice, clock, options))
 
 
 def run(invocation: Invocation) -> int:

@@ -1,5 +1,6 @@
 """Which site somebody means: by its id, its name or its URL. Pure."""
 
+import difflib
 from collections.abc import Sequence
 
 from monitoring.config.describing import printable
@@ -7,6 +8,9 @@ from monitoring.config.loading import site_host
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.names import CHARACTERS, is_name
+
+LIKENESS = 0.6
+"""How alike a name or URL must be to be offered in place of an unknown one."""
 
 
 def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
@@ -28,6 +32,18 @@ def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
     if url is None and not is_name(asked):
         raise ConfigError([f"{flag}: must be the id, the name or the URL of a website: {CHARACTERS}"])
     return (url or asked,)
+
+
+def site_of(asked: str, sites: Sequence[Site], flag: str) -> Site:
+    """The configured site that is meant. Raises `ConfigError` when there is none, and says which may have been meant."""
+    host = hosts_of(asked, sites, flag)[0]
+    for site in sites:
+        if site.host == host:
+            return site
+    forms = {form: form for site in sites for form in (site.name, site.host, site.address) if form}
+    close = difflib.get_close_matches(asked, forms, n=1, cutoff=LIKENESS)
+    hint = f"did you mean {close[0]}?" if close else "--check-config lists them"
+    raise ConfigError([printable(f"{flag}: no website is called {asked}; {hint}")])
 
 
 def _url(asked: str) -> str | None:

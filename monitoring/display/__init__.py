@@ -5,6 +5,7 @@
     ranking    which sites are shown when there is not room for all
     jsonlines  one JSON object a line
     plain      lines for logs and pipes
+    explanation  why a site is in its state, as lines
     sparkline  response times as a line of bars             (imports rich)
     grid       columns and lines that fit a width           (imports rich)
     table      the statistics of a window as such columns   (imports rich)
@@ -17,7 +18,8 @@ Sites' names, URLs and errors' texts are data: `words.printable` makes them harm
 `Text`, where markup means nothing.
 """
 
-from monitoring.display.jsonlines import alert_json, stats_json
+from monitoring.display.explanation import explanation_lines
+from monitoring.display.jsonlines import alert_json, explanation_json, stats_json
 from monitoring.display.plain import closing_lines, history_line, placeholder_line, stats_lines
 from monitoring.display.values import (
     Closing,
@@ -55,6 +57,8 @@ __all__ = [
     "closing_lines",
     "closing_rows",
     "duration_text",
+    "explanation_json",
+    "explanation_lines",
     "history_line",
     "ongoing_text",
     "percent_text",

@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping
 from fractions import Fraction
 
+from monitoring.alerts.explain import Explanation, WindowSum
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import NOTHING, percent_text, time_text
-from monitoring.models import PHASES, Alert, Cause, ResponseTimes
+from monitoring.models import PHASES, Alert, Cause, CheckResult, ResponseTimes, Rule
 
 SCHEMA = 1
 
@@ -46,6 +47,93 @@ def alert_json(alert: Alert, name: str | None) -> str:
             "detail": alert.detail or None,
         }
     )
+
+
+def explanation_json(found: Explanation, location: str, source: str) -> str:
+    """Why a site is in its state: `{"schema": 1, "kind": "explanation", …}`, without a line break."""
+    site, status = found.site, found.status
+    return _line(
+        {
+            "kind": "explanation",
+            "URL": site.host,
+            "name": site.name,
+            **_location(location),
+            "time": time_text(found.at_ms),
+            "source": source,
+            "state": str(status.state),
+            "since": _date(status.since_ms),
+            "rule": rule_json(site.rule),
+            "decision": found.decision.reason,
+            "window": _window(found.now),
+            "alert": found.crossing
+            and {
+                "time": time_text(found.crossing.alert.time_ms),
+                "startDate": time_text(found.crossing.alert.start_ms),
+                "crossed": _date(found.crossing.check_ms),
+                "window": _window(found.crossing.decided),
+            },
+            "lastGood": found.good and _check(found.good),
+            "lastFailed": found.failed and _check(found.failed),
+            "next": found.forecast and {"type": str(found.forecast.change), "in": _whole_or_float(found.forecast.in_ms)},
+        }
+    )
+
+
+def rule_json(rule: Rule) -> dict[str, object]:
+    """The thresholds of an alert rule, by their names in the configuration."""
+    return {
+        "threshold": float(rule.threshold),
+        "recoveryThreshold": float(rule.recovery_threshold),
+        "window": _whole_or_float(rule.window_ms),
+        "minimumFailures": rule.minimum_failures,
+    }
+
+
+def _window(found: WindowSum) -> dict[str, object]:
+    """An alert window. `down` and `failures` are all of it, `ended…` what of them belongs to an outage that is over."""
+    sums = found.sums
+    return {
+        "from": time_text(found.window.from_ms),
+        "until": time_text(found.window.until_ms),
+        "checks": sums.checks,
+        "failures": sums.failures,
+        "covered": _whole_or_float(sums.covered_ms),
+        "down": _whole_or_float(sums.down_ms),
+        "endedFailures": sums.ended_failures,
+        "endedDown": _whole_or_float(sums.ended_down_ms),
+        "runs": [
+            {
+                "from": time_text(run.first_ms),
+                "last": time_text(run.last_ms),
+                "checks": run.checks,
+                "covered": _whole_or_float(run.covers_ms),
+                "status": run.status or None,
+                "cause": run.cause and str(run.cause),
+                "detail": run.detail or None,
+            }
+            for run in found.runs
+        ],
+        "causes": [
+            {
+                "cause": str(one.cause),
+                "checks": one.checks,
+                "down": _whole_or_float(one.down_ms),
+                "detail": one.detail or None,
+            }
+            for one in found.causes
+        ],
+    }
+
+
+def _check(check: CheckResult) -> dict[str, object]:
+    return {
+        "time": time_text(check.time_ms),
+        "status": check.status or None,
+        "responseTime": _seconds(check.response_us),
+        "phases": {phase: _seconds(time_us) for phase, time_us in zip(PHASES, check.phases_us, strict=True)},
+        "cause": check.cause and str(check.cause),
+        "detail": check.detail or None,
+    }
 
 
 def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:

@@ -1,20 +1,18 @@
 """What holds for the alert rule whatever the sites, the schedule and the rule."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.alerts.rule import evaluate
-from monitoring.models import AlertType, Cause, Downtime, Rule, Site, Window
+from monitoring.models import AlertType, Downtime, Rule, Window
 from monitoring.statistics.reference import downtime
 from monitoring.statistics.status import ended_ms
-from tests.support.simulation import HANGS, REFUSED, Outcome, Pause, Story, after_start, down, simulate, site
-
-busy_machine = settings(deadline=None, max_examples=20)
+from tests.support.scripts import Script, busy_machine, scripts
+from tests.support.simulation import HANGS, REFUSED, after_start, down, simulate, site
 
 percents = st.fractions(1, 100, max_denominator=1_000)
 
@@ -87,39 +85,6 @@ def test_an_empty_window_proves_nothing(rule: Rule, open_alert: bool) -> None:
 def test_one_failed_check_is_never_an_alert_where_two_are_asked_for(rule: Rule, covers_ms: int) -> None:
     rule = replace(rule, minimum_failures=max(2, rule.minimum_failures))
     assert evaluate(False, Downtime(1, 1, covers_ms, covers_ms), rule).change is None
-
-
-outcomes = st.builds(Outcome, st.integers(0, 12_000), st.sampled_from([None, None, Cause.STATUS, Cause.DNS]))
-pauses = st.lists(st.builds(Pause, st.integers(100, 400), st.integers(100, 600), st.booleans()), max_size=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """Ten minutes of a site that changes its mind every half minute, with checks of any length, and perhaps a pause."""
-
-    target: Site
-    moods: Sequence[Outcome]
-    offset_s: float
-    pauses: Sequence[Pause]
-
-    def play(self, *, restarts: bool = False) -> Story:
-        return simulate(
-            self.target,
-            lambda second: self.moods[int(second / 30) % len(self.moods)],
-            600,
-            offset_s=self.offset_s,
-            pauses=self.pauses,
-            restarts=restarts,
-        )
-
-
-scripts = st.builds(
-    Script,
-    target=st.integers(500, 30_000).map(lambda interval_ms: site(interval_ms / 1_000)),
-    moods=st.lists(outcomes, min_size=20, max_size=20),
-    offset_s=st.integers(0, 30_000).map(lambda offset_ms: offset_ms / 1_000),
-    pauses=pauses,
-)
 
 
 @busy_machine

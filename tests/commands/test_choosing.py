@@ -88,7 +88,7 @@ def test_one_site_is_shown_by_its_name_or_url(target: Target, config: Path, mode
 def test_a_site_that_is_not_configured_is_one_line(config: Path) -> None:
     answer = run_program("-p", "--once", "--site", "shpo", "-c", config)
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr == "--site: shpo is not among the websites of the configuration\n"
+    assert answer.stderr == "--site: no website is called shpo; did you mean shop?\n"
 
 
 @pytest.fixture

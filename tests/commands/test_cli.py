@@ -116,7 +116,10 @@ def test_every_example_of_the_help_is_one_that_the_program_takes(capsys: pytest.
     [
         (("-p", "--listen", "127.0.0.1:0"), "--listen goes with --gateway and --web, not with --print"),
         (("-m", "--once"), "--once goes with --alerts and --print, not with --monitor"),
-        (("-m", "--location", ""), "--location goes with --alerts, --print, --web and --purge, not with --monitor"),
+        (
+            ("-m", "--location", ""),
+            "--location goes with --alerts, --explain, --print, --web and --purge, not with --monitor",
+        ),
     ],
 )
 def test_a_misplaced_option_is_refused_with_the_mode_that_it_goes_with(

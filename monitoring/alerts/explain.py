@@ -1,0 +1,201 @@
+"""Why a site is up, failing, down or recovering: the checks of its alert window, the sum, the rule. Pure.
+
+One value for everybody who shows it: the command line, messages, screens, pages.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from monitoring.alerts.replay import Replay
+from monitoring.alerts.rule import Decision, evaluate
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, LastState, Rule, Site, SiteStatus, Window
+from monitoring.statistics.reference import downtime
+from monitoring.statistics.status import ended_ms, outage_is_open, status
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Checks in a row that ended alike: the times of the first and the last one, how many, and the time they cover."""
+
+    first_ms: int
+    last_ms: int
+    checks: int
+    covers_ms: int
+    status: int
+    cause: Cause | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseSum:
+    """What one cause adds to the downtime of a window; `detail` is the newest reason that was given for it."""
+
+    cause: Cause
+    checks: int
+    down_ms: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSum:
+    """An alert window: its checks with equal ones folded, what they add up to, and the causes, most seconds first."""
+
+    window: Window
+    runs: Sequence[Run]
+    sums: Downtime
+    causes: Sequence[CauseSum]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """How an open alert came about: the window of its decision, and the check with which the site was down for too long.
+
+    `check_ms` is None when the checks of that time are not there (any more).
+    """
+
+    alert: Alert
+    decided: WindowSum
+    check_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The next state change and when: recovery if every check passes, alert if every check fails."""
+
+    change: AlertType
+    in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is stored of a site before a moment: where it stands, and its newest alert records, the newest last."""
+
+    state: LastState | None = None
+    alerts: Sequence[Alert] = ()
+
+    @property
+    def last_alert(self) -> Alert | None:
+        return self.alerts[-1] if self.alerts else None
+
+    @property
+    def alert_before(self) -> Alert | None:
+        """The record before the newest one: what an open outage was decided by."""
+        return self.alerts[-2] if len(self.alerts) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a site is (or was) in its state at `at_ms`.
+
+    `last_alert` is its newest alert record, which is open or the end of an outage. `crossing` belongs to an open one.
+    `good` and `failed` are the newest check of each kind that is known. `forecast` is None when it cannot be told.
+    """
+
+    site: Site
+    at_ms: int
+    status: SiteStatus
+    decision: Decision
+    now: WindowSum
+    last_alert: Alert | None
+    crossing: Crossing | None
+    good: CheckResult | None
+    failed: CheckResult | None
+    forecast: Forecast | None
+
+    @property
+    def is_open(self) -> bool:
+        return outage_is_open(self.last_alert)
+
+
+def explain(site: Site, at_ms: int, checks: Iterable[CheckResult], history: History, every_ms: int) -> Explanation:
+    """Explain a site at a moment by its checks before it, in order.
+
+    They must reach over the alert window before `at_ms`, and over that of the alert if one is open; what else is known, such
+    as the last good check, may lie before. `every_ms`: how often the rule is evaluated.
+    """
+    own = [check for check in checks if check.host == site.host and check.time_ms < at_ms]
+    last = history.last_alert
+    now = window_sum(own, Window.before(at_ms, site.rule.window_ms), ended_ms(last))
+    return Explanation(
+        site=site,
+        at_ms=at_ms,
+        status=status(history.state, site, last, at_ms),
+        decision=evaluate(outage_is_open(last), now.sums, site.rule),
+        now=now,
+        last_alert=last,
+        crossing=_crossing(site, own, last, ended_ms(history.alert_before)) if last and outage_is_open(last) else None,
+        good=next((check for check in reversed(own) if check.available), None),
+        failed=next((check for check in reversed(own) if not check.available), None),
+        forecast=_forecast(site, own, last, at_ms, every_ms),
+    )
+
+
+def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> WindowSum:
+    """What the checks of one site in this window add up to; what failed up to `ended` belongs to an earlier outage."""
+    inside = [check for check in checks if window.from_ms <= check.time_ms < window.until_ms]
+    host = inside[0].host if inside else ""
+    sums = downtime(inside, window, ended={host: ended}).get(host, Downtime())
+    return WindowSum(window, _folded(inside), sums, _causes(inside))
+
+
+def _folded(checks: Iterable[CheckResult]) -> Sequence[Run]:
+    runs: list[Run] = []
+    for check in checks:
+        alike = (check.status, check.cause, check.detail)
+        if runs and alike == (runs[-1].status, runs[-1].cause, runs[-1].detail):
+            last = runs.pop()
+            first_ms, count, covers_ms = last.first_ms, last.checks + 1, last.covers_ms + check.covers_ms
+        else:
+            first_ms, count, covers_ms = check.time_ms, 1, check.covers_ms
+        runs.append(Run(first_ms, check.time_ms, count, covers_ms, *alike))
+    return runs
+
+
+def _causes(checks: Iterable[CheckResult]) -> Sequence[CauseSum]:
+    found: dict[Cause, CauseSum] = {}
+    for check in checks:
+        if check.cause:
+            known = found.get(check.cause, CauseSum(check.cause, 0, 0, ""))
+            down_ms, detail = known.down_ms + check.covers_ms, check.detail or known.detail
+            found[check.cause] = CauseSum(check.cause, known.checks + 1, down_ms, detail)
+    return sorted(found.values(), key=lambda one: -one.down_ms)
+
+
+def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, ended: int) -> Crossing:
+    """How this alert came about."""
+    decided = window_sum(checks, Window.before(alert.time_ms, site.rule.window_ms), ended)
+    counted = [
+        check
+        for check in checks
+        if decided.window.from_ms <= check.time_ms < alert.time_ms and check.time_ms > ended and not check.available
+    ]
+    seen = Downtime()
+    for check in counted:
+        seen = replace(seen, failures=seen.failures + 1, down_ms=seen.down_ms + check.covers_ms)
+        if evaluate(False, seen, site.rule).change:
+            return Crossing(alert, decided, check.time_ms)
+    return Crossing(alert, decided, None)
+
+
+def _forecast(site: Site, checks: Sequence[CheckResult], last: Alert | None, at_ms: int, every_ms: int) -> Forecast | None:
+    """When the next state change comes if from now on every check passes, or fails."""
+    if not checks or not site.enabled:
+        return None
+    replay = Replay(site, every_ms, last)
+    for check in checks:
+        if check.time_ms >= at_ms - site.rule.window_ms:
+            replay.remember(check)
+    is_open = outage_is_open(last)
+    next_ms = max(checks[-1].time_ms + checks[-1].covers_ms, at_ms - site.interval_ms)
+    cause = None if is_open else Cause.ERROR
+    for _ in range(_most_checks(site.rule, site.interval_ms)):
+        replay.add(CheckResult(site.host, next_ms, site.interval_ms, 0, cause=cause))
+        next_ms += site.interval_ms
+        if replay.changes:
+            return Forecast(replay.changes[0].type, max(0, replay.changes[0].time_ms - at_ms))
+    return None
+
+
+def _most_checks(rule: Rule, interval_ms: int) -> int:
+    """After so many checks that ended alike the rule has decided."""
+    return 2 * (rule.window_ms // interval_ms) + rule.minimum_failures + 2

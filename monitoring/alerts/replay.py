@@ -1,0 +1,106 @@
+"""The rule over the checks of a site in order of time, whenever they were made: what it would have recorded. Pure.
+
+Decisions fall on whole multiples of the interval at which a monitor evaluates. They need no look at each of these moments:
+an alert can only come with a failed check, a recovery only with a check or when a failed one leaves the window.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from monitoring.alerts.rule import alert_record, evaluate, recovery_record
+from monitoring.models import Alert, AlertType, CheckResult, Downtime, Failure, Site
+from monitoring.statistics.status import ended_ms, outage_is_open
+
+
+class Replay:
+    """What the rule decides for one site. Give it `add` each check in order, then `finish`."""
+
+    def __init__(self, site: Site, every_ms: int, last: Alert | None = None) -> None:
+        """`site` with the rule to try. `every_ms`: how often it is evaluated. `last`: the newest alert record until then."""
+        self.changes: list[Alert] = []
+        self._site = site
+        self._every_ms = every_ms
+        self._last = last
+        self._checks: deque[tuple[int, int]] = deque()  # of the window: time and what it covers
+        self._failed: deque[Failure] = deque()
+        self._covered_ms = self._down_ms = 0
+        self._at_ms = 0
+        self._is_undecided = self._was_good = False
+        self._good_since_ms: int | None = None
+
+    @property
+    def outage_is_open(self) -> bool:
+        return outage_is_open(self._last)
+
+    def add(self, check: CheckResult) -> None:
+        """Take in the next check; decide what was due before the monitor knew of it."""
+        at_ms = self._evaluated_ms(self._known_ms(check))
+        if at_ms > self._at_ms:
+            self._decide_until(at_ms)
+        self.remember(check)
+
+    def remember(self, check: CheckResult) -> None:
+        """Take in the next check, and decide nothing."""
+        self._at_ms = max(self._at_ms, self._evaluated_ms(self._known_ms(check)))
+        self._checks.append((check.time_ms, check.covers_ms))
+        self._covered_ms += check.covers_ms
+        if check.cause is None:
+            self._good_since_ms = self._good_since_ms if self._was_good else check.time_ms
+            self._was_good = True
+        else:
+            self._failed.append(Failure(check.time_ms, check.covers_ms, check.cause, check.detail))
+            self._down_ms += check.covers_ms
+            self._was_good, self._is_undecided = False, True
+
+    def finish(self, until_ms: int) -> Sequence[Alert]:
+        """The state changes that are decided before `until_ms`, when no other check comes."""
+        self._decide_until(until_ms)
+        return self.changes
+
+    def _known_ms(self, check: CheckResult) -> int:
+        """When the monitor knew of a check. What skipped slots took all of their time."""
+        took_ms = max((check.response_us or 0) // 1_000, check.covers_ms - self._site.interval_ms)
+        return check.time_ms + max(1, check.lag_us // 1_000 + took_ms)
+
+    def _evaluated_ms(self, moment_ms: int) -> int:
+        """The first evaluation at this moment or after it."""
+        return -(-moment_ms // self._every_ms) * self._every_ms
+
+    def _decide_until(self, until_ms: int) -> None:
+        """Decide by the newest check, then each time that a failed one leaves the window, before `until_ms`."""
+        if self._at_ms < until_ms and (self._is_undecided or self.outage_is_open):
+            self._decide(self._at_ms)
+        elif not self.outage_is_open:
+            self._forget(self._at_ms - self._site.rule.window_ms)
+        while self._failed and self.outage_is_open:
+            leaves_ms = self._evaluated_ms(self._failed[0].time_ms + self._site.rule.window_ms + 1)
+            if leaves_ms >= until_ms:
+                break
+            self._decide(leaves_ms)
+
+    def _decide(self, at_ms: int) -> None:
+        self._is_undecided = False
+        seen = self._seen(at_ms)
+        match evaluate(self.outage_is_open, seen, self._site.rule).change:
+            case AlertType.ALERT:
+                self._record(alert_record(self._site.host, at_ms, seen, tuple(self._failed), ended_ms(self._last)))
+            case AlertType.RECOVERY if self._last:
+                self._record(recovery_record(self._last, at_ms, seen, self._good_since_ms or at_ms))
+
+    def _record(self, alert: Alert) -> None:
+        self._last = alert
+        self.changes.append(alert)
+
+    def _seen(self, at_ms: int) -> Downtime:
+        """What the window before this moment holds."""
+        from_ms, end_ms = at_ms - self._site.rule.window_ms, ended_ms(self._last)
+        self._forget(from_ms)
+        ended = [it.covers_ms for it in self._failed if it.time_ms <= end_ms] if end_ms >= from_ms else []
+        sums = (len(self._failed), self._covered_ms, self._down_ms, len(ended), sum(ended))
+        return Downtime(len(self._checks), *sums)
+
+    def _forget(self, before_ms: int) -> None:
+        while self._checks and self._checks[0][0] < before_ms:
+            self._covered_ms -= self._checks.popleft()[1]
+        while self._failed and self._failed[0].time_ms < before_ms:
+            self._down_ms -= self._failed.popleft().covers_ms

@@ -1,0 +1,171 @@
+"""Why a site is in its state, as lines of text."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from monitoring.alerts.explain import Crossing, Explanation, Forecast, Run, WindowSum
+from monitoring.alerts.rule import RECOVERY_COVERAGE
+from monitoring.display.words import (
+    NOTHING,
+    duration_text,
+    label,
+    outage_ms,
+    percent_text,
+    plural,
+    printable,
+    seconds_text,
+    telling_text,
+    time_text,
+)
+from monitoring.models import PHASES, AlertType, CheckResult, Rule
+from monitoring.statistics.windows import availability
+
+
+def explanation_lines(found: Explanation, location: str, source: str) -> list[str]:
+    """Lines for people, of plain text: the state, how the alert came about, the window, causes, two checks, what comes."""
+    lines = [_headline(found, location, source)]
+    if found.crossing:
+        lines += ["", *_crossing_lines(found.crossing, found.site.rule)]
+    lines += ["", *_window_lines(found)]
+    if found.now.causes:
+        lines += ["", "causes", *(f"  {_cause_line(found, index)}" for index in range(len(found.now.causes)))]
+    if found.good or found.failed:
+        lines += ["", *_pair_lines(found.good, found.failed)]
+    return [*lines, "", _forecast_line(found)]
+
+
+def _headline(found: Explanation, location: str, source: str) -> str:
+    site, status = found.site, found.status
+    since = (
+        ""
+        if status.since_ms is None
+        else (f" since {time_text(status.since_ms)}, for {duration_text(found.at_ms - status.since_ms)}")
+    )
+    name = label(site.host, site.name, location)
+    address = f" ({printable(site.address)})" if site.name or site.masked_url else ""
+    return f"{name}{address} is {status.state}{since}; at {time_text(found.at_ms)}, from {source}"
+
+
+def _crossing_lines(crossing: Crossing, rule: Rule) -> list[str]:
+    check_ms, time_ms = crossing.check_ms, crossing.alert.time_ms
+    if not crossing.decided.runs:
+        return [f"alert at {time_text(time_ms)}: the checks of that time are not kept any more"]
+    by = "" if check_ms is None else f", crossed with the check of {time_text(check_ms)}"
+    head = f"alert at {time_text(time_ms)}{by}: {down_sum(crossing.decided, rule)}"
+    return [head, *_run_lines(crossing.decided.runs)]
+
+
+def _window_lines(found: Explanation) -> list[str]:
+    rule, now = found.site.rule, found.now
+    length, until = duration_text(now.window.length_ms), time_text(now.window.until_ms)
+    if not now.runs:
+        return [f"{length} until {until}: nothing was measured, which proves neither up nor down"]
+    total = recovery_sum(now, rule) if found.is_open else down_sum(now, rule)
+    return [f"{length} until {until}: {total}", *_run_lines(now.runs)]
+
+
+def down_sum(found: WindowSum, rule: Rule) -> str:
+    """ "26.0 s down of 120 s = 21.6 %, an alert needs more than 20 %"."""
+    sums = found.sums
+    down_ms, failures = sums.down_ms - sums.ended_down_ms, sums.failures - sums.ended_failures
+    part = percent_text(Fraction(100 * down_ms, rule.window_ms), 1)
+    text = f"{_seconds(down_ms)} down of {_exact(Fraction(rule.window_ms, 1_000))} s = {part} %"
+    text += f", an alert needs more than {_exact(100 - rule.threshold)} %"
+    if failures < rule.minimum_failures:
+        text += f" and {plural(rule.minimum_failures, 'failed check')} ({failures} so far)"
+    if sums.ended_failures:
+        text += f"; {_seconds(sums.ended_down_ms)} more belong to the outage before"
+    return text
+
+
+def recovery_sum(found: WindowSum, rule: Rule) -> str:
+    """ "108.0 s good of 120.0 s measured = 90.0 %, a recovery needs 90 %"."""
+    sums = found.sums
+    good_ms = sums.covered_ms - sums.down_ms
+    text = f"{_seconds(good_ms)} good of {_seconds(sums.covered_ms)} measured = "
+    text += f"{percent_text(availability(good_ms, sums.covered_ms), 1)} %"
+    text += f", a recovery needs {_exact(rule.recovery_threshold)} %"
+    if 100 * sums.covered_ms < RECOVERY_COVERAGE * rule.window_ms:
+        text += f" of at least {_seconds(RECOVERY_COVERAGE * rule.window_ms // 100)} measured"
+    return text
+
+
+def _run_lines(runs: Sequence[Run]) -> list[str]:
+    return _columns([_run_words(run) for run in runs])
+
+
+def _run_words(run: Run) -> tuple[str, ...]:
+    until = f" … {time_text(run.last_ms)}" if run.checks > 1 else ""
+    what = _outcome(run.cause is None, str(run.cause), run.status, run.detail)
+    return f"{time_text(run.first_ms)}{until}", plural(run.checks, "check"), _seconds(run.covers_ms), what
+
+
+def _outcome(is_good: bool, cause: str, status: int, detail: str) -> str:
+    if is_good:
+        return f"good {status}" if status else "good"
+    reason = telling_text(detail)
+    return reason if reason.startswith(f"{cause} ") else f"{cause}: {reason}" if reason else cause
+
+
+def _cause_line(found: Explanation, index: int) -> str:
+    cause = found.now.causes[index]
+    reason = f": {telling_text(cause.detail)}" if cause.detail else ""
+    return f"{cause.cause}, {plural(cause.checks, 'check')}, {_seconds(cause.down_ms)}{reason}"
+
+
+def _pair_lines(good: CheckResult | None, failed: CheckResult | None) -> list[str]:
+    """The last good and the last failed check beside each other."""
+    rows: list[tuple[str, ...]] = [("", "last good", "last failed")]
+    rows.append(("check", *(NOTHING if it is None else time_text(it.time_ms) for it in (good, failed))))
+    rows.append(("status", *(str(it.status) if it and it.status else NOTHING for it in (good, failed))))
+    for index, phase in enumerate(PHASES):
+        rows.append((phase, *(seconds_text(it.phases_us[index] if it else None) for it in (good, failed))))
+    rows.append(("total", *(seconds_text(it.response_us if it else None) for it in (good, failed))))
+    why = _outcome(False, str(failed.cause), failed.status, failed.detail) if failed else NOTHING
+    rows.append(("why", "", why))
+    return _columns(rows, indent="")
+
+
+def _forecast_line(found: Explanation) -> str:
+    if not found.site.enabled:
+        return "the site is paused: nothing is decided"
+    forecast, last = found.forecast, found.last_alert
+    ended = (
+        "" if found.is_open or last is None else f"last outage: {duration_text(outage_ms(last))} until {_end(last.end_ms)}; "
+    )
+    if forecast is None:
+        return f"{ended}what comes next cannot be told: there are no checks to go on from"
+    return ended + forecast_text(forecast)
+
+
+def forecast_text(forecast: Forecast) -> str:
+    """ "recovers in 34 s if every check passes"."""
+    when = f"in {duration_text(-(-forecast.in_ms // 1_000) * 1_000)}" if forecast.in_ms else "now"
+    if forecast.change is AlertType.RECOVERY:
+        return f"recovers {when} if every check passes"
+    return f"an alert {when} if every check fails"
+
+
+def _end(end_ms: int | None) -> str:
+    return "an unknown time" if end_ms is None else time_text(end_ms)
+
+
+def _seconds(time_ms: int) -> str:
+    """ "26.0 s": tenths, or as many digits as there are."""
+    return f"{_exact(Fraction(time_ms, 1_000), 1)} s"
+
+
+def _exact(number: Fraction, decimals: int = 0) -> str:
+    """A decimal number with all of its digits, and at least so many after the point."""
+    text = format((Decimal(number.numerator) / Decimal(number.denominator)).normalize(), "f")
+    whole, _, part = text.partition(".")
+    part = part.ljust(decimals, "0")
+    return f"{whole}.{part}" if part else whole
+
+
+def _columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (indent + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True))).rstrip() for row in rows
+    ]

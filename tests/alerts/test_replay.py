@@ -1,0 +1,83 @@
+"""The rule over stored checks decides as the monitor did that made them; two histories are compared."""
+
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.alerts.backtest import compare, messages
+from monitoring.alerts.replay import Replay
+from monitoring.models import Alert, AlertType, Rule
+from tests.support.scripts import Script, busy_machine, without_pauses
+from tests.support.simulation import EVALUATE_EVERY_MS, START_MS, Story, down, simulate, site
+
+ALERT, RECOVERY = AlertType.ALERT, AlertType.RECOVERY
+SECONDS = 600
+
+
+def replayed(story: Story, rule: Rule | None = None, target_interval_s: float = 2) -> list[Alert]:
+    replay = Replay(site(target_interval_s, rule=rule), EVALUATE_EVERY_MS)
+    for check in story.results:
+        replay.add(check)
+    return list(replay.finish(START_MS + SECONDS * 1_000))
+
+
+@busy_machine
+@given(script=without_pauses)
+def test_the_rule_that_was_in_force_decides_the_same_at_the_same_time(script: Script) -> None:
+    """Real checker and evaluator on one side, the stored checks alone on the other: every field of every record."""
+    story = script.play()
+    replay = Replay(script.target, EVALUATE_EVERY_MS)
+    for check in story.results:
+        replay.add(check)
+    assert replay.finish(START_MS + SECONDS * 1_000) == list(story.alerts)
+
+
+@busy_machine
+@given(script=without_pauses, first=st.integers(0, 200))
+def test_it_may_begin_in_the_middle_with_the_newest_record_and_a_window_of_checks(script: Script, first: int) -> None:
+    story = script.play()
+    begin_ms = START_MS + 300_000 + first * 1_000
+    before = [alert for alert in story.alerts if alert.time_ms < begin_ms]
+    replay = Replay(script.target, EVALUATE_EVERY_MS, before[-1] if before else None)
+    for known in story.known:
+        (replay.add if known.at_ms >= begin_ms else replay.remember)(known.result)
+    found = replay.finish(START_MS + SECONDS * 1_000)
+    later = [alert for alert in story.alerts if alert.time_ms > begin_ms + EVALUATE_EVERY_MS]
+    assert [alert for alert in found if alert.time_ms > begin_ms + EVALUATE_EVERY_MS] == later
+
+
+def alert(start_s: int, time_s: int, kind: AlertType = ALERT, end_s: int | None = None) -> Alert:
+    return Alert(kind, "site", time_s * 1_000, start_s * 1_000, end_s and end_s * 1_000, 0.0, None)
+
+
+def test_another_rule_is_earlier_or_later() -> None:
+    story = simulate(site(2), down((200, 300)), SECONDS)
+    eager = replayed(story, Rule(threshold=Fraction(90)))
+    found = compare(site(2), "", story.alerts, eager)
+    assert (found.missed, found.added) == ([], [])
+    assert [pair.later_ms for pair in found.pairs] == [-12_000]
+    assert [it.type for it in messages(eager)] == [ALERT, RECOVERY]
+
+
+def test_what_only_one_of_two_histories_has_was_missed_or_added() -> None:
+    first = (alert(100, 126), alert(100, 220, RECOVERY, 130))
+    second = (alert(500, 526), alert(500, 620, RECOVERY, 530))
+    assert compare(site(), "", [*first, *second], first).missed == [second[0]]
+    assert compare(site(), "", first, [*first, *second]).added == [second[0]]
+    assert compare(site(), "", [], []).pairs == []
+
+
+def test_one_long_outage_that_the_other_rule_takes_apart_is_one_pair_and_the_rest_is_added() -> None:
+    long = (alert(100, 126), alert(100, 900, RECOVERY, 800))
+    short = (alert(100, 120), alert(100, 300, RECOVERY, 250), alert(400, 420), alert(400, 890, RECOVERY, 800))
+    found = compare(site(), "", long, short)
+    assert [(pair.raised, pair.replayed) for pair in found.pairs] == [(long[0], short[0])]
+    assert (found.missed, found.added) == ([], [short[2]])
+    back = compare(site(), "", short, long)
+    assert (back.missed, back.added) == ([short[2]], [])
+
+
+def test_an_outage_that_is_still_open_overlaps_what_comes_later() -> None:
+    found = compare(site(), "", [alert(100, 126)], [alert(700, 726)])
+    assert [pair.later_ms for pair in found.pairs] == [600_000]
