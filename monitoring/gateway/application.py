@@ -20,7 +20,7 @@ from monitoring.gateway.description import description
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
 from monitoring.gateway.v1 import former_handlers
-from monitoring.gateway.v2 import Interface
+from monitoring.gateway.v2 import Answer, Interface
 from monitoring.storage.base import Backend
 from monitoring.storage.gateway.interface import ENDPOINTS, HEALTH, Endpoint, RefusedAnswer, Role
 from monitoring.storage.gateway.messages import Malformed
@@ -96,14 +96,14 @@ _WORDS = {
 }
 
 
-def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], object]) -> Response:
+def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], Answer]) -> Response:
     asked = requests.read(endpoint)
     with current.turn(getattr(asked, "location", None) or "") as database:
         return _json(handler(database, asked))
 
 
 def _json(found: object, status: int = 200) -> Response:
-    return Response(found if isinstance(found, bytes) else msgspec.json.encode(found), status, content_type=JSON)
+    return Response(msgspec.json.encode(found), status, content_type=JSON)
 
 
 def _refuse(status: int, error: Exception) -> Response:

@@ -7,7 +7,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from monitoring.storage.gateway.interface import Answer, Asked, Endpoint
+from monitoring.storage.gateway.interface import Asked, Endpoint, Value
 from monitoring.storage.gateway.messages import Malformed, decode, plainly
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -16,7 +16,7 @@ TEXTS = {"location"}
 """Parameters that are text even where they look like a number."""
 
 
-def read(endpoint: Endpoint[Asked, Answer]) -> Asked:
+def read(endpoint: Endpoint[Asked, Value]) -> Asked:
     """What is asked of this endpoint."""
     return _body(endpoint.request) if endpoint.method == "POST" else _query(endpoint.request)
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from monitoring.fields import CHECK_FIELDS
-from monitoring.gateway.v2 import Handlers, Interface, must_be_few
+from monitoring.gateway.v2 import Answer, Handlers, Interface, about, must_be_few
 from monitoring.models import Alert, AlertType, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.statistics.windows import is_long
@@ -21,10 +21,7 @@ from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.interface import (
     MOST_POINTS,
     Endpoint,
-    KnownAnswer,
     Located,
-    StatsAnswer,
-    StoredAnswer,
     VerifyRequest,
     WaterMark,
     WindowQuery,
@@ -168,11 +165,11 @@ class StreaksQuery(Located, kw_only=True):
 
 
 def _post(what: str, request: type[Struct]) -> Endpoint[Any, Any]:
-    return Endpoint("POST", f"/api/v1/{what}", "write", request, StoredAnswer, "")
+    return Endpoint("POST", f"/api/v1/{what}", "write", request, Struct, "stored", "")
 
 
 def _get(what: str, request: type[Struct], role: interface.Role = "read") -> Endpoint[Any, Any]:
-    return Endpoint("GET", f"/api/v1/{what}", role, request, Struct, "")
+    return Endpoint("GET", f"/api/v1/{what}", role, request, Struct, "", "")
 
 
 def former_handlers(newer: Interface) -> Handlers:
@@ -201,47 +198,45 @@ class FormerInterface:
     def __init__(self, newer: Interface) -> None:
         self._newer = newer
 
-    def take_results(self, database: Backend, asked: Results) -> StoredAnswer:
+    def take_results(self, database: Backend, asked: Results) -> Answer:
         points = Points(list(map(check_of, asked.checks)), [alert.to(Alert) for alert in asked.alerts])
         return self._newer.store(database, asked.location or "", points)
 
-    def take_rollups(self, database: Backend, asked: Rollups) -> StoredAnswer:
+    def take_rollups(self, database: Backend, asked: Rollups) -> Answer:
         summaries = [summary for block in asked.blocks for summary in block.summaries()]
         return self._newer.store(database, asked.location or "", Points(summaries=summaries))
 
-    def prove(self, database: Backend, asked: Proof) -> KnownAnswer:
+    def prove(self, database: Backend, asked: Proof) -> Answer:
         """A file is known from its first proof on: as long as it is not, its monitor sends everything again."""
         is_known = database.verify(asked.file) is not None
         if asked.prove and not is_known:
             database.record(asked.file, DeliveryRecord(0, 0, 0))
-        return KnownAnswer(is_known)
+        return {"known": is_known}
 
-    def drop(self, _: Backend, __: PackedMinutes) -> StoredAnswer:
-        return StoredAnswer()
+    def drop(self, _: Backend, __: PackedMinutes) -> Answer:
+        return {"stored": 0}
 
-    def open_minutes(self, _: Backend, __: PackedMinutes) -> object:
+    def open_minutes(self, _: Backend, __: PackedMinutes) -> Answer:
         return {"minutes": []}
 
-    def stats(self, database: Backend, asked: WindowQuery) -> StatsAnswer:
+    def stats(self, database: Backend, asked: WindowQuery) -> Answer:
         window = self._newer.window(asked)
         return self._newer.stats_of(database, window, exact=not is_long(window))
 
-    def results(self, database: Backend, asked: WindowQuery) -> object:
+    def results(self, database: Backend, asked: WindowQuery) -> Answer:
         window = self._newer.window(asked)
         must_be_few(database, window, self._newer.limits.answer_checks)
-        found = list(map(check_message, database.results(window)))
-        return {"from": window.from_ms, "until": window.until_ms, "checks": found}
+        return about(window, checks=list(map(check_message, database.results(window))))
 
-    def alerts(self, database: Backend, asked: WindowQuery) -> object:
+    def alerts(self, database: Backend, asked: WindowQuery) -> Answer:
         window = self._newer.window(asked)
-        found = list(map(AlertMessage.of, database.alerts(window)))
-        return {"from": window.from_ms, "until": window.until_ms, "alerts": found}
+        return about(window, alerts=list(map(AlertMessage.of, database.alerts(window))))
 
-    def last_alerts(self, database: Backend, _: Located) -> object:
+    def last_alerts(self, database: Backend, _: Located) -> Answer:
         found = database.last_alerts()
         return {"alerts": [AlertMessage.of(found[host]) for host in sorted(found)]}
 
-    def streaks(self, database: Backend, asked: StreaksQuery) -> object:
+    def streaks(self, database: Backend, asked: StreaksQuery) -> Answer:
         """Since when sites are good."""
         found = database.last_states(asked.until)
         return {

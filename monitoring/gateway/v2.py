@@ -22,24 +22,12 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import MOST_LOCATIONS, Backend, DeliveryRecord, Points
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.interface import (
-    AlertsAnswer,
-    CountsAnswer,
     CountsQuery,
     Endpoint,
-    HealthAnswer,
-    KnownAnswer,
-    LastAlertsAnswer,
-    LocationsAnswer,
-    MissingAnswer,
     RecordMessage,
     RecordRequest,
-    StatesAnswer,
     StatesQuery,
-    StatsAnswer,
     StatsQuery,
-    StoredAnswer,
-    TimeAnswer,
-    VerifyAnswer,
     VerifyRequest,
     WindowQuery,
     WriteRequest,
@@ -48,8 +36,11 @@ from monitoring.storage.gateway.messages import SPANS, AlertMessage, StateMessag
 
 METRICS_WINDOW_MS = 600_000
 
-Handlers = Mapping[Endpoint[Any, Any], Callable[[Backend, Any], object]]
-"""The function that answers at each endpoint; what it returns is JSON already (bytes), or is made JSON."""
+Answer = Mapping[str, object]
+"""What is made JSON."""
+
+Handlers = Mapping[Endpoint[Any, Any], Callable[[Backend, Any], Answer]]
+"""The function that answers at each endpoint."""
 
 
 class Interface:
@@ -71,13 +62,13 @@ class Interface:
             interface.COUNTS: self.counts,
             interface.STATS: self.stats,
             interface.RESULTS: self.results,
-            interface.MISSING: self.missing,
             interface.ALERTS: self.alerts,
             interface.LAST_ALERTS: self.last_alerts,
             interface.STATES: self.last_states,
-            interface.LAST_TIME: self.last_time,
-            interface.KNOWN: self.is_known,
-            interface.LOCATIONS: self.locations,
+            interface.MISSING: self.missing,
+            interface.LAST_TIME: lambda database, _: {"timeMs": database.last_time()},
+            interface.KNOWN: lambda database, _: {"known": database.is_known()},
+            interface.LOCATIONS: lambda database, _: {"locations": list(database.locations())},
         }
 
     @contextmanager
@@ -95,87 +86,80 @@ class Interface:
 
     # Writers
 
-    def take(self, database: Backend, asked: WriteRequest) -> StoredAnswer:
+    def take(self, database: Backend, asked: WriteRequest) -> Answer:
         checks, alerts = map(check_of, asked.checks), (alert.to(Alert) for alert in asked.alerts)
         summaries = (summary.site_summary() for summary in asked.summaries)
         return self.store(database, asked.location or "", Points(list(checks), list(alerts), list(summaries)))
 
-    def store(self, database: Backend, location: str, points: Points) -> StoredAnswer:
+    def store(self, database: Backend, location: str, points: Points) -> Answer:
         every: tuple[Any, ...] = (*points.checks, *points.alerts, *points.summaries)
         self._sites.admit(location, {point.host for point in every})
         database.write(points)
         self._metrics.took(check=len(points.checks), alert=len(points.alerts), summary=len(points.summaries))
-        return StoredAnswer(len(points))
+        return {"stored": len(points)}
 
-    def verify(self, database: Backend, asked: VerifyRequest) -> VerifyAnswer:
+    def verify(self, database: Backend, asked: VerifyRequest) -> Answer:
         record = database.verify(asked.file)
-        return VerifyAnswer(None if record is None else RecordMessage.of(record))
+        return {"record": None if record is None else RecordMessage.of(record)}
 
-    def record(self, database: Backend, asked: RecordRequest) -> StoredAnswer:
+    def record(self, database: Backend, asked: RecordRequest) -> Answer:
         database.record(asked.file, asked.record.to(DeliveryRecord))
-        return StoredAnswer(1)
+        return {"stored": 1}
 
-    def counts(self, database: Backend, asked: CountsQuery) -> CountsAnswer:
+    def counts(self, database: Backend, asked: CountsQuery) -> Answer:
+        window = self.window(asked)
         found: defaultdict[int, dict[str, int]] = defaultdict(dict)
         each = SPANS[asked.each] if asked.each else None
-        for (start_ms, host), count in database.counts(self.window(asked), asked.kind, each).items():
+        for (start_ms, host), count in database.counts(window, asked.kind, each).items():
             found[start_ms][host] = count
-        return CountsAnswer(dict(found))
+        return about(window, counts=found)
 
     # Readers
 
-    def stats(self, database: Backend, asked: StatsQuery) -> StatsAnswer:
+    def stats(self, database: Backend, asked: StatsQuery) -> Answer:
         window = self.window(asked)
         return self.stats_of(database, window, exact=asked.is_exact(window))
 
-    def stats_of(self, database: Backend, window: Window, *, exact: bool) -> StatsAnswer:
+    def stats_of(self, database: Backend, window: Window, *, exact: bool) -> Answer:
         if exact and window.length_ms > Span.DAY.length_ms:
             must_be_few(database, window, self.limits.exact_checks)
         found = database.stats(window, exact=exact)
-        return StatsAnswer(window.from_ms, window.until_ms, exact, [StatsMessage.of(found[host]) for host in sorted(found)])
+        return about(window, exact=exact, sites=[StatsMessage.of(found[host]) for host in sorted(found)])
 
-    def results(self, database: Backend, asked: WindowQuery) -> bytes:
+    def results(self, database: Backend, asked: WindowQuery) -> Answer:
         window = self.window(asked)
         must_be_few(database, window, self.limits.answer_checks)
         checks = b",".join(map(msgspec.json.encode, map(check_message, database.results(window))))  # none of them is kept
-        return b'{"from":%d,"until":%d,"checks":[%b]}' % (window.from_ms, window.until_ms, checks)
+        return about(window, checks=msgspec.Raw(b"[%b]" % checks))
 
-    def missing(self, database: Backend, asked: WindowQuery) -> MissingAnswer:
-        return MissingAnswer(database.missing(self.window(asked)))
-
-    def alerts(self, database: Backend, asked: WindowQuery) -> AlertsAnswer:
+    def missing(self, database: Backend, asked: WindowQuery) -> Answer:
         window = self.window(asked)
-        return AlertsAnswer(window.from_ms, window.until_ms, list(map(AlertMessage.of, database.alerts(window))))
+        return about(window, missing=database.missing(window))
 
-    def last_alerts(self, database: Backend, _: object) -> LastAlertsAnswer:
+    def alerts(self, database: Backend, asked: WindowQuery) -> Answer:
+        window = self.window(asked)
+        return about(window, alerts=list(map(AlertMessage.of, database.alerts(window))))
+
+    def last_alerts(self, database: Backend, _: object) -> Answer:
         found = database.last_alerts()
-        return LastAlertsAnswer([AlertMessage.of(found[host]) for host in sorted(found)])
+        return {"alerts": [AlertMessage.of(found[host]) for host in sorted(found)]}
 
-    def last_states(self, database: Backend, asked: StatesQuery) -> StatesAnswer:
+    def last_states(self, database: Backend, asked: StatesQuery) -> Answer:
         found = database.last_states(asked.before)
-        return StatesAnswer({host: StateMessage.of(found[host]) for host in sorted(found)})
-
-    def last_time(self, database: Backend, _: object) -> TimeAnswer:
-        return TimeAnswer(database.last_time())
-
-    def is_known(self, database: Backend, _: object) -> KnownAnswer:
-        return KnownAnswer(database.is_known())
-
-    def locations(self, database: Backend, _: object) -> LocationsAnswer:
-        return LocationsAnswer(list(database.locations()))
+        return {"sites": {host: StateMessage.of(found[host]) for host in sorted(found)}}
 
     def window(self, asked: WindowQuery) -> Window:
         return asked.at(self._clock.now_ms())
 
     # Whoever looks after it
 
-    def health(self) -> HealthAnswer:
+    def health(self) -> Answer:
         """Takes no turn, so that it answers while the database keeps all of those waiting; tells nobody where that is."""
         try:
             self._databases.at("").ping()
         except StoreError:
             raise StoreUnavailable("the database does not answer") from None
-        return HealthAnswer()
+        return {"status": "ok"}
 
     def metrics(self) -> bytes:
         """As Prometheus reads it."""
@@ -190,6 +174,11 @@ class Interface:
     def _seen_from(self, location: str, window: Window) -> LocationMetrics:
         database = self._databases.at(location)
         return LocationMetrics(location, database.stats(window, exact=True), database.last_alerts().values())
+
+
+def about(window: Window, **found: object) -> Answer:
+    """An answer about a window."""
+    return {"from": window.from_ms, "until": window.until_ms, **found}
 
 
 def must_be_few(database: Backend, window: Window, most: int) -> None:

@@ -172,8 +172,9 @@ def test_a_summary_is_stored_as_it_is(client: Client) -> None:
     site = client.get(f"/api/v2/stats?{PAST}&exact=true", headers=READER).json["sites"][0]
     assert (site["checks"], site["available"], site["responseUs"]["p95"], site["causes"]) == (3, 2, 20, {"dns": 1})
     minute_ms = START_MS // 60_000 * 60_000
-    missing = client.get(f"/api/v2/missing?from={minute_ms}&until={minute_ms + 60_000}", headers=READER)
-    assert missing.json == {"missing": 3}
+    window = {"from": minute_ms, "until": minute_ms + 60_000}
+    answer = client.get("/api/v2/missing", query_string=window, headers=READER)
+    assert answer.json == {**window, "missing": 3}
 
 
 @pytest.mark.parametrize(("key", "value", "words"), [

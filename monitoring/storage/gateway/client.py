@@ -8,7 +8,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
-from monitoring.storage.gateway.interface import LONGEST_BODY, Answer, Asked, Endpoint, RefusedAnswer
+from monitoring.storage.gateway.interface import LONGEST_BODY, Asked, Endpoint, RefusedAnswer, Value
 from monitoring.storage.gateway.messages import Malformed, decode
 from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure
 from monitoring.trust import Trust
@@ -39,7 +39,7 @@ class GatewayClient:
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
-    def ask(self, endpoint: Endpoint[Asked, Answer], request: Asked) -> Answer:
+    def ask(self, endpoint: Endpoint[Asked, Value], request: Asked) -> Value:
         """The answer. Raises `StoreError`; `TooLong` when there is too much to tell, `StoreRefused` as `post` does."""
         if endpoint.method == "POST":
             return self.post(endpoint, msgspec.json.encode(request))
@@ -47,7 +47,7 @@ class GatewayClient:
             parameters = msgspec.to_builtins(request)
             return self._content(self._send(endpoint, params=parameters), endpoint)
 
-    def post(self, endpoint: Endpoint[Asked, Answer], body: bytes) -> Answer:
+    def post(self, endpoint: Endpoint[Asked, Value], body: bytes) -> Value:
         """Send JSON. Raises `StoreRefused` when it will never be taken, else as `ask` does."""
         if len(body) > LONGEST_BODY:  # a refusal that comes while we send may never be heard
             raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
@@ -57,14 +57,15 @@ class GatewayClient:
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, endpoint: Endpoint[Asked, Answer], **content: object) -> requests.Response:
+    def _send(self, endpoint: Endpoint[Asked, Value], **content: object) -> requests.Response:
         url = self._url + endpoint.path
         return self._session.request(endpoint.method, url, timeout=self._timeout, allow_redirects=False, **content)  # type: ignore[arg-type]
 
-    def _content(self, answer: requests.Response, endpoint: Endpoint[Asked, Answer]) -> Answer:
+    def _content(self, answer: requests.Response, endpoint: Endpoint[Asked, Value]) -> Value:
         if answer.status_code != requests.codes.ok:
             raise self._rejection(answer, is_writing=endpoint.method == "POST")
-        return decode(answer.content, endpoint.answer)
+        found: Value = getattr(decode(answer.content, endpoint.answer), endpoint.key)
+        return found
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -3,10 +3,11 @@
 It is the contract of storage (`monitoring.storage.base`) over HTTP. A request is the query of a GET, or the body of a POST.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
 from monitoring import names
 from monitoring.models import Window
@@ -133,95 +134,6 @@ class StatesQuery(Located, kw_only=True):
     before: WaterMark
 
 
-# Answers
-
-
-class StoredAnswer(Struct):
-    """How many points were stored."""
-
-    stored: int = 0
-
-
-class VerifyAnswer(Struct):
-    """What is on record of the file; null: nothing."""
-
-    record: RecordMessage | None
-
-
-class WindowAnswer(Struct, rename={"from_ms": "from", "until_ms": "until"}):
-    """What was asked about, half open, in milliseconds."""
-
-    from_ms: int
-    until_ms: int
-
-
-class StatsAnswer(WindowAnswer):
-    """Of each site that has a check in the window, by name."""
-
-    exact: bool
-    sites: list[StatsMessage]
-
-
-class ChecksAnswer(WindowAnswer):
-    """In order of time and host."""
-
-    checks: list[Check]  # type: ignore[valid-type]
-
-
-class AlertsAnswer(WindowAnswer):
-    """In order of time and host."""
-
-    alerts: list[AlertMessage]
-
-
-class LastAlertsAnswer(Struct):
-    """The newest of each site."""
-
-    alerts: list[AlertMessage]
-
-
-class StatesAnswer(Struct):
-    """Of each site, by name."""
-
-    sites: dict[str, StateMessage]
-
-
-class TimeAnswer(Struct, rename="camel"):
-    """The newest time of any check or alert; null: there is none."""
-
-    time_ms: int | None
-
-
-class MissingAnswer(Struct):
-    """How many checks are known by summaries only."""
-
-    missing: int
-
-
-class CountsAnswer(Struct):
-    """How many of each site, by the start of the window, or of each minute, hour or day."""
-
-    counts: dict[int, dict[str, int]]
-
-
-class LocationsAnswer(Struct):
-    """Those that have points; "" is the one without a name."""
-
-    locations: list[str]
-
-
-class KnownAnswer(Struct):
-    """Has any monitor written?"""
-
-    known: bool
-
-
-class HealthAnswer(Struct):
-    """It is well."""
-
-    status: Literal["ok"] = "ok"
-
-
 class RefusedAnswer(Struct, rename="camel", omit_defaults=True):
     """Why not. Of points that the database will never take: how many it dropped (absent: unknown), and by which field."""
 
@@ -234,45 +146,73 @@ class RefusedAnswer(Struct, rename="camel", omit_defaults=True):
 # Endpoints
 
 Asked = TypeVar("Asked", bound=Struct)
-Answer = TypeVar("Answer", bound=Struct)
+Value = TypeVar("Value")
 Role = Literal["read", "write"]
 """What a token is for: one that writes may not read, and the other way round, unless both are the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint(Generic[Asked, Answer]):
-    """`role` is whose token it takes; None: nobody's is needed. `about` is for people."""
+class Endpoint(Generic[Asked, Value]):
+    """`role` is whose token it takes; None: nobody's is needed. `about` is for people.
+
+    The answer is an object in which `key` has what was asked for: a `Value`.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     role: Role | None
     request: type[Asked]
-    answer: type[Answer]
+    answer: type[Struct]
+    key: str
     about: str
 
 
-def _post(what: str, request: type[Asked], answer: type[Answer], about: str) -> Endpoint[Asked, Answer]:
-    return Endpoint("POST", f"/api/v2/{what}", "write", request, answer, about)
+def _endpoint(
+    *place: Any, request: type[Asked], key: str, value: type[Value], about: str, **more: type
+) -> Endpoint[Asked, Value]:
+    """An answer about a window says which one that was, half open, in milliseconds; it may have `more` to say."""
+    method, path, role = place
+    of_window = {"from": int, "until": int} if issubclass(request, WindowQuery) else {}
+    name = "".join(re.findall("[a-z]+", path.removeprefix("/api/v2/").title(), re.IGNORECASE))
+    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value)])
+    return Endpoint(method, path, role, request, answer, key, about)
 
 
-def _get(what: str, request: type[Asked], answer: type[Answer], about: str, role: Role = "read") -> Endpoint[Asked, Answer]:
-    return Endpoint("GET", f"/api/v2/{what}", role, request, answer, about)
+def _post(what: str, request: type[Asked], key: str, value: type[Value], about: str) -> Endpoint[Asked, Value]:
+    return _endpoint("POST", f"/api/v2/{what}", "write", request=request, key=key, value=value, about=about)
 
 
-WRITE = _post("points", WriteRequest, StoredAnswer, "Store checks, alerts and summaries")
-VERIFY = _post("verify", VerifyRequest, VerifyAnswer, "Write a point, read it back")
-RECORD = _post("record", RecordRequest, StoredAnswer, "Remember how far a local file has delivered")
-COUNTS = _get("counts", CountsQuery, CountsAnswer, "How many points of each site", "write")
-STATS = _get("stats", StatsQuery, StatsAnswer, "Statistics of each site")
-RESULTS = _get("results", WindowQuery, ChecksAnswer, "The checks of a window")
-MISSING = _get("missing", WindowQuery, MissingAnswer, "How many checks are known by summaries only")
-ALERTS = _get("alerts", WindowQuery, AlertsAnswer, "Alerts and recoveries")
-LAST_ALERTS = _get("alerts/latest", Located, LastAlertsAnswer, "The newest one of each site")
-STATES = _get("states", StatesQuery, StatesAnswer, "Where each site stands")
-LAST_TIME = _get("last-time", Located, TimeAnswer, "The newest time")
-KNOWN = _get("known", Nothing, KnownAnswer, "Has any monitor written?")
-LOCATIONS = _get("locations", Nothing, LocationsAnswer, "Where sites are checked")
-HEALTH = Endpoint("GET", "/healthz", None, Nothing, HealthAnswer, "Does the database answer?")
+def _get(
+    what: str, request: type[Asked], key: str, value: type[Value], about: str, role: Role = "read", **more: type
+) -> Endpoint[Asked, Value]:
+    return _endpoint("GET", f"/api/v2/{what}", role, request=request, key=key, value=value, about=about, **more)
+
+
+_Record: Any = RecordMessage | None
+_Time: Any = int | None
+
+WRITE = _post("points", WriteRequest, "stored", int, "Store checks, alerts and summaries")
+VERIFY: Endpoint[VerifyRequest, RecordMessage | None] = _post(
+    *("verify", VerifyRequest, "record", _Record, "Write a point, read it back; null: nothing is on record of the file")
+)
+RECORD = _post("record", RecordRequest, "stored", int, "Remember how far a local file has delivered")
+COUNTS = _get(
+    *("counts", CountsQuery, "counts", dict[int, dict[str, int]]),
+    about="How many points of each site, by the start of the window, or of each minute, hour or day",
+    role="write",
+)
+STATS = _get("stats", StatsQuery, "sites", list[StatsMessage], "Statistics of each site with a check, by name", exact=bool)
+RESULTS = _get("results", WindowQuery, "checks", list[Check], "The checks of a window, in order of time and host")  # type: ignore[valid-type]
+MISSING = _get("missing", WindowQuery, "missing", int, "How many checks are known by summaries only")
+ALERTS = _get("alerts", WindowQuery, "alerts", list[AlertMessage], "Alerts and recoveries, in order of time and host")
+LAST_ALERTS = _get("alerts/latest", Located, "alerts", list[AlertMessage], "The newest one of each site")
+STATES = _get("states", StatesQuery, "sites", dict[str, StateMessage], "Where each site stands, by name")
+LAST_TIME: Endpoint[Located, int | None] = _get(
+    *("last-time", Located, "timeMs", _Time, "The newest time of any check or alert; null: there is none")
+)
+KNOWN = _get("known", Nothing, "known", bool, "Has any monitor written?")
+LOCATIONS = _get("locations", Nothing, "locations", list[str], 'Where sites are checked; "" is the location without a name')
+HEALTH = _endpoint("GET", "/healthz", None, request=Nothing, key="status", value=str, about="Does the database answer?")
 
 ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     *(WRITE, VERIFY, RECORD, COUNTS, STATS, RESULTS, MISSING, ALERTS, LAST_ALERTS, STATES, LAST_TIME, KNOWN),

@@ -14,7 +14,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.client import GatewayClient, TooLong
-from monitoring.storage.gateway.interface import MOST_POINTS, Answer, Asked, Endpoint, Nothing, RecordMessage
+from monitoring.storage.gateway.interface import MOST_POINTS, Asked, Endpoint, Nothing, RecordMessage, Value
 from monitoring.storage.gateway.messages import SPAN_NAMES, AlertMessage, SummaryMessage, check_message, check_of
 
 CONNECT_TIMEOUT_S = 2.0
@@ -51,7 +51,7 @@ class GatewayStore:
 
     def verify(self, marker: str) -> DeliveryRecord | None:
         """As the contract has it: the gateway writes a point of this name to its database, and reads it back."""
-        found = self._ask(interface.VERIFY, file=marker).record
+        found = self._ask(interface.VERIFY, file=marker)
         return None if found is None else found.to(DeliveryRecord)
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
@@ -94,7 +94,7 @@ class GatewayStore:
     ) -> Mapping[str, SiteStats]:
         """As the contract has it; the gateway's database answers for the ends of the window, too."""
         found = self._ask(interface.STATS, **_ends(window), exact="true" if exact else "false")
-        return {site.host: site.stats() for site in found.sites}
+        return {site.host: site.stats() for site in found}
 
     def results(self, window: Window) -> Iterator[CheckResult]:
         """In halves where there is too much for one answer."""
@@ -102,7 +102,7 @@ class GatewayStore:
         while ahead:
             part = ahead.pop()
             try:
-                found = self._ask(interface.RESULTS, **_ends(part)).checks
+                found = self._ask(interface.RESULTS, **_ends(part))
             except TooLong:
                 if part.length_ms < SMALLEST_WINDOW_MS:
                     raise
@@ -112,37 +112,36 @@ class GatewayStore:
             yield from map(check_of, found)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
-        return [found.to(Alert) for found in self._ask(interface.ALERTS, **_ends(window)).alerts]
+        return [found.to(Alert) for found in self._ask(interface.ALERTS, **_ends(window))]
 
     def last_alerts(self) -> Mapping[str, Alert]:
-        found = self._ask(interface.LAST_ALERTS).alerts
-        return {message.host: message.to(Alert) for message in found}
+        return {message.host: message.to(Alert) for message in self._ask(interface.LAST_ALERTS)}
 
     def last_states(self, before_ms: int) -> Mapping[str, LastState]:
-        found = self._ask(interface.STATES, before=before_ms).sites
+        found = self._ask(interface.STATES, before=before_ms)
         return {host: state.to(LastState) for host, state in found.items()}
 
     def last_time(self) -> int | None:
-        return self._ask(interface.LAST_TIME).time_ms
+        return self._ask(interface.LAST_TIME)
 
     def missing(self, window: Window) -> int:
-        return self._ask(interface.MISSING, **_ends(window)).missing
+        return self._ask(interface.MISSING, **_ends(window))
 
     def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
         spans = {"each": SPAN_NAMES[each]} if each else {}
-        found = self._ask(interface.COUNTS, **_ends(window), kind=kind, **spans).counts
+        found = self._ask(interface.COUNTS, **_ends(window), kind=kind, **spans)
         return {(start_ms, host): count for start_ms, own in found.items() for host, count in own.items()}
 
     def locations(self) -> Sequence[str]:
-        return self._client.ask(interface.LOCATIONS, Nothing()).locations
+        return self._client.ask(interface.LOCATIONS, Nothing())
 
     def is_known(self) -> bool:
-        return self._client.ask(interface.KNOWN, Nothing()).known
+        return self._client.ask(interface.KNOWN, Nothing())
 
     def close(self) -> None:
         self._client.close()
 
-    def _ask(self, endpoint: Endpoint[Asked, Answer], **content: Any) -> Answer:
+    def _ask(self, endpoint: Endpoint[Asked, Value], **content: Any) -> Value:
         """A question about this location."""
         request: Callable[..., Asked] = endpoint.request
         return self._client.ask(endpoint, request(**self._here, **content))
