@@ -194,7 +194,7 @@ class LocalFilePurge:
             number = purge.ask(connection, request)
         seen, polls_left = None, MOST_IDLE_POLLS
         while (found := self._find(number)) is not None:
-            if found.stage is purge.Stage.DONE and backend is None:
+            if found.is_done and backend is None:
                 if not deferred:
                     self._acknowledge(found)
                 return

@@ -1,16 +1,14 @@
 """What `--purge` asked for, done by the one process that writes the local file, in steps of a few milliseconds.
 
-The request is a row of table `purges`, which any process may add in one short transaction. A process that ends in
-between goes on at the next start. Nothing that was purged comes back: the outbox finds its points by their keys, and
-they are gone; what was on its way meanwhile is deleted in the database, which happens after that.
+The request is a row of table `purges`, which any process may add in one short transaction. After a process that ends in
+between the next one begins again: what is gone is gone already. Nothing that was purged comes back: the outbox finds its
+points by their keys, and they are gone; what was on its way meanwhile is deleted in the database, which happens after that.
 """
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
-from functools import partial
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
@@ -22,6 +20,9 @@ from monitoring.storage.sqlite.summaries import SITE
 SITES_AT_ONCE = 25
 """Of how many sites what the moment cuts is added up again in a step."""
 
+DONE = 10
+"""A request's `stage` in its table once nothing is left to be done here."""
+
 ENTRIES_AT_ONCE = 200
 ALERTS_AT_ONCE = 1_000
 
@@ -30,36 +31,20 @@ SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY id & {SITE_MASK}
 """
 
 
-class Stage(IntEnum):
-    """What is being done. `reached` of a stage is the first key, site or entry that is still to be looked at."""
-
-    CHECKS = 0
-    MINUTES = 1
-    HOURS = 2
-    DAYS = 3
-    CUT_MINUTE = 4
-    CUT_HOUR = 5
-    CUT_DAY = 6
-    ALERTS = 7
-    ENTRIES = 8
-    SITES = 9
-    DONE = 10
-    """Here; the database is to follow."""
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """Delete what lies before a moment: of one site (None: of all). `forget`: an open alert goes, too.
 
     `hosts` are those whose data the database deletes as well when that is all sites; others may write there, too.
+    `is_done` here; the database is to follow. `steps` grows with each step.
     """
 
     host: str | None
     before_ms: int
     forget: bool
     hosts: tuple[str, ...] = ()
-    stage: Stage = Stage.CHECKS
-    reached: int = 0
+    is_done: bool = False
+    steps: int = 0
     id: int = 0
 
     @property
@@ -100,17 +85,17 @@ def find(connection: sqlite3.Connection, condition: str, value: int) -> Request 
     if row is None:
         return None
     host, hosts, before_ms, forget, stage, reached, number = row
-    return Request(host, before_ms, bool(forget), tuple(json.loads(hosts or "[]")), Stage(stage), reached, number)
+    return Request(host, before_ms, bool(forget), tuple(json.loads(hosts or "[]")), stage == DONE, reached, number)
 
 
 def due(connection: sqlite3.Connection) -> Request | None:
     """The oldest request that is not done here."""
-    return find(connection, "stage < ?", Stage.DONE)
+    return find(connection, "stage < ?", DONE)
 
 
 def done(connection: sqlite3.Connection) -> Request | None:
     """The oldest request that is done here, but not yet in the database."""
-    return find(connection, "stage = ?", Stage.DONE)
+    return find(connection, "stage = ?", DONE)
 
 
 def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
@@ -120,124 +105,130 @@ def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
         connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
 
-def step(connection: sqlite3.Connection, request: Request, summarised_ms: int, now_ms: int, in_flight: int) -> None:
-    """Take the next step of a request, within a transaction."""
-    cut = _Cut(connection, request, _site(connection, request.host), summarised_ms, now_ms, in_flight)
-    steps: Mapping[Stage, Callable[[], int | None]] = {
-        Stage.CHECKS: partial(cut.delete_rows, "checks"),
-        Stage.MINUTES: partial(cut.delete_rows, "minutes"),
-        Stage.HOURS: partial(cut.delete_rows, "hours"),
-        Stage.DAYS: partial(cut.delete_rows, "days"),
-        Stage.CUT_MINUTE: partial(cut.add_up_again, Span.MINUTE),
-        Stage.CUT_HOUR: partial(cut.add_up_again, Span.HOUR),
-        Stage.CUT_DAY: partial(cut.add_up_again, Span.DAY),
-        Stage.ALERTS: cut.delete_alerts,
-        Stage.ENTRIES: cut.count_entries,
-        Stage.SITES: cut.forget_sites,
-    }
-    is_unknown = request.host is not None and cut.site is None
-    reached = None if is_unknown else steps[request.stage]()
-    stage = request.stage if reached is not None else Stage.DONE if is_unknown else Stage(request.stage + 1)
-    connection.execute("UPDATE purges SET stage = ?, reached = ? WHERE id = ?", (stage, reached or 0, request.id))
+def steps(
+    connection: sqlite3.Connection,
+    request: Request,
+    now_ms: int,
+    summarised_ms: Callable[[], int],
+    in_flight: Callable[[], int],
+) -> Iterator[None]:
+    """Carry out a request: each advance is one step, within a transaction of its own. In the end it is done here.
 
-
-def _site(connection: sqlite3.Connection, host: str | None) -> int | None:
-    row = connection.execute("SELECT id FROM sites WHERE host = ?", (host,)).fetchone()
-    return int(row[0]) if row else None
+    The checks before `summarised_ms` have their summaries. Outbox entries up to `in_flight` are being delivered.
+    """
+    row = connection.execute("SELECT id FROM sites WHERE host = ?", (request.host,)).fetchone()
+    if row or request.host is None:
+        for _ in _Cut(connection, request, row and row[0], now_ms, summarised_ms, in_flight).steps():
+            connection.execute("UPDATE purges SET reached = reached + 1 WHERE id = ?", (request.id,))
+            yield
+    connection.execute("UPDATE purges SET stage = ? WHERE id = ?", (DONE, request.id))
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A request at work. Each method takes one step and returns what it has reached; None: the stage is over."""
+    """A request at work; `site`: None for all."""
 
     connection: sqlite3.Connection
     request: Request
     site: int | None
-    summarised_ms: int
     now_ms: int
-    in_flight: int
+    summarised_ms: Callable[[], int]
+    in_flight: Callable[[], int]
+
+    def steps(self) -> Iterator[None]:
+        for table in ("checks", *TABLES.values()):  # of summaries, the one that the moment cuts goes as well
+            sites = None if self.site is None else [self.site]
+            yield from rows.delete_in_steps(self.connection, table, self.request.before_ms, sites)
+        for span in Span:
+            yield from self._add_up_again(span)
+        yield from self._delete_alerts()
+        yield from self._count_entries()
+        yield from self._forget_sites()
 
     @property
-    def end(self) -> int:
+    def _end(self) -> int:
         """The first key that stays."""
         return first_key(self.request.before_ms)
 
     @property
-    def of_site(self) -> str:
+    def _of_site(self) -> str:
         return "" if self.site is None else f"AND {SITE} = {self.site}"
 
-    def delete_rows(self, table: str) -> int | None:
-        """Of summaries, the one that the moment cuts goes as well."""
-        sites = None if self.site is None else [self.site]
-        return rows.delete(self.connection, table, self.request.reached, self.request.before_ms, sites)
+    def _sites(self) -> Iterator[list[int]]:
+        """Some of the sites at a time, a step each."""
+        last = -1
+        query = f"SELECT id FROM sites WHERE id > ? {self._of_site} ORDER BY id LIMIT {SITES_AT_ONCE}"
+        while sites := [site for (site,) in self.connection.execute(query, (last,))]:
+            yield sites
+            last = sites[-1]
 
-    def add_up_again(self, span: Span) -> int | None:
-        """The next sites' summaries of the span that the moment cuts, from what is left of finer ones."""
+    def _add_up_again(self, span: Span) -> Iterator[None]:
+        """The summaries of the span that the moment cuts, from what is left of finer ones."""
         start_ms = span.start_of(self.request.before_ms)
-        if start_ms == self.request.before_ms or start_ms + span.length_ms > self.summarised_ms:
-            return None
-        query = f"SELECT id FROM sites WHERE id >= ? {self.of_site} ORDER BY id LIMIT {SITES_AT_ONCE}"
-        sites = [site for (site,) in self.connection.execute(query, (self.request.reached,))]
-        if not sites:
-            return None
-        if span is Span.MINUTE:
-            found = summaries.of_minute(self.connection, start_ms, sites)
-        else:
-            found = summaries.of_finer(self.connection, span, start_ms, sites)
-        summaries.store(self.connection, span, start_ms, found)
-        keys = [first_key(start_ms) | site for site in found]
-        outbox.add_missing(self.connection, TABLES[span], keys, self.now_ms, self.in_flight)
-        return int(sites[-1]) + 1
+        if start_ms == self.request.before_ms or start_ms + span.length_ms > self.summarised_ms():
+            return
+        for sites in self._sites():
+            if span is Span.MINUTE:
+                found = summaries.of_minute(self.connection, start_ms, sites)
+            else:
+                found = summaries.of_finer(self.connection, span, start_ms, sites)
+            summaries.store(self.connection, span, start_ms, found)
+            keys = [first_key(start_ms) | site for site in found]
+            outbox.add_missing(self.connection, TABLES[span], keys, self.now_ms, self.in_flight())
+            yield
 
-    def delete_alerts(self) -> int | None:
-        before = f"id < {self.end} {self.of_site}"
+    def _delete_alerts(self) -> Iterator[None]:
+        before = f"id < {self._end} {self._of_site}"
         self.connection.execute(f"DELETE FROM earlier_checks WHERE {before}")
         chosen = f"SELECT id FROM alerts WHERE {before} {self.request.but_open_alerts} LIMIT {ALERTS_AT_ONCE}"
-        if self.connection.execute(f"DELETE FROM alerts WHERE id IN ({chosen})").rowcount == ALERTS_AT_ONCE:
-            return 0
+        while self.connection.execute(f"DELETE FROM alerts WHERE id IN ({chosen})").rowcount == ALERTS_AT_ONCE:
+            yield
         of_host = "IFNULL(? = host, 1)"
         host, before_ms = self.request.host, self.request.before_ms
         self.connection.execute(f"DELETE FROM refused WHERE last_ms < ? AND {of_host}", (before_ms, host))
         cut = f"UPDATE refused SET first_ms = ? WHERE first_ms < ? AND {of_host}"
         self.connection.execute(cut, (before_ms, before_ms, host))
-        return None
+        yield
 
-    def count_entries(self) -> int | None:
+    def _count_entries(self) -> Iterator[None]:
         """Some of what waits for delivery is gone: entries with nothing left go, the others count anew."""
-        columns = "entry, kind, first, last, site, points"
-        query = f"SELECT {columns} FROM outbox WHERE entry >= ? AND first < ? ORDER BY entry LIMIT {ENTRIES_AT_ONCE}"
-        entry, looked_at = None, 0
-        for row in self.connection.execute(query, (self.request.reached, self.end)).fetchall():
-            entry = outbox.Entry(*row)
-            points = outbox.points_of(self.connection, entry, self.summarised_ms)
-            if points:
-                self.connection.execute("UPDATE outbox SET points = ? WHERE entry = ?", (points, entry.entry))
-            elif entry.entry > self.in_flight:
-                self.connection.execute("DELETE FROM outbox WHERE entry = ?", (entry.entry,))
-            looked_at += entry.points
-            if looked_at >= rows.LOOK_AT_ONCE:
-                break
-        return None if entry is None else entry.entry + 1
+        columns, last, looked_at = "entry, kind, first, last, site, points", -1, 0
+        query = f"SELECT {columns} FROM outbox WHERE entry > ? AND first < ? ORDER BY entry LIMIT {ENTRIES_AT_ONCE}"
+        while found := self.connection.execute(query, (last, self._end)).fetchall():
+            for row in found:
+                entry = outbox.Entry(*row)
+                self._count(entry)
+                last, looked_at = entry.entry, looked_at + entry.points
+                if looked_at >= rows.LOOK_AT_ONCE:
+                    break
+            looked_at = 0
+            yield
 
-    def forget_sites(self) -> int | None:
+    def _count(self, entry: outbox.Entry) -> None:
+        points = outbox.points_of(self.connection, entry, self.summarised_ms())
+        if points:
+            self.connection.execute("UPDATE outbox SET points = ? WHERE entry = ?", (points, entry.entry))
+        elif entry.entry > self.in_flight():
+            self.connection.execute("DELETE FROM outbox WHERE entry = ?", (entry.entry,))
+
+    def _forget_sites(self) -> Iterator[None]:
         """A site of which nothing is left loses its number; of the others what they were before is forgotten."""
-        query = f"SELECT id FROM sites WHERE id >= ? {self.of_site} ORDER BY id LIMIT {SITES_AT_ONCE}"
-        sites = [site for (site,) in self.connection.execute(query, (self.request.reached,))]
-        known = states.load(self.connection, sites) if sites else {}
-        for site in sites:
-            state = known.get(site)
-            if self.request.forget or (state and state.last_ms < self.request.before_ms):
-                past = states.Past(self.connection, site, self.summarised_ms)
-                states.save(self.connection, {site: past.state(self.summarised_ms)})
-            if not self._has_anything(site):
-                self.connection.execute("DELETE FROM sites WHERE id = ?", (site,))
-        return int(sites[-1]) + 1 if sites else None
+        for sites in self._sites():
+            known = states.load(self.connection, sites)
+            for site in sites:
+                state = known.get(site)
+                if self.request.forget or (state and state.last_ms < self.request.before_ms):
+                    past = states.Past(self.connection, site, self.summarised_ms())
+                    states.save(self.connection, {site: past.state(self.summarised_ms())})
+                if not self._has_anything(site):
+                    self.connection.execute("DELETE FROM sites WHERE id = ?", (site,))
+            yield
 
     def _has_anything(self, site: int) -> bool:
         """Is there a check, an alert or a summary of this site?"""
         if states.load(self.connection, [site]):
             return True
-        newer = [("alerts", 0), ("checks", self.summarised_ms)]
+        newer = [("alerts", 0), ("checks", self.summarised_ms())]
         newer += [(table, span.start_of(self.request.before_ms)) for span, table in TABLES.items()]
         query = f"SELECT 1 FROM {{}} WHERE id >= ? AND {SITE} = ? LIMIT 1"
         return any(

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
@@ -56,6 +56,16 @@ def some(connection: sqlite3.Connection, first: int, last: int, site: int | None
         found += connection.execute(query, (first, end, limit - len(found)))
         first = end + 1
     return found
+
+
+def delete_in_steps(
+    connection: sqlite3.Connection, table: str, before_ms: int, sites: Collection[int] | None = None
+) -> Iterator[None]:
+    """Delete all rows before a moment, of these sites (None: of all): some each time the iterator is advanced."""
+    reached: int | None = 0
+    while reached is not None:
+        reached = delete(connection, table, reached, before_ms, sites)
+        yield
 
 
 def delete(

@@ -101,7 +101,7 @@ CREATE TABLE purges (
     hosts TEXT,                -- of which hosts the database is to delete as well (JSON); NULL: of that one, or of all
     before_ms INTEGER NOT NULL,
     forget INTEGER NOT NULL,   -- 1: an open alert goes, too
-    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- how far it is, see module purge
+    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many steps that took
 )"""
 
 EARLIER_CHECKS = """

@@ -2,7 +2,7 @@
 
 import sqlite3
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from monitoring.models import Alert, CheckResult, LastState, Window
@@ -39,6 +39,7 @@ class LocalStore(GuardedStore):
         self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
         self._summariser = Summariser(self._snapshot, self.file.writing, meta.number(connection, Value.SUMMARISED_MS))
         self.marker = meta.text(connection, Value.MARKER)
+        self._purging: Iterator[None] | None = None
 
     def become(self, file: OpenFile, *, is_copy: bool) -> None:
         if not is_copy:  # what was handed out to be delivered is unknown there
@@ -142,16 +143,24 @@ class LocalStore(GuardedStore):
     def _purge(self, now_ms: int) -> bool:
         if self._has_blocks:  # no check of a site may come out of a block after that
             return False
-        with self._snapshot() as connection:
-            if purge.due(connection) is None:
+        if self._purging is None:
+            with self._snapshot() as connection:
+                request = purge.due(connection)
+            if request is None:
                 return False
-        summarised_ms = self._summariser.summarised_ms
-        with self.file.writing() as connection:
-            request = purge.due(connection)
-            if request is not None:
-                purge.step(connection, request, summarised_ms, now_ms, self._in_flight)
-            sites = dict(connection.execute("SELECT host, id FROM sites"))
+            connection = self.file.opened.connection
+            state = (lambda: self._summariser.summarised_ms, lambda: self._in_flight)
+            self._purging = purge.steps(connection, request, now_ms, *state)
+        try:
+            with self.file.writing() as connection:
+                is_over = next(self._purging, purge) is purge
+                sites = dict(connection.execute("SELECT host, id FROM sites"))
+        except BaseException:
+            self._purging = None  # it is begun again
+            raise
         self.sites = sites
+        if is_over:
+            self._purging = None
         self._summariser.reset()
         return True
 
