@@ -9,10 +9,10 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats, Window
 from monitoring.statistics import percentiles, windows
@@ -221,6 +221,32 @@ def _response_times(summed: Summary) -> ResponseTimes | None:
 
         p50, p95, p99 = sketch.percentiles(summed.sketch, shortest_us, longest_us)
     return ResponseTimes(mean_us, shortest_us, longest_us, p50, p95, p99)
+
+
+_ALL = attrgetter(*(one.name for one in fields(Summary)))
+
+
+def packed(summary: Summary) -> tuple[Any, ...]:
+    """All of a summary in the order of its fields, as databases get it: the times and the sketch as bytes."""
+    sketched = b""
+    if summary.sketch:
+        from monitoring.statistics import sketch
+
+        sketched = sketch.pack(summary.sketch)
+    *sums, times, _ = _ALL(summary)
+    return (*sums, pack_times(times), sketched)
+
+
+def unpacked(values: Sequence[Any]) -> Summary:
+    """Back from `packed`. Raises ValueError where the times or the sketch are none."""
+    *plain, times, sketched = values
+    plain.append(unpack_times(times))
+    found = Summary(*plain)
+    if sketched:
+        from monitoring.statistics import sketch
+
+        found.sketch = sketch.read(sketched)
+    return found
 
 
 def pack_times(times: "array[int]") -> bytes:

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from monitoring import fields, names
 from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL, LONGEST_TIME_US, NEWEST_MS, OLDEST_MS, Field, Kind
 from monitoring.models import PHASES, AlertType, Cause, CheckResult, SiteStats
-from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary, pack_times, unpack_times
+from monitoring.statistics.summary import TIMES, SiteSummary, Span, packed, unpack_times, unpacked
 
 LAST_MS = 7_258_118_400_000
 """2200-01-01: no window ends later."""
@@ -174,11 +174,6 @@ class NewAlert(AlertMessage, rename="camel", forbid_unknown_fields=True):
 
 # Summaries
 
-_SUMS = attrgetter(
-    *("checks", "failures", "covers_ms", "down_ms", "responses", "responses_us", "shortest_us", "longest_us"),
-    *("phase_counts", "phases_us", "last_failure_ms", "statuses", "causes"),
-)
-
 
 class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
     """What the checks of one site in a span add up to. Responses and phases are those of available checks."""
@@ -204,19 +199,11 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, one: SiteSummary) -> Self:
-        from monitoring.statistics import sketch  # late, as below: its buckets take a while
-
-        found, is_minute = one.summary, one.span is Span.MINUTE
-        times, packed = (pack_times(found.times), b"") if is_minute else (b"", sketch.pack(found.sketch))
-        values = (one.host, SPAN_NAMES[one.span], one.start_ms, *_SUMS(found), times, packed)
-        return cls(*values)
+        return cls(one.host, SPAN_NAMES[one.span], one.start_ms, *packed(one.summary))
 
     def site_summary(self) -> SiteSummary:
-        from monitoring.statistics import sketch
-
-        host, span, start_ms, *sums, times, packed = msgspec.structs.astuple(self)
-        values = (*sums, unpack_times(times), sketch.unpack(packed))
-        return SiteSummary(host, SPANS[span], start_ms, Summary(*values))
+        host, span, start_ms, *values = msgspec.structs.astuple(self)
+        return SiteSummary(host, SPANS[span], start_ms, unpacked(values))
 
     def __post_init__(self) -> None:
         test_host(self)

@@ -4,20 +4,22 @@ One series a site through the tag `host` (and `location`, where a monitor has on
 are written by hand because one is written for every check: a generic serialiser takes ten times as long.
 """
 
+import dataclasses
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import index
 from typing import Any
+
+import msgspec
 
 from monitoring.errors import StoreRefused
 from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL, Kind, check_of, values
 from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
 from monitoring.names import is_name
-from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary
+from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary, packed, site_stats, unpacked
 from monitoring.storage.base import DeliveryRecord
-from monitoring.storage.influxdb.packed import US_PER_S, pack, plain_fields
 
 CHECKS = "website_availability"
 ALERTS = "website_alerts"
@@ -44,6 +46,14 @@ _TEXT_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
 
 Row = Sequence[Any]
 """One row of an answer: its time in milliseconds, then its fields; None for one that is not there."""
+
+US_PER_S = 1e6
+
+_BYTES = {"times": bytes, "sketch": bytes}
+Packed = msgspec.defstruct(
+    "Packed", [(it.name, _BYTES.get(it.name, it.type)) for it in dataclasses.fields(Summary)], array_like=True
+)
+"""What `summary.packed` gives, as a JSON array."""
 
 _WRITTEN = {
     Kind.MILLISECONDS: "=%di",
@@ -90,7 +100,7 @@ class PointWriter:
         return f"{ALERTS},{self.tags(alert.host)} {fields} {alert.time_ms}"
 
     def summary(self, one: SiteSummary) -> str:
-        fields = ",".join((*plain_fields(one.summary), f'packed="{_text(pack(one.summary))}"'))
+        fields = ",".join((*_plain_fields(one.summary), f'packed="{_text(pack(one.summary))}"'))
         return f"{SUMMARIES[one.span]},{self.tags(one.host)} {fields} {one.start_ms}"
 
     def tags(self, host: str) -> str:
@@ -113,6 +123,41 @@ def line_again(source: str, tags: Mapping[str, str], field: str, value: int | st
     series = ",".join((source, *(f"{name}={_tag(text)}" for name, text in sorted(tags.items()) if text)))
     written = f"{value:d}i" if isinstance(value, int) else f'"{value}"'
     return f"{series} {field}={written} {time_ms}"
+
+
+def pack(summary: Summary) -> str:
+    """All of a summary as a short text for programs."""
+    return msgspec.json.encode(Packed(*packed(summary))).decode()
+
+
+def _plain_fields(summary: Summary) -> Iterator[str]:
+    """For people. Seconds are floats; what is unknown is absent, texts never are."""
+    yield from (
+        f"{name}={number}i"
+        for name, number in (
+            ("checks", summary.checks),
+            ("failures", summary.failures),
+            ("covers", summary.covers_ms),
+            ("down", summary.down_ms),
+        )
+    )
+    found = site_stats("", summary, ())
+    if found.response is not None:
+        response = found.response
+        yield f"mean={response.mean_us / US_PER_S!r}"
+        names = ("min", response.min_us), ("max", response.max_us)
+        percentiles = ("p50", response.p50_us), ("p95", response.p95_us), ("p99", response.p99_us)
+        yield from (f"{name}={took_us}e-6" for name, took_us in (*names, *percentiles))
+    yield from (f"{phase}={mean_us / US_PER_S!r}" for phase, mean_us in found.phases_us.items())
+    if summary.last_failure_ms is not None:
+        yield f"lastFailure={summary.last_failure_ms}i"
+    yield f'statuses="{_counted(summary.statuses)}"'
+    yield f'causes="{_counted(summary.causes)}"'
+
+
+def _counted(counts: Mapping[Any, int]) -> str:
+    """`200:29 503:1`, the most frequent first."""
+    return " ".join(f"{what}:{count}" for what, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _format_of(found: Sequence[Any]) -> str:
@@ -192,6 +237,19 @@ def alert_from(host: str, row: Row) -> Alert | None:
         )
     except (ValueError, TypeError):
         return None
+
+
+_read_packed = msgspec.json.Decoder(Packed).decode
+
+
+def unpack(text: Any) -> Summary | None:
+    """The summary of a field `packed`."""
+    try:
+        found = unpacked(msgspec.structs.astuple(_read_packed(text)))
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None
+    counted = len(found.times) if found.times or not found.sketch else found.responses
+    return found if counted == found.responses and len(found.phase_counts) == len(found.phases_us) == len(PHASES) else None
 
 
 def summary_from(rows: Sequence[Row]) -> Summary:

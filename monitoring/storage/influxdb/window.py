@@ -18,8 +18,7 @@ from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import SiteTotals, Span, Summary
 from monitoring.statistics.windows import bucket_width_ms
 from monitoring.storage.base import Ends, IsWanted, always
-from monitoring.storage.influxdb.packed import unpack
-from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from
+from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from, unpack
 from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, selected, within
 
 if TYPE_CHECKING:

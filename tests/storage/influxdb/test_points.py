@@ -13,15 +13,16 @@ from monitoring.statistics import percentiles
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.client import InfluxClient
-from monitoring.storage.influxdb.packed import pack, unpack
 from monitoring.storage.influxdb.points import (
     SUMMARIES,
     WHOLE_CHECK,
     PointWriter,
     check_from,
     from_rfc3339,
+    pack,
     summary_from,
     to_rfc3339,
+    unpack,
 )
 from tests.support.influx_databases import PATIENT_S, new_database, store_at
 from tests.support.influxd import Influxd
