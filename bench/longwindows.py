@@ -59,7 +59,7 @@ def fill_days(store: LocalStore, hosts: Sequence[str], days: int, now_ms: int) -
     fill([store], hosts, begin_ms + WRITTEN_MS, WRITTEN_MS)
     while store.maintain(begin_ms + 2 * HOUR_MS):
         pass
-    with store.file.writing() as connection:
+    with store.writing() as connection:
         hours = [
             (row[0] & SITE_MASK, summaries.summary_of(row[1:], Span.HOUR))
             for row in connection.execute(summaries.select(Span.HOUR, "1"))

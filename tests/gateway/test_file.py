@@ -85,7 +85,7 @@ def test_a_file_that_takes_its_place_is_left_alone(shared: SharedFile, path: Pat
     os.replace(other, path)
     (words,) = look(shared)
     assert words.startswith(f"{path} was replaced by another file, which is left alone; checks go on in {path}.saved-")
-    assert words.endswith(", with everything measured so far")
+    assert words.endswith(", with everything that it held")
     assert path.read_text() == "somebody's notes"
     shared.open("paris").write(Points(checks([2])))
     assert found(shared.open("paris")) == checks([1, 2])

@@ -104,7 +104,7 @@ def test_a_purge_that_was_asked_for_is_done(databases: Databases, tmp_path: Path
     databases.at("").write(Points([check(1), check(1, "stays")]))
     file = databases.file
     assert file is not None
-    with file.file.writing() as connection:
+    with file.writing() as connection:
         purge.ask(connection, purge.Request("a", START_MS + HOUR_MS, forget=True))
     work(database_upkeep(databases))
     assert kept(databases) == [check(1, "stays")]

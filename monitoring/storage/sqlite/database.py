@@ -15,7 +15,7 @@ from monitoring.models import Alert, AlertType, CheckResult, SiteStats, Window
 from monitoring.statistics.summary import SiteSummary
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
-from monitoring.storage.sqlite.guarded import GuardedStore
+from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, first_key
 from monitoring.storage.sqlite.summaries import SITE
@@ -48,8 +48,8 @@ class SharedFile(GuardedStore):
         """A check that is stored already stays as it is."""
         every: Iterable[CheckResult | Alert | SiteSummary] = chain(points.checks, points.alerts, points.summaries)
         names = [one.host for one in every]
-        with self.file.exclusively() as connection:
-            with self.file.transaction():
+        with self.exclusively() as connection:
+            with self.transaction():
                 sites = states.number(connection, self.sites, names)
                 self._write_checks(connection, {first_key(one.time_ms) | sites[one.host]: one for one in points.checks})
                 alerts = [schema.alert_row(one, sites[one.host]) for one in points.alerts]
@@ -72,7 +72,7 @@ class SharedFile(GuardedStore):
             return purge.due(connection)
 
     def purge_done(self, request: purge.Request) -> None:
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
 
@@ -80,7 +80,7 @@ class FileDatabase(FileReader):
     """Keeps `Backend` in a `SharedFile`, at one location. Several threads may use it at once."""
 
     def __init__(self, shared: SharedFile, location: str) -> None:
-        super().__init__(shared.path, shared.file.readers)
+        super().__init__(shared.path, shared.readers)
         self._shared = shared
         self._location = location
         self._prefix = location + SEPARATOR if location else ""
@@ -94,7 +94,7 @@ class FileDatabase(FileReader):
     # The writer
 
     def verify(self, marker: str) -> DeliveryRecord | None:
-        with self._shared.file.writing() as connection:
+        with self._shared.writing() as connection:
             connection.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (KNOWN + marker,))
             found = connection.execute("SELECT value FROM meta WHERE key = ?", (RECORD + marker,)).fetchone()
         return None if found is None else DeliveryRecord(*json.loads(found[0]))
@@ -102,7 +102,7 @@ class FileDatabase(FileReader):
     def record(self, marker: str, record: DeliveryRecord) -> None:
         """Raises `StoreUnverified` where this is not the file that was verified, but one that was begun anew."""
         known = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
-        with self._shared.file.writing() as connection:
+        with self._shared.writing() as connection:
             if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
                 raise StoreUnverified(f"{self.name} was begun anew: everything is to be sent again")
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, known))
@@ -134,13 +134,13 @@ class FileDatabase(FileReader):
         """Rows of these sites with keys before this moment, some at a time."""
         reached: int | None = 0 if sites else None
         while reached is not None:
-            with self._shared.file.writing() as connection:
+            with self._shared.writing() as connection:
                 reached = rows.delete(connection, table, reached, before_ms, sites)
             yield
 
     def _forget_states(self, sites: Sequence[int], before_ms: int) -> None:
         """Where sites stood of which no check is left."""
-        with self._shared.file.writing() as connection:
+        with self._shared.writing() as connection:
             known = states.load(connection)
             gone = [site for site in sites if site in known and known[site].last_ms < before_ms]
             states.save(connection, dict.fromkeys(gone))

@@ -1,36 +1,24 @@
 """One local file while a process writes it, whatever becomes of its name meanwhile."""
 
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
-from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreOverwritten, StoreUnavailable
+from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreUnavailable
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import (
     BUSY_TIMEOUT_S,
     HEADER_BYTES,
     MAGIC,
     TOKEN_BYTES,
-    ReaderPool,
-    is_damage,
     is_foreign,
     open_writer,
-    transaction,
-    translated,
 )
-from monitoring.storage.sqlite.lock import FileLock, Identity, NameLock, identity_of
-
-READERS_END_S = 10.0
-"""How long a question may go on reading a file that has to be opened again."""
+from monitoring.storage.sqlite.lock import FileLock, Identity, identity_of
 
 SHORT_MS = 50
 """How long the writer waits for a reader of another program when it begins another log; then it tries again later."""
-
-RETURN_S = 0.001
-"""How long somebody who waits for the lock is let in between two steps."""
 
 
 class Problem(Enum):
@@ -189,148 +177,3 @@ class OpenFile:
                 self.drop_logs(checkpoint=False)
             self._connection = None
         self.lock.release()
-
-
-class DatabaseFile:
-    """The file of a store: one connection writes, others read. Which file that is may change while the store is open."""
-
-    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
-        """Raises as `OpenFile` does."""
-        self.opened = OpenFile(path, lock, patience_s)
-        """Its connection that writes is for `exclusively` and `writing`, which give it to one thread at a time."""
-        self.mutex = threading.Lock()
-        """Held by whoever uses the connection that writes."""
-        self._pause = threading.Event()
-        self._damage: str | None = None
-        self._former: list[OpenFile] = []
-        self._is_detached = False
-        self.path = path
-        self.readers = ReaderPool(path, self.opened.lock.identity)
-        self._warm()
-
-    @property
-    def damage(self) -> str | None:
-        """What SQLite said when it last found the file damaged."""
-        return self._damage or self.readers.damage
-
-    @contextmanager
-    def exclusively(self) -> Iterator[sqlite3.Connection]:
-        """The connection that writes, while nobody else uses it. Raises `StoreUnavailable` and its kinds."""
-        with self.mutex, translated(self.path):
-            try:
-                yield self.opened.connection
-            except sqlite3.Error as error:
-                if is_damage(error):
-                    self._damage = f"{self.path}: {error}"
-                raise
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction of the one connection that writes. Raises as `exclusively` does, also for an overwritten file."""
-        with self.exclusively() as connection, self.transaction():
-            yield connection
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What is written within `exclusively`."""
-        opened = self.opened
-        if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
-            raise StoreOverwritten(f"{self.path} was {Problem.OVERWRITTEN.value}")
-        try:
-            with transaction(opened.connection):
-                opened.stamp()
-                yield
-        finally:
-            opened.has_written()
-
-    def problem(self) -> Problem | None:
-        """What has happened to the file, if anything has."""
-        return self.opened.problem() or (Problem.DAMAGED if self.damage else None)
-
-    def drop_logs(self) -> None:
-        """Leave nothing of this file beside its name, which is not its own any more."""
-        with self.mutex:
-            self.opened.drop_logs()
-
-    def read_from(self, name: Path) -> None:
-        """The file is called so now: whoever reads finds it there."""
-        self.readers.turn_to(name, self.opened.lock.identity)
-        self._warm()
-
-    def _warm(self) -> None:
-        with suppress(StoreError):
-            self.readers.warm()
-
-    def copy(self, target: Path, name_lock: NameLock | None, between: Callable[[], None]) -> OpenFile:
-        """A copy of all that there is, under another name or under the one that the file has lost; it is not used yet.
-
-        `exclusively` must be held. It is let go between two steps, when `between` is called, which may write; when this
-        returns, the copy has everything. Raises `sqlite3.Error`, `OSError` (`FileExistsError`: the name is taken), or
-        `StoreError`.
-        """
-
-        @contextmanager
-        def pause() -> Iterator[None]:
-            self.mutex.release()
-            try:
-                between()
-                self._pause.wait(RETURN_S)
-                yield
-            finally:
-                self.mutex.acquire()
-
-        name = rescue.real(target)
-        draft = name.with_name(name.name + ".saving")
-        rescue.remove(draft)
-        try:
-            rescue.copy(self.opened.connection, draft, pause)
-            rescue.give_name(draft, name)
-            lock = FileLock(target, name_lock)
-            try:
-                return OpenFile(target, lock)
-            except BaseException:
-                rescue.remove(name)  # else it would be taken for somebody's
-                lock.release()
-                raise
-        finally:
-            rescue.remove(draft)
-
-    def begin_another_log(self) -> None:
-        """Bring what the write-ahead log holds into the file and begin another one: somebody deleted the log.
-
-        Raises `StoreBusy` while somebody reads.
-        """
-        if not self.readers.rest(READERS_END_S):
-            raise StoreBusy(f"{self.path}: is being read for too long")
-        try:
-            with self.mutex, translated(self.path):
-                self.opened.begin_another_log()
-        finally:
-            self.readers.turn_to(self.path, self.opened.lock.identity)
-        self._warm()
-
-    def turn_to(self, file: OpenFile) -> None:
-        """Write and read another file from now on; `exclusively` must be held. `close_former` closes this one."""
-        self._former.append(self.opened)
-        self.opened = file
-        self.path, self._damage = file.path, None
-        self.readers.turn_to(file.path, file.lock.identity)
-        self._warm()
-
-    def close_former(self) -> None:
-        """Close the files that others took the place of: that of a big one that was deleted takes its time."""
-        while self._former:
-            self._former.pop().close()
-
-    def detach(self) -> OpenFile:
-        """Give the open file to another store; what is left is closed."""
-        self.readers.close()
-        self._is_detached = True
-        return self.opened
-
-    def close(self) -> None:
-        self.readers.close()
-        self.close_former()
-        with self.mutex:
-            if not self._is_detached:
-                self.opened.close()

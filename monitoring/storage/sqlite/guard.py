@@ -1,17 +1,17 @@
 """Sees to it that what is written lies under the name where it is looked for, whatever happens to the file."""
 
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
-from typing import Protocol, Self
 
 from monitoring.errors import MonitoringError, StoreDamaged, StoreError, StoreUnavailable
-from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.base import Pending
+from monitoring.models import Window
 from monitoring.storage.sqlite import rescue
-from monitoring.storage.sqlite.file import DatabaseFile, OpenFile, Problem
+from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
+from monitoring.storage.sqlite.file import Problem
+from monitoring.storage.sqlite.guarded import FileStore
 from monitoring.storage.sqlite.lock import FileLock, NameLock, identity_of, lock_path
 
 HOUR_MS = 3_600_000
@@ -24,20 +24,12 @@ ASIDE_MS = 60_000
 """No file is set aside sooner than this after another one: a disk that damages every file must not fill up with them."""
 
 
-class Store(Protocol):
-    """What is guarded: see `GuardedStore`."""
+class Kept(Enum):
+    """What of a file there is in the one that took its place."""
 
-    file: DatabaseFile
-    guard: "FileGuard"
-    echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None
-
-    def results(self, window: Window) -> Iterable[CheckResult]: ...
-    def remembered_results(self, window: Window) -> Iterable[CheckResult]: ...
-    def newest_alerts(self) -> Sequence[Alert]: ...
-    def pending(self) -> Pending: ...
-    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None: ...
-    def open_sibling(self, path: Path, lock: FileLock) -> Self: ...
-    def become(self, file: OpenFile, *, is_copy: bool) -> None: ...
+    ALL = "everything that it held"
+    NEWEST = "the open alerts, the past hour and what was not delivered"
+    PART = "the open alerts and the newest checks that could be read and had room"
 
 
 class FileGuard:
@@ -49,15 +41,15 @@ class FileGuard:
     works elsewhere, and moves in as soon as it can. Readers find in `NAME.lock` of the home where that is.
     """
 
-    def __init__(self, store: Store, home: Path, home_lock: FileLock | NameLock | None = None) -> None:
+    def __init__(self, store: FileStore, home: Path, home_lock: FileLock | NameLock | None = None) -> None:
         """`home_lock` is held on the file at home while that cannot be written, or on its name alone."""
         self._store = store
         self._home = home
         self._home_lock = home_lock if isinstance(home_lock, FileLock) else None
-        lock = self._home_lock or (store.file.opened.lock if store.file.path == home else None)
+        lock = self._home_lock or (store.opened.lock if store.path == home else None)
         self._name = NameLock(home, lock.name) if lock else home_lock if isinstance(home_lock, NameLock) else None
         if home_lock and self._name:
-            self._name.tell(store.file.path)
+            self._name.tell(store.path)
         self._began_ms: int | None = None
         self._left_alone = False
         self._is_damaged = False
@@ -65,7 +57,6 @@ class FileGuard:
         self._set_aside_ms = -ASIDE_MS
         self._retry_ms = 0
         self._said: str | None = None
-        self._notices: deque[str] = deque()
         self._now_ms = 0
         self._between: Callable[[], None] = lambda: None
         self.is_saving = False
@@ -73,11 +64,8 @@ class FileGuard:
 
     def notices(self) -> list[str]:
         """What is to be said since the last call; from any thread."""
-        return [self._notices.popleft() for _ in range(len(self._notices))]
-
-    def say(self, text: str) -> None:
-        """Something about the file that a person should know."""
-        self._notices.append(text)
+        said = self._store.said
+        return [said.popleft() for _ in range(len(said))]
 
     def look(self, now_ms: int, between: Callable[[], None]) -> None:
         """Put right what is wrong with the file. `between` is called in between, and writes what has come meanwhile."""
@@ -85,7 +73,7 @@ class FileGuard:
         if self._began_ms is None:
             self._began_ms = now_ms - LATE_MS
         self._keep_name()
-        problem = self._store.file.problem()
+        problem = self._store.problem()
         is_away = self._followed is not None or self._path != self._home
         if now_ms < self._retry_ms or (problem is None and not is_away):
             return
@@ -98,7 +86,7 @@ class FileGuard:
             self._say_once(problem, error)
         finally:
             self._keep_name()
-            self._store.file.close_former()
+            self._store.close_former()
             self.is_saving = False
 
     def close(self) -> None:
@@ -111,7 +99,7 @@ class FileGuard:
 
     @property
     def _path(self) -> Path:
-        return self._store.file.path
+        return self._store.path
 
     def _keep_name(self) -> None:
         """Make the lock beside the file anew if somebody deleted it; readers find there which file is written."""
@@ -128,8 +116,8 @@ class FileGuard:
         if problem is None:
             if self._followed:
                 self._followed = None
-                self._store.file.read_from(self._path)
-                self.say(f"{self._path} is in its directory again")
+                self._store.read_from(self._path)
+                self._store.say(f"{self._path} is in its directory again")
             else:
                 self._go_home()
         elif problem is Problem.MISSING:
@@ -139,8 +127,8 @@ class FileGuard:
         elif problem is Problem.OVERWRITTEN:
             self._leave_overwritten()
         elif problem is Problem.LOGLESS:
-            self._store.file.begin_another_log()
-            self.say(f"{self._path}: its write-ahead log was deleted; nothing is lost, and another one was begun")
+            self._store.begin_another_log()
+            self._store.say(f"{self._path}: its write-ahead log was deleted; nothing is lost, and another one was begun")
         else:
             self._begin_anew_from_damaged()
 
@@ -154,65 +142,61 @@ class FileGuard:
         else:
             sentence = f"{self._path} was {problem.value}, and what it held cannot be saved yet: {text}"
         if sentence != self._said:
-            self.say(sentence)
+            self._store.say(sentence)
         self._said = sentence
 
     def _bring_back(self) -> None:
         """The file was deleted or moved: what is open goes back under its name, unless its directory was renamed."""
-        path, file = self._path, self._store.file
+        path, store = self._path, self._store
         folder = rescue.real(path).parent
         if not folder.is_dir():
-            if name := file.opened.moved_to():
+            if name := store.opened.moved_to():
                 if name != self._followed:  # it lies there whole, and goes on being written
-                    file.read_from(name)
+                    store.read_from(name)
                     self._followed = name
-                    self.say(f"{path}: its directory is now {name.parent}; checks go on into {name}")
+                    store.say(f"{path}: its directory is now {name.parent}; checks go on into {name}")
                 return
             folder.mkdir(parents=True)
-        file.drop_logs()
-        if self._is_damaged:
-            self._begin_anew(path, HOUR_MS)
-            self.say(f"{path}: a new file was begun, with the open alerts")
-        elif self._copy_to(path):
-            self.say(f"{path} was deleted or moved away; it is back under its name with everything that it held")
+        store.opened.drop_logs()
+        was_damaged = self._is_damaged
+        kept, self._followed = self._move(path), None
+        if was_damaged:
+            store.say(f"{path}: a new file was begun, with {kept.value}")
+        elif kept is Kept.ALL:
+            store.say(f"{path} was deleted or moved away; it is back under its name with {kept.value}")
         else:
-            is_whole = self._begin_anew(path, self._undelivered_ms())
-            kept = "the past hour and what was not delivered" if is_whole else "the newest checks that there was room for"
-            self.say(f"{path} was deleted, with no room for a copy; a new file has the open alerts, {kept}")
-        self._followed = None
+            store.say(f"{path} was deleted, with no room for a copy; a new file has {kept.value}")
 
     def _evade(self) -> None:
         """Another file has the name: it is somebody's, so ours takes another name."""
-        path, name = self._path, rescue.free_name(self._store.file.opened.real, "saved", self._now_ms)
-        self._store.file.drop_logs()
-        kept = "with everything measured so far"
-        if self._is_damaged or not self._copy_to(name):
-            self._begin_anew(name, self._undelivered_ms())
-            kept = "with the open alerts and the newest checks, as there was no room for all"
+        path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
+        self._store.opened.drop_logs()
+        kept = self._move(name)
         self._left_alone, self._followed = True, None
-        self.say(f"{path} was replaced by another file, which is left alone; checks go on in {name}, {kept}")
+        self._store.say(
+            f"{path} was replaced by another file, which is left alone; checks go on in {name}, with {kept.value}"
+        )
 
     def _leave_overwritten(self) -> None:
         """Somebody has put another content into the file: it stays, and if it is ours we move in at the next look.
 
         What was in the file alone is gone. Its log and SQLite's memory still have the newest of it.
         """
-        path, name = self._path, rescue.free_name(self._store.file.opened.real, "saved", self._now_ms)
-        self._left_alone = self._store.file.opened.is_foreign()
-        is_whole = self._begin_anew(name, self._undelivered_ms(), self._store.remembered_results)
+        path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
+        self._left_alone = self._store.opened.is_foreign()
+        kept = self._begin_anew(name, self._undelivered_ms(), self._store.remembered_results)
         self._retry_ms = self._now_ms + RETRY_MS
-        kept = "what was measured in the past hour" if is_whole else "what could still be read of the past hour"
-        self.say(f"{path} was overwritten with another file; checks go on in {name}, with the open alerts and {kept}")
+        self._store.say(f"{path} was overwritten with another file; checks go on in {name}, with {kept.value}")
 
     def _begin_anew_from_damaged(self) -> None:
         if self._now_ms < self._set_aside_ms + ASIDE_MS:
             raise StoreUnavailable("so is the file before it: the disk may be failing")
-        path, reason = self._path, self._store.file.damage or f"{self._path}: its beginning is not that of a database"
+        path, reason = self._path, self._store.damage or f"{self._path}: its beginning is not that of a database"
         aside = rescue.set_aside(path, "damaged", self._now_ms)
         self._set_aside_ms, self._is_damaged = self._now_ms, True
-        self._store.file.read_from(aside)
-        self._begin_anew(path, HOUR_MS)
-        self.say(f"{reason}; it is now {aside.name}, and a new file was begun, with the open alerts")
+        self._store.read_from(aside)
+        kept = self._begin_anew(path, HOUR_MS)
+        self._store.say(f"{reason}; it is now {aside.name}, and a new file was begun, with {kept.value}")
 
     def _undelivered_ms(self) -> int:
         """How far back everything goes that must not be lost: the past hour, and what no database has yet."""
@@ -221,13 +205,21 @@ class FileGuard:
             return HOUR_MS if oldest_ms is None else max(HOUR_MS, self._now_ms - oldest_ms + LATE_MS)
         return HOUR_MS
 
+    # One way into another file
+
+    def _move(self, path: Path) -> Kept:
+        """Go on in a copy, or where that is not possible in a new file that has what must not be lost."""
+        if not self._is_damaged and self._copy_to(path):
+            return Kept.ALL
+        return self._begin_anew(path, self._undelivered_ms())
+
     def _copy_to(self, path: Path) -> bool:
         """Go on in a copy of the open file; False when there is no room for all of it, or it cannot be read."""
-        with self._store.file.exclusively() as connection:
+        with self._store.exclusively() as connection:
             if not rescue.has_room(connection, rescue.real(path).parent):
                 return False
             try:
-                copy = self._store.file.copy(path, self._name, self._between)
+                copy = self._store.copy(path, self._name, self._between)
             except FileExistsError:
                 raise
             except (sqlite3.Error, OSError, StoreDamaged):
@@ -235,8 +227,8 @@ class FileGuard:
             self._store.become(copy, is_copy=True)
         return True
 
-    def _begin_anew(self, path: Path, back_ms: int, results: rescue.Results | None = None) -> bool:
-        """Go on in a new file that has the open alerts and the newest checks; False when some had no room."""
+    def _begin_anew(self, path: Path, back_ms: int, results: rescue.Results | None = None) -> Kept:
+        """Go on in a new file that has the open alerts and the newest checks."""
         lock = FileLock(path, self._name)
         try:
             sibling = self._store.open_sibling(path, lock)
@@ -247,10 +239,10 @@ class FileGuard:
             raise
         return self._change_to(sibling, self._now_ms - back_ms, results or self._store.results)
 
-    def _change_to(self, sibling: Store, from_ms: int, results: rescue.Results, *, all_or_nothing: bool = False) -> bool:
+    def _change_to(self, sibling: FileStore, from_ms: int, results: rescue.Results, *, all_or_nothing: bool = False) -> Kept:
         """Go on in the file of `sibling` when it has the alerts that are known and the checks from a moment on.
 
-        False when some of them are missing there; `all_or_nothing`: then this raises `StoreUnavailable` and stays.
+        `all_or_nothing`: where some of them are missing there this raises `StoreUnavailable`, and all stays as it is.
         """
         now_ms = self._now_ms
         self._store.echo = []
@@ -259,19 +251,16 @@ class FileGuard:
             window = Window(from_ms, now_ms + 1)
             is_whole = rescue.carry_over(results, lambda some: sibling.append(some, (), now_ms), window, self._between)
             if all_or_nothing and not is_whole:
-                raise StoreUnavailable(f"{sibling.file.path}: not everything could be written")  # noqa: TRY301
-            with self._store.file.exclusively():
+                raise StoreUnavailable(f"{sibling.path}: not everything could be written")
+            with self._store.exclusively():
                 for checks, alerts in self._store.echo:
                     sibling.append(checks, alerts, now_ms)
-                self._store.become(sibling.file.detach(), is_copy=False)
-        except BaseException:
-            sibling.file.close()
-            raise
+                self._store.become(sibling.detach(), is_copy=False)
         finally:
-            sibling.guard.close()
+            sibling.close()
             self._store.echo = None
         self._is_damaged = False
-        return is_whole
+        return Kept.NEWEST if is_whole else Kept.PART
 
     def _go_home(self) -> None:
         """Nothing is wrong here, but the file belongs elsewhere: move in if that is possible now."""
@@ -283,21 +272,21 @@ class FileGuard:
             return
         self._left_alone = False
         if self._name is None or self._name.stands_in:
-            stand_in, self._name = self._name, NameLock(self._home, self._store.file.opened.lock.name)
+            stand_in, self._name = self._name, NameLock(self._home, self._store.opened.lock.name)
             if stand_in:
                 stand_in.release(forget=True)
         rescue.remove(before)
         lock_path(before).unlink(missing_ok=True)
         with suppress(OSError):  # it is not empty where it is not a directory of its own
             before.parent.rmdir()
-        self.say(f"{self._home} can be written again, and has everything that was measured meanwhile")
+        self._store.say(f"{self._home} can be written again, and has everything that was measured meanwhile")
 
     def _move_in(self) -> None:
         lock, self._home_lock = self._home_lock or FileLock(self._home, self._name), None
         try:
             sibling = self._store.open_sibling(self._home, lock)
         except StoreDamaged as error:
-            self.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
+            self._store.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
             lock.release()
             raise
         except StoreError:
@@ -307,3 +296,25 @@ class FileGuard:
             lock.release(forget=True)
             raise
         self._change_to(sibling, self._began_ms or 0, self._store.results, all_or_nothing=True)
+
+
+class GuardedStore(FileStore):
+    """A store that goes on in another file when something has happened to its own: `guard` sees to it."""
+
+    def __init__(
+        self,
+        path: Path,
+        lock: FileLock | None = None,
+        patience_s: float = BUSY_TIMEOUT_S,
+        home: Path | None = None,
+        home_lock: FileLock | NameLock | None = None,
+    ) -> None:
+        """As `FileStore`. `home` is where the file belongs when it cannot be there now, `home_lock` a lock on that, or on
+        its name alone.
+        """
+        super().__init__(path, lock, patience_s)
+        self.guard = FileGuard(self, home or path, home_lock)
+
+    def close(self) -> None:
+        self.guard.close()
+        super().close()

@@ -92,7 +92,7 @@ class Opening:
                 lock.release()
             raise error  # there is no place at all
         self._take_along(readable, store)
-        self._say(f"{error}; checks are kept in {store.file.path} instead, until it can be written")
+        self._say(f"{error}; checks are kept in {store.path} instead, until it can be written")
         return store
 
     def _open_substitute(self, lock: FileLock | NameLock | None, folders: Sequence[str | None]) -> LocalStore | None:

@@ -36,12 +36,12 @@ class FileReader:
 
     def __init__(self, path: Path, pool: ReaderPool | None = None) -> None:
         self.path = path
-        self._pool = pool or ReaderPool(path)
+        self.readers = pool or ReaderPool(path)
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment of the file. Raises `StoreUnavailable`."""
-        with self._pool.snapshot() as connection:
+        with self.readers.snapshot() as connection:
             version = migrations.version(connection)
             if version != migrations.NEWEST:
                 raise StoreUnavailable(f"{self.path}: {'is empty' if version == 0 else OLDER}")
@@ -49,7 +49,7 @@ class FileReader:
 
     def has_no_tables(self) -> bool:
         """Is the file one that nobody has filled yet? False where it cannot be read: the questions say why."""
-        with suppress(StoreUnavailable), self._pool.snapshot() as connection:
+        with suppress(StoreUnavailable), self.readers.snapshot() as connection:
             return migrations.version(connection) == 0
         return False
 
@@ -164,4 +164,4 @@ class FileReader:
             return outbox.refusals(connection)
 
     def close(self) -> None:
-        self._pool.close()
+        self.readers.close()

@@ -10,7 +10,7 @@ from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.sqlite import from_1_1, meta, outbox, purge, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.file import OpenFile
-from monitoring.storage.sqlite.guarded import GuardedStore
+from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
@@ -37,7 +37,7 @@ class LocalStore(GuardedStore):
         super()._load(connection)
         self._newest = first_key(rows.ends(connection)[1] + 1) - 1
         self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
-        self._summariser = Summariser(self._snapshot, self.file.writing, meta.number(connection, Value.SUMMARISED_MS))
+        self._summariser = Summariser(self._snapshot, self.writing, meta.number(connection, Value.SUMMARISED_MS))
         self.marker = meta.text(connection, Value.MARKER)
         self._purging: Iterator[None] | None = None
 
@@ -61,7 +61,7 @@ class LocalStore(GuardedStore):
         points: list[CheckResult | Alert] = [*checks, *alerts]
         if not points:
             return
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             sites = site_states.number(connection, self.sites, [point.host for point in points])
             by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
             new = self._without_stored(connection, by_key)
@@ -111,7 +111,7 @@ class LocalStore(GuardedStore):
         Alert records, where each host stands if that is newer, and the checks from which alerts are decided next.
         """
         known = states or {}
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             hosts = [*(one.host for one in alerts), *(one.host for one in checks), *known]
             sites = site_states.number(connection, self.sites, hosts)
             connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
@@ -148,11 +148,11 @@ class LocalStore(GuardedStore):
                 request = purge.due(connection)
             if request is None:
                 return False
-            connection = self.file.opened.connection
+            connection = self.opened.connection
             state = (lambda: self._summariser.summarised_ms, lambda: self._in_flight)
             self._purging = purge.steps(connection, request, now_ms, *state)
         try:
-            with self.file.writing() as connection:
+            with self.writing() as connection:
                 is_over = next(self._purging, purge) is purge
                 sites = dict(connection.execute("SELECT host, id FROM sites"))
         except BaseException:
@@ -172,7 +172,7 @@ class LocalStore(GuardedStore):
         if self._kept_ms is None or now_ms < self._rest_until_ms:
             return False
         checks_ms, alerts_ms = self._kept_ms
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             has_more = retention.step(connection, now_ms - checks_ms, now_ms - alerts_ms, self._in_flight)
         if not has_more:
             self._rest_until_ms = now_ms + LOOK_MS
@@ -185,7 +185,7 @@ class LocalStore(GuardedStore):
 
     def ask_purge(self, request: purge.Request) -> int:
         """Leave a request to purge, which `maintain` carries out; returns its number."""
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             return purge.ask(connection, request)
 
     def next_deletion(self) -> Deletion | None:
@@ -196,7 +196,7 @@ class LocalStore(GuardedStore):
             return request.deletion() if request else from_1_1.deletion(connection)
 
     def deletion_done(self, deletion: Deletion) -> None:
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             if deletion.former:
                 meta.remove(connection, Value.FORMER_MARKER)
             else:
@@ -214,7 +214,7 @@ class LocalStore(GuardedStore):
         return delivery
 
     def _take(self, limit: int) -> Delivery | None:
-        with self.file.mutex:  # which rows are about to be read nobody who writes knows
+        with self.mutex:  # which rows are about to be read nobody who writes knows
             self._in_flight, self._taken_in = ALL_IN_FLIGHT, self._generation
         delivery = None
         try:
@@ -225,11 +225,11 @@ class LocalStore(GuardedStore):
         return delivery
 
     def _set_in_flight(self, delivery: Delivery | None) -> None:
-        with self.file.mutex:
+        with self.mutex:
             self._in_flight = NOTHING_IN_FLIGHT if delivery is None else delivery.last_entry
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             if self._taken_in != self._generation:  # it was of another file
                 return
             outbox.acknowledge(connection, delivery)
@@ -243,17 +243,17 @@ class LocalStore(GuardedStore):
         span = Window(from_ms, until_ms)
         with self._snapshot() as connection:
             points = outbox.count(connection, span, meta.number(connection, Value.SUMMARISED_MS))
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             outbox.requeue(connection, span, points, self._in_flight)
         return points["checks"] + points["alerts"]
 
     def requeue_alerts(self) -> None:
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             outbox.requeue_alerts(connection, self._in_flight)
 
     def renew_marker(self) -> None:
         marker = uuid.uuid4().hex
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             meta.put(connection, Value.MARKER, marker)
         self.marker = marker
 
@@ -262,5 +262,5 @@ class LocalStore(GuardedStore):
             return outbox.refused_sample(connection, kind, limit)
 
     def retry_refused(self, kind: str) -> None:
-        with self.file.writing() as connection:
+        with self.writing() as connection:
             outbox.retry_refused(connection, kind)

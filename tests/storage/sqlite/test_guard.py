@@ -255,11 +255,11 @@ def damage_everything_but_the_beginning(path: Path, seed: int) -> None:
 def test_damage_that_a_question_finds_makes_the_file_be_set_aside(store: LocalStore, path: Path, seed: int) -> None:
     """What writes finds it too late: it has the pages in memory."""
     write(store, [check(second, detail="x" * 1_000) for second in range(2_000)], [alert(1)])
-    store.file.opened.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.opened.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     damage_everything_but_the_beginning(path, seed)
     with closing(FileReader(path)) as reader, pytest.raises(StoreUnavailable):
         list(reader.results(EVER))
-    with store.file.readers.snapshot(), pytest.raises(StoreUnavailable):  # another connection has no pages in memory
+    with store.readers.snapshot(), pytest.raises(StoreUnavailable):  # another connection has no pages in memory
         list(store.results(EVER))
     (words,) = look(store)
     assert "malformed" in words or "not a database" in words
