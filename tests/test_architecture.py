@@ -62,10 +62,10 @@ SEES: Mapping[str, Collection[str]] = {
     # What decides and serves with it
     "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
     "service.health": {"clock", "display.words", "storage.delivery"},
-    "gateway": {"clock", "config", "statistics", "display.words", "service.signals", "storage"},
+    "gateway": {"clock", "config", "statistics", "display.words", "service.signals", "service.health", "storage"},
     "web": {
         *("clock", "config", "statistics", "display", "checks.assertions", "service.signals"),
-        *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls"),
+        *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),
     },
     "commands": {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web"),

@@ -2,8 +2,8 @@
 
 from monitoring.commands.invocation import Invocation
 from monitoring.config.databases import DEFAULT_LISTEN, parse_listen
+from monitoring.gateway.certificate import tls_files
 from monitoring.gateway.serve import serve
-from monitoring.gateway.tls import tls_files
 
 
 def run(invocation: Invocation) -> int:

@@ -13,7 +13,7 @@ from monitoring.config.databases import parse_listen
 from monitoring.config.tokens import page_tokens
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
-from monitoring.gateway.tls import tls_files
+from monitoring.gateway.certificate import tls_files
 from monitoring.models import CheckResult, Site
 from monitoring.service.signals import heed_signals
 from monitoring.storage.routing import ReaderChoice

@@ -17,8 +17,10 @@ from monitoring.gateway import requests
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.databases import Databases
 from monitoring.gateway.description import description
+from monitoring.gateway.entrance import entrance
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
+from monitoring.gateway.refusals import Refusals
 from monitoring.gateway.v1 import former_handlers
 from monitoring.gateway.v2 import Answer, Interface
 from monitoring.storage.base import Backend
@@ -32,13 +34,16 @@ RETRY_AFTER_S = 1
 WORTH_PACKING = 4_096
 
 
-def make_application(databases: Databases, tokens: Tokens, limits: Limits, clock: Clock) -> Flask:
-    """The gateway to this database."""
+def make_application(
+    databases: Databases, tokens: Tokens, limits: Limits, clock: Clock, refusals: Refusals | None = None
+) -> Flask:
+    """The gateway to this database. `refusals` counts what is refused."""
+    refusals = refusals or Refusals()
     application = Flask("gateway", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     application.url_map.strict_slashes = False
     application.url_map.merge_slashes = False
-    metrics = Metrics()
+    metrics = Metrics(refusals)
     routes = Routes(application, tokens, RateLimiter(limits, clock))
     current = Interface(databases, limits, clock, metrics)
     handlers = current.handlers()
@@ -47,10 +52,11 @@ def make_application(databases: Databases, tokens: Tokens, limits: Limits, clock
     routes.add("GET", HEALTH.path, HEALTH.role, lambda: _json(current.health()))
     routes.add("GET", "/metrics", "read", lambda: Response(current.metrics(), content_type=METRICS_TYPE))
     routes.add("GET", "/api/v2/openapi.json", None, lambda: _json(description(ENDPOINTS)))
+    routes.add("GET", "/", None, partial(entrance, tokens))
     for kind, status in _STATUSES:
         application.register_error_handler(kind, partial(_refuse, status))
     application.register_error_handler(HTTPException, _say)
-    application.after_request(partial(_count, metrics))
+    application.after_request(partial(_count, metrics, refusals))
     application.after_request(_finish)
     return application
 
@@ -127,7 +133,8 @@ def _say(error: HTTPException) -> Response:
     return response
 
 
-def _count(metrics: Metrics, response: Response) -> Response:
+def _count(metrics: Metrics, refusals: Refusals, response: Response) -> Response:
+    refusals.note(response.status_code, request.remote_addr or "")
     path = request.url_rule.rule if request.url_rule else "other"
     metrics.answered(path, response.status_code)
     if request.method == "POST" and response.status_code in (400, 413, 415, 422):

@@ -16,8 +16,10 @@ LABELS = ("site", "location")
 class Metrics:
     """Counts what happens; each gateway has counters of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: Collector) -> None:
+        """`refusals` has counters of its own."""
         self._registry = CollectorRegistry()
+        self._registry.register(refusals)
         self._requests = Counter(
             "monitoring_gateway_requests", "Requests that were answered.", ["path", "status"], registry=self._registry
         )

@@ -11,10 +11,12 @@ from monitoring.config.tokens import READ, WRITE, Tokens, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
 from monitoring.gateway.application import make_application
+from monitoring.gateway.certificate import ServedCertificate, TlsFiles
 from monitoring.gateway.databases import open_databases
 from monitoring.gateway.limits import Limits
+from monitoring.gateway.refusals import Refusals
 from monitoring.gateway.server import listen, run_server
-from monitoring.gateway.tls import TlsFiles, Wsgi, make_context
+from monitoring.gateway.tls import Wsgi
 from monitoring.gateway.upkeep import UpkeepThread
 from monitoring.service.signals import heed_signals
 
@@ -34,16 +36,18 @@ def serve(
     tokens = _tokens_for(address, environ)
     clock, limits = SystemClock(), Limits()
     where = config.database or parse_database(DEFAULT_DATABASE, {})
-    context = make_context(tls) if tls else None
+    certificate = ServedCertificate(tls) if tls else None
     heed_signals(_end, watcher.ask)
     databases = open_databases(config, where, limits.locations)
     try:
-        application: Wsgi = make_application(databases, tokens, limits, clock)
-        with UpkeepThread(databases, config, watcher, clock), listen(address) as listening:
+        refusals = Refusals()
+        application: Wsgi = make_application(databases, tokens, limits, clock, refusals)
+        with UpkeepThread(databases, config, watcher, clock, refusals), listen(address) as listening:
             output.say(f"gateway at {'https' if tls else 'http'}://{address}, database {where.masked}")
-            for warning in _warnings(address, tokens, tls):
+            output.say(_access(tokens))
+            for warning in _warnings(address, tls):
                 output.warn(warning)
-            run_server(application, listening, context, limits)
+            run_server(application, listening, certificate, limits, refusals.note)
             return 0
     finally:
         databases.close()
@@ -62,10 +66,17 @@ def _tokens_for(address: ListenAddress, environ: Mapping[str, str]) -> Tokens:
     return tokens
 
 
-def _warnings(address: ListenAddress, tokens: Tokens, tls: TlsFiles | None) -> Iterator[str]:
-    if tokens.required and tokens.write is None:
-        yield f"warning: {WRITE} is not set: nobody may write"
-    if tokens.required and tokens.read is None:
-        yield f"warning: {READ} is not set: nobody may read"
+def _access(tokens: Tokens) -> str:
+    """Who may do what."""
+    if not tokens.required:
+        return "everybody on this machine may read and write: no token is set"
+    read, write = (
+        f"whoever has {name}" if token else f"nobody, for {name} is not set"
+        for name, token in ((READ, tokens.read), (WRITE, tokens.write))
+    )
+    return f"may read: {read}; may write: {write}"
+
+
+def _warnings(address: ListenAddress, tls: TlsFiles | None) -> Iterator[str]:
     if tls is None and not address.is_loopback:
         yield "warning: without --tls-cert and --tls-key tokens can be read on their way: put a proxy with TLS in front"

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from waitress.task import ErrorTask
 
 from monitoring.config.databases import ListenAddress
 from monitoring.errors import StoreUnavailable
+from monitoring.gateway.certificate import ServedCertificate
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.tls import TlsFront, Wsgi, behind
 from monitoring.storage.gateway.interface import RefusedAnswer
@@ -28,6 +29,7 @@ class JsonErrorTask(ErrorTask):
 
     def execute(self) -> None:
         error: Any = self.request.error  # type: ignore[attr-defined]  # the package's types lack it
+        self.channel.server.refused(error.code, str(self.channel.addr[0]))  # type: ignore[attr-defined]
         words = "".join(letter if letter.isprintable() else " " for letter in str(error.body))[:LONGEST_WORDS]
         body = msgspec.json.encode(RefusedAnswer(words))
         self.status = f"{error.code} {error.reason}"
@@ -66,19 +68,35 @@ def listen(address: ListenAddress) -> socket.socket:
         raise StoreUnavailable(f"--listen {address}: {error.strerror or error}") from error
 
 
-def run_server(application: Wsgi, listening: socket.socket, context: ssl.SSLContext | None, limits: Limits) -> None:
-    """Serve on this socket, by TLS where there is a context, until SystemExit is raised in this thread."""
-    if context is None:
-        make_server(application, listening, limits).run()
+Refused = Callable[[int, str], None]
+"""Hears of each request that never comes so far as the application: the status of the answer, and the client's address."""
+
+
+def nobody_hears(status: int, address: str) -> None:
+    """A `Refused`."""
+
+
+def run_server(
+    application: Wsgi,
+    listening: socket.socket,
+    tls: ServedCertificate | None,
+    limits: Limits,
+    refused: Refused = nobody_hears,
+) -> None:
+    """Serve on this socket, by TLS where there is a certificate, until SystemExit is raised in this thread."""
+    if tls is None:
+        make_server(application, listening, limits, refused).run()
         return
     with listen(ListenAddress(LOOPBACK, 0)) as inner:
-        front = TlsFront(listening, context, inner.getsockname()[:2], limits)
+        front = TlsFront(listening, tls, inner.getsockname()[:2], limits)
         front.start()
-        make_server(behind(front, application), inner, limits.behind_front()).run()
+        make_server(behind(front, application), inner, limits.behind_front(), refused).run()
         front.close()
 
 
-def make_server(application: Wsgi, listening: socket.socket, limits: Limits) -> BaseWSGIServer:
+def make_server(
+    application: Wsgi, listening: socket.socket, limits: Limits, refused: Refused = nobody_hears
+) -> BaseWSGIServer:
     """A server on this socket; `run` serves until SystemExit is raised in its thread."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits a moment
     server: BaseWSGIServer = create_server(  # type: ignore[assignment]  # of several sockets it would be another one
@@ -96,6 +114,7 @@ def make_server(application: Wsgi, listening: socket.socket, limits: Limits) -> 
         log_socket_errors=False,
         ident=None,
     )
+    server.refused = refused  # type: ignore[attr-defined]  # its channels know nobody else
     server.channel_class = partial(_admit, limits.address_connections)  # type: ignore[assignment]  # it is only called
     return server
 

@@ -7,64 +7,27 @@ thread, which a slow client keeps.)
 """
 
 import asyncio
-import ssl
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from socket import socket
 from typing import Any
 
-from monitoring.errors import ConfigError
+from monitoring.gateway.certificate import ServedCertificate
 from monitoring.gateway.limits import Limits
 
 HANDSHAKE_S = 10.0
 CHUNK = 1 << 16
 END_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files: the certificate with those that certify it, and its key."""
-
-    certificate: Path
-    key: Path
-
-
-def tls_files(certificate: Path | None, key: Path | None) -> TlsFiles | None:
-    """The files of `--tls-cert` and `--tls-key`; None: neither was given. Raises `ConfigError`."""
-    if bool(certificate) != bool(key):
-        raise ConfigError(["--tls-cert and --tls-key go together"])
-    return TlsFiles(certificate, key) if certificate and key else None
-
-
-def make_context(files: TlsFiles) -> ssl.SSLContext:
-    """TLS 1.2 and later. Raises `ConfigError` when the files cannot be used."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(files.certificate, files.key, password=_no_password)
-    except ssl.SSLError as error:
-        raise ConfigError([f"--tls-cert {files.certificate}, --tls-key {files.key}: {error.reason or 'no PEM'}"]) from None
-    except OSError as error:
-        raise ConfigError([f"--tls-cert {files.certificate}, --tls-key {files.key}: {error.strerror}"]) from None
-    except ValueError:
-        raise ConfigError([f"--tls-key {files.key}: must not have a password"]) from None
-    return context
-
-
-def _no_password() -> str:
-    raise ValueError
+LOOK_S = 1.0
 
 
 class TlsFront:
     """Passes what comes over TLS to the server at `target`, and its answers back. Runs in a thread of its own."""
 
-    def __init__(self, listening: socket, context: ssl.SSLContext, target: tuple[str, int], limits: Limits) -> None:
+    def __init__(self, listening: socket, certificate: ServedCertificate, target: tuple[str, int], limits: Limits) -> None:
         self._listening = listening
-        self._context = context
+        self._certificate = certificate
         self._target = target
         self._limits = limits
         self._clients: dict[int, str] = {}  # the address of the client by the port of its connection to the target
@@ -90,9 +53,16 @@ class TlsFront:
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
-            self._pass_on, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=1
+            self._pass_on,
+            sock=self._listening,
+            ssl=self._certificate.context,
+            ssl_handshake_timeout=HANDSHAKE_S,
+            ssl_shutdown_timeout=1,
         )
-        await self._ending.wait()
+        while not self._ending.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), LOOK_S)
+            self._certificate.look()
         server.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

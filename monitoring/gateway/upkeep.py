@@ -9,6 +9,7 @@ from monitoring.config.reload import new_config
 from monitoring.display.words import too_old_text
 from monitoring.gateway import output
 from monitoring.gateway.databases import Databases
+from monitoring.gateway.refusals import Refusals
 from monitoring.storage.base import Backend
 from monitoring.storage.delivery.upkeep import Steps, Upkeep, delete_older
 from monitoring.storage.sqlite.database import SharedFile
@@ -46,14 +47,22 @@ def _everywhere(databases: Databases) -> Iterator[Backend]:
 
 
 class UpkeepThread:
-    """A thread that works on the database in short steps, and sees that its file is there: `with UpkeepThread(…):`."""
+    """A thread that works on the database in short steps, and says what its owner should know: `with UpkeepThread(…):`."""
 
-    def __init__(self, databases: Databases, config: Config, watcher: ConfigWatcher, clock: Clock) -> None:
+    def __init__(
+        self,
+        databases: Databases,
+        config: Config,
+        watcher: ConfigWatcher,
+        clock: Clock,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._file = databases.file
         self._upkeep = database_upkeep(databases)
         self._config = config
         self._watcher = watcher
         self._clock = clock
+        self._refusals = refusals or Refusals()
         self._told: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.run, name="upkeep", daemon=True)
@@ -77,6 +86,8 @@ class UpkeepThread:
         """Follow the configuration, and do what there is to do; returns why that cannot be done."""
         if config := new_config(self._watcher, output.warn):
             self._follow(config)
+        if sentence := self._refusals.news(self._clock.monotonic_ns()):
+            output.warn(sentence)
         self._look_at_file()
         while not self._stop.is_set() and self._upkeep.step(self._clock.now_ms()):
             self._look_at_file()

@@ -9,9 +9,9 @@ from monitoring.config.databases import ListenAddress
 from monitoring.config.tokens import READ, Tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
+from monitoring.gateway.certificate import ServedCertificate, TlsFiles
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import listen, run_server
-from monitoring.gateway.tls import TlsFiles, make_context
 from monitoring.web.application import LOOPBACK_NAMES, make_application
 from monitoring.web.board import Board
 
@@ -42,7 +42,7 @@ def serve(
     """
     if not tokens.required and not address.is_loopback:
         raise ConfigError([f"--listen {address}: set {READ} (or {READ}_FILE): others can reach this address"])
-    context = make_context(tls) if tls else None
+    certificate = ServedCertificate(tls) if tls else None
     application = make_application(board, tokens, LIMITS, clock, host_names(address, tokens))
     with listen(address) as listening:
         read()
@@ -50,7 +50,7 @@ def serve(
             output.say(f"status page at {'https' if tls else 'http'}://{address}/")
             for warning in _warnings(address, tls):
                 output.warn(warning)
-            run_server(application, listening, context, LIMITS)
+            run_server(application, listening, certificate, LIMITS)
         finally:
             stop_reading()
     return 0

@@ -7,7 +7,7 @@ import pytest
 import trustme
 from werkzeug.test import Client
 
-from monitoring.gateway.tls import TlsFiles
+from monitoring.gateway.certificate import TlsFiles
 from monitoring.storage.sqlite.database import SharedFile
 from tests.support.gateway import HOST
 from tests.support.gateway_application import Database, client_of

@@ -69,7 +69,9 @@ def test_only_so_many_response_times_are_put_in_order_at_once(database: Database
     assert client.get(f"/api/v2/stats?{day}&exact=true", headers=READER).json["sites"][0]["checks"] == 3
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v2", "/api/v3/stats", "/api/v2/../../etc/passwd", "/query?q=SHOW+DATABASES"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/api/v2", "/api/v3/stats", "/api/v2/../../etc/passwd", "/query?q=SHOW+DATABASES"]
+)
 def test_there_is_nothing_else(client: Client, path: str) -> None:
     assert client.get(path, headers=READER).status_code == 404
 
@@ -128,6 +130,8 @@ def test_metrics_tell_what_was_taken_and_how_sites_are(client: Client) -> None:
         'monitoring_gateway_points_total{kind="alert"} 1.0',
         "monitoring_gateway_refused_total 1.0",
         'monitoring_gateway_requests_total{path="/api/v2/points",status="422"} 1.0',
+        'monitoring_gateway_refusals_total{status="422"} 1.0',
+        'monitoring_gateway_refusals_total{status="401"} 0.0',
         "monitoring_database_up 1.0",
         'monitoring_site_up{site="https://example.org"} 0.0',
         'monitoring_site_availability_ratio{site="https://example.org"} 0.5',

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import StoreDenied, StoreUnavailable
+from monitoring.gateway.certificate import TlsFiles
 from monitoring.gateway.limits import Limits
-from monitoring.gateway.tls import TlsFiles
 from monitoring.models import CheckResult
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile

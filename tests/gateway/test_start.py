@@ -9,7 +9,7 @@ import pytest
 from monitoring.config.databases import parse_listen
 from monitoring.config.tokens import Tokens, client_token, gateway_tokens
 from monitoring.errors import ConfigError
-from monitoring.gateway.tls import TlsFiles
+from monitoring.gateway.certificate import TlsFiles
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.database import SharedFile
 from tests.support.gateway import CHECK, HOST, NO_TOKENS, READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway

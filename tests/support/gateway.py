@@ -12,10 +12,11 @@ from monitoring.clock import SystemClock
 from monitoring.config import parse_database
 from monitoring.config.tokens import Tokens
 from monitoring.gateway.application import make_application
+from monitoring.gateway.certificate import ServedCertificate, TlsFiles
 from monitoring.gateway.databases import Databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.server import make_server
-from monitoring.gateway.tls import TlsFiles, TlsFront, Wsgi, behind, make_context
+from monitoring.gateway.tls import TlsFront, Wsgi, behind
 from monitoring.models import Cause, CheckResult
 from monitoring.storage.base import Backend
 from monitoring.storage.gateway.store import GatewayStore, open_gateway
@@ -57,7 +58,7 @@ def serving(
             with running(application, listening, limits):
                 yield port
             return
-        front = TlsFront(listening, make_context(tls), inner.getsockname(), limits)
+        front = TlsFront(listening, ServedCertificate(tls), inner.getsockname(), limits)
         tell_inner(inner.getsockname()[1])
         with running(behind(front, application), inner, limits.behind_front()):
             front.start()

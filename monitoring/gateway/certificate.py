@@ -1,0 +1,138 @@
+"""The certificate that a server shows: replaced under it as often as its owner likes, and seen to expire."""
+
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitoring.errors import ConfigError
+from monitoring.gateway import output
+
+LOOKS_A_PROOF = 60
+"""At each look the files are compared with what they were, at every so many the certificate is proven."""
+
+Version = Sequence[tuple[int, int, int] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: the certificate with those that certify it, and its key."""
+
+    certificate: Path
+    key: Path
+
+    def __str__(self) -> str:
+        return f"--tls-cert {self.certificate}, --tls-key {self.key}"
+
+
+def tls_files(certificate: Path | None, key: Path | None) -> TlsFiles | None:
+    """The files of `--tls-cert` and `--tls-key`; None: neither was given. Raises `ConfigError`."""
+    if bool(certificate) != bool(key):
+        raise ConfigError(["--tls-cert and --tls-key go together"])
+    return TlsFiles(certificate, key) if certificate and key else None
+
+
+def make_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 and later. Raises `ConfigError` when the files cannot be used."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    _load(context, files)
+    return context
+
+
+def _load(context: ssl.SSLContext, files: TlsFiles) -> None:
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except ssl.SSLError as error:
+        raise ConfigError([f"{files}: {error.reason or 'no PEM'}"]) from None
+    except OSError as error:
+        raise ConfigError([f"{files}: {error.strerror}"]) from None
+    except ValueError:
+        raise ConfigError([f"--tls-key {files.key}: must not have a password"]) from None
+
+
+def _no_password() -> str:
+    raise ValueError
+
+
+class ServedCertificate:
+    """A server's side of TLS. `context` stays the same object; the certificate in it is the one in the files.
+
+    Belongs to the thread that shakes hands: nothing else may use the context while another certificate is put into it.
+    """
+
+    def __init__(self, files: TlsFiles, report: Callable[[str], None] = output.warn) -> None:
+        """`report` takes a sentence. Raises `ConfigError` when the files cannot be used."""
+        self.context = make_context(files)
+        self._files = files
+        self._report = report
+        self._used = self._seen = self._version()
+        self._looks = 0
+        self._trouble: str | None = None
+        self._prove()
+
+    def look(self) -> None:
+        """Use what the files hold, once they have changed and hold still again. Call it about once a second."""
+        before, self._seen = self._seen, self._version()
+        if self._seen == before and self._seen != self._used:
+            self._used = self._seen
+            self._replace()
+        self._looks += 1
+        if self._looks % LOOKS_A_PROOF == 0:
+            self._prove()
+
+    def _replace(self) -> None:
+        try:
+            make_context(self._files)  # a half of the pair would stay in the other one
+            _load(self.context, self._files)
+        except ConfigError as error:
+            self._report(f"{error}; the certificate stays as it was")
+        else:
+            self._report(f"--tls-cert {self._files.certificate}: the new certificate is served")
+            self._prove()
+
+    def _prove(self) -> None:
+        """Say what clients will say of the certificate's dates."""
+        trouble = why_out_of_date(self._files)
+        if trouble and trouble != self._trouble:
+            self._report(f"warning: --tls-cert {self._files.certificate}: {trouble}: clients refuse it")
+        self._trouble = trouble
+
+    def _version(self) -> Version:
+        return [_version(file) for file in (self._files.certificate, self._files.key)]
+
+
+def _version(file: Path) -> tuple[int, int, int] | None:
+    """What changes whenever the file does, also when another one takes its place."""
+    with suppress(OSError):
+        status = file.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
+    return None
+
+
+OUT_OF_DATE = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+
+
+def why_out_of_date(files: TlsFiles) -> str | None:
+    """In OpenSSL's words why a client that trusts this certificate would refuse it by its dates; None: it would not.
+
+    A client and a server shake hands in memory. Raises nothing: what else may be wrong is said where it is used.
+    """
+    with suppress(ConfigError, OSError):
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        client.load_verify_locations(files.certificate)
+        here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ends = (client.wrap_bio(here, there), make_context(files).wrap_bio(there, here, server_side=True))
+        for end in ends * 3:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLCertVerificationError as error:
+                return error.verify_message if error.verify_code in OUT_OF_DATE else None
+    return None

@@ -1,0 +1,36 @@
+"""What stands at `/`: what this is, and where to go."""
+
+from html import escape
+
+import msgspec
+from flask import Response, request
+
+from monitoring import __version__
+from monitoring.config.tokens import Tokens
+
+PLACES = (
+    ("/api/v2/openapi.json", "the interface, described", False),
+    ("/healthz", "does the database answer?", False),
+    ("/metrics", "for Prometheus", True),
+    ("/api/v2/stats?window=600", "statistics of the past ten minutes", True),
+    ("/api/v2/alerts?window=86400", "alerts and recoveries of the past day", True),
+)
+"""Each place, what is there, and whether it takes a token for reading where tokens are needed."""
+
+NAME = "website monitor: gateway"
+ABOUT = "It stands between monitors and readers on one side and their database on the other."
+
+
+def entrance(tokens: Tokens) -> Response:
+    """As JSON, HTML or text, whatever the client likes best."""
+    places = {place: f"{what}{' (token for reading)' * (needs and tokens.required)}" for place, what, needs in PLACES}
+    liked = request.accept_mimetypes.best_match(["application/json", "text/html", "text/plain"], "application/json")
+    if liked == "text/html":
+        rows = "".join(f'<li><a href="{escape(place)}">{escape(place)}</a>: {what}</li>' for place, what in places.items())
+        page = f"<!doctype html><title>{NAME}</title><h1>{NAME} {__version__}</h1><p>{ABOUT}</p><ul>{rows}</ul>"
+        return Response(page, content_type="text/html; charset=utf-8")
+    if liked == "text/plain":
+        lines = [f"{NAME} {__version__}", ABOUT, *(f"  {place}  {what}" for place, what in places.items())]
+        return Response("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
+    body = msgspec.json.encode({"schema": 1, "name": NAME, "version": __version__, "about": ABOUT, "places": places})
+    return Response(body, content_type="application/json")
