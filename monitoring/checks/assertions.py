@@ -22,6 +22,7 @@ LONGEST_VALUE = 60
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses that browsers follow; a 300 or 304 is an answer like any other."""
 
+_NOT_IN_HTTP_2 = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 _BODILESS = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
 _SECRET_HEADERS = frozenset({"set-cookie"})
@@ -55,7 +56,7 @@ class ExpectedStatus(Assertion):
         return f"status {answer.status}"
 
     def impossible(self, site: Site) -> str | None:
-        final = {status for low, high in self.ranges for status in range(low, high + 1) if status >= _FIRST_FINAL_STATUS}
+        final = _final(self.ranges)
         if not final:
             return "can never be met: a status below 200 is interim, another one follows"
         if site.follow_redirects and final <= REDIRECTS:
@@ -81,8 +82,8 @@ class _OfBody(Assertion):
     def impossible(self, site: Site) -> str | None:
         if site.method == "HEAD":
             return "can never match: the answer to HEAD has no body"
-        statuses = _statuses(site.assertions)
-        if statuses and all(low == high and low in _BODILESS for low, high in statuses):
+        ends = _final(_statuses(site.assertions)) - (REDIRECTS if site.follow_redirects else frozenset())
+        if ends and ends <= _BODILESS:
             return "can never match: an answer with the expected status has no body"
         return None
 
@@ -158,6 +159,13 @@ class ExpectedHeaders(Assertion):
             failure = _pattern_failure(f"expected pattern of header {name}", pattern, values, answer.left_us)
             yield f"no header {name}" if not values else failure and failure + shown
 
+    def impossible(self, site: Site) -> str | None:
+        if site.transport.http_version == "2":
+            for name, _ in self.patterns:
+                if name.lower() in _NOT_IN_HTTP_2:
+                    return f"can never be met: HTTP/2 has no header {name}"
+        return None
+
     def __str__(self) -> str:
         names = [name for name, _ in self.patterns]
         return f"its header{'' if len(names) == 1 else 's'} {', '.join(names)}"
@@ -220,6 +228,11 @@ class MaxResponseTime(Assertion):
 
 def _statuses(assertions: Sequence[Assertion]) -> tuple[tuple[int, int], ...]:
     return next((assertion.ranges for assertion in assertions if isinstance(assertion, ExpectedStatus)), ())
+
+
+def _final(ranges: Sequence[tuple[int, int]]) -> frozenset[int]:
+    """The statuses in these ranges that no other one follows."""
+    return frozenset(status for low, high in ranges for status in range(max(low, _FIRST_FINAL_STATUS), high + 1))
 
 
 def _which(place: int | None, texts: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ class Response:
     @property
     def ends_with_connection(self) -> bool:
         """Whether all headers have come, and nothing but the end of the connection tells the end of the body."""
-        return self.has_head and not (self.values("content-length") or self.values("transfer-encoding"))
+        return self.has_head and not (self._values("content-length") or self._values("transfer-encoding"))
 
     @property
     def is_cut(self) -> bool:
@@ -68,14 +68,19 @@ class Response:
     @property
     def fields(self) -> Iterator[tuple[str, str]]:
         """Name in lower case, and value, of each header."""
-        for line in self._head[1:]:
-            name, colon, value = line.decode("latin-1").partition(":")
-            if colon:
-                yield name.strip().lower(), value.strip()
+        for name, value in self._raw_fields:
+            yield name, _text(value)
 
-    def values(self, name: str) -> list[str]:
+    @property
+    def _raw_fields(self) -> Iterator[tuple[str, bytes]]:
+        for line in self._head[1:]:
+            name, colon, value = line.partition(b":")
+            if colon:
+                yield _text(name).strip().lower(), value.strip()
+
+    def _values(self, name: str) -> list[bytes]:
         """The values of a header (its name in lower case) in their order."""
-        return [value for known, value in self.fields if known == name]
+        return [value for known, value in self._raw_fields if known == name]
 
     def take_body(self) -> bytes:
         """What was kept; forgotten here."""
@@ -117,12 +122,11 @@ class Response:
             return None
         self._head, self._decoder = head, None  # a later answer, to the same request with a login, is the one that counts
         if self._follows and int(status[1]) in REDIRECTS:
-            target = next(filter(None, self.values("location")), "")
-            self.target = target.encode("latin-1") or None
+            self.target = next(filter(None, self._values("location")), None)
         if self.target:
             return -1  # the redirect's own page is for nobody
         if b"content-encoding" in b"".join(head).lower():
-            self._decoder = open_decoder(",".join(self.values("content-encoding")))
+            self._decoder = open_decoder(_text(b",".join(self._values("content-encoding"))))
         return None
 
     def _count(self, chunk: bytes) -> int | None:
@@ -130,3 +134,11 @@ class Response:
             self._body += chunk[: self._cap - self._received]
         self._received += len(chunk)
         return -1 if self._received >= self._cap else None
+
+
+def _text(value: bytes) -> str:
+    """UTF-8 if it can be, as most servers mean it; else latin-1, which can be anything."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

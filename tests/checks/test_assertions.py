@@ -51,13 +51,19 @@ def test_texts_are_there_or_not(expected: dict[str, object], detail: str) -> Non
         ({"Set-Cookie": "none"}, "expected pattern of header Set-Cookie not found"),
         ({"X-Long": "b"}, f"expected pattern of header X-Long not found: {'a' * 60}…"),
         ({"X-Empty": "^$"}, ""),
+        ({"X-City": "^Zürich €$", "X-Old": "^Zürich$"}, ""),  # UTF-8 as nearly all send it, and latin-1
     ],
 )
 def test_headers_match_their_patterns(expected: dict[str, str], detail: str) -> None:
     answer = (
         b"HTTP/1.1 103 Early Hints\r\nX-Frame-Options: DENY\r\n\r\n"
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nX-Cache: MISS\r\nx-cache: HIT\r\n"
-        b"Set-Cookie: session=secret\r\nX-Long: " + b"a" * 500 + b"\r\nX-Empty:\r\nContent-Length: 2\r\n\r\n{}"
+        b"Set-Cookie: session=secret\r\nX-Long: "
+        + b"a" * 500
+        + b"\r\nX-Empty:\r\n"
+        + "X-City: Zürich €\r\n".encode()
+        + "X-Old: Zürich\r\n".encode("latin-1")
+        + b"Content-Length: 2\r\n\r\n{}"
     )
     assert detail_of(answer, expectedHeaders=expected) == detail
 
