@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from monitoring.alerts.evaluator import Evaluate
 from monitoring.alerts.rule import Decision, evaluate
@@ -34,9 +34,8 @@ from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Sit
 from monitoring.service.signals import end_at_signals
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.backends import open_backend
-from monitoring.storage.base import Reader
+from monitoring.storage.base import NamedDatabase, Reader
 from monitoring.storage.delivery.local_first import LocalFirstStore
-from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.opening import READER_TIMEOUT_S
 from monitoring.storage.sqlite.store import LocalStore
 
@@ -277,12 +276,12 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
 
 
 @contextmanager
-def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]:
-    """The database `test` of this server, dropped afterwards if it is new; None when no InfluxDB answers."""
-    database = open_backend(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S) if address.backend else None
-    if not isinstance(database, InfluxStore):
+def temporary_database(address: DatabaseAddress) -> Iterator[NamedDatabase | None]:
+    """The database `test` of this server, dropped afterwards if it is new; None when none answers that can have one."""
+    if not (address.backend and address.backend.has_name):
         yield None
         return
+    database = cast(NamedDatabase, open_backend(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S))
     try:
         existed = database.database_exists()
         database.verify("self-test")
@@ -298,7 +297,7 @@ def temporary_database(address: DatabaseAddress) -> Iterator[InfluxStore | None]
         database.close()
 
 
-def play_against(make_app: MakeApp, database: InfluxStore | None, directory: Path, evaluate: Evaluate) -> None:
+def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: Path, evaluate: Evaluate) -> None:
     """The whole self-test through this database (None: through SQLite). Raises `SelfTestFailed`."""
     scripted, clock, streams = ScriptedSite(), SystemClock(), Streams.standard()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
@@ -331,13 +330,12 @@ def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
     end_at_signals()
     address = parse_database(invocation.arguments.database or DEFAULT_DATABASE, invocation.environ)
-    server = f"InfluxDB at {address.host}:{address.port}, database {TEST_DATABASE}"
     rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
     try:
-        with temporary_database(address) as influx, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
-            where = server if influx else "SQLite, no InfluxDB answers"
+        with temporary_database(address) as database, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
+            where = f"{database.name}, database {TEST_DATABASE}" if database else "SQLite, no InfluxDB answers"
             print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
-            play_against(invocation.make_app, influx, Path(directory), evaluate)
+            play_against(invocation.make_app, database, Path(directory), evaluate)
     except SelfTestFailed as failure:
         print(f"FAILED: {failure}")
         return 1

@@ -183,6 +183,25 @@ class Backend(Reader, Protocol):
         """Has any monitor written here?"""
 
 
+class NamedDatabase(Backend, Protocol):
+    """A database that a server has under a name, beside others: of the kinds whose addresses end with one.
+
+    The self-test makes one of its own (`verify` does), and leaves nothing behind. All raise `StoreError`.
+    """
+
+    def database_exists(self) -> bool:
+        """Whether the database is there (and these credentials may know it)."""
+
+    def drop_database(self) -> None:
+        """Delete the database with all its data."""
+
+    def drop_host(self, host: str) -> None:
+        """Delete everything of one host, in every location."""
+
+    def drop_record(self, marker: str) -> None:
+        """Delete the record of a local file."""
+
+
 # The local file as delivery sees it
 
 
