@@ -9,7 +9,7 @@ from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
-from monitoring.config.lookup import hosts_of
+from monitoring.config.lookup import chosen_hosts
 from monitoring.config.reload import new_config
 from monitoring.display.history import HistoryOutput, open_history_output
 from monitoring.display.outputs import warn
@@ -88,9 +88,9 @@ class CurrentConfig:
             self.names.update((site.host, site.name) for site in config.sites)
 
     def is_wanted(self, host: str) -> bool:
-        """Is this host the one of `--site`, or one of the URLs, where any are given?"""
+        """Is this host one that `--site` stands for, or one of the URLs, where any are given?"""
         if self._arguments.site is not None:
-            return host in hosts_of(self._arguments.site, self._config.sites, "--site")
+            return host in chosen_hosts(self._arguments.site, self._config.sites, "--site")
         return not self._arguments.urls or any(site.host == host for site in self._config.sites)
 
     def readers(self) -> Readers:

@@ -65,6 +65,8 @@ class Probe:
         self._certificate_s: int | None = None
         self._asked, self._places = self._first, to_look_up(site, self._first)
         self._have_answered: set[str] = set()
+        self._answered: Request | None = None
+        """The last one that was; for a site that never redirects the only one."""
 
     def check(self) -> ProbeResult:
         """Check the site once: takes no longer than its time-out, redirects included.
@@ -183,10 +185,11 @@ class Probe:
 
     def _may_need_http_2(self, request: Request, hop: Hop) -> bool:
         """Whether this server has never answered, and now as if it did not understand how it was asked."""
-        if self._site.transport.http_version:
+        if request is self._answered or self._site.transport.http_version:
             return False
         server = urlsplit(request.url).netloc
         if hop.status:
+            self._answered = request
             if len(self._have_answered) > MAX_REDIRECTS:  # redirects lead to ever new ones
                 self._have_answered.clear()
             self._have_answered.add(server)

@@ -131,7 +131,7 @@ OPTIONS = (
         *("--site",),
         modes=["alerts", "print", "purge"],
         metavar="SITE",
-        help="only this site: its id, its name or its URL",
+        help="only this site: its id, its name or its URL; with -p and -a also tag:WORD or group:NAME",
     ),
     Option("--window", modes=["print"], metavar="LENGTH", type=_length_ms, help='statistics over this, such as "24h"'),
     Option(

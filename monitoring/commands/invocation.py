@@ -10,7 +10,7 @@ from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
 from monitoring.config.loading import load_piped
-from monitoring.config.lookup import site_of
+from monitoring.config.lookup import sites_of
 from monitoring.display.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.service.systemd import ServiceManager
@@ -42,7 +42,7 @@ class Invocation:
     def load(self, site: str | None = None) -> tuple[Config, ConfigWatcher]:
         """The configuration, its warnings said on stderr, and what notices its changes.
 
-        `site`: with this site alone, as `--site` names it. Raises `ConfigError`.
+        `site`: with this site alone, or these, as `--site` names them. Raises `ConfigError`.
         """
         if self.arguments.urls:
             path = _state_directory(self.environ) / "monitor.json"  # there is no such file: nothing to follow
@@ -75,7 +75,7 @@ def _read_piped(path: Path) -> bytes:
 
 def _only(asked: str, load: Callable[[], Config]) -> Config:
     config = load()
-    return replace(config, sites=(site_of(asked, config.sites, "--site"),))
+    return replace(config, sites=sites_of(asked, config.sites, "--site"))
 
 
 def _state_directory(environ: Mapping[str, str]) -> Path:

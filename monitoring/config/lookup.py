@@ -1,4 +1,4 @@
-"""Which site somebody means: by its id, its name or its URL. Pure."""
+"""Which site somebody means: by its id, its name or its URL; or which sites, by a tag or a group. Pure."""
 
 import difflib
 from collections.abc import Sequence
@@ -44,6 +44,34 @@ def site_of(asked: str, sites: Sequence[Site], flag: str) -> Site:
     close = difflib.get_close_matches(asked, forms, n=1, cutoff=LIKENESS)
     hint = f"did you mean {close[0]}?" if close else "--check-config lists them"
     raise ConfigError([printable(f"{flag}: no website is called {asked}; {hint}")])
+
+
+def sites_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[Site, ...]:
+    """The configured sites that `tag:WORD` or `group:NAME` stand for, or the one that is meant. Raises `ConfigError`."""
+    found = _labelled(asked, sites)
+    if found is None:
+        return (site_of(asked, sites, flag),)
+    if not found:
+        kind, _, label = asked.partition(":")
+        raise ConfigError([printable(f"{flag}: no website has the {kind} {label}; --check-config lists them")])
+    return found
+
+
+def chosen_hosts(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
+    """What the sites that are meant are called in the stores, by `tag:WORD` or `group:NAME`, or one as `hosts_of` takes it.
+
+    Raises `ConfigError` as that does.
+    """
+    found = _labelled(asked, sites)
+    return hosts_of(asked, sites, flag) if found is None else tuple(site.host for site in found)
+
+
+def _labelled(asked: str, sites: Sequence[Site]) -> tuple[Site, ...] | None:
+    """None: this is no label."""
+    kind, _, label = asked.partition(":")
+    if kind == "tag":
+        return tuple(site for site in sites if label in site.tags)
+    return tuple(site for site in sites if label == site.group) if kind == "group" else None
 
 
 def _url(asked: str) -> str | None:

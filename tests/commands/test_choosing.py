@@ -22,7 +22,8 @@ def target() -> Iterator[Target]:
 @pytest.fixture
 def config(target: Target, tmp_path: Path) -> Path:
     """Two sites with names, both of which were down."""
-    sites = [{"URL": target.url(f"/{name}"), "name": name} for name in ("shop", "docs")]
+    sites: list[dict[str, object]] = [{"URL": target.url(f"/{name}"), "name": name} for name in ("shop", "docs")]
+    sites[0] |= {"tags": ["eu", "sells"], "group": "front: a"}
     path = write_websites(tmp_path, sites)
     for site in ("/shop", "/docs"):
         target.go_down(site)
@@ -76,8 +77,8 @@ def test_what_is_wrong_with_standard_input_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["-p", "-a"])
-@pytest.mark.parametrize("site", ["shop", "URL"])
-def test_one_site_is_shown_by_its_name_or_url(target: Target, config: Path, mode: str, site: str) -> None:
+@pytest.mark.parametrize("site", ["shop", "URL", "tag:sells", "group:front: a"])
+def test_one_site_is_shown_by_its_name_url_tag_or_group(target: Target, config: Path, mode: str, site: str) -> None:
     asked = target.url("/shop") if site == "URL" else site
     answer = run_program(mode, "--once", "--site", asked, "-c", config)
     assert answer.returncode == 0, answer.stderr
@@ -85,10 +86,18 @@ def test_one_site_is_shown_by_its_name_or_url(target: Target, config: Path, mode
     assert "/docs" not in answer.stdout
 
 
-def test_a_site_that_is_not_configured_is_one_line(config: Path) -> None:
-    answer = run_program("-p", "--once", "--site", "shpo", "-c", config)
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("shpo", "no website is called shpo; did you mean shop?"),
+        ("tag:shop", "no website has the tag shop; --check-config lists them"),
+        ("group:eu", "no website has the group eu; --check-config lists them"),
+    ],
+)
+def test_a_site_that_is_not_configured_is_one_line(config: Path, asked: str, words: str) -> None:
+    answer = run_program("-p", "--once", "--site", asked, "-c", config)
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr == "--site: no website is called shpo; did you mean shop?\n"
+    assert answer.stderr == f"--site: {words}\n"
 
 
 @pytest.fixture
