@@ -98,7 +98,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *(
             "words values",
             "incidents selection",
-            "ranking jsonlines explanation",
+            "ranking months explanation",
+            "jsonlines",
             "overview",
             "plain",
             "__init__ grid streams",
@@ -110,10 +111,11 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "alerts": ("rule log backtest", "evaluator replay", "explain"),
     "service": ("process systemd signals health",),
-    "web": ("board drawing metrics", "cells", "detail", "pages", "application", "serve"),
+    "web": ("board drawing metrics", "cells", "detail history", "pages", "application", "serve"),
     "commands": (
         "rounds multi_location invocation days reading",
         "monitor print purge gateway check_config explain",
+        "report",
         "web",
         "cli",
         "completion program",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from monitoring import __version__
 
 if TYPE_CHECKING:
-    from monitoring.config.durations import Moment
+    from monitoring.config.durations import Moment, Month
 
 
 class Mode(NamedTuple):
@@ -36,6 +36,13 @@ class Mode(NamedTuple):
 
 SHELLS = ("bash", "zsh", "tcsh")
 
+
+def _month(text: str) -> "Month":
+    from monitoring.config.durations import month
+
+    return month(text)
+
+
 MODES = {
     mode.name: mode
     for mode in (
@@ -50,6 +57,10 @@ MODES = {
             ".test",
             "test the alerting with a server that goes down and comes back (about 20 s)",
             interrupted=1,
+        ),
+        Mode(
+            *(None, "report", "monitoring.commands.report", "sum up a month: availability, downtime, incidents, response"),
+            value={"dest": "month", "metavar": "YYYY-MM", "type": _month},
         ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
@@ -117,12 +128,17 @@ def _moment(text: str) -> "Moment":
 OPTIONS = (
     Option("-c", "--config", metavar="FILE", type=Path, help='default: config.json; "-" is standard input'),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
-    Option("--format", choices=("text", "json"), default="text", help="json: one object a line"),
+    Option(
+        *("--format",),
+        choices=("text", "json", "csv"),
+        default="text",
+        help="json: one object a line; csv: with --report",
+    ),
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(
         *("--location",),
-        modes=["alerts", "explain", "print", "web", "purge"],
+        modes=["alerts", "explain", "print", "web", "report", "purge"],
         metavar="NAME",
         type=_location,
         help='only what the monitor at "NAME" saw',
@@ -200,6 +216,8 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
         parser.error(f"URLs go with {listed(URL_MODES)}, not with --{arguments.mode}")
     if arguments.urls and arguments.config:
         parser.error("URLs take the place of a configuration: leave out --config")
+    if arguments.format == "csv" and arguments.mode != "report":
+        parser.error(f"--format csv goes with --report, not with --{arguments.mode}")
     for option in OPTIONS:  # an option that its mode does not know would be thought to do something
         if option.modes and option.was_given(arguments) and arguments.mode not in option.modes:
             parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")

@@ -8,9 +8,12 @@ from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.days import DayBook, last_checks_window
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.print import LIVE_PATIENCE_S, REFRESH_S, Printer
+from monitoring.commands.report import read_month
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.databases import parse_listen
+from monitoring.config.durations import Month
 from monitoring.config.tokens import page_tokens
+from monitoring.display.months import MonthReport
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
 from monitoring.gateway.certificate import tls_files
@@ -18,7 +21,7 @@ from monitoring.models import CheckResult, Site
 from monitoring.service.signals import heed_signals
 from monitoring.storage.routing import ReaderChoice
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.web.board import Board
+from monitoring.web.board import Board, Questions
 from monitoring.web.serve import end, serve
 
 DEFAULT_LISTEN = "127.0.0.1:8088"
@@ -37,14 +40,20 @@ MOST_CHECKS = 20_000
 """So many are looked through for the last ones of a site."""
 
 
+MOST_MONTHS = 24
+"""So many are remembered."""
+
+
 class PageReader:
     """Reads the store that knows most, as print mode does, and hands what it finds to a board."""
 
     def __init__(self, config: Config, choice: ReaderChoice, clock: Clock, watcher: ConfigWatcher | None = None) -> None:
-        self.board = Board(clock, warn, self._last_checks)
+        self.board = Board(clock, warn, Questions(self._last_checks, self._month))
         self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher)
         self._days = DayBook(clock)
         self._clock = clock
+        self._months: dict[str, tuple[int, MonthReport]] = {}
+        self._one_month = threading.Lock()
         self._read_from = self._printer.readers
 
     def run(self, stop: threading.Event) -> None:
@@ -77,6 +86,16 @@ class PageReader:
         window = last_checks_window(site, printer.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
         found = [it for reader in printer.readers.values() for it in reader.results(window) if it.host == site.host]
         return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
+
+    def _month(self, month: Month) -> MonthReport:
+        """Called from any thread, which waits for the others; read anew when it is a minute old. Raises `StoreError`."""
+        with self._one_month:
+            until_ms = self._printer.until_ms()
+            read_ms, report = self._months.get(month.name, (0, None))
+            if report is None or until_ms - read_ms > MINUTE_MS:
+                report = read_month(self._printer.sites, self._printer.readers, month, until_ms)
+                self._months = {**dict(list(self._months.items())[-MOST_MONTHS:]), month.name: (until_ms, report)}
+            return report
 
 
 def run(invocation: Invocation) -> int:

@@ -19,6 +19,8 @@ _RULE = 'must be a time ("2026-01-01T12:00:00Z", in local time "2026-01-01 12:00
 _AGE = re.compile(r"-?[\d.]+ *[a-z]*", re.ASCII)
 """What is meant to be one."""
 
+_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
+
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
 
@@ -41,6 +43,26 @@ class Moment:
     def at(self, now_ms: int) -> int:
         """Milliseconds since 1970."""
         return now_ms - self.time_ms if self.is_ago else self.time_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the calendar (UTC), from its first millisecond to the one after its last; `name` is "2026-01"."""
+
+    name: str
+    from_ms: int
+    until_ms: int
+
+
+def month(text: str) -> Month:
+    """The month "2026-01". Raises `ArgumentTypeError`."""
+    match = _MONTH.fullmatch(text)
+    if match is None:
+        raise ArgumentTypeError('must be a month, as "2026-01"')
+    year, number = int(match[1]), int(match[2])
+    first, next_first = datetime(year, number, 1, tzinfo=UTC), datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    from_ms, until_ms = ((it - EPOCH) // timedelta(milliseconds=1) for it in (first, next_first))
+    return Month(text, from_ms, until_ms)
 
 
 def moment(text: str) -> Moment:

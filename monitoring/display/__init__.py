@@ -19,8 +19,9 @@ Sites' names, URLs and errors' texts are data: `words.printable` makes them harm
 """
 
 from monitoring.display.explanation import explanation_lines
-from monitoring.display.jsonlines import alert_json, explanation_json, stats_json
-from monitoring.display.plain import closing_lines, history_line, placeholder_line, stats_lines
+from monitoring.display.jsonlines import alert_json, explanation_json, month_json, stats_json
+from monitoring.display.months import month_csv
+from monitoring.display.plain import closing_lines, history_line, month_lines, placeholder_line, stats_lines
 from monitoring.display.values import (
     Closing,
     ClosingRow,
@@ -60,6 +61,9 @@ __all__ = [
     "explanation_json",
     "explanation_lines",
     "history_line",
+    "month_csv",
+    "month_json",
+    "month_lines",
     "ongoing_text",
     "percent_text",
     "placeholder_line",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from monitoring.alerts.explain import Explanation, WindowSum
+from monitoring.display.months import MonthReport, MonthRow
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import NOTHING, percent_text, time_text
 from monitoring.models import PHASES, Alert, Cause, CheckResult, ResponseTimes, Rule
@@ -28,6 +29,37 @@ def stats_json(report: StatsReport) -> str:
             "sites": [_site(row, report.coverage(row)) for row in report.rows],
         }
     )
+
+
+def month_json(report: MonthReport) -> str:
+    """The sums of a month: `{"kind": "report", …}`, without a line break."""
+    return _line(
+        {
+            "kind": "report",
+            "month": report.name,
+            "from": time_text(report.window.from_ms),
+            "until": time_text(report.window.until_ms),
+            "source": report.source,
+            "sites": [_month_of(report, row) for row in report.rows],
+        }
+    )
+
+
+def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
+    stats, availability = row.site.stats, row.site.availability
+    return {
+        "URL": row.site.host,
+        "name": row.site.name,
+        **_location(row.site.location),
+        "checks": stats.checks,
+        "availability": _percent(availability),
+        "coverage": _percent(report.coverage(row)),
+        "downtime": row.down_ms / 1_000,
+        "incidents": row.incidents,
+        "longestOutage": None if row.longest_ms is None else row.longest_ms / 1_000,
+        "responseTime": response_times(stats.response),
+        "causes": _counts(stats.causes),
+    }
 
 
 def alert_json(alert: Alert, name: str | None) -> str:

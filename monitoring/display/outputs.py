@@ -221,6 +221,11 @@ def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
         print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing, sep="\n", flush=True)
 
 
+def print_lines(lines: Sequence[str]) -> None:
+    """Print these, once."""
+    print(*lines, sep="\n", flush=True)
+
+
 def _print_tables(view: View) -> None:
     """Coloured tables, as many lines as they need."""
     from rich.console import Console

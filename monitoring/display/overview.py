@@ -121,7 +121,7 @@ def headline(overview: Overview) -> str:
             return _of_some(state, len(hosts), total, _longest_ms(rows, state, overview.view.now_ms))
     unknown = len({row.host for row in rows if row.status.state is State.UNKNOWN})
     if unknown == total:
-        return f"nothing is known of {'the site' if total == 1 else f'all {total} sites'} now{last_data(overview)}"
+        return f"nothing is known of {'the site' if total == 1 else f'any of the {total} sites'} now{last_data(overview)}"
     if unknown:
         return f"nothing is known of {unknown} of {plural(total, 'site')} now"
     paused = len({row.host for row in rows if row.status.state is State.PAUSED})

@@ -5,6 +5,7 @@ A line is words without spaces, `key=value` wherever a value needs its name; "-"
 
 from collections.abc import Sequence
 
+from monitoring.display.months import MONTH_RULE, MonthReport, MonthRow
 from monitoring.display.ranking import closing_rest_text, closing_shown_and_rest, longest_outages
 from monitoring.display.values import Closing, ClosingRow, Header, SiteRow, StatsReport
 from monitoring.display.words import (
@@ -38,6 +39,30 @@ def stats_lines(report: StatsReport) -> list[str]:
     labels = [label for label in LABELS if any(getattr(row, label) for row in report.rows)]
     lines = _aligned([_site_words(report, row, labels) for row in report.rows])
     return [head, *(line + _reason(row.detail) for line, row in zip(lines, report.rows, strict=True))]
+
+
+def month_lines(report: MonthReport) -> list[str]:
+    """One line on the month, one for each site, and how it was reckoned."""
+    until, sites = time_text(report.window.until_ms), len({row.site.host for row in report.rows})
+    head = f"== {report.name} until {until}, {plural(sites, 'site')}, from {report.source}"
+    return [head, *_aligned([_month_words(report, row) for row in report.rows]), MONTH_RULE]
+
+
+def _month_words(report: MonthReport, row: MonthRow) -> list[str]:
+    response = row.site.stats.response
+    times = (None, None, None) if response is None else (response.p50_us, response.p95_us, response.p99_us)
+    return [
+        _percent("availability", percent_text(row.site.availability)),
+        _percent("coverage", percent_text(report.coverage(row))),
+        _word("downtime", duration_text(row.down_ms)),
+        f"incidents={row.incidents}",
+        _word("longest-outage", NOTHING if row.longest_ms is None else duration_text(row.longest_ms)),
+        *(_word(key, seconds_text(time_us)) for key, time_us in zip(("p50", "p95", "p99"), times, strict=True)),
+        f"checks={row.site.stats.checks}",
+        *([_word("location", printable(row.site.location))] if row.site.location else []),
+        printable(row.site.host),
+        *([f"({printable(row.site.name)})"] if row.site.name else []),
+    ]
 
 
 def history_line(alert: Alert) -> str:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
-from monitoring.display.jsonlines import alert_json, stats_json
+from monitoring.display import alert_json, month_csv, month_json, stats_json
 from monitoring.errors import StoreError
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.limits import Limits, RateLimiter
@@ -25,6 +25,8 @@ from monitoring.web.pages import NoSuchPage, Pages
 HTML = "text/html; charset=utf-8"
 SVG = "image/svg+xml; charset=utf-8"
 JSON = "application/json"
+CSV = "text/csv; charset=utf-8"
+ATOM = "application/atom+xml; charset=utf-8"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -58,6 +60,14 @@ def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
         "/": lambda: _text(pages.overview(request.args.get("q", "")), HTML),
         "/updates": lambda: _text(pages.updates(request.args.get("since", 0, int)), JSON),
         "/site/<slug>": lambda slug: _text(pages.site(slug, request.args.get("window", "")), HTML),
+        "/incidents": lambda: _text(pages.incidents(), HTML),
+        "/incidents.atom": lambda: _text(pages.atom(request.host_url), ATOM),
+        "/incidents/<name>": lambda name: _text(pages.incident(name), HTML),
+        "/report": lambda: _text(pages.report(""), HTML),
+        "/report/<name>": lambda name: _text(pages.report(name), HTML),
+        "/report/<name>.csv": lambda name: _text(month_csv(pages.month(name)), CSV),
+        "/report/<name>.json": lambda name: _text(month_json(pages.month(name)), JSON),
+        "/badge/<slug>.svg": lambda slug: _text(pages.badge(slug, request.args.get("window", "")), SVG),
         "/favicon.svg": lambda: _text(pages.favicon(), SVG),
         "/static/<name>": lambda name: _text(*pages.static(name)),
         "/metrics": lambda: Response(metrics_text(board.latest().overview), content_type=METRICS_TYPE),

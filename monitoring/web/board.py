@@ -4,15 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitoring.clock import Clock
+from monitoring.config.durations import Month
 from monitoring.display import Header, View
 from monitoring.display.incidents import incidents
+from monitoring.display.months import MonthReport
 from monitoring.display.overview import Day, Overview
 from monitoring.display.values import Closing, SiteKey, StatsReport, Statuses
 from monitoring.models import Alert, CheckResult, Site
 from monitoring.units import NS_PER_MS
 
-LastChecks = Callable[[Site], Sequence[CheckResult]]
-"""Asks the store for the newest checks of a site, oldest first. Raises `StoreError`."""
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What the store is asked when a page needs it; from any thread. Each raises `StoreError`.
+
+    `last_checks` are the newest ones of a site, the oldest first; `month` raises `ConfigError` for one that has not begun.
+    """
+
+    last_checks: Callable[[Site], Sequence[CheckResult]]
+    month: Callable[[Month], MonthReport]
+
 
 AGED_EVERY_MS = 10_000
 """How often one that grows old reads differently."""
@@ -31,11 +42,11 @@ class Snapshot:
 class Board:
     """Keeps `Output`, so that print mode's reader fills it; `latest` may be called from any thread."""
 
-    def __init__(self, clock: Clock, say: Callable[[str], None], last_checks: LastChecks) -> None:
+    def __init__(self, clock: Clock, say: Callable[[str], None], questions: Questions) -> None:
         """`say` tells whoever started the program."""
         self._clock = clock
         self._say = say
-        self.last_checks = last_checks
+        self.questions = questions
         self._reports: dict[int, StatsReport] = {}
         self._error: str | None = None
         self._view = View(Header(0, ""), clock.now_ms())

@@ -127,6 +127,12 @@ def _source(overview: Overview) -> Markup:
     return Markup(" · ").join(lines)
 
 
+def incident_id(incident: Incident) -> str:
+    """Its name in addresses: that of the site, when it began, and from where it was seen if that has a name."""
+    place = f"-{sha256(incident.location.encode()).hexdigest()[:6]}" if incident.location else ""
+    return f"{slug(incident.host)}-{incident.start_ms}{place}"
+
+
 def incident_html(incident: Incident, overview: Overview) -> Markup:
     """An outage in one line."""
     names = {row.host: row.name for row in overview.rows}
@@ -137,9 +143,10 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
     reason = telling_text(incident.detail) if incident.detail else str(incident.cause or "cause unknown")
     place = Markup(' <span class="place">{}</span>').format(printable(incident.location)) if incident.location else ""
     return Markup(
-        '<span class="when">{}</span> <span class="lasted">{}</span> {} <a href="site/{}">{}</a>{}'
+        '<a class="when" href="incidents/{}">{}</a> <span class="lasted">{}</span> {} <a href="site/{}">{}</a>{}'
         ' <span class="why">{}</span>'
     ).format(
+        incident_id(incident),
         time_html(incident.start_ms),
         duration_text(incident.lasted_ms(overview.view.now_ms)),
         state,

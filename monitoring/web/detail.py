@@ -24,7 +24,7 @@ from monitoring.display.words import (
 from monitoring.models import PHASES, CheckResult, Site
 from monitoring.statistics.windows import bucket_width_ms, may_be_exact
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.web.board import LastChecks, Snapshot
+from monitoring.web.board import Snapshot
 from monitoring.web.cells import incident_html, name_html, state_html, time_html
 from monitoring.web.drawing import chart_svg, days_svg, days_text
 
@@ -65,8 +65,8 @@ class SiteDetail:
     slug: str
 
 
-def site_detail(snapshot: Snapshot, host: str, window: str, last_checks: LastChecks) -> SiteDetail:
-    """The page of this site. Raises `StoreError` when its last checks cannot be read."""
+def site_detail(snapshot: Snapshot, host: str, window: str, last_checks: Sequence[CheckResult]) -> SiteDetail:
+    """The page of this site; its `last_checks` stand the oldest first."""
     overview, site = snapshot.overview, snapshot.sites[host]
     name = window if window in WINDOWS_MS else "10m"
     report = overview.report(WINDOWS_MS[name])
@@ -80,7 +80,7 @@ def site_detail(snapshot: Snapshot, host: str, window: str, last_checks: LastChe
         windows=[(it, it == name) for it in WINDOWS_MS],
         span=window_text(WINDOWS_MS[name]),
         seen=[_seen(snapshot, report, row, now.get(row.key, row)) for row in rows] if report else [],
-        checks=[_check(it) for it in reversed(last_checks(site))],
+        checks=[_check(it) for it in reversed(last_checks)],
         incidents=[incident_html(it, overview) for it in _of(overview.incidents, host)],
         settings=_settings(site),
         slug=slug(host),

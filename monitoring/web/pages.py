@@ -1,30 +1,50 @@
 """The pages: from the newest snapshot to HTML."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import resources
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from monitoring.config.durations import month
+from monitoring.display.months import MONTH_RULE, MonthReport
 from monitoring.display.overview import Overview, grouped, headline, slug
-from monitoring.display.ranking import state_counts
+from monitoring.display.ranking import badness, state_counts
 from monitoring.display.selection import selected
 from monitoring.display.values import SiteRow
-from monitoring.display.words import printable
-from monitoring.errors import MonitoringError
+from monitoring.display.words import percent_text, printable, time_text, with_sign
+from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import State
+from monitoring.units import DAY_MS
 from monitoring.web.board import Board, Snapshot
-from monitoring.web.cells import COLUMNS, LONG_MS, CellKeeper, Rendered, name_html, row_id, state_html
-from monitoring.web.detail import site_detail
-from monitoring.web.drawing import favicon_svg
+from monitoring.web.cells import (
+    COLUMNS,
+    LONG_MS,
+    CellKeeper,
+    Rendered,
+    incident_html,
+    incident_id,
+    name_html,
+    row_id,
+    state_html,
+)
+from monitoring.web.detail import WINDOWS_MS, site_detail
+from monitoring.web.drawing import badge_svg, favicon_svg
+from monitoring.web.history import atom_entry, incident_facts, neighbours, report_row
 
 TITLES = {"state": "State", "site": "Site", "days": "90 days", "now": "Response", **{name: name for name in LONG_MS}}
 CLASSES = {"state": "of-state", "site": "of-site", "days": "bars"}
 
 STATIC_TYPES = {"page.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+
+
+MOST_INCIDENTS = 500
+MOST_ENTRIES = 50
 
 
 class NoSuchPage(MonitoringError):
@@ -86,9 +106,81 @@ class Pages:
         """One site. Raises `NoSuchPage`, and `StoreError` when its last checks cannot be read."""
         snapshot = self._board.latest()
         host = _host_of(snapshot, name)
-        detail = site_detail(snapshot, host, window, self._board.last_checks)
+        checks = self._board.questions.last_checks(snapshot.sites[host])
+        detail = site_detail(snapshot, host, window, checks)
         rendered = self._cells.rendered(snapshot)
         return self._page("site.html", rendered, page="site", root="../", here=f"site/{name}", it=detail)
+
+    def incidents(self) -> str:
+        """All outages that are known, the newest first, by day."""
+        snapshot = self._board.latest()
+        days = [
+            (day, [incident_html(it, snapshot.overview) for it in found])
+            for day, found in groupby(snapshot.overview.incidents[:MOST_INCIDENTS], lambda it: time_text(it.start_ms)[:10])
+        ]
+        rendered = self._cells.rendered(snapshot)
+        return self._page("incidents.html", rendered, page="incidents", root="./", here="incidents", days=days)
+
+    def incident(self, name: str) -> str:
+        """One outage. Raises `NoSuchPage`."""
+        snapshot = self._board.latest()
+        found = next((it for it in snapshot.overview.incidents if incident_id(it) == name), None)
+        if found is None:
+            raise NoSuchPage("no incident that is still kept has this address")
+        rendered = self._cells.rendered(snapshot)
+        facts = incident_facts(found, snapshot.overview)
+        line = incident_html(found, snapshot.overview)
+        return self._page(
+            "incident.html", rendered, page="incidents", root="../", here=f"incidents/{name}", line=line, facts=facts
+        )
+
+    def atom(self, address: str) -> str:
+        """The newest outages as a feed; `address` is that of the page."""
+        overview = self._board.latest().overview
+        entries = [atom_entry(it, overview, address) for it in overview.incidents[:MOST_ENTRIES]]
+        return self._environment.get_template("incidents.atom").render(
+            entries=entries, address=address, updated=max((it.updated for it in entries), default=time_text(0))
+        )
+
+    def report(self, name: str) -> str:
+        """A month; "" is the one that it is now. Raises `NoSuchPage` and `StoreError`."""
+        snapshot = self._board.latest()
+        now = time_text(snapshot.overview.view.now_ms)[:7]
+        report = self.month(name or now)
+        before, after = neighbours(report.name)
+        rendered = self._cells.rendered(snapshot)
+        return self._page(
+            "report.html",
+            rendered,
+            page="report",
+            root="../" if name else "./",
+            here=f"report/{name}" if name else "report",
+            report=report,
+            rows=[report_row(report, row) for row in report.rows],
+            rule=MONTH_RULE,
+            before=before,
+            after=after if after <= now else None,
+        )
+
+    def month(self, name: str) -> MonthReport:
+        """The sums of a month. Raises `NoSuchPage` and `StoreError`."""
+        try:
+            return self._board.questions.month(month(name))
+        except (ArgumentTypeError, ConfigError) as error:
+            raise NoSuchPage(str(error)) from None
+
+    def badge(self, name: str, window: str) -> str:
+        """The worst state that a site has from anywhere, with its availability there. Raises `NoSuchPage`."""
+        snapshot = self._board.latest()
+        host, length_ms = _host_of(snapshot, name), WINDOWS_MS.get(window, DAY_MS)
+        rows = selected_host(snapshot.overview.rows, host)
+        long = snapshot.overview.report(length_ms)
+        if not rows:
+            return badge_svg(printable(host), State.UNKNOWN, "")
+        worst = min(rows, key=badness)
+        there = next((row for row in long.rows if row.key == worst.key), None) if long else None
+        percent = with_sign(percent_text(there.availability)) if there and there.availability is not None else ""
+        return badge_svg(printable(worst.name or host), worst.status.state, percent)
 
     def favicon(self) -> str:
         """A disc in the colour of the worst state."""
@@ -102,6 +194,11 @@ class Pages:
 
     def _page(self, template: str, rendered: Rendered, **values: Any) -> str:
         return self._environment.get_template(template).render(cells=rendered.cells, **values)
+
+
+def selected_host(rows: Sequence[SiteRow], host: str) -> Sequence[SiteRow]:
+    """The rows of one site, from wherever it is seen."""
+    return [row for row in rows if row.host == host]
 
 
 def _worst(overview: Overview) -> State:

@@ -35,7 +35,7 @@ def offered(script: Path, words: Sequence[str]) -> set[str]:
     ("words", "expected"),
     [
         (["--ch"], {"--check-config"}),
-        (["-p", "--format", ""], {"text", "json"}),
+        (["-p", "--format", ""], {"text", "json", "csv"}),
         (["-p", "--wi"], {"--window"}),
         (["-m", "-c", "comp"], {"completion.bash"}),
     ],

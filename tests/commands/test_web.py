@@ -74,7 +74,7 @@ def test_a_day_is_what_its_checks_add_up_to(config: Config, reader: PageReader) 
 def test_the_last_checks_of_a_site_are_its_own(config: Config, reader: PageReader) -> None:
     fill(config)
     reader.step()
-    found = reader.board.last_checks(SITE)
+    found = reader.board.questions.last_checks(SITE)
     assert [it.time_ms for it in found] == [START_MS + 1_000 * second for second in range(18, 58, 2)]
     assert {it.host for it in found} == {"a"}
 
@@ -96,7 +96,7 @@ def test_a_monitor_that_died_leaves_unknown_sites(config: Config, reader: PageRe
     reader.step()
     overview = reader.board.latest().overview
     assert [row.status.state for row in overview.rows] == [State.UNKNOWN] * 2
-    assert headline(overview) == "nothing is known of all 2 sites now: last data 1 min 1 s ago"
+    assert headline(overview) == "nothing is known of any of the 2 sites now: last data 1 min 1 s ago"
 
 
 class CountingStore(MemoryStore):

@@ -36,7 +36,7 @@ UNKNOWN = SiteStatus(State.UNKNOWN, NOW_MS - 240_000)
     ({"shop": DOWN, "docs": EARLIER, "orders": RECOVERING}, "2 of 3 sites are down (the longest for 12 min)"),
     ({"shop": RECOVERING}, "1 of 3 sites is recovering (for 16 s)"),
     ({"shop": UNKNOWN}, "nothing is known of 1 of 3 sites now"),
-    (dict.fromkeys(NAMES, UNKNOWN), "nothing is known of all 3 sites now: last data 1 s ago"),
+    (dict.fromkeys(NAMES, UNKNOWN), "nothing is known of any of the 3 sites now: last data 1 s ago"),
 ])  # fmt: skip
 def test_the_sentence_tells_the_worst(states: dict[str, SiteStatus], words: str) -> None:
     assert headline(shown(**states)) == words
@@ -54,7 +54,7 @@ def test_what_was_read_long_ago_is_known_no_more() -> None:
     assert overview.later(STALE_MS) is overview
     aged = overview.later(STALE_MS + 60_000)
     assert {row.status.state for row in aged.rows} == {State.UNKNOWN}
-    assert headline(aged) == "nothing is known of all 3 sites now: last data 1 min 31 s ago"
+    assert headline(aged) == "nothing is known of any of the 3 sites now: last data 1 min 31 s ago"
     assert last_data(aged) == ": last data 1 min 31 s ago"
 
 

@@ -57,7 +57,7 @@ def test_it_tells_what_a_monitor_measures_and_that_it_died(target: Target, tmp_p
             assert f'monitoring_site_up{{location="",name="{target.url("/b")}",site="{target.url("/b")}"}} 0.0' in metrics
             monitor.kill()
         wait_for(lambda: set(page.states().values()) == {"unknown"}, "what nobody measures is unknown")
-        assert "nothing is known of all 2 sites now: last data" in page.read()
+        assert "nothing is known of any of the 2 sites now: last data" in page.read()
         assert "monitoring_site_up{" not in page.read("metrics")
         assert page.terminate() == 0
 

@@ -6,10 +6,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from monitoring.clock import Clock
+from monitoring.config.durations import Month
 from monitoring.config.tokens import Tokens
 from monitoring.display import Header, SiteRow, StatsReport
+from monitoring.display.incidents import incidents
+from monitoring.display.months import MonthReport, month_report
 from monitoring.display.overview import DAYS, Day
 from monitoring.display.values import SiteKey
+from monitoring.errors import ConfigError, StoreError
 from monitoring.models import (
     Alert,
     AlertType,
@@ -25,7 +29,7 @@ from monitoring.models import (
 )
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application
-from monitoring.web.board import Board
+from monitoring.web.board import Board, Questions
 from monitoring.web.serve import LIMITS
 from tests.support.clock import FakeClock
 from tests.support.gateway import HOST, NO_TOKENS, running
@@ -102,10 +106,25 @@ class Shown:
         self.states: dict[str, SiteStatus] = {}
         self.alerts: list[Alert] = []
         self.checks: list[CheckResult] = []
-        self.board = Board(self.clock, lambda _: None, lambda site: [it for it in self.checks if it.host == site.host])
+        self.store_error: StoreError | None = None
+        self.board = Board(self.clock, lambda _: None, Questions(self._last_checks, self._month))
         self.error: str | None = None
         self.last_check_ms: int | None = None
         self.has_data = True
+
+    def _last_checks(self, site: Site) -> Sequence[CheckResult]:
+        if self.store_error:
+            raise self.store_error
+        return [it for it in self.checks if it.host == site.host]
+
+    def _month(self, month: Month) -> MonthReport:
+        if self.store_error:
+            raise self.store_error
+        if month.from_ms >= self.clock.now_ms():
+            raise ConfigError(["this month is yet to come"])
+        until_ms = min(month.until_ms, self.clock.now_ms())
+        report = self.report(until_ms - month.from_ms, until_ms)
+        return month_report(month.name, report, incidents(self.alerts))
 
     def status_of(self, site: Site) -> SiteStatus:
         return self.states.get(site.host) or SiteStatus(State.UP, self.clock.now_ms() - HOUR_MS, None, "", 1_790_000_000)

@@ -1,0 +1,97 @@
+"""What was: an incident's page, the feed, and the rows of a month."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from monitoring.display.incidents import Incident
+from monitoring.display.months import MonthReport, MonthRow
+from monitoring.display.overview import Overview, slug
+from monitoring.display.words import (
+    NOTHING,
+    alert_detail,
+    alert_sentence,
+    counts_text,
+    duration_text,
+    percent_text,
+    printable,
+    seconds_text,
+    telling_text,
+    time_text,
+    with_sign,
+)
+from monitoring.web.cells import incident_id, name_html, time_html
+
+
+def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str, Markup]]:
+    """All that its records tell, as titles with values."""
+    decided = [(str(it.type), _decision(it.time_ms, it.availability)) for it in (incident.alert, incident.recovery) if it]
+    place = [("seen from", name_html(incident.location))] if incident.location else []
+    return [
+        ("first failed check", time_html(incident.start_ms)),
+        ("answers again since", time_html(incident.end_ms) if incident.end_ms is not None else Markup("not yet")),
+        ("lasted", Markup("{}").format(duration_text(incident.lasted_ms(overview.view.now_ms)))),
+        ("cause", Markup("{}").format(incident.cause or NOTHING)),
+        ("reason", name_html(telling_text(incident.detail)) if incident.detail else Markup("{}").format(NOTHING)),
+        *decided,
+        *place,
+    ]
+
+
+def _decision(time_ms: int, availability: float) -> Markup:
+    return Markup("decided {} at an availability of {}").format(time_html(time_ms), with_sign(percent_text(availability)))
+
+
+@dataclass(frozen=True, slots=True)
+class AtomEntry:
+    """An incident in the feed; texts are plain."""
+
+    name: str
+    title: str
+    link: str
+    published: str
+    updated: str
+    text: str
+
+
+def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntry:
+    """`address` is that of the page, and ends with a slash."""
+    names = {row.host: row.name for row in overview.rows}
+    lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
+    name = printable(names.get(incident.host) or incident.host)
+    records = [it for it in (incident.alert, incident.recovery) if it]
+    return AtomEntry(
+        name=f"urn:website-monitor:{incident_id(incident)}",
+        title=f"{name} is down" if incident.is_open else f"{name} was down for {lasted}",
+        link=f"{address}incidents/{incident_id(incident)}",
+        published=time_text(incident.start_ms),
+        updated=time_text(incident.last.time_ms),
+        text="\n".join(f"{alert_sentence(it)}\n{alert_detail(it)}" for it in records),
+    )
+
+
+def report_row(report: MonthReport, row: MonthRow) -> Sequence[Markup]:
+    """The cells of a site in the table of a month; the first is its name."""
+    site, response = row.site, row.site.stats.response
+    place = f" [{site.location}]" if site.location else ""
+    times = (response.p50_us, response.p95_us, response.p99_us) if response else (None, None, None)
+    texts = [
+        with_sign(percent_text(site.availability)),
+        with_sign(percent_text(report.coverage(row))),
+        duration_text(row.down_ms),
+        str(row.incidents),
+        NOTHING if row.longest_ms is None else duration_text(row.longest_ms),
+        *map(seconds_text, times),
+        counts_text(site.stats.causes),
+    ]
+    link = Markup('<a href="site/{}">{}</a>').format(slug(site.host), name_html((site.name or site.host) + place))
+    return [link, *(Markup("{}").format(it) for it in texts)]
+
+
+def neighbours(month: str) -> tuple[str, str]:
+    """The names of the months before and after this one."""
+    year, number = map(int, month.split("-"))
+    count = year * 12 + number - 1
+    before, after = (f"{it // 12}-{it % 12 + 1:02}" for it in (count - 1, count + 1))
+    return before, after

@@ -1,0 +1,133 @@
+"""Incidents, their feed, months and badges, without a browser."""
+
+import json
+from dataclasses import replace
+from html import unescape
+from xml.etree import ElementTree as ET
+
+import pytest
+from werkzeug.test import Client
+
+from monitoring.display.overview import slug
+from monitoring.models import SiteStatus, State
+from monitoring.units import DAY_MS, MINUTE_MS
+from monitoring.web.application import LOOPBACK_NAMES, make_application
+from monitoring.web.serve import LIMITS
+from tests.support.gateway import NO_TOKENS
+from tests.support.page import HOSTILE, NOW_MS, Shown, outage, sites_named
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+START_MS = NOW_MS - 60 * MINUTE_MS
+
+
+def scene(*names: str) -> Shown:
+    """The first site is down, the second one was."""
+    shown = Shown(sites_named(names or ("shop", "orders")))
+    first, second = (site.host for site in shown.sites[:2])
+    shown.states[first] = SiteStatus(State.DOWN, NOW_MS - 73_000, NOW_MS, "no answer")
+    shown.alerts = outage(second, START_MS, START_MS + 10 * MINUTE_MS) + outage(first, NOW_MS - 73_000, None, "<b>x</b>\x1b")
+    shown.publish()
+    return shown
+
+
+def client_of(shown: Shown) -> Client:
+    return Client(make_application(shown.board, NO_TOKENS, LIMITS, shown.clock, frozenset(LOOPBACK_NAMES)))
+
+
+def read(shown: Shown, path: str) -> str:
+    answer = client_of(shown).get(path)
+    assert answer.status_code == 200, answer.text
+    return unescape(answer.text)
+
+
+def test_incidents_stand_by_day_the_newest_first() -> None:
+    page = read(scene(), "/incidents")
+    assert page.index("ongoing") < page.index("over</span>")
+    assert "10 min" in page
+    assert '<h2 id="d2026-05-28">' in page
+
+
+def test_an_incident_has_a_page_of_its_own() -> None:
+    shown = scene()
+    over = read(shown, f"/incidents/{slug(shown.sites[1].host)}-{START_MS}")
+    for words in ("no answer within 5 s", "at an availability of 78.30 %", "at an availability of 91.00 %", "10 min"):
+        assert words in over
+    assert "not yet" in read(shown, f"/incidents/{slug(shown.sites[0].host)}-{NOW_MS - 73_000}")
+    assert client_of(shown).get("/incidents/nothing").status_code == 404
+
+
+def test_every_link_on_the_pages_leads_somewhere() -> None:
+    import re
+
+    shown = scene()
+    client = client_of(shown)
+    for page in ("/", "/incidents", "/report", f"/site/{slug(shown.sites[0].host)}"):
+        for link in re.findall(r'(?:href|src)="([^"#?]+)', read(shown, page)):
+            path = "/" + link.removeprefix("../").removeprefix("./")
+            assert client.get(path).status_code == 200, f"{page}: {link}"
+
+
+def test_the_feed_is_xml_whatever_names_hold() -> None:
+    feed = ET.fromstring(client_of(scene(*HOSTILE)).get("/incidents.atom").text)
+    titles = [entry.findtext(f"{ATOM}title") for entry in feed.iter(f"{ATOM}entry")]
+    assert titles == [
+        "<script>document.title='owned'</script> is down",
+        "</title><img src=x onerror=alert(1)> was down for 10 min",
+    ]
+    first = next(feed.iter(f"{ATOM}entry"))
+    assert "cause timeout: <b>x</b>\\x1b" in (first.findtext(f"{ATOM}content") or "")
+    assert (first.find(f"{ATOM}link") or {}).get("href", "http://localhost/").startswith("http://localhost/")
+
+
+def test_an_entry_keeps_its_name_and_changes_when_the_outage_is_over() -> None:
+    shown = scene()
+    first = client_of(shown).get("/incidents.atom").text
+    shown.alerts += outage(shown.sites[0].host, NOW_MS - 73_000, NOW_MS - 3_000)[1:]
+    shown.publish()
+    second = client_of(shown).get("/incidents.atom").text
+    ids, updates = (
+        [[entry.findtext(f"{ATOM}{tag}") for entry in ET.fromstring(text).iter(f"{ATOM}entry")] for text in (first, second)]
+        for tag in ("id", "updated")
+    )
+    assert ids[0] == ids[1]
+    assert updates[0][0] != updates[1][0]
+
+
+def test_a_month_is_the_same_on_the_page_as_csv_and_as_json() -> None:
+    shown = scene()
+    page = read(shown, "/report")
+    (site,) = [it for it in json.loads(read(shown, "/report/2026-05.json"))["sites"] if it["name"] == "shop"]
+    assert site["availability"] == 60.0
+    assert site["incidents"] == 1
+    assert "60.00 %" in page
+    assert "an incident counts in each month that it touches" in page
+    assert ",60.00," in read(shown, "/report/2026-05.csv")
+    assert 'href="report/2026-04"' in page
+    assert 'href="report/2026-06"' not in page
+    assert 'href="report/2026-05"' in read(shown, "/report/2026-04")
+
+
+@pytest.mark.parametrize("path", ["/report/2030-01", "/report/2026-13", "/report/../x", "/report/2026-13.csv"])
+def test_another_month_is_refused(path: str) -> None:
+    assert client_of(scene()).get(path).status_code == 404
+
+
+def test_a_badge_tells_the_worst_state_and_availability() -> None:
+    shown = scene()
+    badge = read(shown, f"/badge/{slug(shown.sites[0].host)}.svg?window=30d")
+    assert "<title>shop: down 60.00 %</title>" in badge
+    assert "orders: up 100.00 %" in read(shown, f"/badge/{slug(shown.sites[1].host)}.svg")
+    ET.fromstring(badge)
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_a_badge_is_xml_whatever_its_name_is(number: int) -> None:
+    shown = scene(*HOSTILE)
+    shown.sites[number] = replace(shown.sites[number], group="x")
+    ET.fromstring(client_of(shown).get(f"/badge/{slug(shown.sites[number].host)}.svg").text)
+
+
+def test_what_is_stale_is_not_up_on_a_badge() -> None:
+    shown = scene()
+    shown.clock.advance(DAY_MS / 1_000)  # type: ignore[attr-defined]
+    assert "orders: unknown" in read(shown, f"/badge/{slug(shown.sites[1].host)}.svg")
