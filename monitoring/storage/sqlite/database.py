@@ -12,7 +12,7 @@ from itertools import chain
 
 from monitoring.errors import StoreUnverified
 from monitoring.models import Alert, AlertType, CheckResult, SiteStats, Window
-from monitoring.statistics.summary import SiteSummary
+from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
 from monitoring.storage.sqlite.guard import GuardedStore
@@ -170,7 +170,8 @@ class FileDatabase(FileReader):
 
     def missing(self, window: Window) -> int:
         with self._snapshot() as connection:
-            return queries.missing(connection, window, self._hosts())
+            is_exact = window.length_ms <= Span.DAY.length_ms
+            return queries.WindowReader(connection, window, None, exact=is_exact).missing(self._hosts().keys())
 
     def last_time(self) -> int | None:
         last_check = f"SELECT MAX(last) FROM sites WHERE id IN ({_CHOSEN})"

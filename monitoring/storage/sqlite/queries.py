@@ -12,10 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from monitoring.fields import CAUSES
-from monitoring.models import Bucket, CheckResult, Downtime, Failure, SiteStats, Window
+from monitoring.models import Bucket, CheckResult, SiteStats, Window
 from monitoring.statistics import windows
-from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import TIMES, Span, Summary, merge, pack_times, site_stats, unpack_times
 from monitoring.storage.sqlite import rows, summaries
@@ -24,9 +22,6 @@ from monitoring.storage.sqlite.summaries import FINER, INSIDE, MARK, SITE
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
-
-DOWNTIME = "COUNT(*), COUNT(cause), SUM(covers), IFNULL(SUM(covers) FILTER (WHERE cause IS NOT NULL), 0)"
-DOWNTIME_OF_MINUTES = "SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)"
 
 SOON_COUNTED = 2_000_000
 """So many checks are counted in some tenths of a second; where hours tell of more, finer summaries are counted alone."""
@@ -178,28 +173,6 @@ def _by_span(number: str, table: str, span: Span, where: str) -> str:
     return f"SELECT {start} << {SITE_BITS} | ({SITE}) AS place, {number} AS count FROM {table} WHERE {where} GROUP BY 1"
 
 
-def stats(
-    connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None, *, exact: bool
-) -> dict[str, SiteStats]:
-    """The statistics of each site that has a check in the window."""
-    every = WindowReader(connection, window, summarised_ms, exact=exact).parts()
-    found = (parts.stats(names[site], window, exact=exact) for site, parts in every if site in names)
-    return {site.host: site for site in found if site.checks}
-
-
-def missing(connection: sqlite3.Connection, window: Window, names: Names) -> int:
-    """Of whole minutes; of a window that hours and days answer, of its ends."""
-    return WindowReader(connection, window, None, exact=window.length_ms <= Span.DAY.length_ms).missing(names.keys())
-
-
-def summaries_by_host(
-    connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None
-) -> dict[str, Summary]:
-    """What the checks of each host in the window add up to, with all their response times."""
-    every = WindowReader(connection, window, summarised_ms, exact=True).parts()
-    return {names[site]: parts.summary(exact=True) for site, parts in every}
-
-
 def check_counts(connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None) -> dict[str, int]:
     """By host: checks that are in the file one by one."""
     found: Counter[str] = Counter()
@@ -241,79 +214,6 @@ def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int)
 def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None) -> dict[int, str]:
     known = dict(connection.execute("SELECT id, host FROM sites"))
     return known if chosen is None else {site: host for site, host in known.items() if host in chosen}
-
-
-# What alerts are decided from
-
-
-def downtime(
-    connection: sqlite3.Connection,
-    window: Window,
-    summarised_ms: int,
-    chosen: Collection[str] | None,
-    ended: Ended = NONE_ENDED,
-) -> dict[str, Downtime]:
-    """Equals `reference.downtime`."""
-    names = hosts(connection, chosen)
-    planned = plan(window, summarised_ms, exact=True)
-    table = rows.source(connection, planned.checks)
-    sources = [
-        *((DOWNTIME, table, part) for part in planned.checks),
-        (DOWNTIME, "earlier_checks", window),
-        *((DOWNTIME_OF_MINUTES, "minutes", part) for part in planned.minutes),
-    ]
-    found = {site: [0, 0, 0, 0] for site in names}
-    for columns, source, part in sources:
-        where, values = inside(part, None if chosen is None else names)
-        query = f"SELECT {SITE}, {columns} FROM {source} WHERE {where} GROUP BY 1"
-        for site, *numbers in connection.execute(query, values):
-            found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
-    for site, numbers in _ended(connection, window, names, ended).items():
-        found[site] += numbers
-    return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
-
-
-def _ended(connection: sqlite3.Connection, window: Window, names: Names, ended: Ended) -> dict[int, list[int]]:
-    """By site: the failed checks of the window, and their time, that belong to outages which have ended."""
-    ends = {site: ended[host] for site, host in names.items() if host in ended}
-    if not ends:
-        return {}
-    part = Window(window.from_ms, min(window.until_ms, max(ends.values()) + 1))
-    where, values = inside(part, ends)
-    failed = f"SELECT id, covers FROM {{}} WHERE {where} AND cause IS NOT NULL"
-    query = f"""
-WITH ends (site, end) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(:ends)),
-failed AS ({" UNION ALL ".join(failed.format(table) for table in (rows.source(connection, [part]), "earlier_checks"))})
-SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHERE id >> {SITE_BITS} <= end GROUP BY 1"""
-    found = connection.execute(query, values | {"ends": json.dumps(ends)})
-    return {site: numbers for site, *numbers in found}
-
-
-def failures(connection: sqlite3.Connection, window: Window, chosen: Collection[str]) -> dict[str, list[Failure]]:
-    """Equals `reference.failures`."""
-    names = hosts(connection, chosen)
-    tables = (rows.source(connection, [window]), "earlier_checks")
-    failed = (f"SELECT id, covers, cause, detail FROM {table} WHERE {INSIDE} AND cause IS NOT NULL" for table in tables)
-    found: defaultdict[str, list[Failure]] = defaultdict(list)
-    for key, covers, cause, detail in connection.execute(f"{' UNION ALL '.join(failed)} ORDER BY id", inside(window)[1]):
-        if key & SITE_MASK in names:
-            found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause], detail or ""))
-    return dict(found)
-
-
-def earlier_checks(connection: sqlite3.Connection, window: Window) -> list[CheckResult]:
-    """What a new file took over, as far as alerts need it, in order of (time, host)."""
-    names = hosts(connection)
-    query = f"SELECT id, covers, cause, detail FROM earlier_checks WHERE {INSIDE}"
-    found = [
-        CheckResult(
-            *(names[key & SITE_MASK], key >> SITE_BITS, covers, 0),
-            cause=None if cause is None else CAUSES[cause],
-            detail=detail or "",
-        )
-        for key, covers, cause, detail in connection.execute(query, inside(window)[1])
-    ]
-    return sorted(found, key=lambda check: (check.time_ms, check.host))
 
 
 def results(connection: sqlite3.Connection, window: Window, names: Names) -> Iterator[CheckResult]:

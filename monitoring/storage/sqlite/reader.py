@@ -1,18 +1,23 @@
 """Questions to the local file."""
 
+import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from monitoring.errors import StoreUnavailable
+from monitoring.fields import CAUSES
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics.reference import NONE_ENDED, Ended
+from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
+from monitoring.storage.sqlite.summaries import INSIDE, SITE
 
 NEWEST_ALERTS = f"""
 SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK})"""
@@ -22,6 +27,9 @@ SELECT MAX(time) FROM (
     SELECT MAX(id) >> {SITE_BITS} AS time FROM checks
     UNION ALL SELECT MAX(id) >> {SITE_BITS} FROM alerts UNION ALL SELECT MAX(last) FROM sites)
 """
+
+DOWNTIME = "COUNT(*), COUNT(cause), SUM(covers), IFNULL(SUM(covers) FILTER (WHERE cause IS NOT NULL), 0)"
+DOWNTIME_OF_MINUTES = "SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)"
 
 OLDER = "an older version wrote it: start a monitor, which brings it up to date"
 
@@ -62,27 +70,71 @@ class FileReader:
         return meta.number(connection, meta.Value.SUMMARISED_MS)
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+        found = (parts.stats(host, window, exact=exact) for host, parts in self._parts(window, exact=exact))
+        return {site.host: site for site in found if site.checks}
+
+    def summaries(self, window: Window) -> Mapping[str, Summary]:
+        return {host: parts.summary(exact=True) for host, parts in self._parts(window, exact=True)}
+
+    def _parts(self, window: Window, *, exact: bool) -> Iterator[tuple[str, queries.SiteParts]]:
         with self._snapshot() as connection:
-            return queries.stats(connection, window, self._names(connection), self._summarised_ms(connection), exact=exact)
+            names, summarised_ms = self._names(connection), self._summarised_ms(connection)
+            every = queries.WindowReader(connection, window, summarised_ms, exact=exact).parts()
+            yield from ((names[site], parts) for site, parts in every if site in names)
+
+    # What alerts are decided from
 
     def downtime(
         self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
     ) -> Mapping[str, Downtime]:
         with self._snapshot() as connection:
-            return queries.downtime(connection, window, self._summarised_ms(connection) or 0, hosts, ended)
+            names = queries.hosts(connection, hosts)
+            planned = plan(window, self._summarised_ms(connection) or 0, exact=True)
+            table = rows.source(connection, planned.checks)
+            sources = [
+                *((DOWNTIME, table, part) for part in planned.checks),
+                (DOWNTIME, "earlier_checks", window),
+                *((DOWNTIME_OF_MINUTES, "minutes", part) for part in planned.minutes),
+            ]
+            found = {site: [0, 0, 0, 0] for site in names}
+            for columns, source, part in sources:
+                where, values = queries.inside(part, None if hosts is None else names)
+                query = f"SELECT {SITE}, {columns} FROM {source} WHERE {where} GROUP BY 1"
+                for site, *numbers in connection.execute(query, values):
+                    found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
+            for site, numbers in _ended(connection, window, names, ended).items():
+                found[site] += numbers
+        return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
+        failed = f"SELECT id, covers, cause, detail FROM {{}} WHERE {INSIDE} AND cause IS NOT NULL"
+        found: defaultdict[str, list[Failure]] = defaultdict(list)
         with self._snapshot() as connection:
-            return queries.failures(connection, window, hosts)
+            names = queries.hosts(connection, hosts)
+            tables = (rows.source(connection, [window]), "earlier_checks")
+            query = f"{' UNION ALL '.join(map(failed.format, tables))} ORDER BY id"
+            for key, covers, cause, detail in connection.execute(query, queries.inside(window)[1]):
+                if key & SITE_MASK in names:
+                    found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause], detail or ""))
+        return dict(found)
 
     def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
         """The checks that a new file took over from a database: alerts are decided from them as well, nothing else is."""
+        where, values = queries.inside(window)
         with self._snapshot() as connection:
-            return queries.earlier_checks(connection, window)
+            names = queries.hosts(connection)
+            query = f"SELECT id, covers, cause, detail FROM earlier_checks WHERE {where}"
+            found = [
+                CheckResult(
+                    *(names[key & SITE_MASK], key >> SITE_BITS, covers, 0),
+                    cause=None if cause is None else CAUSES[cause],
+                    detail=detail or "",
+                )
+                for key, covers, cause, detail in connection.execute(query, values)
+            ]
+        return sorted(found, key=lambda check: (check.time_ms, check.host))
 
-    def summaries(self, window: Window) -> Mapping[str, Summary]:
-        with self._snapshot() as connection:
-            return queries.summaries_by_host(connection, window, self._names(connection), self._summarised_ms(connection))
+    # What is stored
 
     def results(self, window: Window) -> Iterator[CheckResult]:
         """Read slice by slice: no snapshot of the file is held while the caller works."""
@@ -165,3 +217,19 @@ class FileReader:
 
     def close(self) -> None:
         self.readers.close()
+
+
+def _ended(connection: sqlite3.Connection, window: Window, names: queries.Names, ended: Ended) -> dict[int, list[int]]:
+    """By site: the failed checks of the window, and their time, that belong to outages which have ended."""
+    ends = {site: ended[host] for site, host in names.items() if host in ended}
+    if not ends:
+        return {}
+    part = Window(window.from_ms, min(window.until_ms, max(ends.values()) + 1))
+    where, values = queries.inside(part, ends)
+    failed = f"SELECT id, covers FROM {{}} WHERE {where} AND cause IS NOT NULL"
+    query = f"""
+WITH ends (site, end) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(:ends)),
+failed AS ({" UNION ALL ".join(failed.format(table) for table in (rows.source(connection, [part]), "earlier_checks"))})
+SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHERE id >> {SITE_BITS} <= end GROUP BY 1"""
+    found = connection.execute(query, values | {"ends": json.dumps(ends)})
+    return {site: numbers for site, *numbers in found}
