@@ -82,9 +82,6 @@ class LocalReader(Reader, Protocol):
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         """The failed checks of these hosts in order of time."""
 
-    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
-        """The checks that a new file took over from a database: alerts are decided from them as well, nothing else is."""
-
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         """Keeps `Ends`."""
 

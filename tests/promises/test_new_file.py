@@ -85,6 +85,17 @@ def lose(file: Path) -> None:
         part.unlink()
 
 
+def own_checks(config: Path, begin_ms: int) -> list[CheckResult]:
+    """Those since a monitor began: the others in its file were taken over."""
+    return [check for check in stored_checks(local_file(config)) if check.time_ms >= begin_ms]
+
+
+def watch_from(config: Path, begin_ms: int) -> None:
+    """Wait until a monitor that begins at this moment has made enough checks of its own."""
+    wait_for_checks(local_file(config))
+    wait_for(lambda: len(own_checks(config, begin_ms)) > QUIET_CHECKS, f"more than {QUIET_CHECKS} checks")
+
+
 def watch_on(config: Path, checks: int = QUIET_CHECKS) -> None:
     wait_for_checks(local_file(config), more_than=len(stored_checks(local_file(config))) + checks)
 
@@ -99,8 +110,9 @@ def test_an_open_outage_is_not_announced_again_and_its_recovery_is_once(world: W
     (opened,) = first.announced("alert")
     lose(local_file(config))
 
+    begin_ms = now_ms()
     with Monitor(config) as second:
-        wait_for_checks(local_file(config), more_than=QUIET_CHECKS)
+        watch_from(config, begin_ms)
         assert second.objects("alert") == []
         second.kill()  # and what was taken over is in the file now
     with Monitor(config) as third:
@@ -149,7 +161,7 @@ def test_an_outage_that_began_before_the_file_was_lost_is_alerted_by_the_failure
         monitor.wait_for_announcement("alert")
         assert monitor.terminate() == 0
     (alert,) = monitor.objects("alert")
-    own = stored_checks(local_file(config))
+    own = own_checks(config, known[-1].time_ms + 1)
     assert all(not check.available for check in own)
     first_failure = next(check for check in known if not check.available)
     decided_by = sum(check.covers_ms for check in own)
@@ -167,9 +179,9 @@ def test_an_outage_that_was_over_is_not_raised_again(world: World) -> None:
         Alert(AlertType.RECOVERY, url, began_ms + 80 * SECOND_MS, began_ms, checks[214].time_ms, 95.0, Cause.STATUS),
     ]
     world.known_before(checks, ended)
-    config = world.config(alerting=RULE)
+    config, begin_ms = world.config(alerting=RULE), now_ms()
     with Monitor(config) as monitor:
-        wait_for_checks(local_file(config), more_than=QUIET_CHECKS)
+        watch_from(config, begin_ms)
         assert monitor.terminate() == 0
     assert monitor.objects("alert") == []
 

@@ -228,9 +228,6 @@ class MemoryFile(MemoryBackend):
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         return reference.failures(self.results(window), window, hosts)
 
-    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
-        return ()
-
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         hosts = {check.host for check in self.results(window)}
         return {host: Summary.of([it for it in self.results(window) if it.host == host]) for host in hosts}

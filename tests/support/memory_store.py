@@ -42,9 +42,6 @@ class MemoryStore:
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         return reference.summarise(self.results(window), window, exact=exact)
 
-    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
-        return ()
-
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         hosts = {check.host for check in self.results(window)}
         return {host: Summary.of(check for check in self.results(window) if check.host == host) for host in hosts}

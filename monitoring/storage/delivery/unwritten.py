@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import merge
-from itertools import chain
 from operator import attrgetter
 from typing import TypeVar
 
@@ -59,19 +58,10 @@ class UnwrittenReader:
     def downtime(
         self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
     ) -> Mapping[str, Downtime]:
-        return reference.downtime(self._decisive(window), window, hosts, ended)
+        return reference.downtime(self.results(window), window, hosts, ended)
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        return reference.failures(self._decisive(window), window, hosts)
-
-    def _decisive(self, window: Window) -> Iterator[CheckResult]:
-        """What alerts are decided from."""
-        return chain(self.earlier_checks(window), self.results(window))
-
-    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
-        with suppress(StoreError):
-            return self._file.earlier_checks(window)
-        return ()
+        return reference.failures(self.results(window), window, hosts)
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         by_host: dict[str, list[CheckResult]] = {}

@@ -68,8 +68,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 def _add_details(connection: sqlite3.Connection) -> None:
     """Files between two releases had no reasons beside the causes of alerts."""
-    for table in ("alerts", "earlier_checks"):
-        connection.execute(f"ALTER TABLE {table} ADD COLUMN detail TEXT")
+    connection.execute("ALTER TABLE alerts ADD COLUMN detail TEXT")
     _add_certificates(connection)
 
 

@@ -179,7 +179,6 @@ class _Cut:
 
     def _delete_alerts(self) -> Iterator[None]:
         before = f"id < {self._end} {self._of_site}"
-        self.connection.execute(f"DELETE FROM earlier_checks WHERE {before}")
         chosen = f"SELECT id FROM alerts WHERE {before} {self.request.but_open_alerts} LIMIT {ALERTS_AT_ONCE}"
         while self.connection.execute(f"DELETE FROM alerts WHERE id IN ({chosen})").rowcount == ALERTS_AT_ONCE:
             yield

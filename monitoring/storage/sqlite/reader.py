@@ -17,7 +17,7 @@ from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
-from monitoring.storage.sqlite.summaries import INSIDE, SITE
+from monitoring.storage.sqlite.summaries import SITE
 
 NEWEST_ALERTS = f"""
 SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK})"""
@@ -93,7 +93,6 @@ class FileReader:
             table = rows.source(connection, planned.checks)
             sources = [
                 *((DOWNTIME, table, part) for part in planned.checks),
-                (DOWNTIME, "earlier_checks", window),
                 *((DOWNTIME_OF_MINUTES, "minutes", part) for part in planned.minutes),
             ]
             found = {site: [0, 0, 0, 0] for site in names}
@@ -107,32 +106,16 @@ class FileReader:
         return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        failed = f"SELECT id, covers, cause, detail FROM {{}} WHERE {INSIDE} AND cause IS NOT NULL"
+        where, values = queries.inside(window)
         found: defaultdict[str, list[Failure]] = defaultdict(list)
         with self._snapshot() as connection:
             names = queries.hosts(connection, hosts)
-            tables = (rows.source(connection, [window]), "earlier_checks")
-            query = f"{' UNION ALL '.join(map(failed.format, tables))} ORDER BY id"
-            for key, covers, cause, detail in connection.execute(query, queries.inside(window)[1]):
+            table = rows.source(connection, [window])
+            query = f"SELECT id, covers, cause, detail FROM {table} WHERE {where} AND cause IS NOT NULL ORDER BY id"
+            for key, covers, cause, detail in connection.execute(query, values):
                 if key & SITE_MASK in names:
                     found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause], detail or ""))
         return dict(found)
-
-    def earlier_checks(self, window: Window) -> Sequence[CheckResult]:
-        """The checks that a new file took over from a database: alerts are decided from them as well, nothing else is."""
-        where, values = queries.inside(window)
-        with self._snapshot() as connection:
-            names = queries.hosts(connection)
-            query = f"SELECT id, covers, cause, detail FROM earlier_checks WHERE {where}"
-            found = [
-                CheckResult(
-                    *(names[key & SITE_MASK], key >> SITE_BITS, covers, 0),
-                    cause=None if cause is None else CAUSES[cause],
-                    detail=detail or "",
-                )
-                for key, covers, cause, detail in connection.execute(query, values)
-            ]
-        return sorted(found, key=lambda check: (check.time_ms, check.host))
 
     # What is stored
 
@@ -226,10 +209,9 @@ def _ended(connection: sqlite3.Connection, window: Window, names: queries.Names,
         return {}
     part = Window(window.from_ms, min(window.until_ms, max(ends.values()) + 1))
     where, values = queries.inside(part, ends)
-    failed = f"SELECT id, covers FROM {{}} WHERE {where} AND cause IS NOT NULL"
     query = f"""
 WITH ends (site, end) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(:ends)),
-failed AS ({" UNION ALL ".join(failed.format(table) for table in (rows.source(connection, [part]), "earlier_checks"))})
+failed AS (SELECT id, covers FROM {rows.source(connection, [part])} WHERE {where} AND cause IS NOT NULL)
 SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHERE id >> {SITE_BITS} <= end GROUP BY 1"""
     found = connection.execute(query, values | {"ends": json.dumps(ends)})
     return {site: numbers for site, *numbers in found}

@@ -37,7 +37,7 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
 
 def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms: int, in_flight: int) -> bool:
     """Take the next step with the oldest hour, if it lies before this moment."""
-    tables = ["checks", "earlier_checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
+    tables = ["checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
     firsts = " UNION ALL ".join(f"SELECT MIN(id) AS id FROM {table}" for table in tables)
     oldest = connection.execute(f"SELECT MIN(id) FROM ({firsts})").fetchone()[0]
     if oldest is None or oldest >= first_key(before_ms):

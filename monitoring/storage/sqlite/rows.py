@@ -9,7 +9,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import blocks_1_1
 from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, Row, first_key
 
-ROWS_AT_ONCE = {"checks": 5_000, "earlier_checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
+ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
 SCATTERED_AT_ONCE = 200
 LOOK_AT_ONCE = 50_000
 """How many rows are deleted in a step: of all sites, and of some of them, whose rows lie on a page each; how many are

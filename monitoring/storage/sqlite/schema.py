@@ -104,14 +104,8 @@ CREATE TABLE purges (
     stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many steps that took
 )"""
 
-EARLIER_CHECKS = """
-CREATE TABLE earlier_checks (  -- what a new file took over from a database: for alerts alone, not to be delivered
-    id INTEGER PRIMARY KEY, covers INTEGER NOT NULL, cause INTEGER, detail TEXT
-)"""
-
 SCHEMA = (
     CHECKS,
-    EARLIER_CHECKS,
     f"CREATE TABLE minutes ({_SUMMED_SQL}, times BLOB NOT NULL)",
     *(
         f"CREATE TABLE {table} ({_SUMMED_SQL}, shortest INTEGER, longest INTEGER, sketch BLOB NOT NULL)"

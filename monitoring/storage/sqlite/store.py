@@ -3,7 +3,6 @@
 import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
@@ -63,23 +62,27 @@ class LocalStore(GuardedStore):
             return
         with self.writing() as connection:
             sites = site_states.number(connection, self.sites, [point.host for point in points])
-            by_key = {first_key(check.time_ms) | sites[check.host]: check for check in checks}
-            new = self._without_stored(connection, by_key)
-            newest = max(chain(new, [self._newest]))
-            connection.executemany(
-                schema.INSERT_CHECK, [schema.check_row(check, key & schema.SITE_MASK) for key, check in new.items()]
-            )
+            new = self._insert_checks(connection, checks, sites, now_ms)
             outbox.add_checks(connection, [key for key in new if self._is_open(key)], self._newest, now_ms)
-            self._add_late(connection, {key: check for key, check in new.items() if not self._is_open(key)}, now_ms)
             for alert in alerts:
                 row = schema.alert_row(alert, sites[alert.host])
                 connection.execute(schema.INSERT_ALERT, row)
                 outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
-            self._summariser.changed(new)
-        self.sites, self._newest = sites, newest
+        self.sites, self._newest = sites, max(self._newest, *new) if new else self._newest
         self._remember(alerts)
         if self.echo is not None:
             self.echo.append((checks, alerts))
+
+    def _insert_checks(
+        self, connection: sqlite3.Connection, checks: Sequence[CheckResult], sites: Mapping[str, int], now_ms: int
+    ) -> dict[int, CheckResult]:
+        """Store those that are new; returns them in order of their keys."""
+        new = self._without_stored(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
+        rows_of = [schema.check_row(check, key & schema.SITE_MASK) for key, check in new.items()]
+        connection.executemany(schema.INSERT_CHECK, rows_of)
+        self._add_late(connection, {key: check for key, check in new.items() if not self._is_open(key)}, now_ms)
+        self._summariser.changed(new)
+        return new
 
     def _is_open(self, key: int) -> bool:
         """Is the minute of the check with this key still to be summarised?"""
@@ -115,14 +118,12 @@ class LocalStore(GuardedStore):
             hosts = [*(one.host for one in alerts), *(one.host for one in checks), *known]
             sites = site_states.number(connection, self.sites, hosts)
             connection.executemany(schema.INSERT_ALERT, [schema.alert_row(alert, sites[alert.host]) for alert in alerts])
-            rows_of = [schema.check_row(check, sites[check.host]) for check in checks]
-            earlier = [(row[0], row[schema.COVERS], row[schema.CAUSE], row[schema.DETAIL]) for row in rows_of]
-            connection.executemany("INSERT OR REPLACE INTO earlier_checks VALUES (?, ?, ?, ?)", earlier)
+            new = self._insert_checks(connection, checks, sites, max((one.time_ms for one in checks), default=0))
             own = site_states.load(connection)
             newer = {sites[host]: it for host, it in known.items()}
             newer = {site: it for site, it in newer.items() if site not in own or own[site].last_ms < it.last_ms}
             site_states.save(connection, newer)
-        self.sites = sites
+        self.sites, self._newest = sites, max(self._newest, *new) if new else self._newest
         self._remember(alerts)
 
     def _remember(self, alerts: Iterable[Alert]) -> None:
