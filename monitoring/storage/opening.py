@@ -58,34 +58,28 @@ class PastOfSites:
     checks: Sequence[CheckResult] = ()
 
 
-def ask(database: Backend, sites: Sequence[Site], now_ms: int) -> Iterator[PastOfSites]:
+def ask(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: int | None = None) -> Iterator[PastOfSites]:
     """The past of these sites part by part, the most important first; nothing of a database without one.
 
+    `after_ms`: what came after this moment, all alert records among it; None: everything, the newest records alone.
     Raises `StoreError`.
     """
     last_ms = database.last_time() if database.is_known() else None
     if last_ms is None:
         return
     hosts = {site.host for site in sites}
-    yield PastOfSites(last_ms, [alert for host, alert in database.last_alerts().items() if host in hosts])
     starts_ms = max(now_ms, last_ms + 1)  # the clock of the monitor before may have run ahead
+    if after_ms is None:
+        alerts: Iterable[Alert] = database.last_alerts().values()
+    else:
+        alerts = database.alerts(Window(after_ms + 1, starts_ms))
+    yield PastOfSites(last_ms, [alert for alert in alerts if alert.host in hosts])
     states = database.last_states(starts_ms)
     yield PastOfSites(last_states={host: state for host, state in states.items() if host in hosts})
-    from_ms = starts_ms - max(site.rule.window_ms for site in sites)
+    from_ms = max(starts_ms - max(site.rule.window_ms for site in sites), (after_ms or -1) + 1)
     for until_ms in range(starts_ms, from_ms, -CHECKS_AT_ONCE_MS):
         found = database.results(Window(max(from_ms, until_ms - CHECKS_AT_ONCE_MS), until_ms))
         yield PastOfSites(checks=[check for check in found if check.host in hosts])
-
-
-def ask_since(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: int) -> Iterator[PastOfSites]:
-    """What these sites had after this moment: all alert records, where each stands, the checks of the alert window."""
-    hosts = {site.host for site in sites}
-    starts_ms = max(now_ms, (database.last_time() or 0) + 1)
-    lost = Window(after_ms + 1, starts_ms)
-    yield PastOfSites(starts_ms - 1, [alert for alert in database.alerts(lost) if alert.host in hosts])
-    for past in ask(database, sites, now_ms):
-        checks = [check for check in past.checks if check.time_ms > after_ms]
-        yield PastOfSites(past.last_ms, (), past.last_states, checks)
 
 
 class TooLate(StoreUnavailable):
@@ -152,9 +146,8 @@ def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: C
 def _past_of_sites(local: LocalStore, config: Config, clock: Clock) -> Iterator[PastOfSites]:
     own_ms = local.last_time()
     with closing(open_backend(database_address(config), WRITER_TIMEOUT_S, config.location)) as database:
-        if own_ms is None:
-            yield from ask(database, config.sites, clock.now_ms())
-            return
-        known = database.verify(local.marker)
-        if known and known.delivery > local.delivered().delivery:  # it has had more of this file than there is
-            yield from ask_since(database, config.sites, clock.now_ms(), own_ms)
+        if own_ms is not None:
+            known = database.verify(local.marker)
+            if known is None or known.delivery <= local.delivered().delivery:
+                return  # it has had nothing of this file that is not there
+        yield from ask(database, config.sites, clock.now_ms(), own_ms)
