@@ -11,7 +11,7 @@ from monitoring.config.tokens import client_token
 from monitoring.errors import StoreDenied, StoreRefused, untraced
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Points
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.client import GatewayClient, TooLong
 from monitoring.storage.gateway.interface import MOST_POINTS, Asked, Endpoint, Nothing, RecordMessage, Value
@@ -84,14 +84,7 @@ class GatewayStore:
 
     # The reader
 
-    def stats(
-        self,
-        window: Window,
-        *,
-        exact: bool,
-        ends: Ends | None = None,  # noqa: ARG002
-        is_wanted: IsWanted = always,  # noqa: ARG002
-    ) -> Mapping[str, SiteStats]:
+    def stats(self, window: Window, *, exact: bool, **_: object) -> Mapping[str, SiteStats]:
         """As the contract has it; the gateway's database answers for the ends of the window, too."""
         found = self._ask(interface.STATS, **_ends(window), exact="true" if exact else "false")
         return {site.host: site.stats() for site in found}

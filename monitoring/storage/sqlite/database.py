@@ -11,9 +11,9 @@ from dataclasses import replace
 from itertools import chain
 
 from monitoring.errors import StoreUnverified
-from monitoring.models import Alert, AlertType, CheckResult, SiteStats, Window
+from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.statistics.summary import SiteSummary, Span
-from monitoring.storage.base import Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
@@ -157,16 +157,6 @@ class FileDatabase(FileReader):
 
     def _summarised_ms(self, connection: sqlite3.Connection) -> None:
         """Others write the summaries."""
-
-    def stats(
-        self,
-        window: Window,
-        *,
-        exact: bool,
-        ends: Ends | None = None,  # noqa: ARG002
-        is_wanted: IsWanted = always,  # noqa: ARG002
-    ) -> Mapping[str, SiteStats]:
-        return super().stats(window, exact=exact)
 
     def missing(self, window: Window) -> int:
         with self._snapshot() as connection:

@@ -69,7 +69,8 @@ class FileReader:
         """Every minute before this moment has its summaries, and they are right. None: see module `queries`."""
         return meta.number(connection, meta.Value.SUMMARISED_MS)
 
-    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+    def stats(self, window: Window, *, exact: bool, **_: object) -> Mapping[str, SiteStats]:
+        """As `Reader.stats`, and as `Backend.stats` for a gateway, whatever else that is told."""
         found = (parts.stats(host, window, exact=exact) for host, parts in self._parts(window, exact=exact))
         return {site.host: site for site in found if site.checks}
 
