@@ -29,10 +29,12 @@ GLYPHS = {
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LEADS = re.compile(
-    r"\A(?:SSL certificate problem|SSL|TLS connect error|OpenSSL SSL_\w+|Recv failure|Send failure"
+    r"\A(?:SSL certificate (?:problem|OpenSSL verify result)|SSL|TLS connect error|OpenSSL SSL_\w+|Recv failure|Send failure"
     r"|[Cc]ould not resolve [^:]+|Failed to connect to .{1,300}? after \d+ ms): (?:error:[0-9A-F]{8}:[^:]*:[^:]*:)?"
 )
 """Beginnings of a reason that tell nothing new: who reports it, or what the row shows anyway."""
+_VERIFY_NUMBER = re.compile(r"(?<=\S) \(\d{1,3}\)\Z")
+"""OpenSSL's number of what its words say already."""
 
 DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 
@@ -172,8 +174,11 @@ def ongoing_text(alert: Alert, now_ms: int) -> str:
 
 
 def telling_text(detail: str) -> str:
-    """A reason without the uninformative beginning that libcurl or OpenSSL gives it; escaped, in one line."""
-    return printable(_LEADS.sub("", detail, count=1)) or printable(detail)
+    """A reason without the uninformative beginning and end that libcurl or OpenSSL give it; escaped, in one line."""
+    told = _LEADS.sub("", detail, count=1)
+    if "verify result" in detail:
+        told = _VERIFY_NUMBER.sub("", told)
+    return printable(told) or printable(detail)
 
 
 def outage_ms(recovery: Alert) -> int:

@@ -120,6 +120,7 @@ def test_a_line_of_the_history_is_the_sentence_and_the_reason() -> None:
     ("detail", "telling"),
     [
         ("SSL certificate problem: certificate has expired", "certificate has expired"),
+        ("SSL certificate OpenSSL verify result: certificate has expired (10)", "certificate has expired"),
         ("SSL: no alternative certificate subject name matches target host name 'a'",
          "no alternative certificate subject name matches target host name 'a'"),
         ("TLS connect error: error:0A000438:SSL routines::tlsv1 alert internal error", "tlsv1 alert internal error"),
