@@ -17,6 +17,8 @@ from monitoring.errors import ConfigError
 REPLACES = "SSL_CERT_FILE"
 """The environment variable that names a PEM file in place of Mozilla's list, as it does for OpenSSL."""
 
+SPELLINGS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
@@ -64,6 +66,7 @@ class Bundle:
             except OSError as error:
                 where = error.filename or "a temporary file"
                 raise ConfigError([f"certificates to trust: {where}: {error.strerror}"]) from None
+        self._changes = 0
         self.spelling = self.path
         """`path`, written in another way after each change: libcurl keeps the certificates of a file by its name."""
 
@@ -90,7 +93,8 @@ class Bundle:
                     return False
             self._seen = seen
             folder, _, name = self.path.rpartition("/")
-            self.spelling = self.path if self.spelling != self.path else f"{folder}/./{name}"
+            self._changes = (self._changes + 1) % SPELLINGS  # there may be several between two checks
+            self.spelling = f"{folder}/{'./' * self._changes}{name}"
             return True
 
     def __enter__(self) -> Self:
@@ -159,7 +163,8 @@ def _versions(files: Sequence[str]) -> Sequence[object]:
     for file in files:
         try:
             status = os.stat(file)
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+            # Its last change of any kind, because what copies a file may keep the date of its content.
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
         except OSError:
             found.append(None)
     return found

@@ -312,3 +312,30 @@ def test_a_site_is_trusted_by_the_file_as_it_is_now(authority: Authority, other:
             replace_file(file, content)
             assert certificates.news() == news
             assert probe.check().cause == cause
+
+
+def test_a_file_that_changes_more_than_once_between_two_checks_is_trusted_as_it_is_now(
+    authority: Authority, other: Authority, tmp_path: Path
+) -> None:
+    """And one that is as long and as old as the one before, as `cp -p` and rsync leave it."""
+    file = tmp_path / "ca.pem"
+    contents = [Path(one.ca_file).read_bytes() for one in (other, authority)]
+    longest = max(map(len, contents))
+    stranger, right = (content.ljust(longest, b"\n") for content in contents)
+    file.write_bytes(stranger)
+    dates = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    with (
+        HttpServer(tls=authority.server("localhost")) as server,
+        Certificates(Trust(str(file))) as certificates,
+        running_network() as network,
+        closing(Probe(site(server.url(host="localhost")), network, certificates=certificates)) as probe,
+    ):
+        for changes, cause in (([], Cause.TLS), ([b"\n" + stranger, right], None), ([right + b"\n", stranger], Cause.TLS)):
+            for content in changes:
+                file.write_bytes(content)
+                certificates.news()
+            assert probe.check().cause == cause
+        file.write_bytes(right)
+        os.utime(file, ns=dates)
+        certificates.news()
+        assert probe.check().cause is None
