@@ -122,7 +122,8 @@ def test_the_image_holds_the_program_and_nothing_else(context: Path) -> None:
     """No history, no tests, no configuration with its secrets, no data."""
     programs = {*(path.name for path in ROOT.glob("*.py")), "requirements.txt", "deploy", "monitoring"}
     assert {path.name for path in context.iterdir()} == programs
-    assert {path.suffix for path in context.rglob("*") if path.is_file()} == {".py", ".txt"}
+    of_the_page = {".html", ".atom", ".css", ".js"}
+    assert {path.suffix for path in context.rglob("*") if path.is_file()} == {".py", ".txt", *of_the_page}
     copied = [source for one in DOCKERFILE if one.name == "COPY" for source in one.words[:-1]]
     assert {source.split("/")[0] for source in copied} == programs
     assert [source for source in copied if not (context / source).exists()] == []
