@@ -1,5 +1,6 @@
 """Servers that nobody here wrote, started in a directory of their own, in a network of their own (scripts/test-servers)."""
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -10,6 +11,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+import pyzstd
 
 from tests.support.certificates import Authority
 
@@ -132,5 +135,12 @@ def _write_pages(pages: Path) -> None:
     (pages / "cut.asis").write_bytes(
         b"Status: 200 OK\nContent-Encoding: gzip\nContent-Type: text/plain\n\n\x1f\x8b\x08\0\0\0\0\0\0\x03"
     )
+    (pages / "unsummed.asis").write_bytes(_encoded("gzip", gzip.compress(b"All systems operational.")[:-8]))
+    (pages / "zstd.asis").write_bytes(_encoded("zstd", pyzstd.compress(b"All systems operational.")))
     (pages / "badcookie.asis").write_bytes(b"Status: 200 Fine, thanks\nSet-Cookie: =;=\nContent-Type: text/plain\n\nfine\n")
     (pages / "big.txt").write_bytes(b"x" * 3_000_000 + b"the end")
+
+
+def _encoded(encoding: str, body: bytes) -> bytes:
+    """A page that apache sends as it is."""
+    return f"Status: 200 OK\nContent-Encoding: {encoding}\nContent-Type: text/plain\n\n".encode() + body
