@@ -33,8 +33,10 @@ from monitoring.statistics.windows import may_be_exact
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
+    from monitoring.notifications.notifier import Notifier
     from monitoring.storage.delivery.asking import Deadlines
     from monitoring.storage.delivery.local_first import LocalFirstStore
+    from monitoring.storage.delivery.words import Condition
 
 FIRST_ROUND_MS = 3_000
 """When the first statistics are shown, after the start; the following ones have their schedule."""
@@ -67,8 +69,8 @@ class MonitoringApp:
         watcher: ConfigWatcher | None = None,
     ) -> None:
         """`make_checkers` makes what checks the sites, given the function that takes each result."""
-        self._config = config
-        self._watcher = watcher
+        self._config, self._watcher = config, watcher
+        self._notifier: Notifier | None = None
         self._store = store
         self._clock = clock
         self._display = display
@@ -87,7 +89,14 @@ class MonitoringApp:
         self._evaluation_failures = FailureReporter(display.news, "alerts cannot be decided", "alerts are decided again")
         self._statistics_failures = FailureReporter(display.news, "no statistics", "there are statistics again", tolerated=1)
         self._manager = ServiceManager({}, clock.monotonic_ns)
-        self._health = Health(store, lambda: self._checkers.missed, clock)
+        self._health = Health(store, lambda: self._checkers.missed, clock, self._conditions_of_channels)
+
+    def notify_by(self, notifier: "Notifier") -> None:
+        """Tell people of state changes, too. Call it before `run`."""
+        self._notifier = notifier
+
+    def _conditions_of_channels(self) -> "Sequence[Condition]":
+        return self._notifier.conditions() if self._notifier else ()
 
     def retrieve_stats(self, window_ms: int, until: "Deadlines | None" = None) -> StatsReport:
         """The statistics of all sites over the past `window_ms`, from the database or the local file.
@@ -118,6 +127,8 @@ class MonitoringApp:
         for alert in alerts:
             self._display.state_change(alert, names.get(alert.host, alert.host))
             self._refresh.make_due()
+        if alerts and self._notifier:
+            self._notifier.notify()
 
     def run(self, manager: ServiceManager | None = None) -> None:
         """Monitor until `stop`, then write and deliver what is left and show the closing screen.
@@ -127,6 +138,8 @@ class MonitoringApp:
         self._manager = manager or self._manager
         self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
+        if self._notifier:
+            self._notifier.follow(self._config)
         self._display.start(self._header(), self._clock.now_ms(), self._recent)
         self._checkers.start(self._config.active_sites)  # last: it may use up the threads that are allowed
         process.freeze()
@@ -226,6 +239,8 @@ class MonitoringApp:
         before, self._config = self._config, config
         if before.alert_interval_ms != config.alert_interval_ms:
             self._evaluation = Timer(self._clock, config.alert_interval_ms)
+        if self._notifier:
+            self._notifier.follow(config)
         change = self._checkers.change(config.active_sites)
         self._display.notice(
             f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
@@ -269,6 +284,8 @@ class MonitoringApp:
         end = self._end or Deadline.after(self._clock, END_MS)
         self._manager.stopping()
         self._checkers.stop()
+        if self._notifier:
+            self._notifier.close()
         return self._store.finish(WRITE_S, end.left_s())
 
     def _closing(self) -> Closing:

@@ -113,7 +113,8 @@ class Site:
     `host` is its name in the stores and everywhere people look: its id, or without one the normalised URL with secrets
     masked, which is `masked_url` where `host` is an id. `url`, `headers` and `body` may hold secrets and are kept out of
     `repr`. `private_headers` are the names (in lower case) of headers whose values came from a variable.
-    A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters.
+    A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters. `notify` are the names of its
+    channels (None: those that ask for it).
     `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
 
@@ -135,6 +136,7 @@ class Site:
     assertions: tuple[Assertion, ...] = field(default=(), repr=False)
     rule: Rule = Rule()
     masked_url: str | None = None
+    notify: tuple[str, ...] | None = None
 
     @property
     def address(self) -> str:

@@ -48,9 +48,12 @@ class Recorder(Section):
     def section(self, key: str, keys: Collection[str] | None) -> "Recorder":
         return self._noted.setdefault(key, Recorder(keys))  # type: ignore[no-any-return]
 
-    def sections(self, key: str, keys: Collection[str]) -> Iterator["Recorder"]:
-        self._noted[key] = [item := Recorder(keys)]
+    def sections(self, key: str, keys: Collection[str], short: str | None = None) -> Iterator["Recorder"]:
+        item = Recorder(keys)
+        self._noted[key] = [item]
         yield item
+        if short:  # read by now
+            self._noted[key] = {"type": "array", "items": {"anyOf": [item._noted[short], item]}}
 
     def schema(self) -> dict[str, Any]:
         """What it may hold. A key may be null, which is as if it were not given."""

@@ -48,8 +48,9 @@ SEES: Mapping[str, Collection[str]] = {
     "alerts.explain": {"statistics", "alerts.rule", "alerts.replay"},
     # Storage: the databases know nothing of each other
     "storage.base": {"statistics"},
+    "storage.notifications": (),
     "storage.sessions": {"trust"},
-    "storage.sqlite": {"clock", "statistics", "storage.base"},
+    "storage.sqlite": {"clock", "statistics", "storage.base", "storage.notifications"},
     **{kind.store.rpartition(".")[0].removeprefix("monitoring."): DATABASE_SEES for kind in DATABASES},
     "storage.backends": {"config", "storage.base"},
     "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
@@ -62,6 +63,13 @@ SEES: Mapping[str, Collection[str]] = {
     # What decides and serves with it
     "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
     "service.health": {"clock", "display.words", "storage.delivery"},
+    "notifications": {
+        *("clock", "config", "statistics", "display.words", "storage.base", "storage.notifications"),
+        "storage.delivery.words",
+    },
+    "notifications.channels": {
+        *("trust", "config", "display.words", "display.jsonlines", "storage.sessions", "notifications.base"),
+    },
     "gateway": {"clock", "config", "statistics", "display.words", "service.signals", "service.health", "storage"},
     "web": {
         *("clock", "config", "statistics", "display", "checks.assertions", "service.signals"),
@@ -69,7 +77,7 @@ SEES: Mapping[str, Collection[str]] = {
     },
     "commands": {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web"),
-        *("alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest"),
+        *("alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest", "notifications"),
     },
     # Scripts
     "utils": (),
@@ -77,6 +85,7 @@ SEES: Mapping[str, Collection[str]] = {
     "test": {"clock", "config", "statistics", "display", "service.signals", "checks", "alerts", "storage", "commands"},
     "monitoringApp": {
         *("clock", "config", "statistics", "display", "service", "checks", "alerts", "storage", "commands", "utils"),
+        "notifications",
     },
 }
 """Which rooms each room may look into beside itself and `SHARED`. A name stands for everything in it; the longest one that
@@ -89,7 +98,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
             "text tokens positions",
             "syntax values addresses",
             "section databases durations",
-            "settings assertions transport files",
+            "notifications assertions transport files",
+            "settings",
             "websites",
         ),
         *("watching describing loading", "__init__ lookup", "reload"),
@@ -110,6 +120,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("screen_output", "outputs", "history thread"),
     ),
     "alerts": ("rule log backtest", "evaluator replay", "explain"),
+    "notifications": ("base grouping routing words channels", "messages outbox", "sender", "notifier"),
     "service": ("process systemd signals health",),
     "web": ("board drawing metrics", "cells", "detail history", "pages", "application", "serve"),
     "commands": (
@@ -177,7 +188,7 @@ def test_every_module_has_a_room_and_a_floor(module: Module) -> None:
     name = short(module.name)
     is_package = any(is_in(other, module.name) for other in MODULES if other != module.name)
     assert room_of(module.name) or is_package, f"{module.name}: add it to SEES"
-    if not is_package and name.partition(".")[0] in FLOORS:
+    if not is_package and name.partition(".")[0] in FLOORS and "." not in name.partition(".")[2]:
         assert floor_of(module.name), f"{module.name}: add it to FLOORS"
 
 

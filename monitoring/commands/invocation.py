@@ -13,11 +13,14 @@ from monitoring.config.loading import load_piped
 from monitoring.config.lookup import sites_of
 from monitoring.display.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
+from monitoring.notifications.notifier import Notifier
 from monitoring.service.systemd import ServiceManager
 
 
 class App(Protocol):
     """A `MonitoringApp`, as the modes that monitor see it."""
+
+    def notify_by(self, notifier: Notifier) -> None: ...
 
     def run(self, manager: ServiceManager | None = None) -> None: ...
 

@@ -11,6 +11,8 @@ from monitoring.display.outputs import open_output
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.models import Window
+from monitoring.notifications.notifier import Notifier
+from monitoring.notifications.outbox import Outbox
 from monitoring.service import process
 from monitoring.service.signals import end_at_signals, heed_signals, heed_suspension
 from monitoring.service.systemd import ServiceManager
@@ -42,7 +44,9 @@ def run(invocation: Invocation) -> int:
         )
         display = DisplayThread(output, streams)
         make_checkers = partial(Checkers, partial(Probe, certificates=trusted), clock=clock, news=trusted.news)
+        notifier = Notifier(local, Outbox(local, store.unwritten_alerts), store.own_reader, clock)
         app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
+        app.notify_by(notifier)
         heed_signals(app.stop, app.reload)
         heed_suspension(display.suspend, display.resume)
         app.run(ServiceManager(invocation.environ, clock.monotonic_ns))

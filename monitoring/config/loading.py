@@ -8,6 +8,7 @@ from monitoring.config import settings, values
 from monitoring.config.addresses import site_address
 from monitoring.config.databases import DatabaseAddress, database_address
 from monitoring.config.files import Files, read_files
+from monitoring.config.notifications import channel_names, read_channels
 from monitoring.config.section import Report, Section
 from monitoring.config.settings import Config
 from monitoring.config.text import Invalid, expand, unexpanded
@@ -29,6 +30,7 @@ ROOT_KEYS = (
     "database",
     "localDatabase",
     "retention",
+    "notifications",
 )
 ALERTING_KEYS = (*RULE_KEYS, "interval")
 RETENTION_KEYS = ("checks", "alerts")
@@ -100,15 +102,18 @@ def read_config(
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
     trust = _read_trust(report, root, path)
+    sites = _read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule()))
+    location = root.take("location", values.location, "")
     config = Config(
-        sites=_read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule())),
+        sites=sites,
         database=_read_database(report, root, database, trust),
         local_database=_read_local_database(root, path, local),
-        location=root.take("location", values.location, ""),
+        location=location,
         trust=trust,
         alert_interval_ms=alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS),
         check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
         alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),
+        notifications=read_channels(root, sites, location, trust),
         warnings=tuple(report.warnings),
         files=tuple(files.patterns if files else ()),
     )
@@ -152,6 +157,7 @@ def _read_websites(files: Sequence[Section], rule: Rule) -> tuple[Site, ...]:
         interval_ms=root.take("defaultCheckInterval", INTERVAL, plain.interval_ms),
         timeout_ms=root.take("defaultTimeout", TIMEOUT, plain.timeout_ms),
         rule=rule,
+        channels=channel_names(root),
     )
     known = len(root.report.problems)
     sites = read_sites((section for file in files for section in file.sections("websites", SITE_KEYS)), defaults)

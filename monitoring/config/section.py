@@ -132,11 +132,19 @@ class Section:
         data = self._data.get(key)
         return Section(self.report, {} if data is None else data, self.place(key), keys, (*self._path, key))
 
-    def sections(self, key: str, keys: Collection[str]) -> Iterator["Section"]:
-        """The objects of the list under a key, one after the other, so that errors are reported in their order."""
+    def peek(self, key: str) -> object:
+        """What stands in the file under a key, unchecked."""
+        return self._data.get(key)
+
+    def sections(self, key: str, keys: Collection[str], short: str | None = None) -> Iterator["Section"]:
+        """The objects of the list under a key, one after the other, so that errors are reported in their order.
+
+        A string stands for an object with the one key `short`, where there is one.
+        """
         items = self._data.get(key)
         if isinstance(items, list):
-            for index, item in enumerate(items):
+            for index, found in enumerate(items):
+                item = {short: found} if short and isinstance(found, str) else found
                 where = f"{self.place(key)}[{index}]{_name_of(item)}"
                 yield Section(self.report, item, where, keys, (*self._path, key, index))
         elif items is not None:

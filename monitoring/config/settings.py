@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitoring.config.databases import DatabaseAddress
+from monitoring.config.notifications import ChannelConfig
 from monitoring.models import Site
 from monitoring.trust import MOZILLA, Trust
 from monitoring.units import DAY_MS, SECOND_MS
@@ -18,9 +19,9 @@ class Config:
     """A valid configuration, with every default filled in.
 
     `database` is None when none is named: then the default InfluxDB is used if it answers. `location` is where checks are
-    made; "": nobody says. `trust` is whom sites, databases and gateways may be certified by. `warnings` are lines for
-    people, `files` those that it was read from, as `glob` takes them. The sites are kept out of `repr`: what their variables
-    gave may be a secret.
+    made; "": nobody says. `trust` is whom sites, databases and gateways may be certified by. `notifications` are the
+    channels. `warnings` are lines for people, `files` those that it was read from, as `glob` takes them. The sites are kept
+    out of `repr`: what their variables gave may be a secret.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
@@ -31,6 +32,7 @@ class Config:
     alert_interval_ms: int = DEFAULT_ALERT_INTERVAL_MS
     check_retention_ms: int = DEFAULT_CHECK_RETENTION_MS
     alert_retention_ms: int = DEFAULT_ALERT_RETENTION_MS
+    notifications: tuple[ChannelConfig, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
 

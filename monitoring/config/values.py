@@ -40,7 +40,7 @@ def one_or_more(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
 
 
-def _named(longest: int) -> Schema:
+def named(longest: int) -> Schema:
     return or_variable({"type": "string", "minLength": 1, "maxLength": longest, "pattern": names.PATTERN})
 
 
@@ -87,13 +87,13 @@ def file_names(value: object) -> tuple[str, ...]:
     return tuple(map(file_name, listed))
 
 
-@accepts(_named(names.LONGEST_LOCATION))
+@accepts(named(names.LONGEST_LOCATION))
 def location(value: object) -> str:
     """The name of a location, such as every store can hold."""
     return _name(value, names.LONGEST_LOCATION)
 
 
-@accepts(_named(names.LONGEST_ID))
+@accepts(named(names.LONGEST_ID))
 def site_id(value: object) -> str:
     """The name of a site in the stores, in place of its URL."""
     return _name(value, names.LONGEST_ID)
@@ -106,13 +106,13 @@ def _name(value: object, longest: int) -> str:
     return found
 
 
-@accepts(_named(names.LONGEST_LOCATION))
+@accepts(named(names.LONGEST_LOCATION))
 def label(value: object) -> str:
     """The name of a group, or a tag."""
     return _name(value, names.LONGEST_LOCATION)
 
 
-@accepts({"type": "array", "items": _named(names.LONGEST_LOCATION), "uniqueItems": True})
+@accepts({"type": "array", "items": named(names.LONGEST_LOCATION), "uniqueItems": True})
 def labels(value: object) -> tuple[str, ...]:
     """A list of tags."""
     if not isinstance(value, list):

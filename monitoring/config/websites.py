@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
+from monitoring.config.notifications import names_of_channels, refuse_unknown_channels
 from monitoring.config.section import Section
 from monitoring.config.transport import TRANSPORT_KEYS, read_transport, refuse_contradictions
 from monitoring.models import Rule, Site
@@ -28,6 +29,7 @@ SITE_KEYS = (
     *TRANSPORT_KEYS,
     *ASSERTIONS,
     "alerting",
+    "notify",
 )
 RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
 
@@ -42,11 +44,15 @@ _PLAIN = Site(host="", url="")
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The defaults of websites; the rule's window is not yet fitted to an interval."""
+    """The defaults of websites; the rule's window is not yet fitted to an interval.
+
+    `channels` are the names that a website may be notified through.
+    """
 
     interval_ms: int = _PLAIN.interval_ms
     timeout_ms: int = _PLAIN.timeout_ms
     rule: Rule = _PLAIN.rule
+    channels: frozenset[str] = frozenset()
 
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
@@ -143,7 +149,9 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
         transport=read_transport(section),
         rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule).fitted_to(interval_ms),
+        notify=section.take("notify", names_of_channels, None),
     )
+    refuse_unknown_channels(section, site, defaults.channels)
     assertions = read_assertions(section)
     site = replace(site, assertions=tuple(assertions.values()))
     refuse_impossible(section, site, assertions)

@@ -116,14 +116,25 @@ class StoreHealth(Protocol):
 class Health:
     """What fails in the monitor itself. The main loop asks about once a second."""
 
-    def __init__(self, store: StoreHealth, missed: Callable[[], int], clock: Clock) -> None:
-        """`missed` returns how many checks were not made."""
+    def __init__(
+        self,
+        store: StoreHealth,
+        missed: Callable[[], int],
+        clock: Clock,
+        others: Callable[[], Sequence[Condition]] | None = None,
+    ) -> None:
+        """`missed` returns how many checks were not made, `others` what else is to be known beside storage."""
         self._store = store
         self._count_missed = missed
+        self._others = others or tuple
         self._clock = clock
         self._missed = BurstCounter(STALL_MS)
         self._expired = BurstCounter(EXPIRY_MS)
         self._log = ConditionLog()
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a person should know of storage and of the channels now."""
+        return [*self._store.conditions(), *self._others()]
 
     def header_notes(self) -> Sequence[str]:
         """What the header shows beside the source of the numbers and the reason for it."""
@@ -132,7 +143,7 @@ class Health:
             *([ahead_text(ahead_ms)] if ahead_ms else []),
             *([missed_text(missed)] if missed else []),
             *([expired_text(self._store.name, expired)] if expired else []),
-            *(condition.text for condition in self._store.conditions() if not condition.is_why),
+            *(condition.text for condition in self.conditions() if not condition.is_why),
         ]
 
     def news(self) -> Iterator[str]:
@@ -143,4 +154,4 @@ class Health:
         expired = self._store.expired()
         if self._expired.step(expired, now_ns):
             yield expired_text(self._store.name, expired)
-        yield from self._log.news(self._store.conditions())
+        yield from self._log.news(self.conditions())

@@ -100,6 +100,10 @@ class LocalFirstStore:
         """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
         return self._unwritten if self._writer.trouble else self._file
 
+    def unwritten_alerts(self) -> Sequence[Alert]:
+        """The alert records that the local file does not hold yet."""
+        return [point for point in self._writer.unwritten() if isinstance(point, Alert)]
+
     def stats(
         self, window: Window, *, exact: bool, until: Deadlines | None = None
     ) -> tuple[Mapping[str, SiteStats], Source]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.storage.sqlite import from_1_1, meta
-from monitoring.storage.sqlite.schema import APPLICATION_ID, SCHEMA
+from monitoring.storage.sqlite.schema import APPLICATION_ID, NOTIFICATIONS, SCHEMA
 
-NEWEST = 6
+NEWEST = 7
 """The `user_version` of files as they are now. 3 is that of 1.1.0."""
 
 LARGEST_COPY = 1 << 30
@@ -76,9 +76,19 @@ def _add_certificates(connection: sqlite3.Connection) -> None:
     """Files between two releases did not know when certificates expire."""
     for table in ("checks", "sites"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN certificate INTEGER")
+    _add_notifications(connection)
 
 
-VERSIONS: Mapping[int, frozenset[str]] = {3: from_1_1.TABLES, **dict.fromkeys((4, 5, NEWEST), frozenset({"checks", "meta"}))}
+def _add_notifications(connection: sqlite3.Connection) -> None:
+    """Files between two releases knew of no notifications."""
+    for statement in NOTIFICATIONS:
+        connection.execute(statement)
+
+
+VERSIONS: Mapping[int, frozenset[str]] = {
+    3: from_1_1.TABLES,
+    **dict.fromkeys((4, 5, 6, NEWEST), frozenset({"checks", "meta"})),
+}
 """The versions that can be opened, each with some tables that its files have."""
 
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
@@ -86,5 +96,6 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     3: from_1_1.migrate,
     4: _add_details,
     5: _add_certificates,
+    6: _add_notifications,
 }
 """From each version, the step that leads to the newest one."""

@@ -185,6 +185,8 @@ class _Cut:
         of_host = "IFNULL(? = host, 1)"
         host, before_ms = self.request.host, self.request.before_ms
         self.connection.execute(f"DELETE FROM refused WHERE last_ms < ? AND {of_host}", (before_ms, host))
+        of_events = f"time_ms < ? AND {of_host} AND state != 'pending'"
+        self.connection.execute(f"DELETE FROM notifications WHERE {of_events}", (before_ms, host))
         cut = f"UPDATE refused SET first_ms = ? WHERE first_ms < ? AND {of_host}"
         self.connection.execute(cut, (before_ms, before_ms, host))
         yield

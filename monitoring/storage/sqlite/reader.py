@@ -14,7 +14,8 @@ from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
-from monitoring.storage.sqlite import meta, migrations, outbox, purge, queries, rows, states
+from monitoring.storage.notifications import Entry
+from monitoring.storage.sqlite import meta, migrations, notifications, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
 from monitoring.storage.sqlite.summaries import SITE
@@ -198,6 +199,18 @@ class FileReader:
         """What a database would not take."""
         with self._snapshot() as connection:
             return outbox.refusals(connection)
+
+    def pending_notifications(self, channel: str) -> Sequence[Entry]:
+        with self._snapshot() as connection:
+            return notifications.pending(connection, channel)
+
+    def last_told(self, channel: str) -> Mapping[str, Entry]:
+        with self._snapshot() as connection:
+            return notifications.last_told(connection, channel)
+
+    def deliveries(self, window: Window) -> Sequence[Entry]:
+        with self._snapshot() as connection:
+            return notifications.deliveries(connection, window)
 
     def close(self) -> None:
         self.readers.close()

@@ -9,7 +9,7 @@ import sqlite3
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import blocks_1_1, meta, outbox, queries, rows
+from monitoring.storage.sqlite import blocks_1_1, meta, notifications, outbox, queries, rows
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 
@@ -100,5 +100,6 @@ def _delete_alerts(connection: sqlite3.Connection, before_ms: int) -> bool:
     oldest = f"SELECT id FROM alerts WHERE id < ? AND id NOT IN ({NEWEST_ALERTS}) ORDER BY id LIMIT {ALERTS_AT_ONCE}"
     deleted = connection.execute(f"DELETE FROM alerts WHERE id IN ({oldest})", (first_key(before_ms),)).rowcount
     if deleted < ALERTS_AT_ONCE:
+        notifications.delete_before(connection, before_ms)
         meta.put(connection, Value.ALERTS_FROM_MS, before_ms)
     return True

@@ -104,6 +104,19 @@ CREATE TABLE purges (
     stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many steps that took
 )"""
 
+NOTIFICATIONS = (
+    """
+CREATE TABLE notifications (
+    channel TEXT NOT NULL, host TEXT NOT NULL, time_ms INTEGER NOT NULL, event TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,  -- when the outage began
+    record TEXT NOT NULL,      -- the alert record (JSON)
+    state TEXT NOT NULL, done_ms INTEGER, reason TEXT,
+    PRIMARY KEY (channel, host, time_ms, event)
+) WITHOUT ROWID""",
+    "CREATE INDEX notifications_pending ON notifications (channel) WHERE state = 'pending'",
+    "CREATE INDEX notifications_time ON notifications (time_ms)",
+)
+
 SCHEMA = (
     CHECKS,
     f"CREATE TABLE minutes ({_SUMMED_SQL}, times BLOB NOT NULL)",
@@ -122,6 +135,7 @@ CREATE TABLE alerts (
     OUTBOX_INDEX,
     REFUSED,
     PURGES,
+    *NOTIFICATIONS,
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
 """A new file."""

@@ -3,11 +3,15 @@
 import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
-from monitoring.storage.sqlite import from_1_1, meta, outbox, purge, retention, rows, schema, summaries
+from monitoring.storage.notifications import Entry, Route, nowhere
+from monitoring.storage.sqlite import from_1_1, meta, notifications, outbox, purge, retention, rows, schema, summaries
 from monitoring.storage.sqlite import states as site_states
+from monitoring.storage.sqlite.connection import transaction
 from monitoring.storage.sqlite.file import OpenFile
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.meta import Value
@@ -31,6 +35,7 @@ class LocalStore(GuardedStore):
     _in_flight = NOTHING_IN_FLIGHT
     _kept_ms: tuple[int, int] | None = None
     _rest_until_ms = 0
+    _route: Route = staticmethod(nowhere)
 
     def _load(self, connection: sqlite3.Connection) -> None:
         super()._load(connection)
@@ -44,7 +49,17 @@ class LocalStore(GuardedStore):
         if not is_copy:  # what was handed out to be delivered is unknown there
             self._generation += 1
             self._in_flight = NOTHING_IN_FLIGHT
+            self._carry_notifications(file)
         super().become(file, is_copy=is_copy)
+
+    def _carry_notifications(self, file: OpenFile) -> None:
+        """The other file knows who was told of what, as far as this one can be read."""
+        with suppress(StoreError, sqlite3.Error):
+            found = notifications.newest(self.opened.connection)
+            with transaction(file.connection):
+                file.stamp()
+                notifications.add(file.connection, found)
+            file.has_written()
 
     def newest_alerts(self) -> Sequence[Alert]:
         """Known without reading the file."""
@@ -68,6 +83,7 @@ class LocalStore(GuardedStore):
                 row = schema.alert_row(alert, sites[alert.host])
                 connection.execute(schema.INSERT_ALERT, row)
                 outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
+                notifications.add_state_change(connection, alert, self._route)
         self.sites, self._newest = sites, max(self._newest, *new) if new else self._newest
         self._remember(alerts)
         if self.echo is not None:
@@ -206,6 +222,21 @@ class LocalStore(GuardedStore):
     def hosts(self) -> Collection[str]:
         """Every host that has something here, or had."""
         return tuple(self.sites)
+
+    # Notifications (see `NotificationStore`)
+
+    def set_route(self, route: Route, channels: Collection[str], now_ms: int) -> None:
+        self._route = route
+        with self.writing() as connection:
+            notifications.give_up_others(connection, channels, now_ms)
+
+    def add_reminders(self, reminders: Sequence[Entry]) -> None:
+        with self.writing() as connection:
+            notifications.add(connection, reminders)
+
+    def set_delivery(self, entries: Sequence[Entry]) -> None:
+        with self.writing() as connection:
+            notifications.set_delivery(connection, entries)
 
     # The outbox
 

@@ -1,0 +1,107 @@
+"""All channels of a monitor: opened, told of another configuration, woken, closed."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
+
+from monitoring.clock import Clock, Deadline
+from monitoring.config import Config
+from monitoring.config.notifications import ChannelConfig
+from monitoring.errors import StoreError
+from monitoring.models import Window
+from monitoring.notifications import words
+from monitoring.notifications.base import Channel
+from monitoring.notifications.outbox import Outbox
+from monitoring.notifications.routing import route_of
+from monitoring.notifications.sender import Sender, Watched
+from monitoring.storage.base import LocalReader
+from monitoring.storage.delivery.words import Condition
+from monitoring.storage.notifications import NotificationStore
+from monitoring.units import DAY_MS
+
+LOOK_NS = 2_000_000_000
+"""How often the file is asked what is wrong."""
+
+CLOSE_MS = 1_000
+"""How long the end of a run waits for what is being sent."""
+
+
+class Notifier:
+    """Tells people what the evaluator has recorded. Without channels it does nothing, and has no thread."""
+
+    def __init__(
+        self,
+        file: NotificationStore,
+        outbox: Outbox,
+        reader: Callable[[], LocalReader],
+        clock: Clock,
+        *,
+        is_drill: bool = False,
+    ) -> None:
+        """`reader` gives what reads everything that this monitor has recorded."""
+        self._file = file
+        self._outbox = outbox
+        self._reader = reader
+        self._clock = clock
+        self._is_drill = is_drill
+        self._senders: list[Sender] = []
+        self._known: tuple[int, Sequence[Condition]] | None = None
+
+    def follow(self, config: Config) -> None:
+        """Use these channels from now on; what others were to send is given up. The first call starts."""
+        channels, now_ms = config.notifications, self._clock.now_ms()
+        with suppress(StoreError):  # then what is recorded from now on is routed by memory alone
+            labels = [channel.label for channel in channels]
+            self._outbox.set_route(route_of(channels, config.active_sites), labels, now_ms)
+        known = {sender.config: sender for sender in self._senders}
+        before = {sender.config.label: sender for sender in self._senders}
+        kept = [known[channel] for channel in channels if channel in known]
+        for sender in self._senders:
+            if sender not in kept:
+                sender.stop()  # it ends when it has sent what it is sending
+        new = [self._open(channel, before.get(channel.label)) for channel in channels if channel not in known]
+        self._senders = [*kept, *new]
+        watched = Watched({site.host: site for site in config.sites}, config.location, self._is_drill)
+        for sender in self._senders:
+            sender.watched = watched
+        for sender in new:
+            sender.start()
+
+    def _open(self, config: ChannelConfig, before: Sender | None) -> Sender:
+        return Sender(config, open_channel(config), self._outbox, self._reader, self._clock, before)
+
+    def notify(self) -> None:
+        """There are new records; from any thread."""
+        for sender in self._senders:
+            sender.notify()
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a person should know of the channels now."""
+        if not self._senders:
+            return ()
+        now_ns = self._clock.monotonic_ns()
+        if self._known is None or now_ns - self._known[0] >= LOOK_NS:
+            self._known = now_ns, self._conditions()
+        return self._known[1]
+
+    def _conditions(self) -> Sequence[Condition]:
+        now_ms, labels = self._clock.now_ms(), [sender.config.label for sender in self._senders]
+        with suppress(StoreError):
+            return list(words.conditions(self._file.deliveries(Window(now_ms - DAY_MS, now_ms + 1)), labels, now_ms))
+        return ()
+
+    def close(self) -> None:
+        """End all threads; what is not sent stays in the file for the next start."""
+        until = Deadline.after(self._clock, CLOSE_MS)
+        for sender in self._senders:
+            sender.stop()
+        for sender in self._senders:
+            sender.close(until.left_s())
+        self._senders = []
+
+
+def open_channel(config: ChannelConfig) -> Channel:
+    """What sends by this channel. Nothing is connected."""
+    module, _, name = config.kind.open.partition(":")
+    make: Callable[[ChannelConfig], Channel] = getattr(import_module(module), name)
+    return make(config)

@@ -1,0 +1,87 @@
+"""What is to be sent: in the local file, or still in memory while that cannot be written."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from monitoring.errors import StoreError
+from monitoring.models import Alert, AlertType
+from monitoring.storage.notifications import Delivery, Entry, Event, NotificationStore, Route, nowhere
+
+Key = tuple[str, str, int, str]
+
+
+class Outbox:
+    """The entries of all channels. A full disk keeps nobody from being told: then this memory is what is known."""
+
+    def __init__(self, file: NotificationStore, unwritten: Callable[[], Sequence[Alert]]) -> None:
+        """`unwritten` gives the alert records that the file does not hold yet."""
+        self._file = file
+        self._unwritten = unwritten
+        self._route: Route = nowhere
+        self._lock = threading.Lock()
+        self._unrecorded: dict[Key, Entry] = {}
+
+    def set_route(self, route: Route, channels: Sequence[str], now_ms: int) -> None:
+        """From now on state changes are for these channels. Raises `StoreError`; then only those in memory are."""
+        self._route = route
+        self._file.set_route(route, channels, now_ms)
+
+    def add_reminders(self, entries: Sequence[Entry]) -> None:
+        """Keep these, but for those that are there. Raises `StoreError`."""
+        self._file.add_reminders(entries)
+
+    def pending(self, channel: str) -> Sequence[Entry]:
+        """What this channel has yet to send, in order of time."""
+        self._record_again()
+        waiting = self._waiting(channel)  # first: what is written in between is then here twice, not missing
+        stored: Sequence[Entry] = ()
+        with suppress(StoreError):
+            stored = self._file.pending_notifications(channel)
+        found = {entry.key: entry for entry in (*waiting, *stored)}
+        with self._lock:
+            left = [entry for key, entry in found.items() if key not in self._unrecorded]
+        return sorted(left, key=lambda entry: (entry.time_ms, entry.alert.host))
+
+    def _waiting(self, channel: str) -> Sequence[Entry]:
+        """The entries for state changes that are not written yet."""
+        alerts = self._unwritten()
+        if not alerts:
+            return ()
+        down = {host for host, entry in self.last_told(channel).items() if entry.event is Event.ALERT}
+        entries = []
+        for alert in alerts:
+            if channel in self._route(alert, [channel] if alert.host in down else []):
+                entries.append(Entry(channel, Event(alert.type), alert.time_ms, alert))
+                (down.add if alert.type is AlertType.ALERT else down.discard)(alert.host)
+        return entries
+
+    def last_told(self, channel: str) -> Mapping[str, Entry]:
+        """The newest alert or recovery of each host that this channel has sent."""
+        told: dict[str, Entry] = {}
+        with suppress(StoreError):
+            told = dict(self._file.last_told(channel))
+        with self._lock:
+            mine = [entry for entry in self._unrecorded.values() if entry.channel == channel]
+        for entry in sorted(mine, key=lambda entry: entry.time_ms):
+            if entry.state in (Delivery.SENT, Delivery.LATE) and entry.event is not Event.REMINDER:
+                told[entry.alert.host] = entry
+        return told
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Keep what has become of these; while the file cannot be written, in memory."""
+        try:
+            self._file.set_delivery(entries)
+        except StoreError:
+            with self._lock:
+                self._unrecorded.update({entry.key: entry for entry in entries if entry.state is not Delivery.PENDING})
+
+    def _record_again(self) -> None:
+        with self._lock:
+            entries = list(self._unrecorded.values())
+        if entries:
+            with suppress(StoreError):
+                self._file.set_delivery(entries)
+                with self._lock:
+                    for entry in entries:
+                        self._unrecorded.pop(entry.key, None)

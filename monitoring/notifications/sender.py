@@ -1,0 +1,251 @@
+"""One channel at work: a step sends what is due, a thread of its own takes step after step."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from monitoring.clock import Clock
+from monitoring.config.notifications import ChannelConfig
+from monitoring.errors import StoreError
+from monitoring.models import Alert, AlertType, Downtime, Site, Window
+from monitoring.notifications.base import Channel, Undelivered
+from monitoring.notifications.grouping import FLAP_MS, Group, Surroundings, plan
+from monitoring.notifications.messages import LATE_MS, Background, compose
+from monitoring.notifications.outbox import Outbox
+from monitoring.notifications.routing import reminders
+from monitoring.statistics.windows import availability
+from monitoring.storage.base import LocalReader
+from monitoring.storage.notifications import Delivery, Entry, Event
+from monitoring.units import DAY_MS, MINUTE_MS, SECOND_MS
+
+FIRST_RETRY_MS, LONGEST_RETRY_MS = SECOND_MS, 5 * MINUTE_MS
+GIVE_UP_MS = DAY_MS
+"""What could not be sent for so long is not sent any more."""
+
+TOO_OLD = "could not be sent for a day"
+
+LOOK_MS = 5 * SECOND_MS
+"""How often it is looked for what nobody has announced."""
+
+LEVEL_MS = MINUTE_MS
+RESOLVED_MS = 15 * MINUTE_MS
+"""A channel that takes levels is told so often of all outages, also of those that have ended since so long ago."""
+
+KILLED_S = 0.5
+"""How soon a channel ends that was told to give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched at present."""
+
+    sites: Mapping[str, Site]
+    location: str = ""
+    is_drill: bool = False
+
+    @property
+    def active(self) -> int:
+        return sum(site.enabled for site in self.sites.values())
+
+
+class Sender:
+    """Sends what one channel has to tell, in order. A failure holds up this channel alone."""
+
+    def __init__(
+        self,
+        config: ChannelConfig,
+        channel: Channel,
+        outbox: Outbox,
+        reader: Callable[[], LocalReader],
+        clock: Clock,
+        before: "Sender | None" = None,
+    ) -> None:
+        """`reader` gives one of the local file, to be asked in this thread. `before` was this channel's, and has to end."""
+        self.config = config
+        self._before = before
+        self.watched = Watched({})
+        """May be replaced from any thread."""
+        self._channel = channel
+        self._outbox = outbox
+        self._reader = reader
+        self._clock = clock
+        self._retry_ms = 0
+        self._not_before_ns = 0
+        self._level_ns: int | None = None
+        self._wake = threading.Event()
+        self._ending = False
+        self._thread = threading.Thread(target=self.run, name=f"notifications by {config.label}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def notify(self) -> None:
+        """There may be something to send; from any thread."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Take no further step."""
+        self._ending = True
+        self._wake.set()
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread, and what it is sending if that takes longer: it stays pending, and is sent again."""
+        self.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+            self._channel.close()
+            self._thread.join(KILLED_S)
+
+    def run(self) -> None:
+        if self._before:  # else both would send the same
+            self._before.join()
+            self._before = None
+        while not self._ending:
+            self._wake.clear()
+            try:
+                pause_s = self.step()
+            except Exception:  # noqa: BLE001 - a channel must live on, whatever happens to one step; it is tried again
+                pause_s = LOOK_MS / 1_000
+            if not self._ending:
+                self._wake.wait(pause_s)
+
+    def step(self) -> float:
+        """Send what is due; returns the seconds until it is worth looking again."""
+        self._add_reminders()
+        pending = self._give_up(self._outbox.pending(self.config.label))
+        if self._channel.takes_level:
+            return self._step_level(pending)
+        if not pending:
+            return LOOK_MS / 1_000
+        now_ms = self._clock.now_ms()
+        found = plan(pending, self._surroundings(pending, now_ms), now_ms)
+        left_ms = (self._not_before_ns - self._clock.monotonic_ns()) // 1_000_000
+        if left_ms > 0:
+            return min(left_ms, LOOK_MS) / 1_000
+        for group in found.groups:
+            if self._ending or not self._send(group):
+                return min(self._retry_ms, LOOK_MS) / 1_000
+        next_ms = LOOK_MS if found.again_ms is None else min(LOOK_MS, found.again_ms - self._clock.now_ms())
+        return max(0, next_ms) / 1_000
+
+    def _send(self, group: Group) -> bool:
+        """False when it is to be tried again later."""
+        message = compose(group, self._background(group), self._clock.now_ms())
+        return self._attempt(lambda: self._channel.send(message), group.entries, group.due_ms)
+
+    def _attempt(self, send: Callable[[], None], entries: Sequence[Entry], due_ms: int) -> bool:
+        try:
+            send()
+        except Undelivered as error:
+            if self._ending:  # given up, not refused
+                return False
+            return self._failed(entries, str(error), is_final=error.is_final)
+        except Exception as error:  # noqa: BLE001 - a channel's mistake is its own; its text may hold a secret
+            return self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
+        self._retry_ms = 0
+        now_ms = self._clock.now_ms()
+        state = Delivery.LATE if now_ms - due_ms >= LATE_MS else Delivery.SENT
+        self._outbox.record([replace(entry, state=state, done_ms=now_ms, reason="") for entry in entries])
+        return True
+
+    def _failed(self, entries: Sequence[Entry], reason: str, *, is_final: bool) -> bool:
+        now_ms = self._clock.now_ms()
+        if is_final:
+            given_up = [replace(entry, state=Delivery.FAILED, done_ms=now_ms, reason=reason) for entry in entries]
+            self._outbox.record(given_up)
+            return True
+        self._outbox.record([replace(entry, reason=reason) for entry in entries])
+        self._retry_ms = min(LONGEST_RETRY_MS, self._retry_ms * 2 or FIRST_RETRY_MS)
+        self._not_before_ns = self._clock.monotonic_ns() + self._retry_ms * 1_000_000
+        return False
+
+    def _give_up(self, pending: Sequence[Entry]) -> Sequence[Entry]:
+        """What is too old is recorded as failed; returns the others."""
+        now_ms = self._clock.now_ms()
+        old = [entry for entry in pending if now_ms - entry.time_ms > GIVE_UP_MS]
+        for entry in old:
+            reason = ": ".join(filter(None, (TOO_OLD, entry.reason)))
+            self._outbox.record([replace(entry, state=Delivery.FAILED, done_ms=now_ms, reason=reason)])
+        return [entry for entry in pending if entry not in old]
+
+    # A channel that takes levels
+
+    def _step_level(self, pending: Sequence[Entry]) -> float:
+        now_ns = self._clock.monotonic_ns()
+        is_due = self._level_ns is None or now_ns - self._level_ns >= LEVEL_MS * 1_000_000
+        if now_ns >= self._not_before_ns and (pending or is_due):
+            now_ms = self._clock.now_ms()
+            level = self._level(pending, now_ms)
+            names = {host: site.name for host, site in self.watched.sites.items()}
+            if not level or self._attempt(lambda: self._channel.tell_level(level, names, now_ms), pending, now_ms):
+                self._level_ns = now_ns
+        return min(self._retry_ms or LOOK_MS, LOOK_MS) / 1_000
+
+    def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
+        """The newest record of each host that is down, or was so until a short time ago."""
+        newest = {host: entry.alert for host, entry in self._outbox.last_told(self.config.label).items()}
+        newest |= {entry.alert.host: entry.alert for entry in pending if entry.event is not Event.REMINDER}
+        recent_ms = now_ms - RESOLVED_MS
+        return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms]
+
+    # What is known of the sites
+
+    def _add_reminders(self) -> None:
+        if self.config.reminder_ms is None or self._channel.takes_level:
+            return
+        told = self._outbox.last_told(self.config.label)
+        ongoing = [entry.alert for entry in told.values() if entry.event is Event.ALERT]
+        due = list(reminders(self.config, told, ongoing, self.watched.sites, self._clock.now_ms()))
+        if due:
+            with suppress(StoreError):  # tried again at the next step
+                self._outbox.add_reminders(due)
+
+    def _surroundings(self, pending: Sequence[Entry], now_ms: int) -> Surroundings:
+        told = self._outbox.last_told(self.config.label)
+        outages: dict[str, list[int]] = {}
+        for alert in self._alerts(Window(now_ms - DAY_MS, now_ms + 1), pending):
+            if alert.type is AlertType.ALERT:
+                outages.setdefault(alert.host, []).append(alert.time_ms)
+        return Surroundings(
+            told_down={host for host, entry in told.items() if entry.event is Event.ALERT},
+            outages=outages,
+            watched=self.watched.active,
+            unsteady={entry.alert.host for entry in pending if self._is_unsteady(entry, now_ms)},
+        )
+
+    def _alerts(self, window: Window, pending: Sequence[Entry]) -> Sequence[Alert]:
+        alerts = [entry.alert for entry in pending if entry.event is not Event.REMINDER]
+        with suppress(StoreError):  # those that are pending are known
+            alerts += self._reader().alerts(window)
+        found = {(alert.time_ms, alert.host): alert for alert in alerts}
+        return [found[key] for key in sorted(found)]
+
+    def _is_unsteady(self, entry: Entry, now_ms: int) -> bool:
+        site = self.watched.sites.get(entry.alert.host)
+        if entry.event is not Event.RECOVERY or site is None or now_ms <= entry.time_ms:
+            return False
+        seen = self._downtime(Window(entry.time_ms, now_ms), [site.host]).get(site.host) or Downtime()
+        good = availability(seen.covered_ms - seen.down_ms, seen.covered_ms)
+        return good is not None and good < site.rule.recovery_threshold
+
+    def _downtime(self, window: Window, hosts: Sequence[str]) -> Mapping[str, Downtime]:
+        try:
+            return self._reader().downtime(window, hosts)
+        except StoreError:
+            return {}
+
+    def _background(self, group: Group) -> Background:
+        watched, now_ms = self.watched, self._clock.now_ms()
+        measured: dict[str, Downtime] = {}
+        if len(group.news) == 1 and (site := watched.sites.get(group.news[0].host)):
+            until_ms = group.news[0].last.alert.time_ms
+            measured = dict(self._downtime(Window.before(until_ms, site.rule.window_ms), [site.host]))
+        flapping = [one.host for one in group.news if one.recent.flap]
+        recent = self._downtime(Window.before(now_ms, FLAP_MS), flapping) if flapping else {}
+        return Background(watched.sites, watched.active, measured, recent, watched.location, watched.is_drill)

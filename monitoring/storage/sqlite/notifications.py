@@ -1,0 +1,111 @@
+"""Notifications in the local file: one row for each event and channel.
+
+A row holds the whole record that it is about: it outlives a purge of the record, and can be carried to another file.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+from monitoring.models import Alert, AlertType, Cause, Window
+from monitoring.storage.notifications import Delivery, Entry, Event, Route
+
+COLUMNS = "channel, event, time_ms, record, state, done_ms, reason"
+INSERT = """
+INSERT OR IGNORE INTO notifications (channel, host, time_ms, event, start_ms, record, state, done_ms, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+NOT_CONFIGURED = "the channel is no longer configured"
+MOST_CARRIED = 10_000
+
+
+def add(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """What is there already stays as it is."""
+    connection.executemany(INSERT, [_row(entry) for entry in entries])
+
+
+def add_state_change(connection: sqlite3.Connection, alert: Alert, route: Route) -> None:
+    """An entry for each channel that wants it."""
+    query = "SELECT DISTINCT channel FROM notifications WHERE host = ? AND start_ms = ? AND event = ?"
+    told = {channel for (channel,) in connection.execute(query, (alert.host, alert.start_ms, Event.ALERT))}
+    add(connection, (Entry(channel, Event(alert.type), alert.time_ms, alert) for channel in route(alert, told)))
+
+
+def pending(connection: sqlite3.Connection, channel: str) -> Sequence[Entry]:
+    """What this channel has yet to send, in order of (time, host)."""
+    query = f"SELECT {COLUMNS} FROM notifications WHERE channel = ? AND state = 'pending' ORDER BY time_ms, host"
+    return [_entry(row) for row in connection.execute(query, (channel,))]
+
+
+def last_told(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entry]:
+    """The newest state change of each host that this channel has sent."""
+    # SQLite takes the other columns from the row that has the maximum.
+    query = (
+        f"SELECT {COLUMNS}, MAX(time_ms) FROM notifications"
+        " WHERE channel = ? AND state IN ('sent', 'late') AND event IN ('alert', 'recovery') GROUP BY host"
+    )
+    found = [_entry(row[:-1]) for row in connection.execute(query, (channel,))]
+    return {entry.alert.host: entry for entry in found}
+
+
+def set_delivery(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Also of those whose record is yet to be stored."""
+    changes = "state = excluded.state, done_ms = excluded.done_ms, reason = excluded.reason"
+    statement = INSERT.replace("OR IGNORE ", "") + f" ON CONFLICT DO UPDATE SET {changes}"
+    connection.executemany(statement, [_row(entry) for entry in entries])
+
+
+def give_up_others(connection: sqlite3.Connection, channels: Collection[str], now_ms: int) -> None:
+    """What waits for channels that are not among these is not sent any more."""
+    connection.execute(
+        "UPDATE notifications SET state = 'failed', done_ms = ?, reason = ?"
+        " WHERE state = 'pending' AND channel NOT IN (SELECT value FROM json_each(?))",
+        (now_ms, NOT_CONFIGURED, json.dumps(list(channels))),
+    )
+
+
+def deliveries(connection: sqlite3.Connection, window: Window) -> Sequence[Entry]:
+    """All entries for events of a window, in order of (time, host, channel)."""
+    query = f"SELECT {COLUMNS} FROM notifications WHERE time_ms >= ? AND time_ms < ? ORDER BY time_ms, host, channel"
+    return [_entry(row) for row in connection.execute(query, (window.from_ms, window.until_ms))]
+
+
+def newest(connection: sqlite3.Connection) -> Sequence[Entry]:
+    """What another file must have, too, that takes the place of this one."""
+    query = f"SELECT {COLUMNS} FROM notifications ORDER BY state = 'pending' DESC, time_ms DESC LIMIT {MOST_CARRIED}"
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def delete_before(connection: sqlite3.Connection, before_ms: int) -> None:
+    """Of events before this moment, but for what is pending and the newest of each host and channel."""
+    newest_ones = (
+        "SELECT MAX(time_ms) FROM notifications AS newer WHERE newer.channel = old.channel AND newer.host = old.host"
+    )
+    connection.execute(
+        f"DELETE FROM notifications AS old WHERE time_ms < ? AND state != 'pending' AND time_ms < ({newest_ones})",
+        (before_ms,),
+    )
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    record = json.dumps(asdict(entry.alert), separators=(",", ":"))
+    return (*entry.key, entry.alert.start_ms, record, entry.state, entry.done_ms, entry.reason or None)
+
+
+def _entry(row: Sequence[object]) -> Entry:
+    channel, event, time_ms, record, state, done_ms, reason = row
+    return Entry(
+        channel=str(channel),
+        event=Event(str(event)),
+        time_ms=int(time_ms),  # type: ignore[call-overload]
+        alert=_alert(json.loads(str(record))),
+        state=Delivery(str(state)),
+        done_ms=done_ms,  # type: ignore[arg-type]
+        reason=str(reason or ""),
+    )
+
+
+def _alert(found: dict[str, object]) -> Alert:
+    cause = found["cause"]
+    return Alert(**{**found, "type": AlertType(str(found["type"])), "cause": None if cause is None else Cause(str(cause))})  # type: ignore[arg-type]

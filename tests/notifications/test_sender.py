@@ -1,0 +1,251 @@
+"""What one channel sends, whatever happens to it: exactly the messages that should go out, once each."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import StoreUnavailable
+from monitoring.models import Cause, Window
+from monitoring.notifications.base import Undelivered
+from monitoring.notifications.words import conditions
+from monitoring.storage.notifications import Delivery
+from tests.support.notifying import Desk, channel_config, site
+
+SHOP, BLOG = site("shop"), site("blog")
+MANY = [site(f"site{number}") for number in range(30)]
+AWAY, FOREVER = Undelivered("it does not answer"), Undelivered("error=404", is_final=True)
+EVER = Window(0, 1 << 60)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Desk(tmp_path / "monitor.db", [SHOP, BLOG]) as opened:
+        yield opened
+
+
+def states(desk: Desk) -> list[str]:
+    return [str(entry.state) for entry in desk.store.deliveries(EVER)]
+
+
+def test_an_outage_is_one_message_and_its_end_another(desk: Desk) -> None:
+    alerts = desk.down(SHOP)
+    desk.go_on(10)
+    desk.up(*alerts)
+    desk.go_on(60)
+    down, up = desk.scripted.accepted
+    assert (down.title, up.title) == ("DOWN: shop", "UP: shop")
+    assert "shop (https://shop.example.org) is down since" in down.text
+    assert "Cause: status: HTTP status 503" in down.text
+    assert "Availability over 2 min: 75.00 %" in down.text
+    assert "--explain shop" in down.text
+    assert "it was down for 30 s" in up.text
+    assert states(desk) == ["sent", "sent"]
+
+
+def test_a_channel_that_was_away_tells_it_late(desk: Desk) -> None:
+    desk.scripted.trouble = AWAY
+    desk.down(SHOP)
+    desk.go_on(90)
+    assert desk.scripted.accepted == []
+    (condition,) = conditions(desk.store.deliveries(EVER), ["mail"], desk.clock.now_ms())
+    assert condition.text == "notifications by mail cannot be sent: it does not answer; 1 state change waits"
+    desk.scripted.trouble = None
+    desk.go_on(120)
+    assert desk.scripted.titles == ["DOWN: shop"]
+    assert "This message is late by" in desk.scripted.accepted[0].text
+    assert states(desk) == ["late"]
+    assert list(conditions(desk.store.deliveries(EVER), ["mail"], desk.clock.now_ms())) == []
+
+
+def test_it_is_tried_again_at_growing_intervals(desk: Desk) -> None:
+    desk.scripted.trouble = AWAY
+    tries: list[float] = []
+    send = desk.scripted.send
+    desk.scripted.send = lambda message: (tries.append(desk.clock.now_ms() / 1_000), send(message))  # type: ignore[assignment,func-returns-value]
+    desk.down(SHOP)
+    desk.go_on(3_600)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses[:8] == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert set(pauses[9:]) == {300}
+
+
+def test_an_alert_and_its_recovery_that_are_both_unsent_are_one_message(desk: Desk) -> None:
+    desk.scripted.trouble = AWAY
+    alerts = desk.down(SHOP)
+    desk.go_on(30)
+    desk.up(*alerts)
+    desk.go_on(30)
+    desk.scripted.trouble = None
+    desk.go_on(120)
+    assert desk.scripted.titles == ["UP: shop"]
+    assert "was down for" in desk.scripted.accepted[0].text
+    assert len(states(desk)) == 2
+    assert set(states(desk)) == {"late"}
+
+
+def test_what_is_refused_for_good_is_recorded_and_said_and_holds_up_nothing(desk: Desk) -> None:
+    desk.scripted.trouble = FOREVER
+    desk.down(SHOP)
+    desk.go_on(30)
+    assert states(desk) == ["failed"]
+    (condition,) = conditions(desk.store.deliveries(EVER), ["mail"], desk.clock.now_ms())
+    assert condition.text == "1 state change could not be told by mail: error=404"
+    desk.scripted.trouble = None
+    desk.down(BLOG)
+    desk.go_on(30)
+    assert desk.scripted.titles == ["DOWN: blog"]
+
+
+def test_after_a_day_it_is_given_up(desk: Desk) -> None:
+    desk.scripted.trouble = AWAY
+    desk.down(SHOP)
+    desk.go_on(10)
+    desk.clock.advance(86_400)
+    desk.go_on(1)
+    (entry,) = desk.store.deliveries(EVER)
+    assert entry.state is Delivery.FAILED
+    assert entry.reason == "could not be sent for a day: it does not answer"
+
+
+def test_a_monitor_killed_before_it_sends_sends_at_its_next_start(desk: Desk) -> None:
+    desk.down(SHOP)
+    desk.restart()
+    desk.go_on(10)
+    assert desk.scripted.titles == ["DOWN: shop"]
+
+
+def test_a_restart_in_an_outage_tells_nothing_twice_and_forgets_no_recovery(desk: Desk) -> None:
+    alerts = desk.down(SHOP)
+    desk.go_on(10)
+    desk.restart()
+    desk.go_on(60)
+    desk.up(*alerts)
+    desk.restart()
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
+
+
+def test_killed_between_acceptance_and_record_it_tells_it_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least once: nobody can know whether the service has it."""
+    desk.down(SHOP)
+    monkeypatch.setattr(desk.outbox, "record", lambda entries: None)
+    desk.go_on(3)
+    desk.restart()
+    desk.go_on(10)
+    assert desk.scripted.titles == ["DOWN: shop"] * 2
+
+
+def test_while_the_file_cannot_be_written_messages_go_out_once_each(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StoreUnavailable("disk full")
+
+    with monkeypatch.context() as disk:
+        alerts = desk.down(SHOP)
+        desk.go_on(1)
+        disk.setattr(desk.store, "set_delivery", full)
+        desk.go_on(10)
+        assert desk.scripted.titles == ["DOWN: shop"]
+    recovery = desk.up(*alerts)[0]
+    assert recovery in [entry.alert for entry in desk.outbox.pending("mail")]
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
+    assert states(desk) == ["sent", "sent"]
+
+
+def test_what_waits_in_memory_is_told_and_not_again_when_it_is_written(desk: Desk) -> None:
+    alert = desk.down(BLOG)[0]
+    desk.go_on(10)
+    waiting = [desk.up(alert)[0]]
+    desk.store.append((), (), desk.clock.now_ms())
+    desk.unwritten = waiting
+    desk.go_on(60)
+    desk.unwritten = []
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: blog", "UP: blog"]
+
+
+def test_sites_that_fail_together_by_one_cause_are_one_message(desk: Desk) -> None:
+    desk.watch([SHOP, BLOG, *MANY])
+    first = desk.down(*MANY[:15])
+    desk.go_on(2)
+    alerts = [*first, *desk.down(*MANY[15:])]
+    desk.go_on(20)
+    assert desk.scripted.titles == ["DOWN: 30 of 32 sites"]
+    assert all(f"- {it.name} (" in desk.scripted.accepted[0].text for it in MANY)
+    desk.up(*alerts[:20])
+    desk.go_on(3)
+    desk.up(*alerts[20:])
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: 30 of 32 sites", "UP: 30 of 32 sites"]
+
+
+def test_other_causes_and_other_times_are_other_messages(desk: Desk) -> None:
+    desk.watch([SHOP, BLOG, *MANY])
+    desk.down(SHOP)
+    desk.down(BLOG, cause=Cause.TLS, detail="certificate has expired")
+    desk.go_on(20)
+    desk.down(MANY[0])
+    desk.go_on(20)
+    assert desk.scripted.titles == ["DOWN: blog", "DOWN: shop", "DOWN: site0"]
+
+
+def test_when_the_own_network_is_gone_one_message_says_so_when_it_is_back(desk: Desk) -> None:
+    desk.watch(MANY)
+    desk.scripted.trouble = AWAY
+    desk.down(*MANY[:10], cause=Cause.DNS, detail="")
+    desk.go_on(30)
+    desk.down(*MANY[10:28], cause=Cause.TIMEOUT, detail="")
+    desk.go_on(300)
+    desk.scripted.trouble = None
+    desk.go_on(300)
+    assert len(desk.scripted.accepted) <= 2
+
+
+def test_at_once_it_says_that_the_trouble_is_probably_here(desk: Desk) -> None:
+    desk.watch(MANY)
+    alerts = desk.down(*MANY[:15], cause=Cause.DNS, detail="")
+    alerts += desk.down(*MANY[15:28], cause=Cause.TIMEOUT, detail="")
+    desk.go_on(20)
+    assert desk.scripted.titles == ["DOWN: 28 of 30 sites, probably on this side"]
+    assert "so the trouble is probably on the monitor's side" in desk.scripted.accepted[0].text
+    desk.up(*alerts)
+    desk.go_on(60)
+    assert desk.scripted.titles[1:] == ["UP: 28 of 30 sites"]
+
+
+def test_a_site_that_is_removed_while_it_is_down_ends_with_a_message(desk: Desk) -> None:
+    alerts = desk.down(SHOP)
+    desk.go_on(10)
+    desk.watch([BLOG])
+    desk.up(*alerts, watched=False)
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "NO LONGER WATCHED: https://shop.example.org"]
+    assert "is no longer watched; it was down for" in desk.scripted.accepted[1].text
+
+
+def test_reminders_come_while_a_site_stays_down(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=3_600_000)) as desk:
+        alerts = desk.down(SHOP)
+        desk.go_on(7_300, step_s=20)
+        desk.restart()
+        desk.go_on(60)
+        desk.up(*alerts)
+        desk.go_on(4_000, step_s=20)
+    assert desk.scripted.titles == ["DOWN: shop", "STILL DOWN: shop", "STILL DOWN: shop", "UP: shop"]
+    assert "is still down, for 2 h" in desk.scripted.accepted[2].text
+
+
+def test_a_flapping_site_is_told_as_such_and_its_recovery_when_it_holds(desk: Desk) -> None:
+    for _ in range(6):
+        alerts = desk.down(SHOP)
+        desk.go_on(60)
+        desk.up(*alerts)
+        desk.go_on(180)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop", "DOWN: shop", "UP: shop", "DOWN: shop"]
+    assert "3rd outage in 30 min" in desk.scripted.accepted[4].text
+    desk.go_on(200)
+    assert desk.scripted.titles[5:] == ["UP: shop"]
+    assert "6 outages in 30 min" in desk.scripted.accepted[5].text
+    assert set(states(desk)) == {"sent"}
