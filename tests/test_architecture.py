@@ -110,7 +110,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
             "incidents selection",
             "ranking months explanation",
             "jsonlines",
-            "overview",
+            "overview backtest",
             "plain",
             "__init__ grid streams",
             "sparkline",
@@ -125,7 +125,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "web": ("board drawing metrics", "cells", "detail history", "pages", "application", "serve"),
     "commands": (
         "rounds multi_location invocation days reading",
-        "monitor print purge gateway check_config explain",
+        "monitor print purge gateway check_config explain replay",
         "report",
         "web",
         "cli",

@@ -18,7 +18,7 @@ from tests.support.monitor import write_config
 SITE = "https://example.org/"
 NOW_MS = 1_767_225_600_000
 
-ENDS = {"--once", "--check-config", "--at", "--help", "--version", "--purge", "--explain"}
+ENDS = {"--once", "--check-config", "--at", "--help", "--version", "--purge", "--explain", "--replay"}
 FOUND = sorted({tuple(line) for text in DOCUMENTS.values() for line in commands(text) if ENDS & set(line)})
 
 
@@ -50,6 +50,9 @@ def test_there_are_such_commands() -> None:
 def test_a_command_ends_well(folder: Path, arguments: tuple[str, ...]) -> None:
     """A purge without `--yes` asks, and where nobody can be asked it says so and deletes nothing."""
     ended = run(arguments, folder)
+    if "--replay" in arguments:  # the checks of the examples are older than what is asked for
+        assert (ended.returncode, ended.stderr[:34]) == (1, "--since: there are no checks after")
+        return
     if "--purge" in arguments and "--yes" not in arguments:
         assert (ended.returncode, ended.stderr) == (2, "--purge: nobody can be asked here; --yes deletes without asking\n")
     else:
@@ -86,6 +89,8 @@ def test_every_key_of_the_json_output_is_explained(folder: Path) -> None:
     alert = json.loads(run(("-a", "--once", "--format", "json"), folder).stdout)
     assert explained("Alerts and recoveries") == {*alert}
     why = json.loads(run(("--explain", "health", "--at", "2026-01-01T00:00:01Z", "--format", "json"), folder).stdout)
+    tried = json.loads(run(("--replay", "--since", "2026-01-01T00:00:00Z", "--format", "json"), folder).stdout)
+    assert explained("Back-tests") == {*tried}
     inner = {*why["window"], *why["window"]["runs"][0], *why["alert"], *why["lastGood"], *why["next"], *why["rule"]}
     assert explained("Explanations") == {*why}
     assert inner <= set(re.findall(r"`(\w+)`", section(DOCUMENTS["docs/schema.md"], "Explanations")))

@@ -1,5 +1,6 @@
 """The alerts that another rule would have raised, beside those that were raised. Pure."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,10 @@ class SiteBacktest:
     added: Sequence[Alert]
     pairs: Sequence[Pair]
 
+    def moved(self, every_ms: int) -> Sequence[Pair]:
+        """The pairs that are apart by more than two evaluations may be: at other moments the same rule decides, too."""
+        return [pair for pair in self.pairs if abs(pair.later_ms) > 2 * every_ms]
+
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
@@ -60,15 +65,19 @@ def compare(site: Site, location: str, raised: Sequence[Alert], replayed: Sequen
 
     Where several of one history overlap one of the other, the first is that one, the rest were missed or added.
     """
-    before, after = _outages(raised), _outages(replayed)
+    before, after = deque(_outages(raised)), deque(_outages(replayed))
+    missed: list[Alert] = []
+    added: list[Alert] = []
     pairs: list[Pair] = []
-    for one in before:
-        other = next((it for it in after if _overlap(one, it) and all(pair.replayed != it[0] for pair in pairs)), None)
-        if other:
-            pairs.append(Pair(one[0], other[0]))
-    kept, new = {pair.raised for pair in pairs}, {pair.replayed for pair in pairs}
-    missed = [alert for alert, _ in before if alert not in kept]
-    added = [alert for alert, _ in after if alert not in new]
+    while before and after:
+        if before[0][1].until_ms <= after[0][1].from_ms:
+            missed.append(before.popleft()[0])
+        elif after[0][1].until_ms <= before[0][1].from_ms:
+            added.append(after.popleft()[0])
+        else:
+            pairs.append(Pair(before.popleft()[0], after.popleft()[0]))
+    missed += [alert for alert, _ in before]
+    added += [alert for alert, _ in after]
     return SiteBacktest(site, location, raised, replayed, missed, added, pairs)
 
 
@@ -82,7 +91,3 @@ def _outages(changes: Iterable[Alert]) -> list[tuple[Alert, Window]]:
             alert, outage = found.pop()
             found.append((alert, Window(outage.from_ms, change.time_ms)))
     return found
-
-
-def _overlap(one: tuple[Alert, Window], other: tuple[Alert, Window]) -> bool:
-    return one[1].from_ms < other[1].until_ms and other[1].from_ms < one[1].until_ms

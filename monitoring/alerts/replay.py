@@ -34,6 +34,10 @@ class Replay:
 
     def add(self, check: CheckResult) -> None:
         """Take in the next check; decide what was due before the monitor knew of it."""
+        if check.cause is None and not self._failed and not self.outage_is_open:  # as of most: nothing can be due
+            self._take(check)
+            self._forget(check.time_ms - self._site.rule.window_ms)
+            return
         at_ms = self._evaluated_ms(self._known_ms(check))
         if at_ms > self._at_ms:
             self._decide_until(at_ms)
@@ -42,6 +46,14 @@ class Replay:
     def remember(self, check: CheckResult) -> None:
         """Take in the next check, and decide nothing."""
         self._at_ms = max(self._at_ms, self._evaluated_ms(self._known_ms(check)))
+        self._take(check)
+
+    def finish(self, until_ms: int) -> Sequence[Alert]:
+        """The state changes that are decided before `until_ms`, when no other check comes."""
+        self._decide_until(until_ms)
+        return self.changes
+
+    def _take(self, check: CheckResult) -> None:
         self._checks.append((check.time_ms, check.covers_ms))
         self._covered_ms += check.covers_ms
         if check.cause is None:
@@ -51,11 +63,6 @@ class Replay:
             self._failed.append(Failure(check.time_ms, check.covers_ms, check.cause, check.detail))
             self._down_ms += check.covers_ms
             self._was_good, self._is_undecided = False, True
-
-    def finish(self, until_ms: int) -> Sequence[Alert]:
-        """The state changes that are decided before `until_ms`, when no other check comes."""
-        self._decide_until(until_ms)
-        return self.changes
 
     def _known_ms(self, check: CheckResult) -> int:
         """When the monitor knew of a check. What skipped slots took all of their time."""

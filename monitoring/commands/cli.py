@@ -5,14 +5,19 @@ beside the options of all is a line each in `OPTIONS`.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from monitoring import __version__
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from monitoring.config.durations import Moment, Month
+
+
+Value = TypeVar("Value")
 
 
 class Mode(NamedTuple):
@@ -68,6 +73,7 @@ MODES = {
             *(None, "explain", "monitoring.commands.explain", "say why a site is up, failing or down: checks, sum and rule"),
             value={"dest": "explained", "metavar": "SITE"},
         ),
+        Mode(None, "replay", "monitoring.commands.replay", "say what another rule would have alerted on"),
         Mode(
             *(
                 None,
@@ -125,6 +131,32 @@ def _moment(text: str) -> "Moment":
     return moment(text)
 
 
+def _percent(text: str) -> "Fraction":
+    from monitoring.config.values import percent
+
+    return _converted(percent, text)
+
+
+def _failures(text: str) -> int:
+    from monitoring.config.websites import FAILURES
+
+    return _converted(FAILURES, text)
+
+
+def _converted(convert: Callable[[object], Value], text: str) -> Value:
+    """A number as the configuration takes it."""
+    from decimal import Decimal
+
+    from monitoring.config.text import Invalid
+
+    try:
+        return convert(Decimal(text) if "." in text else int(text))
+    except (ValueError, ArithmeticError):
+        raise argparse.ArgumentTypeError("must be a number") from None
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 OPTIONS = (
     Option("-c", "--config", metavar="FILE", type=Path, help='default: config.json; "-" is standard input'),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
@@ -138,18 +170,24 @@ OPTIONS = (
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(
         *("--location",),
-        modes=["alerts", "explain", "print", "web", "report", "purge"],
+        modes=["alerts", "explain", "print", "replay", "web", "report", "purge"],
         metavar="NAME",
         type=_location,
         help='only what the monitor at "NAME" saw',
     ),
     Option(
         *("--site",),
-        modes=["alerts", "print", "purge"],
+        modes=["alerts", "print", "replay", "purge"],
         metavar="SITE",
-        help="only this site: its id, its name or its URL; with -p and -a also tag:WORD or group:NAME",
+        help="only this site: its id, its name or its URL; with -p, -a and --replay also tag:WORD or group:NAME",
     ),
-    Option("--window", modes=["print"], metavar="LENGTH", type=_length_ms, help='statistics over this, such as "24h"'),
+    Option(
+        *("--window",),
+        modes=["print", "replay"],
+        metavar="LENGTH",
+        type=_length_ms,
+        help='statistics over this, such as "24h"; the window of the rule to try',
+    ),
     Option(
         "--at",
         modes=["explain", "print"],
@@ -166,6 +204,10 @@ OPTIONS = (
     Option("--tls-cert", modes=["gateway", "web"], metavar="FILE", type=Path, help="the certificate and its chain"),
     Option("--tls-key", modes=["gateway", "web"], metavar="FILE", type=Path, help="the key of the certificate"),
     Option("--before", modes=["purge"], metavar="AGE", type=_moment, help='only what is older: "30d", or a date'),
+    Option("--since", modes=["replay"], metavar="TIME", type=_moment, help='from this time on, or "7d": as long ago'),
+    Option("--threshold", modes=["replay"], metavar="PERCENT", type=_percent, help="of the rule to try"),
+    Option("--recovery-threshold", modes=["replay"], metavar="PERCENT", type=_percent, help="of the rule to try"),
+    Option("--minimum-failures", modes=["replay"], metavar="NUMBER", type=_failures, help="of the rule to try"),
     Option("--yes", modes=["purge"], action="store_true", help="do not ask"),
 )
 
@@ -228,7 +270,7 @@ def _with_ages(argv: Sequence[str]) -> Sequence[str]:
     """`--at -1h` is one argument for argparse, which takes -1h for an option."""
     joined: list[str] = []
     for word in argv:
-        if joined and joined[-1] in ("--at", "--before") and word[:1] == "-" and word[1:2].isdigit():
+        if joined and joined[-1] in ("--at", "--before", "--since") and word[:1] == "-" and word[1:2].isdigit():
             joined[-1] += f"={word}"
         else:
             joined.append(word)

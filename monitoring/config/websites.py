@@ -36,7 +36,7 @@ RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
 INTERVAL = values.duration(1, DAY_MS)
 TIMEOUT = values.duration(1, HOUR_MS)
 _WINDOW = values.duration(SECOND_MS, DAY_MS)
-_FAILURES = values.whole(1, 1_000)
+FAILURES = values.whole(1, 1_000)
 
 _PLAIN = Site(host="", url="")
 """The defaults of a site are those of `models.Site`."""
@@ -65,7 +65,7 @@ def read_rule(section: Section, inherited: Rule) -> Rule:
         threshold=threshold,
         recovery_threshold=max(inherited.recovery_threshold, threshold) if recovery is None else recovery,
         window_ms=section.take("window", _WINDOW, inherited.window_ms),
-        minimum_failures=section.take("minimumFailures", _FAILURES, inherited.minimum_failures),
+        minimum_failures=section.take("minimumFailures", FAILURES, inherited.minimum_failures),
     )
 
 

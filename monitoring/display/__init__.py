@@ -6,6 +6,7 @@
     jsonlines  one JSON object a line
     plain      lines for logs and pipes
     explanation  why a site is in its state, as lines
+    backtest   what another rule would have raised, as lines and JSON
     sparkline  response times as a line of bars             (imports rich)
     grid       columns and lines that fit a width           (imports rich)
     table      the statistics of a window as such columns   (imports rich)
@@ -18,6 +19,7 @@ Sites' names, URLs and errors' texts are data: `words.printable` makes them harm
 `Text`, where markup means nothing.
 """
 
+from monitoring.display.backtest import backtest_json, backtest_lines
 from monitoring.display.explanation import explanation_lines
 from monitoring.display.jsonlines import alert_json, explanation_json, month_json, stats_json
 from monitoring.display.months import month_csv
@@ -55,6 +57,8 @@ __all__ = [
     "alert_detail",
     "alert_json",
     "alert_sentence",
+    "backtest_json",
+    "backtest_lines",
     "closing_lines",
     "closing_rows",
     "duration_text",

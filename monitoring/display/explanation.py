@@ -1,7 +1,6 @@
 """Why a site is in its state, as lines of text."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from fractions import Fraction
 
 from monitoring.alerts.explain import Crossing, Explanation, Forecast, Run, WindowSum
@@ -9,6 +8,7 @@ from monitoring.alerts.rule import RECOVERY_COVERAGE
 from monitoring.display.words import (
     NOTHING,
     duration_text,
+    exact_text,
     label,
     outage_ms,
     percent_text,
@@ -70,8 +70,8 @@ def down_sum(found: WindowSum, rule: Rule) -> str:
     sums = found.sums
     down_ms, failures = sums.down_ms - sums.ended_down_ms, sums.failures - sums.ended_failures
     part = percent_text(Fraction(100 * down_ms, rule.window_ms), 1)
-    text = f"{_seconds(down_ms)} down of {_exact(Fraction(rule.window_ms, 1_000))} s = {part} %"
-    text += f", an alert needs more than {_exact(100 - rule.threshold)} %"
+    text = f"{_seconds(down_ms)} down of {exact_text(Fraction(rule.window_ms, 1_000))} s = {part} %"
+    text += f", an alert needs more than {exact_text(100 - rule.threshold)} %"
     if failures < rule.minimum_failures:
         text += f" and {plural(rule.minimum_failures, 'failed check')} ({failures} so far)"
     if sums.ended_failures:
@@ -85,7 +85,7 @@ def recovery_sum(found: WindowSum, rule: Rule) -> str:
     good_ms = sums.covered_ms - sums.down_ms
     text = f"{_seconds(good_ms)} good of {_seconds(sums.covered_ms)} measured = "
     text += f"{percent_text(availability(good_ms, sums.covered_ms), 1)} %"
-    text += f", a recovery needs {_exact(rule.recovery_threshold)} %"
+    text += f", a recovery needs {exact_text(rule.recovery_threshold)} %"
     if 100 * sums.covered_ms < RECOVERY_COVERAGE * rule.window_ms:
         text += f" of at least {_seconds(RECOVERY_COVERAGE * rule.window_ms // 100)} measured"
     return text
@@ -153,15 +153,7 @@ def _end(end_ms: int | None) -> str:
 
 def _seconds(time_ms: int) -> str:
     """ "26.0 s": tenths, or as many digits as there are."""
-    return f"{_exact(Fraction(time_ms, 1_000), 1)} s"
-
-
-def _exact(number: Fraction, decimals: int = 0) -> str:
-    """A decimal number with all of its digits, and at least so many after the point."""
-    text = format((Decimal(number.numerator) / Decimal(number.denominator)).normalize(), "f")
-    whole, _, part = text.partition(".")
-    part = part.ljust(decimals, "0")
-    return f"{whole}.{part}" if part else whole
+    return f"{exact_text(Fraction(time_ms, 1_000), 1)} s"
 
 
 def _columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> list[str]:

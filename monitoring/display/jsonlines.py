@@ -19,7 +19,7 @@ SCHEMA = 1
 
 def stats_json(report: StatsReport) -> str:
     """The statistics of a window: `{"kind": "stats", …}`, without a line break."""
-    return _line(
+    return json_line(
         {
             "kind": "stats",
             "window": _whole_or_float(report.length_ms),
@@ -33,7 +33,7 @@ def stats_json(report: StatsReport) -> str:
 
 def month_json(report: MonthReport) -> str:
     """The sums of a month: `{"kind": "report", …}`, without a line break."""
-    return _line(
+    return json_line(
         {
             "kind": "report",
             "month": report.name,
@@ -50,7 +50,7 @@ def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
     return {
         "URL": row.site.host,
         "name": row.site.name,
-        **_location(row.site.location),
+        **location_json(row.site.location),
         "checks": stats.checks,
         "availability": _percent(availability),
         "coverage": _percent(report.coverage(row)),
@@ -64,13 +64,13 @@ def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
 
 def alert_json(alert: Alert, name: str | None) -> str:
     """A state change: `{"kind": "alert", …}`, without a line break."""
-    return _line(
+    return json_line(
         {
             "kind": "alert",
             "type": str(alert.type),
             "URL": alert.host,
             "name": name,
-            **_location(alert.location),
+            **location_json(alert.location),
             "time": time_text(alert.time_ms),
             "startDate": time_text(alert.start_ms),
             "endDate": _date(alert.end_ms),
@@ -84,12 +84,12 @@ def alert_json(alert: Alert, name: str | None) -> str:
 def explanation_json(found: Explanation, location: str, source: str) -> str:
     """Why a site is in its state: `{"schema": 1, "kind": "explanation", …}`, without a line break."""
     site, status = found.site, found.status
-    return _line(
+    return json_line(
         {
             "kind": "explanation",
             "URL": site.host,
             "name": site.name,
-            **_location(location),
+            **location_json(location),
             "time": time_text(found.at_ms),
             "source": source,
             "state": str(status.state),
@@ -173,7 +173,7 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
     return {
         "URL": row.host,
         "name": row.name,
-        **_location(row.location),
+        **location_json(row.location),
         "group": row.group,
         "tags": row.tags,
         "checks": stats.checks,
@@ -192,7 +192,7 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
     }
 
 
-def _location(location: str) -> dict[str, object]:
+def location_json(location: str) -> dict[str, object]:
     """The one key that is there only where there is something to say: most monitors have no location."""
     return {"location": location} if location else {}
 
@@ -234,6 +234,6 @@ def _date(moment_ms: int | None) -> str | None:
     return None if moment_ms is None else time_text(moment_ms)
 
 
-def _line(value: dict[str, object]) -> str:
+def json_line(value: dict[str, object]) -> str:
     # ASCII only: no control character, line separator or override of the writing direction in a site's name survives.
     return json.dumps({"schema": SCHEMA, **value}, allow_nan=False, separators=(",", ":")).replace("\x7f", "\\u007f")

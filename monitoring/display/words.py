@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 from monitoring.models import Alert, AlertType, Cause, State
@@ -52,6 +53,14 @@ def percent_text(percent: Fraction | float | None, decimals: int = 2) -> str:
     steps = max(math.floor(exact * 10**decimals), 1 if exact > 0 else 0)
     whole, part = divmod(steps, 10**decimals)
     return f"{whole}.{part:0{decimals}d}" if decimals else str(whole)
+
+
+def exact_text(number: Fraction, decimals: int = 0) -> str:
+    """A decimal number with all of its digits, and at least so many after the point: "80", "99.95"."""
+    text = format((Decimal(number.numerator) / Decimal(number.denominator)).normalize(), "f")
+    whole, _, part = text.partition(".")
+    part = part.ljust(decimals, "0")
+    return f"{whole}.{part}" if part else whole
 
 
 def with_sign(percent: str) -> str:
@@ -187,10 +196,15 @@ def outage_ms(recovery: Alert) -> int:
     return max(0, end_ms - recovery.start_ms)
 
 
+def cause_text(cause: Cause | None, detail: str) -> str:
+    """ "tls: certificate has expired", "status 503", "timeout"."""
+    if cause is None:
+        return "unknown"
+    reason = telling_text(detail)
+    if not reason or reason.startswith(f"{cause} "):  # such as "status 503"
+        return reason or str(cause)
+    return f"{cause}: {reason}"
+
+
 def _cause_text(alert: Alert) -> str:
-    if alert.cause is None:
-        return "cause unknown"
-    reason = "" if _is_unwatched(alert) else telling_text(alert.detail)
-    if not reason or reason.startswith(f"{alert.cause} "):  # such as "status 503"
-        return f"cause {reason or alert.cause}"
-    return f"cause {alert.cause}: {reason}"
+    return f"cause {cause_text(alert.cause, '' if _is_unwatched(alert) else alert.detail)}"

@@ -118,7 +118,7 @@ def test_every_example_of_the_help_is_one_that_the_program_takes(capsys: pytest.
         (("-m", "--once"), "--once goes with --alerts and --print, not with --monitor"),
         (
             ("-m", "--location", ""),
-            "--location goes with --alerts, --explain, --print, --web, --report and --purge, not with --monitor",
+            "--location goes with --alerts, --explain, --print, --replay, --web, --report and --purge, not with --monitor",
         ),
     ],
 )

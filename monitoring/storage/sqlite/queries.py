@@ -226,7 +226,7 @@ def results(connection: sqlite3.Connection, window: Window, names: Names) -> Ite
             continue
         check = check_from_row(row, names)
         if moment and check.time_ms != moment[0].time_ms:
-            yield from sorted(moment, key=lambda one: one.host)
+            yield from sorted(moment, key=lambda one: one.host) if len(moment) > 1 else moment
             moment = []
         moment.append(check)
     yield from sorted(moment, key=lambda one: one.host)
