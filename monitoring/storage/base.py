@@ -116,8 +116,9 @@ class Points:
 class Deletion:
     """What is to be deleted: everything of these hosts (None: of all) before `before_ms`.
 
-    `spans`: the summaries of which lengths, those that begin before it. `keep_open_alerts`: the newest alert record of a
-    host stays if it has no recovery. `former`: what version 1.1.0 sent in its own form of the local file with this marker.
+    `spans`: the summaries of which lengths, those that begin before it. `open_alerts_of`: the newest alert record of these
+    hosts (None: of all) stays if it has no recovery. `former`: what version 1.1.0 sent in its own form of the local file
+    with this marker.
     """
 
     hosts: Collection[str] | None
@@ -125,7 +126,7 @@ class Deletion:
     checks: bool = True
     spans: Collection[Span] = tuple(Span)
     alerts: bool = True
-    keep_open_alerts: bool = True
+    open_alerts_of: Collection[str] | None = None
     former: str = ""
 
 

@@ -613,7 +613,8 @@ def left_by(deletion: Deletion, checks: Sequence[CheckResult], alerts: Sequence[
         return time_ms < deletion.before_ms and (deletion.hosts is None or host in deletion.hosts)
 
     last = {alert.host: alert for alert in alerts}
-    still_open = [one for one in last.values() if one.type is AlertType.ALERT and deletion.keep_open_alerts]
+    kept = last.keys() if deletion.open_alerts_of is None else deletion.open_alerts_of
+    still_open = [one for host, one in last.items() if one.type is AlertType.ALERT and host in kept]
     return Kept(
         [one for one in checks if not (deletion.checks and goes(one.host, one.time_ms))],
         [one for one in alerts if one in still_open or not (deletion.alerts and goes(one.host, one.time_ms))],
@@ -632,7 +633,7 @@ def test_a_deletion_takes_what_it_names_and_nothing_else(
         before_ms=data.draw(st.sampled_from(moments)),
         checks=data.draw(st.sampled_from([True, True, False])),
         alerts=data.draw(st.booleans()),
-        keep_open_alerts=data.draw(st.booleans()),
+        open_alerts_of=data.draw(st.sampled_from([None, (), tuple(hosts[:1])])),
     )
     left = left_by(deletion, recording.checks, alerts)
     with (

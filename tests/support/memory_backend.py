@@ -85,7 +85,8 @@ class MemoryBackend:
         yield
         if deletion.alerts:
             last = self.last_alerts()
-            still_open = {it for it in last.values() if deletion.keep_open_alerts and it.type is AlertType.ALERT}
+            kept = last.keys() if deletion.open_alerts_of is None else deletion.open_alerts_of
+            still_open = {last[host] for host in kept if host in last and last[host].type is AlertType.ALERT}
             held.alerts = {key: it for key, it in held.alerts.items() if it in still_open or not goes(it.host, it.time_ms)}
 
     # Reading

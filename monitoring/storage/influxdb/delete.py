@@ -69,7 +69,9 @@ def _length_of(span: Span) -> int:
 def _delete_alerts(client: "InfluxClient", here: str, deletion: Deletion) -> Iterator[None]:
     """Open alerts stay if asked to: a monitor that starts on another machine must know that they were announced."""
     hosts = set(_hosts_before(client, here, ALERTS, deletion))
-    open_since_ms = _open_alerts(client, here) if hosts and deletion.keep_open_alerts else {}
+    open_since_ms = _open_alerts(client, here) if hosts else {}
+    if deletion.open_alerts_of is not None:
+        open_since_ms = {host: at_ms for host, at_ms in open_since_ms.items() if host in deletion.open_alerts_of}
     for some in groups(hosts - open_since_ms.keys()):
         delete(client, ALERTS, (here, among(some)), deletion.before_ms)
         yield

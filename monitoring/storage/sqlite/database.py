@@ -123,7 +123,7 @@ class FileDatabase(FileReader):
             self._forget_states(sites, deletion.before_ms)
         if deletion.alerts:
             is_open = {host for host, alert in self.last_alerts().items() if alert.type is AlertType.ALERT}
-            kept = is_open if deletion.keep_open_alerts else set()
+            kept = is_open if deletion.open_alerts_of is None else is_open.intersection(deletion.open_alerts_of)
             names = self._hosts()
             yield from self._delete_rows("alerts", [site for site in sites if names[site] not in kept], deletion.before_ms)
             for site in (site for site in sites if names[site] in kept):

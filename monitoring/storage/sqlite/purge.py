@@ -54,7 +54,7 @@ class Request:
 
     def deletion(self) -> Deletion:
         hosts = self.hosts if self.host is None else (self.host,)
-        return Deletion(hosts or None, self.before_ms, keep_open_alerts=not self.forget)
+        return Deletion(hosts or None, self.before_ms, open_alerts_of=() if self.forget else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def done(connection: sqlite3.Connection) -> Request | None:
 def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
     """It has been carried out in the database, too."""
     request = done(connection)
-    if request is not None and request.deletion() == deletion:
+    if request is not None and (request.deletion().hosts, request.before_ms) == (deletion.hosts, deletion.before_ms):
         connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
 

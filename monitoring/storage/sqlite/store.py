@@ -4,12 +4,24 @@ import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.notifications import Entry, Route, nowhere
-from monitoring.storage.sqlite import from_1_1, meta, notifications, outbox, purge, retention, rows, schema, summaries
+from monitoring.storage.sqlite import (
+    from_1_1,
+    meta,
+    notifications,
+    outbox,
+    purge,
+    queries,
+    retention,
+    rows,
+    schema,
+    summaries,
+)
 from monitoring.storage.sqlite import states as site_states
 from monitoring.storage.sqlite.connection import transaction
 from monitoring.storage.sqlite.file import OpenFile
@@ -17,7 +29,7 @@ from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
-from monitoring.storage.sqlite.schema import SITE_BITS, TABLES, first_key
+from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, TABLES, first_key
 from monitoring.storage.sqlite.summariser import Summariser
 
 LOOK_MS = 10_000
@@ -210,7 +222,12 @@ class LocalStore(GuardedStore):
             return None
         with self._snapshot() as connection:
             request = purge.done(connection)
-            return request.deletion() if request else from_1_1.deletion(connection)
+            if request is None:
+                return from_1_1.deletion(connection)
+            # A recovery may be gone that the database never heard of: what is open there need not be so.
+            where, values = queries.inside(Window(0, request.before_ms))
+            kept = self._alerts(connection, f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}", values)
+            return replace(request.deletion(), open_alerts_of=tuple({alert.host for alert in kept}))
 
     def deletion_done(self, deletion: Deletion) -> None:
         with self.writing() as connection:

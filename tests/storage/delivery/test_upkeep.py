@@ -44,7 +44,7 @@ def test_a_purge_is_carried_out_in_the_database_once_nothing_is_on_its_way(
     forwarder = Forwarder(file, database, clock, is_ours=True)
     file.append([*checks(range(10)), *checks(range(10), "b")], [alert(5)], START_MS)
     drain(forwarder)
-    file.purges.append(Deletion(["a"], START_MS + 5_000, keep_open_alerts=False))
+    file.purges.append(Deletion(["a"], START_MS + 5_000, open_alerts_of=()))
     file.in_flight = True
     assert file.next_deletion() is None
     file.in_flight = False

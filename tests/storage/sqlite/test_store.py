@@ -12,10 +12,14 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, LastState, Window
+from monitoring.storage.base import Points
 from monitoring.storage.sqlite.migrations import NEWEST
+from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
-from tests.support.points import by_host
+from tests.support.forwarded import maintain
+from tests.support.memory_backend import MemoryDatabase
+from tests.support.points import alert, by_host, recovery
 
 START_MS = 1_767_225_600_000
 EVER = Window(0, START_MS + 10**11)
@@ -178,3 +182,25 @@ def test_a_check_that_is_older_than_the_minute_being_summarised_is_not_passed_ov
     assert store.summarised_ms() == newer.time_ms + 60_000
     assert by_host(store.counts(EVER, "minutes")) == {"a": 2}
     assert store.last_states(now_ms)["a"].good_since_ms == older.time_ms
+
+
+def test_an_outage_whose_end_was_purged_before_it_was_delivered_is_not_open_in_the_database(
+    store: LocalStore,
+) -> None:
+    database = MemoryDatabase().open("")
+    store.append([], [alert(1), alert(2, "b")], START_MS)
+    database.write(Points(alerts=[alert(1), alert(2, "b")]))
+    delivery = store.next_delivery(9)
+    assert delivery
+    store.acknowledge(delivery)
+    store.append([], [recovery(3)], START_MS)
+    store.ask_purge(Request(None, START_MS + 10_000, forget=False))
+    maintain(store, START_MS + 10_000)
+    assert store.next_delivery(9) is None
+    deletion = store.next_deletion()
+    assert deletion
+    for _ in database.delete(deletion):
+        pass
+    store.deletion_done(deletion)
+    assert database.last_alerts() == store.last_alerts() == {"b": alert(2, "b")}
+    assert store.next_deletion() is None
