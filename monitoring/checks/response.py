@@ -57,8 +57,13 @@ class Response:
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether all headers have come, and nothing but the end of the connection tells the end of the body."""
-        return self.has_head and not (self._values("content-length") or self._values("transfer-encoding"))
+        """Whether all headers have come, and nothing but the end of the connection tells the end of the body.
+
+        HTTP/2 says itself where a body ends.
+        """
+        if not self.has_head or self._head[0].startswith(b"HTTP/2"):
+            return False
+        return not (self._values("content-length") or self._values("transfer-encoding"))
 
     @property
     def is_cut(self) -> bool:

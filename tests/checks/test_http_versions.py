@@ -85,3 +85,12 @@ def test_a_site_that_has_answered_is_not_asked_a_second_time(authority: Authorit
         causes = [probe.check().cause for _ in range(3)]
     assert causes == [None, Cause.PROTOCOL, None]
     assert len(server.requests) == 3
+
+
+def test_a_page_that_is_cut_by_http_2_is_protocol(authority: Authority) -> None:
+    """There the end of the connection never is the end of a page, though TLS ends without close_notify."""
+    with Http2Server(authority.server("localhost"), cut=True) as secure, Http2Server(cut=True) as plain:
+        for server in (secure, plain):
+            two = Transport(http_version="2")
+            result = check(server.url(host="localhost"), ca_file=authority.ca_file, transport=two)
+            assert (result.status, result.cause, result.response_us) == (200, Cause.PROTOCOL, None)

@@ -15,15 +15,18 @@ from tests.support.servers import RawServer
 class Http2Server(RawServer):
     """Answers every request with 200 and `body`; whoever speaks another language gets what the standard says: settings.
 
-    `silent`: such a one is hung up on without a word.
+    `silent`: such a one is hung up on without a word. `cut`: the connection ends before the body does.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None, body: bytes = b"two", silent: bool = False) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, body: bytes = b"two", silent: bool = False, cut: bool = False
+    ) -> None:
         if tls:
             tls.set_alpn_protocols(["h2"])
         super().__init__(self._speak, tls)
         self._body = body
         self._silent = silent
+        self._cut = cut
         self._count = threading.Lock()
         self.methods: list[str] = []
         self.connections = 0
@@ -46,11 +49,16 @@ class Http2Server(RawServer):
                 if isinstance(event, RequestReceived):
                     self._answer(http, event)
             connection.sendall(http.data_to_send())
+            if self._cut and self.methods:
+                connection.shutdown(socket.SHUT_WR)  # by TLS: without close_notify
+                while connection.recv(65_536):  # else it would be a reset
+                    pass
+                return
 
     def _answer(self, http: H2Connection, event: RequestReceived) -> None:
         method = dict(event.headers or ())[b":method"].decode()
         with self._count:
             self.methods.append(method)
         body = b"" if method == "HEAD" else self._body
-        http.send_headers(event.stream_id, [(":status", "200"), ("content-length", str(len(self._body)))])
-        http.send_data(event.stream_id, body, end_stream=True)
+        http.send_headers(event.stream_id, [(":status", "200")])
+        http.send_data(event.stream_id, body, end_stream=not self._cut)
