@@ -40,20 +40,24 @@ class Http2Server(RawServer):
         http.initiate_connection()
         if not self._silent:
             connection.sendall(http.data_to_send())
-        while received := connection.recv(65_536):
-            try:
-                events = http.receive_data(received)
-            except ProtocolError:
-                return
-            for event in events:
-                if isinstance(event, RequestReceived):
-                    self._answer(http, event)
+        while (received := connection.recv(65_536)) and self._understands(http, received):
             connection.sendall(http.data_to_send())
             if self._cut and self.methods:
                 connection.shutdown(socket.SHUT_WR)  # by TLS: without close_notify
                 while connection.recv(65_536):  # else it would be a reset
                     pass
                 return
+
+    def _understands(self, http: H2Connection, received: bytes) -> bool:
+        """Prepare what follows from this; False: it is no HTTP/2."""
+        try:
+            events = http.receive_data(received)
+        except ProtocolError:
+            return False
+        for event in events:
+            if isinstance(event, RequestReceived):
+                self._answer(http, event)
+        return True
 
     def _answer(self, http: H2Connection, event: RequestReceived) -> None:
         method = dict(event.headers or ())[b":method"].decode()
