@@ -65,8 +65,8 @@ class Invocation:
 
 def is_piped(path: Path) -> bool:
     """Is this standard input, or something else that can be read only once and has no place for a file beside it?"""
-    is_device = path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",))
-    return str(path) == "-" or is_device or path.is_fifo()
+    is_descriptor = str(path).startswith(("/dev/stdin", "/dev/fd/", "/proc/"))  # /dev/shm holds files like any other
+    return str(path) == "-" or is_descriptor or path.is_fifo()
 
 
 def _read_piped(path: Path) -> bytes:

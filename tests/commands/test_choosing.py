@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.commands.invocation import is_piped
 from tests.support.monitor import PATIENCE_S, Monitor, wait_for
 from tests.support.processes import Running, command, environment, run_program, write_websites
 from tests.support.target import Target
@@ -67,6 +68,11 @@ def test_a_configuration_comes_from_a_pipe_with_a_name(tmp_path: Path) -> None:
         writer.wait(PATIENCE_S)
     assert answer.stderr == b"standard input: websites: nothing to check: no website with a URL\n"
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_a_file_in_memory_is_a_file_like_any_other() -> None:
+    """Its local file lies beside it."""
+    assert not is_piped(Path("/dev/shm/config.json"))
 
 
 def test_what_is_wrong_with_standard_input_is_one_line(tmp_path: Path) -> None:
