@@ -571,8 +571,10 @@ def test_alerts_are_counted_by_host_and_hour(fresh_database: FreshDatabase) -> N
     hour_ms = Span.HOUR.length_ms
     start_ms = 1_000 * hour_ms
     with fresh_database() as open_backend, closing(open_backend("")) as backend:
-        alerts = [Alert(AlertType.ALERT, host, start_ms + place, start_ms, None, 50.0) for host in "ab" for place in (0, 9)]
-        later = Alert(AlertType.ALERT, "a", start_ms + hour_ms, start_ms, None, 50.0)
+        alerts = [
+            Alert(AlertType.ALERT, host, start_ms + place, start_ms, None, 50.0, None) for host in "ab" for place in (0, 9)
+        ]
+        later = Alert(AlertType.ALERT, "a", start_ms + hour_ms, start_ms, None, 50.0, None)
         backend.write(Points(alerts=[*alerts, later]))
         whole = Window(start_ms + 1, start_ms + 2 * hour_ms)
         assert backend.counts(whole, "alerts") == {(whole.from_ms, "a"): 2, (whole.from_ms, "b"): 1}
