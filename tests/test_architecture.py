@@ -119,6 +119,14 @@ FLOORS: Mapping[str, Sequence[str]] = {
         ),
         *("screen_output", "outputs", "history thread"),
     ),
+    "checks": (
+        "abilities assertions charset decoding failure limits phases readiness resolver schedule",
+        *("network redirects response", "transport", "handle", "probe", "checker", "checkers"),
+    ),
+    "gateway": (
+        "access databases description entrance limits metrics output refusals requests",
+        *("certificate upkeep v2", "tls v1", "application server", "serve"),
+    ),
     "alerts": ("rule log backtest", "evaluator replay", "explain"),
     "notifications": ("base grouping routing words channels", "messages outbox", "sender", "notifier"),
     "service": ("process systemd signals health",),
