@@ -88,10 +88,10 @@ class Deadline:
 class SystemClock:
     """The machine's clocks, combined so that stored times only rise.
 
-    The wall clock is read once and carried on by the monotonic one. When it has jumped ahead (a step, or the machine
-    slept), the line jumps with it, and what lies between is unknown time. When it was set back, the line goes on as it
-    was, ahead of the wall clock: a time that was used is never used again. The same holds across restarts through
-    `start_after`.
+    It reads the wall clock once and goes on by the monotonic one. When the wall clock has jumped ahead (it was set, or the
+    machine slept), this clock jumps with it, and the time between is unknown. When the wall clock was set back, this clock
+    goes on ahead of it, because a time that was used must never be used again. `start_after` ensures the same across
+    restarts.
     """
 
     def __init__(self) -> None:

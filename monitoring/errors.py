@@ -6,6 +6,7 @@
     └── StoreError         a store could not do what was asked
         ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
         │   ├── StoreBusy      somebody else holds the file's write lock
+        │   ├── StoreOverwritten  another program has written into the file
         │   ├── StoreDamaged   the file cannot be read any more: another one must take its place
         │   └── StoreUnverified  the database has begun anew since it was verified
         ├── StoreDenied        wrong or missing credentials: shown to the user, tried again later
@@ -72,8 +73,8 @@ class StoreDenied(StoreError):
 class StoreRefused(StoreError):
     """The store rejects these data.
 
-    `dropped` is how many points of the request it dropped, as far as it says so (None: unknown); `field` the one that it
-    objects to (""), `by_age` whether they are older than what it keeps.
+    `dropped` is how many points of the request the store dropped (None: it does not say), `field` the field that it objects
+    to ("": it names none). `by_age`: the points are older than what the store keeps.
     """
 
     def __init__(self, text: str, *, dropped: int | None = None, field: str = "", by_age: bool = False) -> None:
@@ -98,9 +99,9 @@ class StoreRefused(StoreError):
 def untraced(error: Error) -> Error:
     """The same error without the tracebacks of it and of its causes.
 
-    For the edge to urllib3, whose frames keep the errors that they raise, and errors keep the frames of their
-    tracebacks: a circle, with all that the callers were about to send, until the garbage collector looks. A running
-    monitor lets it look once in hours (`process.prepare`), and a database may be away for days.
+    Call it where errors of urllib3 are caught. A traceback keeps the frames it passed, and urllib3's frames keep their
+    error: a circle, which also holds what the callers were about to send until the garbage collector runs. In a monitor that
+    happens once in hours (`process.prepare`), and a database may be away for days.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -1,8 +1,8 @@
 """The one table of a check's fields: what SQL, InfluxDB and JSON call each of them, its unit and its bounds.
 
-Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. A new field is one line here,
-an attribute of `models.ProbeResult` and `CheckResult`, and whoever measures or shows it. It is `optional`, because checks
-that are stored already have none, and stands behind the plain fields that are there.
+Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. A new field needs one line
+here, an attribute of `models.ProbeResult` and `CheckResult`, and code that measures and shows it. It must be `optional`,
+because checks that are stored already lack it, and comes after the plain fields that exist.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from monitoring.models import PHASES, Cause, CheckResult
 OLDEST_MS = 946_684_800_000
 """2000-01-01: no check or alert is older."""
 NEWEST_MS = 4_102_444_800_000
-"""2100-01-01: every check and alert is older. Fixed bounds, because no machine's clock is asked when another measured."""
+"""2100-01-01: every check and alert is older. Fixed, because no machine's clock can tell when another one measured."""
 
 LONGEST_SPAN_MS = 10**12
 """More than thirty years: whole in a float, and longer than anything real."""
@@ -32,7 +32,7 @@ CAUSES = tuple(Cause)
 
 
 class Kind(Enum):
-    """How a value is written. InfluxDB gets seconds for microseconds: it has no unit of its own, and people read it."""
+    """How a value is written. InfluxDB gets seconds in place of microseconds, because people read it and it has no units."""
 
     MILLISECONDS = "integer milliseconds everywhere"
     MICROSECONDS = "integer microseconds; float seconds in InfluxDB"

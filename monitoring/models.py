@@ -34,7 +34,7 @@ class Cause(StrEnum):
 
 
 class State(StrEnum):
-    """What a person is told of a site at a glance."""
+    """What people see of a site at a glance."""
 
     UP = "up"
     FAILING = "failing"  # the last check failed, no alert is open yet
@@ -110,11 +110,12 @@ class Assertion(ABC):
 class Site:
     """One website to check, complete: every default is filled in.
 
-    `host` is its name in the stores and everywhere people look: its id, or without one the normalised URL with secrets
-    masked, which is `masked_url` where `host` is an id. `url`, `headers` and `body` may hold secrets and are kept out of
-    `repr`. `private_headers` are the names (in lower case) of headers whose values came from a variable.
-    A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters. `notify` are the names of its
-    channels (None: those that ask for it).
+    `host` names it in the stores and for people: its id, or, where it has none, its normalised URL with secrets masked.
+    `masked_url` is that URL where `host` is an id, else None.
+    `url`, `headers` and `body` may hold secrets and are kept out of `repr`. `private_headers` are the names (in lower case)
+    of headers whose values came from a variable.
+    A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters. `notify` names its channels
+    (None: those that ask for it).
     `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
 
@@ -236,7 +237,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class SiteStats:
-    """What a window held for one site.
+    """The statistics of one site in one window.
 
     `response` is None and `phases_us` lacks a phase when no available check had them. `phases_us` are means over the
     available checks in which the phase happened. `statuses` counts responses by status, `causes` failures by cause.
@@ -258,7 +259,7 @@ class SiteStats:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """What the alert rule needs to know of a site's window; `ended_…` is what of it belongs to an outage that is over."""
+    """What the alert rule needs to know about a site's window; `ended_…` is the part that belongs to an earlier outage."""
 
     checks: int = 0
     failures: int = 0
@@ -280,10 +281,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class LastState:
-    """Where a site stands by its stored checks, for a monitor that starts.
+    """What a site's stored checks say about its state; a monitor that starts goes on from here.
 
-    The last check (`last_…`), the last failed one (`last_failure_ms`), and the first checks of the latest unbroken runs of
-    good and of failed ones. None: no such check is known.
+    `last_…` is its last check, `last_failure_ms` the time of the last failed one. `good_since_ms` and `failing_since_ms` are
+    when the latest unbroken runs of good and of failed checks began. None: no such check is known.
     """
 
     last_ms: int
@@ -314,7 +315,7 @@ class Alert:
     `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
     check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
     most seconds, `detail` the newest reason that was given for it. A recovery without `end_ms`: the site is no longer
-    watched. `location` is for people, who may read of several: a store is of one, and does not keep it.
+    watched. `location` is filled in for people who read of several; a store is of one, and does not keep it.
     """
 
     type: AlertType

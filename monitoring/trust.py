@@ -41,9 +41,9 @@ MOZILLA = Trust()
 
 
 class Bundle:
-    """One PEM file of all that is trusted, under one path: `with bundle(trust) as found: …`; gone after `close`.
+    """All trusted certificates in one PEM file, under one path: `with bundle(trust) as found: …`; `close` removes it.
 
-    Whoever opens a connection calls `refresh` first. Any thread may.
+    Call `refresh` before opening a connection. Any thread may call it.
     """
 
     def __init__(self, trust: Trust) -> None:
@@ -56,7 +56,7 @@ class Bundle:
         self._copy: IO[bytes] | None = None
         self.path = self._files[0]
         self.trouble: str | None = None
-        """Which file is not used as it is now, and why."""
+        """Which file cannot be used as it is now, and why; None: all can."""
         if trust != MOZILLA:
             try:
                 certificates = self._read()
@@ -68,15 +68,15 @@ class Bundle:
                 raise ConfigError([f"certificates to trust: {where}: {error.strerror}"]) from None
         self._changes = 0
         self.spelling = self.path
-        """`path`, written in another way after each change: libcurl keeps the certificates of a file by its name."""
+        """`path`, spelled in another way after each change: libcurl caches certificates by the file's name."""
 
     def _read(self) -> bytes:
         return b"\n".join(Path(file).read_bytes() for file in self._files)
 
     def refresh(self) -> bool:
-        """Take over what has changed in the files; did anything?
+        """Read the files again if they have changed. Returns whether they had.
 
-        A file that has gone, or that nobody can be trusted by, may be about to be written: it counts as it was.
+        A file that is missing or holds no certificate may be about to be written: until then, its former content counts.
         """
         with self._lock:
             seen = _versions(self._files)
@@ -109,7 +109,7 @@ class Bundle:
 
 
 class Certificates:
-    """Whom sites are certified by: one bundle for most of them, and one for each file of a site's own."""
+    """The bundles that sites are verified with: one for most of them, and another for each `caFile` of a site."""
 
     def __init__(self, trust: Trust = MOZILLA) -> None:
         """Raises `ConfigError` when a file cannot be read any more."""
@@ -119,7 +119,7 @@ class Certificates:
         self._told: set[str] = set()
 
     def of(self, ca_file: str | None) -> Bundle:
-        """The bundle of a site with this file of its own (None: without). Any thread may ask."""
+        """The bundle for a site with this `caFile` (None: it has none). Any thread may ask."""
         with self._lock:
             if ca_file not in self._bundles:
                 try:
@@ -129,7 +129,7 @@ class Certificates:
             return self._bundles[ca_file]
 
     def news(self) -> list[str]:
-        """Take over what has changed in the files; a sentence, once, for each that cannot be used. Call it once a second."""
+        """Refresh all bundles; return a sentence, once, for each file that cannot be used. Call it once a second."""
         with self._lock:
             bundles = list(self._bundles.values())
         for one in bundles:
@@ -150,7 +150,7 @@ class Certificates:
 
 
 def bundle(trust: Trust) -> Bundle:
-    """The file to hand to libcurl and requests: Mozilla's list as it lies there, else a copy of all.
+    """The file for libcurl and requests: Mozilla's list itself if nothing else is trusted, otherwise a joined copy.
 
     Raises `ConfigError` when a file cannot be read any more.
     """
@@ -158,7 +158,7 @@ def bundle(trust: Trust) -> Bundle:
 
 
 def _versions(files: Sequence[str]) -> Sequence[object]:
-    """What changes with the content of these files."""
+    """A value that changes whenever the content of these files does."""
     found: list[object] = []
     for file in files:
         try:
@@ -192,7 +192,7 @@ def _private_file() -> tuple[str, IO[bytes]]:
 
 
 def _overwrite(file: IO[bytes], path: str, content: bytes) -> None:
-    """Replace what a private file holds, at once for whoever opens the path just then (in memory only)."""
+    """Replace the content of a private file. In memory this is atomic for readers who open the path meanwhile."""
     if path.startswith(_IN_MEMORY):
         with os.fdopen(os.memfd_create("certificates"), "wb") as another:
             another.write(content)
@@ -206,7 +206,7 @@ def _overwrite(file: IO[bytes], path: str, content: bytes) -> None:
 
 
 def why_unusable(file: str) -> str | None:
-    """Why nobody can be trusted by this file; None: it holds certificates."""
+    """Why this file cannot be used to verify anybody; None: it holds certificates."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -220,7 +220,7 @@ def why_unusable(file: str) -> str | None:
 
 
 def why_no_identity(certificate: str, key: str) -> str | None:
-    """Why nobody can be identified by these two files (which may be one); None: they hold a certificate and its key."""
+    """Why these two files (which may be one) identify nobody; None: they hold a certificate and its key."""
     import ssl
 
     for file in (certificate, key):

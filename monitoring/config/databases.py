@@ -27,10 +27,10 @@ class DatabaseKind:
     """What is particular about one kind of database.
 
     `store` is "module:callable", which makes the backend from a `DatabaseAddress`, a location and the seconds to wait for
-    an answer, without connecting. (A name, because nobody loads a backend that is not configured, nor do configurations
-    know about storage.) `port` is the default one; None: addresses must name it. `has_name`: an address ends with the name
-    of a database. `no_user` says why an address may not hold a user and a password; "": it may.
-    `is_ours`: nobody but monitors and gateways deletes there what is older than retention, or was purged.
+    an answer, without connecting. (It is a name, so that only the configured backend is imported, and not by
+    this room.) `port` is the default one; None: addresses must name it. `has_name`: an address ends with the name of a
+    database. `no_user` says why an address may not hold a user and a password; "": it may.
+    `is_ours`: monitors and gateways delete in it what was purged or is older than retention, because nobody else does.
     """
 
     name: str

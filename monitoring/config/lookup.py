@@ -14,7 +14,7 @@ LIKENESS = 0.6
 
 
 def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
-    """What the site is called in the stores: first as it is configured, then as it may have been before it had an id.
+    """The site's names in the stores: first the configured one, then the one that it may have had before it had an id.
 
     A site that is not configured may still be stored under the id or URL that is asked for. `flag` begins an error.
     Raises `ConfigError` when several sites are meant, or none can be.

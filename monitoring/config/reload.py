@@ -51,7 +51,7 @@ def consequences(before: Config, after: Config) -> list[str]:
 
 
 def _pauses(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
-    """Which sites that stay are no longer checked, and which are again; to a running monitor they come and go."""
+    """Sentences about sites of both configurations that are paused from now on, or no longer."""
     known = {site.host: site.enabled for site in before}
     changed = [site for site in after if known.get(site.host, site.enabled) != site.enabled]
     paused, resumed = ([site.host for site in changed if site.enabled is enabled] for enabled in (False, True))
@@ -64,7 +64,7 @@ def _listed(hosts: Sequence[str]) -> str:
 
 
 def _new_histories(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
-    """A sentence for each URL whose websites have other ids now: what is stored under the old ones stays there."""
+    """A sentence for each URL whose websites have other ids now. What is stored under the old ids stays there."""
     sentences = []
     for address in dict.fromkeys(site.address for site in after):
         was, now = ([site.host for site in sites if site.address == address] for sites in (before, after))

@@ -18,10 +18,10 @@ DEFAULT_ALERT_RETENTION_MS = 365 * DAY_MS
 class Config:
     """A valid configuration, with every default filled in.
 
-    `database` is None when none is named: then the default InfluxDB is used if it answers. `location` is where checks are
-    made; "": nobody says. `trust` is whom sites, databases and gateways may be certified by. `notifications` are the
-    channels. `warnings` are lines for people, `files` those that it was read from, as `glob` takes them. The sites are kept
-    out of `repr`: what their variables gave may be a secret.
+    `database` is None when none is named: then the default InfluxDB is used if it answers. `location` says where checks
+    are made ("": not configured), `trust` which certificates sites, databases and gateways are verified with.
+    `notifications` are the channels. `warnings` are lines for people, `files` those that it was read from, as `glob` takes
+    them. The sites are kept out of `repr`, because values of their variables may be secrets.
     """
 
     sites: tuple[Site, ...] = field(repr=False)

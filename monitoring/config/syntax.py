@@ -37,12 +37,13 @@ def repeated_keys(data: object) -> Sequence[str]:
 def parse(raw: bytes) -> object:
     """The data of a file; numbers with a point are `Decimal`, so that 99.95 is exactly that.
 
-    What is no number (NaN, 1e99999999999999999999) is a `Decimal` that is not finite: whoever reads the key refuses it.
+    A number that cannot be kept (NaN, 1e99999999999999999999) becomes a `Decimal` that is not finite, which the key's
+    converter refuses.
     Raises `Invalid`.
     """
     text = decoded(raw)
     try:
-        # Plain JSON is read by C code, a hundred times faster than what comes next.
+        # Plain JSON is read by C code, hundreds of times faster than the parser that comes next.
         return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
     except json.JSONDecodeError as error:
         return _parse_relaxed(text, error)
@@ -67,7 +68,7 @@ def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
 
 
 def _with_whole_characters(data: object) -> object:
-    """Join what json5 leaves in two halves: an escaped character beyond U+FFFF."""
+    """Join the two halves that json5 makes of an escaped character beyond U+FFFF."""
     if isinstance(data, str):
         return data.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     if isinstance(data, list):
@@ -78,7 +79,7 @@ def _with_whole_characters(data: object) -> object:
 
 
 def _misplaced(relaxed: str, strict: json.JSONDecodeError) -> Misplaced:
-    """The place where both parsers gave up, in the words of the one that knows more about it."""
+    """Where both parsers gave up, in the words of the parser that got further."""
     match = _JSON5_ERROR.fullmatch(relaxed)
     if match is None or (int(match[1]), int(match[3])) == (strict.lineno, strict.colno):
         said = strict.msg.removesuffix(" at").removesuffix(" starting")

@@ -18,7 +18,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens that a gateway accepts; None: nobody may do that. Without `required` everybody may do everything."""
+    """The tokens that a gateway accepts for writing and for reading.
+
+    One that is None permits nothing. When both are None, `required` is false, and everybody may read and write.
+    """
 
     write: str | None = field(default=None, repr=False)
     read: str | None = field(default=None, repr=False)

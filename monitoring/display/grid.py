@@ -17,7 +17,7 @@ DIM = "bright_black"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title over cells; numbers stand at the right. Where `both_ends` stay, a text is cut in its middle."""
+    """A title over cells. `right`: aligned to the right, as numbers are. `both_ends`: a long text is cut in its middle."""
 
     title: str
     cells: tuple[Text, ...]
@@ -26,7 +26,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Cells that the widest of title and cells needs."""
+        """The width of its widest cell or of its title, in terminal cells."""
         return max(cell_len(self.title), *(cell.cell_len for cell in self.cells), 0)
 
 
@@ -41,7 +41,7 @@ def total(widths: Collection[int]) -> int:
 
 
 def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) -> Text:
-    """The cell in exactly `width` cells: padded, or cut with an ellipsis, at its end or so that `both_ends` stay.
+    """The cell in exactly `width` terminal cells: padded, or cut with an ellipsis at its end (`both_ends`: in its middle).
 
     Sites of one host differ at the end of their URLs; a text says most at its beginning.
     """
@@ -79,7 +79,7 @@ def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Te
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken between words, and inside of one only where it is too long."""
+    """The text in lines of at most `width` cells, broken between words; a word longer than a line is broken as well."""
     lines: list[str] = []
     for word in text.split():
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
@@ -90,7 +90,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def marked(mark: str, text: str, style: str, width: int) -> list[Text]:
-    """The text behind a mark of one cell, wrapped, its further lines as far in as the first."""
+    """The text behind a mark of one cell, wrapped, with further lines indented like the first."""
     return [Text(f"{' ' if place else mark} {line}", style) for place, line in enumerate(wrapped(text, width - 2))]
 
 

@@ -43,7 +43,7 @@ class Output(Protocol):
         """An event of the monitor itself: something fails, or works again."""
 
     def news(self, text: str) -> None:
-        """An event that the header shows from now on as well: only outputs without a header show it here."""
+        """An event that the header shows from now on: only outputs without a header show it here."""
 
     def read_error(self, text: str | None) -> None:
         """Why the store cannot be read now; None: it can be read. Repeated while it lasts, shown once."""
@@ -62,7 +62,7 @@ class Output(Protocol):
 
 
 class Display(Output, Protocol):
-    """An output for which nobody waits: it returns at once and shows later."""
+    """An output whose calls return at once; it shows later what it was given."""
 
     failure: BrokenPipeError | None
     """Set when the reader of a pipe or a terminal has gone."""

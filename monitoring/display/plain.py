@@ -26,10 +26,10 @@ from monitoring.display.words import (
 from monitoring.models import Alert, ResponseTimes
 
 LABELS = ("location", "group", "tags")
-"""What lines tell only where a site has one."""
+"""What lines show only if some site has it."""
 
 CLOSING_ROWS = 50
-"""The most sites that the closing summary lists; of more it shows the worst."""
+"""How many sites the closing summary lists at most; if there are more, it lists the worst."""
 
 
 def stats_lines(report: StatsReport) -> list[str]:

@@ -38,19 +38,19 @@ from monitoring.models import Alert, AlertType
 ALERT_LOOKS = {AlertType.ALERT: ("✖", "red"), AlertType.RECOVERY: ("✔", "green")}
 
 LEAST_TABLE = 6
-"""Lines that each of two tables needs to be worth its place: blank, titles, three sites, the rest."""
+"""Two tables are shown only if each has so many lines: one blank, titles, three sites, the rest."""
 
 LEAST_ALERTS = 4
-"""Lines from which the alerts may have a title and a blank line above."""
+"""With so many lines, the alerts have a title and a blank line above it."""
 
 ROOMY = 14
-"""Lines from which blank ones may part the screen."""
+"""On a screen of so many lines, blank lines separate its parts."""
 
 
 def render_screen(view: View, width: int, height: int) -> RenderableType:
     """The whole screen: at most `height` lines of at most `width` cells, for a terminal of just that size.
 
-    What does not fit is left out by its weight: blank lines, the longer window, good sites, older alerts.
+    What does not fit is left out, the least important first: blank lines, the longer window, good sites, older alerts.
     """
     head = _head_lines(view, width)[: max(1, height // 3)]
     room = height - len(head)
@@ -131,7 +131,7 @@ def _blocks(reports: Sequence[StatsReport], room: int, top: int) -> list[Block]:
 
 
 def _alert_lines(view: View, width: int, room: int) -> list[Text]:
-    """Open outages and the newest state changes in at most `room` lines, of which the newest has the first right."""
+    """Open outages and the newest state changes in at most `room` lines; the newest state change is shown in any case."""
     none = "" if view.alerts or view.ongoing else "  none"
     title = [Text(""), Text.assemble(("Alerts", "bold"), (none, DIM))]
     title = title[max(0, LEAST_ALERTS - room) :]

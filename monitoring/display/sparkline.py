@@ -16,7 +16,7 @@ UNMEASURED = "·"
 def sparkline(trend: Sequence[Bucket], short: bool = False) -> Text:
     """Mean response times as bars from 0 to their maximum, `x` where a check failed, `·` where nothing was measured.
 
-    `short` joins neighbours, so that the line is half as long; of two bars the slower one stays to be seen.
+    `short` makes the line half as long: of two neighbours it shows the slower one.
     """
     buckets = trend or (Bucket(),) * TREND_BUCKETS
     if short:

@@ -37,10 +37,10 @@ ESSENTIAL = ("state", "site", "availability", "mean", "p95", "short trend")
 """The columns that a terminal of 80 cells must show."""
 
 EXPENDABLE = ("short trend", "p95", "mean", "availability")
-"""The columns to drop, in this order, where these have no room."""
+"""The essential columns to drop, in this order, where not all fit."""
 
 TIMES = ("p95", "mean")
-"""The columns to drop, in this order, for the reason why sites fail."""
+"""The columns to drop, in this order, to make room for the reason why sites fail."""
 
 WHY = "why"
 LEAST_WHY = 11
@@ -242,7 +242,7 @@ def _since(cell: Cell) -> Text:
 
 
 def _certificate(cell: Cell) -> Text:
-    """How many days its certificate is still valid; none of them is left on the last one."""
+    """How many whole days its certificate is still valid: 0 on the last day."""
     days = cell.row.certificate_days(cell.now_ms)
     if days is None:
         return value(NOTHING)

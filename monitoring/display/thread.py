@@ -1,7 +1,7 @@
 """Draws what a monitor shows in a thread of its own, so that a stopped terminal delays nothing.
 
-A terminal stops when somebody presses Ctrl-S, a pipe when its reader stops. Meanwhile every state change and notice is kept,
-and of everything else the newest.
+A terminal stops when somebody presses Ctrl-S, a pipe when its reader stops. Meanwhile this keeps every state change and
+notice, and the newest of everything else.
 """
 
 import threading

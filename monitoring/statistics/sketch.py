@@ -4,7 +4,7 @@ The buckets are DDSketch's (https://arxiv.org/abs/1908.10693): the middle of one
 sketch is one integer, the count of bucket n standing in its bits 32n to 32n + 31. So sketches are merged by adding
 them, in any order, and every store comes to the same one.
 
-Imported where a long window is asked about, or hours are added up: the buckets take a while.
+Import it late, where a long window is asked about or hours are added up: making the buckets takes a while.
 """
 
 import sys
@@ -27,7 +27,7 @@ FIELD_BITS = 32
 WORD = FIELD_BITS // 8
 
 HEAD = 3
-"""Bytes before the counts of a packed sketch: how many each count has, and the number of the first bucket."""
+"""Bytes before the counts of a packed sketch: one for the bytes of a count, two for the number of the first bucket."""
 
 
 def _buckets() -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -57,12 +57,12 @@ def of(ordered: Sequence[int]) -> int:
 
 
 def bucket(time_us: int) -> int:
-    """The number of the one that this time lies in."""
+    """The number of the bucket that holds this time."""
     return bisect_left(LARGEST, time_us)
 
 
 def ends(sketch: int) -> tuple[int, int] | None:
-    """The numbers of the first and the last bucket that have any; None when none has."""
+    """The numbers of the first and the last bucket that is not empty; None when all are."""
     return (((sketch & -sketch).bit_length() - 1) // FIELD_BITS, (sketch.bit_length() - 1) // FIELD_BITS) if sketch else None
 
 
@@ -83,7 +83,7 @@ def percentiles(sketch: int, shortest_us: int, longest_us: int) -> tuple[int, in
 
 
 def pack(sketch: int) -> bytes:
-    """In few bytes: counts from the first bucket that has any, the lowest byte of each, then the next ones."""
+    """The sketch in few bytes: the lowest byte of each count from the first that is not 0, then the next bytes."""
     known = ends(sketch)
     if known is None:
         return b""
@@ -95,7 +95,7 @@ def pack(sketch: int) -> bytes:
 
 
 def unpack(data: bytes) -> int:
-    """The sketch that was packed."""
+    """The sketch that `pack` made these bytes of."""
     if not data:
         return 0
     width, first = data[0], int.from_bytes(data[1:HEAD], "little")
@@ -107,7 +107,7 @@ def unpack(data: bytes) -> int:
 
 
 def read(data: bytes) -> int:
-    """The same of bytes that may be anything. Raises ValueError when they are no packed sketch."""
+    """As `unpack`, for bytes from elsewhere. Raises ValueError when they are no packed sketch."""
     if data:
         width, size = data[0], len(data) - HEAD
         if not 1 <= width <= WORD or size <= 0 or size // width + int.from_bytes(data[1:HEAD], "little") > len(LARGEST):
@@ -119,7 +119,7 @@ def read(data: bytes) -> int:
 
 
 def _counts(sketch: int) -> "array[int]":
-    """By bucket."""
+    """The count of each bucket."""
     return _little(array("I", sketch.to_bytes(-(-sketch.bit_length() // FIELD_BITS) * WORD, "little")))
 
 

@@ -24,10 +24,10 @@ class Plan:
 
 
 def plan(window: Window, summarised_until_ms: int, *, exact: bool) -> Plan:
-    """How to answer for a window of which everything before `summarised_until_ms` (a whole minute) has summaries.
+    """How to add up a window, when summaries exist of everything before `summarised_until_ms` (a whole minute).
 
-    Exact percentiles need the times that only minutes have. Otherwise the longest spans that lie whole in the window and
-    in one mark of its sparkline (`windows.bucket_width_ms`) are taken.
+    Exact percentiles need response times, which only minutes keep. Otherwise the longest spans that lie whole in the window
+    and in one mark of its sparkline (`windows.bucket_width_ms`) are taken.
     """
     width_ms = bucket_width_ms(window, exact=exact)
     spans = [span for span in (Span.DAY, Span.HOUR, Span.MINUTE) if width_ms % span.length_ms == 0]

@@ -114,7 +114,7 @@ _SUMS = attrgetter("checks", "failures", "covers_ms", "down_ms", "responses", "r
 
 
 def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
-    """The sum of these summaries: with all their times if `exact` (all must have them), else with a sketch."""
+    """The sum of these summaries. `exact`: it keeps all times, which all parts must have; otherwise it has a sketch."""
     checks, failures, covers_ms, down_ms, responses, responses_us = _columns(map(_SUMS, parts), 6)
     times = array(TIMES)
     for part in parts:
@@ -161,7 +161,7 @@ def _sketch_of(ordered: Sequence[int]) -> int:
 
 
 class SiteTotals:
-    """Adds up the parts of a window of one site: summaries of spans that do not overlap, each in one mark."""
+    """Adds up one site's window from summaries of spans that do not overlap, each of which lies within one mark."""
 
     def __init__(self, window: Window, *, exact: bool) -> None:
         self._exact = exact
@@ -170,7 +170,7 @@ class SiteTotals:
         self._total = Summary()
 
     def add(self, parts: Iterable[tuple[int, Summary]]) -> None:
-        """Each with the moment that its span begins at."""
+        """Add parts, each with the start of its span in milliseconds."""
         known = list(parts)
         for start_ms, part in known:
             mark = self._marks[start_ms // self._width_ms]

@@ -22,7 +22,7 @@ def is_long(window: Window) -> bool:
 
 
 def from_whole_hour(window: Window) -> Window:
-    """A long window, extended to the start of its first hour: of older times only whole hours are known."""
+    """A long window, extended to begin at a whole hour: of old checks only summaries of whole hours are kept."""
     return Window(window.from_ms // HOUR_MS * HOUR_MS, window.until_ms) if is_long(window) else window
 
 
@@ -40,7 +40,7 @@ def coverage(covered_ms: int, window_ms: int) -> Fraction:
 
 
 def may_be_exact(window: Window, sites: int) -> bool:
-    """Are exact percentiles worth their cost? Yes for windows up to a day, if these are no more than a day of 100 sites.
+    """Are exact percentiles worth their cost? Yes, for at most a day and at most as many checks as 100 sites make in a day.
 
     An hour of 2400 sites is as much as a day of 100. Beyond that they come from buckets, within 1 %.
     """
