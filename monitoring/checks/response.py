@@ -7,7 +7,7 @@ from monitoring.checks.assertions import REDIRECTS
 from monitoring.checks.decoding import Decoder, Undecodable, open_decoder
 from monitoring.checks.failure import NO_HTTP
 
-_STATUS = re.compile(rb"HTTP/\S+ +([2-9]\d\d)")
+_STATUS = re.compile(rb"HTTP/\S+\s+([2-9]\d\d)", re.IGNORECASE)
 _HTTP_2_SETTINGS = re.compile(rb"\0..\x04\0\0\0\0\0", re.DOTALL)
 """What a server of HTTP/2 says first, whatever it is asked."""
 

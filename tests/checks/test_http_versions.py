@@ -76,6 +76,13 @@ def test_what_is_not_http_is_said_to_be_none(method: str) -> None:
     assert (result.status, result.cause, result.detail) == (0, Cause.PROTOCOL, "the answer is not HTTP")
 
 
+@pytest.mark.parametrize("line", ["http/1.1 200 OK", "HTTP/1.1\t200 OK", "HTTP/1.0 200", "HTTP/1.1 2000 OK"])
+def test_a_status_line_that_libcurl_reads_is_http(line: str) -> None:
+    with RawServer(sends(f"{line}\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nok".encode())) as server:
+        result = check(server.url(), expectedText="ok", expectedHeaders={"X-A": "1"})
+    assert (result.status, result.cause) == (200, None)
+
+
 def test_a_site_that_has_answered_is_not_asked_a_second_time(authority: Authority) -> None:
     """Else a site that fails now and then would never be seen to."""
     with (
