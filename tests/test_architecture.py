@@ -75,9 +75,10 @@ SEES: Mapping[str, Collection[str]] = {
         *("clock", "config", "statistics", "display", "checks.assertions", "service.signals"),
         *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),
     },
+    "importing": {"config", "display.words"},
     "commands": {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web"),
-        *("alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest", "notifications"),
+        *("importing", "alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest", "notifications"),
     },
     # Scripts
     "utils": (),
@@ -131,9 +132,10 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "notifications": ("base grouping routing words channels", "messages outbox", "sender", "notifier"),
     "service": ("process systemd signals health",),
     "web": ("board drawing metrics", "cells", "detail history", "pages", "application", "serve"),
+    "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds multi_location invocation days reading",
-        "monitor print purge gateway check_config explain replay",
+        "monitor print purge gateway check_config explain replay import_configuration",
         "report",
         "web",
         "cli",

@@ -75,6 +75,11 @@ MODES = {
         ),
         Mode(None, "replay", "monitoring.commands.replay", "say what another rule would have alerted on"),
         Mode(
+            *(None, "import", "monitoring.commands.import_configuration"),
+            help="print the websites of Gatus, Uptime Kuma, Prometheus, a sitemap or a list as a configuration",
+            value={"dest": "imported", "metavar": "FILE", "type": Path},
+        ),
+        Mode(
             *(
                 None,
                 "print-completion",
