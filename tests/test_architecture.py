@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -279,6 +280,14 @@ def test_functions_are_short(module: Module) -> None:
 @every_module
 def test_files_are_short(module: Module) -> None:
     assert module.text.count("\n") <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_are_read_alone(path: Path) -> None:
+    """Their files are short, and none borrows from another test: what they share is in tests/support."""
+    module = Module(path.stem, path.read_text())
+    assert module.text.count("\n") <= MOST_LINES
+    assert [name for name in module.imports() if name.startswith("tests.") and ".test_" in name] == []
 
 
 @every_module

@@ -1,7 +1,7 @@
 """Print mode, inside: what it shows when, and of which moment."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,73 +12,16 @@ from monitoring.commands.print import DELAY_MS, Printer, PrintOptions, look_anyw
 from monitoring.commands.rounds import Rounds, round_every_ms
 from monitoring.config import Config, parse_database
 from monitoring.config.durations import length_ms
-from monitoring.display import Closing, Header, SiteKey, StatsReport
-from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreError
-from monitoring.models import Alert, Cause, Site, SiteStatus, State, Window
+from monitoring.models import Cause, Site, SiteStatus, State, Window
 from monitoring.statistics import reference
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.points import START_MS, alert, checks, recovery
+from tests.support.shown import Shown
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
-
-
-class Shown:
-    """Keeps `Display`: notes what it is told."""
-
-    failure: BrokenPipeError | None = None
-
-    def __init__(self) -> None:
-        self.recent: Sequence[Alert] = ()
-        self.reports: list[StatsReport] = []
-        self.transitions: list[Alert] = []
-        self.troubles: list[str | None] = []
-        self.notices: list[str] = []
-        self.header = Header(0, "")
-        self.ongoing: Sequence[Alert] = ()
-        self.statuses: Mapping[SiteKey, SiteStatus] = {}
-        self.closed: list[Closing | None] = []
-
-    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
-        self.header, self.recent = header, recent
-
-    def statistics(self, report: StatsReport) -> None:
-        self.reports.append(report)
-
-    def state_change(self, alert: Alert, name: str | None) -> None:
-        self.transitions.append(alert)
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-    def news(self, text: str) -> None:
-        self.notices.append(text)
-
-    def read_error(self, text: str | None) -> None:
-        self.troubles.append(text)
-
-    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        self.header, self.ongoing, self.statuses = header, ongoing, statuses()
-
-    def suspend(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def close(self, closing: Closing | None) -> None:
-        self.closed.append(closing)
-
-    def call_back(self, heard: Callable[[], None]) -> None: ...
-
-    def stands_still(self) -> bool:
-        return False
-
-    def lengths(self) -> list[int]:
-        """The windows shown since it was asked last, in seconds."""
-        found = [report.window.length_ms // 1_000 for report in self.reports]
-        self.reports.clear()
-        return found
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from monitoring.config import Config
 from monitoring.config.notifications import ChannelConfig
 from monitoring.errors import ConfigError
-from tests.config.test_config import parse
+from tests.support.configurations import parse
 
 SITES = [
     {"URL": "https://shop.example.org", "name": "shop", "tags": ["money"], "group": "eu"},
