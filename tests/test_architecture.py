@@ -136,9 +136,11 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds multi_location invocation days reading",
-        "monitor print purge gateway check_config explain replay import_configuration",
+        "print purge gateway check_config explain replay import_configuration",
         "report",
         "web",
+        "page_process",
+        "monitor",
         "cli",
         "completion program",
     ),

@@ -24,7 +24,8 @@ class Mode(NamedTuple):
     """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
 
     A module that begins with a dot lies beside `monitoringApp`. `interrupted` is the exit status after Ctrl-C.
-    Where the flag is followed by a value, `value` is what `add_argument` takes for it.
+    Where the flag is followed by a value, `value` is what `add_argument` takes for it. `beside` is another mode that it may
+    run beside.
     """
 
     short: str | None
@@ -33,6 +34,7 @@ class Mode(NamedTuple):
     help: str
     interrupted: int = 0
     value: Mapping[str, Any] = {}
+    beside: str = ""
 
     @property
     def flags(self) -> list[str]:
@@ -54,7 +56,10 @@ MODES = {
         Mode("-m", "monitor", "monitoring.commands.monitor", "check the sites and show statistics, states and alerts"),
         Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
         Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
-        Mode("-w", "web", "monitoring.commands.web", "serve the status page, and the same numbers for Prometheus"),
+        Mode(
+            *("-w", "web", "monitoring.commands.web", "serve the status page and numbers for Prometheus; also with -m"),
+            beside="monitor",
+        ),
         Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
         Mode(
             "-t",
@@ -256,9 +261,7 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
     """
     parser = make_parser(program)
     arguments = parser.parse_intermixed_args(_with_ages(argv))
-    for mode in MODES.values():
-        if mode.value and getattr(arguments, mode.value["dest"]) is not None:
-            arguments.mode = mode.name
+    active = _choose_mode(parser, arguments)
     if arguments.urls and arguments.mode not in URL_MODES:
         parser.error(f"URLs go with {listed(URL_MODES)}, not with --{arguments.mode}")
     if arguments.urls and arguments.config:
@@ -266,9 +269,25 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
     if arguments.format == "csv" and arguments.mode != "report":
         parser.error(f"--format csv goes with --report, not with --{arguments.mode}")
     for option in OPTIONS:  # an option that its mode does not know would be thought to do something
-        if option.modes and option.was_given(arguments) and arguments.mode not in option.modes:
+        if option.modes and option.was_given(arguments) and not active & set(option.modes):
             parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")
     return arguments
+
+
+def _choose_mode(parser: Parser, arguments: argparse.Namespace) -> set[str]:
+    """Sets `mode` where another flag says so; returns it, with what is to run beside it."""
+    for mode in MODES.values():
+        if mode.value and getattr(arguments, mode.value["dest"]) is not None:
+            arguments.mode = mode.name
+    for mode in MODES.values():
+        if mode.beside and getattr(arguments, mode.name):
+            arguments.mode = arguments.mode or mode.name
+            if arguments.mode not in (mode.name, mode.beside):
+                parser.error(f"--{mode.name} goes with --{mode.beside} or alone, not with --{arguments.mode}")
+    if arguments.mode is None:
+        flags = " ".join("/".join(mode.flags) for mode in MODES.values())
+        parser.error(f"one of the arguments {flags} is required")
+    return {arguments.mode, *(mode.name for mode in MODES.values() if mode.beside and getattr(arguments, mode.name))}
 
 
 def _with_ages(argv: Sequence[str]) -> Sequence[str]:
@@ -292,9 +311,12 @@ def make_parser(program: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
-    modes = parser.add_argument_group("modes (exactly one)").add_mutually_exclusive_group(required=True)
+    every = parser.add_argument_group("modes (exactly one)")
+    modes = every.add_mutually_exclusive_group()
     for mode in MODES.values():
-        if mode.value:
+        if mode.beside:
+            every.add_argument(*mode.flags, action="store_true", help=mode.help)
+        elif mode.value:
             modes.add_argument(*mode.flags, help=mode.help, **mode.value)
         else:
             modes.add_argument(*mode.flags, dest="mode", action="store_const", const=mode.name, help=mode.help)

@@ -1,5 +1,6 @@
 """`-m`: everything that a monitor needs is opened, handed to `MonitoringApp`, and closed again."""
 
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
@@ -7,6 +8,7 @@ from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
+from monitoring.config import Config, ConfigWatcher
 from monitoring.display.outputs import open_output
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
@@ -29,8 +31,26 @@ RECENT_MS = DAY_MS
 def run(invocation: Invocation) -> int:
     """Monitor until Ctrl-C or SIGTERM; returns the exit status. Raises `MonitoringError`."""
     config, watcher = invocation.load()
-    form, silent = invocation.arguments.format, invocation.arguments.silent
     end_at_signals()  # until it monitors
+    if not invocation.arguments.web:
+        _monitor(invocation, config, watcher)
+        return 0
+    from monitoring.commands.page_process import PageProcess  # late: its packages take a while
+
+    page = PageProcess(invocation, config, watcher)  # before there are threads, files and locks
+    try:
+        _monitor(invocation, config, watcher, page.tell)
+    finally:
+        page.end()
+    return 0
+
+
+Tell = Callable[[Callable[[str], None]], None]
+"""Is given what shows a line to people."""
+
+
+def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, page_tells: Tell = lambda _: None) -> None:
+    form, silent = invocation.arguments.format, invocation.arguments.silent
     streams, clock = Streams.standard(), SystemClock()
     output = open_output(form, silent=silent, environ=invocation.environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
@@ -49,5 +69,5 @@ def run(invocation: Invocation) -> int:
         app.notify_by(notifier)
         heed_signals(app.stop, app.reload)
         heed_suspension(display.suspend, display.resume)
+        page_tells(display.notice)
         app.run(ServiceManager(invocation.environ, clock.monotonic_ns))
-    return 0

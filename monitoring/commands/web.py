@@ -1,7 +1,9 @@
 """`-w`: the status page, read from the store as `-p` reads it."""
 
+import os
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from monitoring.clock import Clock, StopSignal, SystemClock
@@ -22,7 +24,7 @@ from monitoring.service.signals import heed_signals
 from monitoring.storage.routing import ReaderChoice
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 from monitoring.web.board import Board, Questions
-from monitoring.web.serve import end, serve
+from monitoring.web.serve import Entrance, end, open_entrance, serve
 
 DEFAULT_LISTEN = "127.0.0.1:8088"
 
@@ -47,8 +49,15 @@ MOST_MONTHS = 24
 class PageReader:
     """Reads the store that knows most, as print mode does, and hands what it finds to a board."""
 
-    def __init__(self, config: Config, choice: ReaderChoice, clock: Clock, watcher: ConfigWatcher | None = None) -> None:
-        self.board = Board(clock, warn, Questions(self._last_checks, self._month))
+    def __init__(
+        self,
+        config: Config,
+        choice: ReaderChoice,
+        clock: Clock,
+        watcher: ConfigWatcher | None = None,
+        say: Callable[[str], None] = warn,
+    ) -> None:
+        self.board = Board(clock, say, Questions(self._last_checks, self._month))
         self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher)
         self._days = DayBook(clock)
         self._clock = clock
@@ -56,13 +65,16 @@ class PageReader:
         self._one_month = threading.Lock()
         self._read_from = self._printer.readers
 
-    def run(self, stop: threading.Event) -> None:
-        """Read until `stop`."""
+    def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Read until `stop`. When nobody wants it any more, the process is asked to end."""
         self._printer.start()
         try:
             while not stop.is_set():
                 self.step()
                 self._clock.wait(stop, REFRESH_S)
+                if not is_wanted():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
         finally:
             self._printer.close()
 
@@ -98,15 +110,42 @@ class PageReader:
             return report
 
 
+class PageServer:
+    """The page of this configuration, from its entrance to its end."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        config: Config,
+        watcher: ConfigWatcher,
+        entrance: Entrance,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """It ends when it is no longer wanted, or by a signal."""
+        self._invocation = invocation
+        self._config = config
+        self._watcher = watcher
+        self._entrance = entrance
+        self._is_wanted = is_wanted
+
+    def run(self, say: Callable[[str], None] = warn) -> int:
+        """Serve; returns the exit status. `say` hears of stores and of the configuration. Raises `MonitoringError`."""
+        clock, stop = SystemClock(), StopSignal()
+        choice = ReaderChoice(self._config, clock, LIVE_PATIENCE_S, self._invocation.arguments.location)
+        reader = PageReader(self._config, choice, clock, self._watcher, say)
+        heed_signals(end, self._watcher.ask)
+        thread = threading.Thread(target=partial(reader.run, stop, self._is_wanted), name="reader", daemon=True)
+        return serve(reader.board, self._entrance, clock, thread.start, stop.set)
+
+
+def entrance_of(invocation: Invocation) -> Entrance:
+    """Where the command line wants the page to be. Raises `ConfigError` and `StoreUnavailable`."""
+    arguments = invocation.arguments
+    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
+    return open_entrance(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))
+
+
 def run(invocation: Invocation) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the exit status. Raises `MonitoringError`."""
     config, watcher = invocation.load()
-    arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
-    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
-    tls = tls_files(arguments.tls_cert, arguments.tls_key)
-    tokens = page_tokens(invocation.environ)
-    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, arguments.location)
-    reader = PageReader(config, choice, clock, watcher)
-    heed_signals(end, watcher.ask)
-    thread = threading.Thread(target=partial(reader.run, stop), name="reader", daemon=True)
-    return serve(reader.board, address, tokens, clock, tls, thread.start, stop.set)
+    return PageServer(invocation, config, watcher, entrance_of(invocation)).run()

@@ -1,7 +1,9 @@
 """`-w`: the server of the status page, from an address to the end."""
 
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from monitoring.clock import Clock
@@ -26,31 +28,37 @@ LIMITS = Limits(
 )
 """A page with all that belongs to it is four requests, and one every ten seconds later."""
 
+PLAIN = "warning: without --tls-cert and --tls-key the token can be read on its way: put a proxy with TLS in front"
 
-def serve(
-    board: Board,
-    address: ListenAddress,
-    tokens: Tokens,
-    clock: Clock,
-    tls: TlsFiles | None,
-    read: Callable[[], None],
-    stop_reading: Callable[[], None],
-) -> int:
-    """Serve until `end` is called in this thread; returns the exit status. `read` is called once the address is ours.
 
-    Raises `ConfigError` when a token is missing or files cannot be used, `StoreUnavailable` when the address is taken.
-    """
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where the page is served, and to whom: a socket that listens there already."""
+
+    address: ListenAddress
+    tokens: Tokens
+    certificate: ServedCertificate | None
+    listening: socket.socket
+
+
+def open_entrance(address: ListenAddress, tokens: Tokens, tls: TlsFiles | None) -> Entrance:
+    """Raises `ConfigError` when a token is missing or files cannot be used, `StoreUnavailable` when the address is taken."""
     if not tokens.required and not address.is_loopback:
         raise ConfigError([f"--listen {address}: set {READ} (or {READ}_FILE): others can reach this address"])
-    certificate = ServedCertificate(tls) if tls else None
+    return Entrance(address, tokens, ServedCertificate(tls) if tls else None, listen(address))
+
+
+def serve(board: Board, entrance: Entrance, clock: Clock, read: Callable[[], None], stop_reading: Callable[[], None]) -> int:
+    """Serve until `end` is called in this thread; returns the exit status. `read` begins to fill the board."""
+    address, tokens = entrance.address, entrance.tokens
     application = make_application(board, tokens, LIMITS, clock, host_names(address, tokens))
-    with listen(address) as listening:
+    with entrance.listening as listening:
         read()
         try:
-            output.say(f"status page at {'https' if tls else 'http'}://{address}/")
-            for warning in _warnings(address, tls):
-                output.warn(warning)
-            run_server(application, listening, certificate, LIMITS)
+            output.say(f"status page at {'https' if entrance.certificate else 'http'}://{address}/")
+            if entrance.certificate is None and not address.is_loopback:
+                output.warn(PLAIN)
+            run_server(application, listening, entrance.certificate, LIMITS)
         finally:
             stop_reading()
     return 0
@@ -70,8 +78,3 @@ def host_names(address: ListenAddress, tokens: Tokens) -> frozenset[str] | None:
 def end() -> NoReturn:
     """Called by a signal: ends the server's loop, which finishes what it has begun."""
     sys.exit(0)
-
-
-def _warnings(address: ListenAddress, tls: TlsFiles | None) -> Iterator[str]:
-    if tls is None and not address.is_loopback:
-        yield "warning: without --tls-cert and --tls-key the token can be read on its way: put a proxy with TLS in front"

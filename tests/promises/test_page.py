@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.influxd import free_port
@@ -83,3 +84,53 @@ def test_beyond_this_machine_it_asks_for_a_token(tmp_path: Path) -> None:
     ended = run_program("-w", "-c", config, "--listen", "0.0.0.0:8088")
     assert ended.returncode == 2
     assert "set MONITORING_READ_TOKEN (or MONITORING_READ_TOKEN_FILE): others can reach this address" in ended.stderr
+
+
+# Beside the monitor
+
+
+def test_m_web_serves_it_beside_the_monitor_and_ends_it_with_that(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/a")])
+    page = Page(config)  # only asks: the process is the monitor's
+    with Monitor(config, "--web", "--listen", f"127.0.0.1:{page.port}", "--format", "json") as monitor:
+        wait_for(lambda: page.states() == {target.url("/a"): "up"}, "it shows what the monitor measures")
+        assert any(f"status page at http://127.0.0.1:{page.port}/" in line for line in monitor.errors)
+        assert all(line.startswith("{") for line in monitor.printed)
+        assert monitor.terminate() == 0
+    assert page.read() == ""
+
+
+def test_it_ends_with_a_monitor_that_is_killed(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/a")])
+    page = Page(config)
+    with Monitor(config, "--web", "--listen", f"127.0.0.1:{page.port}", "--silent") as monitor:
+        wait_for(page.read, "it answers")
+        monitor.kill()
+    wait_for(lambda: page.read() == "", "it is gone")
+
+
+def test_a_page_that_dies_costs_the_monitor_nothing(target: Target, tmp_path: Path) -> None:
+    config = write_config(tmp_path, [target.url("/a")])
+    page = Page(config)
+    with Monitor(config, "--web", "--listen", f"127.0.0.1:{page.port}", "--silent") as monitor:
+        wait_for(page.read, "it answers")
+        (child,) = psutil.Process(monitor.pid).children()
+        child.kill()
+        wait_for(lambda: "the status page has ended; the monitor goes on without it" in monitor.errors, "that is said")
+        asked = len(target.asked("/a"))
+        wait_for(lambda: len(target.asked("/a")) > asked + 3, "it goes on checking")
+        assert monitor.terminate() == 0
+
+
+def test_an_address_that_is_taken_ends_the_monitor_before_it_begins(tmp_path: Path) -> None:
+    config = write_config(tmp_path, ["http://127.0.0.1:9/"])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run_program("-m", "--web", "-c", config, "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert ended.returncode == 1
+    assert "Address already in use" in ended.stderr
+
+
+def test_web_goes_with_no_other_mode(tmp_path: Path) -> None:
+    ended = run_program("-p", "--web")
+    assert ended.returncode == 2
+    assert "--web goes with --monitor or alone, not with --print" in ended.stderr
