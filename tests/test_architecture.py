@@ -119,7 +119,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
             "table",
             "screen",
         ),
-        *("screen_output", "outputs", "history thread"),
+        *("screen_output", "outputs", "progress history thread"),
     ),
     "checks": (
         "abilities assertions charset decoding failure limits phases readiness resolver schedule",
@@ -148,7 +148,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
 """The floors of a room, from the bottom up: a module imports from floors below its own."""
 
 PRINTERS = (
-    "monitoring.commands.program",
+    *("monitoring.commands.program", "monitoring.display.progress"),
     *("monitoring.display.streams", "monitoring.display.outputs", "monitoring.display.screen_output"),
     *("monitoring.display.history", "monitoring.gateway.output"),
 )

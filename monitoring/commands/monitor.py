@@ -1,7 +1,7 @@
 """`-m`: everything that a monitor needs is opened, handed to `MonitoringApp`, and closed again."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 
 from monitoring.checks.checkers import Checkers
@@ -10,6 +10,7 @@ from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.outputs import open_output
+from monitoring.display.progress import progress, size_text
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.models import Window
@@ -54,8 +55,9 @@ def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, pag
     streams, clock = Streams.standard(), SystemClock()
     output = open_output(form, silent=silent, environ=invocation.environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
-    local = Opening(config.local_database, output.notice, clock.now_ms()).open()
-    take_over_past(local, config, clock, output.notice)
+    with nullcontext() if silent else progress(f"opening {size_text(config.local_database)}"):
+        local = Opening(config.local_database, output.notice, clock.now_ms()).open()
+        take_over_past(local, config, clock, output.notice)
     store = open_store(local, config, clock)
     with closing(store), Certificates(config.trust) as trusted:
         now_ms = clock.now_ms()

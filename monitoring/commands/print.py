@@ -15,8 +15,10 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
 from monitoring.display import Header, View
 from monitoring.display.outputs import Output, open_output, print_view
+from monitoring.display.progress import progress
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
+from monitoring.display.words import window_text
 from monitoring.errors import StoreError
 from monitoring.models import Alert, Site
 from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
@@ -214,7 +216,9 @@ def run(invocation: Invocation) -> int:
     options = PrintOptions(arguments.window, at_ms, arguments.once, arguments.location)
     if options.once or options.at_ms is not None:
         with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, options.location)) as choice:
-            view = look_anywhere(config, choice, clock, options)
+            lengths = " and the ".join(map(window_text, sorted(options.rounds_ms)))
+            with progress(f"reading the {lengths}"):
+                view = look_anywhere(config, choice, clock, options)
         print_view(view, form, environ)
         return 0
     stop = StopSignal()

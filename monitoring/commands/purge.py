@@ -16,6 +16,7 @@ from monitoring.config import Config
 from monitoring.config.durations import Moment
 from monitoring.config.lookup import hosts_of
 from monitoring.display.outputs import say
+from monitoring.display.progress import progress
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
 from monitoring.storage.backends import database_address, open_backend
@@ -106,11 +107,12 @@ class Purge:
     def run(self, *, yes: bool) -> int:
         """Returns the exit status. Raises `MonitoringError`."""
         with closing(self._database):
-            local = self._local.preview(self._request)
-            hosts = self._hosts(local)
-            if self._request.host is None:
-                self._request = replace(self._request, hosts=tuple(hosts))
-            held = self._database.held(self._request, hosts, self._terminal.say)
+            with progress("counting what would be deleted"):
+                local = self._local.preview(self._request)
+                hosts = self._hosts(local)
+                if self._request.host is None:
+                    self._request = replace(self._request, hosts=tuple(hosts))
+                held = self._database.held(self._request, hosts, self._terminal.say)
             is_empty = local == Preview(hosts=local.hosts) and all(found == StoredCounts() for found in held.values())
             if is_empty and not self._is_deferred:
                 self._terminal.say(f"There is nothing of {self._request.host or 'that'} to delete.")
@@ -119,7 +121,9 @@ class Purge:
             if not self._confirmed(yes=yes):
                 self._terminal.say("Nothing was deleted.")
                 return 0
-            self._delete(held)
+            with progress("deleting"):
+                self._delete(held)
+            self._terminal.say("Deleted here." if self._is_deferred else "Deleted.")
         return 0
 
     @property
@@ -160,7 +164,6 @@ class Purge:
         for location in held:
             if location != self._config.location or not self._local.is_concerned:
                 self._database.delete(self._request, location)
-        self._terminal.say("Deleted here." if self._is_deferred else "Deleted.")
 
 
 class LocalFilePurge:

@@ -12,6 +12,7 @@ from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
 from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.delivery.pace import Backlog
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.delivery.writer import Writer
@@ -65,6 +66,7 @@ class LocalFirstStore:
         self._reader = reader
         self._is_named = is_named
         self._slow: dict[int, Penalty] = {}
+        self._backlog = Backlog()
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
@@ -184,7 +186,9 @@ class LocalFirstStore:
         if self._forwarder.trouble:
             return Source("local", self._forwarder.trouble if self.awaits_database else self._stored_text())
         if self._clock.now_ms() - self._forwarder.complete_ms > FRESH_MS:
-            return Source("local", words.behind_text(self.name, self.pending()))
+            pending = self.pending()
+            pace = self._backlog.pace(self._clock.monotonic_ns(), pending.points)
+            return Source("local", words.behind_text(self.name, pending, pace))
         return Source(self._reader.kind, words.complete_text(self.name))
 
     def conditions(self) -> list[Condition]:

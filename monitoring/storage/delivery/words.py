@@ -6,8 +6,9 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from monitoring.display.words import plural, window_text
+from monitoring.display.words import duration_text, plural, window_text
 from monitoring.storage.base import Pending, Refusal
+from monitoring.storage.delivery.pace import Pace
 
 AS_CONFIGURED = "as configured"
 NOT_ASKED_YET = "the database has not been asked yet"
@@ -63,11 +64,13 @@ def complete_text(database: str) -> str:
     return f"{database} has received everything so far"
 
 
-def behind_text(database: str, pending: Pending) -> str:
+def behind_text(database: str, pending: Pending, pace: Pace | None = None) -> str:
+    """With its pace where that is known: so a person knows whether to wait for it."""
     waiting = (
         plural(pending.points, "point") if pending.points or not pending.summaries else summaries_text(pending.summaries)
     )
-    return f"{database} has yet to receive {waiting}"
+    left = f": {pace.per_s} a second, about {duration_text(pace.left_s * 1_000)} left" if pace and pace.per_s else ""
+    return f"{database} has yet to receive {waiting}{left}"
 
 
 def summaries_text(count: int) -> str:
