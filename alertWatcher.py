@@ -14,8 +14,9 @@ from monitoring.config.reload import new_config
 from monitoring.display.history import HistoryOutput, open_history_output
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
-from monitoring.models import Alert
+from monitoring.models import Alert, Window
 from monitoring.service.signals import heed_signals, heed_suspension
+from monitoring.storage.notifications import Entry, Event
 from monitoring.storage.routing import ReaderChoice, Readers
 
 POLL_S = 1.0
@@ -30,15 +31,18 @@ class AlertWatcher:
         output: HistoryOutput,
         clock: Clock,
         is_wanted: Callable[[str], bool] = lambda _: True,
+        deliveries: Callable[[Window], Sequence[Entry]] = lambda _: (),
     ) -> None:
         """`choose` returns the readers to ask, by location; it is called before each question: others may know more.
 
-        `is_wanted` says of a host whether its alerts are shown.
+        `is_wanted` says of a host whether its alerts are shown, `deliveries` what is known of the notifications of a window.
         """
         self._choose = choose
         self._output = output
         self._clock = clock
         self._is_wanted = is_wanted
+        self._deliveries = deliveries
+        self._told: dict[tuple[int, str], list[Entry]] = {}
         self._logs: dict[str, AlertLog] = {}
 
     def step(self) -> list[Alert]:
@@ -48,9 +52,21 @@ class AlertWatcher:
             log = self._logs.setdefault(location, AlertLog(location))
             new += log.add(alert for alert in reader.alerts(log.window()) if self._is_wanted(alert.host))
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
+        self._read_deliveries(new)
         for alert in new:
-            self._output.state_change(alert)
+            self._output.state_change(alert, self.delivery_of(alert))
         return new
+
+    def _read_deliveries(self, alerts: Sequence[Alert]) -> None:
+        self._told = {}
+        if alerts:
+            for entry in self._deliveries(Window(alerts[0].time_ms, alerts[-1].time_ms + 1)):
+                self._told.setdefault((entry.time_ms, entry.alert.host), []).append(entry)
+
+    def delivery_of(self, record: Alert) -> Sequence[Entry]:
+        """What has become of the notifications of a record that was just read; nothing where nobody was to be told."""
+        found = self._told.get((record.time_ms, record.host), ())
+        return [entry for entry in found if entry.alert.type is record.type and entry.event is not Event.REMINDER]
 
     def ongoing(self) -> Sequence[Alert]:
         """The open outages, oldest first."""
@@ -106,7 +122,7 @@ def run(invocation: Invocation) -> int:
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         current = CurrentConfig(config, watcher, choice, arguments)
         output = open_history_output(arguments.format, current.names, invocation.environ, live=not arguments.once)
-        alerts = AlertWatcher(current.readers, output, clock, current.is_wanted)
+        alerts = AlertWatcher(current.readers, output, clock, current.is_wanted, choice.deliveries)
         if arguments.once:
             alerts.step()
             output.refresh(alerts.ongoing(), clock.now_ms(), None)

@@ -12,6 +12,7 @@ from monitoring.commands.cli import parse_arguments
 from monitoring.commands.invocation import Invocation
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert
+from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Readers
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -27,7 +28,7 @@ class Shown:
         self.records: list[Alert] = []
         self.refreshed: list[tuple[list[Alert], str | None]] = []
 
-    def state_change(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         self.records.append(alert)
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:

@@ -37,7 +37,7 @@ SEES: Mapping[str, Collection[str]] = {
     "checks.assertions": (),
     "checks.abilities": (),
     "config": {"trust", "checks.assertions", "checks.abilities"},
-    "display": {"statistics", "alerts.rule", "alerts.explain", "alerts.backtest"},
+    "display": {"statistics", "storage.notifications", "alerts.rule", "alerts.explain", "alerts.backtest"},
     "service.process": (),
     "service.systemd": (),
     "service.signals": (),
@@ -56,6 +56,7 @@ SEES: Mapping[str, Collection[str]] = {
     "storage.backends": {"config", "storage.base"},
     "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
     "storage.routing": {
+        "storage.notifications",
         *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
     "storage.opening": {
@@ -136,7 +137,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds multi_location invocation days reading",
-        "print purge gateway check_config explain replay import_configuration",
+        "print purge gateway check_config test_notifications explain replay import_configuration",
         "report",
         "web",
         "page_process",

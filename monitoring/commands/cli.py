@@ -73,6 +73,10 @@ MODES = {
             value={"dest": "month", "metavar": "YYYY-MM", "type": _month},
         ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
+        Mode(
+            *(None, "test-notifications", "monitoring.commands.test_notifications"),
+            "send a marked message through every channel of the configuration",
+        ),
         Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
         Mode(
             *(None, "explain", "monitoring.commands.explain", "say why a site is up, failing or down: checks, sum and rule"),

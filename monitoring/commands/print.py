@@ -20,11 +20,13 @@ from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.display.words import window_text
 from monitoring.errors import StoreError
-from monitoring.models import Alert, Site
+from monitoring.models import Alert, Site, Window
+from monitoring.notifications.words import conditions
 from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.routing import ReaderChoice, Readers
+from monitoring.units import DAY_MS
 
 REFRESH_S = 1.0
 
@@ -179,8 +181,17 @@ class Printer:
         self._rounds.make_due()
 
     def _header(self) -> Header:
-        notes = (*self._config.warnings, *config_notes(self._watcher), *store_notes(self._choice, self._locations.missing()))
+        of_stores = store_notes(self._choice, self._locations.missing())
+        of_channels = channel_notes(self._choice, self._config, self._clock.now_ms() + self._ahead_ms)
+        notes = (*self._config.warnings, *config_notes(self._watcher), *of_stores, *of_channels)
         return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
+
+
+def channel_notes(choice: ReaderChoice, config: Config, now_ms: int) -> Sequence[str]:
+    """What a person should know of the channels of the monitor on this machine."""
+    labels = [channel.label for channel in config.notifications]
+    entries = choice.deliveries(Window(now_ms - DAY_MS, now_ms + 1)) if labels else ()
+    return [condition.text for condition in conditions(entries, labels, now_ms)]
 
 
 def store_notes(choice: ReaderChoice, missing: int) -> Sequence[str]:
@@ -198,7 +209,7 @@ def look(
     alerts = locations.new_alerts(readers, until_ms if options.at_ms is not None else None)
     reports = locations.reports(readers, sorted(options.rounds_ms), until_ms)
     recent = tuple(alert for alert in alerts if alert.time_ms > until_ms - RECENT_MS)
-    notes = tuple(store_notes(choice, locations.missing()))
+    notes = (*store_notes(choice, locations.missing()), *channel_notes(choice, config, until_ms))
     header = Header(len(config.sites), source.kind, source.why, notes)
     return View(header, until_ms, tuple(reports), recent, tuple(locations.ongoing()))
 

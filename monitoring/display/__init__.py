@@ -38,6 +38,7 @@ from monitoring.display.values import (
 from monitoring.display.words import (
     alert_detail,
     alert_sentence,
+    delivery_lines,
     duration_text,
     ongoing_text,
     percent_text,
@@ -61,6 +62,7 @@ __all__ = [
     "backtest_lines",
     "closing_lines",
     "closing_rows",
+    "delivery_lines",
     "duration_text",
     "explanation_json",
     "explanation_lines",

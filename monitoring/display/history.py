@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
-from monitoring.display import alert_detail, alert_json, alert_sentence, ongoing_text, printable
+from monitoring.display import alert_detail, alert_json, alert_sentence, delivery_lines, ongoing_text, printable
 from monitoring.display.outputs import is_fancy
 from monitoring.display.streams import Descriptor, Printing, Stream, Streams
 from monitoring.models import Alert
+from monitoring.storage.notifications import Entry
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -18,8 +19,8 @@ NO_ALERTS = "no alerts so far"
 class HistoryOutput(Protocol):
     """What `-a` shows."""
 
-    def state_change(self, alert: Alert) -> None:
-        """One alert record; they come in order of time."""
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        """One alert record, and what has become of its notifications; they come in order of time."""
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         """After each question to the store: the open outages, and why it cannot be read (None: it can)."""
@@ -43,8 +44,8 @@ class JsonHistory:
         self._errors = errors
         self._read_error: str | None = None
 
-    def state_change(self, alert: Alert) -> None:
-        self._print(alert_json(alert, self._names.get(alert.host)))
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self._print(alert_json(alert, self._names.get(alert.host), delivery))
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         if read_error and read_error != self._read_error:
@@ -67,9 +68,9 @@ class PlainHistory(JsonHistory):
     _listed_ongoing = False
     _shown_any = False
 
-    def state_change(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         self._shown_any = True
-        self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
+        self._print(alert_sentence(alert), f"  {alert_detail(alert)}", *delivery_lines(delivery))
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         super().refresh(ongoing, now_ms, read_error)
@@ -101,11 +102,13 @@ class TerminalHistory:
         live.start()
         return live
 
-    def state_change(self, alert: Alert) -> None:
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         from monitoring.display.screen import history_text
 
         self._shown_any = True
         self._console.print(history_text(alert))
+        for line in delivery_lines(delivery):
+            self._console.print(line, style="dim", markup=False)
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         from rich.text import Text
@@ -145,8 +148,8 @@ class SteadyHistory:
         with suppress(OSError):  # on the same disk
             print(text, file=self._errors, flush=True)
 
-    def state_change(self, alert: Alert) -> None:
-        self._printing.attempt(lambda: self._output.state_change(alert))
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self._printing.attempt(lambda: self._output.state_change(alert, delivery))
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         self._printing.attempt(lambda: self._output.refresh(ongoing, now_ms, read_error))

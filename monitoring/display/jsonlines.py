@@ -1,11 +1,12 @@
 """One JSON object a line, for `--format json`.
 
-Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key but `location` is
-always there. `schema` is the number of the dialect: it changes when a key goes or changes its meaning, not when one comes.
+Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key is always there,
+but for `location` and `delivery`. `schema` is the number of the dialect: it changes when a key goes
+or changes its meaning, not when one comes.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from monitoring.alerts.explain import Explanation, WindowSum
@@ -13,6 +14,7 @@ from monitoring.display.months import MonthReport, MonthRow
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import NOTHING, percent_text, time_text
 from monitoring.models import PHASES, Alert, Cause, CheckResult, ResponseTimes, Rule
+from monitoring.storage.notifications import Entry
 
 SCHEMA = 1
 
@@ -62,8 +64,9 @@ def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
     }
 
 
-def alert_json(alert: Alert, name: str | None) -> str:
-    """A state change: `{"kind": "alert", …}`, without a line break."""
+def alert_json(alert: Alert, name: str | None, delivery: Sequence[Entry] = ()) -> str:
+    """A state change: `{"kind": "alert", …}`, without a line break. `delivery`: its notifications, if known."""
+    told = {"delivery": [_delivery(entry) for entry in delivery]} if delivery else {}
     return json_line(
         {
             "kind": "alert",
@@ -77,6 +80,7 @@ def alert_json(alert: Alert, name: str | None) -> str:
             "availability": _percent(alert.availability),
             "cause": alert.cause and str(alert.cause),
             "detail": alert.detail or None,
+            **told,
         }
     )
 
@@ -189,6 +193,15 @@ def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
         "lastFailure": _date(row.last_failure_ms),
         "detail": row.detail or None,
         "certificateExpires": _date(status.certificate_s and status.certificate_s * 1_000),
+    }
+
+
+def _delivery(entry: Entry) -> dict[str, object]:
+    return {
+        "channel": entry.channel,
+        "state": str(entry.state),
+        "time": _date(entry.done_ms),
+        "reason": entry.reason or None,
     }
 
 

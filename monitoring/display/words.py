@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from monitoring.models import Alert, AlertType, Cause, State
+from monitoring.storage.notifications import Delivery, Entry
 
 NOTHING = "—"
 """Shown in place of an unknown value."""
@@ -172,6 +173,21 @@ def alert_detail(alert: Alert) -> str:
     """A second line: why, and from when to when."""
     detail = f"{_cause_text(alert)}, first failed check {time_text(alert.start_ms)}"
     return detail if alert.end_ms is None else f"{detail}, answering again since {time_text(alert.end_ms)}"
+
+
+def delivery_lines(delivery: Sequence[Entry]) -> Sequence[str]:
+    """What has become of the notifications of a record: "  told by ops; mail: late by 4 min"; nothing if there are none."""
+    told = ", ".join(printable(entry.channel) for entry in delivery if entry.state is Delivery.SENT)
+    others = [_delivery_text(entry) for entry in delivery if entry.state is not Delivery.SENT]
+    found = [*([f"told by {told}"] if told else []), *others]
+    return [f"  {'; '.join(found)}"] if found else []
+
+
+def _delivery_text(entry: Entry) -> str:
+    if entry.state is Delivery.LATE and entry.done_ms is not None:
+        return f"{printable(entry.channel)}: late by {duration_text(entry.done_ms - entry.time_ms)}"
+    why = f" ({printable(entry.reason)})" if entry.reason else ""
+    return f"{printable(entry.channel)}: {'not sent yet' if entry.state is Delivery.PENDING else 'not sent'}{why}"
 
 
 def ongoing_text(alert: Alert, now_ms: int) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 from monitoring.clock import Clock
 from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import StoreError
+from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.base import MOST_LOCATIONS, Reader
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
 from monitoring.storage.delivery.words import Condition, Source
+from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive, written_file
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.rescue import beside
@@ -155,6 +157,13 @@ class ReaderChoice:
         if self._database and local:
             found += words.refused(self._database.name, local.refusals())
         return found
+
+    def deliveries(self, window: Window) -> Sequence[Entry]:
+        """What the local file knows of the notifications of a window; nothing where it cannot be read."""
+        with suppress(StoreError):
+            local = self._local.open()
+            return local.deliveries(window) if local else ()
+        return ()
 
     def _ask_around(self, local: FileReader | None) -> tuple[Readers, str]:
         """The readers of the database, and why they are the ones to ask; none of them, and why not."""

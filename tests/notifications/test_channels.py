@@ -1,0 +1,139 @@
+"""Real channels: a web hook and a mail server by apprise, a program, a cluster of Alertmanagers."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitoring.config.notifications import ChannelConfig
+from monitoring.models import Alert, AlertType, Cause
+from monitoring.notifications.base import Message, Undelivered
+from monitoring.notifications.channels import services
+from monitoring.notifications.channels.alertmanager import VALID_MS, Alertmanager
+from monitoring.notifications.channels.command import Command
+from monitoring.notifications.channels.services import Service, without_secrets
+from tests.support.monitor import wait_for
+from tests.support.notifying import channel_config
+from tests.support.receivers import MailServer, WebHook, cluster
+
+DOWN = Alert(AlertType.ALERT, "https://a", 1_767_225_600_000, 1_767_225_570_000, None, 75.0, Cause.STATUS, "", "HTTP 503")
+MESSAGE = Message("alert", "DOWN: shop", "shop is down", [DOWN], [("https://a", "shop")])
+SECRET = "hunter2secret"
+
+
+@pytest.fixture
+def hook() -> Iterator[WebHook]:
+    with WebHook() as server:
+        yield server
+
+
+def hook_channel(hook: WebHook) -> Service:
+    return Service(channel_config(url=f"json://user:{SECRET}@127.0.0.1:{hook.port}/{SECRET}"))
+
+
+def refusal(channel: Service | Command | Alertmanager) -> Undelivered:
+    with pytest.raises(Undelivered) as caught:
+        channel.send(MESSAGE)
+    assert SECRET not in str(caught.value)
+    return caught.value
+
+
+def test_a_web_hook_gets_title_and_text(hook: WebHook) -> None:
+    hook_channel(hook).send(MESSAGE)
+    assert [(it["title"], it["message"], it["type"]) for it in hook.received] == [("DOWN: shop", "shop is down", "failure")]
+
+
+@pytest.mark.parametrize(("status", "is_final"), [(404, True), (403, True), (429, False), (503, False)])
+def test_a_web_hook_that_refuses_is_tried_again_where_that_may_help(hook: WebHook, status: int, is_final: bool) -> None:
+    hook.status = status
+    error = refusal(hook_channel(hook))
+    assert error.is_final is is_final
+    assert f"error={status}" in str(error)
+
+
+def test_a_web_hook_that_is_not_there_is_tried_again() -> None:
+    with WebHook() as hook:
+        channel = hook_channel(hook)
+    error = refusal(channel)
+    assert not error.is_final
+    assert "Connection refused" in str(error)
+
+
+def test_a_web_hook_that_hangs_is_given_up(hook: WebHook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "PATIENCE_S", 2.0)
+    hook.hanging = threading.Event()
+    error = refusal(Service(channel_config(url=f"json://127.0.0.1:{hook.port}/?rto=60")))
+    assert not error.is_final
+    assert str(error) == "no answer within 2 s"
+
+
+def test_mail_arrives_and_a_refusal_for_good_is_one() -> None:
+    with MailServer() as server:
+        channel = Service(
+            channel_config(url=f"mailto://127.0.0.1:{server.port}/?from=monitor@example.org&to=ops@example.org")
+        )
+        channel.send(MESSAGE)
+        assert "Subject: DOWN: shop" in server.mails[0]
+        server.refusal = "451 try again later"
+        assert not refusal(channel).is_final
+        server.refusal = "554 no mail from you"
+        assert refusal(channel).is_final
+
+
+def test_no_part_of_a_url_is_in_a_reason() -> None:
+    url = "tgram://123456:ABC-token/987654321/?to=me%40example.org"
+    said = without_secrets("failed for bot 123456:ABC-token, chat 987654321, me@example.org\n\x1b[31m", url)
+    assert all(part not in said for part in ("123456", "ABC-token", "987654321", "example.org", "\x1b", "\n"))
+
+
+def command(*words: str) -> Command:
+    return Command(channel_config(kind="command", command=words))
+
+
+def test_a_program_gets_the_message_as_json(tmp_path: Path) -> None:
+    command("sh", "-c", f"cat > {tmp_path / 'message'}").send(MESSAGE)
+    found = json.loads((tmp_path / "message").read_text())
+    assert (found["event"], found["title"], found["drill"]) == ("alert", "DOWN: shop", False)
+    assert [(it["type"], it["name"], it["detail"]) for it in found["alerts"]] == [("alert", "shop", "HTTP 503")]
+
+
+@pytest.mark.parametrize(("status", "is_final"), [(1, False), (100, True)])
+def test_a_program_that_fails_says_why(status: int, is_final: bool) -> None:
+    error = refusal(command("sh", "-c", f"echo bad news {SECRET} >&2; exit {status} # {SECRET}", SECRET))
+    assert error.is_final is is_final
+    assert str(error) == f"exit status {status}: bad news ***"
+
+
+def test_a_program_that_is_not_there_is_tried_again() -> None:
+    assert str(refusal(command("/nowhere/program"))) == "No such file or directory"
+
+
+def test_a_cluster_of_alertmanagers_tells_people_once(tmp_path: Path) -> None:
+    """Every member is told, again and again; a member that is gone does no harm, and what is over is told as over."""
+    with WebHook() as hook, cluster(tmp_path, f"http://127.0.0.1:{hook.port}/") as members:
+        url = f"alertmanager+http://{','.join(members.members)}"
+        channel = Alertmanager(ChannelConfig("am", channel_config(kind="alertmanager").kind, url=url, location="home"))
+        now_ms = time.time_ns() // 1_000_000
+        alert = Alert(AlertType.ALERT, "https://a", now_ms, now_ms - 30_000, None, 75.0, Cause.STATUS, "", "HTTP 503")
+        channel.tell_level([alert], {"https://a": "shop"}, now_ms)
+        channel.tell_level([alert], {"https://a": "shop"}, now_ms + 1_000)
+        for number in range(2):
+            (found,) = members.alerts(number)
+            assert found["labels"] == {"alertname": "WebsiteDown", "site": "https://a", "location": "home"}
+            assert found["annotations"]["detail"] == "HTTP 503"
+        wait_for(lambda: hook.received, "the notification")
+        members.processes[1].kill()
+        members.processes[1].wait()
+        over = Alert(AlertType.RECOVERY, "https://a", now_ms + 2, alert.start_ms, now_ms + 1, 95.0, Cause.STATUS)
+        channel.tell_level([over], {}, now_ms + VALID_MS)
+        wait_for(lambda: [it["status"] for it in hook.received] == ["firing", "resolved"], "firing once, resolved once")
+
+
+def test_no_alertmanager_at_all_is_tried_again() -> None:
+    url = f"alertmanager+http://user:{SECRET}@127.0.0.1:1,127.0.0.1:2"
+    error = refusal(Alertmanager(channel_config(kind="alertmanager", url=url)))
+    assert not error.is_final
+    assert str(error) == "127.0.0.1:1 does not answer; 127.0.0.1:2 does not answer"
