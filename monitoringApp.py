@@ -292,4 +292,4 @@ class MonitoringApp:
         ended_ms = self._clock.now_ms()
         alerts = (*self._open_at_start, *self._store.own_reader().alerts(Window(self._started_ms, ended_ms + 1)))
         rows = closing_rows(self._config.sites, self._tracker.totals, alerts)
-        return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind())
+        return Closing(self._started_ms, ended_ms, rows, alerts, self._store.left_behind(), stored=self._store.stored_in())

@@ -29,6 +29,7 @@ from monitoring.display import alert_sentence
 from monitoring.display.outputs import SilentOutput
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
+from monitoring.display.words import SOURCES
 from monitoring.errors import MonitoringError, StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.service.signals import end_at_signals
@@ -124,13 +125,13 @@ class Step:
 
 
 STEPS = (
-    Step("answers", "the site answers", None),
-    Step("fails", "the site answers 503", AlertType.ALERT, "status"),
-    Step("answers", "the site answers again", AlertType.RECOVERY, "status"),
-    Step("refuses", "the site refuses connections", AlertType.ALERT, "connect"),
-    Step("answers", "the site answers again", AlertType.RECOVERY, "connect"),
-    Step("hangs", "the site accepts and never answers", AlertType.ALERT, "timeout"),
-    Step("answers", "the site answers again", AlertType.RECOVERY, "timeout"),
+    Step("answers", "answers", None),
+    Step("fails", "answers with an error (503)", AlertType.ALERT, "status"),
+    Step("answers", "answers again", AlertType.RECOVERY, "status"),
+    Step("refuses", "refuses connections", AlertType.ALERT, "connect"),
+    Step("answers", "answers again", AlertType.RECOVERY, "connect"),
+    Step("hangs", "takes connections and never answers", AlertType.ALERT, "timeout"),
+    Step("answers", "answers again", AlertType.RECOVERY, "timeout"),
 )
 
 
@@ -160,7 +161,7 @@ class SelfTest:
     def play(self, steps: Sequence[Step]) -> None:
         """Raises `SelfTestFailed` at the first step that goes otherwise than it must."""
         for number, step in enumerate(steps, start=1):
-            print(f"[{number}/{len(steps)}] {step.what}: expecting {_expectation(step)}", flush=True)
+            print(f"[{number}/{len(steps)}] The test's own website {step.what}: expecting {_expectation(step)}", flush=True)
             self._site.become(step.behaviour)
             try:
                 alert = self._announcements.seen.get(timeout=QUIET_S if step.expected is None else PATIENCE_S)
@@ -180,8 +181,8 @@ class SelfTest:
 
 def _expectation(step: Step) -> str:
     if step.expected is None:
-        return f"no announcement for {QUIET_S:g} s"
-    return f"{'an alert' if step.expected is AlertType.ALERT else 'a recovery'}, cause {step.cause}"
+        return f"that nothing is announced for {QUIET_S:g} s"
+    return f"{'an alert' if step.expected is AlertType.ALERT else 'its recovery'}, cause {step.cause}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ class WatchedRule:
             self(open_alert, Downtime(failed, failed, *sums), RULE)
         if self.mistakes:
             raise SelfTestFailed(f"{self.mistakes[0]} (and {len(self.mistakes) - 1} more such decisions)")
-        print(f"recomputed each of the {self.asked} decisions that the rule made: all right", flush=True)
+        print(f"The rule decided {self.asked} times; each decision was computed again, and was right.", flush=True)
 
 
 def _word(change: AlertType | None) -> str:
@@ -269,7 +270,7 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
     if stored != list(announced):
         raise SelfTestFailed(f"announced were {len(announced)} state changes, stored are {len(stored)} (or other ones)")
     checks = [check for check in reader.results(everything) if check.host == host]
-    print(f"recomputed from the {len(checks)} checks in {reader.kind}:")
+    print(f"Each alert and recovery, computed again from the {len(checks)} checks in {SOURCES[reader.kind]}:")
     ends_ms = [0, *(alert.end_ms or 0 for alert in announced)]
     for alert, ended_ms in zip(announced, ends_ms, strict=False):
         print(f"      {recompute(alert, checks, ended_ms)}")
@@ -330,16 +331,16 @@ def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
     end_at_signals()
     address = parse_database(invocation.arguments.database or DEFAULT_DATABASE, invocation.environ)
-    rule = f"availability below 80 % over {WINDOW_MS // 1000} s, a check every {INTERVAL_MS} ms"
     try:
         with temporary_database(address) as database, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
-            where = f"{database.name}, database {TEST_DATABASE}" if database else "SQLite, no InfluxDB answers"
-            print(f"Self-test of alerting: {rule}; through {where}.", flush=True)
+            where = f"{database.name}, database {TEST_DATABASE}" if database else "SQLite, for no InfluxDB answers"
+            print("Self-test: a real monitor must alert each time a website made for this goes down (about 20 s).")
+            print(f"It checks every {INTERVAL_MS} ms; stored in {where}.", flush=True)
             play_against(invocation.make_app, database, Path(directory), evaluate)
     except SelfTestFailed as failure:
         print(f"FAILED: {failure}")
         return 1
-    print("PASSED: every outage was announced, every recovery too, and nothing else.")
+    print("PASSED: alerting works here. Each outage was announced, each recovery too, and nothing else.")
     return 0
 
 

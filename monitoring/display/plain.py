@@ -14,6 +14,7 @@ from monitoring.display.words import (
     alert_sentence,
     counts_text,
     duration_text,
+    ongoing_text,
     percent_text,
     plural,
     printable,
@@ -77,15 +78,18 @@ def placeholder_line(header: Header) -> str:
 
 
 def closing_lines(closing: Closing) -> list[str]:
-    """The summary of a run: a line on the run, one for each site (the worst of many), then its alerts."""
+    """The summary of a run: what is still down, a line on the run, one for each site (the worst of many), its alerts, and
+    where all of it lies.
+    """
     outages = longest_outages(closing.alerts, closing.ended_ms)
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     return [
+        *(f"still down: {ongoing_text(alert, closing.ended_ms)}" for alert in closing.still_down),
         f"== monitored {run_text(closing)}",
         *_aligned([_closing_words(closing, row, outages.get(row.host)) for row in shown]),
         *([f"... and {closing_rest_text(rest)}"] if rest else []),
         *map(history_line, closing.alerts),
-        *map(printable, closing.notes),
+        *map(printable, filter(None, (*closing.notes, closing.stored))),
     ]
 
 

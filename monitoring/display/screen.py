@@ -62,13 +62,15 @@ def render_screen(view: View, width: int, height: int) -> RenderableType:
 
 
 def render_closing(closing: Closing, width: int) -> RenderableType:
-    """The summary of a run: the run, its sites, its alerts, its notes."""
+    """The summary of a run: what is still down, the run, its sites, its alerts, its notes, and where all of it lies."""
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
-    lines = [Text(line, "bold") for line in wrapped(f"Monitored {run_text(closing)}", width)]
+    lines = [line for alert in closing.still_down for line in _down_text(alert, closing.ended_ms, width, "Still down: ")]
+    lines += [Text(line, "bold") for line in wrapped(f"Monitored {run_text(closing)}", width)]
     lines += _closing_table(closing, shown, width)
     lines += [Text(f"… and {closing_rest_text(rest)}", DIM)] if rest else []
     lines += [line for alert in closing.alerts for line in _alert_text(alert, width)]
     lines += [line for note in closing.notes for line in marked("!", note, "yellow", width)]
+    lines += [Text(line, DIM) for line in wrapped(closing.stored, width)] if closing.stored else []
     return Group(*bounded(lines, width, len(lines)))
 
 
@@ -169,8 +171,8 @@ def _alert_text(alert: Alert, width: int) -> list[Text]:
     return marked(mark, alert_sentence(_short_host(alert, width)), style, width)
 
 
-def _down_text(alert: Alert, now_ms: int, width: int) -> list[Text]:
-    return marked("✖", ongoing_text(_short_host(alert, width), now_ms), "bold red", width)
+def _down_text(alert: Alert, now_ms: int, width: int, before: str = "") -> list[Text]:
+    return marked("✖", before + ongoing_text(_short_host(alert, width), now_ms), "bold red", width)
 
 
 def _short_host(alert: Alert, width: int) -> Alert:

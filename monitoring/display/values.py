@@ -170,7 +170,7 @@ def closing_rows(sites: Iterable[Site], totals: Mapping[str, RunTotals], alerts:
 class Closing:
     """A run from start to end, at `location`.
 
-    `alerts` are the run's, in order; `notes` say what is to be known of what it leaves behind.
+    `alerts` are the run's, in order; `notes` say what is to be known of what it leaves behind, `stored` where it all lies.
     """
 
     started_ms: int
@@ -179,6 +179,13 @@ class Closing:
     alerts: tuple[Alert, ...] = ()
     notes: tuple[str, ...] = ()
     location: str = ""
+    stored: str = ""
+
+    @property
+    def still_down(self) -> Sequence[Alert]:
+        """The outages that go on, those that last longest first."""
+        newest = {alert.host: alert for alert in self.alerts}
+        return sorted(filter(outage_is_open, newest.values()), key=lambda alert: alert.start_ms)
 
     def coverage(self, row: ClosingRow) -> Fraction:
         """Percent of the run that the row's checks stand for, exact."""

@@ -18,6 +18,7 @@ from monitoring.display import (
     alert_json,
     alert_sentence,
     closing_lines,
+    ongoing_text,
     placeholder_line,
     printable,
     stats_json,
@@ -263,6 +264,16 @@ def test_the_closing_lists_sites_alerts_and_what_is_not_delivered() -> None:
         alert_sentence(RECOVERED),
         "12 points wait in the local file for the database; the next start sends what is left",
     ]
+
+
+def test_the_closing_says_first_what_is_still_down_and_at_last_where_all_of_it_lies() -> None:
+    seen, again = ClosingRow(HOST, "via", 1, 1, 1, 2), replace(DOWN, time_ms=NOON + 400_000, start_ms=NOON + 390_000)
+    closing = Closing(NOON, NOON + 450_000, (seen,), (DOWN, RECOVERED, again), ("12 points wait",), stored="all is in x.db")
+    lines = closing_lines(closing)
+    assert lines[0] == f"still down: {ongoing_text(again, NOON + 450_000)}"
+    assert "is down for 1 min" in lines[0]
+    assert lines[1].startswith("== monitored 1 site")
+    assert lines[-2:] == ["12 points wait", "all is in x.db"]
 
 
 def test_the_closing_of_many_sites_shows_the_fifty_worst() -> None:

@@ -282,6 +282,15 @@ def test_a_line_of_the_history_has_its_detail_below() -> None:
     assert second.startswith("  cause timeout, first failed check ")
 
 
+def test_the_closing_screen_says_first_what_is_still_down_and_at_last_where_all_of_it_lies() -> None:
+    rows = (ClosingRow(HOSTS[0], None, 1, 1, 1, 1),)
+    closing = Closing(NOON - 3_600_000, NOON, rows, (down(HOSTS[0]),), stored="everything is stored in x.db")
+    lines = lines_of(render_closing(closing, 200), 200)
+    assert lines[0].startswith(f"✖ Still down: Website {HOSTS[0]} is down for ")
+    assert lines[1].startswith("Monitored 1 site")
+    assert lines[-1] == "everything is stored in x.db"
+
+
 def test_the_closing_screen_lists_sites_alerts_and_what_is_not_delivered() -> None:
     rows = (ClosingRow(HOSTS[0], None, 1_800, 3_400_000, 3_500_000, 1), ClosingRow(HOSTS[1], None, 0, 0, 0, 0))
     closing = Closing(NOON - 3_600_000, NOON, rows, (down(HOSTS[0]), recovered(HOSTS[0])), (undelivered_text(1),))

@@ -123,6 +123,9 @@ class SceneStore(MemoryStore):
     def left_behind(self) -> tuple[str, ...]:
         return ()
 
+    def stored_in(self) -> str:
+        return ""
+
     def finish(self, timeout_s: float, deliver_s: float = 0) -> bool:
         self.flushed = True
         return self.trouble is None

@@ -214,6 +214,13 @@ class LocalFirstStore:
         refusals = [condition.text for condition in self.conditions() if not condition.is_why]
         return (*([words.undelivered_text(waiting)] if waiting else []), *refusals)
 
+    def stored_in(self) -> str:
+        """Where everything lies, at the end; "" if it could not be written."""
+        if self._writer.trouble:
+            return ""
+        has_all = self.awaits_database and not self.pending().points and not self.conditions()
+        return words.kept_text(self._file.path, self.name if has_all else "")
+
     def notices(self) -> Sequence[str]:
         """What has happened to the local file since the last call."""
         return self._file.guard.notices()

@@ -163,6 +163,11 @@ def missing(database: str, count: int) -> Condition:
 # The end
 
 
+def kept_text(file: Path, database: str) -> str:
+    """Where a run's checks and alerts lie; `database` has them, too ("": none has)."""
+    return f"everything is stored in {file}" + (f"; {database} has all of it, too" if database else "")
+
+
 def undelivered_text(points: int) -> str:
     """What became of points that the database has not taken yet."""
     verb = _verb(points, "waits", "wait")
