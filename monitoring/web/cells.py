@@ -11,7 +11,7 @@ from hashlib import sha256
 from markupsafe import Markup
 
 from monitoring.display.incidents import Incident
-from monitoring.display.overview import Group, Overview, grouped, headline, last_data, slug
+from monitoring.display.overview import Day, Group, Overview, grouped, headline, last_data, slug
 from monitoring.display.ranking import state_counts
 from monitoring.display.values import SiteKey, SiteRow
 from monitoring.display.words import (
@@ -66,11 +66,10 @@ COLUMNS = ("state", "site", "days", *LONG_MS, "now")
 
 
 def row_cells(row: SiteRow, overview: Overview, long: Mapping[str, Mapping[SiteKey, SiteRow]]) -> Cells:
-    """The cells of a site in the overview; `long` has the rows of longer windows, by their column."""
+    """The cells of a site in the overview but its days; `long` has the rows of longer windows, by their column."""
     cells = {
         "state": state_html(row.status.state) + _since(row, overview.view.now_ms),
         "site": _site(row),
-        "days": days_svg(overview.days.get(row.key, ())),
         "now": Markup("{}").format(seconds_text(row.stats.response.p50_us if row.stats.response else None)),
     }
     for title, length_ms in LONG_MS.items():
@@ -166,6 +165,12 @@ class Rendered:
     groups: Sequence[Group] = ()
     cells: Mapping[str, Markup] = field(default_factory=dict)
     changed: Mapping[str, int] = field(default_factory=dict)
+    days: Mapping[SiteKey, Sequence[Day]] = field(default_factory=dict)
+
+    def bars(self, key: str, row: SiteRow, days: Sequence[Day]) -> Markup:
+        """The bars of these days, drawn anew only when they are others than before."""
+        is_known = key in self.cells and self.days.get(row.key) is days
+        return self.cells[key] if is_known else days_svg(days)
 
     def since(self, version: int) -> Mapping[str, Markup]:
         """The cells that changed after this version; all, where the version is none of this server."""
@@ -198,10 +203,13 @@ def _render(overview: Overview, before: Rendered) -> Rendered:
         own = row_id(row)
         for column, html in row_cells(row, overview, long).items():
             cells[f"{own}.{column}"] = html
+        cells[f"{own}.days"] = before.bars(f"{own}.days", row, overview.days.get(row.key, ()))
     ongoing = [it for it in overview.incidents if it.is_open]
     cells["ongoing"] = Markup("").join(Markup("<li>{}</li>").format(incident_html(it, overview)) for it in ongoing)
     changed = {key: before.changed[key] if before.cells.get(key) == html else version for key, html in cells.items()}
     if version > 1 and all(moment < version for moment in changed.values()) and cells.keys() == before.cells.keys():
         return before
     order = "\n".join(f"{group.name}\t{row_id(row)}" for group in groups for row in group.rows)
-    return Rendered(version, sha256(order.encode("utf-8", "replace")).hexdigest()[:16], groups, cells, changed)
+    return Rendered(
+        version, sha256(order.encode("utf-8", "replace")).hexdigest()[:16], groups, cells, changed, overview.days
+    )

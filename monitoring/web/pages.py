@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from monitoring.config.durations import month
 from monitoring.display.months import MONTH_RULE, MonthReport
-from monitoring.display.overview import Overview, grouped, headline, slug
+from monitoring.display.overview import Group, Overview, grouped, headline, slug
 from monitoring.display.ranking import badness, state_counts
 from monitoring.display.selection import selected
 from monitoring.display.values import SiteRow
@@ -40,6 +40,19 @@ from monitoring.web.history import atom_entry, incident_facts, neighbours, repor
 TITLES = {"state": "State", "site": "Site", "days": "90 days", "now": "Response", **{name: name for name in LONG_MS}}
 CLASSES = {"state": "of-state", "site": "of-site", "days": "bars"}
 
+ROW, ROW_END, CELL_END = Markup('<div class="row" role="row">'), Markup("</div>"), Markup("</span>")
+CELLS = tuple(
+    (
+        column,
+        Markup('<span class="{}" role="cell" data-title="{}" data-live="').format(
+            CLASSES.get(column, "number"), TITLES[column]
+        ),
+        Markup('.{}">').format(column),
+    )
+    for column in COLUMNS
+)
+"""What stands before the key of a row and behind it, in each of its cells."""
+
 STATIC_TYPES = {"page.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
 
 
@@ -57,6 +70,7 @@ class Pages:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._cells = CellKeeper()
+        self._whole = ((0, 0), "")  # the page of all sites, and of which versions it is
         self._environment = Environment(
             loader=PackageLoader("monitoring.web"),
             autoescape=True,
@@ -72,7 +86,15 @@ class Pages:
         """All sites, or those that the filter leaves."""
         snapshot = self._board.latest()
         rendered = self._cells.rendered(snapshot)
-        rows = selected(snapshot.overview.rows, wanted) if wanted.strip() else snapshot.overview.rows
+        if wanted.strip():
+            return self._overview(snapshot, rendered, wanted, grouped(selected(snapshot.overview.rows, wanted)))
+        whole = self._whole
+        if whole[0] != (snapshot.version, rendered.version):
+            page = self._overview(snapshot, rendered, "", rendered.groups)
+            self._whole = whole = ((snapshot.version, rendered.version), page)
+        return whole[1]
+
+    def _overview(self, snapshot: Snapshot, rendered: Rendered, wanted: str, groups: Sequence[Group]) -> str:
         return self._page(
             "overview.html",
             rendered,
@@ -83,7 +105,7 @@ class Pages:
             layout=rendered.layout,
             worst=_worst(snapshot.overview),
             wanted=printable(wanted),
-            groups=grouped(rows) if wanted.strip() else rendered.groups,
+            groups=groups,
             titles=[{"class": CLASSES.get(it, "number"), "text": TITLES[it]} for it in COLUMNS],
             row_html=partial(_row_html, rendered.cells),
         )
@@ -215,11 +237,11 @@ def _host_of(snapshot: Snapshot, name: str) -> str:
 
 
 def _row_html(cells: Mapping[str, Markup], row: SiteRow) -> Markup:
+    """Joined, not formatted: there may be thousands of cells."""
     own = row_id(row)
-    parts = (
-        Markup('<span class="{}" role="cell" data-title="{}" data-live="{}">{}</span>').format(
-            CLASSES.get(column, "number"), TITLES[column], f"{own}.{column}", cells[f"{own}.{column}"]
-        )
-        for column in COLUMNS
-    )
-    return Markup('<div class="row" role="row">{}</div>').format(Markup("").join(parts))
+    key = escape(own)
+    parts = [ROW]
+    for column, begin, named in CELLS:
+        parts += (begin, key, named, cells[f"{own}.{column}"], CELL_END)
+    parts.append(ROW_END)
+    return Markup("").join(parts)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database
@@ -70,7 +71,7 @@ def serving(
 
 @contextmanager
 def running(application: Wsgi, listening: socket.socket, limits: Limits) -> Iterator[None]:
-    server = make_server(application, listening, limits)
+    server: Any = make_server(application, listening, limits)
     thread = threading.Thread(target=server.run, name="gateway")
     thread.start()
     try:

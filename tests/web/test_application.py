@@ -17,7 +17,7 @@ from monitoring.models import Cause, SiteStatus, State
 from monitoring.web.application import LOOPBACK_NAMES, POLICY, make_application
 from monitoring.web.serve import LIMITS, host_names, open_entrance
 from tests.support.gateway import NO_TOKENS, READ_TOKEN
-from tests.support.page import HOSTILE, NOW_MS, Shown, outage, sites_named
+from tests.support.page import HOSTILE, NOW_MS, Shown, days_of, outage, sites_named
 from tests.support.points import check
 
 DOWN = SiteStatus(State.DOWN, NOW_MS - 73_000, NOW_MS, "SSL certificate problem: certificate has expired")
@@ -166,6 +166,17 @@ def test_only_what_has_changed_is_sent_again() -> None:
     assert second["cells"].keys() == {"counts", f"{own}.state"}
     assert second["layout"] == first["layout"]  # it stays the second
     assert client.get("/updates?since=99").json["cells"].keys() == first["cells"].keys()  # of another server
+
+
+def test_a_day_that_got_worse_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = scene()
+    client = client_of(shown)
+    before = client.get("/updates?since=0").json["version"]
+    monkeypatch.setattr("tests.support.page.days_of", lambda number: [replace(it, available_ms=0) for it in days_of(0)])
+    shown.publish()
+    changed = client.get(f"/updates?since={before}").json["cells"]
+    assert changed.keys() == {f"{slug(site.host)}.days" for site in shown.sites}
+    assert "78 with downtime, 12 not measured" in text(client.get("/"))
 
 
 def test_what_grew_old_is_said_in_the_words_of_elsewhere() -> None:
