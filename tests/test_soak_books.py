@@ -141,8 +141,8 @@ def test_a_transition_that_the_checks_do_not_explain_is_found(change: Callable[[
     assert audit({HOST: checks}, change(honest_alerts(checks)), RULE, RUN)
 
 
-def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time() -> None:
-    seed = random.Random().randrange(1_000)
+def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time(dice: random.Random) -> None:
+    seed = dice.randrange(1_000)
     plans = plan(30, 600, seed)
     assert plans == plan(30, 600, seed) != plan(30, 600, seed + 1)
     for spells in plans:
@@ -150,8 +150,10 @@ def test_a_plan_of_faults_is_the_same_for_the_same_seed_and_ends_in_time() -> No
         assert all(not earlier.overlaps(later) for earlier, later in pairwise(spells))
 
 
-def test_troubles_come_one_after_the_other_each_in_its_turn_and_nothing_is_put_back_before_it_was_copied() -> None:
-    seed, seconds = random.Random().randrange(1_000), 5_400.0
+def test_troubles_come_one_after_the_other_each_in_its_turn_and_nothing_is_put_back_before_it_was_copied(
+    dice: random.Random,
+) -> None:
+    seed, seconds = dice.randrange(1_000), 5_400.0
     (started, _, _), *planned, (end_s, _, _) = plan_troubles(random.Random(seed), seconds, 1.0)
     assert [at_s for at_s, _, _ in planned] == [
         at_s for at_s, _, _ in plan_troubles(random.Random(seed), seconds, 1.0)[1:-1]

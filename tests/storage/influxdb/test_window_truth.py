@@ -2,10 +2,9 @@
 pure functions over what is known.
 
 The rule, told a second time here without any InfluxDB: the checks of a span are those that its summary was made of, unless
-what is finer knows of more. What a run did comes from a seed, which a failure shows: set WINDOW_SEED to repeat it.
+what is finer knows of more. What a run did comes from a seed, which a failure shows (`TEST_SEED`).
 """
 
-import os
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -201,13 +200,12 @@ def own_influxd() -> Iterator[Influxd]:
         yield server
 
 
-def test_whatever_happens_to_points_and_summaries_the_numbers_are_right(own_influxd: Influxd) -> None:
-    seed = int(os.environ.get("WINDOW_SEED", random.randrange(10**6)))
+def test_whatever_happens_to_points_and_summaries_the_numbers_are_right(own_influxd: Influxd, dice: random.Random) -> None:
     with new_database(own_influxd) as address:
         store, elsewhere = store_at(address, "here"), store_at(address, "there")
         client = InfluxClient(address, (1.0, PATIENT_S))
-        world = World(random.Random(seed), store, client)
-        strangers = World(random.Random(seed + 1), elsewhere, client)
+        world = World(random.Random(dice.random()), store, client)
+        strangers = World(random.Random(dice.random()), elsewhere, client)
         for number in range(STEPS):
             if number % 100 == 50:
                 own_influxd.kill()
@@ -217,7 +215,7 @@ def test_whatever_happens_to_points_and_summaries_the_numbers_are_right(own_infl
             for window in world.windows():
                 for exact in (True, False):
                     expected, missing = world.expected(window, exact=exact)
-                    told = f"WINDOW_SEED={seed}, step {number}, {window}, exact={exact}"
+                    told = f"step {number}, {window}, exact={exact}"
                     assert store.stats(window, exact=exact) == expected, told
                     if exact:
                         assert store.missing(window) == missing, told
