@@ -12,6 +12,7 @@ import pytest
 
 from monitoring.commands.cli import parse_arguments
 from monitoring.config import loading, parse_config, syntax, tokens, websites
+from monitoring.config.assertions import ASSERTIONS
 from monitoring.models import Cause, State
 from monitoring.storage.sqlite.migrations import NEWEST
 from monitoring.storage.sqlite.schema import SCHEMA
@@ -125,6 +126,11 @@ def test_every_cause_and_state_is_explained() -> None:
     assert first >= {*map(str, Cause), *map(str, State)}
 
 
+def test_every_assertion_stands_beside_the_cause_of_its_failures() -> None:
+    meanings = " ".join(row[1] for row in rows(section(DOCUMENTS["docs/alerting.md"], "What a check is")))
+    assert [key for key in ASSERTIONS if f"`{key}`" not in meanings and key != "expectedStatus"] == []
+
+
 def columns_of_a_new_file() -> Mapping[str, set[str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in SCHEMA:
@@ -197,6 +203,17 @@ def test_the_files_that_a_document_names_are_there(name: str) -> None:
     named = [path for path in re.findall(r"`([\w.*/]+)`", DOCUMENTS[name]) if "/" in path or path.endswith((".py", ".md"))]
     assert named
     assert [path for path in named if not any(ROOT.glob(path)) and not any(ROOT.glob(f"monitoring/**/{path}"))] == []
+
+
+def test_the_tables_that_contributing_names_are_in_their_files() -> None:
+    """Each file with the names that a line is added to: `file.py` (`TABLE`, `TABLE`)."""
+    named = re.findall(r"`([\w/]+\.py)` \(((?:`\w+`(?:, )?)+)\)", DOCUMENTS["CONTRIBUTING.md"])
+    assert len(named) >= 8
+    for path, names in named:
+        source = (ROOT / path).read_text()
+        assert [name for name in re.findall(r"\w+", names) if not re.search(rf"^(class )?{name}\b", source, re.M)] == [], (
+            path
+        )
 
 
 def test_the_path_of_a_check_passes_functions_that_are_there() -> None:

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -32,7 +32,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     found = version(connection)
     notice = None if found in (0, NEWEST) else _copy(connection)
     if found != NEWEST:
-        MIGRATIONS[found](connection)
+        for step in _steps_from(found):
+            step(connection)
         connection.execute(f"PRAGMA user_version = {NEWEST}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     if notice:
@@ -69,14 +70,12 @@ def _create(connection: sqlite3.Connection) -> None:
 def _add_details(connection: sqlite3.Connection) -> None:
     """Files between two releases had no reasons beside the causes of alerts."""
     connection.execute("ALTER TABLE alerts ADD COLUMN detail TEXT")
-    _add_certificates(connection)
 
 
 def _add_certificates(connection: sqlite3.Connection) -> None:
     """Files between two releases did not know when certificates expire."""
     for table in ("checks", "sites"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN certificate INTEGER")
-    _add_notifications(connection)
 
 
 def _add_notifications(connection: sqlite3.Connection) -> None:
@@ -85,17 +84,17 @@ def _add_notifications(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (_add_details, _add_certificates, _add_notifications)
+"""What changed since version 4, one step a version: a new one is added at the end, and `NEWEST` is one more."""
+
 VERSIONS: Mapping[int, frozenset[str]] = {
     3: from_1_1.TABLES,
-    **dict.fromkeys((4, 5, 6, NEWEST), frozenset({"checks", "meta"})),
+    **dict.fromkeys(range(NEWEST - len(STEPS), NEWEST + 1), frozenset({"checks", "meta"})),
 }
 """The versions that can be opened, each with some tables that its files have."""
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
-    0: _create,
-    3: from_1_1.migrate,
-    4: _add_details,
-    5: _add_certificates,
-    6: _add_notifications,
-}
-"""From each version, the step that leads to the newest one."""
+
+def _steps_from(version: int) -> Sequence[Callable[[sqlite3.Connection], None]]:
+    """The steps that lead to the newest version. Empty files and those of 1.1.0 get its tables at once."""
+    at_once = {0: _create, 3: from_1_1.migrate}
+    return [at_once[version]] if version in at_once else STEPS[version - NEWEST :]
