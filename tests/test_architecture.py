@@ -110,7 +110,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "display": (
         *("words values", "incidents selection", "ranking months explanation", "jsonlines", "overview backtest"),
         *("plain", "__init__ grid streams", "sparkline", "table", "screen", "screen_output", "outputs"),
-        *("progress history thread"),
+        "progress history thread",
     ),
     "checks": (
         "abilities assertions charset decoding failure limits phases readiness resolver schedule",
