@@ -20,7 +20,7 @@ from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.display.words import window_text
 from monitoring.errors import StoreError
-from monitoring.models import Alert, Site, Window
+from monitoring.models import Alert, Window
 from monitoring.notifications.words import conditions
 from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
 from monitoring.storage.delivery import words
@@ -100,8 +100,9 @@ class Printer:
         return self._readers
 
     @property
-    def sites(self) -> Sequence[Site]:
-        return self._config.sites
+    def config(self) -> Config:
+        """The one that is followed at present."""
+        return self._config
 
     def history(self) -> Sequence[Alert]:
         """All alert records that were read so far, oldest first."""

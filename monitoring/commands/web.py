@@ -8,6 +8,7 @@ from functools import partial
 
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.days import DayBook, last_checks_window
+from monitoring.commands.explain import explain_from
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.print import LIVE_PATIENCE_S, REFRESH_S, Printer
 from monitoring.commands.report import read_month
@@ -15,6 +16,8 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.config.databases import parse_listen
 from monitoring.config.durations import Month
 from monitoring.config.tokens import page_tokens
+from monitoring.display import explanation_lines
+from monitoring.display.incidents import Incident
 from monitoring.display.months import MonthReport
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
@@ -57,7 +60,7 @@ class PageReader:
         watcher: ConfigWatcher | None = None,
         say: Callable[[str], None] = warn,
     ) -> None:
-        self.board = Board(clock, say, Questions(self._last_checks, self._month))
+        self.board = Board(clock, say, Questions(self._last_checks, self._month, self._explain))
         self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher)
         self._days = DayBook(clock)
         self._clock = clock
@@ -90,12 +93,12 @@ class PageReader:
             self._days.read(printer.readers, until_ms)
         except StoreError as error:
             printer.forget_readers(error)
-        self.board.publish(printer.sites, printer.history(), self._days.of(self.board.keys(), until_ms))
+        self.board.publish(printer.config.sites, printer.history(), self._days.of(self.board.keys(), until_ms))
 
     def _last_checks(self, site: Site) -> Sequence[CheckResult]:
         """Called from any thread. Raises `StoreError`."""
         printer = self._printer
-        window = last_checks_window(site, printer.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
+        window = last_checks_window(site, printer.config.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
         found = [it for reader in printer.readers.values() for it in reader.results(window) if it.host == site.host]
         return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
 
@@ -105,9 +108,19 @@ class PageReader:
             until_ms = self._printer.until_ms()
             read_ms, report = self._months.get(month.name, (0, None))
             if report is None or until_ms - read_ms > MINUTE_MS:
-                report = read_month(self._printer.sites, self._printer.readers, month, until_ms)
+                report = read_month(self._printer.config.sites, self._printer.readers, month, until_ms)
                 self._months = {**dict(list(self._months.items())[-MOST_MONTHS:]), month.name: (until_ms, report)}
             return report
+
+    def _explain(self, incident: Incident) -> Sequence[str]:
+        """Called from any thread; nothing of a site that is no longer configured. Raises `StoreError`."""
+        config, reader = self._printer.config, self._printer.readers.get(incident.location)
+        site = next((it for it in config.sites if it.host == incident.host), None)
+        if site is None or reader is None or incident.alert is None:
+            return ()
+        at_ms = self._printer.until_ms() if incident.is_open else incident.alert.time_ms + 1
+        explanation = explain_from(reader, site, at_ms, config.alert_interval_ms)
+        return explanation_lines(explanation, incident.location, reader.kind)
 
 
 class PageServer:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from monitoring.clock import Clock
 from monitoring.config.durations import Month
 from monitoring.display import Header, View
-from monitoring.display.incidents import incidents
+from monitoring.display.incidents import Incident, incidents
 from monitoring.display.months import MonthReport
 from monitoring.display.overview import Day, Overview
 from monitoring.display.values import Closing, SiteKey, StatsReport, Statuses
@@ -18,11 +18,13 @@ from monitoring.units import NS_PER_MS
 class Questions:
     """What the store is asked when a page needs it; from any thread. Each raises `StoreError`.
 
-    `last_checks` are the newest ones of a site, the oldest first; `month` raises `ConfigError` for one that has not begun.
+    `last_checks` are the newest ones of a site, the oldest first; `month` raises `ConfigError` for one that has not begun;
+    `explain` gives the lines of `--explain`, as it was when the alert was raised, or as it is while that is open.
     """
 
     last_checks: Callable[[Site], Sequence[CheckResult]]
     month: Callable[[Month], MonthReport]
+    explain: Callable[[Incident], Sequence[str]]
 
 
 AGED_EVERY_MS = 10_000

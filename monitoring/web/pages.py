@@ -144,16 +144,21 @@ class Pages:
         return self._page("incidents.html", rendered, page="incidents", root="./", here="incidents", days=days)
 
     def incident(self, name: str) -> str:
-        """One outage. Raises `NoSuchPage`."""
+        """One outage, explained. Raises `NoSuchPage` and `StoreError`."""
         snapshot = self._board.latest()
         found = next((it for it in snapshot.overview.incidents if incident_id(it) == name), None)
         if found is None:
             raise NoSuchPage("no incident that is still kept has this address")
         rendered = self._cells.rendered(snapshot)
-        facts = incident_facts(found, snapshot.overview)
-        line = incident_html(found, snapshot.overview)
         return self._page(
-            "incident.html", rendered, page="incidents", root="../", here=f"incidents/{name}", line=line, facts=facts
+            "incident.html",
+            rendered,
+            page="incidents",
+            root="../",
+            here=f"incidents/{name}",
+            line=incident_html(found, snapshot.overview),
+            facts=incident_facts(found, snapshot.overview),
+            lines=self._board.questions.explain(found),
         )
 
     def atom(self, address: str) -> str:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from monitoring.commands.days import DayBook, last_checks_window
+from monitoring.commands.explain import explain_from
 from monitoring.commands.print import PrintOptions, look_anywhere
+from monitoring.commands.reading import DELAY_MS
 from monitoring.commands.web import PageReader
 from monitoring.config import Config, parse_database
-from monitoring.display import stats_json
+from monitoring.display import explanation_lines, stats_json
 from monitoring.display.overview import DAYS, headline
 from monitoring.models import Cause, Site, State
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
@@ -77,6 +80,17 @@ def test_the_last_checks_of_a_site_are_its_own(config: Config, reader: PageReade
     found = reader.board.questions.last_checks(SITE)
     assert [it.time_ms for it in found] == [START_MS + 1_000 * second for second in range(18, 58, 2)]
     assert {it.host for it in found} == {"a"}
+
+
+def test_an_incident_is_explained_as_the_command_line_does(config: Config, clock: FakeClock, reader: PageReader) -> None:
+    fill(config)
+    reader.step()
+    (incident,) = reader.board.latest().overview.incidents
+    with closing(ReaderChoice(config, clock)) as choice:
+        (store,) = choice.choose()[0].values()
+        explanation = explain_from(store, SITES[1], clock.now_ms() - DELAY_MS, config.alert_interval_ms)
+    assert reader.board.questions.explain(incident) == explanation_lines(explanation, "", "local")
+    assert reader.board.questions.explain(replace(incident, host="gone")) == ()
 
 
 def test_without_a_monitor_it_says_so_and_waits(config: Config, reader: PageReader, clock: FakeClock) -> None:

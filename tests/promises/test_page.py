@@ -1,6 +1,7 @@
 """The status page beside a real monitor: it tells what that measures, outlives it, and ends when it is told to."""
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -53,6 +54,8 @@ def test_it_tells_what_a_monitor_measures_and_that_it_died(target: Target, tmp_p
         with Monitor(config) as monitor:
             wait_for(lambda: page.states() == {target.url("/a"): "up", target.url("/b"): "down"}, "both states")
             assert "1 of 2 sites is down" in page.read()
+            (incident,) = set(re.findall(r"incidents/[^\"]+", page.read()))
+            assert "an alert needs" in page.read(incident)  # as --explain says
             metrics = page.read("metrics")
             assert lint(metrics.encode()) == ""
             assert f'monitoring_site_up{{location="",name="{target.url("/b")}",site="{target.url("/b")}"}} 0.0' in metrics

@@ -107,7 +107,8 @@ class Shown:
         self.alerts: list[Alert] = []
         self.checks: list[CheckResult] = []
         self.store_error: StoreError | None = None
-        self.board = Board(self.clock, lambda _: None, Questions(self._last_checks, self._month))
+        questions = Questions(self._last_checks, self._month, lambda _: ["<b>why</b> it is so", "  26.0 s of 120 s"])
+        self.board = Board(self.clock, lambda _: None, questions)
         self.error: str | None = None
         self.last_check_ms: int | None = None
         self.has_data = True

@@ -52,6 +52,8 @@ def test_an_incident_has_a_page_of_its_own() -> None:
     over = read(shown, f"/incidents/{slug(shown.sites[1].host)}-{START_MS}")
     for words in ("no answer within 5 s", "at an availability of 78.30 %", "at an availability of 91.00 %", "10 min"):
         assert words in over
+    assert "<b>why</b> it is so\n  26.0 s of 120 s" in over
+    assert "<b>why" not in client_of(shown).get(f"/incidents/{slug(shown.sites[1].host)}-{START_MS}").text
     assert "not yet" in read(shown, f"/incidents/{slug(shown.sites[0].host)}-{NOW_MS - 73_000}")
     assert client_of(shown).get("/incidents/nothing").status_code == 404
 
