@@ -24,7 +24,7 @@ from monitoring.gateway.refusals import Refusals
 from monitoring.gateway.v1 import former_handlers
 from monitoring.gateway.v2 import Answer, Interface
 from monitoring.storage.base import Backend
-from monitoring.storage.gateway.interface import ENDPOINTS, HEALTH, Endpoint, RefusedAnswer, Role
+from monitoring.storage.gateway.interface import ENDPOINTS, HEALTH, SCHEMA, Endpoint, RefusedAnswer, Role
 from monitoring.storage.gateway.messages import Malformed
 
 JSON = "application/json"
@@ -105,7 +105,8 @@ _WORDS = {
 def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], Answer]) -> Response:
     asked = requests.read(endpoint)
     with current.turn(getattr(asked, "location", None) or "") as database:
-        return _json(handler(database, asked))
+        found = handler(database, asked)
+        return _json({"schema": SCHEMA, **found} if endpoint in ENDPOINTS and endpoint.role == "read" else found)
 
 
 def _json(found: object, status: int = 200) -> Response:

@@ -58,7 +58,7 @@ def test_one_token_may_be_for_both(database: Database) -> None:
 def test_without_tokens_everybody_may_do_everything(database: Database) -> None:
     client = client_of(database, Tokens())
     assert client.post("/api/v2/points", json={"checks": [CHECK]}).status_code == 200
-    assert client.get("/api/v2/last-time").json == {"timeMs": START_MS}
+    assert client.get("/api/v2/last-time").json == {"schema": 1, "timeMs": START_MS}
 
 
 def test_no_token_is_ever_shown(client: Client) -> None:

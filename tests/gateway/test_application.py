@@ -42,7 +42,7 @@ def test_an_odd_question_is_refused_in_words(client: Client, query: str, words: 
 def test_a_location_may_look_like_a_number(client: Client) -> None:
     sent = client.post("/api/v2/points", json={"checks": [CHECK], "location": "75001"}, headers=WRITER)
     assert sent.json == {"stored": 1}
-    assert client.get("/api/v2/last-time?location=75001", headers=READER).json == {"timeMs": START_MS}
+    assert client.get("/api/v2/last-time?location=75001", headers=READER).json == {"schema": 1, "timeMs": START_MS}
 
 
 def test_statements_in_a_name_are_names(client: Client) -> None:

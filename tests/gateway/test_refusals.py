@@ -72,5 +72,6 @@ def test_the_entrance_says_where_to_go_in_the_words_that_are_liked(client: Clien
     for place in found["places"]:
         assert client.get(place, headers=READER).status_code == 200, place
         assert (client.get(place).status_code == 401) == ("token" in found["places"][place])
+    assert client.get("/api/v2/stats?window=600", headers=READER).json["schema"] == 1
     assert '<a href="/healthz">' in client.get("/", headers={"Accept": "text/html,*/*;q=0.8"}).text
     assert "  /healthz  does the database answer?" in client.get("/", headers={"Accept": "text/plain"}).text

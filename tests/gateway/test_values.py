@@ -18,7 +18,8 @@ def test_what_was_sent_can_be_read(client: Client) -> None:
     assert send(client, CHECK, alerts=(ALERT,)).json == {"stored": 2}
     whole = {**CHECK, "responseUs": None, "cause": None, "detail": "", "certificateS": None, **dict.fromkeys(PHASE_KEYS)}
     assert client.get(f"/api/v2/results?{PAST}", headers=READER).json["checks"] == [whole]
-    assert client.get("/api/v2/alerts/latest", headers=READER).json == {"alerts": [{**ALERT, "endMs": None, "detail": ""}]}
+    latest = client.get("/api/v2/alerts/latest", headers=READER).json
+    assert latest == {"schema": 1, "alerts": [{**ALERT, "endMs": None, "detail": ""}]}
     site = client.get(f"/api/v2/stats?{PAST}", headers=READER).json["sites"][0]
     assert (site["host"], site["checks"], site["availability"], site["statuses"]) == (CHECK["host"], 1, 100, {"200": 1})
 
@@ -174,7 +175,7 @@ def test_a_summary_is_stored_as_it_is(client: Client) -> None:
     minute_ms = START_MS // 60_000 * 60_000
     window = {"from": minute_ms, "until": minute_ms + 60_000}
     answer = client.get("/api/v2/missing", query_string=window, headers=READER)
-    assert answer.json == {**window, "missing": 3}
+    assert answer.json == {"schema": 1, **window, "missing": 3}
 
 
 @pytest.mark.parametrize(("key", "value", "words"), [

@@ -38,6 +38,9 @@ LONGEST_BODY = 8 << 20
 LONGEST_WINDOW_S = 10 * 366 * 86_400
 MS_PER_S = 1_000
 
+SCHEMA = 1
+"""The number of the dialect, as `--format json` has it: it changes when a key goes or changes its meaning."""
+
 EXACT_MS = HOUR_MS
 """Percentiles of windows up to this long are exact when nothing is said."""
 
@@ -174,8 +177,13 @@ def _endpoint(
     method, path, role = place
     of_window = {"from": int, "until": int} if issubclass(request, WindowQuery) else {}
     name = "".join(re.findall("[a-z]+", path.removeprefix("/api/v2/").title(), re.IGNORECASE))
-    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value)])
+    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value), *_schema(role)])
     return Endpoint(method, path, role, request, answer, key, about)
+
+
+def _schema(role: Role | None) -> list[Any]:
+    """Answers that people and their scripts read name the dialect; a gateway that does not speaks the first one."""
+    return [("schema", int, SCHEMA)] if role == "read" else []
 
 
 def _post(what: str, request: type[Asked], key: str, value: type[Value], about: str) -> Endpoint[Asked, Value]:
