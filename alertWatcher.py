@@ -11,7 +11,7 @@ from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.lookup import chosen_hosts
 from monitoring.config.reload import new_config
-from monitoring.display.history import HistoryOutput, open_history_output
+from monitoring.display.history import HistoryOptions, HistoryOutput, open_history_output
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
 from monitoring.models import Alert, Window
@@ -32,10 +32,12 @@ class AlertWatcher:
         clock: Clock,
         is_wanted: Callable[[str], bool] = lambda _: True,
         deliveries: Callable[[Window], Sequence[Entry]] = lambda _: (),
+        since_ms: int = 0,
     ) -> None:
         """`choose` returns the readers to ask, by location; it is called before each question: others may know more.
 
         `is_wanted` says of a host whether its alerts are shown, `deliveries` what is known of the notifications of a window.
+        What was decided before `since_ms` is not shown, but for outages that are still open.
         """
         self._choose = choose
         self._output = output
@@ -43,14 +45,18 @@ class AlertWatcher:
         self._is_wanted = is_wanted
         self._deliveries = deliveries
         self._told: dict[tuple[int, str], list[Entry]] = {}
+        self._since_ms = since_ms
         self._logs: dict[str, AlertLog] = {}
 
     def step(self) -> list[Alert]:
         """Read once. Shows and returns the new records, oldest first. Raises `StoreError` when nothing can be read."""
         new: list[Alert] = []
+        open_ones: set[Alert] = set()
         for location, reader in self._choose().items():
             log = self._logs.setdefault(location, AlertLog(location))
             new += log.add(alert for alert in reader.alerts(log.window()) if self._is_wanted(alert.host))
+            open_ones.update(log.ongoing())
+        new = [alert for alert in new if alert.time_ms >= self._since_ms or alert in open_ones]
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         self._read_deliveries(new)
         for alert in new:
@@ -121,8 +127,10 @@ def run(invocation: Invocation) -> int:
     arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         current = CurrentConfig(config, watcher, choice, arguments)
-        output = open_history_output(arguments.format, current.names, invocation.environ, live=not arguments.once)
-        alerts = AlertWatcher(current.readers, output, clock, current.is_wanted, choice.deliveries)
+        options = HistoryOptions(arguments.limit, arguments.all)
+        output = open_history_output(arguments.format, current.names, invocation.environ, options, live=not arguments.once)
+        since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
+        alerts = AlertWatcher(current.readers, output, clock, current.is_wanted, choice.deliveries, since_ms)
         if arguments.once:
             alerts.step()
             output.refresh(alerts.ongoing(), clock.now_ms(), None)

@@ -68,6 +68,13 @@ def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWa
     assert shown.records == [alert(1), alert(1, "b"), recovery(60), alert(100)]
 
 
+def test_what_was_decided_before_is_left_out_but_for_outages_that_go_on(store: LocalStore, shown: Shown) -> None:
+    store.append([], [alert(1, "a"), recovery(60, "a"), alert(70, "b"), alert(200, "a")], 0)
+    since_ms = alert(100, "a").time_ms
+    AlertWatcher(lambda: {"": FileReader(store.path)}, shown, FakeClock(), since_ms=since_ms).step()
+    assert shown.records == [alert(70, "b"), alert(200, "a")]
+
+
 def test_an_old_record_that_was_delivered_late_is_shown_too(store: LocalStore, watcher: AlertWatcher) -> None:
     """A monitor elsewhere had no network for a while."""
     store.append([], [alert(100, "here")], 0)

@@ -109,7 +109,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "display": (
         *("words values", "incidents selection", "ranking months explanation", "jsonlines", "overview backtest"),
-        *("plain", "__init__ grid streams", "sparkline", "table", "screen", "screen_output", "outputs"),
+        *("plain", "__init__ grid streams", "sparkline", "table", "screen", "screen_output feed", "outputs"),
         "progress history thread",
     ),
     "checks": (

@@ -157,6 +157,12 @@ def _failures(text: str) -> int:
     return _converted(FAILURES, text)
 
 
+def _limit(text: str) -> int:
+    from monitoring.config.values import whole
+
+    return _converted(whole(1, 1_000_000), text)
+
+
 def _converted(convert: Callable[[object], Value], text: str) -> Value:
     """A number as the configuration takes it."""
     from decimal import Decimal
@@ -218,7 +224,11 @@ OPTIONS = (
     Option("--tls-cert", modes=["gateway", "web"], metavar="FILE", type=Path, help="the certificate and its chain"),
     Option("--tls-key", modes=["gateway", "web"], metavar="FILE", type=Path, help="the key of the certificate"),
     Option("--before", modes=["purge"], metavar="AGE", type=_moment, help='only what is older: "30d", or a date'),
-    Option("--since", modes=["replay"], metavar="TIME", type=_moment, help='from this time on, or "7d": as long ago'),
+    Option(
+        "--since", modes=["alerts", "replay"], metavar="TIME", type=_moment, help='from this time on, or "7d": so long ago'
+    ),
+    Option("--limit", modes=["alerts"], metavar="NUMBER", type=_limit, help="no more of the history than the newest ones"),
+    Option("--all", modes=["alerts"], action="store_true", help="each record instead of one line an incident"),
     Option("--threshold", modes=["replay"], metavar="PERCENT", type=_percent, help="of the rule to try"),
     Option("--recovery-threshold", modes=["replay"], metavar="PERCENT", type=_percent, help="of the rule to try"),
     Option("--minimum-failures", modes=["replay"], metavar="NUMBER", type=_failures, help="of the rule to try"),

@@ -1,10 +1,12 @@
 """Shows the alert history: on a terminal, in a pipe, as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from monitoring.display import alert_detail, alert_json, alert_sentence, delivery_lines, ongoing_text, printable
+from monitoring.display.feed import IncidentFeed
 from monitoring.display.outputs import is_fancy
 from monitoring.display.streams import Descriptor, Printing, Stream, Streams
 from monitoring.models import Alert
@@ -35,19 +37,57 @@ class HistoryOutput(Protocol):
         """The end."""
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """`limit`: so much of the history at most, the newest (None: all). `each_record`: not one line an incident."""
+
+    limit: int | None = None
+    each_record: bool = False
+
+
+Deliveries = Mapping[Alert, Sequence[Entry]]
+"""Alert records in their order, with what has become of the notifications of each."""
+
+
+class Records:
+    """Alert records that are to be shown at the next refresh; of the first ones, the history, no more than the limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._waiting: dict[Alert, Sequence[Entry]] = {}
+
+    def add(self, alert: Alert, delivery: Sequence[Entry]) -> None:
+        self._waiting[alert] = delivery
+
+    def take(self) -> Deliveries:
+        found, self._waiting = self._waiting, {}
+        if found and self._limit is not None:
+            found, self._limit = dict(list(found.items())[-self._limit :]), None
+        return found
+
+
+def told(records: Iterable[Alert], deliveries: Deliveries) -> list[str]:
+    """Who was told of these records."""
+    return [line for record in records for line in delivery_lines(deliveries.get(record, ()))]
+
+
 class JsonHistory:
     """One JSON object a line; errors go to stderr, a repeated one once."""
 
-    def __init__(self, names: Mapping[str, str | None], stdout: Stream, errors: Stream) -> None:
+    def __init__(
+        self, names: Mapping[str, str | None], stdout: Stream, errors: Stream, options: HistoryOptions = HistoryOptions()
+    ) -> None:
         self._names = names
         self._stdout = stdout
         self._errors = errors
         self._read_error: str | None = None
+        self._records = Records(options.limit)
 
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
-        self._print(alert_json(alert, self._names.get(alert.host), delivery))
+        self._records.add(alert, delivery)
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        self._show(self._records.take(), now_ms)
         if read_error and read_error != self._read_error:
             print(printable(read_error), file=self._errors, flush=True)
         self._read_error = read_error
@@ -58,26 +98,43 @@ class JsonHistory:
 
     def close(self) -> None: ...
 
+    def _show(self, new: Deliveries, now_ms: int) -> None:
+        for alert, delivery in new.items():
+            self._print(alert_json(alert, self._names.get(alert.host), delivery))
+
     def _print(self, *lines: str) -> None:
         print(*lines, sep="\n", file=self._stdout, flush=True)
 
 
 class PlainHistory(JsonHistory):
-    """Lines; the open outages are listed once, after the history."""
+    """Lines: one an incident, or two a record; with these the open outages are listed once, after the history."""
 
     _listed_ongoing = False
     _shown_any = False
+    _day = ""
 
-    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
-        self._shown_any = True
-        self._print(alert_sentence(alert), f"  {alert_detail(alert)}", *delivery_lines(delivery))
+    def __init__(
+        self, names: Mapping[str, str | None], stdout: Stream, errors: Stream, options: HistoryOptions = HistoryOptions()
+    ) -> None:
+        super().__init__(names, stdout, errors, HistoryOptions(options.limit if options.each_record else None))
+        self._feed = None if options.each_record else IncidentFeed(names, options.limit)
+
+    def _show(self, new: Deliveries, now_ms: int) -> None:
+        self._shown_any = self._shown_any or bool(new)
+        if self._feed is None:
+            for alert, delivery in new.items():
+                self._print(alert_sentence(alert), f"  {alert_detail(alert)}", *delivery_lines(delivery))
+            return
+        for line in self._feed.lines(list(new), now_ms):
+            self._print(*([""] if self._day not in ("", line.day) else []), line.text, *told(line.records, new))
+            self._day = line.day
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         super().refresh(ongoing, now_ms, read_error)
         if self._listed_ongoing or read_error:
             return
         self._listed_ongoing = True
-        lines = [ongoing_text(alert, now_ms) for alert in ongoing]
+        lines = [] if self._feed else [ongoing_text(alert, now_ms) for alert in ongoing]
         self._print(*(lines or ([] if self._shown_any else [NO_ALERTS])))
 
     def _print(self, *lines: str) -> None:
@@ -88,12 +145,15 @@ class PlainHistory(JsonHistory):
 class TerminalHistory:
     """The history scrolls in colours; the open outages stay below it, with their duration."""
 
-    def __init__(self, stdout: Descriptor, *, live: bool) -> None:
+    def __init__(self, names: Mapping[str, str | None], stdout: Descriptor, options: HistoryOptions, *, live: bool) -> None:
         from rich.console import Console
 
         self._console = Console(file=cast(TextIO, stdout), highlight=False)
         self._live: Live | None = self._new_live() if live else None
+        self._records = Records(options.limit if options.each_record else None)
+        self._feed = None if options.each_record else IncidentFeed(names, options.limit)
         self._shown_any = False
+        self._day = ""
 
     def _new_live(self) -> "Live":
         from rich.live import Live
@@ -103,16 +163,34 @@ class TerminalHistory:
         return live
 
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self._records.add(alert, delivery)
+
+    def _show(self, new: Deliveries, now_ms: int) -> None:
+        from rich.text import Text
+
         from monitoring.display.screen import history_text
 
-        self._shown_any = True
-        self._console.print(history_text(alert))
-        for line in delivery_lines(delivery):
+        self._shown_any = self._shown_any or bool(new)
+        if self._feed is None:
+            for alert, delivery in new.items():
+                self._console.print(history_text(alert))
+                self._print_told(delivery_lines(delivery))
+            return
+        for line in self._feed.lines(list(new), now_ms):
+            if self._day not in ("", line.day):
+                self._console.print()
+            self._day = line.day
+            self._console.print(Text(line.text, "red" if line.is_open else "green"))
+            self._print_told(told(line.records, new))
+
+    def _print_told(self, lines: Sequence[str]) -> None:
+        for line in lines:
             self._console.print(line, style="dim", markup=False)
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         from rich.text import Text
 
+        self._show(self._records.take(), now_ms)
         below = [Text(f"✖ {ongoing_text(alert, now_ms)}", "bold red") for alert in ongoing]
         if read_error:
             below.append(Text(printable(read_error), "yellow"))
@@ -165,12 +243,12 @@ class SteadyHistory:
 
 
 def open_history_output(
-    form: str, names: Mapping[str, str | None], environ: Mapping[str, str], *, live: bool
+    form: str, names: Mapping[str, str | None], environ: Mapping[str, str], options: HistoryOptions, *, live: bool
 ) -> HistoryOutput:
     """The output for this terminal or pipe. `form` is "text" or "json"; `live`: the history is followed."""
     streams = Streams.standard()
     if form == "json":
-        return SteadyHistory(JsonHistory(names, *streams), streams)
+        return SteadyHistory(JsonHistory(names, *streams, options), streams)
     if is_fancy(environ):
-        return SteadyHistory(TerminalHistory(streams.stdout, live=live), streams)
-    return SteadyHistory(PlainHistory(names, *streams), streams)
+        return SteadyHistory(TerminalHistory(names, streams.stdout, options, live=live), streams)
+    return SteadyHistory(PlainHistory(names, *streams, options), streams)

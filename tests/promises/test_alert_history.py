@@ -73,10 +73,34 @@ def test_once_prints_the_whole_history_in_order_and_ends(config: Path, kept: lis
 def test_in_words_it_ends_with_the_outages_that_go_on(config: Path, kept: list[Alert]) -> None:
     answer = run_program("-a", "--once", "-c", config)
     lines = answer.stdout.splitlines()
+    assert (answer.returncode, answer.stderr) == (0, "")
+    first, second, day, last = lines
+    assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:20  40 s +✔  http://first\.example  timeout  79\.50 %", first)
+    assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:30  40 s +✔  http://second\.example  timeout  79\.50 %", second)
+    assert day == ""
+    assert re.fullmatch(r"\S+ \S+  ongoing, 1 min \d+ s +✖  http://last\.example  dns  79\.00 %", last)
+
+
+def test_each_record_is_two_lines_where_all_are_asked_for(config: Path, kept: list[Alert]) -> None:
+    answer = run_program("-a", "--once", "--all", "-c", config)
+    lines = answer.stdout.splitlines()
     assert (answer.returncode, answer.stderr, len(lines)) == (0, "", 2 * len(kept) + 1)
     assert lines[0] == "Website http://first.example is down. availability=79.50%, time=2023-11-14T22:13:44.000Z"
     assert "Website http://second.example recovered. availability=80.00%, down for 40 s, " in answer.stdout
     assert re.match(r"Website http://last\.example is down for 1 min \d+ s \(since .*, cause dns\)", lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("more", "records"), [(("--limit", "2"), 2), (("--since", "1d"), 1), (("--since", "2023-11-01"), 5)]
+)
+def test_less_of_the_history_is_shown_where_less_is_asked_for(
+    config: Path, kept: list[Alert], more: tuple[str, ...], records: int
+) -> None:
+    answer = run_program("-a", "--once", "--format", "json", *more, "-c", config)
+    assert printed(answer.stdout) == as_printed(kept)[-records:]
+    shown = run_program("-a", "--once", *more, "-c", config).stdout
+    assert "http://last.example" in shown
+    assert ("http://first.example" in shown) == (records == 5)
 
 
 def test_an_outage_that_goes_on_gets_longer_on_the_terminal(config: Path, kept: list[Alert]) -> None:
@@ -85,7 +109,7 @@ def test_an_outage_that_goes_on_gets_longer_on_the_terminal(config: Path, kept: 
         first = RUNNING.findall(terminal.text)
         terminal.until("a longer outage", lambda text: RUNNING.findall(text) != first)
         assert len(RUNNING.findall(terminal.text)) == 1
-        assert terminal.text.count("http://first.example recovered.") == 1
+        assert terminal.text.count("✔  http://first.example") == 1
         assert terminal.interrupt() == 0
         assert "Traceback" not in terminal.text
 
@@ -110,7 +134,7 @@ def test_a_running_monitors_alert_is_shown_at_once(where: str, influxd: Influxd,
         wait_until_shown(monitor, watcher, "alert")
         target.come_back("/a")
         wait_until_shown(monitor, watcher, "recovery")
-        reader.until(lambda running: " recovered. availability=" in running.text)
+        reader.until(lambda running: "✔" in running.text)
         assert watcher.objects("alert") == monitor.objects("alert")
         assert [watcher.interrupt(), reader.interrupt(), monitor.terminate()] == [0, 0, 0]
 
@@ -127,7 +151,7 @@ def test_it_waits_for_the_first_monitor(target: Target, tmp_path: Path) -> None:
     with Running("-a", "-c", config) as watcher:
         watcher.until(lambda running: running.errors)
         with Monitor(config) as monitor:
-            watcher.until(lambda running: " is down. availability=" in running.text)
+            watcher.until(lambda running: "✖" in running.text)
             assert monitor.terminate() == 0
         assert (watcher.interrupt(), watcher.errors) == (0, [NO_MONITOR])
 

@@ -50,7 +50,7 @@ def test_a_terminal_that_is_closed_ends_the_program_as_sigterm_does(config: Path
 def test_without_a_terminal_a_hang_up_reads_the_configuration_again(config: Path) -> None:
     """As under systemd, cron or setsid."""
     with Running("-a", "-c", config) as history:
-        history.until(lambda running: "is down" in running.text)
+        history.until(lambda running: "ongoing" in running.text)
         config.write_text("{")
         os.kill(history.pid, signal.SIGHUP)
         history.until(lambda running: "the configuration stays as it was" in "".join(running.errors))
