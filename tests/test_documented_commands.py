@@ -79,11 +79,11 @@ def test_the_errors_of_the_example_are_those_of_the_program(folder: Path) -> Non
 def explained(title: str) -> set[str]:
     """The names in the first column of the tables of this section of docs/schema.md."""
     found = rows(section(DOCUMENTS["docs/schema.md"], title))
-    return {name for row in found for name in re.findall(r"`(\w+)`", row[0])} - {"location"}
+    return {name for row in found for name in re.findall(r"`(\w+)`", row[0])} - {"location", "delivery"}
 
 
 def test_every_key_of_the_json_output_is_explained(folder: Path) -> None:
-    """And no key that is not there; `location` is there only of monitors that have one."""
+    """And no key that is not there; `location` and `delivery` are there only of monitors that have such."""
     stats = json.loads(run(("-p", "--once", "--format", "json"), folder).stdout.splitlines()[0])
     assert explained("Statistics") == {*stats, *stats["sites"][0]}
     alert = json.loads(run(("-a", "--once", "--format", "json"), folder).stdout)
