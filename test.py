@@ -23,6 +23,7 @@ from monitoring.alerts.rule import Decision, evaluate
 from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
+from monitoring.commands.drill import SelfTestFailed, channels_of, tell
 from monitoring.commands.invocation import Invocation, MakeApp
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display import alert_sentence
@@ -30,7 +31,7 @@ from monitoring.display.outputs import SilentOutput
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.display.words import SOURCES
-from monitoring.errors import MonitoringError, StoreError
+from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
 from monitoring.service.signals import end_at_signals
 from monitoring.statistics.tracker import RestoredState
@@ -144,10 +145,6 @@ class Announcements(SilentOutput):
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self.seen.put(alert)
-
-
-class SelfTestFailed(MonitoringError):
-    """What was seen is not what was expected."""
 
 
 class SelfTest:
@@ -298,8 +295,8 @@ def temporary_database(address: DatabaseAddress) -> Iterator[NamedDatabase | Non
         database.close()
 
 
-def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: Path, evaluate: Evaluate) -> None:
-    """The whole self-test through this database (None: through SQLite). Raises `SelfTestFailed`."""
+def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: Path, evaluate: Evaluate) -> Sequence[Alert]:
+    """The whole self-test through this database (None: through SQLite): its alerts. Raises `SelfTestFailed`."""
     scripted, clock, streams = ScriptedSite(), SystemClock(), Streams.standard()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
     config = Config((site,), None, directory / "self-test.db", alert_interval_ms=INTERVAL_MS)
@@ -325,18 +322,21 @@ def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: P
             database.drop_host(site.host)
             database.drop_record(local.marker)
         local.close()
+    return test.alerts
 
 
 def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
     """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
     end_at_signals()
+    channels = channels_of(invocation) if invocation.arguments.notify else ()
     address = parse_database(invocation.arguments.database or DEFAULT_DATABASE, invocation.environ)
     try:
         with temporary_database(address) as database, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
             where = f"{database.name}, database {TEST_DATABASE}" if database else "SQLite, for no InfluxDB answers"
             print("Self-test: a real monitor must alert each time a website made for this goes down (about 20 s).")
             print(f"It checks every {INTERVAL_MS} ms; stored in {where}.", flush=True)
-            play_against(invocation.make_app, database, Path(directory), evaluate)
+            alerts = play_against(invocation.make_app, database, Path(directory), evaluate)
+            tell(alerts[:2], channels, Path(directory))
     except SelfTestFailed as failure:
         print(f"FAILED: {failure}")
         return 1

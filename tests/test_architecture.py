@@ -142,8 +142,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds multi_location invocation days reading",
-        "print purge gateway check_config test_notifications explain replay import_configuration",
-        "report",
+        "print purge gateway check_config drill explain replay import_configuration",
+        "report test_notifications",
         "web",
         "page_process",
         "monitor",

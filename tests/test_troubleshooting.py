@@ -17,6 +17,10 @@ NO_TROUBLE = {
         "status page at …://…/",
         "new configuration: … sites, … added, … removed, … checked in another way",
     ),
+    *(
+        "a drill: … of yours: a site goes down, and comes back",
+        "a notification to a web hook here, which must get one message",
+    ),
     *("    and what hours and days add up to, from … on", "Deleted here.", "To be deleted: everything before … of …"),
     *(
         " (see character …)",

@@ -186,6 +186,7 @@ OPTIONS = (
         default="text",
         help="json: one object a line; csv: with --report",
     ),
+    Option("--notify", modes=["test"], action="store_true", help="play an outage through your own channels, as a drill"),
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(

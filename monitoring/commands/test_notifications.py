@@ -2,10 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from monitoring.commands.drill import channels_of
 from monitoring.commands.invocation import Invocation
 from monitoring.config.notifications import ChannelConfig
 from monitoring.display.outputs import say
-from monitoring.errors import MonitoringError
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.notifier import open_channel
 from monitoring.service.signals import end_at_signals
@@ -18,12 +18,10 @@ MOST_AT_ONCE = 20
 def run(invocation: Invocation) -> int:
     """The exit status: 0 when every channel has taken the message. Raises `MonitoringError` when there is no channel."""
     end_at_signals()
-    config, _ = invocation.load()
-    if not config.notifications:
-        raise MonitoringError("there are no channels: the configuration has no notifications")
+    channels = channels_of(invocation)
     with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
-        answers = list(threads.map(trouble, config.notifications))
-    for channel, answer in zip(config.notifications, answers, strict=True):
+        answers = list(threads.map(trouble, channels))
+    for channel, answer in zip(channels, answers, strict=True):
         say(f"{channel.label}: {answer or 'ok'}")
     return 1 if any(answers) else 0
 

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from monitoring.commands.drill import drill
+from monitoring.config.notifications import CHANNELS, ChannelConfig
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.storage.notifications import Delivery, Entry, Event
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.monitor import ROOT, write_config
+from tests.support.receivers import WebHook
 
 SECRET = "hunter2secret"
 START_MS = 1_767_225_600_000
@@ -63,3 +66,14 @@ def test_the_history_says_who_was_told_and_who_was_not(tmp_path: Path) -> None:
     }
     text = run("-a", "--once", "-c", str(config)).stdout
     assert "  told by ops; mail: late by 4 min; pager: not sent (error=404)" in text
+
+
+def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Path) -> None:
+    alert = Alert(AlertType.ALERT, "http://a", START_MS, START_MS, None, 0.0, Cause.CONNECT)
+    recovery = Alert(AlertType.RECOVERY, "http://a", START_MS + 9, START_MS, START_MS + 5, 95.0, Cause.CONNECT)
+    with WebHook() as hook:
+        kind = CHANNELS[-1]
+        good = ChannelConfig("good", kind, url=f"json://127.0.0.1:{hook.port}/", sites=("somebody else",))
+        answers = drill([alert, recovery], [good], tmp_path)
+    assert answers == {"good": None}
+    assert hook.titles == ["DRILL: DOWN: drill", "DRILL: UP: drill"]

@@ -77,4 +77,4 @@ BROKEN = (
 
 if __name__ == "__main__":
     rule = next(rule for rule in (right, *BROKEN) if rule.__name__ == sys.argv[1])
-    sys.exit(run(Invocation(Namespace(database=sys.argv[2]), os.environ, MonitoringApp), rule))
+    sys.exit(run(Invocation(Namespace(notify=False, database=sys.argv[2]), os.environ, MonitoringApp), rule))
