@@ -59,18 +59,23 @@ def origin(url: str) -> Origin:
     default = dict(_DEFAULT_PORTS).get(parts.scheme)
     if default is None or not parts.hostname:
         raise ValueError
-    return Origin(parts.scheme, parts.hostname, default if parts.port is None else parts.port)
+    host = _ipv4(parts.hostname) or parts.hostname
+    return Origin(parts.scheme, host, default if parts.port is None else parts.port)
 
 
 def name_in(host: str) -> str | None:
     """The host of a URL if it is a name; None for an address, also for `127.1` and what else browsers take for one."""
     if ":" in host or host.startswith(("-", "+")):  # libcurl's option RESOLVE takes these signs for its own
         return None
+    return None if _ipv4(host) else host
+
+
+def _ipv4(host: str) -> str | None:
+    """The address that `127.1` and what else browsers take for one stands for; None for any other host."""
     try:
-        socket.inet_aton(host)
+        return socket.inet_ntoa(socket.inet_aton(host))
     except OSError:
-        return host
-    return None
+        return None
 
 
 def login(site: Site) -> tuple[str, str] | None:

@@ -206,6 +206,17 @@ def test_what_describes_a_body_stays_with_it(status: int, method: str, kept: boo
     assert ("content-type" in second.headers) is kept
 
 
+@pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "0177.0.0.1"])
+def test_a_site_whose_address_is_written_as_a_number_is_at_home_after_a_redirect(host: str) -> None:
+    with HttpServer(redirect("/there", 307), OK) as server:
+        url = server.url(host=host).replace("//", "//user:password@")
+        assert check(url, method="POST", body=b"x=1", headers=(("Cookie", "a=b"),)).cause is None
+    first, last = server.requests
+    assert last.body == first.body == b"x=1"
+    for name in ("authorization", "cookie"):
+        assert last.headers[name] == first.headers[name]
+
+
 def test_a_login_does_not_follow_a_redirect_elsewhere() -> None:
     with HttpServer() as elsewhere, HttpServer(redirect(elsewhere.url())) as home:
         assert check(home.url().replace("//", "//user:password@")).cause is None

@@ -54,6 +54,13 @@ def test_another_address_is_asked_under_the_same_name(authority: Authority) -> N
     assert len(server.requests) == 4
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "192.0.513", "0xC0000201", "3221225985", "0300.0.2.1"])
+def test_an_address_written_as_a_number_is_elsewhere_too(host: str) -> None:
+    with HttpServer(redirect("/there"), OK) as server:
+        assert cause_by(f"http://{host}/", connect_to=f"127.0.0.1:{server.port}") is None
+    assert [request.target for request in server.requests] == ["/", "/there"]
+
+
 def test_only_the_site_itself_is_elsewhere() -> None:
     with HttpServer() as there, HttpServer(redirect(there.url(host="localhost"))) as here:
         assert cause_by("http://shop.test/", connect_to=f"127.0.0.1:{here.port}") is None
