@@ -164,7 +164,7 @@ class Probe:
             if not found.addresses:
                 return Hop(0, NO_PHASES, _lookup_fault(place[0], found))
             took_us += found.took_us
-            entries.append(lookup_entry(place, found.addresses))
+            entries.append(lookup_entry(self._site.transport, place, found.addresses))
         hop = self._ask(request, entries, left_us, took_us)
         if self._may_need_http_2(request, hop):
             return self._by_http_2(request, hop, lambda lost_us: self._ask(request, entries, left_us - lost_us, took_us))

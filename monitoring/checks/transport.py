@@ -51,8 +51,15 @@ def _connected_place(connect_to: str, there: Origin) -> Place:
     return parts.hostname or "", there.port if parts.port is None else parts.port
 
 
-def lookup_entry(place: Place, addresses: Sequence[str]) -> str:
-    """What libcurl's option RESOLVE takes."""
+def lookup_entry(transport: Transport, place: Place, addresses: Sequence[str]) -> str:
+    """What libcurl's option RESOLVE takes.
+
+    A SOCKS proxy is told one address of the site: the first, as this machine orders them. Of several, libcurl would take one
+    of IPv6, which many a proxy cannot reach.
+    """
+    proxy = urlsplit(transport.proxy or "")
+    if proxy.scheme == "socks5" and place != (proxy.hostname, proxy.port):
+        addresses = addresses[:1]
     return f"{place[0]}:{place[1]}:" + ",".join(f"[{one}]" if ":" in one else one for one in addresses)
 
 

@@ -102,6 +102,12 @@ def test_socks_proxies_know_names_that_we_do_not_only_with_an_h(scheme: str, cau
     assert proxy.asked == [f"site.invalid:{server.port}"] * (cause is None) + [f"127.0.0.1:{server.port}"]
 
 
+def test_a_socks_proxy_is_told_the_first_address_of_a_name_that_has_several() -> None:
+    with HttpServer() as server, SocksProxy() as proxy:
+        assert cause_by(server.url(host="app.localhost"), proxy=f"socks5://localhost:{proxy.port}") is None
+    assert proxy.asked == [f"127.0.0.1:{server.port}"]
+
+
 def test_what_a_proxy_cannot_do_is_a_matter_of_the_connection(authority: Authority) -> None:
     nobody = closed_port()
     with HttpProxy() as proxy, HttpProxy(refuses=True) as refusing, SocksProxy() as socks:
