@@ -39,9 +39,9 @@ def read_transport(section: Section) -> Transport:
 
 @accepts({"enum": (4, 6)})
 def _ip_version(value: object) -> int:
-    if isinstance(value, bool) or value not in (4, 6):
+    if not isinstance(value, int) or value not in (4, 6):
         raise Invalid("must be 4 or 6")
-    return int(str(value))
+    return value
 
 
 @accepts({"type": "string", "minLength": 1})

@@ -91,3 +91,8 @@ def test_files_of_a_client_must_belong_together(tmp_path: Path) -> None:
     ):
         assert problem(tmp_path, clientCertificate=files) == f"clientCertificate: {said}"
     assert parse(tmp_path, clientCertificate={"certificate": certificate.name, "key": key.name})
+
+
+@pytest.mark.parametrize("value", [4.0, 6.0, "4", [4], {"4": 4}, -4, 1e300, float("nan")])
+def test_nothing_but_the_numbers_4_and_6_is_a_version(tmp_path: Path, value: object) -> None:
+    assert problem(tmp_path, ipVersion=value) == "ipVersion: must be 4 or 6"
