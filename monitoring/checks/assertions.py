@@ -27,6 +27,8 @@ _BODILESS = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
 _SECRET_HEADERS = frozenset({"set-cookie"})
 _US_PER_SECOND = 1_000_000
+_MOST_DIGITS = 4_000
+"""Of a whole number; Python reads not many more."""
 
 
 def in_force(site: Site) -> tuple[Assertion, ...]:
@@ -185,7 +187,7 @@ class ExpectedJSON(_OfBody):
 
     def failure(self, answer: Answer) -> str | None:
         try:
-            data = json.loads(answer.text)
+            data = json.loads(answer.text, parse_int=_number)
         except (ValueError, RecursionError) as error:
             return f"longer than the {BODY_CAP >> 20} MiB that are read" if answer.cut else f"not JSON: {error}"
         return next(filter(None, map(self._failure, self.values, self._compiled, [data] * len(self.values))), None)
@@ -251,6 +253,11 @@ def _pattern_failure(what: str, pattern: str, texts: Sequence[str], left_us: int
     except TimeoutError:
         return f"{what} took more than {seconds:.3g} s to search for"
     return None if found else f"{what} not found"
+
+
+def _number(digits: str) -> float:
+    """A whole number; Python refuses thousands of digits, which are infinite to browsers."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _same(found: object, wanted: object) -> bool:

@@ -109,6 +109,7 @@ def test_values_in_json_are_the_expected_ones(expected: Mapping[str, object], de
         (b'{"status": "' + b"x" * BODY_CAP + b'"}', "longer than the 1 MiB that are read"),
         (b"\xef\xbb\xbf" + b'{"status": "ab"}', ""),
         ('{"status": "ab"}'.encode("utf-16"), ""),
+        (b'{"status": "ab", "number": -' + b"9" * 5_000 + b"}", ""),
     ],
 )
 def test_what_is_no_json_is_said(body: bytes, detail: str) -> None:
