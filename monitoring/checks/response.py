@@ -59,11 +59,12 @@ class Response:
     def ends_with_connection(self) -> bool:
         """Whether all headers have come, and nothing but the end of the connection tells the end of the body.
 
-        HTTP/2 says itself where a body ends.
+        HTTP/2 says itself where a body ends. `identity`, which older servers send, is no encoding.
         """
         if not self.has_head or self._head[0].startswith(b"HTTP/2"):
             return False
-        return not (self._values("content-length") or self._values("transfer-encoding"))
+        encodings = {value.lower() for value in self._values("transfer-encoding")}
+        return not self._values("content-length") and encodings <= {b"identity"}
 
     @property
     def is_cut(self) -> bool:

@@ -172,6 +172,7 @@ def test_a_status_that_is_not_expected_says_more_than_a_broken_page(rest: bytes)
     [
         (b"HTTP/1.0 200 OK\r\n\r\nhello", None),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello"), None),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Identity\r\n\r\nhello", None),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", None),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", None),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", Cause.PROTOCOL),
@@ -180,7 +181,18 @@ def test_a_status_that_is_not_expected_says_more_than_a_broken_page(rest: bytes)
         (b"HTTP/1.1 200 OK\r\nX: y", Cause.PROTOCOL),
         (b"", Cause.PROTOCOL),
     ],
-    ids=["to the end", "gzip", "length", "chunked", "cut", "chunks cut", "gzip cut", "in the headers", "no answer"],
+    ids=[
+        "to the end",
+        "gzip",
+        "identity",
+        "length",
+        "chunked",
+        "cut",
+        "chunks cut",
+        "gzip cut",
+        "in the headers",
+        "no answer",
+    ],
 )
 def test_a_server_may_leave_without_a_word_where_its_page_is_whole(
     authority: Authority, data: bytes, cause: Cause | None
