@@ -1,6 +1,7 @@
 """Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -70,6 +71,8 @@ class LocalFirstStore:
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
+        self._pending, self._expired = Pending(), 0
+        self._of_delivery: Sequence[Condition] = ()
         self._ask_database, self._ask_file = Asker(self.name), Asker(str(file.path))
 
     def start(self) -> None:
@@ -201,12 +204,16 @@ class LocalFirstStore:
         if self._forwarder and self.awaits_database and not self._writer.trouble:
             if self._forwarder.trouble and self._forwarder.trouble != words.NOT_ASKED_YET:
                 found.append(words.unreachable(self.name, self._forwarder.trouble, self.pending()))
-            found += self._forwarder.conditions()
+            with suppress(StoreError):
+                self._of_delivery = self._forwarder.conditions()
+            found += self._of_delivery
         return found
 
     def expired(self) -> int:
-        """How many checks grew older than retention before the database had them; 0 while the file cannot tell."""
-        return self._file.expired() if self.awaits_database and not self._writer.trouble else 0
+        """How many checks grew older than retention before the database had them, as far as the file could last tell."""
+        with suppress(StoreError):
+            self._expired = self._file.expired()
+        return self._expired if self.awaits_database else 0
 
     def left_behind(self) -> tuple[str, ...]:
         """What is to be known at the end: points that wait for the database, and what it would not take."""
@@ -241,8 +248,10 @@ class LocalFirstStore:
         return self._writer.trouble
 
     def pending(self) -> Pending:
-        """What the database has yet to receive; nothing when there is none."""
-        return self._file.pending() if self.awaits_database else Pending()
+        """What the database has yet to receive, as far as the file could last tell; nothing when there is none."""
+        with suppress(StoreError):
+            self._pending = self._file.pending()
+        return self._pending if self.awaits_database else Pending()
 
     def _stored_text(self) -> str:
         return words.stored_text(self._file.path.name)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +10,12 @@ from monitoring.clock import Deadline, SystemClock
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import CheckResult, SiteStats, Window
 from monitoring.statistics import reference
+from monitoring.storage.base import Refusal
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.local_first import SLOW_PENALTY_MS, LocalFirstStore
 from monitoring.storage.delivery.words import ConditionLog, Source
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.fragile import DOWN, FragileBackend
 from tests.support.memory_file import MemoryFile
@@ -224,6 +227,32 @@ def test_the_default_database_is_not_missed_before_it_was_ever_there(
         eventually(lambda: bool(running.store.conditions()))
     finally:
         running.store.finish(LONG_S)
+
+
+def test_what_is_known_of_delivery_stays_known_while_the_file_cannot_be_read(
+    tmp_path: Path, database: FragileBackend, clock: FakeClock
+) -> None:
+    """Whoever asks for it is the main loop, which must go on."""
+    path = tmp_path / "config.db"
+    file = LocalStore(path)
+    file.append(checks([1, 2, 3]), [], START_MS)
+    delivery = file.next_delivery(2)
+    assert delivery
+    file.acknowledge(delivery, [Refusal("checks", "a", START_MS, START_MS + 2_000, 2, "status", "refused: why")])
+    store = LocalFirstStore(file, clock, database, database.second())
+
+    def known() -> object:
+        return store.conditions(), store.pending(), store.expired(), store.source(), store.left_behind()
+
+    before = known()
+    assert "2 points stay" in str(before)
+    assert store.pending().points == 1
+    path.unlink()
+    file.readers.close()
+    with pytest.raises(StoreUnavailable):
+        file.pending()
+    assert known() == before
+    file.close()
 
 
 def test_the_local_file_alone_is_asked_as_configured(file: MemoryFile, clock: FakeClock) -> None:
