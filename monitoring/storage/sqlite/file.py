@@ -50,7 +50,7 @@ class OpenFile:
             raise
         self.real = rescue.real(path)
         """Where it lay when it was opened, whatever a symbolic link leads to now."""
-        self._log_names = [rescue.beside(path, suffix) for suffix in rescue.LOGS]
+        self._log_names = self._names_of_logs()
         self._logs = self._current_logs()
         self._page = self._find_stamp()
         stamp = bytes(self.connection.execute("SELECT value FROM stamp").fetchone()[0])
@@ -66,8 +66,12 @@ class OpenFile:
             raise StoreUnavailable(f"{self.path}: could not be opened again")
         return self._connection
 
+    def _names_of_logs(self) -> list[Path]:
+        """Where SQLite looks for them now: somebody may have put a symbolic link in the place of the file."""
+        return [rescue.beside(self.path, suffix) for suffix in rescue.LOGS]
+
     def _current_logs(self) -> list[Identity | None]:
-        return [identity_of(name) for name in self._log_names]
+        return [identity_of(name) for name in self._names_of_logs()]
 
     # Do the bytes of the file come from here?
 
@@ -97,12 +101,17 @@ class OpenFile:
 
     def _has_stamp(self) -> bool:
         """Is the newest stamp in the file itself? It is when somebody else's SQLite has just brought the log into it."""
+        return self._token + self._commits.to_bytes(8) in self._stamped_page()
+
+    def _stamped_page(self) -> bytes:
         offset, length = self._page
-        return self._token + self._commits.to_bytes(8) in self.lock.read(length, offset)
+        return self.lock.read(length, offset)
 
     def has_written(self) -> None:
-        """Whatever has changed in the file since `is_ours` was written from here."""
-        self._version = self.lock.version()
+        """What has changed in the file since `is_ours` was written from here, unless it has lost its stamp meanwhile."""
+        version = self.lock.version()
+        if version != self._version and self._token in self._stamped_page():
+            self._version = version
 
     def problem(self) -> Problem | None:
         """What has happened to the file; costs some looks at the file system."""
@@ -160,7 +169,7 @@ class OpenFile:
             self._connection.close()
             self._connection = None
         self._connection = open_writer(self.path, self.lock)
-        self._logs = self._current_logs()
+        self.real, self._log_names, self._logs = rescue.real(self.path), self._names_of_logs(), self._current_logs()
         self.has_written()
 
     def close(self) -> None:

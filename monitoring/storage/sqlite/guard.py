@@ -128,7 +128,9 @@ class FileGuard:
             self._leave_overwritten()
         elif problem is Problem.LOGLESS:
             self._store.begin_another_log()
-            self._store.say(f"{self._path}: its write-ahead log was deleted; nothing is lost, and another one was begun")
+            self._store.say(
+                f"{self._path}: its write-ahead log was deleted or left behind; nothing is lost, and another one was begun"
+            )
         else:
             self._begin_anew_from_damaged()
 

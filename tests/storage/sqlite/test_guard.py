@@ -89,6 +89,23 @@ def test_what_comes_while_a_deleted_file_is_copied_is_in_the_copy(store: LocalSt
     assert store.next_delivery(10_000) is not None, "what was not delivered still waits"
 
 
+def test_a_file_that_is_moved_and_linked_to_takes_its_log_along(store: LocalStore, path: Path) -> None:
+    """`mv config.db other.db; ln -s other.db config.db`: whoever follows the link looks for the log beside `other.db`."""
+    moved = path.with_name("other.db")
+    write(store, checks([1]), [alert(1)])
+    path.rename(moved)
+    path.symlink_to(moved.name)
+    assert len(look(store)) == 1
+    assert look(store, NOW_MS + RETRY_MS) == []
+    write(store, checks([2]), [recovery(2)])
+    assert written(path) == checks([1, 2])
+    store.close()
+    assert sorted(name.name for name in path.parent.iterdir() if "-" in name.name) == []
+    with closing(LocalStore(path)) as again:
+        assert list(again.results(EVER)) == checks([1, 2])
+        assert again.last_alerts() == {"a": recovery(2)}
+
+
 def test_deliveries_go_on_over_a_copy_and_none_is_lost(store: LocalStore, path: Path) -> None:
     write(store, checks([1, 2]))
     delivery = store.next_delivery(10)

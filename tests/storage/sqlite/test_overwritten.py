@@ -103,6 +103,23 @@ def test_a_file_of_another_program_that_was_written_into_ours_is_left_alone(
     assert not path.with_name("config.db-wal").exists()
 
 
+def test_what_is_overwritten_in_the_middle_of_a_commit_is_noticed_too(store: LocalStore, path: Path) -> None:
+    store.append(checks([1]), [alert(3)], NOW_MS)
+    other = path.with_name("other.db")
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE pets (name)")
+    theirs = other.read_bytes()
+    with store.writing(), path.open("r+b") as opened:
+        opened.truncate(0)
+        opened.write(theirs)
+    assert look(store) == []
+    (words,) = look(store)
+    assert "was overwritten with another file" in words
+    assert store.last_alerts() == {"a": alert(3)}
+    store.close()
+    assert path.read_bytes() == theirs
+
+
 def test_a_copy_that_takes_its_time_is_waited_for(store: LocalStore, path: Path) -> None:
     """A look in the middle of it finds the beginning of a database."""
     store.append([check(second, detail="x" * 1_000) for second in range(300)], [], NOW_MS)
