@@ -51,9 +51,8 @@ class FileReader:
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment of the file. Raises `StoreUnavailable`."""
         with self.readers.snapshot() as connection:
-            version = migrations.version(connection)
-            if version != migrations.NEWEST:
-                raise StoreUnavailable(f"{self.path}: {'is empty' if version == 0 else OLDER}")
+            if migrations.version(connection) != migrations.NEWEST:
+                raise StoreUnavailable(f"{self.path}: {_why_unread(connection)}")
             yield connection
 
     def has_no_tables(self) -> bool:
@@ -229,3 +228,14 @@ failed AS (SELECT id, covers FROM {rows.source(connection, [part])} WHERE {where
 SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHERE id >> {SITE_BITS} <= end GROUP BY 1"""
     found = connection.execute(query, values | {"ends": json.dumps(ends)})
     return {site: numbers for site, *numbers in found}
+
+
+def _why_unread(connection: sqlite3.Connection) -> str:
+    """Why nothing is read from a file of this kind."""
+    version = migrations.version(connection)
+    if version in migrations.VERSIONS:
+        return OLDER
+    if version:
+        return f"written by another version of this program (file format {version})"
+    is_filled = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+    return "not a file of this program" if is_filled else "is empty"

@@ -4,11 +4,14 @@ import _sqlite3
 import ctypes
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from monitoring.errors import StoreUnavailable
 from monitoring.storage.sqlite.connection import ReaderPool
+from monitoring.storage.sqlite.reader import FileReader
 
 
 @pytest.fixture
@@ -38,3 +41,24 @@ def test_a_reader_keeps_no_pages_between_two_questions(tmp_path: Path, memory_us
     assert meanwhile > 1_000_000
     assert memory_used() - before < meanwhile / 10
     readers.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("PRAGMA user_version = 0", "is empty"),
+        ("CREATE TABLE pets (name)", "not a file of this program"),
+        ("PRAGMA user_version = 3", "an older version wrote it: start a monitor, which brings it up to date"),
+        ("PRAGMA user_version = 99", "written by another version of this program (file format 99)"),
+    ],
+)
+def test_a_file_of_another_kind_is_not_read_and_it_is_said_which_kind_that_is(
+    tmp_path: Path, statement: str, why: str
+) -> None:
+    path = tmp_path / "file.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    with closing(FileReader(path)) as reader, pytest.raises(StoreUnavailable) as raised:
+        reader.pending()
+    assert str(raised.value) == f"{path}: {why}"
