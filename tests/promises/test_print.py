@@ -192,7 +192,7 @@ def test_before_any_monitor_once_says_what_to_do_and_fails(tmp_path: Path) -> No
     [
         (("--window", "often"), 2, "argument --window: must be a duration"),
         (("--window", "0"), 2, "argument --window: must be from 1 s to 3650 d"),
-        (("--at", "noon"), 2, "argument --at: must be a moment"),
+        (("--at", "noon"), 2, "argument --at: must be a time"),
         (("--at", "2100-01-01"), 2, "--at: "),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_file_without_certificates_ends_every_mode_at_its_start(tmp_path: Path
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.splitlines() == [
         f"SSL_CERT_FILE: {tmp_path}/gone.pem: cannot be read: No such file or directory",
-        f"{config}: caFile: {rubbish}: holds no certificates in PEM form, or a broken one",
+        f"{config}:1: caFile: {rubbish}: holds no certificates in PEM form, or a broken one",
     ]
 
 
