@@ -9,7 +9,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
-from monitoring.storage.delivery.sending import by_kind, kinds_to_retry, like_refused, send_apart
+from monitoring.storage.delivery.sending import by_kind, counted_once, kinds_to_retry, like_refused, send_apart
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
 
@@ -209,7 +209,7 @@ class Forwarder:
             takes_like_refused |= bool(suspects)
         if takes_like_refused and not refusals:
             self._retry_at_ms = min(self._retry_at_ms, self._tried_ms + LOOK_MS)
-        return refusals
+        return list(counted_once(refusals, known, points))
 
     # When nothing waits
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ Point: TypeAlias = CheckResult | Alert | SiteSummary
 
 _PLACES = {field.point: place for place, field in enumerate(fields.CHECK_FIELDS)}
 _by_host = attrgetter("host")
+_key = attrgetter("kind", "host", "field", "by_age")
 
 
 def by_kind(points: Points) -> Mapping[str, Sequence[Point]]:
@@ -83,6 +85,22 @@ def _refusals(kind: str, points: Iterable[Point], error: StoreRefused) -> Iterat
     for host, found in groupby(sorted(points, key=_by_host), _by_host):
         times = [time_of(point) for point in found]
         yield Refusal(kind, host, min(times), max(times), len(times), error.field, str(error), error.by_age)
+
+
+def counted_once(refusals: Iterable[Refusal], known: Iterable[Refusal], points: Points) -> Iterator[Refusal]:
+    """These refusals of some points, without the count of what is on record as refused: it was sent again, in vain."""
+    before = {_key(it): it for it in known}
+    own: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
+    for kind, found in by_kind(points).items() if before else ():
+        for point in found:
+            own[kind, point.host].append(point)
+    for one in refusals:
+        old = before.get(_key(one))
+        if old is None or one.last_ms < old.first_ms or old.last_ms < one.first_ms:
+            yield one
+        else:
+            others = (it for it in own[one.kind, one.host] if not old.first_ms <= time_of(it) <= old.last_ms)
+            yield replace(one, count=min(one.count, sum(_has(it, one.field) for it in others)))
 
 
 def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) -> Sequence[Any]:
