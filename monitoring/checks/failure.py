@@ -67,7 +67,10 @@ _CAUSES = MappingProxyType(
     }
 )
 
-_LOST_CONNECTION = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING})
+LOST_MIDWAY = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR})
+"""libcurl's codes for a connection that broke while it was used."""
+
+_LOST_CONNECTION = LOST_MIDWAY | {pycurl.E_GOT_NOTHING}
 
 
 def transfer_fault(code: int, text: str, progress: Progress) -> Fault:

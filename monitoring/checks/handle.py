@@ -154,6 +154,12 @@ class Handle:
         """After a connection that failed: whether the system refused a socket, rather than a server or a proxy us."""
         return not (self.curl.getinfo(pycurl.OS_ERRNO) or self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
 
+    def has_all(self) -> bool:
+        """Whether as much of a body has come as its headers announced."""
+        announced = self.curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
+        is_head = self._prepared is not None and self._prepared.method == "HEAD"
+        return is_head or bool(0 <= announced == self.curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
+
     def spoke_http_2(self) -> bool:
         """Whether the answer came by HTTP/2."""
         return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2)

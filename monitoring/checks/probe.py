@@ -9,7 +9,7 @@ import pycurl
 from monitoring.checks.abilities import http_2, http_version
 from monitoring.checks.assertions import BODY_CAP, in_force, judge
 from monitoring.checks.charset import decode
-from monitoring.checks.failure import Fault, ends_with_tls, printable, refuses_protocol, transfer_fault
+from monitoring.checks.failure import LOST_MIDWAY, Fault, ends_with_tls, printable, refuses_protocol, transfer_fault
 from monitoring.checks.handle import Handle
 from monitoring.checks.network import Network, Transfer, TransferResult, sockets_are_known
 from monitoring.checks.phases import NO_PHASES, Marks, Phases, add, phases_of, total
@@ -222,7 +222,7 @@ class Probe:
         response = self._response
         if response.fault:
             return Fault(Cause.PROTOCOL, response.fault)
-        if ended.code and not (response.ends_with_connection and ends_with_tls(ended.text)):
+        if ended.code and not self._came_whole(ended):
             progress = self._handle.progress(request, marks, request is not self._first)
             return transfer_fault(ended.code, ended.text, progress)
         if self._site.transport.http_version == "2" and not self._handle.spoke_http_2():
@@ -230,6 +230,15 @@ class Probe:
         if response.is_cut:
             return Fault(Cause.PROTOCOL, "the body ends in the middle of its Content-Encoding")
         return None
+
+    def _came_whole(self, ended: TransferResult) -> bool:
+        """Whether there was all of a page before its connection was lost, which then is nobody's business.
+
+        Over HTTP/2 libcurl still has to say something when a server that is done leaves.
+        """
+        if self._response.ends_with_connection:
+            return ends_with_tls(ended.text)
+        return ended.code in LOST_MIDWAY and self._response.has_head and self._handle.has_all()
 
 
 def _lookup_fault(name: str, found: LookupResult) -> Fault:

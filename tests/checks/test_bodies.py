@@ -1,6 +1,7 @@
 """What counts as a whole page: where browsers show it, it is one, whatever its headers say."""
 
 import gzip
+import socket
 import ssl
 import zlib
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from monitoring.checks.decoding import MOST_BYTES, Undecodable, open_decoder
 from monitoring.models import Cause
 from tests.support.certificates import Authority
 from tests.support.probing import check, check_raw
-from tests.support.servers import HttpServer, RawServer, resets_after, response, sends
+from tests.support.servers import HttpServer, RawServer, reset, resets_after, response, sends
 
 PAGE = b"hello world " * 2_000
 
@@ -205,6 +206,22 @@ def test_a_server_may_leave_without_a_word_where_its_page_is_whole(
 def test_a_page_that_a_reset_ends_is_not_whole(authority: Authority) -> None:
     with RawServer(resets_after(b"HTTP/1.0 200 OK\r\n\r\nhel")) as server:
         assert check(server.url()).cause == Cause.PROTOCOL
+
+
+@pytest.mark.parametrize(("length", "cause"), [(2, None), (3, Cause.PROTOCOL)], ids=["whole", "cut"])
+def test_a_server_may_leave_before_it_has_read_all_of_a_request(length: int, cause: Cause | None) -> None:
+    """A page is whole when all that it announced has come, though the rest of the request finds nobody."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.recv(1)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % length)
+        for _ in range(100):  # a reset that overtakes the page would discard it
+            connection.recv(65_536)
+        reset(connection)
+
+    body, headers = b"x" * 20_000_000, (("Expect", ""),)
+    result = check_raw(handle, method="POST", body=body, headers=headers, expectedText="ok", timeout_ms=60_000)
+    assert result.cause == cause
 
 
 def test_a_server_that_wants_a_certificate_of_the_client_is_tls(authority: Authority) -> None:

@@ -38,6 +38,15 @@ def test_a_site_that_speaks_http_2_only_is_up_by_tls_as_in_browsers(authority: A
     assert server.connections == 4  # what it speaks was found out once
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_server_may_leave_as_soon_as_it_has_answered(authority: Authority, method: str) -> None:
+    """libcurl then may still have something to say, and nobody to tell."""
+    with Http2Server(authority.server("localhost"), leaves=True) as server:
+        target = site(server.url(host="localhost"), method=method, transport=Transport(http_version="2"))
+        with probing(target, ca_file=authority.ca_file) as probe:
+            assert {probe.check().cause for _ in range(50)} == {None}
+
+
 def test_a_redirect_may_lead_to_a_site_that_speaks_http_2_only(authority: Authority) -> None:
     with (
         Http2Server(authority.server("localhost")) as there,

@@ -15,11 +15,17 @@ from tests.support.servers import RawServer
 class Http2Server(RawServer):
     """Answers every request with 200 and `body`; whoever speaks another language gets what the standard says: settings.
 
-    `silent`: such a one is hung up on without a word. `cut`: the connection ends before the body does.
+    `silent`: such a one is hung up on without a word. `cut`: the connection ends before the body does. `leaves`: it ends
+    as soon as the body has, whose length is announced.
     """
 
     def __init__(
-        self, tls: ssl.SSLContext | None = None, body: bytes = b"two", silent: bool = False, cut: bool = False
+        self,
+        tls: ssl.SSLContext | None = None,
+        body: bytes = b"two",
+        silent: bool = False,
+        cut: bool = False,
+        leaves: bool = False,
     ) -> None:
         if tls:
             tls.set_alpn_protocols(["h2"])
@@ -27,6 +33,7 @@ class Http2Server(RawServer):
         self._body = body
         self._silent = silent
         self._cut = cut
+        self._leaves = leaves
         self._count = threading.Lock()
         self.methods: list[str] = []
         self.connections = 0
@@ -42,6 +49,8 @@ class Http2Server(RawServer):
             connection.sendall(http.data_to_send())
         while (received := connection.recv(65_536)) and self._understands(http, received):
             connection.sendall(http.data_to_send())
+            if self._leaves and self.methods:
+                return
             if self._cut and self.methods:
                 connection.shutdown(socket.SHUT_WR)  # by TLS: without close_notify
                 while connection.recv(65_536):  # else it would be a reset
@@ -64,5 +73,6 @@ class Http2Server(RawServer):
         with self._count:
             self.methods.append(method)
         body = b"" if method == "HEAD" else self._body
-        http.send_headers(event.stream_id, [(":status", "200")])
+        length = [("content-length", str(len(self._body)))] if self._leaves else []
+        http.send_headers(event.stream_id, [(":status", "200"), *length])
         http.send_data(event.stream_id, body, end_stream=not self._cut)
