@@ -295,6 +295,10 @@ class Guard(Protocol):
     is_saving: bool
     """Is something under way that must not be interrupted?"""
 
+    @property
+    def is_away(self) -> bool:
+        """Is what is written now another file than the one that the next start opens?"""
+
     def look(self, now_ms: int, between: Callable[[], None]) -> None:
         """Put right what is wrong with the file. Where that takes long, `between` is called now and then, and writes."""
 

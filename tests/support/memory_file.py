@@ -43,6 +43,7 @@ class IdleGuard:
     """Nothing ever happens to a file in memory."""
 
     is_saving = False
+    is_away = False
 
     def look(self, now_ms: int, between: Callable[[], None]) -> None: ...
 

@@ -218,8 +218,9 @@ class LocalFirstStore:
     def left_behind(self) -> tuple[str, ...]:
         """What is to be known at the end: points that wait for the database, and what it would not take."""
         waiting = self.pending().points
+        away = self._file.path if self._file.guard.is_away else None
         refusals = [condition.text for condition in self.conditions() if not condition.is_why]
-        return (*([words.undelivered_text(waiting)] if waiting else []), *refusals)
+        return (*([words.undelivered_text(waiting, away)] if waiting else []), *refusals)
 
     def stored_in(self) -> str:
         """Where everything lies, at the end; "" if it could not be written."""

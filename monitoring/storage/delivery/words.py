@@ -164,14 +164,16 @@ def missing(database: str, count: int) -> Condition:
 
 
 def kept_text(file: Path, database: str) -> str:
-    """Where a run's checks and alerts lie; `database` has them, too ("": none has)."""
-    return f"everything is stored in {file}" + (f"; {database} has all of it, too" if database else "")
+    """Where a run's checks and alerts lie; `database` has taken them, too ("": none has)."""
+    return f"everything is stored in {file}" + (f"; {database} has taken all of it, too" if database else "")
 
 
-def undelivered_text(points: int) -> str:
-    """What became of points that the database has not taken yet."""
-    verb = _verb(points, "waits", "wait")
-    return f"{plural(points, 'point')} {verb} in the local file for the database; the next start sends what is left"
+def undelivered_text(points: int, away: Path | None = None) -> str:
+    """What became of points that the database has not taken yet. `away` is their file, if a start opens another one."""
+    waiting = f"{plural(points, 'point')} {_verb(points, 'waits', 'wait')} in"
+    if away is None:
+        return f"{waiting} the local file for the database; the next start sends what is left"
+    return f"{waiting} {away} for the database; a monitor whose localDatabase is that file sends what is left"
 
 
 def _verb(count: int, one: str, many: str) -> str:

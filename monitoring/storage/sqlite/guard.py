@@ -62,6 +62,11 @@ class FileGuard:
         self.is_saving = False
         """Is something under way that must not be interrupted?"""
 
+    @property
+    def is_away(self) -> bool:
+        """Is what is written now another file than the one that the next start opens?"""
+        return self._path != self._home
+
     def notices(self) -> list[str]:
         """What is to be said since the last call; from any thread."""
         said = self._store.said

@@ -255,6 +255,20 @@ def test_what_is_known_of_delivery_stays_known_while_the_file_cannot_be_read(
     file.close()
 
 
+def test_what_waits_in_another_file_than_the_next_start_opens_is_named_with_it(
+    tmp_path: Path, database: FragileBackend, clock: FakeClock
+) -> None:
+    stand_in, home = tmp_path / "stand-in.db", tmp_path / "config.db"
+    for file, words in (
+        (LocalStore(stand_in, home=home), f"2 points wait in {stand_in} for the database; a monitor whose localDatabase"),
+        (LocalStore(home), "2 points wait in the local file for the database; the next start"),
+    ):
+        file.append(checks([1, 2]), [], START_MS)
+        (left,) = LocalFirstStore(file, clock, database, database.second()).left_behind()
+        assert left.startswith(words)
+        file.close()
+
+
 def test_the_local_file_alone_is_asked_as_configured(file: MemoryFile, clock: FakeClock) -> None:
     store = LocalFirstStore(file, clock)
     store.start()
