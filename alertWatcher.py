@@ -9,11 +9,11 @@ from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
-from monitoring.config.lookup import chosen_hosts
+from monitoring.config.lookup import chosen_hosts, sites_of
 from monitoring.config.reload import new_config
 from monitoring.display.history import HistoryOptions, HistoryOutput, open_history_output
 from monitoring.display.outputs import warn
-from monitoring.errors import StoreError
+from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Window
 from monitoring.service.signals import heed_signals, heed_suspension
 from monitoring.storage.notifications import Entry, Event
@@ -101,6 +101,15 @@ class CurrentConfig:
         self._arguments = arguments
         self.names = {site.host: site.name for site in config.sites}
         self.is_wanted("")  # what is wrong with --site is said at the start
+        self._warn_of_unknown()
+
+    def _warn_of_unknown(self) -> None:
+        """A site that is not configured any more may have a history; more often its name is mistyped."""
+        try:
+            if self._arguments.site is not None:
+                sites_of(self._arguments.site, self._config.sites, "--site")
+        except ConfigError as error:
+            warn(str(error))
 
     def reload(self) -> None:
         """Follow the configuration file, if it has changed."""

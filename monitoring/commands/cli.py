@@ -69,7 +69,7 @@ MODES = {
             interrupted=1,
         ),
         Mode(
-            *(None, "report", "monitoring.commands.report", "sum up a month: availability, downtime, incidents, response"),
+            *(None, "report", "monitoring.commands.report", "sum up a month: availability, incidents, response times"),
             value={"dest": "month", "metavar": "YYYY-MM", "type": _month},
         ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),

@@ -77,9 +77,9 @@ def _request(site: Site) -> Iterator[str]:
 
 
 def _rule(rule: Rule) -> str:
-    recovery = "" if rule.recovery_threshold == rule.threshold else f", recovery at {show_number(rule.recovery_threshold)} %"
     failures = f"at least {rule.minimum_failures} failure{'' if rule.minimum_failures == 1 else 's'}"
-    return f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}, {failures}{recovery}"
+    limits = f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}, {failures}"
+    return f"{limits}, recovery at {show_number(rule.recovery_threshold)} %"
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A plain list: a URL or a host a line, with `#` before comments."""
+"""A plain list: a URL of whatever scheme or a host a line, with `#` before comments."""
 
 import re
 
@@ -7,7 +7,7 @@ from monitoring.importing.draft import Draft, Imported, Secrets
 SOURCE = "a list of URLs"
 
 _HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+(?::\d+)?(?:/\S*)?|localhost(?::\d+)?(?:/\S*)?")
-_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
 def read(text: str) -> Imported | None:

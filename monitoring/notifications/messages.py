@@ -126,13 +126,13 @@ def cause_text(alert: Alert) -> str:
 
 def _availability(alert: Alert, site: Site, measured: Downtime | None, *, is_down: bool) -> str:
     rule = site.rule
-    limit = f"an alert needs less than {_number(rule.threshold)} %"
+    window = duration_text(rule.window_ms)
+    limit = f"an alert needs more than {_number(100 - rule.threshold)} % of {window}"
     if not is_down:
         limit = f"a recovery needs {_number(rule.recovery_threshold)} %"
     sums = ""
     if measured and measured.covered_ms:
         sums = f"{_seconds(measured.down_ms)} down of {_seconds(measured.covered_ms)} measured; "
-    window = duration_text(rule.window_ms)
     return f"Availability over {window}: {percent_text(alert.availability)} % ({sums}{limit})"
 
 

@@ -104,6 +104,8 @@ def test_a_site_that_is_not_configured_is_one_line(config: Path, asked: str, wor
     answer = run_program("-p", "--once", "--site", asked, "-c", config)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == f"--site: {words}\n"
+    history = run_program("-a", "--once", "--site", asked, "-c", config)  # it may have been configured once
+    assert (history.returncode, history.stdout, history.stderr) == (0, "no alerts so far\n", f"--site: {words}\n")
 
 
 @pytest.fixture

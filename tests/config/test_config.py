@@ -254,7 +254,7 @@ def test_check_config_says_what_would_run() -> None:
     assert describe(config) == [
         "2 websites, a check every 2 s to 3.5 s, alerts decided every 2 s",
         "  http://via.ecp.fr: GET every 3.5 s, timeout 10 s; expects a status below 400;"
-        " alert below 99.5 % over 2 min, at least 1 failure",
+        " alert below 99.5 % over 2 min, at least 1 failure, recovery at 99.5 %",
         "  https://example.org/health (health): POST every 2 s, timeout 10 s, header Authorization: ***, body of 4 bytes,"
         " redirects not followed, certificate not verified; expects status 200-299 or 401, its text, its pattern,"
         " an answer within 0.0025 s; alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",

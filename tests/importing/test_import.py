@@ -135,6 +135,12 @@ def test_a_list() -> None:
     assert "// example.com has no scheme: https is assumed" in text
 
 
+def test_what_is_no_website_in_a_list_stands_in_a_comment() -> None:
+    sites, text = imported(b"example.com\nftp://files.example.com/\n")
+    assert sites == [{"URL": "https://example.com"}]
+    assert 'begins with http:// or https://: {"URL": "ftp://files.example.com' in text
+
+
 def test_one_url_twice_gets_ids_and_odd_texts_stay_texts() -> None:
     kuma = b'{"monitorList": [%s, %s]}' % (
         b'{"type": "keyword", "name": "a", "url": "http://a.example", "keyword": "${no variable} \\u202e"}',

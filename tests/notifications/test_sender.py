@@ -38,7 +38,8 @@ def test_an_outage_is_one_message_and_its_end_another(desk: Desk) -> None:
     assert (down.title, up.title) == ("DOWN: shop", "UP: shop")
     assert "shop (https://shop.example.org) is down since" in down.text
     assert "Cause: status: HTTP status 503" in down.text
-    assert "Availability over 2 min: 75.00 %" in down.text
+    assert "Availability over 2 min: 75.00 % (" in down.text
+    assert "an alert needs more than 20 % of 2 min)" in down.text  # of the window, as the rule has it
     assert "--explain shop" in down.text
     assert "it was down for 30 s" in up.text
     assert states(desk) == ["sent", "sent"]
