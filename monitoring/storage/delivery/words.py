@@ -172,8 +172,8 @@ def undelivered_text(points: int, away: Path | None = None) -> str:
     """What became of points that the database has not taken yet. `away` is their file, if a start opens another one."""
     waiting = f"{plural(points, 'point')} {_verb(points, 'waits', 'wait')} in"
     if away is None:
-        return f"{waiting} the local file for the database; the next start sends what is left"
-    return f"{waiting} {away} for the database; a monitor whose localDatabase is that file sends what is left"
+        return f"{waiting} in the local file for the database; the next start sends what is left"
+    return f"{waiting} in {away} for the database; a monitor whose localDatabase is that file sends what is left"
 
 
 def _verb(count: int, one: str, many: str) -> str:
