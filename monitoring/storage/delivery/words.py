@@ -170,7 +170,7 @@ def kept_text(file: Path, database: str) -> str:
 
 def undelivered_text(points: int, away: Path | None = None) -> str:
     """What became of points that the database has not taken yet. `away` is their file, if a start opens another one."""
-    waiting = f"{plural(points, 'point')} {_verb(points, 'waits', 'wait')} in"
+    waiting = f"{plural(points, 'point')} {_verb(points, 'waits', 'wait')}"
     if away is None:
         return f"{waiting} in the local file for the database; the next start sends what is left"
     return f"{waiting} in {away} for the database; a monitor whose localDatabase is that file sends what is left"
