@@ -36,6 +36,8 @@ from tests.support.purging import (
 )
 from tests.support.target import Target, now_ms
 
+pytestmark = pytest.mark.promise
+
 
 def test_a_site_is_purged_under_a_running_monitor_which_misses_no_check_of_the_others(
     tmp_path: Path, target: Target

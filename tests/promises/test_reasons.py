@@ -15,6 +15,8 @@ from tests.support.processes import Running, run_program
 from tests.support.servers import HttpServer
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.promise
+
 REASON = "certificate has expired"
 
 
