@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.influxd import Influxd
 
-# A shell starts what runs in the background deaf to Ctrl-C, and that is inherited: programs under test must hear it.
+# A shell starts what runs in the background deaf to Ctrl-C, and nohup what it starts deaf to the end of its terminal. Both
+# are inherited, and programs under test must hear them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How fast examples are made says more of the machine than of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -185,7 +185,12 @@ def test_printers_and_watchers_elsewhere_follow_a_monitor_through_the_gateways_d
     alerts = monitor.objects("alert")
     assert [program.objects("alert") for program in (printer, other, watcher)] == [alerts, alerts, alerts]
     for program in (printer, other, watcher):
-        assert program.errors == [NO_MONITOR, f"gateway at 127.0.0.1:{scene.gateway.port} does not answer"]
+        no_monitor, *silent = program.errors
+        assert no_monitor == NO_MONITOR
+        # A question that was under way when the gateway was killed may end by its deadline.
+        silence = f"gateway at 127.0.0.1:{scene.gateway.port} does not answer"
+        assert set(silent) <= {silence, f"{silence} in time"}
+        assert len(silent) == len(set(silent)) > 0
     shown = [*windows(printer), *windows(other)]
     assert {found["source"] for found in shown} == {"gateway"}
     assert_right_so_far(stored_checks(local_file(config)), shown, late_ms=BACK_S * 1_000)
