@@ -115,7 +115,7 @@ class Site:
     `url`, `headers` and `body` may hold secrets and are kept out of `repr`. `private_headers` are the names (in lower case)
     of headers whose values came from a variable.
     A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters. `notify` names its channels
-    (None: those that ask for it).
+    (None: those that ask for it). People are told `certificate_warning_ms` before its certificate expires (0: never).
     `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
     """
 
@@ -138,6 +138,7 @@ class Site:
     rule: Rule = Rule()
     masked_url: str | None = None
     notify: tuple[str, ...] | None = None
+    certificate_warning_ms: int = 14 * 86_400_000
 
     @property
     def address(self) -> str:

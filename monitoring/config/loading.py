@@ -12,7 +12,16 @@ from monitoring.config.notifications import channel_names, read_channels
 from monitoring.config.section import Report, Section
 from monitoring.config.settings import Config
 from monitoring.config.text import Invalid, expand, unexpanded
-from monitoring.config.websites import INTERVAL, RULE_KEYS, SITE_KEYS, TIMEOUT, Defaults, read_rule, read_sites
+from monitoring.config.websites import (
+    CERTIFICATE_WARNING,
+    INTERVAL,
+    RULE_KEYS,
+    SITE_KEYS,
+    TIMEOUT,
+    Defaults,
+    read_rule,
+    read_sites,
+)
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
 from monitoring.trust import REPLACES, Trust, why_unusable
@@ -27,6 +36,7 @@ ROOT_KEYS = (
     "alerting",
     "location",
     "caFile",
+    "certificateWarning",
     "database",
     "localDatabase",
     "retention",
@@ -157,6 +167,7 @@ def _read_websites(files: Sequence[Section], rule: Rule) -> tuple[Site, ...]:
         interval_ms=root.take("defaultCheckInterval", INTERVAL, plain.interval_ms),
         timeout_ms=root.take("defaultTimeout", TIMEOUT, plain.timeout_ms),
         rule=rule,
+        certificate_warning_ms=root.take("certificateWarning", CERTIFICATE_WARNING, plain.certificate_warning_ms),
         channels=channel_names(root),
     )
     known = len(root.report.problems)

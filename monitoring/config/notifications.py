@@ -32,13 +32,14 @@ class ChannelKind:
     `schemes` are those of its URLs; none: it takes all that no other one takes. `open` is "module:callable", which makes a
     `monitoring.notifications.base.Channel` from a `ChannelConfig` without connecting. `problems` is "module:callable", which
     says, for a list of URLs, why each cannot be used (None: it can). (Names, because nobody loads a channel that is not
-    configured, nor do configurations know about channels.)
+    configured, nor do configurations know about channels.) `events` are those that it can tell.
     """
 
     name: str
     schemes: tuple[str, ...]
     open: str
     problems: str = ""
+    events: tuple[str, ...] = EVENTS
 
 
 _MODULE = "monitoring.notifications.channels"
@@ -48,6 +49,7 @@ CHANNELS = (
     ChannelKind(
         *("alertmanager", ("alertmanager+http", "alertmanager+https"), f"{_MODULE}.alertmanager:Alertmanager"),
         problems=f"{_MODULE}.alertmanager:problems",
+        events=("alert", "recovery", "reminder"),
     ),
     ChannelKind("apprise", (), f"{_MODULE}.services:Service", problems=f"{_MODULE}.services:problems"),
 )
@@ -76,7 +78,7 @@ class ChannelConfig:
 
     def wants(self, site: Site, event: str) -> bool:
         """Is it told of this event of this site? Where a site names its channels, these are the ones."""
-        if event not in self.on:
+        if event not in self.on or event not in self.kind.events:
             return False
         if site.notify is not None:
             return self.name is not None and self.name in site.notify

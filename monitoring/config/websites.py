@@ -27,6 +27,7 @@ SITE_KEYS = (
     "followRedirects",
     "verifyTLS",
     *TRANSPORT_KEYS,
+    "certificateWarning",
     *ASSERTIONS,
     "alerting",
     "notify",
@@ -37,6 +38,7 @@ INTERVAL = values.duration(1, DAY_MS)
 TIMEOUT = values.duration(1, HOUR_MS)
 _WINDOW = values.duration(SECOND_MS, DAY_MS)
 FAILURES = values.whole(1, 1_000)
+CERTIFICATE_WARNING = values.duration(0, 365 * DAY_MS)
 
 _PLAIN = Site(host="", url="")
 """The defaults of a site are those of `models.Site`."""
@@ -52,6 +54,7 @@ class Defaults:
     interval_ms: int = _PLAIN.interval_ms
     timeout_ms: int = _PLAIN.timeout_ms
     rule: Rule = _PLAIN.rule
+    certificate_warning_ms: int = _PLAIN.certificate_warning_ms
     channels: frozenset[str] = frozenset()
 
 
@@ -150,6 +153,7 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         transport=read_transport(section),
         rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule).fitted_to(interval_ms),
         notify=section.take("notify", names_of_channels, None),
+        certificate_warning_ms=section.take("certificateWarning", CERTIFICATE_WARNING, defaults.certificate_warning_ms),
     )
     refuse_unknown_channels(section, site, defaults.channels)
     assertions = read_assertions(section)

@@ -2,6 +2,7 @@
 
 base       what a channel is, and what it is given
 routing    which channels a state change is for           (pure)
+certificates  which certificates are told of   (pure)
 grouping   what is told now, and what waits               (pure)
 messages   a group of state changes in words              (pure)
 words      what is said of a channel that does not work   (pure)

@@ -1,7 +1,7 @@
 """What a channel tells now, in how many messages, and what waits. Pure.
 
-All that is pending of one site goes into one message, which says where the site stands now. Messages are merged, never
-dropped: each entry ends in exactly one.
+All that is pending of one site goes into one message, which says where the site stands now; its certificate into
+another. Messages are merged, never dropped: each entry ends in exactly one.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,8 +11,18 @@ from monitoring.models import AlertType, Cause
 from monitoring.storage.notifications import Entry, Event
 from monitoring.units import MINUTE_MS, SECOND_MS
 
-QUIET_MS: Mapping[Event, int] = {Event.ALERT: 3 * SECOND_MS, Event.RECOVERY: 6 * SECOND_MS, Event.REMINDER: 0}
-GATHER_MS: Mapping[Event, int] = {Event.ALERT: 10 * SECOND_MS, Event.RECOVERY: 30 * SECOND_MS, Event.REMINDER: 0}
+QUIET_MS: Mapping[Event, int] = {
+    Event.ALERT: 3 * SECOND_MS,
+    Event.RECOVERY: 6 * SECOND_MS,
+    Event.REMINDER: 0,
+    Event.CERTIFICATE: 3 * SECOND_MS,
+}
+GATHER_MS: Mapping[Event, int] = {
+    Event.ALERT: 10 * SECOND_MS,
+    Event.RECOVERY: 30 * SECOND_MS,
+    Event.REMINDER: 0,
+    Event.CERTIFICATE: 10 * SECOND_MS,
+}
 """A message waits until nothing of its kind has happened for the first time, but no longer than the second."""
 
 TOGETHER_MS = 10 * SECOND_MS
@@ -103,6 +113,8 @@ class SiteNews:
     @property
     def event(self) -> Event:
         """The kind of message that it needs."""
+        if self.last.event is Event.CERTIFICATE:
+            return Event.CERTIFICATE
         if not self.is_down:
             return Event.RECOVERY
         return Event.REMINDER if self.last.event is Event.REMINDER and self.was_told_down else Event.ALERT
@@ -139,10 +151,10 @@ class Plan:
 
 def plan(pending: Iterable[Entry], around: Surroundings, now_ms: int) -> Plan:
     """What to tell at this moment."""
-    by_host: dict[str, list[Entry]] = {}
+    by_host: dict[tuple[str, bool], list[Entry]] = {}
     for entry in sorted(pending, key=lambda entry: entry.time_ms):
-        by_host.setdefault(entry.alert.host, []).append(entry)
-    news = [_news(host, entries, around, now_ms) for host, entries in by_host.items()]
+        by_host.setdefault((entry.alert.host, entry.event is Event.CERTIFICATE), []).append(entry)
+    news = [_news(host, entries, around, now_ms) for (host, _), entries in by_host.items()]
     groups: list[Group] = []
     later: list[int] = []
     for event in Event:
@@ -163,6 +175,8 @@ def plan(pending: Iterable[Entry], around: Surroundings, now_ms: int) -> Plan:
 
 def _news(host: str, entries: Sequence[Entry], around: Surroundings, now_ms: int) -> SiteNews:
     last, was_told_down = entries[-1], host in around.told_down
+    if last.event is Event.CERTIFICATE:
+        return SiteNews(entries, Outages(), was_told_down, last.time_ms)
     outages = Outages.before(around.outages.get(host, ()), last.time_ms)
     one = SiteNews(entries, outages, was_told_down, last.time_ms)
     if not one.flaps or one.is_unwatched or one.event is Event.REMINDER:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from fractions import Fraction
 
-from monitoring.display.words import EPOCH, duration_text, label, percent_text, plural, printable
+from monitoring.display.words import duration_text, label, percent_text, plural, printable
 from monitoring.models import Alert, Downtime, Site
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteNews
+from monitoring.notifications.words import expiry_text, moment_text
 from monitoring.storage.notifications import Event
 
 LATE_MS = 60_000
@@ -43,7 +43,7 @@ def compose(group: Group, background: Background, now_ms: int) -> Message:
     lines = [*_lines(group, background, now_ms), *_late(group, now_ms)]
     if background.is_drill:
         lines.insert(0, "This is a drill: nothing has happened to your sites.")
-    alerts = [entry.alert for entry in group.entries]
+    alerts = [entry.alert for entry in group.entries if entry.event is not Event.CERTIFICATE]
     names = [(one.host, site.name if (site := background.sites.get(one.host)) else None) for one in group.news]
     return Message(group.event, title, "\n".join(lines), alerts, names, background.is_drill)
 
@@ -59,6 +59,8 @@ def _title(group: Group, background: Background) -> str:
 
 
 def _headword(group: Group) -> str:
+    if group.event is Event.CERTIFICATE:
+        return "CERTIFICATE EXPIRES SOON"
     if group.event is Event.REMINDER:
         return "STILL DOWN"
     if group.event is Event.ALERT:
@@ -67,12 +69,25 @@ def _headword(group: Group) -> str:
 
 
 def _lines(group: Group, background: Background, now_ms: int) -> Iterator[str]:
+    if group.event is Event.CERTIFICATE:
+        yield from _certificates(group, background, now_ms)
+        return
     if len(group.news) == 1:
         yield from _about(group.news[0], background, now_ms)
     else:
         yield from _about_all(group, background, now_ms)
     host = group.news[0].host
     yield f"More: ./monitoringApp.py --explain {_quoted(_name(host, background) if len(group.news) == 1 else 'SITE')}"
+
+
+def _certificates(group: Group, background: Background, now_ms: int) -> Iterator[str]:
+    """A line for each site."""
+    for one in group.news[:MOST_LISTED]:
+        name, site = _name(one.host, background), background.sites.get(one.host)
+        address = f" ({printable(site.address)})" if site and printable(site.address) != name else ""
+        yield f"{name}{address}: {expiry_text(one.last.alert.start_ms, now_ms)}"
+    if len(group.news) > MOST_LISTED:
+        yield f"and {len(group.news) - MOST_LISTED} more"
 
 
 def _about(one: SiteNews, background: Background, now_ms: int) -> Iterator[str]:
@@ -152,12 +167,6 @@ def _history(one: SiteNews, background: Background) -> Iterator[str]:
 def _late(group: Group, now_ms: int) -> Sequence[str]:
     late_ms = now_ms - group.due_ms
     return [f"This message is late by {duration_text(late_ms)}."] if late_ms >= LATE_MS else []
-
-
-def moment_text(moment_ms: int) -> str:
-    """Local time with its offset: "2026-11-28 18:22:04 +01:00"."""
-    text = (EPOCH + timedelta(milliseconds=moment_ms)).astimezone().isoformat(" ", "seconds")
-    return f"{text[:19]} {text[19:]}"
 
 
 def ordinal(count: int) -> str:

@@ -11,6 +11,7 @@ from monitoring.errors import StoreError
 from monitoring.models import Window
 from monitoring.notifications import words
 from monitoring.notifications.base import Channel
+from monitoring.notifications.certificates import warner
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import route_of
 from monitoring.notifications.sender import Sender, Watched
@@ -52,7 +53,8 @@ class Notifier:
         channels, now_ms = config.notifications, self._clock.now_ms()
         with suppress(StoreError):  # then what is recorded from now on is routed by memory alone
             labels = [channel.label for channel in channels]
-            self._outbox.set_route(route_of(channels, config.active_sites), labels, now_ms)
+            sites = config.active_sites
+            self._outbox.set_route(route_of(channels, sites), labels, now_ms, warner(channels, sites))
         known = {sender.config: sender for sender in self._senders}
         before = {sender.config.label: sender for sender in self._senders}
         kept = [known[channel] for channel in channels if channel in known]

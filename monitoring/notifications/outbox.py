@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType
-from monitoring.storage.notifications import Delivery, Entry, Event, NotificationStore, Route, nowhere
+from monitoring.storage.notifications import Delivery, Entry, Event, NotificationStore, Route, Warn, never, nowhere
 
 Key = tuple[str, str, int, str]
 
@@ -22,10 +22,10 @@ class Outbox:
         self._lock = threading.Lock()
         self._unrecorded: dict[Key, Entry] = {}
 
-    def set_route(self, route: Route, channels: Sequence[str], now_ms: int) -> None:
+    def set_route(self, route: Route, channels: Sequence[str], now_ms: int, warn: Warn = never) -> None:
         """From now on state changes are for these channels. Raises `StoreError`; then only those in memory are."""
         self._route = route
-        self._file.set_route(route, channels, now_ms)
+        self._file.set_route(route, channels, now_ms, warn)
 
     def add_reminders(self, entries: Sequence[Entry]) -> None:
         """Keep these, but for those that are there. Raises `StoreError`."""
@@ -64,7 +64,7 @@ class Outbox:
         with self._lock:
             mine = [entry for entry in self._unrecorded.values() if entry.channel == channel]
         for entry in sorted(mine, key=lambda entry: entry.time_ms):
-            if entry.state in (Delivery.SENT, Delivery.LATE) and entry.event is not Event.REMINDER:
+            if entry.state in (Delivery.SENT, Delivery.LATE) and entry.event.is_state_change:
                 told[entry.alert.host] = entry
         return told
 

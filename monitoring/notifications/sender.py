@@ -190,7 +190,7 @@ class Sender:
     def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
         """The newest record of each host that is down, or was so until a short time ago."""
         newest = {host: entry.alert for host, entry in self._outbox.last_told(self.config.label).items()}
-        newest |= {entry.alert.host: entry.alert for entry in pending if entry.event is not Event.REMINDER}
+        newest |= {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
         recent_ms = now_ms - RESOLVED_MS
         return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms]
 
@@ -220,7 +220,7 @@ class Sender:
         )
 
     def _alerts(self, window: Window, pending: Sequence[Entry]) -> Sequence[Alert]:
-        alerts = [entry.alert for entry in pending if entry.event is not Event.REMINDER]
+        alerts = [entry.alert for entry in pending if entry.event.is_state_change]
         with suppress(StoreError):  # those that are pending are known
             alerts += self._reader().alerts(window)
         found = {(alert.time_ms, alert.host): alert for alert in alerts}

@@ -1,14 +1,15 @@
 """The contract of the notification outbox: what the local file keeps of every notification, sent or not.
 
-Each state change becomes one entry for each channel that wants it, in the transaction that stores the alert record.
+Each state change becomes one entry for each channel that wants it, in the transaction that stores the alert record; so does
+a certificate that expires soon, in the one that stores the check which saw it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from monitoring.models import Alert, Window
+from monitoring.models import Alert, CheckResult, Window
 
 
 class Event(StrEnum):
@@ -17,6 +18,11 @@ class Event(StrEnum):
     ALERT = "alert"
     RECOVERY = "recovery"
     REMINDER = "reminder"  # a site is still down
+    CERTIFICATE = "certificate"  # a site's certificate expires soon
+
+    @property
+    def is_state_change(self) -> bool:
+        return self in (Event.ALERT, Event.RECOVERY)
 
 
 class Delivery(StrEnum):
@@ -31,6 +37,8 @@ class Delivery(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event for one channel. `channel` is the channel's label, `alert` the record that it is about.
+
+    Of a certificate the record is no alert: it says when it expires (`start_ms`), and from when on that is told (`time_ms`).
 
     `time_ms` is when it happened: of a reminder, when it was due. `done_ms` is when it was sent or given up (None: it is
     pending), `reason` why the last attempt failed ("": none did).
@@ -54,6 +62,24 @@ Route = Callable[[Alert, Collection[str]], Collection[str]]
 """The channels (by label) for a state change, given the channels that have an entry for the beginning of that outage."""
 
 
+class CertificateWarning(NamedTuple):
+    """A certificate that expires soon: what to keep of it, told once, and the sentence for people."""
+
+    entries: Sequence[Entry]
+    text: str
+
+
+WARNED = ""
+"""The channel of the entry that says, once a site, threshold and certificate, that people have been warned."""
+
+Warn = Callable[[CheckResult, Collection[Alert], int], CertificateWarning | None]
+"""What to tell of the certificate that a check saw, given what was told of this site's before, and the time now (ms)."""
+
+
+def never(check: CheckResult, told: Collection[Alert], now_ms: int) -> None:
+    """No certificate is told of."""
+
+
 def nowhere(alert: Alert, told: Collection[str]) -> Collection[str]:  # noqa: ARG001 - keeps `Route`
     """There are no channels."""
     return ()
@@ -62,8 +88,11 @@ def nowhere(alert: Alert, told: Collection[str]) -> Collection[str]:  # noqa: AR
 class NotificationStore(Protocol):
     """What a local file keeps of notifications. Methods may be called from any thread; all raise `StoreError`."""
 
-    def set_route(self, route: Route, channels: Collection[str], now_ms: int) -> None:
-        """From now on state changes are for these channels. What waits for others is given up: nobody will send it."""
+    def set_route(self, route: Route, channels: Collection[str], now_ms: int, warn: Warn = never) -> None:
+        """From now on state changes are for these channels, and `warn` says what to tell of certificates.
+
+        What waits for other channels is given up: nobody will send it.
+        """
 
     def add_reminders(self, reminders: Sequence[Entry]) -> None:
         """Keep these, but for those that are there already."""
@@ -78,4 +107,4 @@ class NotificationStore(Protocol):
         """Keep state, time and reason of these; their records may be yet to be stored."""
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
-        """All entries for events of a window, in order of (time, host, channel)."""
+        """All entries of channels for events of a window, in order of (time, host, channel)."""

@@ -70,3 +70,18 @@ def test_a_url_that_apprise_cannot_read_is_refused_without_being_shown() -> None
     with pytest.raises(ConfigError, match=r"^config.json: notifications\[0\].url: is not the URL of a service") as caught:
         configured("slack://hunter2", {"name": "ops", "command": ["true"]})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("general", "own", "days"),
+    [(None, None, 14), ("30d", None, 30), ("30d", "7d", 7), (None, 0, 0), (0, None, 0), (0, "14d", 14), ("0s", None, 0)],
+)
+def test_a_certificate_is_warned_of_as_the_website_says_or_else_all(general: object, own: object, days: int) -> None:
+    website = {"URL": "https://shop.example.org", **({} if own is None else {"certificateWarning": own})}
+    config = parse({"websites": [website], **({} if general is None else {"certificateWarning": general})})
+    assert config.sites[0].certificate_warning_ms == days * 86_400_000
+
+
+def test_an_alertmanager_is_told_of_no_certificate() -> None:
+    config = configured("alertmanager+http://127.0.0.1:9093", {"name": "ops", "command": ["true"]})
+    assert [told(channel, config, "certificate") for channel in config.notifications] == [[], ["shop", "blog"]]

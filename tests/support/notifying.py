@@ -7,6 +7,7 @@ from typing import Self
 from monitoring.config.notifications import CHANNELS, ChannelConfig
 from monitoring.models import Alert, AlertType, Cause, Site
 from monitoring.notifications.base import Channel, Message, Undelivered
+from monitoring.notifications.certificates import warner
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import route_of
 from monitoring.notifications.sender import Sender, Watched
@@ -75,7 +76,9 @@ class Desk:
     def watch(self, sites: Sequence[Site]) -> None:
         """As after another configuration."""
         self.sites = list(sites)
-        self.outbox.set_route(route_of([self.config], self.sites), [self.config.label], self.clock.now_ms())
+        channels = [self.config]
+        route, warn = route_of(channels, self.sites), warner(channels, self.sites)
+        self.outbox.set_route(route, [self.config.label], self.clock.now_ms(), warn)
         self.sender.watched = Watched({site.host: site for site in self.sites})
 
     def restart(self) -> None:

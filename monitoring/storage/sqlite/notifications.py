@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from monitoring.models import Alert, AlertType, Cause, Window
-from monitoring.storage.notifications import Delivery, Entry, Event, Route
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
+from monitoring.storage.notifications import WARNED, Delivery, Entry, Event, Route, Warn
 
 COLUMNS = "channel, event, time_ms, record, state, done_ms, reason"
 INSERT = """
@@ -30,6 +30,21 @@ def add_state_change(connection: sqlite3.Connection, alert: Alert, route: Route)
     query = "SELECT DISTINCT channel FROM notifications WHERE host = ? AND start_ms = ? AND event = ?"
     told = {channel for (channel,) in connection.execute(query, (alert.host, alert.start_ms, Event.ALERT))}
     add(connection, (Entry(channel, Event(alert.type), alert.time_ms, alert) for channel in route(alert, told)))
+
+
+def add_certificates(
+    connection: sqlite3.Connection, checks: Iterable[CheckResult], warn: Warn, now_ms: int
+) -> Sequence[str]:
+    """What is to be told of the certificates that these checks saw; returns a sentence for each that is told."""
+    query = f"SELECT {COLUMNS} FROM notifications WHERE channel = ? AND host = ? AND event = ?"
+    said = []
+    for check in checks:
+        if check.certificate_s is not None:
+            rows = connection.execute(query, (WARNED, check.host, Event.CERTIFICATE))
+            if warning := warn(check, [_entry(row).alert for row in rows], now_ms):
+                add(connection, warning.entries)
+                said.append(warning.text)
+    return said
 
 
 def pending(connection: sqlite3.Connection, channel: str) -> Sequence[Entry]:
@@ -66,9 +81,10 @@ def give_up_others(connection: sqlite3.Connection, channels: Collection[str], no
 
 
 def deliveries(connection: sqlite3.Connection, window: Window) -> Sequence[Entry]:
-    """All entries for events of a window, in order of (time, host, channel)."""
-    query = f"SELECT {COLUMNS} FROM notifications WHERE time_ms >= ? AND time_ms < ? ORDER BY time_ms, host, channel"
-    return [_entry(row) for row in connection.execute(query, (window.from_ms, window.until_ms))]
+    """All entries of channels for events of a window, in order of (time, host, channel)."""
+    chosen = "time_ms >= ? AND time_ms < ? AND channel != ?"
+    query = f"SELECT {COLUMNS} FROM notifications WHERE {chosen} ORDER BY time_ms, host, channel"
+    return [_entry(row) for row in connection.execute(query, (window.from_ms, window.until_ms, WARNED))]
 
 
 def newest(connection: sqlite3.Connection) -> Sequence[Entry]:
@@ -78,9 +94,13 @@ def newest(connection: sqlite3.Connection) -> Sequence[Entry]:
 
 
 def delete_before(connection: sqlite3.Connection, before_ms: int) -> None:
-    """Of events before this moment, but for what is pending and the newest of each host and channel."""
+    """Of events before this moment, but for what is pending and the newest of each host and channel.
+
+    State changes and certificates are counted apart: who was told of an outage is known until it ends.
+    """
     newest_ones = (
         "SELECT MAX(time_ms) FROM notifications AS newer WHERE newer.channel = old.channel AND newer.host = old.host"
+        f" AND (newer.event = '{Event.CERTIFICATE}') = (old.event = '{Event.CERTIFICATE}')"
     )
     connection.execute(
         f"DELETE FROM notifications AS old WHERE time_ms < ? AND state != 'pending' AND time_ms < ({newest_ones})",

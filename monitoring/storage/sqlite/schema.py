@@ -108,7 +108,7 @@ NOTIFICATIONS = (
     """
 CREATE TABLE notifications (
     channel TEXT NOT NULL, host TEXT NOT NULL, time_ms INTEGER NOT NULL, event TEXT NOT NULL,
-    start_ms INTEGER NOT NULL,  -- when the outage began
+    start_ms INTEGER NOT NULL,  -- when the outage began, the certificate expires
     record TEXT NOT NULL,      -- the alert record (JSON)
     state TEXT NOT NULL, done_ms INTEGER, reason TEXT,
     PRIMARY KEY (channel, host, time_ms, event)

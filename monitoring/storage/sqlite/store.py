@@ -9,7 +9,7 @@ from dataclasses import replace
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
-from monitoring.storage.notifications import Entry, Route, nowhere
+from monitoring.storage.notifications import Entry, Route, Warn, never, nowhere
 from monitoring.storage.sqlite import (
     from_1_1,
     meta,
@@ -48,6 +48,7 @@ class LocalStore(GuardedStore):
     _kept_ms: tuple[int, int] | None = None
     _rest_until_ms = 0
     _route: Route = staticmethod(nowhere)
+    _warn: Warn = staticmethod(never)
 
     def _load(self, connection: sqlite3.Connection) -> None:
         super()._load(connection)
@@ -96,6 +97,9 @@ class LocalStore(GuardedStore):
                 connection.execute(schema.INSERT_ALERT, row)
                 outbox.add(connection, "alerts", row[0], row[0], 1, now_ms)
                 notifications.add_state_change(connection, alert, self._route)
+            warnings = notifications.add_certificates(connection, new.values(), self._warn, now_ms)
+        for warning in warnings:
+            self.say(warning)
         self.sites, self._newest = sites, max(self._newest, *new) if new else self._newest
         self._remember(alerts)
         if self.echo is not None:
@@ -242,8 +246,8 @@ class LocalStore(GuardedStore):
 
     # Notifications (see `NotificationStore`)
 
-    def set_route(self, route: Route, channels: Collection[str], now_ms: int) -> None:
-        self._route = route
+    def set_route(self, route: Route, channels: Collection[str], now_ms: int, warn: Warn = never) -> None:
+        self._route, self._warn = route, warn
         with self.writing() as connection:
             notifications.give_up_others(connection, channels, now_ms)
 

@@ -1,0 +1,40 @@
+"""Which certificates people are told of before they expire: once a site, threshold and certificate. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from monitoring.config.notifications import ChannelConfig
+from monitoring.display.words import label
+from monitoring.models import Alert, AlertType, CheckResult, Site
+from monitoring.notifications.words import expiry_text
+from monitoring.storage.notifications import WARNED, CertificateWarning, Delivery, Entry, Event, Warn
+
+
+def due(site: Site, certificate_s: int, told: Collection[Alert], now_ms: int) -> Alert | None:
+    """What to record now of a certificate that expires at this Unix time; None: there is nothing to tell.
+
+    `told` are the records of what was told of this site. One that has expired is not told of: the site is down by it, or
+    does not verify it.
+    """
+    expires_ms = certificate_s * 1_000
+    from_ms = expires_ms - site.certificate_warning_ms
+    if not from_ms <= now_ms < expires_ms or any((it.start_ms, it.time_ms) == (expires_ms, from_ms) for it in told):
+        return None
+    return Alert(AlertType.ALERT, site.host, from_ms, expires_ms, None, 100.0, None)
+
+
+def warner(channels: Sequence[ChannelConfig], sites: Iterable[Site]) -> Warn:
+    """Tells every channel that wants it, and the file, where it stands without a channel as well."""
+    by_host = {site.host: site for site in sites}
+
+    def warn(check: CheckResult, told: Collection[Alert], now_ms: int) -> CertificateWarning | None:
+        site = by_host.get(check.host)
+        if site is None or check.certificate_s is None or (record := due(site, check.certificate_s, told, now_ms)) is None:
+            return None
+        wanting = [channel.label for channel in channels if channel.wants(site, Event.CERTIFICATE)]
+        entries = [
+            Entry(WARNED, Event.CERTIFICATE, record.time_ms, record, Delivery.SENT, now_ms),
+            *(Entry(channel, Event.CERTIFICATE, now_ms, record) for channel in wanting),
+        ]
+        return CertificateWarning(entries, f"{label(site.host, site.name)}: {expiry_text(record.start_ms, now_ms)}")
+
+    return warn
