@@ -58,7 +58,7 @@ def explain_from(reader: Reader, site: Site, at_ms: int, every_ms: int) -> Expla
     history = History(reader.last_states(at_ms).get(site.host), alerts[-2:])
     found: dict[int, CheckResult] = {}
     for window in _windows(site, at_ms, history.last_alert, history.state):
-        found |= {check.time_ms: check for check in reader.results(window) if check.host == site.host}
+        found |= {check.time_ms: check for check in reader.results(window, [site.host])}
     return explain(site, at_ms, [found[time_ms] for time_ms in sorted(found)], history, every_ms)
 
 

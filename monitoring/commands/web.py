@@ -99,7 +99,7 @@ class PageReader:
         """Called from any thread. Raises `StoreError`."""
         printer = self._printer
         window = last_checks_window(site, printer.config.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
-        found = [it for reader in printer.readers.values() for it in reader.results(window) if it.host == site.host]
+        found = [it for reader in printer.readers.values() for it in reader.results(window, [site.host])]
         return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
 
     def _month(self, month: Month) -> MonthReport:

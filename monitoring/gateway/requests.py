@@ -1,6 +1,7 @@
 """What a request says: its query or its body, strictly. Raises `Malformed`, and HTTP errors for what is no JSON at all."""
 
 import re
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -14,6 +15,9 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 TEXTS = {"location"}
 """Parameters that are text even where they look like a number."""
+
+LISTS = {"host"}
+"""Parameters that may be given several times."""
 
 
 def read(endpoint: Endpoint[Asked, Value]) -> Asked:
@@ -35,12 +39,15 @@ def _body(kind: type[Asked]) -> Asked:
 
 
 def _query(kind: type[Asked]) -> Asked:
-    asked: dict[str, object] = {}
+    asked: dict[str, Any] = {}
     try:
         given = parse_qsl(request.query_string.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
         raise Malformed("the query must be UTF-8, in percent-encoding") from None
     for name, value in given:
+        if name in LISTS:
+            asked[name] = [*asked.get(name, ()), value]
+            continue
         if name in asked:
             raise Malformed(f"{ascii(name)[:40]} must be given once")
         is_number = name not in TEXTS and _NUMBER.fullmatch(value)

@@ -4,7 +4,7 @@ Raises HTTP errors for what is too much, `StoreError` for what is wrong with the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Any
@@ -26,6 +26,7 @@ from monitoring.storage.gateway.interface import (
     Endpoint,
     RecordMessage,
     RecordRequest,
+    ResultsQuery,
     StatesQuery,
     StatsQuery,
     VerifyRequest,
@@ -126,10 +127,11 @@ class Interface:
         found = database.stats(window, exact=exact)
         return about(window, exact=exact, sites=[StatsMessage.of(found[host]) for host in sorted(found)])
 
-    def results(self, database: Backend, asked: WindowQuery) -> Answer:
-        window = self.window(asked)
-        must_be_few(database, window, self.limits.answer_checks)
-        checks = b",".join(map(msgspec.json.encode, map(check_message, database.results(window))))  # none of them is kept
+    def results(self, database: Backend, asked: ResultsQuery) -> Answer:
+        window, hosts = self.window(asked), asked.host or None
+        must_be_few(database, window, self.limits.answer_checks, hosts)
+        found = map(check_message, database.results(window, hosts))
+        checks = b",".join(map(msgspec.json.encode, found))  # none of them is kept
         return about(window, checks=msgspec.Raw(b"[%b]" % checks))
 
     def missing(self, database: Backend, asked: WindowQuery) -> Answer:
@@ -181,7 +183,8 @@ def about(window: Window, **found: object) -> Answer:
     return {"from": window.from_ms, "until": window.until_ms, **found}
 
 
-def must_be_few(database: Backend, window: Window, most: int) -> None:
-    """Raises `RequestEntityTooLarge` where a window has too many checks for one answer."""
-    if sum(database.counts(window).values()) > most:
+def must_be_few(database: Backend, window: Window, most: int, hosts: Collection[str] | None = None) -> None:
+    """Raises `RequestEntityTooLarge` where a window has too many checks (of these hosts; None: of all) for one answer."""
+    counts = database.counts(window).items()
+    if sum(count for (_, host), count in counts if hosts is None or host in hosts) > most:
         raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")

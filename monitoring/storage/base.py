@@ -49,8 +49,8 @@ class Reader(Protocol):
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         """Statistics by host, equal to `reference.summarise`. `exact` percentiles cost more (see `windows.may_be_exact`)."""
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
-        """The checks of the window in order of (time, host)."""
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
+        """The checks of the window, of these hosts (None: of all), in order of (time, host)."""
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         """The state changes decided in the window, in order of (time, host)."""

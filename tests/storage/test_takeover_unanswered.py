@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -85,10 +85,10 @@ class Database(MemoryBackend):
         super().__init__(MemoryDatabase())
         self._on_results = on_results
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         if window.length_ms == opening.CHECKS_AT_ONCE_MS:
             self._on_results()
-        return super().results(window)
+        return super().results(window, hosts)
 
 
 def filled(on_results: Callable[[], object]) -> Database:

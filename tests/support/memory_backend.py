@@ -1,7 +1,7 @@
 """A backend in memory that answers by the pure functions: the contract's reference, and a database that never waits."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -111,8 +111,9 @@ class MemoryBackend:
                         parts = [part for part in parts if not start_ms <= part[0] < end_ms] + [(start_ms, summary)]
         return parts
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
-        return iter([check for key, check in sorted(self.held.checks.items()) if _inside(key[0], window)])
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
+        found = [check for key, check in sorted(self.held.checks.items()) if _inside(key[0], window)]
+        return (check for check in found if hosts is None or check.host in hosts)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         return [alert for key, alert in sorted(self.held.alerts.items()) if _inside(key[0], window)]

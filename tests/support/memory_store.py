@@ -35,9 +35,9 @@ class MemoryStore:
     def own_reader(self) -> LocalReader:
         return self
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         first, last = (bisect_left(self._results, bound, key=by_time) for bound in (window.from_ms, window.until_ms))
-        return iter(self._results[first:last])
+        return (check for check in self._results[first:last] if hosts is None or check.host in hosts)
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
         return reference.summarise(self.results(window), window, exact=exact)

@@ -36,10 +36,10 @@ class UnwrittenReader:
         self._file = file
         self._unwritten = unwritten
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         waiting, last = self._waiting(CheckResult, window), None
         for check in merge(self._stored(window), waiting, key=in_order):
-            if last is None or in_order(last) != in_order(check):
+            if (last is None or in_order(last) != in_order(check)) and (hosts is None or check.host in hosts):
                 yield check
             last = check
 

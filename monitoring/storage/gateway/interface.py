@@ -131,6 +131,12 @@ class StatsQuery(WindowQuery, kw_only=True):
         return self.exact == "true" if self.exact else window.length_ms <= EXACT_MS
 
 
+class ResultsQuery(WindowQuery, kw_only=True):
+    """Of these sites alone, each in a parameter of its own; absent: of all."""
+
+    host: list[str] | UnsetType = UNSET
+
+
 class StatesQuery(Located, kw_only=True):
     """By the checks before a moment, in milliseconds."""
 
@@ -210,7 +216,7 @@ COUNTS = _get(
     role="write",
 )
 STATS = _get("stats", StatsQuery, "sites", list[StatsMessage], "Statistics of each site with a check, by name", exact=bool)
-RESULTS = _get("results", WindowQuery, "checks", list[Check], "The checks of a window, in order of time and host")  # type: ignore[valid-type]
+RESULTS = _get("results", ResultsQuery, "checks", list[Check], "The checks of a window, in order of time and host")  # type: ignore[valid-type]
 MISSING = _get("missing", WindowQuery, "missing", int, "How many checks are known by summaries only")
 ALERTS = _get("alerts", WindowQuery, "alerts", list[AlertMessage], "Alerts and recoveries, in order of time and host")
 LAST_ALERTS = _get("alerts/latest", Located, "alerts", list[AlertMessage], "The newest one of each site")

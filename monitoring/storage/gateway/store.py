@@ -1,7 +1,7 @@
 """A gateway as a backend: `./monitoringApp.py -g` on the machine that has the database."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,9 @@ CONNECT_TIMEOUT_S = 2.0
 
 MOST_BYTES = 4 << 20
 """Of one request, which a gateway takes in any case."""
+
+LONGEST_CHOICE = 1_000
+"""Characters of the hosts that a question names, as its address must not grow too long; of more the answer is sifted."""
 
 SMALLEST_WINDOW_MS = 2
 """A shorter window cannot be halved."""
@@ -89,20 +92,21 @@ class GatewayStore:
         found = self._ask(interface.STATS, **_ends(window), exact="true" if exact else "false")
         return {site.host: site.stats() for site in found}
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         """In halves where there is too much for one answer."""
-        ahead = [window]
+        asked = {} if hosts is None or sum(map(len, hosts)) > LONGEST_CHOICE else {"host": list(hosts)}
+        ahead = [window] if hosts is None or hosts else []
         while ahead:
             part = ahead.pop()
             try:
-                found = self._ask(interface.RESULTS, **_ends(part))
+                found = self._ask(interface.RESULTS, **_ends(part), **asked)
             except TooLong:
                 if part.length_ms < SMALLEST_WINDOW_MS:
                     raise
                 middle_ms = (part.from_ms + part.until_ms) // 2
                 ahead += [Window(middle_ms, part.until_ms), Window(part.from_ms, middle_ms)]
                 continue
-            yield from map(check_of, found)
+            yield from (check for check in map(check_of, found) if hosts is None or check.host in hosts)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         return [found.to(Alert) for found in self._ask(interface.ALERTS, **_ends(window))]

@@ -6,7 +6,7 @@ it stays fast with a thousand sites, and right on every compatible server.
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
 from threading import Lock
@@ -35,7 +35,7 @@ from monitoring.storage.influxdb.points import (
     check_from,
     record_line,
 )
-from monitoring.storage.influxdb.questions import at_location, by_host, identifier, literal, of_file, selected, within
+from monitoring.storage.influxdb.questions import at_location, by_host, identifier, literal, named, of_file, selected, within
 from monitoring.storage.influxdb.states import StateReader
 from monitoring.storage.influxdb.window import WindowReader
 
@@ -176,12 +176,16 @@ class InfluxStore:
             known = reader.missing
         return known
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
-        found = self._client.stream(f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {self._here} AND {within(window)}")
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
+        wanted = None if hosts is None else set(filter(is_name, hosts))  # what can be no tag was never written
+        if wanted is not None and not wanted:
+            return
+        where = " AND ".join((self._here, within(window), *named(wanted)))
+        found = self._client.stream(f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {where}")
         rows = chain.from_iterable(series["values"] for series in found)
         for _, same_time in groupby(rows, lambda row: row[0]):
             for time_ms, host, *fields in sorted(same_time, key=lambda row: row[1] or ""):
-                if check := check_from(host, (time_ms, *fields)):
+                if (wanted is None or host in wanted) and (check := check_from(host, (time_ms, *fields))):
                     yield check
 
     def alerts(self, window: Window) -> Sequence[Alert]:

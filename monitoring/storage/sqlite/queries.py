@@ -219,11 +219,10 @@ def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None)
 def results(connection: sqlite3.Connection, window: Window, names: Names) -> Iterator[CheckResult]:
     """The checks of the window in order of (time, host); of these sites alone."""
     table = rows.source(connection, [window])
-    found = connection.execute(f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {INSIDE} ORDER BY id", inside(window)[1])
+    where, values = inside(window, names)
+    found = connection.execute(f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {where} ORDER BY id", values)
     moment: list[CheckResult] = []
     for row in found:
-        if row[0] & SITE_MASK not in names:
-            continue
         check = check_from_row(row, names)
         if moment and check.time_ms != moment[0].time_ms:
             yield from sorted(moment, key=lambda one: one.host) if len(moment) > 1 else moment

@@ -120,7 +120,7 @@ class FileReader:
 
     # What is stored
 
-    def results(self, window: Window) -> Iterator[CheckResult]:
+    def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         """Read slice by slice: no snapshot of the file is held while the caller works."""
         with self._snapshot() as connection:
             oldest_ms, newest_ms = rows.ends(connection)
@@ -129,7 +129,9 @@ class FileReader:
         while from_ms < until_ms:
             part = Window(from_ms, min(from_ms + slice_ms, until_ms))
             with self._snapshot() as connection:
-                found = list(queries.results(connection, part, self._names(connection)))
+                names = self._names(connection)
+                chosen = {site: host for site, host in names.items() if hosts is None or host in hosts}
+                found = list(queries.results(connection, part, chosen))
             yield from found
             from_ms = part.until_ms
             if len(found) > MANY_RESULTS:

@@ -59,6 +59,11 @@ def test_every_check_comes_back_as_it_was_written(fresh_store: FreshStore, recor
         assert list(store.reader.results(window)) == [
             check for check in recording.checks if window.from_ms <= check.time_ms < window.until_ms
         ]
+        chosen = {recording.checks[0].host, recording.checks[-1].host, "nobody"}
+        assert list(store.reader.results(window, chosen)) == [
+            check for check in store.reader.results(window) if check.host in chosen
+        ]
+        assert not list(store.reader.results(ALWAYS, ()))
         assert store.reader.last_time() == recording.checks[-1].time_ms
 
 
