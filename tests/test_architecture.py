@@ -136,7 +136,12 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.gateway": ("messages", "interface", "client", "store"),
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
     "alerts": ("rule log backtest", "evaluator replay", "explain"),
-    "notifications": ("base grouping routing words channels", "certificates messages outbox", "sender", "notifier"),
+    "notifications": (
+        "base grouping routing words channels",
+        "certificates hindsight messages outbox",
+        "sender",
+        "notifier",
+    ),
     "service": ("process systemd signals health",),
     "web": ("board drawing metrics", "cells", "detail history", "pages", "application", "serve"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),

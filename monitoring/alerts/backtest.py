@@ -1,10 +1,12 @@
 """The alerts that another rule would have raised, beside those that were raised. Pure."""
 
+from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from monitoring.models import Alert, AlertType, Site, Window
+from monitoring.models import Alert, AlertType, CheckResult, Site, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,19 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Messages:
+    """How many messages tell of the state changes that were raised, and of those of the rule that is tried."""
+
+    raised: int = 0
+    replayed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SiteBacktest:
     """One site, seen from one location. `site` has the rule that was tried.
 
     `raised` and `replayed` are all state changes, in order. Of the alerts among them `missed` are those raised that the rule
-    would not have raised, `added` the other way round, `pairs` those that both have.
+    would not have raised, `added` the other way round, `pairs` those that both have. `messages` are those that tell of it.
     """
 
     site: Site
@@ -35,6 +45,7 @@ class SiteBacktest:
     missed: Sequence[Alert]
     added: Sequence[Alert]
     pairs: Sequence[Pair]
+    messages: Messages = Messages()
 
     def moved(self, every_ms: int) -> Sequence[Pair]:
         """The pairs that are apart by more than two evaluations may be: at other moments the same rule decides, too."""
@@ -45,7 +56,8 @@ class SiteBacktest:
 class Backtest:
     """The back-test of a window. `from_ms` is later than it begins where no checks reach so far back, None without any.
 
-    `source` is the store that was asked, as JSON names it; `every_ms` how often the rule is evaluated.
+    `source` is the store that was asked, as JSON names it; `every_ms` how often the rule is evaluated. One of the `messages`
+    may tell of several sites.
     """
 
     window: Window
@@ -53,11 +65,28 @@ class Backtest:
     source: str
     every_ms: int
     sites: Sequence[SiteBacktest]
+    messages: Messages = Messages()
 
 
-def messages(changes: Sequence[Alert]) -> Sequence[Alert]:
-    """Those of these state changes that are sent to people: each of them."""
-    return changes
+class Coverage:
+    """What the checks of a site cover, to be added up over parts of their time."""
+
+    def __init__(self) -> None:
+        self._times = array("q")
+        self._covered = array("q", [0])  # before each of these times, and in the end
+        self._down = array("q", [0])
+
+    def add(self, check: CheckResult) -> None:
+        """Take in the next check."""
+        self._times.append(check.time_ms)
+        self._covered.append(self._covered[-1] + check.covers_ms)
+        self._down.append(self._down[-1] + (0 if check.cause is None else check.covers_ms))
+
+    def sums(self, window: Window) -> tuple[int, int]:
+        """How many milliseconds were available, and how many are covered."""
+        first, last = (bisect_left(self._times, bound_ms) for bound_ms in (window.from_ms, window.until_ms))
+        covered_ms = self._covered[last] - self._covered[first]
+        return covered_ms - (self._down[last] - self._down[first]), covered_ms
 
 
 def compare(site: Site, location: str, raised: Sequence[Alert], replayed: Sequence[Alert]) -> SiteBacktest:

@@ -1,12 +1,15 @@
 """`--replay`: a back-test. The alerts that another rule would have raised over the stored checks, beside those raised."""
 
 import argparse
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
+from operator import attrgetter
 
-from monitoring.alerts.backtest import Backtest, SiteBacktest, compare
+from monitoring.alerts.backtest import Backtest, Coverage, Messages, compare
 from monitoring.alerts.replay import Replay
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
@@ -17,6 +20,9 @@ from monitoring.display import backtest_json, backtest_lines, time_text
 from monitoring.display.outputs import say
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import Alert, CheckResult, Rule, Site, Window
+from monitoring.notifications.grouping import FLAP_MS
+from monitoring.notifications.hindsight import messages
+from monitoring.statistics.windows import TREND_BUCKETS, availability
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.routing import ReaderChoice, Readers
@@ -24,15 +30,30 @@ from monitoring.units import DAY_MS, HOUR_MS
 
 DEFAULT_SINCE = Moment(7 * DAY_MS, is_ago=True)
 
+MARKED_BY_HOUR_MS = TREND_BUCKETS * HOUR_MS
+"""The longest window whose statistics have a mark for each hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A site with the rule in force, and with the one that is tried."""
+
+    site: Site
+    tried: Site
+
+    @property
+    def host(self) -> str:
+        return self.site.host
+
 
 def run(invocation: Invocation) -> int:
     """Compare the two histories of every site; returns the exit status. Raises `MonitoringError`."""
     arguments, clock = invocation.arguments, SystemClock()
     config, _ = invocation.load(arguments.site)
-    sites = [replace(site, rule=rule_to_try(site, arguments)) for site in config.sites]
+    trials = [Trial(site, replace(site, rule=rule_to_try(site, arguments))) for site in config.sites]
     since_ms = (arguments.since or DEFAULT_SINCE).at(clock.now_ms())
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
-        found = ask_anywhere(choice, partial(look, sites, config.alert_interval_ms, since_ms, clock))
+        found = ask_anywhere(choice, partial(look, trials, config.alert_interval_ms, since_ms, clock))
     if found.from_ms is None:
         raise MonitoringError(f"--since: there are no checks after {time_text(since_ms)}")
     for line in (backtest_json if arguments.format == "json" else backtest_lines)(found):
@@ -56,70 +77,103 @@ def rule_to_try(site: Site, arguments: argparse.Namespace) -> Rule:
     ).fitted_to(site.interval_ms)
 
 
-def look(sites: Sequence[Site], every_ms: int, since_ms: int, clock: Clock, readers: Readers, source: Source) -> Backtest:
+def look(trials: Sequence[Trial], every_ms: int, since_ms: int, clock: Clock, readers: Readers, source: Source) -> Backtest:
     """The back-test of each location. Raises `StoreError`, and `ConfigError` when it would begin in the future."""
     until_ms = moment_to_show(readers, clock, None)
     if since_ms >= until_ms:
         raise ConfigError([f"--since: there are no checks after {time_text(since_ms)}"])
     asked = Window(since_ms, until_ms)
-    first = {location: _first_check_ms(reader, sites, asked) for location, reader in readers.items()}
+    first = {location: _first_check_ms(reader, trials, asked) for location, reader in readers.items()}
     from_ms = min((moment_ms for moment_ms in first.values() if moment_ms is not None), default=None)
-    found: list[SiteBacktest] = []
+    found: list[Backtest] = []
     for location, reader in readers.items():
         if (begins_ms := first[location]) is not None:
-            found += backtest(reader, location, sites, Window(begins_ms, until_ms), every_ms)
-    return Backtest(asked, from_ms, source.kind, every_ms, found)
+            found.append(backtest(reader, location, trials, Window(begins_ms, until_ms), every_ms))
+    sums = (sum(one.messages.raised for one in found), sum(one.messages.replayed for one in found))
+    return Backtest(asked, from_ms, source.kind, every_ms, [site for one in found for site in one.sites], Messages(*sums))
 
 
-def _first_check_ms(reader: Reader, sites: Sequence[Site], window: Window) -> int | None:
+def _first_check_ms(reader: Reader, trials: Sequence[Trial], window: Window) -> int | None:
     """Where a back-test can begin: with the window, or with the first check if that is later; None: there is none."""
-    lead_ms = max(site.rule.window_ms for site in sites)
-    hosts = {site.host for site in sites}
-    checks = reader.results(Window(window.from_ms - lead_ms, window.until_ms))
-    first = next((check for check in checks if check.host in hosts), None)
+    checks = reader.results(Window(window.from_ms - _lead_ms(trials), window.until_ms), {one.host for one in trials})
+    first = next(checks, None)
     return None if first is None else max(first.time_ms, window.from_ms)
 
 
-def backtest(reader: Reader, location: str, sites: Sequence[Site], window: Window, every_ms: int) -> Sequence[SiteBacktest]:
-    """What the rules of these sites decide in the window, beside what was recorded in it. Raises `StoreError`."""
-    before: dict[str, Alert] = {}
-    raised: dict[str, list[Alert]] = {site.host: [] for site in sites}
-    for alert in reader.alerts(Window(0, window.until_ms)):
-        if alert.time_ms < window.from_ms:
-            before[alert.host] = alert
-        elif alert.host in raised:
-            raised[alert.host].append(alert)
-    replays = {site.host: Replay(site, every_ms, before.get(site.host)) for site in sites}
-    for check in _decisive(reader, replays, window, max(site.rule.window_ms for site in sites)):
-        if trial := replays.get(check.host):
-            (trial.add if check.time_ms >= window.from_ms else trial.remember)(check)
-    replayed = {host: trial.finish(window.until_ms) for host, trial in replays.items()}
-    return [compare(site, location, raised[site.host], replayed[site.host]) for site in sites]
+def _lead_ms(trials: Sequence[Trial]) -> int:
+    """How long before its beginning a back-test needs checks."""
+    return max(one.tried.rule.window_ms for one in trials)
+
+
+def backtest(reader: Reader, location: str, trials: Sequence[Trial], window: Window, every_ms: int) -> Backtest:
+    """What the rules that are tried decide in the window, beside what was recorded in it. Raises `StoreError`."""
+    hosts = {one.host for one in trials}
+    alerts = [alert for alert in reader.alerts(Window(0, window.until_ms)) if alert.host in hosts]
+    before = [alert for alert in alerts if alert.time_ms < window.from_ms]
+    last = {alert.host: alert for alert in before}
+    replays = {one.host: Replay(one.tried, every_ms, last.get(one.host)) for one in trials}
+    coverage = {host: Coverage() for host in hosts}
+    for check in _decisive(reader, replays, window, _lead_ms(trials)):
+        replay = replays[check.host]
+        (replay.add if check.time_ms >= window.from_ms else replay.remember)(check)
+        coverage[check.host].add(check)
+    raised = alerts[len(before) :]
+    replayed = [change for replay in replays.values() for change in replay.finish(window.until_ms)]
+    told = [
+        _messages(before, raised, [one.site for one in trials], coverage),
+        _messages(before, replayed, [one.tried for one in trials], coverage),
+    ]
+    each = [Counter(chain.from_iterable(hosts)) for hosts in told]
+    sites = [
+        replace(
+            compare(one.tried, location, _of(raised, one.host), _of(replayed, one.host)),
+            messages=Messages(*(counts[one.host] for counts in each)),
+        )
+        for one in trials
+    ]
+    return Backtest(window, window.from_ms, reader.kind, every_ms, sites, Messages(*map(len, told)))
+
+
+def _of(changes: Iterable[Alert], host: str) -> Sequence[Alert]:
+    return [change for change in changes if change.host == host]
+
+
+def _messages(
+    before: Iterable[Alert], changes: Iterable[Alert], sites: Sequence[Site], coverage: Mapping[str, Coverage]
+) -> Sequence[Sequence[str]]:
+    """The hosts in each message of a channel that is told of all these sites. They have the rule that decided."""
+    thresholds = {site.host: site.rule.recovery_threshold for site in sites}
+
+    def is_unsteady(host: str, window: Window) -> bool:
+        good = availability(*coverage[host].sums(window))
+        return good is not None and good < thresholds[host]
+
+    in_order = sorted(changes, key=attrgetter("time_ms", "host"))
+    return list(messages(before, in_order, sum(site.enabled for site in sites), is_unsteady))
 
 
 def _decisive(reader: Reader, replays: Mapping[str, Replay], window: Window, lead_ms: int) -> Iterator[CheckResult]:
-    """The checks from which something may be decided: those of hours near a failed check, and while an outage is open.
+    """The checks from which something may be decided: a site's own, of hours near a failed one or while its outage is open.
 
     Summaries say where nothing failed: that is most of a month, and need not be read check by check.
     """
     whole = Window(window.from_ms - lead_ms, window.until_ms)
-    busy = sorted(_hours_with_failures(reader, replays, whole))
+    near: defaultdict[int, set[str]] = defaultdict(set)
+    for host, hour_ms in _hours_with_failures(reader, replays, whole):
+        until_ms = hour_ms + HOUR_MS + lead_ms + FLAP_MS  # so long it may take until a recovery is told
+        for start_ms in range((hour_ms - lead_ms) // HOUR_MS * HOUR_MS, until_ms, HOUR_MS):
+            near[start_ms].add(host)
     for start_ms in range(whole.from_ms // HOUR_MS * HOUR_MS, whole.until_ms, HOUR_MS):
-        end_ms = start_ms + HOUR_MS
-        is_near = any(hour_ms < end_ms + lead_ms and start_ms < hour_ms + HOUR_MS + lead_ms for hour_ms in busy)
-        if is_near or any(trial.outage_is_open for trial in replays.values()):
-            yield from reader.results(Window(max(start_ms, whole.from_ms), min(end_ms, whole.until_ms)))
+        wanted = near[start_ms] | {host for host, replay in replays.items() if replay.outage_is_open}
+        if wanted:
+            yield from reader.results(Window(max(start_ms, whole.from_ms), min(start_ms + HOUR_MS, whole.until_ms)), wanted)
 
 
-def _hours_with_failures(reader: Reader, hosts: Collection[str], window: Window) -> Iterator[int]:
-    """The starts of the hours in which a check of these hosts failed."""
-    for day_ms in range(window.from_ms // DAY_MS * DAY_MS, window.until_ms, DAY_MS):
-        if _has_failures(reader, hosts, Window(day_ms, day_ms + DAY_MS)):
-            for hour_ms in range(day_ms, day_ms + DAY_MS, HOUR_MS):
-                if _has_failures(reader, hosts, Window(hour_ms, hour_ms + HOUR_MS)):
-                    yield hour_ms
-
-
-def _has_failures(reader: Reader, hosts: Collection[str], window: Window) -> bool:
-    stats = reader.stats(window, exact=False)
-    return any(stats[host].available < stats[host].checks for host in hosts if host in stats)
+def _hours_with_failures(reader: Reader, hosts: Collection[str], window: Window) -> Iterator[tuple[str, int]]:
+    """These hosts, with the start of each hour in which a check of theirs failed."""
+    for from_ms in range(window.from_ms // HOUR_MS * HOUR_MS, window.until_ms, MARKED_BY_HOUR_MS):
+        stats = reader.stats(Window(from_ms, from_ms + MARKED_BY_HOUR_MS), exact=False)
+        for host in stats.keys() & hosts:
+            for number, mark in enumerate(stats[host].trend):
+                if mark.failures:
+                    yield host, from_ms + number * HOUR_MS

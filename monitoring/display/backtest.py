@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from monitoring.alerts.backtest import Backtest, SiteBacktest, messages
+from monitoring.alerts.backtest import Backtest, SiteBacktest
 from monitoring.display.jsonlines import json_line, location_json, rule_json
 from monitoring.display.words import cause_text, duration_text, exact_text, label, plural, time_text
 from monitoring.models import Alert, Rule
@@ -62,13 +62,9 @@ def _sums(found: Backtest) -> Iterator[str]:
     missed, added = sum(len(one.missed) for one in sites), sum(len(one.added) for one in sites)
     earlier = sum(later_ms < 0 for later_ms in moved)
     yield f"alerts: {same} the same, {missed} missed, {added} added, {earlier} earlier, {len(moved) - earlier} later"
-    for what, count in (("state changes", len), ("messages", lambda changes: len(messages(changes)))):
-        raised, replayed = (sum(count(changes) for changes in all_of) for all_of in _histories(sites))
-        yield f"{what}: {raised} by the rule in force, {replayed} by the rule tried"
-
-
-def _histories(sites: Sequence[SiteBacktest]) -> tuple[list[Sequence[Alert]], list[Sequence[Alert]]]:
-    return [one.raised for one in sites], [one.replayed for one in sites]
+    raised, replayed = sum(len(one.raised) for one in sites), sum(len(one.replayed) for one in sites)
+    yield f"state changes: {raised} by the rule in force, {replayed} by the rule tried"
+    yield f"messages: {found.messages.raised} by the rule in force, {found.messages.replayed} by the rule tried"
 
 
 def backtest_json(found: Backtest) -> Iterator[str]:
@@ -86,7 +82,7 @@ def backtest_json(found: Backtest) -> Iterator[str]:
                 "source": found.source,
                 "rule": rule_json(one.site.rule),
                 "stateChanges": {"raised": len(one.raised), "replayed": len(one.replayed)},
-                "messages": {"raised": len(messages(one.raised)), "replayed": len(messages(one.replayed))},
+                "messages": {"raised": one.messages.raised, "replayed": one.messages.replayed},
                 "missed": [_alert(alert) for alert in one.missed],
                 "added": [_alert(alert) for alert in one.added],
                 "kept": [

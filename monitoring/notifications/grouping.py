@@ -71,7 +71,9 @@ class Outages:
         run: list[int] = []
         for time_ms in times_ms:
             if time_ms <= until_ms:
-                run = [*run, time_ms] if run and time_ms - run[-1] <= FLAP_MS else [time_ms]
+                if run and time_ms - run[-1] > FLAP_MS:
+                    run.clear()
+                run.append(time_ms)
         if not run or until_ms - run[-1] > FLAP_MS:
             return cls()
         close = (later - earlier < FLAP_MS for earlier, later in zip(run, run[FLAP_OUTAGES - 1 :], strict=False))

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.alerts.backtest import compare, messages
+from monitoring.alerts.backtest import compare
 from monitoring.alerts.replay import Replay
 from monitoring.models import Alert, AlertType, Rule
 from tests.support.scripts import Script, busy_machine, without_pauses
@@ -57,7 +57,7 @@ def test_another_rule_is_earlier_or_later() -> None:
     found = compare(site(2), "", story.alerts, eager)
     assert (found.missed, found.added) == ([], [])
     assert [pair.later_ms for pair in found.pairs] == [-12_000]
-    assert [it.type for it in messages(eager)] == [ALERT, RECOVERY]
+    assert [it.type for it in eager] == [ALERT, RECOVERY]
 
 
 def test_what_only_one_of_two_histories_has_was_missed_or_added() -> None:

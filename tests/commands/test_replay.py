@@ -2,13 +2,15 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from monitoring.alerts.backtest import Messages
 from monitoring.alerts.replay import Replay
-from monitoring.commands.replay import backtest
+from monitoring.commands.replay import Trial, backtest
 from monitoring.models import Alert, Cause, CheckResult, Rule, Site, Window
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import HOUR_MS
@@ -126,7 +128,7 @@ def test_hours_that_are_passed_over_change_nothing(threshold: int) -> None:
     for check in checks():
         store.record(check)
     site, window = Site(SHOP, SHOP, rule=rule), Window(START_MS, START_MS + HOURS * HOUR_MS)
-    (found,) = backtest(store, "", [site], window, 2_000)
+    (found,) = backtest(store, "", [Trial(site, site)], window, 2_000).sites
     assert found.replayed == raised(rule)
 
 
@@ -135,5 +137,18 @@ def test_an_outage_that_was_open_when_it_begins_is_no_new_one() -> None:
     for point in [*checks(), *raised()]:
         store.record(point)
     window = Window(START_MS + 10_060_000, START_MS + HOURS * HOUR_MS)
-    (found,) = backtest(store, "", [Site(SHOP, SHOP)], window, 2_000)
+    (found,) = backtest(store, "", [Trial(Site(SHOP, SHOP), Site(SHOP, SHOP))], window, 2_000).sites
     assert found.replayed == found.raised == raised()[1:]
+
+
+def test_each_site_is_replayed_by_its_own_checks_and_what_two_tell_together_is_one_message() -> None:
+    store, cafe = MemoryStore(), "http://cafe.example"
+    both = [Site(SHOP, SHOP), Site(cafe, cafe)]
+    for point in [*checks(), *raised()]:
+        store.record(point)
+        store.record(replace(point, host=cafe))
+    late = START_MS + HOURS * HOUR_MS
+    found = backtest(store, "", [Trial(site, site) for site in both], Window(START_MS, late), 2_000)
+    assert [one.replayed for one in found.sites] == [raised(), [replace(alert, host=cafe) for alert in raised()]]
+    assert [one.messages for one in found.sites] == [Messages(4, 4)] * 2
+    assert found.messages == Messages(4, 4)
