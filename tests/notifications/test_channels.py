@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,11 +126,13 @@ def test_a_cluster_of_alertmanagers_tells_people_once(tmp_path: Path) -> None:
             assert found["labels"] == {"alertname": "WebsiteDown", "site": "https://a", "location": "home"}
             assert found["annotations"]["detail"] == "HTTP 503"
         wait_for(lambda: hook.received, "the notification")
-        members.processes[1].kill()
-        members.processes[1].wait()
         over = Alert(AlertType.RECOVERY, "https://a", now_ms + 2, alert.start_ms, now_ms + 1, 95.0, Cause.STATUS)
         channel.tell_level([over], {}, now_ms + VALID_MS)
         wait_for(lambda: [it["status"] for it in hook.received] == ["firing", "resolved"], "firing once, resolved once")
+        members.processes[1].kill()
+        members.processes[1].wait()
+        channel.tell_level([replace(alert, host="https://b")], {}, now_ms + VALID_MS)
+        wait_for(lambda: [it["status"] for it in hook.received][2:] == ["firing"], "what the member that is left tells")
 
 
 def test_no_alertmanager_at_all_is_tried_again() -> None:

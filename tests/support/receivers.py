@@ -115,7 +115,7 @@ class Alertmanagers:
                     *_with_templates(),
                     *("prometheus-alertmanager", f"--config.file={config}", f"--web.listen-address={self.members[number]}"),
                     *(f"--storage.path={folder / str(number)}", f"--cluster.listen-address=127.0.0.1:{ports[2 + number]}"),
-                    *(f"--cluster.peer=127.0.0.1:{ports[3 - number]}", "--cluster.peer-timeout=1s"),
+                    *(f"--cluster.peer=127.0.0.1:{ports[3 - number]}", "--cluster.peer-timeout=5s"),
                 ],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
