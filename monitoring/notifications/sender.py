@@ -166,9 +166,13 @@ class Sender:
         return False
 
     def _give_up(self, pending: Sequence[Entry]) -> Sequence[Entry]:
-        """What is too old is recorded as failed; returns the others."""
+        """What is too old is recorded as failed; returns the others.
+
+        What is pending of one site is as old as the newest of it, because one message tells all of it.
+        """
         now_ms = self._clock.now_ms()
-        old = [entry for entry in pending if now_ms - entry.time_ms > GIVE_UP_MS]
+        newest_ms = {entry.alert.host: entry.time_ms for entry in sorted(pending, key=lambda entry: entry.time_ms)}
+        old = [entry for entry in pending if now_ms - newest_ms[entry.alert.host] > GIVE_UP_MS]
         for entry in old:
             reason = ": ".join(filter(None, (TOO_OLD, entry.reason)))
             self._outbox.record([replace(entry, state=Delivery.FAILED, done_ms=now_ms, reason=reason)])

@@ -110,6 +110,20 @@ def test_after_a_day_it_is_given_up(desk: Desk) -> None:
     assert entry.reason == "could not be sent for a day: it does not answer"
 
 
+def test_what_waits_while_a_site_flaps_for_more_than_a_day_is_no_failure(desk: Desk) -> None:
+    """Nobody was asked to take it: it is part of the message that says how the site stands in the end."""
+    alerts = desk.down(SHOP)
+    for _ in range(25 * 5):
+        desk.go_on(660, step_s=330)
+        desk.up(*alerts)
+        desk.go_on(60, step_s=60)
+        alerts = desk.down(SHOP)
+    desk.up(*alerts)
+    desk.go_on(3_600, step_s=600)
+    assert set(states(desk)) <= {"sent", "late"}
+    assert desk.scripted.titles[-1].startswith("UP")
+
+
 def test_a_monitor_killed_before_it_sends_sends_at_its_next_start(desk: Desk) -> None:
     desk.down(SHOP)
     desk.restart()
