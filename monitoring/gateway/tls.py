@@ -31,6 +31,8 @@ class TlsFront:
         self._target = target
         self._limits = limits
         self._clients: dict[int, str] = {}  # the address of the client by the port of its connection to the target
+        self._running: set[asyncio.Task[None]] = set()
+        """asyncio itself does not keep them from the garbage collector, which would end them half-way with a traceback."""
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
@@ -53,7 +55,7 @@ class TlsFront:
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
-            self._pass_on,
+            self._accept,
             sock=self._listening,
             ssl=self._certificate.context,
             ssl_handshake_timeout=HANDSHAKE_S,
@@ -64,6 +66,11 @@ class TlsFront:
                 await asyncio.wait_for(self._ending.wait(), LOOK_S)
             self._certificate.look()
         server.close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._pass_on(reader, writer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from after its handshake to its end."""
