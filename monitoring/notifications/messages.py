@@ -134,8 +134,10 @@ def _what(one: SiteNews, now_ms: int) -> str:
 
 
 def cause_text(alert: Alert) -> str:
-    """The cause with the reason in the server's own words: "timeout: no answer within 5 s"."""
+    """The cause with the reason in the server's own words: "timeout: no answer within 5 s", "status 503"."""
     detail = printable(alert.detail) if alert.end_ms is not None or alert.type == "alert" else ""
+    if alert.cause and detail.startswith(f"{alert.cause} "):
+        return detail
     return ": ".join(filter(None, (str(alert.cause) if alert.cause else "unknown", detail)))
 
 

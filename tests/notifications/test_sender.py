@@ -45,6 +45,13 @@ def test_an_outage_is_one_message_and_its_end_another(desk: Desk) -> None:
     assert states(desk) == ["sent", "sent"]
 
 
+def test_a_reason_that_names_its_cause_is_not_told_twice(desk: Desk) -> None:
+    """As the checks word it."""
+    desk.down(SHOP, detail="status 503")
+    desk.go_on(10)
+    assert "\nCause: status 503\n" in desk.scripted.accepted[0].text
+
+
 def test_a_channel_that_was_away_tells_it_late(desk: Desk) -> None:
     desk.scripted.trouble = AWAY
     desk.down(SHOP)
