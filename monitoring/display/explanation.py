@@ -17,6 +17,7 @@ from monitoring.display.words import (
     seconds_text,
     telling_text,
     time_text,
+    with_reason,
 )
 from monitoring.models import PHASES, AlertType, CheckResult, Rule
 from monitoring.statistics.windows import availability
@@ -104,8 +105,7 @@ def _run_words(run: Run) -> tuple[str, ...]:
 def _outcome(is_good: bool, cause: str, status: int, detail: str) -> str:
     if is_good:
         return f"good {status}" if status else "good"
-    reason = telling_text(detail)
-    return reason if reason.startswith(f"{cause} ") else f"{cause}: {reason}" if reason else cause
+    return with_reason(cause, telling_text(detail))
 
 
 def _cause_line(found: Explanation, index: int) -> str:

@@ -214,12 +214,12 @@ def outage_ms(recovery: Alert) -> int:
 
 def cause_text(cause: Cause | None, detail: str) -> str:
     """ "tls: certificate has expired", "status 503", "timeout"."""
-    if cause is None:
-        return "unknown"
-    reason = telling_text(detail)
-    if not reason or reason.startswith(f"{cause} "):  # such as "status 503"
-        return reason or str(cause)
-    return f"{cause}: {reason}"
+    return "unknown" if cause is None else with_reason(cause, telling_text(detail))
+
+
+def with_reason(cause: str, reason: str) -> str:
+    """A cause with the reason for it, which may be "", and may name the cause itself: "status 503"."""
+    return reason if reason.startswith(f"{cause} ") else f"{cause}: {reason}" if reason else cause
 
 
 def _cause_text(alert: Alert) -> str:

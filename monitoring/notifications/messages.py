@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from monitoring.display.words import duration_text, label, percent_text, plural, printable
+from monitoring.display.words import duration_text, label, percent_text, plural, printable, with_reason
 from monitoring.models import Alert, Downtime, Site
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteNews
@@ -136,9 +136,7 @@ def _what(one: SiteNews, now_ms: int) -> str:
 def cause_text(alert: Alert) -> str:
     """The cause with the reason in the server's own words: "timeout: no answer within 5 s", "status 503"."""
     detail = printable(alert.detail) if alert.end_ms is not None or alert.type == "alert" else ""
-    if alert.cause and detail.startswith(f"{alert.cause} "):
-        return detail
-    return ": ".join(filter(None, (str(alert.cause) if alert.cause else "unknown", detail)))
+    return with_reason(alert.cause or "unknown", detail)
 
 
 def _availability(alert: Alert, site: Site, measured: Downtime | None, *, is_down: bool) -> str:
