@@ -328,3 +328,13 @@ class Alert:
     cause: Cause | None
     location: str = ""
     detail: str = ""
+
+    @property
+    def is_unwatched(self) -> bool:
+        """Did an outage end because its site is no longer watched?"""
+        return self.type is AlertType.RECOVERY and self.end_ms is None
+
+    @property
+    def over_ms(self) -> int:
+        """Of a recovery: when the outage was over, as far as is known."""
+        return self.time_ms if self.end_ms is None else self.end_ms

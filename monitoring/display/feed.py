@@ -51,7 +51,7 @@ class IncidentFeed:
         start = local_time(first.start_ms)
         lasted = duration_text(sum(one.lasted_ms(now_ms) for one in group))
         what = f"{'ongoing, ' if last.is_open else ''}{lasted}".ljust(LASTED_WIDTH)
-        why = "no longer watched" if _is_unwatched(last) else cause_text(last.cause, last.detail)
+        why = "no longer watched" if last.last.is_unwatched else cause_text(last.cause, last.detail)
         name = label(last.host, self._names.get(last.host), last.location)
         percent = percent_text(min((one.alert or one.last).availability for one in group))
         text = f"{start:%Y-%m-%d %H:%M:%S}  {what}  {'✖' if last.is_open else '✔'}  {name}  {why}  {percent} %"
@@ -64,10 +64,6 @@ class IncidentFeed:
 def local_time(moment_ms: int) -> datetime:
     """A moment in this machine's time zone."""
     return (EPOCH + timedelta(milliseconds=moment_ms)).astimezone()
-
-
-def _is_unwatched(one: Incident) -> bool:
-    return one.recovery is not None and one.recovery.end_ms is None
 
 
 def _merged(found: Iterable[Incident]) -> list[list[Incident]]:

@@ -43,9 +43,7 @@ class Incident:
     @property
     def end_ms(self) -> int | None:
         """The first good check after it; of a site that left the configuration, when that was. None: it is open."""
-        if self.recovery is None:
-            return None
-        return self.recovery.time_ms if self.recovery.end_ms is None else self.recovery.end_ms
+        return None if self.recovery is None else self.recovery.over_ms
 
     def lasted_ms(self, now_ms: int) -> int:
         """From its first failed check to its end, or to now."""

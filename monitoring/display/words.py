@@ -159,14 +159,9 @@ def alert_sentence(alert: Alert) -> str:
     time += f", location={printable(alert.location)}" if alert.location else ""
     if alert.type is AlertType.ALERT:
         return f"Website {url} is down. availability={percent}%, time={time}"
-    if _is_unwatched(alert):
+    if alert.is_unwatched:
         return f"Website {url} is no longer watched. It was down for {duration_text(outage_ms(alert))}, time={time}"
     return f"Website {url} recovered. availability={percent}%, down for {duration_text(outage_ms(alert))}, time={time}"
-
-
-def _is_unwatched(alert: Alert) -> bool:
-    """Did an outage end because its site is no longer watched?"""
-    return alert.type is AlertType.RECOVERY and alert.end_ms is None
 
 
 def alert_detail(alert: Alert) -> str:
@@ -208,8 +203,7 @@ def telling_text(detail: str) -> str:
 
 def outage_ms(recovery: Alert) -> int:
     """The length of the outage that this recovery ended, in milliseconds."""
-    end_ms = recovery.time_ms if recovery.end_ms is None else recovery.end_ms
-    return max(0, end_ms - recovery.start_ms)
+    return max(0, recovery.over_ms - recovery.start_ms)
 
 
 def cause_text(cause: Cause | None, detail: str) -> str:
@@ -223,4 +217,4 @@ def with_reason(cause: str, reason: str) -> str:
 
 
 def _cause_text(alert: Alert) -> str:
-    return f"cause {cause_text(alert.cause, '' if _is_unwatched(alert) else alert.detail)}"
+    return f"cause {cause_text(alert.cause, '' if alert.is_unwatched else alert.detail)}"

@@ -106,7 +106,7 @@ class SiteNews:
 
     @property
     def is_unwatched(self) -> bool:
-        return not self.is_down and self.last.alert.end_ms is None
+        return self.last.alert.is_unwatched
 
     @property
     def flaps(self) -> bool:

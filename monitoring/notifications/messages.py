@@ -135,7 +135,7 @@ def _what(one: SiteNews, now_ms: int) -> str:
 
 def cause_text(alert: Alert) -> str:
     """The cause with the reason in the server's own words: "timeout: no answer within 5 s", "status 503"."""
-    detail = printable(alert.detail) if alert.end_ms is not None or alert.type == "alert" else ""
+    detail = "" if alert.is_unwatched else printable(alert.detail)
     return with_reason(alert.cause or "unknown", detail)
 
 

@@ -45,7 +45,7 @@ def ended_ms(last_alert: Alert | None) -> int:
     """
     if last_alert is None or outage_is_open(last_alert):
         return 0
-    return last_alert.time_ms if last_alert.end_ms is None else last_alert.end_ms
+    return last_alert.over_ms
 
 
 def status(state: LastState | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
