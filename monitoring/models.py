@@ -145,6 +145,11 @@ class Site:
         """Its URL for people."""
         return self.masked_url or self.host
 
+    def has_label(self, selector: str) -> bool | None:
+        """Does `tag:WORD` or `group:NAME` stand for it? None: the selector is neither."""
+        kind, _, word = selector.partition(":")
+        return word in self.tags if kind == "tag" else word == self.group if kind == "group" else None
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:

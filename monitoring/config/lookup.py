@@ -68,10 +68,9 @@ def chosen_hosts(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...
 
 def _labelled(asked: str, sites: Sequence[Site]) -> tuple[Site, ...] | None:
     """None: this is no label."""
-    kind, _, label = asked.partition(":")
-    if kind == "tag":
-        return tuple(site for site in sites if label in site.tags)
-    return tuple(site for site in sites if label == site.group) if kind == "group" else None
+    if all(site.has_label(asked) is None for site in sites):
+        return None
+    return tuple(site for site in sites if site.has_label(asked))
 
 
 def _url(asked: str) -> str | None:

@@ -19,7 +19,6 @@ from monitoring.units import DAY_MS, MINUTE_MS
 
 CHANNEL_KEYS = ("name", "url", "command", "sites", "on", "reminder")
 EVENTS = ("alert", "recovery", "reminder", "certificate")
-LABELS = ("tag", "group")
 
 _REMINDER = values.duration(MINUTE_MS, 30 * DAY_MS)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")
@@ -87,12 +86,8 @@ class ChannelConfig:
 
 def selects(selector: str, site: Site) -> bool:
     """Does `tag:NAME`, `group:NAME`, an id, a name or a URL stand for this site?"""
-    kind, _, value = selector.partition(":")
-    if kind == "tag":
-        return value in site.tags
-    if kind == "group":
-        return value == site.group
-    return selector in (site.host, site.name, site.address)
+    labelled = site.has_label(selector)
+    return selector in (site.host, site.name, site.address) if labelled is None else labelled
 
 
 def read_channels(root: Section, sites: Sequence[Site], location: str, trust: Trust) -> tuple[ChannelConfig, ...]:

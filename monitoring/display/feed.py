@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from monitoring.display.incidents import Incident, incidents
-from monitoring.display.words import EPOCH, cause_text, duration_text, label, percent_text
+from monitoring.display.words import cause_text, duration_text, label, local_time, percent_text
 from monitoring.models import Alert
 from monitoring.units import MINUTE_MS
 
@@ -59,11 +58,6 @@ class IncidentFeed:
             until_ms = now_ms if last.end_ms is None else last.end_ms
             text += f"  {len(group)} times in {duration_text(until_ms - first.start_ms)}, merged"
         return Line(f"{start:%Y-%m-%d}", text, last.is_open, [it for it in (last.alert, last.recovery) if it])
-
-
-def local_time(moment_ms: int) -> datetime:
-    """A moment in this machine's time zone."""
-    return (EPOCH + timedelta(milliseconds=moment_ms)).astimezone()
 
 
 def _merged(found: Iterable[Incident]) -> list[list[Incident]]:

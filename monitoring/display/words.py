@@ -153,6 +153,11 @@ def ahead_text(ahead_ms: int) -> str:
     return f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"
 
 
+def local_time(moment_ms: int) -> datetime:
+    """A moment in this machine's time zone."""
+    return (EPOCH + timedelta(milliseconds=moment_ms)).astimezone()
+
+
 def alert_sentence(alert: Alert) -> str:
     """The state change in one sentence. Its words are fixed: people and scripts search for them."""
     url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)

@@ -1,9 +1,8 @@
 """What is said of a channel that does not work, so that header, `-p`, stderr and systemd say the same; of moments. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import timedelta
 
-from monitoring.display.words import EPOCH, plural
+from monitoring.display.words import local_time, plural
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import Delivery, Entry
 from monitoring.units import DAY_MS
@@ -41,7 +40,7 @@ def failed(channel: str, reason: str, count: int) -> Condition:
 
 def moment_text(moment_ms: int) -> str:
     """Local time with its offset: "2026-11-28 18:22:04 +01:00"."""
-    text = (EPOCH + timedelta(milliseconds=moment_ms)).astimezone().isoformat(" ", "seconds")
+    text = local_time(moment_ms).isoformat(" ", "seconds")
     return f"{text[:19]} {text[19:]}"
 
 

@@ -20,7 +20,6 @@ VALID_MS = 15 * MINUTE_MS
 CONNECT_S, ANSWER_S = 3.05, 10.0
 PATH = "/api/v2/alerts"
 ALERT_NAME = "WebsiteDown"
-HIDDEN = "***"
 LONGEST_REASON = 200
 
 _URL = re.compile(
