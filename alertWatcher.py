@@ -2,7 +2,7 @@
 
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 
 from monitoring.alerts.log import AlertLog
@@ -100,7 +100,7 @@ class CurrentConfig:
         self._choice = choice
         self._arguments = arguments
         self.names = {site.host: site.name for site in config.sites}
-        self.is_wanted("")  # what is wrong with --site is said at the start
+        self._wanted = self._hosts_wanted()
         self._warn_of_unknown()
 
     def _warn_of_unknown(self) -> None:
@@ -116,13 +116,18 @@ class CurrentConfig:
         if config := new_config(self._watcher, warn):
             self._config = config
             self._choice.follow(config)
+            self._wanted = self._hosts_wanted()
             self.names.update((site.host, site.name) for site in config.sites)
 
     def is_wanted(self, host: str) -> bool:
         """Is this host one that `--site` stands for, or one of the URLs, where any are given?"""
+        return self._wanted is None or host in self._wanted
+
+    def _hosts_wanted(self) -> Collection[str] | None:
+        """None: all. Raises `ConfigError`."""
         if self._arguments.site is not None:
-            return host in chosen_hosts(self._arguments.site, self._config.sites, "--site")
-        return not self._arguments.urls or any(site.host == host for site in self._config.sites)
+            return chosen_hosts(self._arguments.site, self._config.sites, "--site")
+        return {site.host for site in self._config.sites} if self._arguments.urls else None
 
     def readers(self) -> Readers:
         return self._choice.choose()[0]
