@@ -175,6 +175,17 @@ def plan(pending: Iterable[Entry], around: Surroundings, now_ms: int) -> Plan:
     return Plan(groups, min(later, default=None))
 
 
+def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Sequence[Entry]:
+    """The recoveries among the state changes that are pending of one host, in order, since which it must be steady now.
+
+    None where it makes no difference: the site is down, or its recovery has not held for long enough anyway.
+    """
+    last = entries[-1]
+    if last.event is not Event.RECOVERY or now_ms < last.time_ms + HELD_MS:
+        return ()
+    return [entry for entry in entries if entry.event is Event.RECOVERY]
+
+
 def _news(host: str, entries: Sequence[Entry], around: Surroundings, now_ms: int) -> SiteNews:
     last, was_told_down = entries[-1], host in around.told_down
     if last.event is Event.CERTIFICATE:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from monitoring.models import Alert, AlertType, Window
-from monitoring.notifications.grouping import HELD_MS, Surroundings, plan
+from monitoring.notifications.grouping import Surroundings, must_have_been_steady, plan
 from monitoring.storage.notifications import Entry, Event
 from monitoring.units import DAY_MS
 
@@ -67,12 +67,8 @@ class _Channel:
         return [[news.host for news in group.news] for group in found.groups], found.again_ms
 
     def _waits(self, entries: Sequence[Entry], now_ms: int) -> bool:
-        """Asked only where it makes a difference: of who has recovered, when that has held for long enough."""
-        last = entries[-1]
-        if last.event is not Event.RECOVERY or now_ms < last.time_ms + HELD_MS:
-            return False
-        recoveries = (entry for entry in entries if entry.event is Event.RECOVERY)
-        return any(self._is_unsteady(last.alert.host, Window(entry.time_ms, now_ms)) for entry in recoveries)
+        recoveries = must_have_been_steady(entries, now_ms)
+        return any(self._is_unsteady(entry.alert.host, Window(entry.time_ms, now_ms)) for entry in recoveries)
 
     def _know(self, alert: Alert) -> None:
         if alert.type is AlertType.ALERT:

@@ -1,7 +1,7 @@
 """One channel at work: a step sends what is due, a thread of its own takes step after step."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from monitoring.config.notifications import ChannelConfig
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered
-from monitoring.notifications.grouping import FLAP_MS, Group, Surroundings, plan
+from monitoring.notifications.grouping import FLAP_MS, Group, Surroundings, must_have_been_steady, plan
 from monitoring.notifications.messages import LATE_MS, Background, compose
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import reminders
@@ -123,11 +123,11 @@ class Sender:
             return self._step_level(pending)
         if not pending:
             return LOOK_MS / 1_000
-        now_ms = self._clock.now_ms()
-        found = plan(pending, self._surroundings(pending, now_ms), now_ms)
         left_ms = (self._not_before_ns - self._clock.monotonic_ns()) // 1_000_000
         if left_ms > 0:
             return min(left_ms, LOOK_MS) / 1_000
+        now_ms = self._clock.now_ms()
+        found = plan(pending, self._surroundings(pending, now_ms), now_ms)
         for group in found.groups:
             if self._ending or not self._send(group):
                 return min(self._retry_ms, LOOK_MS) / 1_000
@@ -220,8 +220,19 @@ class Sender:
             told_down={host for host, entry in told.items() if entry.event is Event.ALERT},
             outages=outages,
             watched=self.watched.active,
-            unsteady={entry.alert.host for entry in pending if self._is_unsteady(entry, now_ms)},
+            unsteady=self._unsteady(pending, now_ms),
         )
+
+    def _unsteady(self, pending: Sequence[Entry], now_ms: int) -> Collection[str]:
+        changes: dict[str, list[Entry]] = {}
+        for entry in pending:
+            if entry.event.is_state_change:
+                changes.setdefault(entry.alert.host, []).append(entry)
+        return {
+            host
+            for host, entries in changes.items()
+            if any(self._is_unsteady(entry, now_ms) for entry in must_have_been_steady(entries, now_ms))
+        }
 
     def _alerts(self, window: Window, pending: Sequence[Entry]) -> Sequence[Alert]:
         alerts = [entry.alert for entry in pending if entry.event.is_state_change]
@@ -232,7 +243,7 @@ class Sender:
 
     def _is_unsteady(self, entry: Entry, now_ms: int) -> bool:
         site = self.watched.sites.get(entry.alert.host)
-        if entry.event is not Event.RECOVERY or site is None or now_ms <= entry.time_ms:
+        if site is None:
             return False
         seen = self._downtime(Window(entry.time_ms, now_ms), [site.host]).get(site.host) or Downtime()
         good = availability(seen.covered_ms - seen.down_ms, seen.covered_ms)
