@@ -67,22 +67,25 @@ def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
 def alert_json(alert: Alert, name: str | None, delivery: Sequence[Entry] = ()) -> str:
     """A state change: `{"kind": "alert", …}`, without a line break. `delivery`: its notifications, if known."""
     told = {"delivery": [_delivery(entry) for entry in delivery]} if delivery else {}
-    return json_line(
-        {
-            "kind": "alert",
-            "type": str(alert.type),
-            "URL": alert.host,
-            "name": name,
-            **location_json(alert.location),
-            "time": time_text(alert.time_ms),
-            "startDate": time_text(alert.start_ms),
-            "endDate": _date(alert.end_ms),
-            "availability": _percent(alert.availability),
-            "cause": alert.cause and str(alert.cause),
-            "detail": alert.detail or None,
-            **told,
-        }
-    )
+    return json_line({**alert_values(alert, name), **told})
+
+
+def alert_values(alert: Alert, name: str | None) -> dict[str, object]:
+    """What is said of a state change, in a line of its own or in another object."""
+    return {
+        "schema": SCHEMA,
+        "kind": "alert",
+        "type": str(alert.type),
+        "URL": alert.host,
+        "name": name,
+        **location_json(alert.location),
+        "time": time_text(alert.time_ms),
+        "startDate": time_text(alert.start_ms),
+        "endDate": _date(alert.end_ms),
+        "availability": _percent(alert.availability),
+        "cause": alert.cause and str(alert.cause),
+        "detail": alert.detail or None,
+    }
 
 
 def explanation_json(found: Explanation, location: str, source: str) -> str:

@@ -1,14 +1,17 @@
-"""A program that runs with a time limit: a service that hangs can be given up only where it has a process of its own."""
+"""Channels whose messages a program sends, with a time limit: what hangs can be given up only in a process of its own."""
 
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from monitoring.models import Alert
 from monitoring.notifications.base import Undelivered
 
 LONGEST_OUTPUT = 100_000
+PATIENCE_S = 30.0
+HIDDEN = "***"
 
 
 class Child:
@@ -47,3 +50,26 @@ class Child:
             if stream:
                 with suppress(OSError):
                     stream.close()
+
+
+class ByChild:
+    """What channels have in common that give each message to a program."""
+
+    takes_level = False
+
+    def __init__(self) -> None:
+        self._child = Child()
+
+    def tell_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._child.close()
+
+
+def without(secrets: Iterable[str], text: str, shortest: int) -> str:
+    """The text with these hidden, the longest first; those of fewer than `shortest` characters may be words."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= shortest:
+            text = text.replace(secret, HIDDEN)
+    return text

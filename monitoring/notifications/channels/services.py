@@ -7,34 +7,29 @@ keep the 30 MB that it takes.
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from monitoring.config.notifications import ChannelConfig
 from monitoring.display.words import printable
-from monitoring.models import Alert
 from monitoring.notifications.base import Message, Undelivered
-from monitoring.notifications.channels.child import Child
+from monitoring.notifications.channels.child import PATIENCE_S, ByChild, Child, without
 from monitoring.trust import MOZILLA, Trust
 
 PROGRAM = Path(__file__).with_name("service_process.py")
-PATIENCE_S = 30.0
-HIDDEN = "***"
 SHORTEST_SECRET = 3
 LONGEST_REASON = 300
 
 
-class Service:
+class Service(ByChild):
     """Keeps `Channel`."""
 
-    takes_level = False
-
     def __init__(self, config: ChannelConfig) -> None:
+        super().__init__()
         self._url = config.url
         self._certificates = certificates_of(config.trust)
-        self._child = Child()
 
     def send(self, message: Message) -> None:
         kind = "success" if message.event == "recovery" else "failure"
@@ -43,12 +38,6 @@ class Service:
         answer = _ask(self._child, task)[0]
         if answer["reason"] is not None:
             raise Undelivered(without_secrets(answer["reason"], self._url), is_final=bool(answer["is_final"]))
-
-    def tell_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        self._child.close()
 
 
 def certificates_of(trust: Trust) -> Sequence[str]:
@@ -80,7 +69,4 @@ def without_secrets(reason: str, url: str) -> str:
     """The reason on one line, with every part of the URL hidden, as it stands there or decoded."""
     text = printable(" ".join(reason.split()))
     parts = {part for found in (url, unquote(url)) for part in re.split(r"[/:@?&=#,;+\s]+", found.partition("://")[2])}
-    for part in sorted(parts, key=len, reverse=True):
-        if len(part) >= SHORTEST_SECRET:
-            text = text.replace(part, HIDDEN)
-    return text[:LONGEST_REASON]
+    return without(parts, text, SHORTEST_SECRET)[:LONGEST_REASON]
