@@ -143,7 +143,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         "notifier",
     ),
     "service": ("process systemd signals health",),
-    "web": ("board drawing metrics", "cells", "detail history", "pages", "application", "serve"),
+    "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds multi_location invocation days reading",

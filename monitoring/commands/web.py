@@ -22,22 +22,18 @@ from monitoring.display.months import MonthReport
 from monitoring.display.outputs import warn
 from monitoring.errors import StoreError
 from monitoring.gateway.certificate import tls_files
+from monitoring.gateway.server import end
 from monitoring.models import CheckResult, Site
 from monitoring.service.signals import heed_signals
 from monitoring.storage.routing import ReaderChoice
-from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.web.board import Board, Questions
-from monitoring.web.serve import Entrance, end, open_entrance, serve
+from monitoring.units import MINUTE_MS
+from monitoring.web.board import WINDOWS_MS, Board, Questions
+from monitoring.web.serve import Entrance, open_entrance, serve
 
 DEFAULT_LISTEN = "127.0.0.1:8088"
 
-ROUNDS_MS = {
-    10 * MINUTE_MS: 10_000,
-    HOUR_MS: MINUTE_MS,
-    DAY_MS: 2 * MINUTE_MS,
-    30 * DAY_MS: 10 * MINUTE_MS,
-    90 * DAY_MS: 10 * MINUTE_MS,
-}
+EVERY_MS = {"10m": 10_000, "1h": MINUTE_MS, "24h": 2 * MINUTE_MS, "30d": 10 * MINUTE_MS, "90d": 10 * MINUTE_MS}
+ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()}
 """How often each window is read, by its length."""
 
 LAST_CHECKS = 20

@@ -12,6 +12,7 @@ from pathlib import Path
 from monitoring.config.settings import Config
 from monitoring.errors import ConfigError
 
+Version = tuple[int, int, int]
 Signature = Sequence[tuple[str, int, int, int]]
 
 
@@ -63,13 +64,17 @@ class ConfigWatcher:
     def _signature(self) -> Signature:
         """What changes whenever a file does, also when another one takes its place, when one comes and when one goes."""
         return [
-            found for pattern in self._patterns for file in sorted(glob(pattern, recursive=True)) for found in _state(file)
+            (file, *version)
+            for pattern in self._patterns
+            for file in sorted(glob(pattern, recursive=True))
+            if (version := version_of(file))
         ]
 
 
-def _state(file: str) -> Signature:
+def version_of(file: str | Path) -> Version | None:
+    """What changes whenever the file does, also when another one takes its place; None: there is none."""
     try:
         status = os.stat(file)
     except OSError:
-        return []
-    return [(file, status.st_ino, status.st_size, status.st_mtime_ns)]
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

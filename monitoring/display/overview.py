@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 from monitoring.display.incidents import Incident
 from monitoring.display.ranking import WORST_FIRST
@@ -37,7 +38,7 @@ class Day:
         return windows.availability(self.available_ms, self.covered_ms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Overview:
     """A `View` with what lies further back: outages, the newest first, and the days of each site, the oldest first.
 
@@ -53,6 +54,11 @@ class Overview:
     def rows(self) -> Sequence[SiteRow]:
         """The sites in the shortest window, in the order of the configuration; none before the first answer."""
         return self.view.reports[0].rows if self.view.reports else ()
+
+    @cached_property
+    def names(self) -> Mapping[str, str | None]:
+        """The configured names by host."""
+        return {row.host: row.name for row in self.rows}
 
     @property
     def is_stale(self) -> bool:

@@ -6,13 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitoring.config.watching import Version, version_of
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
 
 LOOKS_A_PROOF = 60
 """At each look the files are compared with what they were, at every so many the certificate is proven."""
-
-Version = Sequence[tuple[int, int, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +67,14 @@ class ServedCertificate:
         self.context = make_context(files)
         self._files = files
         self._report = report
-        self._used = self._seen = self._version()
+        self._used = self._seen = self._versions()
         self._looks = 0
         self._trouble: str | None = None
         self._prove()
 
     def look(self) -> None:
         """Use what the files hold, once they have changed and hold still again. Call it about once a second."""
-        before, self._seen = self._seen, self._version()
+        before, self._seen = self._seen, self._versions()
         if self._seen == before and self._seen != self._used:
             self._used = self._seen
             self._replace()
@@ -100,16 +99,8 @@ class ServedCertificate:
             self._report(f"warning: --tls-cert {self._files.certificate}: {trouble}: clients refuse it")
         self._trouble = trouble
 
-    def _version(self) -> Version:
-        return [_version(file) for file in (self._files.certificate, self._files.key)]
-
-
-def _version(file: Path) -> tuple[int, int, int] | None:
-    """What changes whenever the file does, also when another one takes its place."""
-    with suppress(OSError):
-        status = file.stat()
-        return status.st_ino, status.st_size, status.st_mtime_ns
-    return None
+    def _versions(self) -> Sequence[Version | None]:
+        return [version_of(file) for file in (self._files.certificate, self._files.key)]
 
 
 OUT_OF_DATE = (9, 10)

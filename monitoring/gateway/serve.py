@@ -1,8 +1,6 @@
 """`-g`: from a configuration to a gateway that runs."""
 
-import sys
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
 
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, ConfigWatcher, parse_database
@@ -15,7 +13,7 @@ from monitoring.gateway.certificate import ServedCertificate, TlsFiles
 from monitoring.gateway.databases import open_databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.refusals import Refusals
-from monitoring.gateway.server import listen, run_server
+from monitoring.gateway.server import end, listen, run_server
 from monitoring.gateway.tls import Wsgi
 from monitoring.gateway.upkeep import UpkeepThread
 from monitoring.service.signals import heed_signals
@@ -37,7 +35,7 @@ def serve(
     clock, limits = SystemClock(), Limits()
     where = config.database or parse_database(DEFAULT_DATABASE, {})
     certificate = ServedCertificate(tls) if tls else None
-    heed_signals(_end, watcher.ask)
+    heed_signals(end, watcher.ask)
     databases = open_databases(config, where, limits.locations)
     try:
         refusals = Refusals()
@@ -51,11 +49,6 @@ def serve(
             return 0
     finally:
         databases.close()
-
-
-def _end() -> NoReturn:
-    """A signal ends the server's loop, which finishes what it has begun."""
-    sys.exit(0)
 
 
 def _tokens_for(address: ListenAddress, environ: Mapping[str, str]) -> Tokens:

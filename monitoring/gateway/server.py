@@ -2,9 +2,10 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from waitress.channel import HTTPChannel
@@ -92,6 +93,11 @@ def run_server(
         front.start()
         make_server(behind(front, application), inner, limits.behind_front(), refused).run()
         front.close()
+
+
+def end() -> NoReturn:
+    """Called by a signal in the thread of `run_server`: ends its loop, which finishes what it has begun."""
+    sys.exit(0)
 
 
 def make_server(

@@ -123,10 +123,9 @@ def _stats(board: Board) -> Response:
 def _alerts(board: Board) -> Response:
     """Every alert and recovery that is known, the newest first, as the command line's JSON has them: one a line."""
     overview = board.latest().overview
-    names = {row.host: row.name for row in overview.rows}
     records = [it for incident in overview.incidents for it in (incident.alert, incident.recovery) if it]
     records.sort(key=lambda it: it.time_ms, reverse=True)
-    return _text("".join(f"{alert_json(it, names.get(it.host))}\n" for it in records), "application/x-ndjson")
+    return _text("".join(f"{alert_json(it, overview.names.get(it.host))}\n" for it in records), "application/x-ndjson")
 
 
 def _health(board: Board) -> Response:

@@ -11,7 +11,10 @@ from monitoring.display.months import MonthReport
 from monitoring.display.overview import Day, Overview
 from monitoring.display.values import Closing, SiteKey, StatsReport, Statuses
 from monitoring.models import Alert, CheckResult, Site
-from monitoring.units import NS_PER_MS
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS
+
+WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS}
+"""The windows that are read, by their names in addresses of pages and in labels of metrics."""
 
 
 @dataclass(frozen=True, slots=True)

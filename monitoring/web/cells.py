@@ -134,7 +134,6 @@ def incident_id(incident: Incident) -> str:
 
 def incident_html(incident: Incident, overview: Overview) -> Markup:
     """An outage in one line."""
-    names = {row.host: row.name for row in overview.rows}
     kind = State.DOWN if incident.is_open else State.UP
     state = Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(
         str(kind), GLYPHS[State.DOWN] if incident.is_open else "✔", "ongoing" if incident.is_open else "over"
@@ -150,7 +149,7 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
         duration_text(incident.lasted_ms(overview.view.now_ms)),
         state,
         slug(incident.host),
-        name_html(names.get(incident.host) or incident.host),
+        name_html(overview.names.get(incident.host) or incident.host),
         place,
         name_html(reason),
     )

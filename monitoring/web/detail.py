@@ -23,13 +23,9 @@ from monitoring.display.words import (
 )
 from monitoring.models import PHASES, CheckResult, Site
 from monitoring.statistics.windows import bucket_width_ms, may_be_exact
-from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.web.board import Snapshot
+from monitoring.web.board import WINDOWS_MS, Snapshot
 from monitoring.web.cells import incident_html, name_html, state_html, time_html
 from monitoring.web.drawing import chart_svg, days_svg, days_text
-
-WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS}
-"""The windows of the page by their names in its address."""
 
 
 @dataclass(frozen=True, slots=True)

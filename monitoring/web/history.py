@@ -57,9 +57,8 @@ class AtomEntry:
 
 def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntry:
     """`address` is that of the page, and ends with a slash."""
-    names = {row.host: row.name for row in overview.rows}
     lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
-    name = printable(names.get(incident.host) or incident.host)
+    name = printable(overview.names.get(incident.host) or incident.host)
     records = [it for it in (incident.alert, incident.recovery) if it]
     return AtomEntry(
         name=f"urn:website-monitor:{incident_id(incident)}",

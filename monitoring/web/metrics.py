@@ -15,11 +15,11 @@ from monitoring.display.jsonlines import response_times
 from monitoring.display.overview import Overview
 from monitoring.display.values import SiteRow
 from monitoring.models import State
-from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
+from monitoring.web.board import WINDOWS_MS
 
 LABELS = ("site", "name", "location")
 
-WINDOWS = {10 * MINUTE_MS: "10m", HOUR_MS: "1h", DAY_MS: "24h", 30 * DAY_MS: "30d", 90 * DAY_MS: "90d"}
+WINDOWS = {length_ms: name for name, length_ms in WINDOWS_MS.items()}
 """The label of each window."""
 
 

@@ -21,7 +21,7 @@ from monitoring.display.words import percent_text, printable, time_text, with_si
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import State
 from monitoring.units import DAY_MS
-from monitoring.web.board import Board, Snapshot
+from monitoring.web.board import WINDOWS_MS, Board, Snapshot
 from monitoring.web.cells import (
     COLUMNS,
     LONG_MS,
@@ -33,7 +33,7 @@ from monitoring.web.cells import (
     row_id,
     state_html,
 )
-from monitoring.web.detail import WINDOWS_MS, site_detail
+from monitoring.web.detail import site_detail
 from monitoring.web.drawing import badge_svg, favicon_svg
 from monitoring.web.history import atom_entry, incident_facts, neighbours, report_row
 

@@ -1,10 +1,8 @@
 """`-w`: the server of the status page, from an address to the end."""
 
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from monitoring.clock import Clock
 from monitoring.config.databases import ListenAddress
@@ -49,7 +47,7 @@ def open_entrance(address: ListenAddress, tokens: Tokens, tls: TlsFiles | None) 
 
 
 def serve(board: Board, entrance: Entrance, clock: Clock, read: Callable[[], None], stop_reading: Callable[[], None]) -> int:
-    """Serve until `end` is called in this thread; returns the exit status. `read` begins to fill the board."""
+    """Serve until `server.end` is called in this thread; returns the exit status. `read` begins to fill the board."""
     address, tokens = entrance.address, entrance.tokens
     application = make_application(board, tokens, LIMITS, clock, host_names(address, tokens))
     with entrance.listening as listening:
@@ -73,8 +71,3 @@ def host_names(address: ListenAddress, tokens: Tokens) -> frozenset[str] | None:
         return None
     own = f"[{address.host}]" if ":" in address.host else address.host.lower()
     return frozenset({*LOOPBACK_NAMES, own})
-
-
-def end() -> NoReturn:
-    """Called by a signal: ends the server's loop, which finishes what it has begun."""
-    sys.exit(0)
