@@ -126,7 +126,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
             "migrations purge retention summariser",
             "connection",
             "file reader",
-            "guarded",
+            "file_store",
             "guard",
             "database store",
             "opening",

@@ -11,7 +11,7 @@ from monitoring.models import Window
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import Problem
-from monitoring.storage.sqlite.guarded import FileStore
+from monitoring.storage.sqlite.file_store import FileStore
 from monitoring.storage.sqlite.lock import FileLock, NameLock, identity_of, lock_path
 
 HOUR_MS = 3_600_000
