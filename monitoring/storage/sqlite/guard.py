@@ -79,8 +79,8 @@ class FileGuard:
             self._began_ms = now_ms - LATE_MS
         self._keep_name()
         problem = self._store.problem()
-        is_away = self._followed is not None or self._path != self._home
-        if now_ms < self._retry_ms or (problem is None and not is_away):
+        is_well = problem is None and self._followed is None and not self.is_away
+        if now_ms < self._retry_ms or is_well:
             return
         self.is_saving = True
         try:
