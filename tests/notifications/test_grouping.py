@@ -67,8 +67,8 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_every_state_change_is_told_in_exactly_one_message_and_in_order(steps: list[tuple[str, object, object]]) -> None:
+def played(steps: list[tuple[str, object, object]]) -> Channel:
+    """A channel to which all of this has happened."""
     channel = Channel()
     for what, value, cause in steps:
         if what == "change":
@@ -78,6 +78,12 @@ def test_every_state_change_is_told_in_exactly_one_message_and_in_order(steps: l
             channel.go_on(int(str(value)))
         else:
             channel.is_away = bool(value)
+    return channel
+
+
+@given(STEPS)
+def test_every_state_change_is_told_in_exactly_one_message_and_in_order(steps: list[tuple[str, object, object]]) -> None:
+    channel = played(steps)
     channel.is_away = False
     for host in [*channel.down]:  # a site that flaps is told to be down already: its recovery ends the story
         channel.go_on(2 * FLAP_MS)
@@ -95,13 +101,7 @@ def test_every_state_change_is_told_in_exactly_one_message_and_in_order(steps: l
 
 @given(STEPS)
 def test_a_message_is_of_one_kind_and_names_a_site_once(steps: list[tuple[str, object, object]]) -> None:
-    channel = Channel()
-    for what, value, cause in steps:
-        if what == "change":
-            channel.change(str(value), Cause(str(cause)))
-            channel.now_ms += 1
-        elif what == "time":
-            channel.go_on(int(str(value)))
+    channel = played(steps)
     for group in channel.messages:
         hosts = [one.host for one in group.news]
         assert len(set(hosts)) == len(hosts)
