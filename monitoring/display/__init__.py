@@ -23,7 +23,7 @@ from monitoring.display.backtest import backtest_json, backtest_lines
 from monitoring.display.explanation import explanation_lines
 from monitoring.display.jsonlines import alert_json, explanation_json, month_json, stats_json
 from monitoring.display.months import month_csv
-from monitoring.display.plain import closing_lines, history_line, month_lines, placeholder_line, stats_lines
+from monitoring.display.plain import closing_lines, history_line, month_lines, ongoing_line, placeholder_line, stats_lines
 from monitoring.display.values import (
     Closing,
     ClosingRow,
@@ -40,6 +40,7 @@ from monitoring.display.words import (
     alert_sentence,
     delivery_lines,
     duration_text,
+    host_and_name,
     ongoing_text,
     percent_text,
     printable,
@@ -67,9 +68,11 @@ __all__ = [
     "explanation_json",
     "explanation_lines",
     "history_line",
+    "host_and_name",
     "month_csv",
     "month_json",
     "month_lines",
+    "ongoing_line",
     "ongoing_text",
     "percent_text",
     "placeholder_line",

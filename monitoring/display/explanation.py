@@ -38,14 +38,13 @@ def explanation_lines(found: Explanation, location: str, source: str) -> list[st
 
 def _headline(found: Explanation, location: str, source: str) -> str:
     site, status = found.site, found.status
-    since = (
-        ""
-        if status.since_ms is None
-        else (f" since {time_text(status.since_ms)}, for {duration_text(found.at_ms - status.since_ms)}")
-    )
+    is_since = f"is {status.state}"
+    if status.since_ms is not None:
+        lasts = duration_text(found.at_ms - status.since_ms)
+        is_since = f"has been {status.state} for {lasts}, since {time_text(status.since_ms)}"
     name = label(site.host, site.name, location)
     address = f" ({printable(site.address)})" if site.name or site.masked_url else ""
-    return f"{name}{address} is {status.state}{since}; at {time_text(found.at_ms)}, from {source}"
+    return f"{name}{address} {is_since}; at {time_text(found.at_ms)}, from {source}"
 
 
 def _crossing_lines(crossing: Crossing, rule: Rule) -> list[str]:

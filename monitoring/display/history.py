@@ -5,10 +5,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
-from monitoring.display import alert_detail, alert_json, alert_sentence, delivery_lines, ongoing_text, printable
+from monitoring.display import (
+    alert_detail,
+    alert_json,
+    alert_sentence,
+    delivery_lines,
+    host_and_name,
+    ongoing_text,
+    printable,
+)
 from monitoring.display.feed import IncidentFeed
 from monitoring.display.outputs import is_fancy
 from monitoring.display.streams import Descriptor, Printing, Stream, Streams
+from monitoring.display.words import label
 from monitoring.models import Alert
 from monitoring.storage.notifications import Entry
 
@@ -123,7 +132,8 @@ class PlainHistory(JsonHistory):
         self._shown_any = self._shown_any or bool(new)
         if self._feed is None:
             for alert, delivery in new.items():
-                self._print(alert_sentence(alert), f"  {alert_detail(alert)}", *delivery_lines(delivery))
+                called = host_and_name(alert.host, self._names.get(alert.host))
+                self._print(alert_sentence(alert, called), f"  {alert_detail(alert)}", *delivery_lines(delivery))
             return
         for line in self._feed.lines(list(new), now_ms):
             self._print(*([""] if self._day not in ("", line.day) else []), line.text, *told(line.records, new))
@@ -134,8 +144,11 @@ class PlainHistory(JsonHistory):
         if self._listed_ongoing or read_error:
             return
         self._listed_ongoing = True
-        lines = [] if self._feed else [ongoing_text(alert, now_ms) for alert in ongoing]
+        lines = [] if self._feed else [self._ongoing_line(alert, now_ms) for alert in ongoing]
         self._print(*(lines or ([] if self._shown_any else [NO_ALERTS])))
+
+    def _ongoing_line(self, alert: Alert, now_ms: int) -> str:
+        return ongoing_text(alert, now_ms, host_and_name(alert.host, self._names.get(alert.host)))
 
     def _print(self, *lines: str) -> None:
         if lines:
@@ -149,6 +162,7 @@ class TerminalHistory:
         from rich.console import Console
 
         self._console = Console(file=cast(TextIO, stdout), highlight=False)
+        self._names = names
         self._live: Live | None = self._new_live() if live else None
         self._records = Records(options.limit if options.each_record else None)
         self._feed = None if options.each_record else IncidentFeed(names, options.limit)
@@ -173,7 +187,7 @@ class TerminalHistory:
         self._shown_any = self._shown_any or bool(new)
         if self._feed is None:
             for alert, delivery in new.items():
-                self._console.print(history_text(alert))
+                self._console.print(history_text(alert, self._names.get(alert.host)))
                 self._print_told(delivery_lines(delivery))
             return
         for line in self._feed.lines(list(new), now_ms):
@@ -191,7 +205,7 @@ class TerminalHistory:
         from rich.text import Text
 
         self._show(self._records.take(), now_ms)
-        below = [Text(f"✖ {ongoing_text(alert, now_ms)}", "bold red") for alert in ongoing]
+        below = [Text(f"✖ {self._ongoing_text(alert, now_ms)}", "bold red") for alert in ongoing]
         if read_error:
             below.append(Text(printable(read_error), "yellow"))
         elif not self._shown_any:
@@ -201,6 +215,9 @@ class TerminalHistory:
             self._live.update(below_text, refresh=True)
         elif below:
             self._console.print(below_text)
+
+    def _ongoing_text(self, alert: Alert, now_ms: int) -> str:
+        return ongoing_text(alert, now_ms, label(alert.host, self._names.get(alert.host)))
 
     def suspend(self) -> None:
         self.close()

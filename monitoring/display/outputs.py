@@ -15,7 +15,8 @@ from monitoring.display import (
     alert_json,
     alert_sentence,
     closing_lines,
-    ongoing_text,
+    host_and_name,
+    ongoing_line,
     placeholder_line,
     printable,
     stats_json,
@@ -140,7 +141,7 @@ class PlainOutput(SilentOutput):
         self._print(*stats_lines(report))
 
     def state_change(self, alert: Alert, name: str | None) -> None:
-        self._print(alert_sentence(alert), f"  {alert_detail(alert)}")
+        self._print(alert_sentence(alert, host_and_name(alert.host, name)), f"  {alert_detail(alert)}")
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         if self._header and header.source != self._header.source:
@@ -217,7 +218,7 @@ def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
         _print_tables(view)
     else:
         lines = [line for report in view.reports for line in stats_lines(report)]
-        ongoing = [ongoing_text(alert, view.now_ms) for alert in view.ongoing]
+        ongoing = [ongoing_line(alert, view) for alert in view.ongoing]
         print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing, sep="\n", flush=True)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from monitoring.display.months import MONTH_RULE, MonthReport, MonthRow
 from monitoring.display.ranking import closing_rest_text, closing_shown_and_rest, longest_outages
-from monitoring.display.values import Closing, ClosingRow, Header, SiteRow, StatsReport
+from monitoring.display.values import Closing, ClosingRow, Header, SiteRow, StatsReport, View
 from monitoring.display.words import (
     NOTHING,
     WAITING,
     alert_sentence,
     counts_text,
     duration_text,
+    host_and_name,
     ongoing_text,
     percent_text,
     plural,
@@ -66,10 +67,10 @@ def _month_words(report: MonthReport, row: MonthRow) -> list[str]:
     ]
 
 
-def history_line(alert: Alert) -> str:
+def history_line(alert: Alert, name: str | None = None) -> str:
     """A state change in one line: the sentence, and the reason as `key=value`."""
     reason = f", cause={alert.cause}{_reason(alert.detail, ', ')}" if alert.detail else ""
-    return f"{alert_sentence(alert)}{reason}"
+    return f"{alert_sentence(alert, host_and_name(alert.host, name))}{reason}"
 
 
 def placeholder_line(header: Header) -> str:
@@ -81,16 +82,27 @@ def closing_lines(closing: Closing) -> list[str]:
     """The summary of a run: what is still down, a line on the run, one for each site (the worst of many), its alerts, and
     where all of it lies.
     """
-    outages = longest_outages(closing.alerts, closing.ended_ms)
+    outages, names = longest_outages(closing.alerts, closing.ended_ms), closing.names
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     return [
-        *(f"still down: {ongoing_text(alert, closing.ended_ms)}" for alert in closing.still_down),
+        *(f"still down: {_still_down(alert, closing)}" for alert in closing.still_down),
         f"== monitored {run_text(closing)}",
         *_aligned([_closing_words(closing, row, outages.get(row.host)) for row in shown]),
         *([f"... and {closing_rest_text(rest)}"] if rest else []),
-        *map(history_line, closing.alerts),
+        *(history_line(alert, names.get(alert.host)) for alert in closing.past),
         *map(printable, filter(None, (*closing.notes, closing.stored))),
     ]
+
+
+def ongoing_line(alert: Alert, view: View) -> str:
+    """An open outage, as far as anything is measured at present."""
+    row = view.row_of(alert)
+    called = host_and_name(alert.host, row.name if row else None)
+    return ongoing_text(alert, view.now_ms, called, row.measured_until_ms if row else None)
+
+
+def _still_down(alert: Alert, closing: Closing) -> str:
+    return ongoing_text(alert, closing.ended_ms, host_and_name(alert.host, closing.names.get(alert.host)))
 
 
 def run_text(closing: Closing) -> str:

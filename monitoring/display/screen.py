@@ -1,7 +1,6 @@
 """Draws the live screen and the closing one, within the size of the terminal."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
@@ -64,20 +63,21 @@ def render_screen(view: View, width: int, height: int) -> RenderableType:
 def render_closing(closing: Closing, width: int) -> RenderableType:
     """The summary of a run: what is still down, the run, its sites, its alerts, its notes, and where all of it lies."""
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
-    lines = [line for alert in closing.still_down for line in _down_text(alert, closing.ended_ms, width, "Still down: ")]
+    lines = [line for alert in closing.still_down for line in _still_down(alert, closing, width)]
     lines += [Text(line, "bold") for line in wrapped(f"Monitored {run_text(closing)}", width)]
     lines += _closing_table(closing, shown, width)
     lines += [Text(f"… and {closing_rest_text(rest)}", DIM)] if rest else []
-    lines += [line for alert in closing.alerts for line in _alert_text(alert, width)]
+    lines += [line for alert in closing.past for line in _alert_text(alert, closing.names.get(alert.host), width)]
     lines += [line for note in closing.notes for line in marked("!", note, "yellow", width)]
     lines += [Text(line, DIM) for line in wrapped(closing.stored, width)] if closing.stored else []
     return Group(*bounded(lines, width, len(lines)))
 
 
-def history_text(alert: Alert) -> Text:
+def history_text(alert: Alert, name: str | None) -> Text:
     """A state change in the history of alerts: the sentence, and the details below it."""
     mark, style = ALERT_LOOKS[alert.type]
-    return Text.assemble((f"{mark} {alert_sentence(alert)}", style), (f"\n  {alert_detail(alert)}", DIM))
+    sentence = alert_sentence(alert, label(alert.host, name))
+    return Text.assemble((f"{mark} {sentence}", style), (f"\n  {alert_detail(alert)}", DIM))
 
 
 def _head_lines(view: View, width: int) -> list[Text]:
@@ -134,18 +134,18 @@ def _blocks(reports: Sequence[StatsReport], room: int, top: int) -> list[Block]:
 
 def _alert_lines(view: View, width: int, room: int) -> list[Text]:
     """Open outages and the newest state changes in at most `room` lines; the newest state change is shown in any case."""
-    none = "" if view.alerts or view.ongoing else "  none"
+    none = "" if view.past or view.ongoing else "  none"
     title = [Text(""), Text.assemble(("Alerts", "bold"), (none, DIM))]
     title = title[max(0, LEAST_ALERTS - room) :]
     left = room - len(title)
-    newest = _newest(view.alerts, width, left - min(len(view.ongoing), left // 2))
+    newest = _newest(view, width, left - min(len(view.ongoing), left // 2))
     ongoing = _ongoing(view, width, left - len(newest))
-    return [*title, *ongoing, *_newest(view.alerts, width, left - len(ongoing))][: max(0, room)]
+    return [*title, *ongoing, *_newest(view, width, left - len(ongoing))][: max(0, room)]
 
 
 def _ongoing(view: View, width: int, room: int) -> list[Text]:
     """The open outages, those that last longest first, whole or summed up."""
-    texts = [_down_text(alert, view.now_ms, width) for alert in view.ongoing[: max(0, room)]]
+    texts = [_ongoing_text(alert, view, width) for alert in view.ongoing[: max(0, room)]]
     lines: list[Text] = []
     for place, text in enumerate(texts):
         more = len(view.ongoing) - place - 1
@@ -155,30 +155,41 @@ def _ongoing(view: View, width: int, room: int) -> list[Text]:
     return lines
 
 
-def _newest(alerts: Sequence[Alert], width: int, room: int) -> list[Text]:
+def _newest(view: View, width: int, room: int) -> list[Text]:
     """The state changes that fit into `room` lines, newest last; always the newest one."""
     lines: list[Text] = []
-    for alert in reversed(alerts):
-        text = _alert_text(alert, width)
+    for alert in reversed(view.past):
+        text = _alert_text(alert, _name_of(alert, view), width)
         if lines and len(lines) + len(text) > room:
             break
         lines = [*text, *lines]
     return lines
 
 
-def _alert_text(alert: Alert, width: int) -> list[Text]:
+def _alert_text(alert: Alert, name: str | None, width: int) -> list[Text]:
     mark, style = ALERT_LOOKS[alert.type]
-    return marked(mark, alert_sentence(_short_host(alert, width)), style, width)
+    return marked(mark, alert_sentence(alert, _called(alert, name, width)), style, width)
 
 
-def _down_text(alert: Alert, now_ms: int, width: int, before: str = "") -> list[Text]:
-    return marked("✖", before + ongoing_text(_short_host(alert, width), now_ms), "bold red", width)
+def _ongoing_text(alert: Alert, view: View, width: int) -> list[Text]:
+    row = view.row_of(alert)
+    called = _called(alert, row.name if row else None, width)
+    return marked("✖", ongoing_text(alert, view.now_ms, called, row.measured_until_ms if row else None), "bold red", width)
 
 
-def _short_host(alert: Alert, width: int) -> Alert:
-    """A host longer than a line is cut, so that the rest of its sentence stays on the screen."""
-    host, limit = printable(alert.host), max(2, width - 3)
-    return alert if cell_len(host) <= limit else replace(alert, host=set_cell_size(host, limit - 1) + "…")
+def _still_down(alert: Alert, closing: Closing, width: int) -> list[Text]:
+    called = _called(alert, closing.names.get(alert.host), width)
+    return marked("✖", f"Still down: {ongoing_text(alert, closing.ended_ms, called)}", "bold red", width)
+
+
+def _name_of(alert: Alert, view: View) -> str | None:
+    return row.name if (row := view.row_of(alert)) else None
+
+
+def _called(alert: Alert, name: str | None, width: int) -> str:
+    """A name longer than a line is cut, so that the rest of its sentence stays on the screen."""
+    called, limit = label(alert.host, name), max(2, width - 3)
+    return called if cell_len(called) <= limit else set_cell_size(called, limit - 1) + "…"
 
 
 def _closing_table(closing: Closing, rows: Sequence[ClosingRow], width: int) -> list[Text]:

@@ -49,6 +49,11 @@ class SiteRow:
         """Why the site fails, or failed until its last check; "" once it is up."""
         return "" if self.status.state in {State.UP, State.UNKNOWN, State.PAUSED} else self.status.detail
 
+    @property
+    def measured_until_ms(self) -> int | None:
+        """Until when the site was measured, if that is too long ago to know its state; None: it is known, or never was."""
+        return self.status.since_ms if self.status.state is State.UNKNOWN else None
+
     def certificate_days(self, now_ms: int) -> int | None:
         """How many whole days its certificate is still valid, negative when it is not any more; None: not known."""
         certificate_s = self.status.certificate_s
@@ -138,6 +143,16 @@ class View:
     alerts: Sequence[Alert] = ()
     ongoing: Sequence[Alert] = ()
 
+    @property
+    def past(self) -> Sequence[Alert]:
+        """The recent state changes but for those that are `ongoing`."""
+        return _without(self.ongoing, self.alerts)
+
+    def row_of(self, alert: Alert) -> SiteRow | None:
+        """What is known of the site of an alert; None before the first statistics, and of one that is no longer watched."""
+        rows = self.reports[0].rows if self.reports else ()
+        return next((row for row in rows if row.host == alert.host and row.location in (alert.location, "")), None)
+
 
 @dataclass(frozen=True, slots=True)
 class ClosingRow:
@@ -182,11 +197,26 @@ class Closing:
     stored: str = ""
 
     @property
+    def names(self) -> Mapping[str, str | None]:
+        """The configured names by host."""
+        return {row.host: row.name for row in self.rows}
+
+    @property
     def still_down(self) -> Sequence[Alert]:
         """The outages that go on, those that last longest first."""
         newest = {alert.host: alert for alert in self.alerts}
         return sorted(filter(outage_is_open, newest.values()), key=lambda alert: alert.start_ms)
 
+    @property
+    def past(self) -> Sequence[Alert]:
+        """The state changes but for those that are `still_down`."""
+        return _without(self.still_down, self.alerts)
+
     def coverage(self, row: ClosingRow) -> Fraction:
         """Percent of the run that the row's checks stand for, exact."""
         return windows.coverage(row.covered_ms, max(1, self.ended_ms - self.started_ms))
+
+
+def _without(some: Iterable[Alert], alerts: Iterable[Alert]) -> Sequence[Alert]:
+    keys = {(it.time_ms, it.host, it.location) for it in some}
+    return [it for it in alerts if (it.time_ms, it.host, it.location) not in keys]

@@ -158,15 +158,23 @@ def local_time(moment_ms: int) -> datetime:
     return (EPOCH + timedelta(milliseconds=moment_ms)).astimezone()
 
 
-def alert_sentence(alert: Alert) -> str:
-    """The state change in one sentence. Its words are fixed: people and scripts search for them."""
-    url, percent, time = printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
+def host_and_name(host: str, name: str | None) -> str:
+    """A site in lines for programs: its URL or id, with its name in parentheses."""
+    return f"{printable(host)} ({printable(name)})" if name else printable(host)
+
+
+def alert_sentence(alert: Alert, called: str = "") -> str:
+    """The state change in one sentence. Its words are fixed: people and scripts search for them.
+
+    `called` is what the site is called where this is shown; "": its URL or id.
+    """
+    site, percent, time = called or printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
     time += f", location={printable(alert.location)}" if alert.location else ""
     if alert.type is AlertType.ALERT:
-        return f"Website {url} is down. availability={percent}%, time={time}"
+        return f"Website {site} is down. availability={percent}%, time={time}"
     if alert.is_unwatched:
-        return f"Website {url} is no longer watched. It was down for {duration_text(outage_ms(alert))}, time={time}"
-    return f"Website {url} recovered. availability={percent}%, down for {duration_text(outage_ms(alert))}, time={time}"
+        return f"Website {site} is no longer watched. It was down for {duration_text(outage_ms(alert))}, time={time}"
+    return f"Website {site} recovered. availability={percent}%, down for {duration_text(outage_ms(alert))}, time={time}"
 
 
 def alert_detail(alert: Alert) -> str:
@@ -190,12 +198,17 @@ def _delivery_text(entry: Entry) -> str:
     return f"{printable(entry.channel)}: {'not sent yet' if entry.state is Delivery.PENDING else 'not sent'}{why}"
 
 
-def ongoing_text(alert: Alert, now_ms: int) -> str:
-    """An open outage."""
-    lasts = duration_text(now_ms - alert.start_ms)
+def ongoing_text(alert: Alert, now_ms: int, called: str = "", measured_until_ms: int | None = None) -> str:
+    """An open outage. `called`: see `alert_sentence`.
+
+    `measured_until_ms`: when the site was last measured, where that is too long ago to know whether it is still down.
+    """
+    what = f"has been down for {duration_text(now_ms - alert.start_ms)}"
+    if measured_until_ms is not None:
+        what = f"was down when it was last measured, {duration_text(now_ms - measured_until_ms)} ago"
     seen = f", seen from {printable(alert.location)}" if alert.location else ""
     since = f"since {time_text(alert.start_ms)}, {_cause_text(alert)}{seen}"
-    return f"Website {printable(alert.host)} is down for {lasts} ({since})"
+    return f"Website {called or printable(alert.host)} {what} ({since})"
 
 
 def telling_text(detail: str) -> str:

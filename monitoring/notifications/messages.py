@@ -122,14 +122,14 @@ def _what(one: SiteNews, now_ms: int) -> str:
     alert = one.last.alert
     since = moment_text(alert.start_ms)
     if one.event is Event.REMINDER:
-        return f"is still down, for {duration_text(now_ms - alert.start_ms)} now (since {since})"
+        return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
     if one.is_down:
-        return f"is down {'again ' if one.was_told_down else ''}since {since}"
+        return f"has been down {'again ' if one.was_told_down else ''}since {since}"
     if alert.end_ms is None:
-        return f"is no longer watched; it was down for {duration_text(alert.time_ms - alert.start_ms)} (since {since})"
+        return f"is no longer watched; it was down for {duration_text(alert.time_ms - alert.start_ms)} (from {since})"
     lasted = duration_text(alert.end_ms - alert.start_ms)
     if one.was_told_down:
-        return f"is up again since {moment_text(alert.end_ms)}; it was down for {lasted} (since {since})"
+        return f"has been up again since {moment_text(alert.end_ms)}; it was down for {lasted} (from {since})"
     return f"was down for {lasted}, from {since} to {moment_text(alert.end_ms)}, and is up again"
 
 

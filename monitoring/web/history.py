@@ -14,8 +14,8 @@ from monitoring.display.words import (
     alert_sentence,
     counts_text,
     duration_text,
+    label,
     percent_text,
-    printable,
     seconds_text,
     telling_text,
     time_text,
@@ -58,7 +58,7 @@ class AtomEntry:
 def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntry:
     """`address` is that of the page, and ends with a slash."""
     lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
-    name = printable(overview.names.get(incident.host) or incident.host)
+    name = label(incident.host, overview.names.get(incident.host))
     records = [it for it in (incident.alert, incident.recovery) if it]
     return AtomEntry(
         name=f"urn:website-monitor:{incident_id(incident)}",
@@ -66,7 +66,7 @@ def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntr
         link=f"{address}incidents/{incident_id(incident)}",
         published=time_text(incident.start_ms),
         updated=time_text(incident.last.time_ms),
-        text="\n".join(f"{alert_sentence(it)}\n{alert_detail(it)}" for it in records),
+        text="\n".join(f"{alert_sentence(it, name)}\n{alert_detail(it)}" for it in records),
     )
 
 

@@ -43,7 +43,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_site_is_explained_by_its_name_or_url_at_a_moment(config: Path, asked: str) -> None:
     found = run_program("--explain", asked, "--at", "2026-01-01T00:06:00Z", "-c", config, "--database", "sqlite:")
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.startswith(f"shop ({SHOP}) is down since 2026-01-01T00:05:00.000Z, for 1 min; ")
+    assert found.stdout.startswith(f"shop ({SHOP}) has been down for 1 min, since 2026-01-01T00:05:00.000Z; ")
     assert "26.0 s down of 120 s = 21.6 %, an alert needs more than 20 %" in found.stdout
     assert "tls: certificate has expired" in found.stdout
 

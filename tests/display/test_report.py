@@ -260,8 +260,8 @@ def test_the_closing_lists_sites_alerts_and_what_is_not_delivered() -> None:
     assert lines == [
         "== monitored 1 site for 1 h, 2026-01-01T11:00:00.000Z to 2026-01-01T12:00:00.000Z",
         "availability=94.44%  coverage=100.00%  checks=1800  incidents=1  longest-outage=3min20s  http://via.ecp.fr  (via)",
-        alert_sentence(DOWN),
-        alert_sentence(RECOVERED),
+        alert_sentence(DOWN, f"{HOST} (via)"),
+        alert_sentence(RECOVERED, f"{HOST} (via)"),
         "12 points wait in the local file for the database; the next start sends what is left",
     ]
 
@@ -270,8 +270,8 @@ def test_the_closing_says_first_what_is_still_down_and_at_last_where_all_of_it_l
     seen, again = ClosingRow(HOST, "via", 1, 1, 1, 2), replace(DOWN, time_ms=NOON + 400_000, start_ms=NOON + 390_000)
     closing = Closing(NOON, NOON + 450_000, (seen,), (DOWN, RECOVERED, again), ("12 points wait",), stored="all is in x.db")
     lines = closing_lines(closing)
-    assert lines[0] == f"still down: {ongoing_text(again, NOON + 450_000)}"
-    assert "is down for 1 min" in lines[0]
+    assert lines[0] == f"still down: {ongoing_text(again, NOON + 450_000, f'{HOST} (via)')}"
+    assert "has been down for 1 min" in lines[0]
     assert lines[1].startswith("== monitored 1 site")
     assert lines[-2:] == ["12 points wait", "all is in x.db"]
 

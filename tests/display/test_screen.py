@@ -126,7 +126,7 @@ def test_eighty_columns_show_what_matters_most() -> None:
     assert unwrapped(lines[4:5]) == "● up http://via.ecp.fr 100.00 % 25.5 ms 60.0 ms ▁▂▃▄▅▅▆▇██"
     assert lines[5].split()[:2] == ["✖", "down"]
     assert lines[9].startswith("Past hour")
-    assert "Website https://example.org/health is down for 1 min 26 s" in unwrapped(lines)
+    assert "Website https://example.org/health has been down for 1 min 26 s" in unwrapped(lines)
 
 
 def test_a_wide_terminal_shows_every_column() -> None:
@@ -202,9 +202,26 @@ def test_alerts_are_told_in_the_exact_sentences_newest_last() -> None:
     assert lines[-4:] == [
         "Alerts",
         f"✖ {ongoing_text(view.ongoing[0], NOON)}",
-        f"✖ {alert_sentence(view.alerts[0])}",
-        f"✔ {alert_sentence(view.alerts[1])}",
+        f"✖ {alert_sentence(view.alerts[0], 'local page')}",
+        f"✔ {alert_sentence(view.alerts[1], 'local page')}",
     ]
+
+
+def test_an_open_outage_stands_once_among_the_alerts_and_with_its_name() -> None:
+    view = replace(few(), alerts=[recovered(HOSTS[0]), down(HOSTS[3])], ongoing=[down(HOSTS[3])])
+    lines = lines_of(render_screen(view, 120, 40), 120, 40)
+    assert lines[-3:] == [
+        "Alerts",
+        f"✖ {ongoing_text(down(HOSTS[3]), NOON, 'local page')}",
+        f"✔ {alert_sentence(recovered(HOSTS[0]))}",
+    ]
+
+
+def test_beside_an_unknown_state_no_outage_is_said_to_go_on() -> None:
+    row = replace(site(HOSTS[3], name="local page"), status=SiteStatus(State.UNKNOWN, NOON - 120_000))
+    view = replace(few(), reports=reports([row]), alerts=[], ongoing=[down(HOSTS[3])])
+    text = unwrapped(lines_of(render_screen(view, 120, 40), 120, 40))
+    assert "Website local page was down when it was last measured, 2 min ago (since " in text
 
 
 def test_the_screen_says_when_it_waits_for_the_first_checks() -> None:
@@ -275,7 +292,7 @@ def test_every_state_is_a_glyph_a_word_and_a_colour() -> None:
 
 
 def test_a_line_of_the_history_has_its_detail_below() -> None:
-    text = history_text(recovered(HOSTS[0]))
+    text = history_text(recovered(HOSTS[0]), None)
     assert isinstance(text, Text)
     first, second = text.plain.split("\n")
     assert first == f"✔ {alert_sentence(recovered(HOSTS[0]))}"
@@ -286,8 +303,9 @@ def test_the_closing_screen_says_first_what_is_still_down_and_at_last_where_all_
     rows = (ClosingRow(HOSTS[0], None, 1, 1, 1, 1),)
     closing = Closing(NOON - 3_600_000, NOON, rows, (down(HOSTS[0]),), stored="everything is stored in x.db")
     lines = lines_of(render_closing(closing, 200), 200)
-    assert lines[0].startswith(f"✖ Still down: Website {HOSTS[0]} is down for ")
+    assert lines[0].startswith(f"✖ Still down: Website {HOSTS[0]} has been down for ")
     assert lines[1].startswith("Monitored 1 site")
+    assert "is down." not in unwrapped(lines)  # it stands there already
     assert lines[-1] == "everything is stored in x.db"
 
 

@@ -154,10 +154,25 @@ def test_the_detail_tells_why_and_from_when_to_when() -> None:
     assert alert_detail(replace(DOWN, cause=None)).startswith("cause unknown, ")
 
 
+SINCE = "(since 2026-01-01T11:59:34.000Z, cause timeout)"
+
+
 def test_an_outage_that_goes_on_shows_for_how_long() -> None:
-    assert ongoing_text(DOWN, DOWN.start_ms + 723_000) == (
-        "Website http://via.ecp.fr is down for 12 min 3 s (since 2026-01-01T11:59:34.000Z, cause timeout)"
+    now_ms = DOWN.start_ms + 723_000
+    assert ongoing_text(DOWN, now_ms) == f"Website http://via.ecp.fr has been down for 12 min 3 s {SINCE}"
+    assert ongoing_text(DOWN, now_ms, "via").startswith("Website via has been down for ")
+
+
+def test_of_a_site_that_nobody_measures_is_said_how_it_was_when_it_was_last_measured() -> None:
+    now_ms = DOWN.start_ms + 723_000
+    assert ongoing_text(DOWN, now_ms, measured_until_ms=now_ms - 120_000) == (
+        f"Website http://via.ecp.fr was down when it was last measured, 2 min ago {SINCE}"
     )
+
+
+def test_a_sentence_calls_a_site_as_its_table_does() -> None:
+    assert alert_sentence(DOWN, "via").startswith("Website via is down. availability=")
+    assert history_line(DOWN, "via").startswith("Website http://via.ecp.fr (via) is down. availability=")
 
 
 @pytest.mark.parametrize(

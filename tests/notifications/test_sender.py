@@ -36,7 +36,7 @@ def test_an_outage_is_one_message_and_its_end_another(desk: Desk) -> None:
     desk.go_on(60)
     down, up = desk.scripted.accepted
     assert (down.title, up.title) == ("DOWN: shop", "UP: shop")
-    assert "shop (https://shop.example.org) is down since" in down.text
+    assert "shop (https://shop.example.org) has been down since" in down.text
     assert "Cause: status: HTTP status 503" in down.text
     assert "Availability over 2 min: 75.00 % (" in down.text
     assert "an alert needs more than 20 % of 2 min)" in down.text  # of the window, as the rule has it
@@ -256,7 +256,7 @@ def test_reminders_come_while_a_site_stays_down(tmp_path: Path) -> None:
         desk.up(*alerts)
         desk.go_on(4_000, step_s=20)
     assert desk.scripted.titles == ["DOWN: shop", "STILL DOWN: shop", "STILL DOWN: shop", "UP: shop"]
-    assert "is still down, for 2 h" in desk.scripted.accepted[2].text
+    assert "is still down; it has been down for 2 h" in desk.scripted.accepted[2].text
 
 
 def test_a_flapping_site_is_told_as_such_and_its_recovery_when_it_holds(desk: Desk) -> None:

@@ -29,7 +29,7 @@ PROMPT_S = 3.0
 BUSY_S = 12.0
 """What a machine that has other things to do may add."""
 
-RUNNING = re.compile(r"is down for (\S+ \S+(?: \d+ \S+)?) \(since")
+RUNNING = re.compile(r"has been down for (\S+ \S+(?: \d+ \S+)?) \(since")
 
 
 def outage(host: str, start_ms: int) -> list[Alert]:
@@ -87,7 +87,7 @@ def test_each_record_is_two_lines_where_all_are_asked_for(config: Path, kept: li
     assert (answer.returncode, answer.stderr, len(lines)) == (0, "", 2 * len(kept) + 1)
     assert lines[0] == "Website http://first.example is down. availability=79.50%, time=2023-11-14T22:13:44.000Z"
     assert "Website http://second.example recovered. availability=80.00%, down for 40 s, " in answer.stdout
-    assert re.match(r"Website http://last\.example is down for 1 min \d+ s \(since .*, cause dns\)", lines[-1])
+    assert re.match(r"Website http://last\.example has been down for 1 min \d+ s \(since .*, cause dns\)", lines[-1])
 
 
 @pytest.mark.parametrize(

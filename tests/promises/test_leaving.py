@@ -80,7 +80,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(config: Path, mode: st
     """Screen and cursor are the shell's while it is stopped."""
     with Terminal(100, 30, program=shell, environ={"PS1": "shell> "}) as terminal:
         terminal.type(f"{shlex.join(command(mode, '-c', config))}\n".encode())
-        shown = "is down for"  # by the open outages, which are drawn anew once a second
+        shown = "has been down for"  # by the open outages, which are drawn anew once a second
         terminal.until("it runs", lambda text: shown in text)
         terminal.type(b"\x1a")
         terminal.until("the shell", lambda text: "Stopped" in text)

@@ -182,7 +182,7 @@ def test_the_history_in_json_holds_what_was_stored(seen: Seen) -> None:
 
 def test_the_history_on_a_terminal_shows_urls_harmlessly(seen: Seen) -> None:
     with Terminal(200, 60, "-a", "--all", "-c", seen.config) as terminal:
-        terminal.until("the outages", lambda text: text.count(" is down for ") == len(BAD_PATHS))
+        terminal.until("the outages", lambda text: text.count(" has been down for ") == len(BAD_PATHS))
         assert terminal.interrupt() == 0
         assert terminal.title == ""
         assert [

@@ -147,7 +147,7 @@ def test_the_terminal_shows_the_monitors_tables_and_keeps_the_last(target: Targe
     with Terminal(120, 30, "-p", "-c", config) as terminal:
         terminal.until("the sentence", lambda text: NO_MONITOR in text)
         with Monitor(config) as monitor:
-            terminal.until("the outage", lambda text: f"Website {target.url('/b')} is down for" in text)
+            terminal.until("the outage", lambda text: f"Website {target.url('/b')} has been down for" in text)
             terminal.until("both tables", lambda text: "Past 10 minutes" in text and "Past hour" in text)
             terminal.until("the shop", lambda text: "shop" in text and NO_MONITOR not in text)
             assert "reading the local file: as configured" in terminal.text
@@ -257,9 +257,10 @@ def test_in_words_the_outages_of_that_moment_follow(kept: Path) -> None:
     lines = answer.stdout.splitlines()
     assert lines[0] == "== reading the local file: as configured"
     assert lines[1].startswith("== past 10 minutes until 2026-01-01T11:30:00.000Z, 2 sites")
-    assert lines[-1] == "Website http://second.example is down for 10 min (since 2026-01-01T11:20:00.000Z, cause status)"
+    since = "(since 2026-01-01T11:20:00.000Z, cause status)"
+    assert lines[-1] == f"Website http://second.example has been down for 10 min {since}"
     later = run_program("-p", "--at", "2026-01-01 12:50", "-c", kept, environ={"TZ": "Europe/Paris"})
-    assert " is down for " not in later.stdout
+    assert " has been down for " not in later.stdout
 
 
 def test_a_window_of_ones_own_is_the_only_one(kept: Path) -> None:
@@ -276,7 +277,7 @@ def test_once_shows_coloured_tables_in_a_terminal_without_taking_its_screen(kept
         assert terminal.end() == 0
         assert ALTERNATE_SCREEN not in terminal.raw
         assert "Past 10 minutes" in terminal.text
-        assert "Website http://second.example is down for 10 min" in terminal.text
+        assert "Website http://second.example has been down for 10 min" in terminal.text
 
 
 def test_a_printer_leaves_the_stores_as_they_are(kept: Path) -> None:
