@@ -108,8 +108,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("watching describing loading", "__init__ lookup", "reload"),
     ),
     "display": (
-        *("words values", "incidents selection", "ranking months explanation", "jsonlines", "overview backtest"),
-        *("plain", "__init__ grid streams", "sparkline", "table", "screen", "screen_output feed", "outputs"),
+        *("words values theme", "incidents selection", "ranking months explanation", "jsonlines", "overview backtest"),
+        *("plain viewing", "__init__ grid streams", "sparkline", "table", "screen", "screen_output feed", "outputs"),
         "progress history thread",
     ),
     "checks": (

@@ -2,6 +2,8 @@
 
     values     what is shown
     words      numbers, times and sentences as people read them
+    theme      the colours of screens, by name
+    viewing    which sites are shown, in which order, over which window, of which moment
     ranking    which sites are shown when there is not room for all
     jsonlines  one JSON object a line
     plain      lines for logs and pipes

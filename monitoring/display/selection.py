@@ -12,9 +12,9 @@ def selected(rows: Iterable[SiteRow], wanted: str) -> Sequence[SiteRow]:
     """The rows that every word of the filter fits, in their order.
 
     A word is part of a name or URL, or of what it names: `state:down`, `cause:dns`, `group:shop`, `tag:eu`. With `!` before
-    it, it must not fit. Upper and lower case are the same.
+    it, it must not fit. Upper and lower case are the same. A lone `!` is a word that is still to be typed.
     """
-    words = wanted.casefold().split()
+    words = [word for word in wanted.casefold().split() if word != "!"]
     return [row for row in rows if all(_fits(row, word.removeprefix("!")) != word.startswith("!") for word in words)]
 
 

@@ -1,7 +1,7 @@
 """Which sites are shown, in which order, over which window, of which moment. Pure: `view` feeds every screen of sites."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
@@ -91,7 +91,9 @@ def view(lines: Sequence[SiteLine], choice: Choice) -> Sequence[SiteLine]:
 
 
 def _row(line: SiteLine, window_ms: int) -> SiteRow:
-    return line.row(window_ms) or line.now
+    """The site in this window, in the state in which it is now."""
+    row = line.row(window_ms) or line.now
+    return row if row.status is line.now.status else replace(row, status=line.now.status)
 
 
 def _by_name(row: SiteRow) -> tuple[str, str]:

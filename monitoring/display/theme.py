@@ -1,0 +1,110 @@
+"""The colours of screens: named tokens, and what each means on dark and on light ground. Pure.
+
+Texts bear the names of tokens as their styles; whoever draws them looks the styles up. All colours are of the palette of 256
+that terminals share, so that one without true colours shows the same. Nothing is bright black: Solarized has no such colour.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitoring.models import State
+
+LEAST_CONTRAST = 4.5
+"""Text needs this much against its ground (WCAG 2, level AA)."""
+
+STATE_TOKENS: Mapping[State, str] = {state: f"state.{state}" for state in State}
+
+MONO: Mapping[str, str] = {
+    "state.up": "none",
+    "state.failing": "bold",
+    "state.down": "bold",
+    "state.recovering": "bold",
+    "state.unknown": "dim",
+    "state.paused": "dim",
+    "good": "none",
+    "bad": "bold",
+    "warning": "bold",
+    "weak": "dim",
+    "title": "bold",
+    "cursor": "reverse",
+    "past": "bold reverse",
+}
+"""Every token, by attributes alone."""
+
+
+def _coloured(good: str, bad: str, warning: str, change: str) -> Mapping[str, str]:
+    return dict(MONO) | {
+        "state.up": good,
+        "state.failing": warning,
+        "state.down": f"bold {bad}",
+        "state.recovering": change,
+        "good": good,
+        "bad": bad,
+        "warning": warning,
+        "past": f"bold reverse {warning}",
+    }
+
+
+DARK = _coloured(good="#5fd787", bad="#ff8787", warning="#ffd75f", change="#5fd7ff")
+LIGHT = _coloured(good="#005f00", bad="#af0000", warning="#875f00", change="#005f87")
+
+
+class ThemeName(StrEnum):
+    """What a person may choose. `auto`: as the terminal's ground asks for."""
+
+    AUTO = "auto"
+    DARK = "dark"
+    LIGHT = "light"
+    MONO = "mono"
+
+    @property
+    def next(self) -> "ThemeName":
+        names = list(ThemeName)
+        return names[(names.index(self) + 1) % len(names)]
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What each token looks like. `text` and `ground` are colours to paint with; "": the terminal's own."""
+
+    tokens: Mapping[str, str]
+    text: str = ""
+    ground: str = ""
+
+
+PAINTED = {
+    ThemeName.DARK: Theme(DARK, "#e4e4e4", "#000000"),
+    ThemeName.LIGHT: Theme(LIGHT, "#121212", "#ffffff"),
+    ThemeName.MONO: Theme(MONO),
+}
+
+
+def theme(name: ThemeName, ground: str | None) -> Theme:
+    """The theme of this name on a terminal with this ground, "#rrggbb"; None: the terminal does not tell.
+
+    `auto` leaves the terminal's ground where all colours can be read on it, and paints its own otherwise.
+    """
+    if name is not ThemeName.AUTO:
+        return PAINTED[name]
+    for tokens in (DARK, LIGHT):
+        if ground and all(contrast(it, ground) >= LEAST_CONTRAST for it in colours(tokens)):
+            return Theme(tokens)
+    return PAINTED[ThemeName.DARK]
+
+
+def colours(tokens: Mapping[str, str]) -> frozenset[str]:
+    """The colours among these styles."""
+    return frozenset(word for style in tokens.values() for word in style.split() if word.startswith("#"))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, "#rrggbb", as WCAG 2 defines it: from 1 to 21."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (it / 12.92 if it <= 0.04045 else ((it + 0.055) / 1.055) ** 2.4 for it in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
