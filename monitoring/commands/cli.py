@@ -24,7 +24,7 @@ class Mode(NamedTuple):
     """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
 
     A module that begins with a dot lies beside `monitoringApp`. `interrupted` is the exit status after Ctrl-C.
-    Where the flag is followed by a value, `value` is what `add_argument` takes for it. `beside` is another mode that it may
+    Where the flag is followed by a value, `value` is what `add_argument` takes for it. `beside` are other modes that it may
     run beside.
     """
 
@@ -34,7 +34,7 @@ class Mode(NamedTuple):
     help: str
     interrupted: int = 0
     value: Mapping[str, Any] = {}
-    beside: str = ""
+    beside: Sequence[str] = ()
 
     @property
     def flags(self) -> list[str]:
@@ -57,8 +57,8 @@ MODES = {
         Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
         Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
         Mode(
-            *("-w", "web", "monitoring.commands.web", "serve the status page and numbers for Prometheus; also with -m"),
-            beside="monitor",
+            *("-w", "web", "monitoring.commands.web", "serve the status page and numbers for Prometheus; also with -m, -g"),
+            beside=("monitor", "gateway"),
         ),
         Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
         Mode(
@@ -297,8 +297,8 @@ def _choose_mode(parser: Parser, arguments: argparse.Namespace) -> set[str]:
     for mode in MODES.values():
         if mode.beside and getattr(arguments, mode.name):
             arguments.mode = arguments.mode or mode.name
-            if arguments.mode not in (mode.name, mode.beside):
-                parser.error(f"--{mode.name} goes with --{mode.beside} or alone, not with --{arguments.mode}")
+            if arguments.mode not in (mode.name, *mode.beside):
+                parser.error(f"--{mode.name} goes with {listed(mode.beside)} or alone, not with --{arguments.mode}")
     if arguments.mode is None:
         flags = " ".join("/".join(mode.flags) for mode in MODES.values())
         parser.error(f"one of the arguments {flags} is required")

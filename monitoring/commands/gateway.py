@@ -1,5 +1,6 @@
-"""`-g`: serves the database of the configuration over HTTP."""
+"""`-g`: serves the database of the configuration over HTTP, with `--web` also as a status page."""
 
+from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config.databases import DEFAULT_LISTEN, parse_listen
 from monitoring.gateway.certificate import tls_files
@@ -11,4 +12,10 @@ def run(invocation: Invocation) -> int:
     config, watcher = invocation.load()
     arguments = invocation.arguments
     tls = tls_files(arguments.tls_cert, arguments.tls_key)
-    return serve(config, watcher, parse_listen(arguments.listen or DEFAULT_LISTEN), invocation.environ, tls)
+    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
+    page = None
+    if arguments.web:
+        from monitoring.commands.gateway_page import PageBeside  # late: a gateway alone does without its packages
+
+        page = PageBeside(config, watcher, SystemClock(), address, arguments.location)
+    return serve(config, watcher, address, invocation.environ, tls, page)

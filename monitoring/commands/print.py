@@ -25,7 +25,7 @@ from monitoring.notifications.words import conditions
 from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Source
-from monitoring.storage.routing import ReaderChoice, Readers
+from monitoring.storage.routing import Choice, ReaderChoice, Readers
 from monitoring.units import DAY_MS
 
 REFRESH_S = 1.0
@@ -60,7 +60,7 @@ class Printer:
     def __init__(
         self,
         config: Config,
-        choice: ReaderChoice,
+        choice: Choice,
         clock: Clock,
         output: Output,
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
@@ -188,14 +188,14 @@ class Printer:
         return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
 
 
-def channel_notes(choice: ReaderChoice, config: Config, now_ms: int) -> Sequence[str]:
+def channel_notes(choice: Choice, config: Config, now_ms: int) -> Sequence[str]:
     """What a person should know of the channels of the monitor on this machine."""
     labels = [channel.label for channel in config.notifications]
     entries = choice.deliveries(Window(now_ms - DAY_MS, now_ms + 1)) if labels else ()
     return [condition.text for condition in conditions(entries, labels, now_ms)]
 
 
-def store_notes(choice: ReaderChoice, missing: int) -> Sequence[str]:
+def store_notes(choice: Choice, missing: int) -> Sequence[str]:
     """What a person should know of the database: what it refused, and what it lacks."""
     lacking = [words.missing(choice.name, missing)] if missing else []
     return [condition.text for condition in (*choice.conditions(), *lacking)]

@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from monitoring.clock import Clock, StopSignal, SystemClock
@@ -20,12 +21,12 @@ from monitoring.display import explanation_lines
 from monitoring.display.incidents import Incident
 from monitoring.display.months import MonthReport
 from monitoring.display.outputs import warn
-from monitoring.errors import StoreError
+from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.gateway.certificate import tls_files
 from monitoring.gateway.server import end
 from monitoring.models import CheckResult, Site
 from monitoring.service.signals import heed_signals
-from monitoring.storage.routing import ReaderChoice
+from monitoring.storage.routing import Choice, ReaderChoice
 from monitoring.units import MINUTE_MS
 from monitoring.web.board import WINDOWS_MS, Board, Questions
 from monitoring.web.serve import Entrance, open_entrance, serve
@@ -44,6 +45,10 @@ MOST_CHECKS = 20_000
 MOST_MONTHS = 24
 """So many are remembered."""
 
+MOST_QUESTIONS, PATIENCE_S = 3, 2.0
+"""So many pages ask the store themselves at a time; others wait so long for their turn. The rest of the server's threads
+answers from what was read already, however long the store takes."""
+
 
 class PageReader:
     """Reads the store that knows most, as print mode does, and hands what it finds to a board."""
@@ -51,7 +56,7 @@ class PageReader:
     def __init__(
         self,
         config: Config,
-        choice: ReaderChoice,
+        choice: Choice,
         clock: Clock,
         watcher: ConfigWatcher | None = None,
         say: Callable[[str], None] = warn,
@@ -62,6 +67,7 @@ class PageReader:
         self._clock = clock
         self._months: dict[str, tuple[int, MonthReport]] = {}
         self._one_month = threading.Lock()
+        self._turns = threading.BoundedSemaphore(MOST_QUESTIONS)
         self._read_from = self._printer.readers
 
     def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = lambda: True) -> None:
@@ -95,12 +101,13 @@ class PageReader:
         """Called from any thread. Raises `StoreError`."""
         printer = self._printer
         window = last_checks_window(site, printer.config.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
-        found = [it for reader in printer.readers.values() for it in reader.results(window, [site.host])]
+        with self._turn():
+            found = [it for reader in printer.readers.values() for it in reader.results(window, [site.host])]
         return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
 
     def _month(self, month: Month) -> MonthReport:
         """Called from any thread, which waits for the others; read anew when it is a minute old. Raises `StoreError`."""
-        with self._one_month:
+        with self._turn(), self._one_month:
             until_ms = self._printer.until_ms()
             read_ms, report = self._months.get(month.name, (0, None))
             if report is None or until_ms - read_ms > MINUTE_MS:
@@ -115,8 +122,19 @@ class PageReader:
         if site is None or reader is None or incident.alert is None:
             return ()
         at_ms = self._printer.until_ms() if incident.is_open else incident.alert.time_ms + 1
-        explanation = explain_from(reader, site, at_ms, config.alert_interval_ms)
+        with self._turn():
+            explanation = explain_from(reader, site, at_ms, config.alert_interval_ms)
         return explanation_lines(explanation, incident.location, reader.kind)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """A place among those that ask the store. Raises `StoreUnavailable` when none becomes free."""
+        if not self._turns.acquire(timeout=PATIENCE_S):
+            raise StoreUnavailable("the page is waiting for its store: try again in a moment")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 class PageServer:

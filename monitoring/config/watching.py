@@ -21,17 +21,27 @@ class ConfigWatcher:
 
     def __init__(self, path: Path, load: Callable[[], Config], current: Config) -> None:
         """`load` reads the configuration at `path` anew; `current` is what was read last."""
+        self._path = path
         self._patterns: Sequence[str] = current.files or [escape(str(path))]
         self._load = load
         self._current = current
         self._read = self._seen = self._signature()
         self._asked = False
+        self._twins: list[ConfigWatcher] = []
         self.problems: Sequence[str] = ()
         """What is wrong with the files now; nothing while they can be used."""
+
+    def twin(self) -> "ConfigWatcher":
+        """Another one of the same files, for another thread; what this one is asked for, that one does, too."""
+        found = ConfigWatcher(self._path, self._load, self._current)
+        self._twins.append(found)
+        return found
 
     def ask(self) -> None:
         """Read the files at the next look, whether it has changed or not; may be called from a signal handler."""
         self._asked = True
+        for twin in self._twins:
+            twin.ask()
 
     def look(self) -> Config | None:
         """The new configuration, once; None while there is none. Call it about once a second.

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
@@ -21,6 +22,7 @@ from monitoring.gateway.entrance import entrance
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
 from monitoring.gateway.refusals import Refusals
+from monitoring.gateway.tls import Wsgi
 from monitoring.gateway.v1 import former_handlers
 from monitoring.gateway.v2 import Answer, Interface
 from monitoring.storage.base import Backend
@@ -35,9 +37,9 @@ WORTH_PACKING = 4_096
 
 
 def make_application(
-    databases: Databases, tokens: Tokens, limits: Limits, clock: Clock, refusals: Refusals | None = None
+    databases: Databases, tokens: Tokens, limits: Limits, clock: Clock, refusals: Refusals | None = None, page_at: str = ""
 ) -> Flask:
-    """The gateway to this database. `refusals` counts what is refused."""
+    """The gateway to this database. `refusals` counts what is refused. `page_at`: where a status page will be mounted."""
     refusals = refusals or Refusals()
     application = Flask("gateway", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
@@ -52,13 +54,18 @@ def make_application(
     routes.add("GET", HEALTH.path, HEALTH.role, lambda: _json(current.health()))
     routes.add("GET", "/metrics", "read", lambda: Response(current.metrics(), content_type=METRICS_TYPE))
     routes.add("GET", "/api/v2/openapi.json", None, lambda: _json(description(ENDPOINTS)))
-    routes.add("GET", "/", None, partial(entrance, tokens))
+    routes.add("GET", "/", None, partial(entrance, tokens, page_at))
     for kind, status in _STATUSES:
         application.register_error_handler(kind, partial(_refuse, status))
     application.register_error_handler(HTTPException, _say)
     application.after_request(partial(_count, metrics, refusals))
     application.after_request(_finish)
     return application
+
+
+def mount(application: Flask, path: str, other: Wsgi) -> None:
+    """From now on the other application answers below this path, by rules of its own."""
+    application.wsgi_app = DispatcherMiddleware(application.wsgi_app, {path: other})  # type: ignore[method-assign]
 
 
 class Routes:

@@ -21,9 +21,10 @@ NAME = "website monitor: gateway"
 ABOUT = "It stands between monitors and readers on one side and their database on the other."
 
 
-def entrance(tokens: Tokens) -> Response:
-    """As JSON, HTML or text, whatever the client likes best."""
-    places = {place: f"{what}{' (token for reading)' * (needs and tokens.required)}" for place, what, needs in PLACES}
+def entrance(tokens: Tokens, page_at: str = "") -> Response:
+    """As JSON, HTML or text, whatever the client likes best. `page_at`: where the status page is; "": nowhere."""
+    every = (*(((f"{page_at}/", "the status page, for browsers", True),) if page_at else ()), *PLACES)
+    places = {place: f"{what}{' (token for reading)' * (needs and tokens.required)}" for place, what, needs in every}
     liked = request.accept_mimetypes.best_match(["application/json", "text/html", "text/plain"], "application/json")
     if liked == "text/html":
         rows = "".join(f'<li><a href="{escape(place)}">{escape(place)}</a>: {what}</li>' for place, what in places.items())

@@ -1,6 +1,7 @@
 """`-g`: from a configuration to a gateway that runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, ConfigWatcher, parse_database
@@ -8,15 +9,20 @@ from monitoring.config.databases import ListenAddress
 from monitoring.config.tokens import READ, WRITE, Tokens, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
-from monitoring.gateway.application import make_application
+from monitoring.gateway.application import make_application, mount
 from monitoring.gateway.certificate import ServedCertificate, TlsFiles
-from monitoring.gateway.databases import open_databases
+from monitoring.gateway.databases import Databases, open_databases
 from monitoring.gateway.limits import Limits
 from monitoring.gateway.refusals import Refusals
-from monitoring.gateway.server import end, listen, run_server
+from monitoring.gateway.server import Refused, end, listen, run_server
 from monitoring.gateway.tls import Wsgi
 from monitoring.gateway.upkeep import UpkeepThread
 from monitoring.service.signals import heed_signals
+
+Page = Callable[[Databases, Tokens, Refused], AbstractContextManager[Wsgi]]
+"""The status page of this database, for those who may read it, as long as the gateway runs."""
+
+PAGE_AT = "/status"
 
 
 def serve(
@@ -25,10 +31,11 @@ def serve(
     address: ListenAddress,
     environ: Mapping[str, str],
     tls: TlsFiles | None = None,
+    page: Page | None = None,
 ) -> int:
     """Serve the configuration's database at this address until SIGTERM or Ctrl-C; returns the exit status.
 
-    `watcher` brings another retention; another database needs another start.
+    `watcher` brings another retention; another database needs another start. `page` is served as well.
     Raises `ConfigError` when tokens are missing or files cannot be used, `StoreError` when nothing can be opened.
     """
     tokens = _tokens_for(address, environ)
@@ -37,18 +44,22 @@ def serve(
     certificate = ServedCertificate(tls) if tls else None
     heed_signals(end, watcher.ask)
     databases = open_databases(config, where, limits.locations)
-    try:
+    with ExitStack() as stack:
+        stack.callback(databases.close)
         refusals = Refusals()
-        application: Wsgi = make_application(databases, tokens, limits, clock, refusals)
-        with UpkeepThread(databases, config, watcher, clock, refusals), listen(address) as listening:
-            output.say(f"gateway at {'https' if tls else 'http'}://{address}, database {where.masked}")
-            output.say(_access(tokens))
-            for warning in _warnings(address, tls):
-                output.warn(warning)
-            run_server(application, listening, certificate, limits, refusals.note)
-            return 0
-    finally:
-        databases.close()
+        application = make_application(databases, tokens, limits, clock, refusals, PAGE_AT if page else "")
+        stack.enter_context(UpkeepThread(databases, config, watcher, clock, refusals))
+        listening = stack.enter_context(listen(address))
+        if page:
+            mount(application, PAGE_AT, stack.enter_context(page(databases, tokens, refusals.note)))
+        base = f"{'https' if tls else 'http'}://{address}"
+        output.say(f"gateway at {base}, database {where.masked}")
+        for line in (_access(tokens), *((f"status page at {base}{PAGE_AT}/",) if page else ())):
+            output.say(line)
+        for warning in _warnings(address, tls):
+            output.warn(warning)
+        run_server(application, listening, certificate, limits, refusals.note)
+    return 0
 
 
 def _tokens_for(address: ListenAddress, environ: Mapping[str, str]) -> Tokens:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from monitoring.clock import Clock
 from monitoring.config import Config, DatabaseAddress
@@ -101,8 +102,35 @@ class Database:
             store.close()
 
 
+class Choice(Protocol):
+    """Says whom to ask, as stores come and go. Methods but `deliveries` are called by one thread."""
+
+    def choose(self) -> tuple[Readers, Source]:
+        """Whom to ask now, and why. Raises `StoreError` when there is nobody."""
+
+    def distrust(self, error: StoreError) -> None:
+        """Those chosen last left a question open."""
+
+    def follow(self, config: Config) -> None:
+        """Choose by another configuration from now on."""
+
+    @property
+    def name(self) -> str:
+        """What people call the database; "" when there is none."""
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a person should know of the stores."""
+
+    def deliveries(self, window: Window) -> Sequence[Entry]:
+        """What is known of the notifications of a window; from any thread."""
+
+    def close(self) -> None:
+        """Free what is open."""
+
+
 class ReaderChoice:
-    """The database if it answers and no live monitor of this configuration has undelivered data, else the local file.
+    """Keeps `Choice`: the database if it answers and no live monitor of this configuration has undelivered data, else the
+    local file.
 
     The database tells of all locations, the local file of its own. Readers stay open between two choices and belong to
     this object.

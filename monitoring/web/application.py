@@ -11,6 +11,7 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden as NotHere
 from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.routing import RequestRedirect
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
@@ -18,6 +19,7 @@ from monitoring.display import alert_json, month_csv, month_json, stats_json
 from monitoring.errors import StoreError
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.limits import Limits, RateLimiter
+from monitoring.gateway.server import Refused, nobody_hears
 from monitoring.web.board import Board
 from monitoring.web.metrics import metrics_text
 from monitoring.web.pages import NoSuchPage, Pages
@@ -38,8 +40,18 @@ LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 Answer = Callable[..., Response]
 
 
-def make_application(board: Board, tokens: Tokens, limits: Limits, clock: Clock, names: frozenset[str] | None) -> Flask:
-    """The page of this board. `names` are the hosts that a request may name; None: any, because a token is needed."""
+def make_application(
+    board: Board,
+    tokens: Tokens,
+    limits: Limits,
+    clock: Clock,
+    names: frozenset[str] | None,
+    refused: Refused = nobody_hears,
+) -> Flask:
+    """The page of this board. `names` are the hosts that a request may name; None: any, because a token is needed.
+
+    `refused` hears of every answer, by its status.
+    """
     application = Flask("page", static_folder=None)
     application.url_map.strict_slashes = False
     application.url_map.merge_slashes = False
@@ -52,6 +64,7 @@ def make_application(board: Board, tokens: Tokens, limits: Limits, clock: Clock,
         application.register_error_handler(kind, partial(_refuse, status))
     application.register_error_handler(HTTPException, lambda error: _refuse(error.code or 500, error))
     application.after_request(_finish)
+    application.after_request(partial(_tell, refused))
     return application
 
 
@@ -61,7 +74,7 @@ def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
         "/updates": lambda: _text(pages.updates(request.args.get("since", 0, int)), JSON),
         "/site/<slug>": lambda slug: _text(pages.site(slug, request.args.get("window", "")), HTML),
         "/incidents": lambda: _text(pages.incidents(), HTML),
-        "/incidents.atom": lambda: _text(pages.atom(request.host_url), ATOM),
+        "/incidents.atom": lambda: _text(pages.atom(request.url_root), ATOM),
         "/incidents/<name>": lambda name: _text(pages.incident(name), HTML),
         "/report": lambda: _text(pages.report(""), HTML),
         "/report/<name>": lambda name: _text(pages.report(name), HTML),
@@ -85,6 +98,8 @@ def _admit(tokens: Tokens, rate: RateLimiter, names: frozenset[str] | None) -> N
     if names is not None and _host_name(request.headers.get("Host", "")) not in names:
         raise NotHere("this page answers to " + ", ".join(sorted(names)) + " only")
     authorise(tokens, "read", _bearer(request.headers.get("Authorization", "")))
+    if not request.environ.get("PATH_INFO"):  # mounted without the slash from which relative links go on
+        raise RequestRedirect(request.url_root)
 
 
 def _host_name(host: str) -> str:
@@ -145,6 +160,11 @@ def _refuse(status: int, error: Exception) -> Response:
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After", "Location"):
                 response.headers[name] = value
+    return response
+
+
+def _tell(refused: Refused, response: Response) -> Response:
+    refused(response.status_code, request.remote_addr or "")
     return response
 
 

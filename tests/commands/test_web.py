@@ -1,5 +1,6 @@
 """What the status page reads: the same as print mode, and the days one by one."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,16 +12,19 @@ from monitoring.commands.days import DayBook, last_checks_window
 from monitoring.commands.explain import explain_from
 from monitoring.commands.print import PrintOptions, look_anywhere
 from monitoring.commands.reading import DELAY_MS
-from monitoring.commands.web import PageReader
+from monitoring.commands.web import MOST_QUESTIONS, PageReader
 from monitoring.config import Config, parse_database
 from monitoring.display import explanation_lines, stats_json
 from monitoring.display.overview import DAYS, headline
+from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, MINUTE_MS
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
+from tests.support.monitor import PATIENCE_S
+from tests.support.page import OnlyStore
 from tests.support.points import START_MS, alert, check, checks
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
@@ -158,3 +162,34 @@ def test_last_checks_are_looked_for_as_far_back_as_needed(interval_ms: int, leng
     assert last_checks_window(site, [site], START_MS, 20, 20_000).length_ms == length_ms
     crowd = [site, *(Site(str(number), "http://b/", interval_ms=1_000) for number in range(999))]
     assert last_checks_window(site, crowd, START_MS, 20, 20_000).length_ms <= 20_100
+
+
+class HangingStore(MemoryStore):
+    """Answers no question about the checks of one site before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.goes_on = threading.Semaphore(0), threading.Event()
+
+    def results(self, window, hosts=None):  # type: ignore[no-untyped-def]
+        if hosts:
+            self.asked.release()
+            self.goes_on.wait(PATIENCE_S)
+        return super().results(window, hosts)
+
+
+def test_a_store_that_hangs_leaves_threads_that_answer(config: Config, clock: FakeClock) -> None:
+    """Few pages wait for the store; the others hear soon that it is busy."""
+    store = HangingStore()
+    store.record(check())
+    reader = PageReader(config, OnlyStore(store), clock)
+    reader.step()
+    waiting = [threading.Thread(target=reader.board.questions.last_checks, args=(SITE,)) for _ in range(MOST_QUESTIONS)]
+    for thread in waiting:
+        thread.start()
+        assert store.asked.acquire(timeout=PATIENCE_S)
+    with pytest.raises(StoreUnavailable, match="waiting for its store"):
+        reader.board.questions.last_checks(SITE)
+    store.goes_on.set()
+    for thread in waiting:
+        thread.join()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.checks.assertions import ExpectedJSON, ExpectedPattern, ExpectedStatus, ExpectedText, MaxResponseTime
-from monitoring.config import Config, describe, load_config, parse_database
+from monitoring.config import Config, ConfigWatcher, describe, load_config, parse_database
 from monitoring.config.reload import consequences
 from monitoring.errors import ConfigError
 from monitoring.models import Rule, Site
@@ -283,3 +284,16 @@ def test_importing_the_configuration_is_light() -> None:
     code = "import sys, monitoring.config; print(sorted({'json5', 'regex', 'ada_url', 'difflib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_twin_notices_the_same_changes_for_another_thread(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"websites": [{"URL": "http://a/"}]}')
+    watcher = ConfigWatcher(file, partial(load_config, file, {}), load_config(file, {}))
+    twin = watcher.twin()
+    file.write_text('{"websites": [{"URL": "http://b/"}]}')
+    watcher.ask()
+    for one in (watcher, twin):
+        found = one.look()
+        assert found is not None
+        assert [site.host for site in found.sites] == ["http://b"]

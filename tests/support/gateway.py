@@ -3,7 +3,7 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +115,13 @@ class Gateway(Running):
     """A gateway in a process of its own: `with Gateway(config) as gateway: ... gateway.url`. Its port outlives it."""
 
     def __init__(
-        self, config: Path, *tls: Path, listen: str | None = None, tokens: Tokens = TOKENS, port: int | None = None
+        self,
+        config: Path,
+        *tls: Path,
+        listen: str | None = None,
+        tokens: Tokens = TOKENS,
+        port: int | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         """`tls` are the files of its certificate and key; `listen` is for one that will not start."""
         named = {"MONITORING_WRITE_TOKEN": tokens.write, "MONITORING_READ_TOKEN": tokens.read}
@@ -125,7 +131,7 @@ class Gateway(Running):
         self.is_tls = bool(tls)
         files = [f"--tls-{name}={file}" for name, file in zip(("cert", "key"), tls, strict=False)]
         program = [sys.executable, str(ROOT / "monitoringApp.py"), "-g", "-c", str(config)]
-        self._command = [*program, "--listen", listen or f"{HOST}:{self.port}", *files]
+        self._command = [*program, "--listen", listen or f"{HOST}:{self.port}", *files, *options]
 
     @property
     def url(self) -> str:

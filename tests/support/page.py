@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from monitoring.clock import Clock
+from monitoring.config import Config
 from monitoring.config.durations import Month
 from monitoring.config.tokens import Tokens
 from monitoring.display import Header, SiteRow, StatsReport
@@ -27,6 +28,10 @@ from monitoring.models import (
     State,
     Window,
 )
+from monitoring.storage.base import Reader
+from monitoring.storage.delivery.words import Condition, Source
+from monitoring.storage.notifications import Entry
+from monitoring.storage.routing import Readers
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application
 from monitoring.web.board import Board, Questions
@@ -153,6 +158,31 @@ class Shown:
             last_ms = self.last_check_ms or now_ms - 1_000
             rows.append(SiteRow(site.host, site.name, stats, status, "", site.group, site.tags, last_ms))
         return StatsReport(window, "local", tuple(rows), length_ms)
+
+
+class OnlyStore:
+    """Keeps `Choice`: this store and no other; what it tells of notifications is `entries`."""
+
+    name = ""
+
+    def __init__(self, store: Reader, entries: Sequence[Entry] = ()) -> None:
+        self.store = store
+        self.entries = entries
+
+    def choose(self) -> tuple[Readers, Source]:
+        return {"": self.store}, Source(self.store.kind, "there is no other one")
+
+    def distrust(self, error: StoreError) -> None: ...
+
+    def follow(self, config: Config) -> None: ...
+
+    def conditions(self) -> Sequence[Condition]:
+        return ()
+
+    def deliveries(self, window: Window) -> Sequence[Entry]:
+        return [it for it in self.entries if window.from_ms <= it.time_ms < window.until_ms]
+
+    def close(self) -> None: ...
 
 
 @contextmanager
