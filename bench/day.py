@@ -30,7 +30,7 @@ from monitoring.storage.sqlite.store import LocalStore
 MINUTE_MS = 60_000
 LONG_OVER_MS = 10 * MINUTE_MS
 CUT_MS = 37_000
-"""The day ends so long after a whole minute, as it does for a monitor: windows cut through minutes."""
+"""The day ends so long after a whole hour: windows cut through minutes, as those of a monitor do."""
 
 GOALS_MS = {"statistics, 10 minutes": 300.0, "statistics, 1 hour": 1_000.0, "alerts, 2 minutes": 50.0}
 BYTES_A_CHECK = 50.0
@@ -99,9 +99,9 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
 def fill_day(file: Path, hosts: Sequence[str], hours: int, until_ms: int, full: bool) -> int:
     """So many hours until `until_ms`, two at least; the size of the write-ahead log at the end.
 
-    All but the last one end at whole minutes, so that they can be copied.
+    All but the last one are whole hours of the clock, so that a copy of one falls into one row of `hours`.
     """
-    first_end_ms = (until_ms - (hours - 1) * HOUR_MS) // MINUTE_MS * MINUTE_MS
+    first_end_ms = (until_ms - (hours - 1) * HOUR_MS) // HOUR_MS * HOUR_MS
     write_hour(file, hosts, first_end_ms)
     if full:
         for hour in range(1, hours - 1):
@@ -113,8 +113,8 @@ def fill_day(file: Path, hosts: Sequence[str], hours: int, until_ms: int, full: 
 
 
 def end_of_day() -> int:
-    """A moment in the last two minutes."""
-    return (time.time_ns() // 1_000_000 // MINUTE_MS - 1) * MINUTE_MS + CUT_MS
+    """A moment shortly after an hour began, at most an hour ago."""
+    return (time.time_ns() // 1_000_000 - CUT_MS) // HOUR_MS * HOUR_MS + CUT_MS
 
 
 def wal_of(file: Path) -> int:
