@@ -1,1 +1,1 @@
-"""One check after the other of every website: when it is due, how it is made, what its answer is worth, what is recorded."""
+"""Checks every website again and again: when a check is due, how it is made, and how its answer is judged."""

@@ -1,4 +1,4 @@
-"""What this machine's libcurl has been built for, of what a website may ask for."""
+"""Finds out which features that a website may ask for this machine's libcurl lacks."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -18,18 +18,18 @@ AUTHENTICATIONS: Mapping[str, int] = MappingProxyType(
 
 
 def http_version(site: Site) -> int:
-    """libcurl's number for the version of HTTP to speak."""
-    # One request a connection gains nothing from HTTP/2, which costs CPU and depends on how libcurl was built.
+    """libcurl's constant for the HTTP version of a site."""
+    # With one request a connection HTTP/2 gains nothing and costs CPU.
     return http_2(site.url) if site.transport.http_version == "2" else pycurl.CURL_HTTP_VERSION_1_1
 
 
 def http_2(url: str) -> int:
-    """libcurl's number for HTTP/2: offered by TLS, beside HTTP/1.1; or, by plain HTTP, spoken from the first byte."""
+    """libcurl's constant for HTTP/2: offered beside HTTP/1.1 by TLS, or spoken from the first byte without TLS."""
     return pycurl.CURL_HTTP_VERSION_2TLS if url.startswith("https:") else pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
 
 
 def lacking(site: Site) -> Iterator[tuple[str, str]]:
-    """Keys of the configuration that this libcurl has not been built for, each with what it lacks."""
+    """The configuration keys of a site that this libcurl does not support, each with the feature it lacks."""
     transport = site.transport
     if (transport.proxy or "").startswith("https:") and not pycurl.version_info()[4] & pycurl.VERSION_HTTPS_PROXY:
         yield "proxy", "HTTPS proxies"

@@ -1,6 +1,6 @@
-"""What can be expected of an answer: one class for each key of the configuration. Pure, but for the time limit of patterns.
+"""The assertions on an answer, one class for each key of the configuration. Pure, except for the time limit of patterns.
 
-A new assertion is a class in here and a line in `config.assertions`.
+A new assertion is a class in this module and a line in `config.assertions`.
 """
 
 import json
@@ -14,13 +14,13 @@ BODY_CAP = 1 << 20
 """How many bytes of a decompressed body are read."""
 
 MIN_SEARCH_SECONDS = 0.05
-"""What a pattern may take even when the transfer used up the whole time-out."""
+"""How long a pattern may search even if the transfer used up the whole time-out."""
 
 LONGEST_VALUE = 60
-"""How many characters of a value that is not the expected one are told."""
+"""How many characters of an unexpected value a message shows."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-"""The statuses that browsers follow; a 300 or 304 is an answer like any other."""
+"""The statuses that browsers follow; 300 and 304 are ordinary answers."""
 
 _NOT_IN_HTTP_2 = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 _BODILESS = frozenset({204, 304})
@@ -28,16 +28,16 @@ _FIRST_FINAL_STATUS = 200
 _SECRET_HEADERS = frozenset({"set-cookie"})
 _US_PER_SECOND = 1_000_000
 _MOST_DIGITS = 4_000
-"""Of a whole number; Python reads not many more."""
+"""Of an integer; Python refuses to read much longer ones."""
 
 
 def in_force(site: Site) -> tuple[Assertion, ...]:
-    """What the answers of a site are held to, in the order of judgement: its status is always one of them."""
+    """The assertions of a site in the order in which they are checked; one on the status is always among them."""
     return site.assertions if _statuses(site.assertions) else (BELOW_400, *site.assertions)
 
 
 def judge(assertions: Sequence[Assertion], answer: Answer) -> tuple[Cause, str] | None:
-    """The first thing that is wrong with an answer: its cause, and what is said to people."""
+    """The first assertion that an answer fails: its cause, and a sentence for people. None if it passes all."""
     for assertion in assertions:
         if failure := assertion.failure(answer):
             return assertion.cause, failure
@@ -46,7 +46,7 @@ def judge(assertions: Sequence[Assertion], answer: Answer) -> tuple[Cause, str] 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedStatus(Assertion):
-    """`ranges` of statuses are inclusive."""
+    """The status lies in one of `ranges`, which include both ends."""
 
     ranges: tuple[tuple[int, int], ...]
 
@@ -92,7 +92,7 @@ class _OfBody(Assertion):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedText(_OfBody):
-    """The body holds all of `texts`."""
+    """The body contains all of `texts`."""
 
     texts: tuple[str, ...] = field(repr=False)
 
@@ -111,7 +111,7 @@ class ExpectedText(_OfBody):
 
 @dataclass(frozen=True, slots=True)
 class ForbiddenText(_OfBody):
-    """The body holds none of `texts`."""
+    """The body contains none of `texts`."""
 
     texts: tuple[str, ...] = field(repr=False)
 
@@ -131,7 +131,7 @@ class ForbiddenText(_OfBody):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPattern(_OfBody):
-    """A regular expression matches somewhere in the body."""
+    """The regular expression matches somewhere in the body."""
 
     pattern: str = field(repr=False)
 
@@ -144,7 +144,7 @@ class ExpectedPattern(_OfBody):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedHeaders(Assertion):
-    """For each header (name, pattern) of the answer the regular expression matches somewhere in one of its values."""
+    """For each pair of header name and regular expression, the expression matches in one of the header's values."""
 
     patterns: tuple[tuple[str, str], ...] = field(repr=False)
 
@@ -175,7 +175,7 @@ class ExpectedHeaders(Assertion):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedJSON(_OfBody):
-    """The body is JSON, and each JMESPath expression in it has the value beside it; None: null, or not there."""
+    """The body is JSON, and each JMESPath expression has the given value there; None: null or absent."""
 
     values: tuple[tuple[str, Any], ...] = field(repr=False, hash=False)
     _compiled: tuple[Any, ...] = field(init=False, repr=False, compare=False)
@@ -197,7 +197,7 @@ class ExpectedJSON(_OfBody):
         expression, value = wanted
         try:
             found = compiled.search(data)
-        except ValueError as error:  # such as the length of a number
+        except ValueError as error:  # for example a number that is too long
             return f"{_cut(expression)}: {error}"
         return None if _same(found, value) else f"{_cut(expression)} is {_cut(json.dumps(found, ensure_ascii=False))}"
 
@@ -207,7 +207,7 @@ class ExpectedJSON(_OfBody):
 
 @dataclass(frozen=True, slots=True)
 class MaxResponseTime(Assertion):
-    """The answer takes no more than `limit_us` microseconds."""
+    """The response time is at most `limit_us` microseconds."""
 
     limit_us: int
 
@@ -233,17 +233,17 @@ def _statuses(assertions: Sequence[Assertion]) -> tuple[tuple[int, int], ...]:
 
 
 def _final(ranges: Sequence[tuple[int, int]]) -> frozenset[int]:
-    """The statuses in these ranges that no other one follows."""
+    """The statuses in these ranges that are final, not interim."""
     return frozenset(status for low, high in ranges for status in range(max(low, _FIRST_FINAL_STATUS), high + 1))
 
 
 def _which(place: int | None, texts: Sequence[str]) -> str:
-    """Texts are counted, not quoted: a variable may have given them."""
+    """Which text, by number: it is not quoted because it may hold a secret from a variable."""
     return "" if len(texts) == 1 else f" {place} of {len(texts)}"
 
 
 def _pattern_failure(what: str, pattern: str, texts: Sequence[str], left_us: int) -> str | None:
-    """None: the pattern matches in one of the texts."""
+    """Why the pattern matches in none of the texts; None if it matches in one."""
     import regex
 
     seconds = max(MIN_SEARCH_SECONDS, left_us / _US_PER_SECOND)
@@ -256,12 +256,12 @@ def _pattern_failure(what: str, pattern: str, texts: Sequence[str], left_us: int
 
 
 def _number(digits: str) -> float:
-    """A whole number; Python refuses thousands of digits, which are infinite to browsers."""
+    """An integer of JSON. Python refuses thousands of digits, which browsers read as infinity."""
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _same(found: object, wanted: object) -> bool:
-    """Whether two values are the same JSON: true is not 1, and 1 is 1.0."""
+    """Whether two values are equal as JSON: true is not 1, but 1 is 1.0."""
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
     if isinstance(found, list) and isinstance(wanted, list):

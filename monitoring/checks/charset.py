@@ -1,4 +1,4 @@
-"""The text of a body, in the charset that a browser would take (WHATWG Encoding; HTML, "determining the encoding")."""
+"""Decodes a body with the charset that a browser would use (WHATWG Encoding; HTML, "determining the encoding")."""
 
 import codecs
 import re
@@ -6,7 +6,7 @@ import re
 import webencodings
 
 DECLARED_WITHIN = 1024
-"""How many bytes of a page a browser searches for the declaration of its charset."""
+"""How many bytes of a page browsers search for a charset declaration."""
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16le"), (codecs.BOM_UTF16_BE, "utf-16be"))
 _WIDE_DECLARATIONS = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
@@ -20,10 +20,10 @@ _IN_META = re.compile(r"""[\s/;"']""" + _LABEL, re.IGNORECASE)
 
 
 def decode(body: bytes, content_type: str) -> str:
-    """The text of `body`; bytes that its charset does not have become U+FFFD, and a byte order mark is left out.
+    """The text of `body` without its byte order mark; invalid bytes become U+FFFD.
 
-    The byte order mark decides, then `content_type`, then what a page of HTML or XML declares. Without any of them a text
-    is UTF-8 if it can be, else windows-1252; JSON is UTF-8.
+    The byte order mark decides first, then `content_type`, then the declaration in an HTML or XML page. Without any of them,
+    JSON is read as UTF-8, and other text as UTF-8 if it is valid, otherwise as windows-1252.
     """
     for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
@@ -35,7 +35,7 @@ def decode(body: bytes, content_type: str) -> str:
 
 
 def _decoded(body: bytes, label: str) -> str | None:
-    """None: no charset of the web has this label. (Other codecs of Python's may take quadratic time.)"""
+    """The text, or None if browsers know no charset of this label. (Other codecs of Python may take quadratic time.)"""
     encoding = webencodings.lookup(label)
     if encoding is None or encoding.name == "replacement":
         return None
@@ -43,7 +43,7 @@ def _decoded(body: bytes, label: str) -> str | None:
 
 
 def _label(found: re.Match[str] | None) -> str:
-    """The group that matched, in ASCII as all labels are; "" without one."""
+    """The group that matched, in ASCII like all labels; "" if none did."""
     return next(filter(None, found.groups()), "").encode("ascii", "replace").decode() if found else ""
 
 
@@ -53,7 +53,7 @@ def _may_declare(content_type: str) -> bool:
 
 
 def _declared(body: bytes) -> str:
-    """What the page says in its first bytes; "" when nothing, or nothing that is known."""
+    """The charset that the page declares in its first bytes; "" if it declares none that is known."""
     for start, name in _WIDE_DECLARATIONS:
         if body.startswith(start):
             return name
@@ -62,7 +62,7 @@ def _declared(body: bytes) -> str:
     for tag in _META.finditer(_COMMENT.sub("", head)):
         found += _IN_META.finditer(tag[0])
     known = next((encoding.name for encoding in map(webencodings.lookup, map(_label, found)) if encoding), "")
-    # What could be read as ASCII is not UTF-16, whatever it says; x-user-defined is meant for scripts only.
+    # A declaration that was readable as ASCII is not in UTF-16; x-user-defined is for scripts only.
     return {"utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1252"}.get(known, known)
 
 
@@ -72,6 +72,6 @@ def _undeclared(body: bytes, content_type: str) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        # The cap on bodies may have cut the last character of UTF-8; in a text without any other, it is none.
+        # The size cap may have cut the last UTF-8 character. If all the rest is ASCII, it was not UTF-8.
         cut = error.reason == "unexpected end of data" and not body[: error.start].isascii()
         return body.decode("utf-8" if cut else "cp1252", "replace")

@@ -1,4 +1,4 @@
-"""The checker of one website: a thread that checks it at its fixed rate, from slot to result."""
+"""The checker of one website: a thread that checks it at a fixed rate, from slot to result."""
 
 import random
 import threading
@@ -13,16 +13,16 @@ from monitoring.units import NS_PER_US
 
 
 class Prober(Protocol):
-    """What is asked of a probe: one check at a time of one site; see `monitoring.checks.probe.Probe`."""
+    """What a checker needs of a probe: one check of one site at a time. See `monitoring.checks.probe.Probe`."""
 
     def check(self) -> ProbeResult:
-        """Raises `CheckAbandoned` when nothing can be said about the site."""
+        """Raises `CheckAbandoned` when the check says nothing about the site."""
 
     def close(self) -> None: ...
 
 
 class Wakeup(Stop, Protocol):
-    """What a checker sleeps on: a time-out, or what another thread sets; as an `Event`."""
+    """What a checker sleeps on, like an `Event`: until a time-out, or until another thread sets it."""
 
     def set(self) -> None: ...
 
@@ -33,9 +33,9 @@ Record = Callable[[CheckResult], None]
 
 
 class Checker(threading.Thread):
-    """Checks one site until it is told to leave. Other threads call `change`, `leave` and `abandon`, and read.
+    """Checks one site until it is told to leave. Other threads call `change`, `leave` and `abandon`, and read attributes.
 
-    `crash` is what ended it, if nobody told it to leave; `missed` counts the due checks that were never made.
+    `crash` is the exception that ended the thread, if there was one. `missed` counts the due checks that were never made.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Checker(threading.Thread):
         ended: Callable[["Checker"], None],
         changed: Wakeup,
     ) -> None:
-        """The first check is due at a random moment of the first `spread_ms` (at most one interval).
+        """The first check is due at a random moment within `spread_ms` from now, at most one interval.
 
-        `ended` is called when the thread ends, whatever the reason. `changed` is what it sleeps on until its slot.
+        The thread calls `ended` when it ends, whatever the reason. It sleeps on `changed` until its slot is due.
         """
         super().__init__(name=f"checker of {site.host}", daemon=True)
         self.site = site
@@ -69,37 +69,37 @@ class Checker(threading.Thread):
         self._slot = first_slot(clock.monotonic_ns(), site.interval_ms, share)
 
     def change(self, site: Site) -> None:
-        """Check with these settings from the next slot on; a check under way ends with the old ones."""
+        """Use these settings from the next slot on. A check that is in flight ends with the old ones."""
         self._wanted = site
         self._changed.set()
 
     def leave(self) -> None:
-        """End after the check under way."""
+        """End after the check that is in flight."""
         self._wanted = None
         self._changed.set()
 
     def abandon(self) -> None:
-        """End without recording the check under way."""
+        """End without recording the check that is in flight."""
         self._is_abandoned = True
         self.leave()
 
-    # From here on all happens in the checker's thread.
+    # Everything below runs in the checker's thread.
 
     def run(self) -> None:
         try:
             while site := self._next_settings():
                 self._check_site(site)
-        except BaseException as error:  # noqa: BLE001 - told by the checkers, which start another one
+        except BaseException as error:  # noqa: BLE001 - `Checkers` reports it and starts a new thread
             self.crash = error
         finally:
             self._ended(self)
 
     def _next_settings(self) -> Site | None:
-        self._changed.clear()  # first: a change that comes now is seen here or wakes us again
+        self._changed.clear()  # first, so that a change is either seen below or wakes the thread again
         return self._wanted
 
     def _check_site(self, site: Site) -> None:
-        """Check at every slot, until other settings are wanted or none."""
+        """Check at every slot until the settings change or the checker is to leave."""
         self.site, self._slot = site, changed_slot(self._slot, site.interval_ms, self._clock.monotonic_ns())
         probe = self._make_probe(site)
         try:
@@ -109,19 +109,19 @@ class Checker(threading.Thread):
             probe.close()
 
     def _wait_for_slot(self) -> bool:
-        """Sleep until the next slot; False: other settings are wanted, or none."""
+        """Sleep until the next slot. False when the settings changed or the checker is to leave."""
         while not self._clock.wait(self._changed, (self._slot.due_ns - self._clock.monotonic_ns()) / 1e9):
             now_ns = self._clock.monotonic_ns()
             if missed := missed_slots(self._slot, now_ns):
                 self._skip(missed)
-            elif now_ns >= self._slot.due_ns:  # else it was woken too early
+            elif now_ns >= self._slot.due_ns:  # otherwise it woke too early
                 return True
         return False
 
     def _check(self, probe: Prober) -> None:
-        """Check once: the slot's result is recorded, and the next slot is the first one that is not past."""
+        """Check once and record the result. The next slot is the first one that has not passed."""
         slot, started_ns = self._slot, self._clock.monotonic_ns()
-        # The slot's time; later than every one before, even if the clock was set.
+        # The time of the check is its slot; it always grows, even when somebody sets the clock back.
         time_ms = self._last_ms = max(self._clock.stamp_ms(slot.due_ns), self._last_ms + 1)
         try:
             seen = probe.check()
@@ -136,6 +136,6 @@ class Checker(threading.Thread):
             self._record(result)
 
     def _skip(self, slots: int) -> None:
-        """Give these slots up: nobody knows how the site was."""
+        """Skip these slots: nobody knows how the site was then."""
         self.missed += slots
         self._slot = self._slot.plus(slots)

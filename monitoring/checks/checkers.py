@@ -1,4 +1,4 @@
-"""The checkers of all sites: started together, changed, replaced when one crashes, stopped together."""
+"""The checkers of all sites: starts them, changes them, replaces those that crash, and stops them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +19,17 @@ SPREAD_MS_PER_SITE = 10
 MINIMUM_SPREAD_MS = 1_000
 
 LAST_CHECKS_MS = 1_000
-"""How long stopping waits for checks under way; one that hangs longer is abandoned."""
+"""How long `stop` waits for checks in flight before it abandons them."""
 
 ABANDONED_MS = 300
-"""How long it then waits for the threads of abandoned checks, which only have to free what they hold."""
+"""How long `stop` then waits for the threads of abandoned checks, which only free their resources."""
 
 MakeProbe = Callable[[Site, "Network"], Prober]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a new set of sites means for the checkers."""
+    """How a new set of sites differs from the one before."""
 
     added: tuple[Site, ...]
     removed: tuple[str, ...]
@@ -45,25 +45,28 @@ class Change:
 
 
 def _as_checked(site: Site) -> Site:
-    """What matters to a checker: neither what the site is called nor when it is alerted."""
+    """The settings that a checker uses: not the name of the site, nor its alert rule."""
     return replace(site, name=None, rule=Rule())
 
 
 class Checkers:
-    """Checks all sites, each in a thread of its own. All methods but `call_back` belong to one thread."""
+    """Checks all sites, each in a thread of its own. Only `call_back` may be called from any thread."""
 
     def __init__(self, make_probe: MakeProbe, record: Record, clock: Clock, news: Callable[[], list[str]] = list) -> None:
-        """`record` takes the results: those of one site in order, from its checker's thread. `news` is told with our own."""
+        """Each checker's thread calls `record` with its results, in order.
+
+        `news` returns sentences that `replace_dead` reports with its own.
+        """
         self._news = news
         self._record = record
         self._clock = clock
         self._network = _new_network(clock)
         self._make_probe = lambda site: make_probe(site, self._network)
         self._sites: dict[str, Site] = {}
-        self._checkers: dict[str, Checker] = {}  # those that leave, too, until they have ended
+        self._checkers: dict[str, Checker] = {}  # including those that are to leave, until they end
         self._ended: deque[Checker] = deque()
-        self._missed = 0  # by checkers that are gone
-        self._refusal: str | None = None  # why not every site has its checker
+        self._missed = 0  # by checkers that have ended
+        self._refusal: str | None = None  # why some sites have no checker
         self._refusal_is_told = False
         self._lack_is_told = False
 
@@ -73,7 +76,7 @@ class Checkers:
         self._start_missing()
 
     def change(self, sites: Iterable[Site]) -> Change:
-        """Check these sites from now on. Those that stay as they are notice nothing."""
+        """Check these sites from now on. Sites whose settings stay the same are not interrupted."""
         self._remove_ended()
         before, self._sites = self._sites, {site.host: site for site in sites}
         change = Change.between(before, self._sites)
@@ -81,14 +84,14 @@ class Checkers:
             if checker := self._checkers.get(host):
                 checker.leave()
         for site in (*change.added, *change.changed):
-            if checker := self._checkers.get(site.host):  # also one that was about to leave
+            if checker := self._checkers.get(site.host):  # also one that was about to leave and is still there
                 checker.change(site)
         process.allow_files(len(self._sites))
         self._start_missing()
         return change
 
     def replace_dead(self) -> list[str]:
-        """Start again what has crashed or could not be started; returns a sentence for each piece of news."""
+        """Restart what crashed or could not be started. Returns one sentence for each thing to report."""
         told = self._news()
         if crash := self._network.crash:
             told.append(f"the network thread crashed ({crash!r}) and was replaced")
@@ -108,7 +111,7 @@ class Checkers:
         return told
 
     def stop(self) -> None:
-        """Stop all; checks under way may end within `LAST_CHECKS_MS`, hung ones are abandoned."""
+        """Stop all checkers. Checks in flight may end within `LAST_CHECKS_MS`; the others are abandoned."""
         for checker in self._checkers.values():
             checker.leave()
         self._wait_for_ends(LAST_CHECKS_MS)
@@ -118,16 +121,16 @@ class Checkers:
         self._wait_for_ends(ABANDONED_MS)
 
     def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the network thread, at its next turn: never, if that thread stands still or has crashed."""
+        """Call `heard` in the network thread, unless that thread is stuck or has crashed."""
         self._network.call_soon(heard)
 
     @property
     def missed(self) -> int:
-        """How many due checks were never made because the process was kept from running."""
+        """How many due checks were never made, for example because the process was suspended."""
         return self._missed + sum(checker.missed for checker in self._checkers.values())
 
     def _start_missing(self) -> None:
-        """Start the network thread, and a checker for each site that has none, as far as threads are to be had."""
+        """Start the network thread, and a checker for each site that has none, as long as the system allows threads."""
         missing = [site for host, site in self._sites.items() if host not in self._checkers]
         spread_ms = max(MINIMUM_SPREAD_MS, SPREAD_MS_PER_SITE * len(missing))
         refused: OSError | RuntimeError = RuntimeError()
@@ -138,7 +141,7 @@ class Checkers:
                 checker = self._new_checker(site, spread_ms)
                 process.start_small(checker)
                 self._checkers[site.host] = checker
-        except (RuntimeError, OSError) as error:  # no thread, or no descriptor to wake it by
+        except (RuntimeError, OSError) as error:  # no thread, or no file descriptor to wake it
             refused = error
         unchecked = sum(site.host not in self._checkers for site in missing) if self._network.runs else len(self._sites)
         self._refusal = None
@@ -152,14 +155,14 @@ class Checkers:
         )
 
     def _room(self) -> int:
-        """How many checkers may be started: other work of this process needs threads, too."""
+        """How many more checkers may be started. Some threads are left for the other work of this process."""
         if (limit := limits.tightest_thread_limit()) is None:
             return len(self._sites)
         most = limit.room + len(self._checkers)
         return max(0, max(most - limits.SPARE_THREADS, most // 2) - len(self._checkers))
 
     def _remove_ended(self) -> list[Checker]:
-        """Forget the checkers that have ended; returns them."""
+        """Remove the checkers that have ended, and return them."""
         ended = []
         while self._ended:
             checker = self._ended.popleft()
@@ -175,10 +178,10 @@ class Checkers:
 
 
 MakeCheckers = Callable[[Record], Checkers]
-"""Makes the checkers, given what takes each result."""
+"""Makes the checkers, given the function that records each result."""
 
 
 def _new_network(clock: Clock) -> "Network":
-    from monitoring.checks.network import Network  # late: `--help` needs no libcurl, which may be missing there
+    from monitoring.checks.network import Network  # late: `--help` works without libcurl
 
     return Network(clock)

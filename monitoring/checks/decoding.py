@@ -1,6 +1,6 @@
-"""Undoes `Content-Encoding` as browsers do: piece by piece, in bounded memory.
+"""Decodes `Content-Encoding` as browsers do, piece by piece and in bounded memory.
 
-libcurl could do it, but it refuses a page whose encoding it does not know, and takes one that is cut off for whole.
+libcurl could do it, but it refuses a page with an unknown encoding, and accepts a page that was cut off.
 """
 
 import re
@@ -12,37 +12,37 @@ from types import MappingProxyType
 from typing import Protocol
 
 ACCEPTED = "gzip, deflate, br"
-"""What a check asks for. Some servers send zstd all the same, as browsers and curl ask for it."""
+"""The encodings that a check accepts. Some servers send zstd anyway, because browsers and curl accept it."""
 
 PIECE_BYTES = 1 << 16
 MOST_BYTES = 64 << 20
-"""What one encoding may unpack to: an encoding inside another one is no place to hide gigabytes of nothing."""
+"""How many bytes one encoding may unpack to, so that nested encodings cannot unpack to gigabytes."""
 
 _GZIP_HEADER = re.compile(rb"\x1f\x8b\x08.{7}", re.DOTALL)
 _GZIP_CHECKSUM, _GZIP_EXTRA, _GZIP_NAME, _GZIP_COMMENT = 2, 4, 8, 16
 _LONGEST_GZIP_HEADER = 1 << 17
 _ZSTANDARD_MAGIC = b"\x28\xb5\x2f\xfd"
 _WINDOW_LOG = 23
-"""8 MB, as browsers allow (RFC 9659)."""
+"""8 MB, the largest window that browsers allow (RFC 9659)."""
 
 
 class Undecodable(Exception):
-    """The body is not what its `Content-Encoding` says; the text is for people."""
+    """The body does not match its `Content-Encoding`; the message is for people."""
 
 
 class Stage(Protocol):
-    """Undoes one encoding."""
+    """Decodes one encoding."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Pieces of at most about `PIECE_BYTES`. Raises `Undecodable`."""
+        """Yields pieces of at most about `PIECE_BYTES`. Raises `Undecodable`."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the end of the encoded data has come; what follows it is ignored."""
+        """Whether the end of the encoded data was reached; anything after it is ignored."""
 
 
 class _Inflate:
-    """gzip or deflate; the latter with or without zlib's header, as servers send both. Checksums are nobody's business."""
+    """gzip or deflate, the latter with or without zlib's header: servers send both. Like browsers, it ignores checksums."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -76,7 +76,7 @@ class _Inflate:
 
 
 def _gzip_header(data: bytes) -> int | None:
-    """Its length; None: more is needed. Raises `zlib.error` where it is none."""
+    """The length of a gzip header; None if more data are needed. Raises `zlib.error` if it is not one."""
     if not data.startswith(b"\x1f\x8b\x08"[: len(data)]):
         raise zlib.error
     found = _GZIP_HEADER.match(data)
@@ -95,7 +95,7 @@ def _gzip_header(data: bytes) -> int | None:
 
 
 def _zlib_header(data: bytes) -> int | None:
-    """Its length, which is 0 where there is none; None: more is needed."""
+    """The length of a zlib header, 0 if there is none; None if more data are needed."""
     if len(data) < 2:
         return None
     return 2 if data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0 else 0
@@ -134,13 +134,13 @@ class _Zstandard:
         self._error = pyzstd.ZstdError
         self._new = partial(pyzstd.ZstdDecompressor, option={pyzstd.DParameter.windowLogMax: _WINDOW_LOG})
         self._decompressor = self._new()
-        self._after = b""  # the end of a frame
+        self._after = b""  # what came after the end of a frame
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._decompressor.eof:
                 data = self._after + data
-                if not data.startswith(_ZSTANDARD_MAGIC):  # not, or not yet, another frame
+                if not data.startswith(_ZSTANDARD_MAGIC):  # not another frame, or not yet
                     self._after = data[: len(_ZSTANDARD_MAGIC)]
                     return
                 self._decompressor = self._new()
@@ -173,15 +173,15 @@ _STAGES: Mapping[str, Callable[[], Stage]] = MappingProxyType(
 
 
 class Decoder:
-    """All encodings of a body, undone one after the other."""
+    """Decodes all encodings of a body, one after the other."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        """`stages` in the order in which they are undone."""
+        """`stages` are in the order in which they decode."""
         self._stages = stages
         self._is_empty = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Pieces of the plain body. Raises `Undecodable`."""
+        """Yields pieces of the decoded body. Raises `Undecodable`."""
         self._is_empty = False
         pieces: Iterable[bytes] = (data,)
         for stage in self._stages:
@@ -190,14 +190,14 @@ class Decoder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing at the end. No body at all is none that was cut off."""
+        """Whether nothing is missing at the end. A body of no bytes at all is complete, too."""
         return self._is_empty or all(stage.is_complete for stage in self._stages)
 
 
 def open_decoder(content_encoding: str) -> Decoder | None:
-    """What undoes the encodings that a header lists; None: the body is taken as it comes.
+    """The decoder for a `Content-Encoding` header; None if the body is to be taken as it is.
 
-    So it is when one of them is unknown: browsers show such a page as it is; some servers put `UTF-8` or `none` there.
+    That includes unknown encodings, as in browsers: some servers write `UTF-8` or `none` there.
     """
     names = [name.strip().lower().removeprefix("x-") for name in content_encoding.split(",")]
     encodings = [name for name in names if name not in ("", "identity")]

@@ -1,4 +1,4 @@
-"""The libcurl handle of one site: set up for a new visitor, prepared for each hop, read after it."""
+"""The libcurl handle of one site: sets options once, prepares each request, and reads the outcome."""
 
 from ssl import cert_time_to_seconds
 
@@ -23,10 +23,10 @@ _HTTP_2 = pycurl.CURL_HTTP_VERSION_2
 
 
 class Handle:
-    """One site's handle. It belongs to one thread, but for the time of a transfer."""
+    """The handle of one site. It belongs to one thread, except during a transfer."""
 
     def __init__(self, site: Site, response: Response, trusted: Bundle) -> None:
-        """`response` takes what comes."""
+        """`response` receives the answers."""
         self.curl = pycurl.Curl()
         self._site = site
         self._response = response
@@ -37,7 +37,7 @@ class Handle:
         self._set_up(at_home=True)
 
     def _set_up(self, at_home: bool) -> None:
-        """Set what stays as it is; whoever is elsewhere is not shown a certificate of ours."""
+        """Set the options that stay the same. Away from home no client certificate is presented."""
         curl, site = self.curl, self._site
         self._is_at_home = at_home
         self._prepared: Request | None = None
@@ -57,11 +57,11 @@ class Handle:
         self.curl.close()
 
     def forget(self) -> None:
-        """Prepare the next hop from scratch, whatever the last one was."""
+        """Prepare the next request from scratch."""
         self._prepared = None
 
     def speak(self, version: int) -> None:
-        """Ask by this version of HTTP, in libcurl's numbers, from now on."""
+        """Use this version of HTTP (a constant of libcurl) from now on."""
         self._http_version = version
         self.curl.setopt(pycurl.HTTP_VERSION, version)
 
@@ -69,7 +69,7 @@ class Handle:
         self.curl.setopt(pycurl.COOKIELIST, "ALL")
 
     def prepare(self, request: Request, found: list[str], timeout_ms: int) -> None:
-        """Be ready to perform this request, within so many milliseconds; `found`: the entries of names looked up for it."""
+        """Prepare this request with a time-out; `found`: entries for RESOLVE of the names that were looked up for it."""
         if request.at_home != self._is_at_home and self._site.transport.client_certificate:
             self.curl.reset()
             self._set_up(request.at_home)
@@ -81,16 +81,16 @@ class Handle:
             self.curl.setopt(pycurl.CAINFO, self._ca_file)
             if self._site.transport.proxy:
                 self.curl.setopt(pycurl.PROXY_CAINFO, self._ca_file)
-        if request == self._prepared:  # a site that never redirects needs the rest once
+        if request == self._prepared:  # for a site that does not redirect, the rest is set once
             return
-        self._prepared = None  # should an option be refused half-way
+        self._prepared = None  # in case an option is refused below
         self.curl.setopt(pycurl.URL, request.url.encode("utf-8", "surrogateescape"))
         self._prepare_identity(request)
         self._prepare_method(request.method, self._site.body if request.with_body else None)
         self._prepared = request
 
     def _prepare_identity(self, request: Request) -> None:
-        """The site's headers and login, as far as they are for whom this request goes to."""
+        """Set the headers and the login that this request may carry."""
         curl = self.curl
         for option in (pycurl.HTTPHEADER, pycurl.USERNAME, pycurl.PASSWORD):
             curl.unsetopt(option)
@@ -108,21 +108,21 @@ class Handle:
         curl.unsetopt(pycurl.CUSTOMREQUEST)
         curl.setopt(pycurl.NOBODY, 0)
         curl.setopt(pycurl.HTTPGET, 1)
-        if body is not None or method in ("POST", "PUT", "PATCH"):  # these say "Content-Length: 0" without a body
+        if body is not None or method in ("POST", "PUT", "PATCH"):  # without a body these send "Content-Length: 0"
             curl.setopt(pycurl.POSTFIELDS, body or b"")
-        curl.setopt(pycurl.HTTP09_ALLOWED, int(method != "HEAD"))  # so that `Response` sees what it is that is no HTTP
+        curl.setopt(pycurl.HTTP09_ALLOWED, int(method != "HEAD"))  # so that `Response` sees an answer that is not HTTP
         if method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
         elif method != "GET" or body is not None:
             curl.setopt(pycurl.CUSTOMREQUEST, method)
 
     def status(self) -> int:
-        """The status received last; 0 if only interim ones (1xx) came."""
+        """The last status received; 0 if there was none or only interim ones (1xx)."""
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         return int(status) if status >= 200 else 0
 
     def marks(self, before_us: int) -> Marks:
-        """What libcurl's clock shows, after a lookup that took `before_us`."""
+        """libcurl's timers, shifted by a lookup that took `before_us` before it began."""
         info = self.curl.getinfo
         marks = (
             info(pycurl.NAMELOOKUP_TIME_T),
@@ -137,13 +137,13 @@ class Handle:
         return lookup, connect, tls, start, total
 
     def look_at_certificates(self, wanted: bool) -> None:
-        """Whether the next transfers keep what `certificate_s` needs, which costs 0.1 ms for each of them."""
+        """Choose whether the next transfers keep what `certificate_s` needs; that costs 0.1 ms each."""
         if wanted != self._looks:
             self._looks = wanted
             self.curl.setopt(pycurl.OPT_CERTINFO, int(wanted))
 
     def certificate_s(self) -> int | None:
-        """When the first certificate of the chain that was sent expires (Unix time); None: nobody looked, or saw one."""
+        """The earliest expiry in the chain that the server sent, in Unix time; None if none was kept."""
         dates = [dict(one).get(b"Expire date") for one in self.curl.getinfo_raw(pycurl.INFO_CERTINFO)]
         return min((cert_time_to_seconds(date.decode("ascii")) for date in dates if date), default=None)
 
@@ -151,11 +151,11 @@ class Handle:
         return (self.curl.getinfo_raw(pycurl.CONTENT_TYPE) or b"").decode("utf-8", "surrogateescape")
 
     def found_no_socket(self) -> bool:
-        """After a connection that failed: whether the system refused a socket, rather than a server or a proxy us."""
+        """After a failed connection: whether the system had no socket, rather than a server or proxy refusing it."""
         return not (self.curl.getinfo(pycurl.OS_ERRNO) or self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
 
     def has_all(self) -> bool:
-        """Whether as much of a body has come as its headers announced."""
+        """Whether the body is as long as its headers announced."""
         announced = self.curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
         is_head = self._prepared is not None and self._prepared.method == "HEAD"
         return is_head or bool(0 <= announced == self.curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
@@ -165,7 +165,7 @@ class Handle:
         return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2)
 
     def progress(self, request: Request, marks: Marks, redirected: bool) -> Progress:
-        """How far a failed transfer had come."""
+        """How far a failed transfer got."""
         by_tls = request.url.startswith("https:")
         return Progress(
             by_tls=by_tls,
@@ -194,8 +194,6 @@ def _be_a_new_visitor(curl: pycurl.Curl) -> None:
 def _verify(curl: pycurl.Curl, verify_tls: bool, keep_certificates: bool) -> None:
     curl.setopt(pycurl.SSL_VERIFYPEER, int(verify_tls))
     curl.setopt(pycurl.SSL_VERIFYHOST, 2 if verify_tls else 0)
-    # Parsed certificates are kept per handle: about 0.5 MB for each https site, where parsing them for every check
-    # would cost about 6 ms of CPU. libcurl cannot share them between handles, but on one multi handle. When the file
-    # changes, its name does, too.
-    # Only one file's are kept: that of most sites.
+    # libcurl keeps the parsed certificates of one CA file on the multi handle (0.5 MB); parsing them for every check would
+    # cost about 6 ms of CPU. It keeps those of the file that most sites use. A changed file gets another name.
     curl.setopt(_CA_CACHE_TIMEOUT, 86_400 if keep_certificates else 0)

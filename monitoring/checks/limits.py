@@ -1,4 +1,4 @@
-"""How many threads this process may have, and which of the machine's limits says so."""
+"""How many threads this process may have, and which limit of the system decides that."""
 
 import errno
 import resource
@@ -13,15 +13,15 @@ PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
 SPARE_THREADS = 16
-"""So many threads are left to name lookups, delivery and display when not every site can have its checker."""
+"""How many threads are left for lookups, delivery and display when not every site can have a checker."""
 
 MAPS_A_THREAD = 2
-"""A stack and the page that guards it."""
+"""Memory mappings of a thread: its stack and a guard page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadLimit:
-    """A limit, what it allows, and how much of that is used; `text` names it for people."""
+    """A limit on threads: how many it allows, how many are used, and a `text` that names it for people."""
 
     text: str
     allowed: int
@@ -33,7 +33,7 @@ class ThreadLimit:
 
 
 def why_refused(error: OSError | RuntimeError) -> str:
-    """The limit that this error comes from: no thread could be started, or no file opened."""
+    """The limit that caused this error of starting a thread or opening a file, in words."""
     if isinstance(error, OSError):
         if error.errno != errno.EMFILE:
             return str(error)
@@ -46,7 +46,7 @@ def why_refused(error: OSError | RuntimeError) -> str:
 
 @contextmanager
 def refusals_in_words() -> Iterator[None]:
-    """Raise `MonitoringError`, which names the limit, where Python says that it can't start a thread."""
+    """Turn Python's "can't start new thread" into a `MonitoringError` that names the limit."""
     try:
         yield
     except RuntimeError as error:
@@ -56,12 +56,12 @@ def refusals_in_words() -> Iterator[None]:
 
 
 def tightest_thread_limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> ThreadLimit | None:
-    """The limit that this process reaches first, of those that it can see; None when it sees none."""
+    """The visible limit that this process will reach first; None if it sees none."""
     return min(thread_limits(proc, cgroups), key=lambda limit: limit.room, default=None)
 
 
 def thread_limits(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[ThreadLimit]:
-    """All that can be seen: the user's, those of control groups (a container's, a unit's of systemd), the machine's."""
+    """All visible limits: the user's, those of control groups (of a container or a systemd unit), the machine's."""
     yield from _user_limit(proc)
     yield from _group_limits(proc, cgroups)
     yield from _machine_limits(proc)
@@ -71,7 +71,7 @@ def _user_limit(proc: Path) -> Iterator[ThreadLimit]:
     allowed, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     own = _status(proc / "self")
     user = own.get("Uid", "0").split()[0]
-    if allowed == resource.RLIM_INFINITY or user == "0":  # root may have as many as it likes
+    if allowed == resource.RLIM_INFINITY or user == "0":  # root is not limited
         return
     theirs = [status for path in proc.glob("[0-9]*") if (status := _status(path)).get("Uid", "").split()[:1] == [user]]
     used = sum(int(status["Threads"]) for status in theirs)
@@ -79,7 +79,7 @@ def _user_limit(proc: Path) -> Iterator[ThreadLimit]:
 
 
 def _group_limits(proc: Path, cgroups: Path) -> Iterator[ThreadLimit]:
-    """Of this process's control group and of those around it. In a container the innermost is the mount's own root."""
+    """The limits of this process's control group and of its parents. In a container, the mount's root is its own group."""
     for line in _read(proc / "self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "pids"):
@@ -112,12 +112,12 @@ def _machine_limits(proc: Path) -> Iterator[ThreadLimit]:
 
 
 def _status(process: Path) -> dict[str, str]:
-    """The fields of a process's `status`; none when it has ended meanwhile."""
+    """The fields of a process's `status` file; none if it has ended."""
     return dict(line.split(":\t", 1) for line in _read(process / "status").splitlines() if ":\t" in line)
 
 
 def _read(path: Path) -> str:
-    """The text of a small file; empty when it is not there, or not for us."""
+    """The text of a small file; "" if it does not exist or must not be read."""
     with suppress(OSError, UnicodeDecodeError):
         return path.read_text().strip()
     return ""

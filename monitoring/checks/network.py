@@ -1,7 +1,7 @@
-"""The network thread: performs the transfers of all checkers on one multi handle of libcurl.
+"""The network thread performs the transfers of all checkers on one multi handle of libcurl.
 
-One multi handle, because what it keeps (parsed certificates above all, about 0.5 MB) is there once, not for each site.
-libcurl wants one thread to touch it: so each checker hands its transfer over, and sleeps until it has ended.
+With one multi handle the parsed certificates (about 0.5 MB) are in memory once, not once a site. libcurl allows only one
+thread to use it, so each checker hands its transfer over and sleeps until it has ended.
 """
 
 import errno
@@ -25,14 +25,14 @@ from monitoring.units import NS_PER_MS
 JOIN_S = 3.0
 
 RINGS_A_TURN = 8
-"""How many checkers are woken for their slots before answers are looked at again: after a stall many are due."""
+"""How many checkers are woken before the thread looks at sockets again; after a stall many are due at once."""
 
 _WANTED = {pycurl.POLL_IN: 1, pycurl.POLL_OUT: 2, pycurl.POLL_INOUT: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """How a transfer ended: libcurl's code (0: well) and its words."""
+    """How a transfer ended: libcurl's code (0: success) and its message."""
 
     code: int = 0
     text: str = ""
@@ -42,9 +42,9 @@ _WELL = TransferResult()
 
 
 class Transfer:
-    """What one checker has the network thread do: `handle` is set up, performed, and set up again for the next time.
+    """The transfer of one checker, which prepares `handle` anew before each time the network thread performs it.
 
-    `waited_ns` is how long the last one waited until the network thread took it.
+    `waited_ns` is how long the last transfer waited until the network thread began it.
     """
 
     __slots__ = ("asked_ns", "ended", "handle", "result", "waited_ns")
@@ -53,14 +53,14 @@ class Transfer:
         self.handle = handle
         self.result: TransferResult | None = None
         self.asked_ns = self.waited_ns = 0
-        self.ended = open_bell()  # one of its own: an end wakes this checker and no other
+        self.ended = open_bell()  # its own, so that an end wakes this checker only
 
 
 class Alarm:
-    """What one checker sleeps on: woken at a moment by the network thread, or by any thread that sets it.
+    """What one checker sleeps on: the network thread wakes it when its slot is due, and any thread may set it.
 
-    A thousand checkers with time-outs of their own would do, too; but after a stall, or while another thread computes, they
-    would all wait for the interpreter at once, each looking for it every switch interval: that leaves no time for anything.
+    Time-outs of a thousand sleeping threads would work, too. But after a stall, or while another thread computes, they would
+    all ask for the interpreter's lock in every switch interval, and leave no time for anything else.
     """
 
     def __init__(self, slots: "Slots", clock: Clock) -> None:
@@ -81,7 +81,7 @@ class Alarm:
         self._is_set = False
 
     def wait(self, timeout: float) -> bool:
-        """Sleep until it is set (True) or so many seconds are over (False); now and then it wakes too early."""
+        """Sleep until it is set (True) or `timeout` seconds are over (False). Sometimes it wakes too early."""
         if not self._is_set:
             self.due_ns = self._clock.monotonic_ns() + int(timeout * 1e9)
             self._slots.add(self.due_ns, self)
@@ -94,18 +94,18 @@ class Alarm:
 
 
 class Slots:
-    """When which alarm is due. It outlives a network thread that crashes: the next one goes on with it."""
+    """Which alarm is due when. When the network thread crashes, the next one continues with these."""
 
     def __init__(self) -> None:
         self._order = count()
         self._added: deque[tuple[int, int, Alarm]] = deque()
         self._due: list[tuple[int, int, Alarm]] = []
         self.wakes_ns: int | None = None
-        """When the network thread will look at them next, by itself."""
+        """When the network thread will look at the alarms next, unless something wakes it."""
         self.wake: Callable[[], None] = lambda: None
 
     def add(self, due_ns: int, alarm: Alarm) -> None:
-        """From any thread."""
+        """May be called from any thread."""
         self._added.append((due_ns, next(self._order), alarm))
         if self.wakes_ns is None or due_ns < self.wakes_ns:
             self.wake()
@@ -115,23 +115,23 @@ class Slots:
         return bool(self._added)
 
     def next_ns(self) -> int | None:
-        """When the first one is due. This and `ring_due` belong to the network thread."""
+        """When the first alarm is due. Only the network thread may call this and `ring_due`."""
         while self._added:
             heapq.heappush(self._due, self._added.popleft())
         return self._due[0][0] if self._due else None
 
     def ring_due(self, now_ns: int) -> None:
-        """Wake some of those that are due; each may run before the next one is woken."""
+        """Wake some of the checkers that are due; each may run before the next one is woken."""
         due, rung = self._due, 0
         while due and due[0][0] <= now_ns and rung < RINGS_A_TURN:
             due_ns, _, alarm = heapq.heappop(due)
-            if alarm.due_ns == due_ns:  # else it was set meanwhile
+            if alarm.due_ns == due_ns:  # otherwise it was set meanwhile
                 alarm.ring()
                 rung += 1
 
 
 class NetworkThread(threading.Thread):
-    """One life of the network thread. `crash` is what ended it, if nobody asked it to end."""
+    """The network thread, until it ends or crashes. `crash` is the exception that ended it, if there was one."""
 
     def __init__(self, clock: Clock, slots: Slots) -> None:
         super().__init__(name="network", daemon=True)
@@ -149,14 +149,14 @@ class NetworkThread(threading.Thread):
         self._due_ns: int | None = None  # when libcurl wants to be called
         self._sleeps = self._ending = self._ended = False
 
-    # For all threads.
+    # These methods may be called from any thread.
 
     def perform(self, transfer: Transfer) -> TransferResult:
         """Wait for the end of this transfer, which has a time limit of its own. Raises `CheckAbandoned`."""
         transfer.result = None
         transfer.asked_ns = self._clock.monotonic_ns()
         self._handed_over.append(transfer)
-        if self._sleeps:  # set before it looks for transfers the last time: none is overlooked
+        if self._sleeps:  # set before its last look for transfers, so that none is overlooked
             self._readiness.wake()
         if self._ended:
             self._release_handed_over()
@@ -166,28 +166,28 @@ class NetworkThread(threading.Thread):
         return transfer.result
 
     def call_soon(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the network thread at its next turn."""
+        """Call `heard` in the network thread soon."""
         self._calls.append(heard)
         self._readiness.wake()
 
     def end(self) -> None:
-        """Let it end soon; transfers under way are abandoned."""
+        """Let the thread end soon; transfers in flight are abandoned."""
         self._ending = True
         self._readiness.wake()
 
-    # From here on all happens in the network thread.
+    # Everything below runs in the network thread.
 
     def run(self) -> None:
         try:
             while not self._ending:
                 self._turn()
-        except BaseException as error:  # noqa: BLE001 - told by the checkers, which start another one
+        except BaseException as error:  # noqa: BLE001 - `Checkers` reports it and starts a new thread
             self.crash = error
         self._abandon_all()
 
     def _turn(self) -> None:
-        """Sleep until something happens or is due, and see to it."""
-        self._sleeps = True  # first: whoever comes after the last look wakes it
+        """Sleep until something happens or is due, then handle it."""
+        self._sleeps = True  # first: a transfer that comes after the last look wakes this thread
         ready = self._readiness.wait(self._patience_s())
         self._sleeps = False
         for fd, what in ready:
@@ -200,11 +200,13 @@ class NetworkThread(threading.Thread):
         if self._due_ns is not None and self._due_ns <= self._clock.monotonic_ns():
             self._due_ns = None
             self._act(pycurl.SOCKET_TIMEOUT, 0)
-            if self._due_ns is None:  # libcurl repeats no wish; called a little early, it would wait for ever
+            if (
+                self._due_ns is None
+            ):  # libcurl asks for a timer once; if it was called a little early, it would wait for ever
                 self._set_timer(self._multi.timeout())
 
     def _patience_s(self) -> float:
-        """How long there is nothing to do, as far as is known now; negative: for ever."""
+        """How long there is nothing to do, as far as is known; negative: until something wakes the thread."""
         slot_ns = self._slots.next_ns()
         wakes_ns = slot_ns if self._due_ns is None else min(self._due_ns, slot_ns or self._due_ns)
         self._slots.wakes_ns = wakes_ns
@@ -214,28 +216,28 @@ class NetworkThread(threading.Thread):
 
     def _begin(self, transfer: Transfer) -> None:
         transfer.waited_ns = self._clock.monotonic_ns() - transfer.asked_ns
-        self._under_way[transfer.handle] = transfer  # first: whatever happens, its checker hears of its end
+        self._under_way[transfer.handle] = transfer  # first, so that its checker is told of the end in any case
         try:
             self._multi.add_handle(transfer.handle)
-        except pycurl.error as error:  # of one site: all others go on
+        except pycurl.error as error:  # concerns one site; the others go on
             del self._under_way[transfer.handle]
             transfer.result = TransferResult(pycurl.E_FAILED_INIT, str(error))
             transfer.ended.ring()
 
     def _watch(self, wanted: int, fd: int, _multi: object, _data: object) -> None:
-        """libcurl's wish to hear of a socket, or no more."""
+        """libcurl asks to watch a socket, or to stop watching it."""
         if wanted == pycurl.POLL_REMOVE:
             self._readiness.forget(fd)
         else:
             self._readiness.watch(fd, _WANTED[wanted])
 
     def _set_timer(self, in_ms: int) -> None:
-        """libcurl's wish to be called after so long; a negative one takes the last wish back."""
+        """libcurl asks to be called after so long; a negative number cancels the last request."""
         self._due_ns = None if in_ms < 0 else self._clock.monotonic_ns() + in_ms * NS_PER_MS
 
     def _act(self, fd: int, what: int) -> None:
         _, running = self._multi.socket_action(fd, what)
-        more = running < len(self._under_way)  # else none has ended
+        more = running < len(self._under_way)  # otherwise none has ended
         while more:
             queued, well, badly = self._multi.info_read()
             for handle in well:
@@ -251,7 +253,7 @@ class NetworkThread(threading.Thread):
         transfer.ended.ring()
 
     def _abandon_all(self) -> None:
-        """Nobody waits for a transfer that will never end; the handles are free for another network thread."""
+        """Release everybody who waits for a transfer, and free the handles for another network thread."""
         self._ended = True
         for transfer in self._under_way.values():
             with suppress(pycurl.error):
@@ -263,7 +265,7 @@ class NetworkThread(threading.Thread):
         self._release_handed_over()
 
     def _release_handed_over(self) -> None:
-        """Those that came after the end; whoever takes one out releases it."""
+        """Release those that were handed over after the end. The thread that takes one out releases it."""
         while self._handed_over:
             try:
                 self._handed_over.popleft().ended.ring()
@@ -272,7 +274,7 @@ class NetworkThread(threading.Thread):
 
 
 def sockets_are_known() -> bool:
-    """Does this machine know all kinds of addresses? Then a transfer that had no socket found no descriptor for it."""
+    """Whether this machine supports IPv4 and IPv6; then a transfer without a socket lacked a file descriptor."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.socket(family, socket.SOCK_STREAM).close()
@@ -283,7 +285,7 @@ def sockets_are_known() -> bool:
 
 
 class Network:
-    """What checks need of the network: names looked up, transfers performed. `start` again after a crash."""
+    """What checks need of the network: it looks names up and performs transfers. `start` it again after a crash."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -303,7 +305,7 @@ class Network:
         return Alarm(self._slots, self._clock)
 
     def stop(self) -> None:
-        """Abandon what is under way."""
+        """Abandon what is in flight."""
         thread, self._thread = self._thread, None
         if thread:
             thread.end()
@@ -316,11 +318,11 @@ class Network:
 
     @property
     def crash(self) -> BaseException | None:
-        """What ended the network thread, if nobody asked it to end."""
+        """The exception that ended the network thread, if there was one."""
         return self._thread.crash if self._thread else None
 
     def look_up(self, name: str, limit_us: int, family: int = ANY) -> LookupResult:
-        """Wait for the addresses of a name, at most so many microseconds; `family`: of both kinds, or of one."""
+        """Wait at most `limit_us` for the addresses of a name; `family`: ANY, IPV4 or IPV6."""
         return self._resolver.look_up(name, limit_us, family)
 
     def perform(self, transfer: Transfer) -> TransferResult:
@@ -330,10 +332,10 @@ class Network:
         return self._thread.perform(transfer)
 
     def found_no_socket(self) -> None:
-        """A check could not be made because too many files were open. For any thread."""
+        """Note that a check could not be made because too many files were open. Any thread may call this."""
         self.lacked_sockets = True
 
     def call_soon(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the network thread at its next turn: never, if that thread stands still or has crashed."""
+        """Call `heard` in the network thread soon, unless that thread is stuck or has crashed."""
         if self._thread:
             self._thread.call_soon(heard)

@@ -1,18 +1,19 @@
-"""The phases of a check in numbers, from libcurl's marks. Pure."""
+"""Computes the phases of a check from libcurl's timers. Pure."""
 
 Phases = tuple[int | None, int | None, int | None, int | None, int | None]
-"""Microseconds in the order of `models.PHASES`; None for a phase that never ran or never ended."""
+"""Microseconds, in the order of `models.PHASES`; None for a phase that did not run or did not end."""
 
 NO_PHASES: Phases = (None,) * 5
 
 Marks = tuple[int, int, int, int, int]
-"""When name lookup, connect, TLS handshake, wait and transfer had ended, in microseconds from the start; 0: not."""
+"""When lookup, connect, TLS handshake, processing and transfer ended, in microseconds from the start; 0: they did not."""
 
 
 def phases_of(marks: Marks, answered: bool, complete: bool) -> Phases:
-    """Split libcurl's marks into phases: each lasts from the end of the one before to its own mark.
+    """Split libcurl's marks into phases. Each phase lasts from the end of the one before to its own mark.
 
-    So they add up to the last mark exactly. libcurl sets the last two marks also when a transfer fails before them.
+    So the phases add up to the last mark exactly. libcurl also sets the last two marks when a transfer fails before them:
+    `answered` and `complete` say whether these two phases took place.
     """
     happened = (True, True, True, answered, complete)
     phases: list[int | None] = []

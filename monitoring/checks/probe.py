@@ -23,14 +23,14 @@ from monitoring.trust import Certificates
 from monitoring.units import HOUR_MS
 
 CERTIFICATE_LOOK_MS = HOUR_MS
-"""How often a check looks when the site's certificate expires."""
+"""How often a check reads the expiry date of the site's certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One request and what became of it: the last status received (0: none), its phases, and the fault of the transfer.
+    """One request and its outcome: the last status received (0: none), its phases, and why the transfer failed.
 
-    `target` is where a redirect that is to be followed points, as the server wrote it.
+    `target` is the target of a redirect that is to be followed, as the server wrote it.
     """
 
     status: int
@@ -40,12 +40,13 @@ class Hop:
 
 
 class Probe:
-    """Checks one site, again and again, each time as a new visitor would.
+    """Checks one site again and again, each time as a new visitor would.
 
-    One check at a time, by one thread: it sets the handle up, and sleeps while the network thread performs the transfer.
+    One thread uses it, for one check at a time: it prepares the handle, and sleeps while the network thread performs the
+    transfer.
 
-    `site` comes from a validated configuration: ValueError if its URL is not http(s). `cap_bytes`: how much of a
-    decompressed body is read. `certificates`: whom sites may be certified by, Mozilla's list by default.
+    `site` comes from a validated configuration: ValueError if its URL is not http(s). `cap_bytes`: how many bytes of a
+    decompressed body are read. `certificates`: the trusted authorities, by default Mozilla's list.
     """
 
     def __init__(
@@ -69,27 +70,27 @@ class Probe:
         """The last one that was; for a site that never redirects the only one."""
 
     def check(self) -> ProbeResult:
-        """Check the site once: takes no longer than its time-out, redirects included.
+        """Check the site once. Takes no longer than the site's time-out, redirects included.
 
-        Raises `CheckAbandoned` when the network thread ends meanwhile or no socket is to be had, and nothing else.
+        Raises nothing but `CheckAbandoned`, when the network thread ends meanwhile or the system has no socket left.
 
-        A redirect is followed only when the site says so; then the last answer counts.
-        - `status` is that of the last answer that began, also when it was cut short or timed out; 0 without one.
-        - `response_us` is the exact sum of the phases when an answer came whole (or up to the cap), also if it was not
-          the expected one; else None.
-        - `phases_us` are sums over all redirects; after a failed transfer only the phases that had ended.
+        Redirects are followed if the site's settings say so; then the last answer counts.
+        - `status` is the status of the last answer that began, even if it was cut short or timed out; 0 if none did.
+        - `response_us` is the exact sum of the phases if an answer was received completely (or up to the cap), expected
+          or not; otherwise None.
+        - `phases_us` are sums over all redirects; after a failed transfer they hold only the phases that ended.
         """
         try:
             self._waited_ns, self._certificate_s = 0, None
             self._handle.look_at_certificates(self._checks_until_look <= 0)
             result = self._check()
             self._plan_look(result)
-            return result  # noqa: TRY300 - whatever else happens is a result, too
+            return result  # noqa: TRY300 - any exception becomes a result, too
         except CheckAbandoned:
             raise
-        except Exception as error:  # noqa: BLE001 - a check is a measurement: whatever happens is its result
+        except Exception as error:  # noqa: BLE001 - a check is a measurement: every outcome is a result
             self._handle.forget()
-            # Its text is not shown: it could quote a header or a URL.
+            # Its text is left out because it could quote a header or a URL.
             return ProbeResult(cause=Cause.ERROR, detail=f"unexpected {type(error).__name__} in the probe")
         finally:
             self._response.begin()
@@ -99,7 +100,7 @@ class Probe:
         self._handle.close()
 
     def _check(self) -> ProbeResult:
-        # Cookies live for one check: sites that set one and redirect to themselves would loop for ever without.
+        # Cookies live for one check. Without them, a site that sets one and redirects to itself would loop for ever.
         self._handle.forget_cookies()
         request, before = self._first, NO_PHASES
         for _ in range(MAX_REDIRECTS + 1):
@@ -118,7 +119,7 @@ class Probe:
         )
 
     def _plan_look(self, result: ProbeResult) -> None:
-        """A certificate that was seen is looked at again after an hour; while TLS fails, at each check."""
+        """Read a certificate again an hour after it was seen, and at every check while TLS fails."""
         self._checks_until_look -= 1
         if result.cause is Cause.TLS:
             self._checks_until_look = 0
@@ -126,11 +127,11 @@ class Probe:
             self._checks_until_look = CERTIFICATE_LOOK_MS // self._site.interval_ms - 1
 
     def _left_us(self, phases_us: Phases) -> int:
-        """What is left of the check's time after complete hops; by libcurl's own clock."""
+        """How much of the check's time is left after the completed hops, by libcurl's own clock."""
         return self._site.timeout_ms * 1000 - total(phases_us)
 
     def _status_first(self, status: int, fault: Fault) -> Fault:
-        """A status that is not expected says more than what is wrong with the page that came with it."""
+        """Prefer an unexpected status to what is wrong with the body that came with it: it says more."""
         if fault.cause is not Cause.PROTOCOL or not self._response.has_head:
             return fault
         wrong = judge([one for one in self._assertions if one.cause is Cause.STATUS], Answer(status, 0, 0))
@@ -171,7 +172,7 @@ class Probe:
         return hop
 
     def _by_http_2(self, request: Request, hop: Hop, ask: Callable[[int], Hop]) -> Hop:
-        """What comes of asking again, after so many microseconds, which are no part of the response time."""
+        """Repeat the request by HTTP/2. `ask` takes the microseconds that were lost, which do not count as response time."""
         self._handle.speak(http_2(request.url))
         again = ask(self._handle.marks(0)[4])
         found = again.status > 0 and self._handle.spoke_http_2()
@@ -180,11 +181,11 @@ class Probe:
             self._handle.speak(http_version(self._site))
         if by_tls:
             return again
-        # Browsers speak HTTP/2 by TLS only: the site is down, but it is known why.
+        # Browsers speak HTTP/2 by TLS only: so the site is down, but the reason is known.
         return replace(hop, fault=Fault(Cause.PROTOCOL, ONLY_HTTP_2)) if found else hop
 
     def _may_need_http_2(self, request: Request, hop: Hop) -> bool:
-        """Whether this server has never answered, and now as if it did not understand how it was asked."""
+        """Whether this server never answered before, and now seems not to have understood the request."""
         if request is self._answered or self._site.transport.http_version:
             return False
         server = urlsplit(request.url).netloc
@@ -197,7 +198,7 @@ class Probe:
         return bool(not_understood) and server not in self._have_answered
 
     def _ask(self, request: Request, entries: list[str], left_us: int, took_us: int) -> Hop:
-        """Perform one request, after a lookup that took `took_us`."""
+        """Perform one request after a lookup that took `took_us`."""
         self._handle.prepare(request, entries, (left_us - took_us) // 1000)
         self._response.begin()
         ended = self._network.perform(self._transfer)
@@ -206,7 +207,7 @@ class Probe:
             seen = (self._certificate_s, self._handle.certificate_s())
             self._certificate_s = min((one for one in seen if one is not None), default=None)
         if ended.code == pycurl.E_COULDNT_CONNECT and self._handle.found_no_socket() and sockets_are_known():
-            self._network.found_no_socket()  # nothing was refused: there was no connection to be opened here
+            self._network.found_no_socket()  # no server refused: this machine could not open a connection
             raise CheckAbandoned
         return self._hop(request, ended, self._handle.marks(took_us))
 
@@ -218,7 +219,7 @@ class Probe:
         return Hop(status, phases_of(marks, answered=status > 0, complete=fault is None), fault)
 
     def _fault(self, request: Request, ended: TransferResult, marks: Marks) -> Fault | None:
-        """What was wrong with a transfer that was not ended because enough had come."""
+        """Why a transfer failed that was not ended on purpose."""
         response = self._response
         if response.fault:
             return Fault(Cause.PROTOCOL, response.fault)
@@ -232,9 +233,9 @@ class Probe:
         return None
 
     def _came_whole(self, ended: TransferResult) -> bool:
-        """Whether there was all of a page before its connection was lost, which then is nobody's business.
+        """Whether the whole answer was received before the connection was lost; then the loss does not matter.
 
-        Over HTTP/2 libcurl still has to say something when a server that is done leaves.
+        Over HTTP/2 libcurl reports an error when a server closes the connection right after its answer.
         """
         if self._response.ends_with_connection:
             return ends_with_tls(ended.text)

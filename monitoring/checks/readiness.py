@@ -1,6 +1,6 @@
-"""Sleeping until another thread calls, or a socket is ready: by what Linux has for it, else by the standard library.
+"""Sleeps until a socket is ready or another thread calls: by epoll and eventfd on Linux, elsewhere by `selectors`.
 
-epoll is used bare because this runs several times a check: through `selectors` a check costs a tenth more CPU.
+This runs several times a check: through `selectors` a check would cost a tenth more CPU.
 """
 
 import os
@@ -18,34 +18,34 @@ WRITE = 2
 ERROR = 4
 
 MOST_EVENTS = 128
-"""How many sockets are served before new transfers and timers have their turn."""
+"""How many sockets are handled before new transfers and timers are."""
 
 
 class Readiness(Protocol):
-    """Sockets by descriptor, and what each is waited for: READ, WRITE or both. Only `wake` is for other threads."""
+    """Watches descriptors for READ, WRITE or both. Other threads may only call `wake`."""
 
     def watch(self, fd: int, what: int) -> None:
-        """Wait for this from now on, also if something else was waited for before."""
+        """Watch a descriptor for `what`, instead of what it was watched for before."""
 
     def forget(self, fd: int) -> None:
-        """Wait no more; the descriptor may have been closed meanwhile."""
+        """Stop watching; the descriptor may have been closed already."""
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
-        """The descriptors that are ready, and for what; none after `seconds` (whole milliseconds, negative: no limit)."""
+        """The descriptors that are ready, and for what. Empty after `seconds` (negative: no limit)."""
 
     def wake(self) -> None:
-        """End a `wait` that goes on, or else the next one; does nothing after `close`."""
+        """End the current `wait`, or the next one. Does nothing after `close`."""
 
     def close(self) -> None: ...
 
 
 class EpollReadiness:
-    """Linux."""
+    """For Linux."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._watched: set[int] = set()
-        # libcurl takes note of errors as of something to read.
+        # libcurl handles errors like data to read.
         self._meaning = {
             events: (READ if events & select.EPOLLIN else 0)
             | (WRITE if events & select.EPOLLOUT else 0)
@@ -54,9 +54,9 @@ class EpollReadiness:
         }
         self._events = (0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT)
         self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._open = threading.Lock()  # a closed descriptor's number soon is another file's: never write to that
+        self._open = threading.Lock()  # the number of a closed descriptor may belong to another file
         self._is_open = True
-        # Edge-triggered: each call wakes once, and nothing has to be read.
+        # Edge-triggered: each write wakes once, and nothing has to be read.
         self._epoll.register(self._waker, select.EPOLLIN | select.EPOLLET)
 
     def watch(self, fd: int, what: int) -> None:
@@ -69,7 +69,7 @@ class EpollReadiness:
     def forget(self, fd: int) -> None:
         if fd in self._watched:
             self._watched.discard(fd)
-            with suppress(OSError):  # closed: the kernel has forgotten it by itself
+            with suppress(OSError):  # a closed descriptor is no longer watched anyway
                 self._epoll.unregister(fd)
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
@@ -89,7 +89,7 @@ class EpollReadiness:
 
 
 class SelectorReadiness:
-    """Elsewhere, as on macOS."""
+    """For other systems, such as macOS."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -122,7 +122,7 @@ class SelectorReadiness:
         return found
 
     def wake(self) -> None:
-        with suppress(OSError):  # full: it will wake up anyway; closed: nobody is left to wake
+        with suppress(OSError):  # full: it will wake anyway; closed: there is nobody to wake
             self._waker.send(b"\0")
 
     def close(self) -> None:
@@ -136,18 +136,18 @@ def open_readiness() -> Readiness:
 
 
 class Bell(Protocol):
-    """Wakes the one thread that waits for it."""
+    """Wakes the one thread that waits."""
 
     def ring(self) -> None: ...
 
     def wait(self) -> None:
-        """Sleep until it has been rung, once or more often, since the last wait."""
+        """Sleep until `ring` has been called since the last wait."""
 
 
 class EventBell:
-    """Linux. Python lets go of the interpreter while it writes: whom it wakes can go on at once.
+    """For Linux. Python releases the interpreter's lock while it writes, so the thread that wakes can run at once.
 
-    To release a `threading.Lock` wakes a thread that then has to wait for the interpreter: a check costs a fifth more CPU.
+    With a `threading.Lock` that thread would first wait for the interpreter's lock: a check would cost a fifth more CPU.
     """
 
     def __init__(self) -> None:
@@ -161,22 +161,22 @@ class EventBell:
         os.eventfd_write(self._fd, 1)
 
     def wait(self) -> None:
-        os.read(self._fd, 8)  # unlike `eventfd_read` it goes on after a signal
+        os.read(self._fd, 8)  # unlike `eventfd_read`, it is repeated after a signal
 
-    def __del__(self) -> None:  # when nobody can ring or wait any more: the number may then be another file's
+    def __del__(self) -> None:  # not earlier: while somebody can ring, the number must stay ours
         if hasattr(self, "_fd"):
             os.close(self._fd)
 
 
 class LockBell:
-    """Elsewhere, and when descriptors are scarce."""
+    """For other systems, and when descriptors are scarce."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lock.acquire()
 
     def ring(self) -> None:
-        with suppress(RuntimeError):  # rung already
+        with suppress(RuntimeError):  # it has been rung already
             self._lock.release()
 
     def wait(self) -> None:
@@ -184,9 +184,9 @@ class LockBell:
 
 
 def open_bell() -> Bell:
-    """Bells take half of the descriptors that may be open at most: what is checked needs a connection, too."""
+    """A new bell. Bells use at most half of the descriptors that may be open: checks need connections, too."""
     try:
         bell = EventBell()
     except (AttributeError, OSError):
         return LockBell()
-    return bell if bell.number < process.allowed_files() // 2 else LockBell()  # its number was the lowest that was free
+    return bell if bell.number < process.allowed_files() // 2 else LockBell()  # a new descriptor gets the lowest free number

@@ -1,7 +1,7 @@
-"""Where a check goes next after a redirect, and what it may take along. Pure.
+"""Decides which request follows a redirect, and which secrets it may carry. Pure.
 
-libcurl could follow redirects itself, but adds up its timers over all of them: they cannot be split into phases any
-more once the scheme changes on the way (blackbox_exporter #485).
+libcurl could follow redirects itself, but it adds up its timers over all of them: once the scheme changes on the way, they
+cannot be split into phases any more (blackbox_exporter #485).
 """
 
 import re
@@ -13,10 +13,10 @@ from monitoring.checks.failure import Fault, printable
 from monitoring.models import Cause, Site
 
 MAX_REDIRECTS = 10
-"""How many redirects are followed; one more is a fault."""
+"""How many redirects are followed; one more is a failure."""
 
 _OWN = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
-"""Headers that are meant for the site itself, as those are whose values came from a variable."""
+"""Headers that are sent to the site itself only, like those whose values come from a variable."""
 
 _OF_BODY = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
 
@@ -28,9 +28,9 @@ _DEFAULT_PORTS = (("http", 80), ("https", 443))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One hop of a check.
+    """One request of a check.
 
-    `url` holds no login. `at_home`: the hop goes to the configured origin, so the site's secrets go with it.
+    `url` holds no login. `at_home`: the request goes to the configured origin, so it may carry the site's secrets.
     """
 
     url: str = field(repr=False)
@@ -41,14 +41,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whom one talks to."""
+    """Scheme, host and port of a server."""
 
     scheme: str
     host: str
     port: int
 
     def includes(self, other: "Origin") -> bool:
-        """Whether `other` may see what was meant for this origin: itself, or the same host when http becomes https."""
+        """Whether `other` may receive this origin's secrets: it is the same, or the same host by https instead of http."""
         upgraded = (self.scheme, self.port) == ("http", 80) and (other.scheme, other.port) == ("https", 443)
         return self == other or (upgraded and self.host == other.host)
 
@@ -64,14 +64,14 @@ def origin(url: str) -> Origin:
 
 
 def name_in(host: str) -> str | None:
-    """The host of a URL if it is a name; None for an address, also for `127.1` and what else browsers take for one."""
-    if ":" in host or host.startswith(("-", "+")):  # libcurl's option RESOLVE takes these signs for its own
+    """The host of a URL if it is a name; None for an address, including forms like `127.1` that browsers accept."""
+    if ":" in host or host.startswith(("-", "+")):  # these have a meaning of their own in libcurl's option RESOLVE
         return None
     return None if _ipv4(host) else host
 
 
 def _ipv4(host: str) -> str | None:
-    """The address that `127.1` and what else browsers take for one stands for; None for any other host."""
+    """The IPv4 address of a host like `127.1` or `0x7f000001`, as browsers read it; None for any other host."""
     try:
         return socket.inet_ntoa(socket.inet_aton(host))
     except OSError:
@@ -79,20 +79,20 @@ def _ipv4(host: str) -> str | None:
 
 
 def login(site: Site) -> tuple[str, str] | None:
-    """User name and password from the site's URL."""
+    """The user name and password in the site's URL."""
     parts = urlsplit(site.url)
     return (unquote(parts.username or ""), unquote(parts.password or "")) if "@" in parts.netloc else None
 
 
 def first_request(site: Site) -> Request:
-    """The request as configured, its login left out of the URL: else libcurl would carry it through redirects."""
+    """The request as configured. Its URL holds no login, which libcurl would send to targets of redirects, too."""
     parts = urlsplit(site.url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return Request(bare, site.method, with_body=site.body is not None)
 
 
 def headers_of(site: Site, request: Request) -> list[tuple[str, str]]:
-    """The site's own headers that go with a request: what is secret stays at home, what describes a body stays with it."""
+    """The configured headers that this request carries: secret ones only at home, those about a body only with a body."""
     left_out = set() if request.at_home else _OWN | site.private_headers
     if site.body is not None and not request.with_body:
         left_out |= _OF_BODY
@@ -100,15 +100,15 @@ def headers_of(site: Site, request: Request) -> list[tuple[str, str]]:
 
 
 def absolute(base: str, target: bytes) -> str:
-    """The URL that `target`, a header of the answer from `base`, leads a browser to. Raises ValueError.
+    """The URL that a browser goes to when `base` answers with the Location `target`. Raises ValueError.
 
-    It is brought into the form that the standard of browsers (WHATWG URL) gives it: relative, with blanks, letters of any
-    language, backslashes, or numbers for an address. Without its fragment.
+    `target` may be relative and hold spaces, letters of any language, backslashes or an address in numbers. The result has
+    the form that browsers give it (WHATWG URL), without the fragment.
     """
-    import ada_url  # late: most sites never redirect
+    import ada_url  # late: most sites do not redirect
 
     written = "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in target)
-    zone = _ZONE.search(base)  # which of its networks an address is in: browsers know no such thing, curl does
+    zone = _ZONE.search(base)  # the zone of an IPv6 address, which curl supports and browsers do not
     found = ada_url.URL(written, base=_ZONE.sub(r"\1", base))
     found.hash = ""
     url = str(found.href)
@@ -117,7 +117,7 @@ def absolute(base: str, target: bytes) -> str:
 
 
 def redirected(home: Origin, request: Request, status: int, target: bytes) -> Request | Fault:
-    """What follows when `request` was answered with a redirect to `target`."""
+    """The request that follows when `request` was answered with a redirect to `target`, or why there is none."""
     try:
         url = absolute(request.url, target)
         at_home = home.includes(origin(url))
@@ -127,7 +127,7 @@ def redirected(home: Origin, request: Request, status: int, target: bytes) -> Re
     if _becomes_get(request.method, status):
         return replace(step, method="GET", with_body=False)
     if request.with_body and not at_home:
-        # Without its body the request would be another one, and the body may be secret: better said than guessed.
+        # The body may be secret, and without it the request would be a different one: so it is not made.
         return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(url.encode())} would take the request's body there"))
     return step
 
@@ -139,6 +139,6 @@ def _becomes_get(method: str, status: int) -> bool:
 
 
 def _shown(target: bytes) -> str:
-    """Scheme and host, as anything beyond may be secret."""
+    """The scheme and host of `target`; the rest may be secret."""
     place = _PLACE.match(target.decode("utf-8", "replace"))
     return f"{place[1]}://{(place[2] or '').rpartition('@')[2]}" if place else "an invalid URL"

@@ -1,8 +1,8 @@
-"""Looks names up, for checkers that can wait no longer than their check may take.
+"""Looks names up for checkers, which can wait no longer than their check may take.
 
-The system's resolver cannot be interrupted, so it is asked in threads of its own. libcurl would do that too, but with at
-most 20 threads for all transfers of a multi handle, a limit that its Python binding cannot raise: twenty names whose
-servers hang, and every other site would seem to be down.
+The system's resolver cannot be interrupted, so it runs in threads of its own. libcurl would do that, too, but with at most
+20 threads for all transfers of a multi handle, a limit that its Python binding cannot raise: if the name servers of twenty
+names hung, every other site would seem to be down.
 """
 
 import socket
@@ -18,20 +18,21 @@ from monitoring.service import process
 from monitoring.units import NS_PER_US
 
 PATIENCE_S = 0.3
-"""After so long without an answer the two kinds of addresses are also asked for apart: some name servers never answer the
-question for IPv6, and the system's resolver waits for both answers. A quarter of the time there is, where that is less."""
+"""After so long without an answer, IPv4 and IPv6 addresses are also looked up separately: some name servers never answer
+questions for IPv6, and the system's resolver waits for both. Checks that have less than four times
+as long wait a quarter of their time."""
 
 GRACE_S = 0.2
-"""How much longer one of these answers waits for the other: the addresses of one kind alone may be of no use here."""
+"""How long one of these answers waits for the other: this machine may be unable to use one kind of address alone."""
 
 MOST_APART = 64
-"""How many such lookups there are at once: when no name server answers at all, they help nobody."""
+"""How many such lookups run at once. When no name server answers at all, more would not help."""
 
 IDLE_THREADS = 16
-"""How many threads are kept for later; more come when needed, and go again."""
+"""How many idle threads are kept. More are started when they are needed, and end afterwards."""
 
 SILENCE_NS = 1_000_000_000
-"""A "temporary failure" after so long means that no name server has answered; one that cannot tell says so at once."""
+"""A "temporary failure" after so long means that no name server answered; one that does not know says so at once."""
 
 ANY, IPV4, IPV6 = socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6
 _LOOPBACK: Mapping[int, tuple[str, ...]] = MappingProxyType(
@@ -41,9 +42,9 @@ _LOOPBACK: Mapping[int, tuple[str, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What a lookup brought: addresses, or none and why (in few words).
+    """The result of a lookup: addresses, or none and the reason in a few words.
 
-    `timed_out`: no name server answered, whether the asker or the system's resolver was the first to give up.
+    `timed_out`: no name server answered, no matter whether the checker or the system's resolver gave up first.
     """
 
     addresses: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class LookupResult:
 
 
 class Resolver:
-    """Finds the addresses of names; asked by many threads at once, which share an answer to the same name."""
+    """Finds the addresses of names. Many threads ask at once; those that ask for the same name share one lookup."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -65,7 +66,7 @@ class Resolver:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
     def look_up(self, name: str, limit_us: int, family: int = ANY) -> LookupResult:
-        """Wait for the addresses of a name, at most so many microseconds; `family`: ANY, or only IPV4 or IPV6."""
+        """Wait at most `limit_us` for the addresses of a name; `family`: ANY, IPV4 or IPV6."""
         if _is_localhost(name):
             return LookupResult(_LOOPBACK[family])
         began_ns = self._clock.monotonic_ns()
@@ -84,7 +85,7 @@ class Resolver:
         return LookupResult(addresses, took_us, reason, timed_out=not addresses and not reason)
 
     def close(self) -> None:
-        """End the threads that wait for work, and let nobody wait any longer; a lookup that hangs ends with the process."""
+        """End idle threads and release everybody who waits. A lookup that hangs ends with the process."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, 0
@@ -94,7 +95,7 @@ class Resolver:
             self._jobs.put(None)
 
     def _join(self, key: "_Key", asker: "_Asker") -> tuple[bool, bool]:
-        """Wait with the others for this name: does nobody look it up yet, and has somebody waited for long?"""
+        """Wait with the others who asked for this name. Returns whether the lookup is new, and whether it is slow."""
         with self._lock:
             question = self._questions.setdefault(key, _Question())
             is_new = key.family not in question.under_way
@@ -118,7 +119,7 @@ class Resolver:
             self._begin(_Job(key, family))
 
     def _begin(self, job: "_Job") -> None:
-        """Look up in a thread that waits for work, or in a new one."""
+        """Run the lookup in an idle thread, or in a new one."""
         with self._lock:
             if is_idle := self._idle > 0:
                 self._idle -= 1
@@ -128,7 +129,7 @@ class Resolver:
         thread = threading.Thread(target=self._work, args=(job,), name="lookup", daemon=True)
         try:
             process.start_small(thread)
-        except (RuntimeError, MemoryError):  # no thread is to be had: better late than never
+        except (RuntimeError, MemoryError):  # no thread can be started: this thread does it
             if job.is_apart:
                 self._end_apart(job, ())
             else:
@@ -140,7 +141,7 @@ class Resolver:
                 question.leave(asker)
 
     def _work(self, job: "_Job | None") -> None:
-        """A thread's life: one lookup after the other."""
+        """The main function of a thread: one lookup after another."""
         while job is not None:
             self._look_up(job)
             with self._lock:
@@ -157,7 +158,7 @@ class Resolver:
             pass
 
     def _end_apart(self, job: "_Job", addresses: tuple[str, ...]) -> None:
-        """Tell those who wait all that is known now, or in a moment. Nothing is known if nothing was found: they wait on."""
+        """Answer those who wait with the addresses found so far. If there are none, they go on waiting."""
         with self._lock:
             question = self._questions[job.key]
             apart = question.apart = question.apart or _Apart()
@@ -173,15 +174,15 @@ class Resolver:
             self._leave(job, question)
 
     def _leave(self, job: "_Job", question: "_Question") -> None:
-        """This lookup has ended; the lock is held."""
+        """Remove a lookup that has ended. The caller holds the lock."""
         question.under_way.discard(job.family)
         if not question.under_way:
             del self._questions[job.key]
 
     def _is_done(self, job: "_Job", answer: "_Answer") -> bool:
-        """Tell those who wait; False: look up once more, for those who came while this lookup was under way.
+        """Answer those who wait. False: look up again for those who asked while this lookup was in flight.
 
-        They get its addresses, but not its failure: it tells of a time when nobody of them had asked.
+        They may use its addresses but not its failure, which is from a time before they asked.
         """
         with self._lock:
             question = self._questions[job.key]
@@ -194,20 +195,20 @@ class Resolver:
 
 
 _Answer = tuple[tuple[str, ...], str]
-"""The addresses of a name, or none and why."""
+"""The addresses of a name, or none and the reason."""
 
 _UNANSWERED: _Answer = ((), "")
 
 
 class _Key(NamedTuple):
-    """What is asked: a name, and which kind of addresses."""
+    """What is looked up: a name, and a kind of address."""
 
     name: str
     family: int
 
 
 class _Job(NamedTuple):
-    """One lookup for those who ask for `key`; apart: of one kind of addresses, where both would do."""
+    """One lookup for those who asked for `key`. `is_apart`: of one kind of address, where they asked for both."""
 
     key: _Key
     family: int
@@ -234,7 +235,7 @@ class _Asker:
 
 @dataclass(slots=True)
 class _Apart:
-    """What the lookups of one kind of addresses have brought, as far as they have ended; `both` is set when both have."""
+    """The results of the separate lookups of IPv4 and IPv6 that have ended; `both` is set when both have."""
 
     found: dict[int, tuple[str, ...]] = field(default_factory=dict)
     both: threading.Event = field(default_factory=threading.Event)
@@ -242,9 +243,9 @@ class _Apart:
 
 @dataclass(slots=True)
 class _Question:
-    """Who waits for a name, and which lookups of it are under way.
+    """Who waits for a name, and which lookups of it are in flight.
 
-    `latecomers` came while the lookup was under way. `is_slow`: somebody has lost patience with it.
+    `latecomers` asked while the lookup was in flight. `is_slow`: it took longer than `PATIENCE_S`.
     """
 
     askers: list[_Asker] = field(default_factory=list)
@@ -258,7 +259,7 @@ class _Question:
         self.tell_first(answer)
 
     def tell_first(self, answer: _Answer | None) -> bool:
-        """Tell those who came before the lookup; whether there are others, who come next."""
+        """Answer those who asked before the lookup began. Returns whether there are others, who come next."""
         for asker in self.askers:
             asker.tell(answer)
         self.askers, self.latecomers = self.latecomers, []
@@ -271,13 +272,13 @@ class _Question:
 
 
 def _is_localhost(name: str) -> bool:
-    """RFC 6761: such a name is this machine, and nobody is asked."""
+    """Whether RFC 6761 reserves the name for this machine, so that no name server is asked."""
     labels = name.removesuffix(".").rpartition(".")
     return labels[2].lower() == "localhost"
 
 
 def _addresses(name: str, family: int, clock: Clock) -> _Answer:
-    """As the machine resolves it."""
+    """Ask the system's resolver."""
     began_ns = clock.monotonic_ns()
     try:
         entries = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
@@ -285,6 +286,6 @@ def _addresses(name: str, family: int, clock: Clock) -> _Answer:
         if error.args[0] == socket.EAI_AGAIN and clock.monotonic_ns() - began_ns >= SILENCE_NS:
             return _UNANSWERED
         return (), str(getattr(error, "strerror", None) or error)
-    except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+    except Exception as error:  # noqa: BLE001 - those who wait must be answered
         return (), type(error).__name__
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in entries)), ""

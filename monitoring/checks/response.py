@@ -1,4 +1,4 @@
-"""What libcurl delivers of one answer: its headers, and its body decoded, counted and kept as far as it is needed."""
+"""Receives an answer from libcurl: its headers, and its body, which is decoded, counted and kept if it is needed."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,22 +9,22 @@ from monitoring.checks.failure import NO_HTTP
 
 _STATUS = re.compile(rb"HTTP/\S+\s+([2-9]\d\d)", re.IGNORECASE)
 _HTTP_2_SETTINGS = re.compile(rb"\0..\x04\0\0\0\0\0", re.DOTALL)
-"""What a server of HTTP/2 says first, whatever it is asked."""
+"""The first bytes that an HTTP/2 server sends, whatever the request."""
 
 ONLY_HTTP_2 = 'the server speaks HTTP/2 only; "httpVersion": "2" checks it that way'
 
 _LONGEST_END = 2
-"""Headers end with CRLF alone, or with LF."""
+"""The line that ends the headers is CRLF, or LF alone."""
 
 
 class Response:
-    """Takes one answer after another; `begin` before each transfer. Its callbacks run in the network thread.
+    """Receives one answer after another; call `begin` before each transfer. Its callbacks run in the network thread.
 
-    `keeps`: whether the body is wanted; else it is only counted. `follows`: whether redirects are to be followed.
+    `keeps`: whether the body is kept; otherwise it is only counted. `follows`: whether redirects are followed.
     """
 
     def __init__(self, cap_bytes: int, keeps: bool, follows: bool) -> None:
-        """`cap_bytes`: how much of a decoded body is read."""
+        """`cap_bytes`: how many bytes of a decoded body are read."""
         self.keeps = keeps
         self._follows = follows
         self._cap = cap_bytes
@@ -34,32 +34,32 @@ class Response:
         self.begin()
 
     def begin(self) -> None:
-        """Forget all."""
+        """Forget the last answer."""
         self._lines.clear()
         self._head: Sequence[bytes] = ()
         self._body.clear()
         self._received = 0
         self._decoder: Decoder | None = None
         self.target: bytes | None = None
-        """Where a redirect that is to be followed points, as the server wrote it: its transfer ends with its headers."""
+        """The target of a redirect that is to be followed, as the server wrote it. It ends the transfer."""
         self.fault: str | None = None
-        """Why what came is no answer, or why its body could not be decoded, which ended the transfer."""
+        """Why this is not an HTTP answer, or why its body cannot be decoded. It ends the transfer."""
 
     @property
     def has_head(self) -> bool:
-        """Whether all headers have come."""
+        """Whether all headers were received."""
         return bool(self._head)
 
     @property
     def full(self) -> bool:
-        """Whether the cap was reached: then the transfer ends and counts as received."""
+        """Whether the cap was reached. Then the transfer ends, and counts as complete."""
         return self._received >= self._cap
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether all headers have come, and nothing but the end of the connection tells the end of the body.
+        """Whether all headers were received, and only the end of the connection marks the end of the body.
 
-        HTTP/2 says itself where a body ends. `identity`, which older servers send, is no encoding.
+        HTTP/2 marks the end of a body itself. `identity`, which older servers send, is not an encoding.
         """
         if not self.has_head or self._head[0].startswith(b"HTTP/2"):
             return False
@@ -68,12 +68,12 @@ class Response:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the body has ended in the middle of its encoding; asked when all has come."""
+        """Whether the body ended in the middle of its encoding. Valid after the transfer."""
         return self._decoder is not None and not self._decoder.is_complete
 
     @property
     def fields(self) -> Iterator[tuple[str, str]]:
-        """Name in lower case, and value, of each header."""
+        """The name, in lower case, and the value of each header."""
         for name, value in self._raw_fields:
             yield name, _text(value)
 
@@ -85,17 +85,17 @@ class Response:
                 yield _text(name).strip().lower(), value.strip()
 
     def _values(self, name: str) -> list[bytes]:
-        """The values of a header (its name in lower case) in their order."""
+        """The values of a header in their order; `name` is in lower case."""
         return [value for known, value in self._raw_fields if known == name]
 
     def take_body(self) -> bytes:
-        """What was kept; forgotten here."""
+        """Return the body that was kept, and forget it."""
         body = bytes(self._body)
         self._body.clear()
         return body
 
     def _header_callback(self) -> Callable[[bytes], int | None]:
-        """libcurl's header callback: None goes on, -1 ends the transfer. It is called for every line, so it does little."""
+        """libcurl's header callback, called for every line: None continues, -1 ends the transfer."""
         append, end = self._lines.append, self._end_headers
 
         def receive(line: bytes) -> int | None:
@@ -105,7 +105,7 @@ class Response:
         return receive
 
     def receive_body(self, chunk: bytes) -> int | None:
-        """libcurl's write callback: None takes the chunk, -1 ends the transfer."""
+        """libcurl's write callback: None accepts the chunk, -1 ends the transfer."""
         if not self._head:
             self.fault = ONLY_HTTP_2 if _HTTP_2_SETTINGS.match(chunk) else NO_HTTP
             return -1
@@ -124,13 +124,13 @@ class Response:
         head = self._lines.copy()
         self._lines.clear()
         status = _STATUS.match(head[0])
-        if not status:  # an interim answer; or what follows a body, which is no header
+        if not status:  # an interim answer, or trailers after a body
             return None
-        self._head, self._decoder = head, None  # a later answer, to the same request with a login, is the one that counts
+        self._head, self._decoder = head, None  # of several answers (401, then one to the login) the last counts
         if self._follows and int(status[1]) in REDIRECTS:
             self.target = next(filter(None, self._values("location")), None)
         if self.target:
-            return -1  # the redirect's own page is for nobody
+            return -1  # nobody reads the redirect's own page
         if b"content-encoding" in b"".join(head).lower():
             self._decoder = open_decoder(_text(b",".join(self._values("content-encoding"))))
         return None
@@ -143,7 +143,7 @@ class Response:
 
 
 def _text(value: bytes) -> str:
-    """UTF-8 if it can be, as most servers mean it; else latin-1, which can be anything."""
+    """Decode as UTF-8, which most servers mean, or else as latin-1, which never fails."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""How libcurl is told to reach a site: proxies, other addresses, versions of TLS and HTTP, certificates of the client."""
+"""Sets libcurl's options for how to reach a site: proxy, other address, versions of TLS, client certificate, login."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -22,24 +22,24 @@ _TLS_VERSIONS = {
 }
 _OLD_TLS = frozenset({"1.0", "1.1"})
 _OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
-"""Without these OpenSSL 3 refuses whatever is older than TLS 1.2."""
+"""Without these, OpenSSL 3 refuses versions older than TLS 1.2."""
 
 Place = tuple[str, int]
-"""A host, without brackets, and a port."""
+"""A host without brackets, and a port."""
 
 
 def family_of(transport: Transport) -> int:
-    """Which kind of addresses names are looked up for."""
+    """The kind of address to look up."""
     return {4: IPV4, 6: IPV6}.get(transport.ip_version or 0, ANY)
 
 
 def to_look_up(site: Site, request: Request) -> list[Place]:
-    """The names that have to be looked up before this request can be made, each with the port that follows."""
+    """The names that must be looked up before this request can be made, each with its port."""
     transport, there = site.transport, origin(request.url)
     places = [(there.host, there.port)]
     if transport.proxy:
         proxy = urlsplit(transport.proxy)
-        # Only for SOCKS 5 without "h" the name of the site is looked up here.
+        # With a proxy, the name of the site is looked up here only for "socks5" (not "socks5h").
         places = [(proxy.hostname or "", proxy.port or 0), *(places if proxy.scheme == "socks5" else ())]
     elif transport.connect_to and request.at_home:
         places = [_connected_place(transport.connect_to, there)]
@@ -52,10 +52,10 @@ def _connected_place(connect_to: str, there: Origin) -> Place:
 
 
 def lookup_entry(transport: Transport, place: Place, addresses: Sequence[str]) -> str:
-    """What libcurl's option RESOLVE takes.
+    """An entry for libcurl's option RESOLVE.
 
-    A SOCKS proxy is told one address of the site: the first, as this machine orders them. Of several, libcurl would take one
-    of IPv6, which many a proxy cannot reach.
+    A SOCKS proxy gets one address of the site: the first one in this machine's order. Of several, libcurl would prefer an
+    IPv6 address, which many proxies cannot reach.
     """
     proxy = urlsplit(transport.proxy or "")
     if proxy.scheme == "socks5" and place != (proxy.hostname, proxy.port):
@@ -64,14 +64,14 @@ def lookup_entry(transport: Transport, place: Place, addresses: Sequence[str]) -
 
 
 def apply_transport(curl: pycurl.Curl, site: Site) -> None:
-    """Set what stays as it is for all requests of a site. Raises `pycurl.error` where libcurl cannot do it."""
+    """Set the options that are the same for all requests of a site. Raises `pycurl.error` if libcurl lacks one."""
     transport = site.transport
-    # The site itself is checked, the same from a terminal, cron or a container: no proxy from the environment.
+    # A proxy from the environment is ignored, so that a check is the same from a terminal, cron or a container.
     curl.setopt(pycurl.PROXY, transport.proxy or "")
     if transport == Transport():
         return
     curl.setopt(pycurl.NOPROXY, "")
-    curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # what a proxy says is no answer of the site
+    curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # the proxy's own headers are not the site's answer
     curl.setopt(pycurl.IPRESOLVE, {4: pycurl.IPRESOLVE_V4, 6: pycurl.IPRESOLVE_V6}.get(transport.ip_version or 0, 0))
     if transport.connect_to:
         curl.setopt(pycurl.CONNECT_TO, [_connection(origin(site.url), transport.connect_to)])
@@ -82,22 +82,22 @@ def apply_transport(curl: pycurl.Curl, site: Site) -> None:
 
 
 def _connection(home: Origin, connect_to: str) -> str:
-    """An entry of CONNECT_TO for the site itself, on each of its ports unless another port is named."""
+    """The site's entry for libcurl's option CONNECT_TO. Without a port in `connect_to`, ports stay as they are."""
     host = f"[{home.host}]" if ":" in home.host else home.host
     has_port = urlsplit(f"//{connect_to}").port is not None
     return f"{host}:{home.port}:{connect_to}" if has_port else f"{host}::{connect_to}:"
 
 
 def apply_client_certificate(curl: pycurl.Curl, transport: Transport) -> None:
-    """Show the client's certificate to whoever asks for it; nothing takes this back but `Curl.reset`."""
+    """Present the client certificate to servers that ask for one, until `Curl.reset`."""
     if transport.client_certificate:
         for option, file in zip((pycurl.SSLCERT, pycurl.SSLKEY), transport.client_certificate, strict=True):
             curl.setopt(option, file)
 
 
 def apply_authentication(curl: pycurl.Curl, transport: Transport, at_home: bool) -> None:
-    """Set how a login is proved; that of the site goes to the site only."""
+    """Set the authentication scheme. The site's own scheme is used at home only."""
     if transport.authentication:
         curl.setopt(pycurl.HTTPAUTH, AUTHENTICATIONS[transport.authentication] if at_home else pycurl.HTTPAUTH_BASIC)
     if transport.authentication == "negotiate" and at_home:
-        curl.setopt(pycurl.USERNAME, "")  # whoever the machine's ticket says
+        curl.setopt(pycurl.USERNAME, "")  # the user of the machine's Kerberos ticket
