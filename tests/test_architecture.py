@@ -147,8 +147,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds multi_location invocation days reading",
-        "print purge check_config drill explain replay import_configuration",
-        "report test_notifications",
+        "printer purge check_config drill explain replay import_configuration",
+        "print report test_notifications",
         "web",
         "page_process gateway_page",
         "monitor gateway",

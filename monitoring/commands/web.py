@@ -11,7 +11,7 @@ from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.days import DayBook, last_checks_window
 from monitoring.commands.explain import explain_from
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.print import LIVE_PATIENCE_S, REFRESH_S, Printer
+from monitoring.commands.printer import LIVE_PATIENCE_S, REFRESH_S, Printer
 from monitoring.commands.report import read_month
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.databases import parse_listen

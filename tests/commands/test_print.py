@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.alerts.log import AlertLog
-from monitoring.commands.print import DELAY_MS, Printer, PrintOptions, look_anywhere
+from monitoring.commands.printer import DELAY_MS, Printer, PrintOptions, look_anywhere
 from monitoring.commands.rounds import Rounds, round_every_ms
 from monitoring.config import Config, parse_database
 from monitoring.config.durations import length_ms

@@ -10,7 +10,7 @@ import pytest
 
 from monitoring.commands.days import DayBook, last_checks_window
 from monitoring.commands.explain import explain_from
-from monitoring.commands.print import PrintOptions, look_anywhere
+from monitoring.commands.printer import PrintOptions, look_anywhere
 from monitoring.commands.reading import DELAY_MS
 from monitoring.commands.web import MOST_QUESTIONS, PageReader
 from monitoring.config import Config, parse_database
