@@ -36,7 +36,6 @@ from bench.verdicts import audit
 from bench.watched import Sample, WatchedMonitor
 from monitoring.config import site_host
 from monitoring.models import Alert, CheckResult, Rule, Window
-from monitoring.storage.base import SPAN_KINDS
 from monitoring.storage.influxdb.points import SUMMARIES
 from monitoring.storage.sqlite.reader import FileReader
 
@@ -195,7 +194,7 @@ def compare_stores(reader: FileReader, influxdb: RawInfluxdb, checks: Sequence[C
         breaches += [f"only in the file: {point}" for point in local - remote]
         breaches += [f"only in InfluxDB: {point}" for point in remote - local]
     for span, measurement in SUMMARIES.items():
-        counts = {host: checks for (_, host), checks in reader.counts(FOREVER, SPAN_KINDS[span]).items()}
+        counts = {host: checks for (_, host), checks in reader.counts(FOREVER, span.kind).items()}
         if counts != influxdb.summarised(measurement):
             breaches.append(f"{measurement} does not tell of the same checks as the file")
     local, remote = {alert_point(alert) for alert in reader.alerts(FOREVER)}, influxdb.alerts()

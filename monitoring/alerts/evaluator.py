@@ -9,7 +9,7 @@ from monitoring.alerts.rule import Decision, alert_record, recovery_record, unwa
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, LastState, Rule, Site, Window
 from monitoring.statistics.status import ended_ms, outage_is_open
-from monitoring.storage.base import LocalReader
+from monitoring.storage.base import OwnReader
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]
 """The rule, from whether an alert is open, the downtime in the window, and the thresholds. See `rule.evaluate`."""
@@ -21,7 +21,7 @@ class AlertStore(Protocol):
     def commit(self) -> None:
         """Make everything recorded so far readable."""
 
-    def own_reader(self) -> LocalReader:
+    def own_reader(self) -> OwnReader:
         """A reader of the local file, which waits for no database."""
 
     def record(self, point: Alert) -> None:

@@ -19,8 +19,8 @@ from monitoring.display.outputs import say
 from monitoring.display.progress import progress
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
+from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
-from monitoring.storage.base import SPAN_KINDS
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
@@ -307,7 +307,7 @@ def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredC
     def count(kind: str) -> int:
         return sum(number for (_, host), number in backend.counts(window, kind).items() if host in wanted)
 
-    return StoredCounts(count("checks"), count("alerts"), sum(map(count, SPAN_KINDS.values())))
+    return StoredCounts(count("checks"), count("alerts"), sum(count(span.kind) for span in Span))
 
 
 def _listed(hosts: list[str]) -> str:

@@ -15,7 +15,7 @@ from monitoring.notifications.certificates import warner
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import route_of
 from monitoring.notifications.sender import Sender, Watched
-from monitoring.storage.base import LocalReader
+from monitoring.storage.base import OwnReader
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import NotificationStore
 from monitoring.units import DAY_MS
@@ -34,7 +34,7 @@ class Notifier:
         self,
         file: NotificationStore,
         outbox: Outbox,
-        reader: Callable[[], LocalReader],
+        reader: Callable[[], OwnReader],
         clock: Clock,
         *,
         is_drill: bool = False,

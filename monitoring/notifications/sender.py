@@ -15,7 +15,7 @@ from monitoring.notifications.messages import LATE_MS, Background, compose
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import reminders
 from monitoring.statistics.windows import availability
-from monitoring.storage.base import LocalReader
+from monitoring.storage.base import OwnReader
 from monitoring.storage.notifications import Delivery, Entry, Event
 from monitoring.units import DAY_MS, MINUTE_MS, SECOND_MS
 
@@ -57,7 +57,7 @@ class Sender:
         config: ChannelConfig,
         channel: Channel,
         outbox: Outbox,
-        reader: Callable[[], LocalReader],
+        reader: Callable[[], OwnReader],
         clock: Clock,
         before: "Sender | None" = None,
     ) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats, Window
 from monitoring.statistics import percentiles, windows
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIMES = "I"
 """Type code of arrays of response times: microseconds, four bytes each."""
@@ -26,19 +27,23 @@ Key = TypeVar("Key")
 
 
 class Span(Enum):
-    """How long summaries are. They begin at whole multiples of their length (UTC)."""
+    """How long summaries are, and what those of this length are called. They begin at whole multiples of it (UTC)."""
 
-    MINUTE = 60_000
-    HOUR = 3_600_000
-    DAY = 86_400_000
+    MINUTE = MINUTE_MS, "minutes"
+    HOUR = HOUR_MS, "hours"
+    DAY = DAY_MS, "days"
 
-    @property
-    def length_ms(self) -> int:
-        return self.value
+    def __init__(self, length_ms: int, kind: str) -> None:
+        self.length_ms = length_ms
+        self.kind = kind
 
     def start_of(self, time_ms: int) -> int:
         """The start of the span that contains this time."""
-        return time_ms // self.value * self.value
+        return time_ms // self.length_ms * self.length_ms
+
+
+FINER = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
+"""Which summaries those of an hour and of a day are added up from."""
 
 
 @dataclass(slots=True)

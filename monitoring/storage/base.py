@@ -18,8 +18,8 @@ Ends = Callable[[Window], Mapping[str, Summary]]
 Counts = Mapping[tuple[int, str], int]
 """How many there are, by the start of a span of time and by host; what has none is missing."""
 
-SPAN_KINDS = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
-"""What points that are summaries are called. The other kinds are "checks" and "alerts"."""
+KINDS = ("checks", "alerts", *(span.kind for span in Span))
+"""Kinds of points, in the order in which they are sent."""
 
 MOST_LOCATIONS = 100
 """So many are read at once; each one more costs a reader as many questions as the first."""
@@ -71,8 +71,14 @@ class Reader(Protocol):
         """Free connections. A second close does nothing."""
 
 
-class LocalReader(Reader, Protocol):
-    """The local file (or the memory beside it): it also answers what alerts are decided from."""
+class OwnReader(Protocol):
+    """What a running monitor asks about its own checks, also while they cannot be written to the local file."""
+
+    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
+        """As `Reader.stats`."""
+
+    def alerts(self, window: Window) -> Sequence[Alert]:
+        """As `Reader.alerts`."""
 
     def downtime(
         self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
@@ -81,9 +87,6 @@ class LocalReader(Reader, Protocol):
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         """The failed checks of these hosts in order of time."""
-
-    def summaries(self, window: Window) -> Mapping[str, Summary]:
-        """Keeps `Ends`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,20 +253,19 @@ class Outbox(Protocol):
     def next_delivery(self, limit: int) -> Delivery | None:
         """The oldest undelivered points, about `limit` of them; None when all is delivered.
 
-        A delivery stays in flight until it is acknowledged: a purge of its points waits for that.
+        A delivery stays in flight until it is acknowledged or postponed: a purge of its points waits for that.
         """
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
         """It has arrived, but for what was refused, which is kept as ranges."""
 
     def postpone(self) -> None:
-        """It has not arrived: it will be the next one again. It is no longer in flight."""
+        """It has not arrived: it will be the next one again."""
 
     def requeue(self, from_ms: int, until_ms: int) -> int:
-        """Put everything of this span into the outbox again; returns the number of points.
+        """Put all checks and alerts of this time into the outbox again, and the summaries of all spans that overlap it.
 
-        That is its checks and alerts, and the summaries of all spans that overlap it. Entries that lie in it whole are
-        replaced. Until it is delivered `pending` and `delivered` tell of it as of what never was.
+        Returns the number of checks and alerts. Until they are delivered, `pending` and `delivered` treat them as new.
         """
 
     def requeue_alerts(self) -> None:
@@ -306,7 +308,7 @@ class Guard(Protocol):
         """What has happened since the last call, for people; from any thread."""
 
 
-class LocalFile(LocalReader, Outbox, Protocol):
+class LocalFile(Reader, OwnReader, Outbox, Protocol):
     """The local file of a running monitor. One thread writes it, another one delivers it; anyone may read.
 
     Another file may take its place while it is open: then `path` and `marker` change.
@@ -316,6 +318,9 @@ class LocalFile(LocalReader, Outbox, Protocol):
 
     @property
     def guard(self) -> Guard: ...
+
+    def summaries(self, window: Window) -> Mapping[str, Summary]:
+        """Keeps `Ends`."""
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
         """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""

@@ -11,7 +11,6 @@ from monitoring.clock import Clock
 from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import StoreError
 from monitoring.models import Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.base import MOST_LOCATIONS, Reader
 from monitoring.storage.delivery import words
@@ -21,12 +20,13 @@ from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive, written_file
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.rescue import beside
+from monitoring.units import DAY_MS
 
 NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
 
 PROBE_PATIENCE_S = 2.0
 
-RECENT_MS = Span.DAY.length_ms
+RECENT_MS = DAY_MS
 """A database that has refused something so lately is not read while the local file has it all."""
 
 NAMELESS = ""

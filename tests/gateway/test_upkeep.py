@@ -14,7 +14,7 @@ from monitoring.gateway.upkeep import UpkeepThread, database_upkeep
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import open_backend
-from monitoring.storage.base import SPAN_KINDS, Deletion, Points
+from monitoring.storage.base import Deletion, Points
 from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep
 from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
@@ -86,7 +86,7 @@ def test_days_go_at_a_location_of_which_nothing_else_is_left(influxd: Influxd) -
         upkeep = database_upkeep(databases)
         upkeep.set_retention(HOUR_MS, HOUR_MS)
         work(upkeep, NOW_MS + 10 * 24 * HOUR_MS)
-        assert not any(databases.at("paris").counts(EVER, SPAN_KINDS[span]) for span in Span)
+        assert not any(databases.at("paris").counts(EVER, span.kind) for span in Span)
         assert databases.at("").locations() == []
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Backend, LocalReader, Reader
+from monitoring.storage.base import Backend, OwnReader, Reader
 from tests.support.points import REASON
 from tests.support.results import LONG_SPAN_MS, START_MS, Recording, recordings, texts
 
@@ -36,11 +36,15 @@ class Opened(Protocol):
     def write(self, checks: Sequence[CheckResult], alerts: Sequence[Alert] = ()) -> None: ...
 
 
+class Reading(Reader, OwnReader, Protocol):
+    """What the local file answers."""
+
+
 @dataclass
 class LocalFile:
     """A local file that is written and read."""
 
-    reader: LocalReader
+    reader: Reading
     write: Callable[..., None]
 
 

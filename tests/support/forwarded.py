@@ -1,7 +1,7 @@
 """What a test of delivery does again and again."""
 
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import SPAN_KINDS, Backend, LocalFile
+from monitoring.storage.base import Backend, LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
 from tests.support.points import EVER
 
@@ -30,4 +30,4 @@ def assert_same(file: LocalFile, database: Backend) -> None:
 def assert_same_summaries(file: LocalFile, database: Backend) -> None:
     """The summaries of every length tell there of as many checks as here."""
     for span in Span:
-        assert database.counts(EVER, SPAN_KINDS[span]) == file.counts(EVER, SPAN_KINDS[span])
+        assert database.counts(EVER, span.kind) == file.counts(EVER, span.kind)

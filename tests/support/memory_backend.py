@@ -9,7 +9,7 @@ from monitoring.models import Alert, AlertType, Bucket, CheckResult, LastState, 
 from monitoring.statistics import windows
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span, Summary, merge, site_stats
-from monitoring.storage.base import SPAN_KINDS, Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 
 FINER = {Span.MINUTE: None, Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
@@ -140,7 +140,7 @@ class MemoryBackend:
         found: Counter[tuple[int, str]] = Counter()
         points = {"checks": self.held.checks, "alerts": self.held.alerts}.get(kind, {})
         numbers = [(key, 1) for key in points]
-        numbers += [(key, it.checks) for (span, *key), it in self.held.summaries.items() if SPAN_KINDS[span] == kind]
+        numbers += [(key, it.checks) for (span, *key), it in self.held.summaries.items() if span.kind == kind]
         for (at_ms, host), number in numbers:
             if _inside(at_ms, window):
                 found[each.start_of(at_ms) if each else window.from_ms, host] += number

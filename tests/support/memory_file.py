@@ -13,14 +13,12 @@ from monitoring.storage.base import Deletion, Delivery, DeliveryRecord, Guard, P
 from tests.support.memory_backend import MemoryBackend, MemoryDatabase
 
 SETTLED_MS = 15_000
-SPAN_KINDS = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
-FINER = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 Point = CheckResult | Alert | SiteSummary
 
 
 def kind_of(point: Point) -> str:
     if isinstance(point, SiteSummary):
-        return SPAN_KINDS[point.span]
+        return point.span.kind
     return "checks" if isinstance(point, CheckResult) else "alerts"
 
 

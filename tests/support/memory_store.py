@@ -9,13 +9,13 @@ from monitoring.statistics import reference
 from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Summary
-from monitoring.storage.base import LocalReader
+from monitoring.storage.base import OwnReader
 
 by_time = attrgetter("time_ms")
 
 
 class MemoryStore:
-    """Keeps `LocalReader` and `AlertStore`."""
+    """Keeps `OwnReader` and `AlertStore`."""
 
     kind = "local"
 
@@ -32,7 +32,7 @@ class MemoryStore:
     def commit(self) -> None:
         """Everything is readable at once."""
 
-    def own_reader(self) -> LocalReader:
+    def own_reader(self) -> OwnReader:
         return self
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:

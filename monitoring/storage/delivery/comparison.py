@@ -7,9 +7,8 @@ from typing import Any
 from monitoring.errors import StoreDenied
 from monitoring.models import AlertType, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import SPAN_KINDS, Backend, Counts, LocalFile, Refusal
-
-HOUR_MS, DAY_MS = Span.HOUR.length_ms, Span.DAY.length_ms
+from monitoring.storage.base import Backend, Counts, LocalFile, Refusal
+from monitoring.units import DAY_MS, HOUR_MS
 
 RECENT_MS = 600_000
 """How far back a look goes at a database that has not been out of reach."""
@@ -21,8 +20,8 @@ DAYS_AT_ONCE = 32
 MOST_DAYS = 4_096
 """How far back whole days are compared: eleven years."""
 
-FINER: Mapping[Span, Sequence[str]] = {Span.HOUR: ("checks", "minutes"), Span.DAY: ("minutes", "hours")}
-"""What hours and days are compared with."""
+COMPARED_WITH: Mapping[Span, Sequence[str]] = {Span.HOUR: ("checks", "minutes"), Span.DAY: ("minutes", "hours")}
+"""Which finer points say whether a database knows more checks than the summary of an hour or a day."""
 
 
 class Comparison:
@@ -81,14 +80,14 @@ class Comparison:
     def _lost_summaries(self) -> Iterator[Window]:
         until_ms = Span.MINUTE.start_of(self._delivered.summarised_ms)
         hour_ms, day_ms = Span.HOUR.start_of(until_ms), Span.DAY.start_of(until_ms)
-        yield from self._back_from(until_ms, SPAN_KINDS[Span.MINUTE])
+        yield from self._back_from(until_ms, Span.MINUTE.kind)
         yield from self._lost_spans(Window(max(0, hour_ms - DAY_MS), hour_ms), Span.HOUR)
         for end_ms in range(day_ms, max(0, day_ms - MOST_DAYS * DAY_MS), -DAYS_AT_ONCE * DAY_MS):
             yield from self._lost_spans(Window(max(0, end_ms - DAYS_AT_ONCE * DAY_MS), end_ms), Span.DAY)
 
     def _lost_spans(self, window: Window, span: Span) -> Iterator[Window]:
         """The hours, or days, whose summaries know of fewer checks there, although they would be sent again."""
-        lacking = self._lacking(window, SPAN_KINDS[span], span)
+        lacking = self._lacking(window, span.kind, span)
         for start_ms, _ in lacking.keys() - superseded(self._backend, span, lacking):
             yield Window(start_ms, start_ms + span.length_ms)
 
@@ -127,7 +126,7 @@ def without_superseded(backend: Backend, kind: str, points: Sequence[Any]) -> Se
     A file lacks what was measured before it was begun, or after the copy that it was put back from. Its summary would
     stand for all that was measured once what is finer has become too old.
     """
-    span = next((span for span in FINER if SPAN_KINDS[span] == kind), None)
+    span = next((span for span in COMPARED_WITH if span.kind == kind), None)
     if span is None:
         return points
     own = {(one.start_ms, one.host): one for one in points}
@@ -141,7 +140,7 @@ def superseded(backend: Backend, span: Span, own: Counts) -> Collection[tuple[in
     hosts = len({host for _, host in own})
     length_ms = max(1, COUNTED_AT_ONCE // max(1, hosts)) * HOUR_MS
     for run in joined(Window(start_ms, start_ms + span.length_ms) for start_ms, _ in own):
-        for finer in FINER[span]:
+        for finer in COMPARED_WITH[span]:
             found = Counter[tuple[int, str]]()
             for from_ms in range(run.from_ms, run.until_ms, length_ms):  # so much at once that no question takes long
                 part = Window(from_ms, min(from_ms + length_ms, run.until_ms))

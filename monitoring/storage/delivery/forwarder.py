@@ -6,12 +6,12 @@ from contextlib import suppress
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError, StoreRefused
 from monitoring.models import Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
 from monitoring.storage.delivery.sending import by_kind, counted_once, kinds_to_retry, like_refused, send_apart
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
+from monitoring.units import DAY_MS, HOUR_MS
 
 DELIVERY_POINTS = 5_000
 """Twice as many were delivered only 2 % sooner, half as many in two requests at once no sooner at all."""
@@ -22,15 +22,14 @@ IDLE_S = 1.0
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
 
-HOUR_MS = Span.HOUR.length_ms
 RETRY_MS = HOUR_MS
 """How often it is tried whether what was refused is taken now; sooner when something like it is taken."""
 
 LOOK_MS = 60_000
 """How often a database is compared again that has not been out of reach: it may have been put back, or lost something."""
 
-WEEK_MS = 7 * Span.DAY.length_ms
-MONDAY_MS = 4 * Span.DAY.length_ms
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 4 * DAY_MS
 """1970-01-05: a Monday, on which InfluxDB's weeks begin."""
 
 EVER_MS = 1 << 42

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from monitoring.clock import Clock
 from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, SiteStats, Window
-from monitoring.storage.base import Backend, LocalFile, LocalReader, Pending
+from monitoring.storage.base import Backend, LocalFile, OwnReader, Pending
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
@@ -101,7 +101,7 @@ class LocalFirstStore:
 
     # Questions
 
-    def own_reader(self) -> LocalReader:
+    def own_reader(self) -> OwnReader:
         """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
         return self._unwritten if self._writer.trouble else self._file
 

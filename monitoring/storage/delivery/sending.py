@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from monitoring import fields
 from monitoring.errors import StoreRefused, untraced
 from monitoring.models import Alert, CheckResult
-from monitoring.statistics.summary import SiteSummary
-from monitoring.storage.base import SPAN_KINDS, Points, Refusal
+from monitoring.statistics.summary import SiteSummary, Span
+from monitoring.storage.base import KINDS, Points, Refusal
 
 Point: TypeAlias = CheckResult | Alert | SiteSummary
 
@@ -22,7 +22,7 @@ _key = attrgetter("kind", "host", "field", "by_age")
 
 def by_kind(points: Points) -> Mapping[str, Sequence[Point]]:
     """Checks, alerts and then the summaries of them, the shortest first: a database compares each with what is finer."""
-    summaries = {kind: [one for one in points.summaries if one.span is span] for span, kind in SPAN_KINDS.items()}
+    summaries = {span.kind: [one for one in points.summaries if one.span is span] for span in Span}
     return {"checks": points.checks, "alerts": points.alerts, **summaries}
 
 
@@ -115,4 +115,4 @@ def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) 
 def kinds_to_retry(refusals: Iterable[Refusal]) -> Collection[str]:
     """The kinds of which something was refused that may be taken some day, in their order."""
     refused = {refusal.kind for refusal in refusals if not refusal.by_age}
-    return [kind for kind in by_kind(Points()) if kind in refused]
+    return [kind for kind in KINDS if kind in refused]

@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from monitoring.errors import StoreError
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, Deletion, LocalFile
-
-HOUR_MS, DAY_MS = Span.HOUR.length_ms, Span.DAY.length_ms
+from monitoring.units import DAY_MS, HOUR_MS
 
 ROUNDS = 30
 """What is deleted at once is about this part of what is kept."""

@@ -18,7 +18,7 @@ from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import may_be_exact
-from monitoring.storage.base import SPAN_KINDS, Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
 from monitoring.storage.influxdb.delete import deletion_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
@@ -48,7 +48,7 @@ WINDOWS_REMEMBERED = 4
 COUNTED: Mapping[str, tuple[str, str]] = {
     "checks": ("count(available)", CHECKS),
     "alerts": ("count(type)", ALERTS),
-    **{kind: ("sum(checks)", SUMMARIES[span]) for span, kind in SPAN_KINDS.items()},
+    **{span.kind: ("sum(checks)", source) for span, source in SUMMARIES.items()},
 }
 """What is asked of which measurement to count points of each kind."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import in_marks, plan
-from monitoring.statistics.summary import SiteTotals, Span, Summary
+from monitoring.statistics.summary import FINER, SiteTotals, Span, Summary
 from monitoring.statistics.windows import bucket_width_ms
 from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from, unpack
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Parts = Collection[tuple[int, Summary]]
 """Summaries of one site, each with the moment that its span begins at."""
-
-FINER = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
 SOON_COUNTED = 2_000_000
 """So many points are counted in a quarter of a second."""

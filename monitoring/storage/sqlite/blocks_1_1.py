@@ -21,8 +21,8 @@ from monitoring.fields import LONGEST_TIME_US
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, Row, first_key, stored_row
+from monitoring.units import MINUTE_MS
 
-MINUTE_MS = Span.MINUTE.length_ms
 WORD = array("Q").itemsize
 LARGEST_KEY = 2**63 - 1
 

@@ -17,7 +17,7 @@ from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, first_key
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 from monitoring.storage.sqlite.summaries import SITE
 
 SEPARATOR = "\x1f"
@@ -116,7 +116,7 @@ class FileDatabase(FileReader):
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]
-        tables = [TABLES[span] for span in sorted(deletion.spans, key=lambda span: -span.length_ms)]
+        tables = [span.kind for span in sorted(deletion.spans, key=lambda span: -span.length_ms)]
         for table in [*tables, *(["checks"] if deletion.checks else [])]:
             yield from self._delete_rows(table, sites, deletion.before_ms)
         if deletion.checks:

@@ -124,8 +124,8 @@ def _move_checks(connection: sqlite3.Connection, position: dict[str, int]) -> It
 
 def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None:
     """Summaries of spans that are not over: they are added up when they are."""
-    for span, table in schema.TABLES.items():
-        connection.execute(f"DELETE FROM {table} WHERE id >= ?", (first_key(span.start_of(summarised_ms)),))
+    for span in Span:
+        connection.execute(f"DELETE FROM {span.kind} WHERE id >= ?", (first_key(span.start_of(summarised_ms)),))
 
 
 def _add_late(connection: sqlite3.Connection, late: Sequence[Row], summarised_ms: int) -> None:
@@ -153,10 +153,11 @@ def _move_outbox(connection: sqlite3.Connection, summarised_ms: int) -> None:
     if first is not None:
         connection.execute(insert, ("checks", first, last, points, created_ms))
     _add_alerts(connection, of_commit, (), 0)
-    for span, table in schema.TABLES.items():
-        first, last = connection.execute(f"SELECT MIN(id), MAX(id) FROM {table}").fetchone()
+    for span in Span:
+        first, last = connection.execute(f"SELECT MIN(id), MAX(id) FROM {span.kind}").fetchone()
         if first is not None:
-            connection.execute(insert, (table, first, last, _about(connection, table), summarised_ms + span.length_ms))
+            points = _about(connection, span.kind)
+            connection.execute(insert, (span.kind, first, last, points, summarised_ms + span.length_ms))
 
 
 def _add_alerts(connection: sqlite3.Connection, condition: str, values: Sequence[int], created_ms: int) -> None:

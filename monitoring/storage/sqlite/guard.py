@@ -13,8 +13,7 @@ from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
 from monitoring.storage.sqlite.file import Problem
 from monitoring.storage.sqlite.file_store import FileStore
 from monitoring.storage.sqlite.lock import FileLock, NameLock, identity_of, lock_path
-
-HOUR_MS = 3_600_000
+from monitoring.units import HOUR_MS
 
 LATE_MS = 120_000
 """A check may be stored so long after its own time: it waited for an answer."""

@@ -13,31 +13,28 @@ from itertools import groupby
 
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.statistics.summary import SiteSummary, Span
-from monitoring.storage.base import Delivery, DeliveryRecord, Pending, Points, Refusal
+from monitoring.storage.base import KINDS, Delivery, DeliveryRecord, Pending, Points, Refusal
 from monitoring.storage.sqlite import meta, queries, rows, summaries
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import (
     ALERT_COLUMNS,
     SITE_BITS,
     SITE_MASK,
-    TABLES,
     Row,
     alert_from_row,
     check_from_row,
     first_key,
 )
 from monitoring.storage.sqlite.summaries import SITE
+from monitoring.units import MINUTE_MS
 
-MINUTE_MS = Span.MINUTE.length_ms
-
-SPANS = {table: span for span, table in TABLES.items()}
-KINDS = ("checks", "alerts", *SPANS)
+SPANS = {span.kind: span for span in Span}
 
 INSERT = "INSERT INTO outbox (kind, first, last, site, points, created_ms) VALUES (?, ?, ?, ?, ?, ?)"
 
 LARGEST_KEY = 2**63 - 1
 
-ROOM = {"checks": 1, "alerts": 1, TABLES[Span.MINUTE]: 5, TABLES[Span.HOUR]: 20, TABLES[Span.DAY]: 20}
+ROOM = {"checks": 1, "alerts": 1, Span.MINUTE.kind: 5, Span.HOUR.kind: 20, Span.DAY.kind: 20}
 """How many checks a point of each kind takes the memory of: a summary holds response times, and all as text besides."""
 
 NOTHING_IN_FLIGHT = 0

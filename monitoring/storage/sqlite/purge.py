@@ -14,7 +14,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.sqlite import outbox, queries, rows, states, summaries
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, TABLES, first_key
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 from monitoring.storage.sqlite.summaries import SITE
 
 SITES_AT_ONCE = 25
@@ -136,7 +136,7 @@ class _Cut:
     in_flight: Callable[[], int]
 
     def steps(self) -> Iterator[None]:
-        for table in ("checks", *TABLES.values()):  # of summaries, the one that the moment cuts goes as well
+        for table in ("checks", *outbox.SPANS):  # of summaries, the one that the moment cuts goes as well
             sites = None if self.site is None else [self.site]
             yield from rows.delete_in_steps(self.connection, table, self.request.before_ms, sites)
         for span in Span:
@@ -174,7 +174,7 @@ class _Cut:
                 found = summaries.of_finer(self.connection, span, start_ms, sites)
             summaries.store(self.connection, span, start_ms, found)
             keys = [first_key(start_ms) | site for site in found]
-            outbox.add_missing(self.connection, TABLES[span], keys, self.now_ms, self.in_flight())
+            outbox.add_missing(self.connection, span.kind, keys, self.now_ms, self.in_flight())
             yield
 
     def _delete_alerts(self) -> Iterator[None]:
@@ -230,7 +230,7 @@ class _Cut:
         if states.load(self.connection, [site]):
             return True
         newer = [("alerts", 0), ("checks", self.summarised_ms())]
-        newer += [(table, span.start_of(self.request.before_ms)) for span, table in TABLES.items()]
+        newer += [(table, span.start_of(self.request.before_ms)) for table, span in outbox.SPANS.items()]
         query = f"SELECT 1 FROM {{}} WHERE id >= ? AND {SITE} = ? LIMIT 1"
         return any(
             self.connection.execute(query.format(table), (first_key(from_ms), site)).fetchone() for table, from_ms in newer
@@ -256,5 +256,5 @@ def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int
         alerts=connection.execute(alerts, values).fetchone()[0],
         hosts=tuple(names.values()),
         from_ms=first_ms("minutes", "checks", "alerts"),
-        summed_from_ms=first_ms(*TABLES.values()),
+        summed_from_ms=first_ms(*outbox.SPANS),
     )

@@ -15,10 +15,10 @@ from typing import Any
 from monitoring.models import Bucket, CheckResult, SiteStats, Window
 from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
-from monitoring.statistics.summary import TIMES, Span, Summary, merge, pack_times, site_stats, unpack_times
+from monitoring.statistics.summary import FINER, TIMES, Span, Summary, merge, pack_times, site_stats, unpack_times
 from monitoring.storage.sqlite import rows, summaries
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, SUMS, TABLES, check_from_row, first_key
-from monitoring.storage.sqlite.summaries import FINER, INSIDE, MARK, SITE
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, SUMS, check_from_row, first_key
+from monitoring.storage.sqlite.summaries import INSIDE, MARK, SITE
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
@@ -120,13 +120,13 @@ class WindowReader:
     def _disbelieved(self, span: Span, part: Window, sites: Collection[int] | None) -> list[int]:
         """The keys of summaries, there or not, that something finer knows more checks of; what takes long is left out."""
         where, values = inside(part, sites)
-        sources = [("SUM(checks)", TABLES[finer]) for finer in Span if finer.length_ms < span.length_ms]
-        known = self._connection.execute(f"SELECT SUM(checks) FROM {TABLES[span]} WHERE {where}", values).fetchone()[0]
+        sources = [("SUM(checks)", finer.kind) for finer in Span if finer.length_ms < span.length_ms]
+        known = self._connection.execute(f"SELECT SUM(checks) FROM {span.kind} WHERE {where}", values).fetchone()[0]
         if span is Span.MINUTE or (known or 0) <= SOON_COUNTED:
             sources.append(("COUNT(*)", rows.source(self._connection, [part])))
         found: set[int] = set()
         for number, table in sources:
-            known = f"SELECT checks FROM {TABLES[span]} WHERE id = place"
+            known = f"SELECT checks FROM {span.kind} WHERE id = place"
             query = f"SELECT place FROM ({_by_span(number, table, span, where)}) WHERE count > IFNULL(({known}), 0)"
             found.update(key for (key,) in self._connection.execute(query, values))
         return sorted(found)
@@ -137,7 +137,7 @@ class WindowReader:
         if without:
             where += " AND id NOT IN (SELECT value FROM json_each(:without))"
             values["without"] = json.dumps(list(without))
-        table, is_minute = TABLES[span], span is Span.MINUTE
+        table, is_minute = span.kind, span is Span.MINUTE
         ends = "NULL, NULL" if is_minute else "MIN(shortest), MAX(longest)"
         query = f"SELECT {SITE}, {SUMS_OF_SUMMARIES}, {SUMMED_UP}, {ends} FROM {table} WHERE {where} GROUP BY 1"
         for site, *sums, shortest, longest in self._connection.execute(query, values):
@@ -189,7 +189,7 @@ def counts(
 ) -> dict[tuple[int, str], int]:
     """Keeps `Backend.counts`."""
     where, values = inside(window)
-    number = "SUM(checks)" if kind in TABLES.values() else "COUNT(*)"
+    number = "SUM(checks)" if kind not in ("checks", "alerts") else "COUNT(*)"
     table = rows.source(connection, [window]) if kind == "checks" else kind
     if each:
         query = _by_span(number, table, each, where)
@@ -204,7 +204,7 @@ def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int)
     oldest_ms, newest_ms = rows.ends(connection)
     held = Window(max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1))
     planned = plan(held, summarised_ms, exact=False)
-    found = [("SUM(checks)", TABLES[span], part) for span, part in planned.summaries()]
+    found = [("SUM(checks)", span.kind, part) for span, part in planned.summaries()]
     if planned.checks:
         table = rows.source(connection, planned.checks)
         found += [("COUNT(*)", table, part) for part in planned.checks]

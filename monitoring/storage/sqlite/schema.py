@@ -25,8 +25,6 @@ MAX_SITES = SITE_MASK + 1
 
 Row = tuple[Any, ...]
 
-TABLES: Mapping[Span, str] = {Span.MINUTE: "minutes", Span.HOUR: "hours", Span.DAY: "days"}
-
 SUMS = (
     *("checks", "good", "covers", "good_covers", "responses_count", "responses_sum"),
     *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),

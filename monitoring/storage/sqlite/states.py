@@ -18,7 +18,6 @@ from monitoring.storage.sqlite.schema import (
     MAX_SITES,
     SITE_BITS,
     SITE_MASK,
-    TABLES,
     Row,
     check_from_row,
     first_key,
@@ -233,7 +232,7 @@ class Past:
         return None
 
     def _may_have(self, span: Span, start_ms: int, wanted: "Wanted") -> bool:
-        query = f"SELECT {wanted.of_summaries} FROM {TABLES[span]} WHERE id = ?"
+        query = f"SELECT {wanted.of_summaries} FROM {span.kind} WHERE id = ?"
         found = self._connection.execute(query, (first_key(start_ms) | self._site,)).fetchone()
         return bool(found[0]) if found else start_ms + span.length_ms > self._summarised_ms
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, LastState, Window
+from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.notifications import Entry, Route, Warn, never, nowhere
 from monitoring.storage.sqlite import (
@@ -29,7 +30,7 @@ from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
-from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, TABLES, first_key
+from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, first_key
 from monitoring.storage.sqlite.summariser import Summariser
 
 LOOK_MS = 10_000
@@ -133,9 +134,9 @@ class LocalStore(GuardedStore):
         numbered = [(key & schema.SITE_MASK, check) for key, check in late.items()]
         changed = summaries.add_late(connection, numbered, summarised_ms)
         outbox.add_missing(connection, "checks", late, now_ms, self._in_flight)
-        for span, table in TABLES.items():
+        for span in Span:
             keys = [key for of_span, key in changed if of_span is span]
-            outbox.add_missing(connection, table, keys, now_ms, self._in_flight)
+            outbox.add_missing(connection, span.kind, keys, now_ms, self._in_flight)
         site_states.save_after(connection, late)
 
     def take_over(

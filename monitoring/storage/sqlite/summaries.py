@@ -8,10 +8,8 @@ from itertools import chain
 
 from monitoring.fields import CAUSES
 from monitoring.models import PHASES, Cause, CheckResult
-from monitoring.statistics.summary import TIMES, Span, Summary, merge, pack_times, unpack_times
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, SUMMARY_COLUMNS, SUMS, TABLES, Row, first_key
-
-FINER: Mapping[Span, Span] = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
+from monitoring.statistics.summary import FINER, TIMES, Span, Summary, merge, pack_times, unpack_times
+from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, SUMMARY_COLUMNS, SUMS, Row, first_key
 
 SITE = f"id & {SITE_MASK}"
 INSIDE = "id >= :first AND id < :last"
@@ -33,12 +31,12 @@ LAST_FAILURE, STATUSES, CAUSES_TEXT = range(len(SUMS), len(SUMS) + 3)
 
 def select(span: Span, where: str) -> str:
     """Key and columns of summaries."""
-    return f"SELECT id, {', '.join(SUMMARY_COLUMNS[span])} FROM {TABLES[span]} WHERE {where}"
+    return f"SELECT id, {', '.join(SUMMARY_COLUMNS[span])} FROM {span.kind} WHERE {where}"
 
 
 def insert(span: Span) -> str:
     columns = ("id", *SUMMARY_COLUMNS[span])
-    return f"INSERT OR REPLACE INTO {TABLES[span]} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    return f"INSERT OR REPLACE INTO {span.kind} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 # Rows

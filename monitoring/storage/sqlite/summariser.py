@@ -12,11 +12,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from monitoring.models import LastState
-from monitoring.statistics.summary import Span, Summary
+from monitoring.statistics.summary import FINER, Span, Summary
 from monitoring.storage.sqlite import meta, outbox, states, summaries
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, TABLES, first_key
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, first_key
 from monitoring.storage.sqlite.summaries import SITE
+from monitoring.units import MINUTE_MS
 
 SETTLED_MS = 15_000
 """A minute is summarised this long after its end. What comes later is added to its summaries."""
@@ -29,8 +30,6 @@ SITES_AT_ONCE = {Span.HOUR: 15, Span.DAY: 50}
 
 ROWS_AT_ONCE = 400
 """How many hours or days are stored in one step."""
-
-MINUTE_MS = Span.MINUTE.length_ms
 
 Connected = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
@@ -140,7 +139,7 @@ def _store(connection: sqlite3.Connection, work: Work, now_ms: int, in_flight: i
         of_sites = work.found[span].keys() if span is Span.MINUTE else work.changed & work.found[span].keys()
         summaries.store(connection, span, start_ms, {site: work.found[span][site] for site in of_sites})
         keys = (first_key(start_ms), first_key(start_ms) | SITE_MASK)
-        outbox.add(connection, TABLES[span], *keys, len(work.found[span]), now_ms)
+        outbox.add(connection, span.kind, *keys, len(work.found[span]), now_ms)
     meta.put(connection, Value.SUMMARISED_MS, work.until_ms)
 
 
@@ -194,14 +193,14 @@ def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection
 
 def sites_of(connection: sqlite3.Connection, span: Span, work: Work) -> Sequence[int]:
     """The sites that have something in an hour or day that ends with this work."""
-    finer = summaries.FINER[span]
-    query = f"SELECT DISTINCT {SITE} FROM {TABLES[finer]} WHERE id >= ? AND id < ?"
+    finer = FINER[span]
+    query = f"SELECT DISTINCT {SITE} FROM {finer.kind} WHERE id >= ? AND id < ?"
     stored = connection.execute(query, (first_key(work.begin_of(span)), first_key(work.until_ms)))
     return sorted({site for (site,) in stored} | work.found[finer].keys())
 
 
 def _longer(connection: sqlite3.Connection, span: Span, work: Work, sites: Collection[int]) -> Mapping[int, Summary]:
-    newest = work.found[summaries.FINER[span]]
+    newest = work.found[FINER[span]]
     return summaries.of_finer(connection, span, work.begin_of(span), sites, newest)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import SiteSummary, Span, Summary
-from monitoring.storage.base import SPAN_KINDS, Backend, Deletion, DeliveryRecord, Points
+from monitoring.storage.base import Backend, Deletion, DeliveryRecord, Points
 from tests.support.contract import (
     ALWAYS,
     HOUR_MS,
@@ -106,7 +106,7 @@ def assert_counts_by_span(backend: Backend, checks: Sequence[CheckResult], windo
             summed = Counter[tuple[int, str]]()
             for one in summaries_of(checks, (span,)):
                 summed[each.start_of(one.start_ms), one.host] += one.summary.checks if is_inside(one.start_ms) else 0
-            assert backend.counts(window, SPAN_KINDS[span], each) == +summed
+            assert backend.counts(window, span.kind, each) == +summed
 
 
 @any_history
@@ -124,7 +124,7 @@ def test_points_are_counted_by_host(fresh_database: FreshDatabase, recording: Re
             counts = {
                 host: sum(one.summary.checks for one in told if one.host == host) for host in {one.host for one in told}
             }
-            assert by_host(backend.counts(window, SPAN_KINDS[span])) == counts
+            assert by_host(backend.counts(window, span.kind)) == counts
             assert_counts_by_span(backend, recording.checks, window, span)
 
 

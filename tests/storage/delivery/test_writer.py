@@ -8,7 +8,6 @@ import pytest
 from monitoring.errors import StoreOverwritten, StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics import reference
-from monitoring.statistics.status import advance
 from monitoring.storage.delivery import writer as module
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.writer import COMMIT_INTERVAL_S, Point, Writer
@@ -203,14 +202,7 @@ def test_what_waits_in_memory_counts_in_every_answer(file: MemoryFile, writer: W
         assert reader.stats(window, exact=True) == reference.summarise(everything, window, exact=True)
         assert reader.downtime(window) == reference.downtime(everything, window)
         assert reader.failures(window, ["a"]) == reference.failures(everything, window, ["a"])
-        assert {host: it.checks for host, it in reader.summaries(window).items()} == {"a": 2, "b": 2}
         assert list(reader.alerts(EVER)) == [alert(1), recovery(6)]
-        assert reader.last_alerts() == {"a": recovery(6)}
-        assert reader.last_time() == recovery(6).time_ms
-        known = None
-        for one in [*stored, *waiting]:
-            known = advance(known, one) if one.host == "a" else known
-        assert reader.last_states(START_MS + 60_000)["a"] == known
 
     assert_right()
     file.trouble = None
@@ -226,22 +218,10 @@ def test_a_file_that_cannot_even_be_read_counts_as_empty(file: MemoryFile, write
         def alerts(self, window):  # type: ignore[no-untyped-def]
             raise FULL
 
-        def last_alerts(self):  # type: ignore[no-untyped-def]
-            raise FULL
-
-        def last_states(self, before_ms):  # type: ignore[no-untyped-def]
-            raise FULL
-
-        def last_time(self):  # type: ignore[no-untyped-def]
-            raise FULL
-
     take(writer, check(1), alert(2))
     reader = UnwrittenReader(Unreadable(), writer.unwritten)
     assert list(reader.results(EVER)) == [check(1)]
     assert list(reader.alerts(EVER)) == [alert(2)]
-    assert reader.last_alerts() == {"a": alert(2)}
-    assert reader.last_states(START_MS + 60_000)["a"].last_ms == check(1).time_ms
-    assert reader.last_time() == alert(2).time_ms
 
 
 def test_trouble_keeps_the_writer_alive_and_ends_by_itself(file: MemoryFile, writer: Writer, commits: Commits) -> None:

@@ -7,7 +7,7 @@ import pytest
 from monitoring.config.databases import DatabaseAddress
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import SPAN_KINDS, Deletion, Points
+from monitoring.storage.base import Deletion, Points
 from monitoring.storage.influxdb import delete
 from monitoring.storage.influxdb.client import InfluxClient
 from monitoring.storage.influxdb.points import ALERTS, CHECKS, SUMMARIES
@@ -81,7 +81,7 @@ def test_alerts_and_summaries_that_stay_are_written_again_too(client: Watched, s
     store.write(Points(alerts=alerts, summaries=summaries_of(checks)))
     carry_out(client, location, Deletion(["a"], START_MS + DAY_MS))
     assert store.alerts(EVER) == alerts[1:]
-    assert {span: by_host(store.counts(EVER, SPAN_KINDS[span])) for span in Span} == {span: {"a": 1} for span in Span}
+    assert {span: by_host(store.counts(EVER, span.kind)) for span in Span} == {span: {"a": 1} for span in Span}
     assert [line.partition(",")[0] for line in client.written] == [*reversed(SUMMARIES.values()), ALERTS]
 
 

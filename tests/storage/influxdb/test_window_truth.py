@@ -14,7 +14,7 @@ import pytest
 from monitoring.models import Cause, CheckResult, SiteStats, Window
 from monitoring.statistics import reference
 from monitoring.statistics.spans import plan
-from monitoring.statistics.summary import SiteSummary, Span, Summary
+from monitoring.statistics.summary import FINER, SiteSummary, Span, Summary
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.client import InfluxClient
 from monitoring.storage.influxdb.points import CHECKS, SUMMARIES
@@ -32,7 +32,6 @@ MINUTES = (0, 1, 59)
 
 STEPS = 250
 WINDOWS_EACH = 2
-FINER = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
 
 
 @dataclass
