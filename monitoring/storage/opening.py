@@ -7,8 +7,7 @@ repeats no alert, forgets no recovery, and an outage that had begun is alerted a
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
-from threading import Thread
+from functools import partial
 
 from monitoring.clock import Clock, Deadline, SystemClock
 from monitoring.config import Config
@@ -16,6 +15,7 @@ from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import Alert, CheckResult, LastState, Site, Window
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.base import Backend
+from monitoring.storage.delivery.asking import Asker, TooLate
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.store import LocalStore
 
@@ -82,43 +82,23 @@ def ask(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: int | N
         yield PastOfSites(checks=[check for check in found if check.host in hosts])
 
 
-class TooLate(StoreUnavailable):
-    """Time was up."""
+def within(patience_ms: int, clock: Clock, parts: Iterator[PastOfSites]) -> Iterator[PastOfSites]:
+    """These parts as they come, in a thread of their own that is left behind when time is up.
 
-
-Queue = SimpleQueue[PastOfSites | StoreError | None]
-"""Parts, and then an error or None."""
-
-
-def within(patience_ms: int, clock: Clock, parts: Iterable[PastOfSites]) -> Iterator[PastOfSites]:
-    """These parts as they come from a thread of their own, which is left behind when time is up.
-
-    Raises `TooLate` then, and `StoreError` for what goes wrong in there.
+    Raises `TooLate` then, and `StoreError` for whatever else goes wrong.
     """
-    queue: Queue = SimpleQueue()
-    deadline = Deadline.after(clock, patience_ms)
-    Thread(target=_bring, args=(parts, queue), name="past", daemon=True).start()
-    while True:
-        try:
-            part = queue.get(timeout=deadline.left_s())
-        except Empty:
-            raise TooLate(f"it took longer than {patience_ms / 1_000:g} s") from None
-        if part is None:
-            return
-        if isinstance(part, StoreError):
-            raise part
-        yield part
-
-
-def _bring(parts: Iterable[PastOfSites], queue: Queue) -> None:
+    asker, deadline = Asker("past"), Deadline.after(clock, patience_ms)
     try:
-        for part in parts:
-            queue.put(part)
-        queue.put(None)
-    except StoreError as error:
-        queue.put(error)
-    except Exception as error:  # noqa: BLE001 - nothing that a database says may keep the monitor from starting
-        queue.put(StoreUnavailable(f"{type(error).__name__}: {error}"))
+        while part := asker.ask(partial(next, parts, None), deadline.left_s()):
+            yield part
+    except TooLate:
+        raise TooLate(f"it took longer than {patience_ms / 1_000:g} s") from None
+    except StoreError:
+        raise
+    except Exception as error:  # nothing that a database says may keep the monitor from starting
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+    finally:
+        asker.end()
 
 
 def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: Callable[[str], None]) -> None:

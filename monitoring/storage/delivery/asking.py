@@ -1,4 +1,4 @@
-"""Questions that are waited for no longer than until a deadline, whatever keeps their answer back."""
+"""Questions with a deadline: whoever asks goes on then, whatever keeps the answer back."""
 
 import threading
 from collections.abc import Callable
@@ -12,10 +12,14 @@ Answer = TypeVar("Answer")
 
 
 class Deadlines(NamedTuple):
-    """Until when the database may take to answer, and until when all of it."""
+    """How long the database may take, and how long the answer may take in all."""
 
     database: Deadline
     in_all: Deadline
+
+
+class TooLate(StoreUnavailable):
+    """There was no answer before the deadline."""
 
 
 class Outcome(NamedTuple):
@@ -26,17 +30,17 @@ class Outcome(NamedTuple):
 
 
 class Asker:
-    """Asks in a thread of its own, one question after the other; whoever waits for an answer waits until a deadline only.
+    """Asks questions one by one in a thread of its own, so that nobody waits for an answer beyond a deadline.
 
-    A read time-out would not do: an answer takes many statements, each of them many reads, and looking up the server's
-    name knows no time-out at all. A question that nobody waits for any more runs on until it asks `is_waited_for`, or to
+    A read time-out would not do: an answer takes many statements, each of them many reads, and the lookup of a server's
+    name has no time-out at all. A question that nobody waits for any more runs on until it asks `is_waited_for`, or to
     its end (its statements have time limits of their own). Used by one thread.
     """
 
     def __init__(self, name: str) -> None:
         """`name`: whom it asks, for people."""
         self._name = name
-        self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]]] = SimpleQueue()
+        self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]] | None] = SimpleQueue()
         self._outcome: SimpleQueue[Outcome] = SimpleQueue()
         self._answered: SimpleQueue[Outcome] | None = None
         self._given_up = False
@@ -61,7 +65,7 @@ class Asker:
             found = outcome.get(timeout=within_s)
         except Empty:
             self._outcome = SimpleQueue()
-            raise StoreUnavailable(f"{self._name} does not answer in time") from None
+            raise TooLate(f"{self._name} does not answer in time") from None
         try:
             if found.error:
                 raise found.error
@@ -80,16 +84,20 @@ class Asker:
         waiting, self._outcome = self._outcome, SimpleQueue()
         waiting.put(Outcome(None, StoreUnavailable(f"{self._name} is not waited for any more")))
 
+    def end(self) -> None:
+        """Let the thread end once it has answered what it was asked."""
+        self._questions.put(None)
+
     def _run(self) -> None:
-        while True:
-            question, outcome = self._questions.get()
+        while asked := self._questions.get():
+            question, outcome = asked
             if outcome is self._outcome:  # else nobody waits for it any more
                 self._answered, self.is_busy = outcome, True
                 found = _outcome(question)
                 self.is_busy = False
                 outcome.put(found)
                 del found  # an answer of megabytes is not kept until the next question
-            del question, outcome
+            del asked, question, outcome
 
 
 def _outcome(question: Callable[[], Any]) -> Outcome:
