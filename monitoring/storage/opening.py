@@ -102,24 +102,30 @@ def within(patience_ms: int, clock: Clock, parts: Iterator[PastOfSites]) -> Iter
 
 
 def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: Callable[[str], None]) -> None:
-    """Let the local file take over what the database knows better of its sites; then `clock` begins after all that.
+    """Let the local file take over what the database knows and it does not; `clock` begins after all that.
 
-    Of a new file that is everything, of one that was put back from a copy what came after the copy was made. Part by part,
-    as far as the database answers in time; that it did not is said.
+    An empty file takes over the past of its sites, one that was put back from a copy what came after the copy. It does so
+    part by part, as far as the database answers in time. `say` is told what was taken over, and what was not.
     """
     last_ms = own_ms = local.last_time()
+    has_taken = False
     if database_address(config).backend and (own_ms is None or local.delivered().delivery):
         patience_ms = NEW_FILE_MS if own_ms is None else OLD_FILE_MS
         try:
             for past in within(patience_ms, clock, _past_of_sites(local, config, clock)):
                 local.take_over(past.alerts, past.last_states, past.checks)
                 last_ms = max(last_ms or 0, past.last_ms)
+                has_taken |= bool(past.alerts or past.last_states or past.checks)
         except StoreError as error:
             # Nobody may ever have started a database at the default address.
             is_new_and_late = own_ms is None and (config.database is not None or isinstance(error, TooLate))
             if last_ms != own_ms or is_new_and_late:
                 what = "nothing" if last_ms is None else "only a part"
                 say(f"{what} of the past could be taken over from the database, so an alert may be repeated: {error}")
+        if has_taken:
+            new = f"{local.path} was empty: the past of its sites was taken over from the database"
+            put_back = f"{local.path} is a copy: what came after it was taken over from the database"
+            say(new if own_ms is None else put_back)
     clock.start_after(last_ms)
 
 

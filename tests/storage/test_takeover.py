@@ -95,7 +95,7 @@ def test_alerts_are_decided_as_if_the_file_had_not_been_lost(world: World) -> No
     ended = {A: window.from_ms + window.length_ms // 2}
     assert local.downtime(window, None, ended) == reference.downtime(both, window, None, ended)
     assert local.failures(window, [A, B]) == reference.failures(both, window, [A, B])
-    assert world.said == []
+    assert world.said == [f"{local.path} was empty: the past of its sites was taken over from the database"]
 
 
 def test_it_is_so_after_a_restart_and_when_its_minutes_are_summarised_and_while_it_cannot_be_written(world: World) -> None:
@@ -219,7 +219,7 @@ def test_a_file_that_was_put_back_from_a_copy_takes_over_what_came_after_it(worl
     assert local.downtime(window) == reference.downtime(good, window)
     assert local.last_states(EVER.until_ms)[A].good_since_ms == START_MS + 100_000
     assert clock.now_ms() == START_MS + NOW_S * 1_000
-    assert world.said == []
+    assert world.said == [f"{local.path} is a copy: what came after it was taken over from the database"]
 
 
 def test_so_it_does_when_that_is_found_out_while_the_monitor_runs(world: World) -> None:

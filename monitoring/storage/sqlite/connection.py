@@ -40,6 +40,11 @@ def is_damage(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGE_CODES
 
 
+def is_about_schema(error: sqlite3.Error) -> bool:
+    """Does SQLite say that a statement does not fit the tables?"""
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
+
+
 @contextmanager
 def translated(file: Path | str) -> Iterator[None]:
     """Every SQLite error inside becomes a `StoreUnavailable` that names the file."""
@@ -94,7 +99,7 @@ def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}")
             with transaction(connection):
-                migrations.migrate(connection)
+                _migrate(connection, path)
                 connection.execute(STAMP)
                 stamp = os.urandom(TOKEN_BYTES) + bytes(8)
                 connection.execute("INSERT OR IGNORE INTO stamp VALUES (0, ?)", (stamp,))
@@ -104,6 +109,18 @@ def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises `StoreDamaged` when somebody has dropped a table or a column: nothing brings that back."""
+    try:
+        migrations.migrate(connection)
+    except sqlite3.OperationalError as error:
+        if is_about_schema(error):
+            raise StoreDamaged(f"{path}: {error}") from error
+        raise
+    if lost := migrations.lost_part(connection):
+        raise StoreDamaged(f"{path}: {lost}")
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:

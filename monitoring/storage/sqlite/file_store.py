@@ -11,8 +11,15 @@ from typing import Self
 
 from monitoring.errors import StoreBusy, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.sqlite import blocks_1_1, meta, queries, rescue
-from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, ReaderPool, is_damage, transaction, translated
+from monitoring.storage.sqlite import blocks_1_1, meta, migrations, queries, rescue
+from monitoring.storage.sqlite.connection import (
+    BUSY_TIMEOUT_S,
+    ReaderPool,
+    is_about_schema,
+    is_damage,
+    transaction,
+    translated,
+)
 from monitoring.storage.sqlite.file import OpenFile, Problem
 from monitoring.storage.sqlite.lock import FileLock, NameLock
 from monitoring.storage.sqlite.reader import FileReader
@@ -78,8 +85,9 @@ class FileStore(FileReader, ABC):
             try:
                 yield self.opened.connection
             except sqlite3.Error as error:
-                if is_damage(error):
-                    self._damage = f"{self.path}: {error}"
+                lost = migrations.lost_part(self.opened.connection) if is_about_schema(error) else ""
+                if lost or is_damage(error):
+                    self._damage = f"{self.path}: {lost or error}"
                 raise
 
     @contextmanager

@@ -18,16 +18,32 @@ LARGEST_COPY = 1 << 30
 SPARE = 64 << 20
 """Bytes. So much room is left beside a copy."""
 
+EVERY_COLUMN = """
+SELECT known.name, part.name FROM sqlite_schema AS known, pragma_table_xinfo(known.name) AS part WHERE known.type = 'table'
+"""
+
 
 def version(connection: sqlite3.Connection) -> int:
     """Of the file's format; 0: it has no tables yet, or is another program's."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Within one transaction: whatever happens, the file is of one version. Creates the tables of an empty file.
+def lost_part(connection: sqlite3.Connection) -> str:
+    """A table or column that a file of the newest version should have and has not, in words; "": it has them all."""
+    with closing(sqlite3.connect(":memory:")) as whole:
+        for statement in SCHEMA:
+            whole.execute(statement)
+        wanted, found = (set(one.execute(EVERY_COLUMN)) for one in (whole, connection))
+    for table, column in sorted(wanted - found):
+        is_there = table in {name for name, _ in found}
+        return f"table {table} has lost its column {column}" if is_there else f"table {table} is gone"
+    return ""
 
-    Files of an earlier version that are not too large are copied first.
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file up to date, within one transaction. Create the tables of an empty file.
+
+    A file of an earlier version is copied first if it is not too large.
     """
     found = version(connection)
     notice = None if found in (0, NEWEST) else _copy(connection)

@@ -1,0 +1,87 @@
+"""A file of ours that somebody has taken a table or a column from is damaged, whether a monitor starts or runs."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import StoreUnavailable
+from monitoring.storage.sqlite.opening import Opening
+from monitoring.storage.sqlite.store import LocalStore
+from tests.support.earlier_files import FIXTURES
+from tests.support.points import EVER, START_MS, alert, checks
+
+NOW_MS = START_MS + 100_000
+
+LOSSES = {
+    "DROP TABLE checks": "table checks is gone",
+    "DROP TABLE minutes": "table minutes is gone",
+    "DROP TABLE sites": "table sites is gone",
+    "DROP TABLE outbox": "table outbox is gone",
+    "DROP TABLE meta": "table meta is gone",
+    "ALTER TABLE checks DROP COLUMN status": "table checks has lost its column status",
+    "ALTER TABLE outbox DROP COLUMN site": "table outbox has lost its column site",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[LocalStore]:
+    with closing(LocalStore(path)) as store:
+        store.append(checks([1]), [alert(2)], NOW_MS)
+        yield store
+
+
+def carry_out(path: Path, statement: str) -> None:
+    """By another program."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def only_aside(path: Path) -> str:
+    (aside,) = path.parent.glob("config.db.damaged-*[0-9]")
+    return aside.name
+
+
+def assert_set_aside(path: Path, reason: str) -> None:
+    """At a start, which goes on in another file."""
+    said: list[str] = []
+    with closing(Opening(path, said.append, NOW_MS).open()) as new:
+        new.append(checks([5]), [], NOW_MS)
+        assert (new.path, list(new.results(EVER))[-1:]) == (path, checks([5]))
+    (line,) = said
+    assert line.startswith(f"{path}: {reason}; it is now {only_aside(path)}, and a new file was begun")
+
+
+@pytest.mark.parametrize(("statement", "reason"), LOSSES.items())
+def test_a_start_sets_it_aside_and_begins_another_one(store: LocalStore, path: Path, statement: str, reason: str) -> None:
+    store.close()
+    carry_out(path, statement)
+    assert_set_aside(path, reason)
+
+
+def test_so_it_does_with_a_file_of_an_earlier_version(path: Path) -> None:
+    shutil.copy(FIXTURES / "some_hours_1_1_0.db", path)
+    carry_out(path, "DROP TABLE dead_letters")
+    assert_set_aside(path, "no such table: dead_letters")
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE outbox", "ALTER TABLE checks DROP COLUMN status"])
+def test_a_running_monitor_sets_it_aside_and_knows_its_alerts(store: LocalStore, path: Path, statement: str) -> None:
+    carry_out(path, statement)
+    with pytest.raises(StoreUnavailable):
+        store.append(checks([5]), [], NOW_MS)
+    store.guard.look(NOW_MS, lambda: None)
+    (line,) = store.guard.notices()
+    assert line.startswith(f"{path}: {LOSSES[statement]}; it is now {only_aside(path)}, and a new file was begun")
+    store.append(checks([5]), [], NOW_MS)
+    assert store.last_alerts() == {"a": alert(2)}
+    assert checks([5])[0] in list(store.results(EVER))
