@@ -1,6 +1,6 @@
-"""The contracts of storage: what may be asked of every store, and what a database does for a monitor.
+"""The contracts of storage: what every store answers, and what a database does for a monitor.
 
-A store is opened for one location ("" is the one without a name). What was measured elsewhere is not there for it.
+A store is opened for one location ("" is the location without a name) and sees nothing of the others.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,23 +13,23 @@ from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.summary import SiteSummary, Span, Summary
 
 Ends = Callable[[Window], Mapping[str, Summary]]
-"""What the checks of a window of some minutes add up to, by host, with all their response times."""
+"""Adds up the checks at the ends of a window: gives the summary of each host, with all response times."""
 
 Counts = Mapping[tuple[int, str], int]
-"""How many there are, by the start of a span of time and by host; what has none is missing."""
+"""Numbers of points by the start of a span and the host. A span without points is missing."""
 
 KINDS = ("checks", "alerts", *(span.kind for span in Span))
 """Kinds of points, in the order in which they are sent."""
 
 MOST_LOCATIONS = 100
-"""So many are read at once; each one more costs a reader as many questions as the first."""
+"""A reader reads at most so many at once: each location costs it the same questions again."""
 
 IsWanted = Callable[[], bool]
-"""Does anybody still wait for the answer?"""
+"""Says whether anybody still waits for the answer."""
 
 
 def always() -> bool:
-    """Whoever asked waits for the answer, however long it takes."""
+    """The answer is waited for, however long it takes."""
     return True
 
 
@@ -47,25 +47,25 @@ class Reader(Protocol):
     """As `--format json` names it: "local", "influxdb" or "gateway"."""
 
     def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
-        """Statistics by host, equal to `reference.summarise`. `exact` percentiles cost more (see `windows.may_be_exact`)."""
+        """Statistics by host, equal to `reference.summarise`. Exact percentiles cost more (see `windows.may_be_exact`)."""
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
-        """The checks of the window, of these hosts (None: of all), in order of (time, host)."""
+        """The checks of these hosts (None: of all) in the window, in order of (time, host)."""
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         """The state changes decided in the window, in order of (time, host)."""
 
     def last_alerts(self) -> Mapping[str, Alert]:
-        """The newest state change of each host: an outage is open where it is an alert."""
+        """The newest state change of each host. Where that is an alert, the outage is still open."""
 
     def last_states(self, before_ms: int) -> Mapping[str, LastState]:
-        """Where each host stands by its checks before this moment, as `status.advance` leads there."""
+        """The state of each host after its checks before this moment, as `status.advance` computes it."""
 
     def last_time(self) -> int | None:
-        """The newest time stored, of any check or alert of any host: what comes next must be later."""
+        """The newest time of any check or alert of any host. What is stored next must be later."""
 
     def missing(self, window: Window) -> int:
-        """How many checks of the window are known by summaries only: their points were lost, refused or never came."""
+        """How many checks of the window only summaries know: their points were lost, refused or never sent."""
 
     def close(self) -> None:
         """Free connections. A second close does nothing."""
@@ -83,7 +83,7 @@ class OwnReader(Protocol):
     def downtime(
         self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
     ) -> Mapping[str, Downtime]:
-        """What the alert rule needs of these hosts (None: of all), by host: equals `reference.downtime`."""
+        """What the alert rule needs to know of these hosts (None: of all), equal to `reference.downtime`."""
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         """The failed checks of these hosts in order of time."""
@@ -91,11 +91,11 @@ class OwnReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """What a database has on record of a local file after its last acknowledged delivery.
+    """How far a local file has delivered, as the database remembers it.
 
-    `delivery` is the number of the newest outbox entry that was ever acknowledged. The two times are water marks; 0: none.
-    Every check and alert up to `newest_ms` that was there has been delivered, and every summary of a span that ended up
-    to `summarised_ms`: while older ones wait (put into the outbox again, or late), the marks lie before those.
+    `delivery` is the newest outbox entry that was ever acknowledged. The two times are water marks (0: none): every check
+    and alert up to `newest_ms` has been delivered, and every summary of a span that ended by `summarised_ms`. A mark moves
+    back when something older is to be delivered, because it came late or is sent again.
     """
 
     delivery: int
@@ -117,11 +117,11 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What is to be deleted: everything of these hosts (None: of all) before `before_ms`.
+    """Delete what these hosts (None: all) have before `before_ms`.
 
-    `spans`: the summaries of which lengths, those that begin before it. `open_alerts_of`: the newest alert record of these
-    hosts (None: of all) stays if it has no recovery. `former`: what version 1.1.0 sent in its own form of the local file
-    with this marker.
+    `spans` says which summaries go: those of these lengths that begin before that moment. Open alerts stay for the hosts in
+    `open_alerts_of` (None: for all). `former` is the marker of a local file: what version 1.1.0 sent of that file, in a
+    form of its own, goes as well.
     """
 
     hosts: Collection[str] | None
@@ -134,7 +134,7 @@ class Deletion:
 
 
 class Backend(Reader, Protocol):
-    """A database on the other side of a network. The contract suite is the acceptance of a new one."""
+    """A database that monitors deliver to. A new one is accepted when it passes the contract suite."""
 
     name: str
     """For people, without credentials: "InfluxDB at localhost:8086"."""
@@ -142,52 +142,53 @@ class Backend(Reader, Protocol):
     def stats(
         self, window: Window, *, exact: bool, ends: Ends | None = None, is_wanted: IsWanted = always
     ) -> Mapping[str, SiteStats]:
-        """As `Reader.stats`. `ends` may answer for the minute that the window's beginning cuts, and for what is not
-        summarised yet, in place of the points here: a running monitor's own file does, whose copy this database is.
-        When `is_wanted` says no, the answer may end with `StoreUnavailable`: what it has read is free at once.
+        """As `Reader.stats`. `ends` answers, in place of the points here, for the minute that the window's beginning cuts
+        and for what is not summarised yet: a running monitor has these checks in its own file.
+
+        Once `is_wanted` says no, this may raise `StoreUnavailable`, which frees what has been read.
         """
 
     def ping(self) -> None:
-        """Return when it answers at all. Raises `StoreError`."""
+        """Return when the database answers. Raises `StoreError`."""
 
     def verify(self, marker: str) -> DeliveryRecord | None:
-        """Prove that what is written can be read: write a point named after this local file, read it back equal.
+        """Write a point named after this local file and read it back, to prove that writing and reading work.
 
-        Returns what the database has on record of that file; None: nothing, the database is new or has lost its disk.
-        Raises `StoreError`.
+        Returns the record of that file; None when there is none, because the database is new or has lost its data. Raises
+        `StoreError`.
         """
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
-        """Tell the database how far this file has delivered. Never in the request of the delivery itself."""
+        """Let the database remember how far this file has delivered. Never part of the request that delivers."""
 
     def write(self, points: Points) -> None:
-        """Store these; when it returns they are durable. The same point written twice is one point.
+        """Store these durably. The same point written twice is one point; a summary replaces the former one whole.
 
-        A rewritten summary replaces the former one whole. Raises `StoreUnavailable` or `StoreDenied` when nothing may
-        have been stored (try again with the same points), `StoreRefused` when some of these will not be taken: it says
-        how many were dropped, as far as the database says so; the others have been stored.
+        Raises `StoreUnavailable` or `StoreDenied` when perhaps nothing was stored: try again with the same points. Raises
+        `StoreRefused` when the database dropped some of them for good, with their number if it says so; it has stored
+        the others.
         """
 
     def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
-        """How many points of a kind there are: of summaries, how many checks those that begin in the window tell of.
+        """How many points of a kind the window has. For summaries: how many checks those that begin in the window sum up.
 
-        By host in each minute, hour or day of the window, of which it may cut some; `each` None: in the window as one span.
+        By host, in each minute, hour or day (of which the window may cut the first and the last); `each` None: in all of it.
         """
 
     def locations(self) -> Sequence[str]:
-        """The locations that have checks, alerts or whole days of summaries, in order, "" first if there is one."""
+        """The locations that have checks, alerts or summaries of days, in order; "" is the first."""
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
-        """Delete in short steps, one each time the iterator is advanced. Raises `StoreError`."""
+        """Delete in short steps, one for each advance of the iterator. Raises `StoreError`."""
 
     def is_known(self) -> bool:
-        """Has any monitor written here?"""
+        """Whether any monitor has written here."""
 
 
 class NamedDatabase(Backend, Protocol):
-    """A database that a server has under a name, beside others: of the kinds whose addresses end with one.
+    """One of several databases of a server, which has them by name. The address ends with that name.
 
-    The self-test makes one of its own (`verify` does), and leaves nothing behind. All raise `StoreError`.
+    For the self-test, which creates a database of its own (by `verify`) and leaves nothing behind. All raise `StoreError`.
     """
 
     def database_exists(self) -> bool:
@@ -203,12 +204,9 @@ class NamedDatabase(Backend, Protocol):
         """Delete the record of a local file."""
 
 
-# The local file as delivery sees it
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The oldest part of the outbox: the points to send, and which entries they are of."""
+    """The oldest points of the outbox, and the entries that they belong to."""
 
     points: Points
     last_entry: int
@@ -219,10 +217,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Points of one kind and host that a database would not take, from `first_ms` to `last_ms`.
+    """Points of one kind (see `KINDS`) and host that a database did not take, from `first_ms` to `last_ms`.
 
-    `kind` is "checks", "alerts", "minutes", "hours" or "days"; `field` is the field it objected to ("" if unsaid).
-    `by_age`: they are older than what it keeps, and are never tried again.
+    `field` is the field that it objected to ("": it did not say). `by_age`: it keeps nothing that old, so they are never
+    tried again.
     """
 
     kind: str
@@ -237,7 +235,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What waits for delivery: points (checks and alerts), summaries, and since when the oldest does (None: nothing)."""
+    """How many checks and alerts (`points`) and summaries wait for delivery, the oldest since `oldest_ms` (None: none)."""
 
     points: int = 0
     summaries: int = 0
@@ -245,19 +243,19 @@ class Pending:
 
 
 class Outbox(Protocol):
-    """What the local file still owes a database. Deliveries are taken and acknowledged by one thread."""
+    """What the local file has to deliver to a database. One thread takes and acknowledges deliveries."""
 
     marker: str
-    """The name of this file, by which a database knows whether it has seen this file's points."""
+    """Identifies this file in the database's record of deliveries."""
 
     def next_delivery(self, limit: int) -> Delivery | None:
-        """The oldest undelivered points, about `limit` of them; None when all is delivered.
+        """About `limit` of the oldest undelivered points; None when everything is delivered.
 
-        A delivery stays in flight until it is acknowledged or postponed: a purge of its points waits for that.
+        They are in flight until they are acknowledged or postponed. The database deletes nothing meanwhile.
         """
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
-        """It has arrived, but for what was refused, which is kept as ranges."""
+        """It has arrived, except what was refused. Refusals are kept as ranges."""
 
     def postpone(self) -> None:
         """It has not arrived: it will be the next one again."""
@@ -269,49 +267,49 @@ class Outbox(Protocol):
         """
 
     def requeue_alerts(self) -> None:
-        """Put all alerts into the outbox again, and nothing else."""
+        """Put all alerts into the outbox again."""
 
     def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
-        """What `Backend.counts` answers when all has been delivered."""
+        """What `Backend.counts` answers once everything is delivered."""
 
     def renew_marker(self) -> None:
-        """Take another marker: this file was put back from a copy, and is another one to the database from now on."""
+        """Take another marker, because this file was put back from a copy: to the database it is another file now."""
 
     def pending(self) -> Pending: ...
 
     def refusals(self) -> Sequence[Refusal]: ...
 
     def refused_sample(self, kind: str, limit: int) -> Points:
-        """The newest point of each refusal of this kind (not by age), up to `limit` of them: would they be taken now?"""
+        """The newest point of each refusal of this kind (not by age), at most `limit`: a sample to try."""
 
     def retry_refused(self, kind: str) -> None:
-        """Put what was refused of this kind (not by age) into the outbox again, and forget the refusals."""
+        """Put what was refused of this kind (not by age) into the outbox again. Forget these refusals."""
 
     def delivered(self) -> DeliveryRecord:
         """How far this file has delivered."""
 
 
 class Guard(Protocol):
-    """Sees to it that what a monitor writes lies under the name where it is looked for."""
+    """Watches the local file, and saves what it holds when somebody deletes, replaces or damages it."""
 
     is_saving: bool
-    """Is something under way that must not be interrupted?"""
+    """It is being saved: the monitor must not end yet."""
 
     @property
     def is_away(self) -> bool:
-        """Is what is written now another file than the one that the next start opens?"""
+        """The monitor writes another file than the one that the next start opens."""
 
     def look(self, now_ms: int, between: Callable[[], None]) -> None:
-        """Put right what is wrong with the file. Where that takes long, `between` is called now and then, and writes."""
+        """Repair what is wrong with the file. Where that takes long, call `between` now and then, which writes."""
 
     def notices(self) -> Sequence[str]:
-        """What has happened since the last call, for people; from any thread."""
+        """What has happened since the last call, for people. May be called from any thread."""
 
 
 class LocalFile(Reader, OwnReader, Outbox, Protocol):
-    """The local file of a running monitor. One thread writes it, another one delivers it; anyone may read.
+    """The local file of a running monitor. One thread writes it, another delivers it, any thread may read it.
 
-    Another file may take its place while it is open: then `path` and `marker` change.
+    Another file may take its place while it is open. Then `path` and `marker` change.
     """
 
     path: Path
@@ -323,28 +321,28 @@ class LocalFile(Reader, OwnReader, Outbox, Protocol):
         """Keeps `Ends`."""
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
-        """Commit these with their outbox entries: durable when it returns. Raises `StoreError`; nothing is stored then."""
+        """Store these durably, with their outbox entries, or nothing. Raises `StoreError`."""
 
     def take_over(self, alerts: Sequence[Alert]) -> None:
-        """Keep alerts that a database has already."""
+        """Store alerts that the database has already."""
 
     def maintain(self, now_ms: int) -> bool:
-        """Take the next short step of what is due (summaries, purges, retention) after a commit; was there one?"""
+        """Take the next short step of summaries, retention and purges. False: nothing is left to do."""
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on `maintain` deletes what is older than this; before the first call nothing is too old."""
+        """From now on `maintain` deletes what is older than this. Before the first call it deletes nothing."""
 
     def hosts(self) -> Collection[str]:
-        """Every host that has something here, or had."""
+        """Every host that has or had something here."""
 
     def expired(self) -> int:
         """How many checks grew older than retention before any database had them."""
 
     def next_deletion(self) -> Deletion | None:
-        """What is to be deleted in the database: the oldest purge that was carried out here, then what 1.1.0 sent.
+        """What the database is to delete next: what the oldest finished purge deleted here, then what 1.1.0 sent.
 
-        None: nothing, or what has to be delivered before is not. The same one is returned until it is done.
+        None: nothing, or something has to be delivered first. It stays the same until `deletion_done`.
         """
 
     def deletion_done(self, deletion: Deletion) -> None:
-        """This was carried out in the database."""
+        """The database has deleted this."""

@@ -1,7 +1,7 @@
-"""From a configuration to open stores, and what a new local file takes over from a database that knows its sites.
+"""Opens the stores of a configuration, and lets an empty local file take over the past of its sites from the database.
 
-So a monitor whose file was lost (a container without a volume, a new machine) goes on where the one before it ended: it
-repeats no alert, forgets no recovery, and an outage that had begun is alerted as soon as it would have been.
+So a monitor that lost its file (a container without a volume, a new machine) goes on where the former one ended: it repeats
+no alert, forgets no recovery, and alerts an outage that has begun as early as the former one would have.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,18 +20,16 @@ from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.store import LocalStore
 
 READER_TIMEOUT_S = 2.0
-"""How long a question of the running monitor may take before the local file is asked."""
+"""How long the database may take for a question of the running monitor; then the local file is asked."""
 
 WRITER_TIMEOUT_S = 10.0
 
 NEW_FILE_MS = 4_000
-"""A monitor that starts waits no longer for a database, however that hangs."""
-
 OLD_FILE_MS = 1_000
-"""Nor longer than this when its file has a past of its own."""
+"""How long a start waits for the database: with an empty file, and with one that has a past of its own."""
 
 CHECKS_AT_ONCE_MS = 60_000
-"""So much of the alert window is asked for at once, the newest part first: when time is up, that is what counts most."""
+"""How much of the alert window one question asks for. The newest part, which counts most, comes first."""
 
 
 def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstStore:
@@ -46,10 +44,9 @@ def open_store(local: LocalStore, config: Config, clock: Clock) -> LocalFirstSto
 
 @dataclass(frozen=True, slots=True)
 class PastOfSites:
-    """What a database knows of some sites, or a part of it.
+    """A part of what a database knows of some sites: newest alert records, states, latest checks.
 
-    The newest alert record of each, where each stands, their latest checks. `last_ms` is the newest time stored of any
-    site, also of others.
+    `last_ms` is the newest time stored, also of other sites.
     """
 
     last_ms: int = 0
@@ -59,16 +56,16 @@ class PastOfSites:
 
 
 def ask(database: Backend, sites: Sequence[Site], now_ms: int, after_ms: int | None = None) -> Iterator[PastOfSites]:
-    """The past of these sites part by part, the most important first; nothing of a database without one.
+    """The past of these sites in parts, the most important first. An empty database has none.
 
-    `after_ms`: what came after this moment, all alert records among it; None: everything, the newest records alone.
+    After `after_ms` that is everything, with all alert records; from the beginning (None) only the newest alert records.
     Raises `StoreError`.
     """
     last_ms = database.last_time() if database.is_known() else None
     if last_ms is None:
         return
     hosts = {site.host for site in sites}
-    starts_ms = max(now_ms, last_ms + 1)  # the clock of the monitor before may have run ahead
+    starts_ms = max(now_ms, last_ms + 1)  # the former monitor's clock may have been ahead
     if after_ms is None:
         alerts: Iterable[Alert] = database.last_alerts().values()
     else:
@@ -117,7 +114,7 @@ def take_over_past(local: LocalStore, config: Config, clock: SystemClock, say: C
                 last_ms = max(last_ms or 0, past.last_ms)
                 has_taken |= bool(past.alerts or past.last_states or past.checks)
         except StoreError as error:
-            # Nobody may ever have started a database at the default address.
+            # There may never have been a database at the default address.
             is_new_and_late = own_ms is None and (config.database is not None or isinstance(error, TooLate))
             if last_ms != own_ms or is_new_and_late:
                 what = "nothing" if last_ms is None else "only a part"
@@ -135,5 +132,5 @@ def _past_of_sites(local: LocalStore, config: Config, clock: Clock) -> Iterator[
         if own_ms is not None:
             known = database.verify(local.marker)
             if known is None or known.delivery <= local.delivered().delivery:
-                return  # it has had nothing of this file that is not there
+                return  # the file has everything that it ever delivered
         yield from ask(database, config.sites, clock.now_ms(), own_ms)

@@ -1,4 +1,4 @@
-"""Which store a program reads that does not write one: chosen anew whenever asked, as stores come and go."""
+"""Which store `-p`, `-a` and `-w` read. They choose anew before each question, because stores come and go."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -27,38 +27,37 @@ NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
 PROBE_PATIENCE_S = 2.0
 
 RECENT_MS = DAY_MS
-"""A database that has refused something so lately is not read while the local file has it all."""
+"""The local file is read while the database has refused something within this time."""
 
 NAMELESS = ""
-"""The location of monitors that do not say where they are; also that of a database in which nothing was measured yet."""
+"""The location of monitors that do not name one."""
 
 Readers = Mapping[str, Reader]
-"""A reader for each location that is to be told of, by its name."""
+"""A reader of each location, by its name."""
 
 
-class LocalFile:
-    """A local file that may come, go and be replaced by another one; or the one that its monitor writes in its place."""
+class ReadFile:
+    """The local file for reading. It may appear, go or be replaced; its monitor may write another one in its place."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.read_path = path
-        """What is read at present."""
+        """The file that is read now."""
         self._reader: FileReader | None = None
         self._identity: tuple[Identity, Identity | None] | None = None
 
     def open(self) -> FileReader | None:
-        """A reader of the file that is there now; the same one as long as it is the same file, with the same log."""
+        """A reader of the file that is there now (None: there is none); the same one while file and log are the same."""
         path = written_file(self.path)
         identity = _identity_with_log(path)
         if identity and self._identity == (identity[0], None) and os.access(path.parent, os.W_OK):
-            # a reader makes the log that it finds missing
-            self._identity = identity
+            self._identity = identity  # our own reader created the log
         if identity != self._identity or path != self.read_path:
             self.close()
             self._reader, self._identity = FileReader(path) if identity else None, identity
             self.read_path = path
             if self._reader and writer_is_alive(path) and self._reader.has_no_tables():
-                self.close()  # a monitor is about to make them: looked at again with the next question
+                self.close()  # a monitor is about to create them: look again at the next question
         return self._reader
 
     def close(self) -> None:
@@ -69,13 +68,13 @@ class LocalFile:
 
 def _identity_with_log(path: Path) -> tuple[Identity, Identity | None] | None:
     file = identity_of(path)
-    if file is None or is_empty(path):  # an empty one is about to be made
+    if file is None or is_empty(path):  # a monitor is about to fill an empty one
         return None
     return file, identity_of(beside(path, "-wal"))
 
 
 class Database:
-    """Readers that may take their time, one for each location, and a probe that must hear soon whether anybody is there."""
+    """Patient readers of a database, one for each location, and an impatient one that finds out whether it answers."""
 
     def __init__(self, address: DatabaseAddress, patience_s: float) -> None:
         self._open = partial(open_backend, address, patience_s)
@@ -84,7 +83,7 @@ class Database:
         self.name = self._probe.name
 
     def readers(self, wanted: str | None) -> Readers:
-        """Of each location that there is now (None), or of the wanted one if it is there; none if no monitor wrote to it.
+        """Readers of all locations that there are (None) or of the wanted one; none if no monitor has written there.
 
         Raises `StoreError`.
         """
@@ -106,7 +105,7 @@ class Choice(Protocol):
     """Says whom to ask, as stores come and go. Methods but `deliveries` are called by one thread."""
 
     def choose(self) -> tuple[Readers, Source]:
-        """Whom to ask now, and why. Raises `StoreError` when there is nobody."""
+        """The readers to ask now, and why these. Raises `StoreError` when there are none."""
 
     def distrust(self, error: StoreError) -> None:
         """Those chosen last left a question open."""
@@ -116,7 +115,7 @@ class Choice(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call the database; "" when there is none."""
+        """The database's name for people; "" when there is none."""
 
     def conditions(self) -> Sequence[Condition]:
         """What a person should know of the stores."""
@@ -125,21 +124,20 @@ class Choice(Protocol):
         """What is known of the notifications of a window; from any thread."""
 
     def close(self) -> None:
-        """Free what is open."""
+        """Close what is open."""
 
 
 class ReaderChoice:
     """Keeps `Choice`: the database if it answers and no live monitor of this configuration has undelivered data, else the
     local file.
 
-    The database tells of all locations, the local file of its own. Readers stay open between two choices and belong to
-    this object.
+    The database knows all locations, the local file its own only. This object owns the readers, which stay open.
     """
 
     def __init__(
         self, config: Config, clock: Clock, patience_s: float = PROBE_PATIENCE_S, wanted: str | None = None
     ) -> None:
-        """`patience_s` is how long a question to the database may take; `wanted` is the only location of interest."""
+        """`patience_s` limits a question to the database. `wanted` is the only location of interest (None: all are)."""
         self._clock = clock
         self._patience_s = patience_s
         self._wanted = wanted
@@ -147,7 +145,7 @@ class ReaderChoice:
 
     def _open(self, config: Config) -> None:
         self._address = database_address(config)
-        self._local = LocalFile(config.local_database)
+        self._local = ReadFile(config.local_database)
         self._resting: tuple[int, str] | None = None
         self._database = Database(self._address, self._patience_s) if self._address.backend else None
         self._take(config)
@@ -157,14 +155,14 @@ class ReaderChoice:
         self._here = config.location
 
     def follow(self, config: Config) -> None:
-        """Choose among the stores of another configuration from now on."""
+        """Use the stores of another configuration from now on."""
         if database_address(config) != self._address or config.local_database != self._local.path:
             self.close()
             self._open(config)
         self._take(config)
 
     def choose(self) -> tuple[Readers, Source]:
-        """Whom to ask now, and why. Raises `StoreError` when there is nobody."""
+        """The readers to ask now, and why these. Raises `StoreError` when there are none."""
         local = self._local.open() if self._wanted in (None, self._here) else None
         readers, why = self._ask_around(local)
         if readers:
@@ -175,11 +173,11 @@ class ReaderChoice:
 
     @property
     def name(self) -> str:
-        """What people call the database; "" when there is none."""
+        """The database's name for people; "" when there is none."""
         return self._database.name if self._database else ""
 
     def conditions(self) -> Sequence[Condition]:
-        """What a person should know of the local file and of the database that monitors of this configuration deliver to."""
+        """What a person should know about the local file and the database."""
         local = self._local.open()
         found = [] if local is None or local.path == self._local.path else [words.elsewhere(local.path, self._local.path)]
         if self._database and local:
@@ -187,14 +185,14 @@ class ReaderChoice:
         return found
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
-        """What the local file knows of the notifications of a window; nothing where it cannot be read."""
+        """The notifications of a window, from the local file; none where it cannot be read."""
         with suppress(StoreError):
             local = self._local.open()
             return local.deliveries(window) if local else ()
         return ()
 
     def _ask_around(self, local: FileReader | None) -> tuple[Readers, str]:
-        """The readers of the database, and why they are the ones to ask; none of them, and why not."""
+        """The readers of the database and why to ask them; or no readers and why not."""
         if self._database is None:
             return {}, words.AS_CONFIGURED
         if local and (reason := self._rests()):
@@ -202,7 +200,7 @@ class ReaderChoice:
         try:
             readers = self._database.readers(self._wanted)
         except StoreError as error:
-            if local is None and self._is_named:  # there is nothing else, and its own words say best why not
+            if local is None and self._is_named:  # there is nothing else to read, and its error says why
                 raise
             self.distrust(error)
             return {}, self._rests() or ""
@@ -213,7 +211,7 @@ class ReaderChoice:
         return readers, f"{self._database.name} answers"
 
     def _nobody(self, why: str) -> str:
-        """Why there is nothing to read."""
+        """Why there is nothing to read, in words."""
         if self._local.read_path != self._local.path:
             return f"{words.elsewhere(self._local.read_path, self._local.path).text}, which cannot be read from here"
         if writer_is_alive(self._local.path) and not self._local.path.exists():  # else it has just begun to make it
@@ -224,13 +222,13 @@ class ReaderChoice:
         return f"nothing is known of this location: {there}"
 
     def distrust(self, error: StoreError) -> None:
-        """The database left a question open: the local file is asked for a while, if there is one."""
+        """The database did not answer a question: ask the local file for a while, if there is one."""
         is_missed = self._is_named or self._has_met()
         why = str(error) if is_missed else words.stored_text(self._local.path.name)
         self._resting = (self._clock.now_ms() + SLOW_PENALTY_MS, why)
 
     def _has_met(self) -> bool:
-        """Has a monitor of this configuration delivered anything? At the default address nobody may ever have been."""
+        """Whether a monitor of this configuration has ever delivered. There may never have been a default database."""
         local = self._local.open()
         with suppress(StoreError):
             return local is not None and local.delivered().delivery > 0
@@ -240,21 +238,19 @@ class ReaderChoice:
         return self._resting[1] if self._resting and self._clock.now_ms() < self._resting[0] else None
 
     def close(self) -> None:
-        """Free what is open."""
+        """Close what is open."""
         self._local.close()
         if self._database:
             self._database.close()
 
     def _lacks(self, local: FileReader) -> str | None:
-        """What the database has not got of a live monitor. What a dead one left may be delivered at any time, or never."""
+        """What the database lacks of a live monitor; None: nothing. (What a dead one left may never be delivered.)"""
         name, now_ms = self.name, self._clock.now_ms()
         if not writer_is_alive(self._local.path):
             return None
         pending = local.pending()
         if pending.oldest_ms is not None and now_ms - pending.oldest_ms > FRESH_MS:
             return words.behind_text(name, pending)
-        points = [
-            it for it in local.refusals() if it.kind in ("checks", "alerts")
-        ]  # else of summaries: they can be done without
-        recent = [it for it in points if it.last_ms >= now_ms - RECENT_MS]
-        return words.lacking_text(name, sum(it.count for it in recent)) if recent else None
+        # Refused summaries do no harm: the points answer.
+        refused = [it for it in local.refusals() if it.kind in ("checks", "alerts") and it.last_ms >= now_ms - RECENT_MS]
+        return words.lacking_text(name, sum(it.count for it in refused)) if refused else None

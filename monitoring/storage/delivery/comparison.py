@@ -1,4 +1,4 @@
-"""What a database has lost of what a local file delivered, and where it knows more: found by counting, not by trust."""
+"""Compares a database with a local file by counting points: what it has lost, and where it knows more than the file."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,10 +11,10 @@ from monitoring.storage.base import Backend, Counts, LocalFile, Refusal
 from monitoring.units import DAY_MS, HOUR_MS
 
 RECENT_MS = 600_000
-"""How far back a look goes at a database that has not been out of reach."""
+"""How far back points are compared while contact lasts."""
 
 COUNTED_AT_ONCE = 2_000
-"""Hours of one site whose points or minutes are counted by one question: some tenths of a second."""
+"""A question counts the points or minutes of so many hours (times sites), which takes some tenths of a second."""
 
 DAYS_AT_ONCE = 32
 MOST_DAYS = 4_096
@@ -25,7 +25,7 @@ COMPARED_WITH: Mapping[Span, Sequence[str]] = {Span.HOUR: ("checks", "minutes"),
 
 
 class Comparison:
-    """Compares what was delivered: up to the marks of the file's record, but for what was refused."""
+    """Compares what was delivered by the file's own record, except what was refused."""
 
     def __init__(self, file: LocalFile, backend: Backend) -> None:
         self._file = file
@@ -34,7 +34,7 @@ class Comparison:
         self._delivered = file.delivered()
 
     def recently_lost(self) -> bool:
-        """Does the database lack points of the past ten minutes, or alerts?"""
+        """Whether the database lacks points of the past ten minutes, or alerts."""
         return self._lacks(self._until_newest(RECENT_MS), "checks") or self.lost_alerts()
 
     def _until_newest(self, length_ms: int) -> Window:
@@ -42,12 +42,12 @@ class Comparison:
         return Window(max(0, until_ms - length_ms), until_ms)
 
     def lost_alerts(self) -> bool:
-        """Does the database lack alerts of some hour of the past day, or open ones from before?"""
+        """Whether the database lacks alerts of an hour of the past day, or older open ones."""
         day = self._until_newest(DAY_MS)
         return any(self._lacking(day, "alerts", Span.HOUR)) or self._lacks_open_alerts(day.from_ms)
 
     def _lacks_open_alerts(self, before_ms: int) -> bool:
-        """Of those decided before this moment. (Where a token may only write, nobody knows.)"""
+        """Whether it lacks open alerts from before this moment. (A token for writing only cannot find out.)"""
         alerts = self._file.last_alerts().items()
         is_open = {host: it.time_ms for host, it in alerts if it.type is AlertType.ALERT and it.time_ms < before_ms}
         try:
@@ -58,9 +58,9 @@ class Comparison:
         return any(not self._is_refused("alerts", host, Window(at_ms, at_ms + 1)) for host, at_ms in lacking)
 
     def _lacking(self, window: Window, kind: str, each: Span) -> Mapping[tuple[int, str], int]:
-        """Where the database knows of fewer than it would be sent again, and how many that would be.
+        """The spans in which the database has fewer points than the file, with the number in the file.
 
-        What was refused stands for what is lacking in its span.
+        A refusal in a span explains what is lacking there.
         """
         wanted = self._file.counts(window, kind, each)
         found = self._backend.counts(window, kind, each) if wanted else {}
@@ -69,11 +69,11 @@ class Comparison:
         return {(at_ms, host): it for (at_ms, host), it in lacking.items() if not self._is_refused(kind, host, spans[at_ms])}
 
     def lost(self) -> Sequence[Window]:
-        """The hours and days of which the database lacks something, in order, those that touch as one.
+        """The times of which the database lacks something, in order, neighbours joined.
 
-        Points of the past hour are counted, summaries of its minutes, of the past day's hours and of all days. A shard is
-        lost with all that it had of a time, so that hours and days show it. Where the past hour lacks points or minutes
-        alone (their measurement was dropped), these are counted all the way back.
+        Compared are the points and the minutes of the past hour, the hours of the past day, and all days. A lost shard has
+        lost everything of its time, so hours and days show it. Where the past hour lacks points or minutes, perhaps because
+        their measurement was dropped, these are compared back to the beginning.
         """
         return joined([*self._lost_summaries(), *self._back_from(self._delivered.newest_ms + 1, "checks")])
 
@@ -86,13 +86,13 @@ class Comparison:
             yield from self._lost_spans(Window(max(0, end_ms - DAYS_AT_ONCE * DAY_MS), end_ms), Span.DAY)
 
     def _lost_spans(self, window: Window, span: Span) -> Iterator[Window]:
-        """The hours, or days, whose summaries know of fewer checks there, although they would be sent again."""
+        """The hours or days whose summaries count fewer checks there, and that would be sent again."""
         lacking = self._lacking(window, span.kind, span)
         for start_ms, _ in lacking.keys() - superseded(self._backend, span, lacking):
             yield Window(start_ms, start_ms + span.length_ms)
 
     def _back_from(self, until_ms: int, kind: str) -> Iterator[Window]:
-        """The past hour if it lacks points or such summaries, and then whatever lacks some before it."""
+        """The past hour if it lacks points of this kind, and then every earlier span that lacks some."""
         lengths = [HOUR_MS] * 24 + [DAY_MS] * MOST_DAYS
         for number, length_ms in enumerate(lengths):
             window = Window(max(0, until_ms - length_ms), until_ms)
@@ -105,7 +105,7 @@ class Comparison:
             until_ms = window.from_ms
 
     def _lacks(self, window: Window, kind: str) -> bool:
-        """Are there sites of which the database has fewer points than it should, or fewer checks in such summaries?"""
+        """Whether the database has fewer points of some site than the file, or summaries that count fewer checks."""
         wanted = self._file.counts(window, kind)
         found = self._backend.counts(window, kind) if wanted else {}
         lacking = {host: number - found.get((at_ms, host), 0) for (at_ms, host), number in wanted.items()}
@@ -121,10 +121,10 @@ class Comparison:
 
 
 def without_superseded(backend: Backend, kind: str, points: Sequence[Any]) -> Sequence[Any]:
-    """Points of a kind, without the hours, or days, of which the database knows more checks from what is finer.
+    """Points of a kind, without hours and days of which the database knows more checks than this file.
 
-    A file lacks what was measured before it was begun, or after the copy that it was put back from. Its summary would
-    stand for all that was measured once what is finer has become too old.
+    The file may lack what was measured before it was begun, or after the copy that it was put back from. Its summary would
+    be all that is left of that time once finer points have expired.
     """
     span = next((span for span in COMPARED_WITH if span.kind == kind), None)
     if span is None:
@@ -135,14 +135,14 @@ def without_superseded(backend: Backend, kind: str, points: Sequence[Any]) -> Se
 
 
 def superseded(backend: Backend, span: Span, own: Counts) -> Collection[tuple[int, str]]:
-    """Of which of these hours, or days, the database knows more checks from what is finer."""
+    """The hours or days, of those in `own`, of which finer points in the database count more checks than `own`."""
     known: set[tuple[int, str]] = set()
     hosts = len({host for _, host in own})
     length_ms = max(1, COUNTED_AT_ONCE // max(1, hosts)) * HOUR_MS
     for run in joined(Window(start_ms, start_ms + span.length_ms) for start_ms, _ in own):
         for finer in COMPARED_WITH[span]:
             found = Counter[tuple[int, str]]()
-            for from_ms in range(run.from_ms, run.until_ms, length_ms):  # so much at once that no question takes long
+            for from_ms in range(run.from_ms, run.until_ms, length_ms):  # so that no question takes long
                 part = Window(from_ms, min(from_ms + length_ms, run.until_ms))
                 found.update(backend.counts(part, finer, span))
             known |= {key for key, checks in found.items() if checks > own.get(key, checks)}
@@ -150,7 +150,7 @@ def superseded(backend: Backend, span: Span, own: Counts) -> Collection[tuple[in
 
 
 def overlaps(refusal: Refusal, window: Window) -> bool:
-    """Does something that was refused lie in this window?"""
+    """Whether refused points may lie in this window."""
     return refusal.first_ms < window.until_ms and window.from_ms <= refusal.last_ms
 
 

@@ -14,7 +14,7 @@ from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_tex
 from monitoring.units import DAY_MS, HOUR_MS
 
 DELIVERY_POINTS = 5_000
-"""Twice as many were delivered only 2 % sooner, half as many in two requests at once no sooner at all."""
+"""With twice as many a backlog was gone 2 % sooner; half as many in two parallel requests brought nothing."""
 
 SAMPLE_POINTS = 500
 
@@ -23,14 +23,14 @@ FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
 
 RETRY_MS = HOUR_MS
-"""How often it is tried whether what was refused is taken now; sooner when something like it is taken."""
+"""How often refused points are tried again; sooner when similar points are taken."""
 
 LOOK_MS = 60_000
-"""How often a database is compared again that has not been out of reach: it may have been put back, or lost something."""
+"""How often the database is compared with the file while contact lasts: it may have been put back, or lost something."""
 
 WEEK_MS = 7 * DAY_MS
 MONDAY_MS = 4 * DAY_MS
-"""1970-01-05: a Monday, on which InfluxDB's weeks begin."""
+"""1970-01-05, a Monday. InfluxDB's shards are weeks that begin on Mondays, and each may have other types of fields."""
 
 EVER_MS = 1 << 42
 
@@ -38,11 +38,11 @@ NOTHING = DeliveryRecord(0, 0, 0)
 
 
 class Forwarder:
-    """Delivers the outbox of `file` to `backend`: everything, in order, at least once; the same point twice is one point.
+    """Delivers the outbox of `file` to `backend`, in order and at least once. (The same point twice is one point.)
 
-    It goes delivery by delivery: only when all of one has arrived (or failed) is the next one read. After any failure
-    the database must prove itself again before it is trusted, and is compared with the file: what it lacks goes into
-    the outbox again. When nothing waits there is time for what was refused, for a look, and for `upkeep`.
+    It reads a delivery when the one before has arrived. After a failure it makes contact anew: the database must prove that
+    it works, and is compared with the file. What it lacks goes into the outbox again. When nothing waits, the forwarder
+    tries what was refused, compares, and deletes.
     """
 
     def __init__(self, file: LocalFile, backend: Backend, clock: Clock, *, is_ours: bool = False) -> None:
@@ -58,26 +58,26 @@ class Forwarder:
         self._backoff_s = 0.0
         self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
         self._retry_at_ms = self._tried_ms = self._look_at_ms = 0
-        self._was_taken = False
-        self._week = -1
+        self._compares_next = False
         self.has_contact = False
-        self.has_met = False  # has there ever been contact?
+        self.has_met = False
+        """There was contact at least once."""
         self.complete_ms = 0
-        """All that was committed before this moment has been delivered, or refused; 0: unknown since the last contact."""
+        """Everything committed before this moment has been delivered or refused; 0: not known since contact was made."""
         self.trouble: str | None = NOT_ASKED_YET
 
     def start(self) -> None:
         self._thread.start()
 
     def notify(self) -> None:
-        """There is something new in the outbox."""
+        """The outbox has something new."""
         self._work.set()
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
         self._upkeep.set_retention(checks_ms, alerts_ms)
 
     def wait_complete(self, timeout_s: float) -> bool:
-        """Wait until all that was committed before this call is delivered; at once False while there is no contact."""
+        """Wait until everything committed before this call is delivered. False if not in time or without contact."""
         with self._progress:
             self._asked += 1
             mine = self._asked
@@ -86,12 +86,12 @@ class Forwarder:
             return self.has_contact and self._served >= mine
 
     def conditions(self) -> list[Condition]:
-        """What a person should know beside how far delivery is."""
+        """What a person should know about the database, beside what waits for it."""
         refusals = list(refused(self._backend.name, self._file.refusals()))
         return [*refusals, *([not_deleted(self._upkeep.trouble)] if self._upkeep.trouble else [])]
 
     def close(self, timeout_s: float) -> None:
-        """Deliver what can be delivered in this time, then end; the rest stays in the outbox."""
+        """Deliver for so long, then end the thread. The rest stays in the outbox."""
         deadline = Deadline.after(self._clock, round(timeout_s * 1_000))
         self.wait_complete(timeout_s)
         self._ending.set()
@@ -102,7 +102,7 @@ class Forwarder:
         while not self._ending.is_set():
             try:
                 busy = self.step()
-            except Exception as error:  # noqa: BLE001 - delivery must go on, whatever happens to one round
+            except Exception as error:  # noqa: BLE001 - no error may end delivery
                 self._lose_contact(f"{type(error).__name__}: {error}")
                 busy = False
             if self._backoff_s:
@@ -111,16 +111,16 @@ class Forwarder:
                 self._work.wait(IDLE_S)
 
     def step(self) -> bool:
-        """Take the next step: contact, a delivery, or what there is time for; is there more to do at once?"""
+        """Make contact, deliver, or use idle time. True: there is more to do at once."""
         self._work.clear()
         try:
-            if not self.has_contact or self._marker != self._file.marker:  # another file may have taken its place
+            if not self.has_contact or self._marker != self._file.marker:  # the guard may have changed the file
                 self._make_contact()
             busy = self._deliver() or self._use_idle_time()
         except StoreError as error:
             self._lose_contact(str(error))
             return False
-        self._backoff_s = 0.0  # not before: a database may prove itself each time and yet never take the points
+        self._backoff_s = 0.0  # only now: a database may pass the proof each time and never take the points
         return busy
 
     # Contact
@@ -131,7 +131,7 @@ class Forwarder:
         own = self._file.delivered()
         if known is not None and known.delivery > own.delivery:
             known = self._begin_anew(known)
-        # Before anything is recorded there: a kill in between must not lose this.
+        # Requeue before anything is recorded there, so that a kill in between loses nothing.
         if known is None and own.delivery:
             self._file.requeue(0, EVER_MS)
         elif known is not None and is_behind(known, own):
@@ -154,14 +154,13 @@ class Forwarder:
         return bool(lost) or has_lost_alerts
 
     def _begin_anew(self, known: DeliveryRecord) -> DeliveryRecord | None:
-        """The database has seen more of this file than the file knows: the file was put back from a copy.
+        """The database has had more of this file than the file has: it was put back from a copy.
 
-        Nothing that is measured from now on may have the time of what was measured after the copy was made. The alerts
-        of the time between go into the file; checks stay where they are.
+        Alerts since the copy was made are taken over; checks are not. New points get later times than those since the copy.
         """
         lost, hosts = Window(self._file.delivered().newest_ms + 1, EVER_MS), set(self._file.hosts())
         last_ms = known.newest_ms
-        with suppress(StoreDenied):  # a gateway's token may be one that only writes
+        with suppress(StoreDenied):  # a gateway's token may be for writing only
             self._file.take_over([alert for alert in self._backend.alerts(lost) if alert.host in hosts])
             last_ms = max(last_ms, self._backend.last_time() or 0)
         self._clock.start_after(last_ms)
@@ -200,7 +199,7 @@ class Forwarder:
         return delivery is not None
 
     def _send(self, points: Points) -> list[Refusal]:
-        """What is like points that were refused goes in a request of its own: so few are needed, whatever is refused."""
+        """Points similar to refused ones go in a request of their own, so that the others need no bisection."""
         known, refusals, takes_like_refused = self._file.refusals(), list[Refusal](), False
         for kind, own in by_kind(points).items():
             suspects = like_refused(kind, own, known)
@@ -214,25 +213,25 @@ class Forwarder:
 
     def _use_idle_time(self) -> bool:
         now_ms = self._clock.now_ms()
-        week = (now_ms - MONDAY_MS) // WEEK_MS
-        if now_ms >= self._retry_at_ms or week != self._week:
+        if now_ms >= self._retry_at_ms:
             return self._try_refused()
-        if self._was_taken:  # what was lost beside it could not be told from what was refused
-            self._was_taken = False
+        if self._compares_next:
+            self._compares_next = False
             return self._send_lost_again()
         if now_ms >= self._look_at_ms:
             self._look()
         return self._upkeep.step(now_ms)
 
     def _try_refused(self) -> bool:
-        """One request of each kind that was refused: is some of it taken now? Then the rest is sent again, too."""
+        """Send a sample of each kind that was refused. Where the database takes some of it, send the rest as well."""
         now_ms = self._tried_ms = self._clock.now_ms()
-        self._retry_at_ms, self._week = now_ms + RETRY_MS, (now_ms - MONDAY_MS) // WEEK_MS
+        next_week_ms = now_ms - (now_ms - MONDAY_MS) % WEEK_MS + WEEK_MS
+        self._retry_at_ms = min(now_ms + RETRY_MS, next_week_ms)
         taken = [kind for kind in kinds_to_retry(self._file.refusals()) if self._takes(kind)]
         for kind in taken:
             self.complete_ms = 0
             self._file.retry_refused(kind)
-            self._was_taken = True
+            self._compares_next = True  # points that were lost counted as refused until now
         return bool(taken)
 
     def _takes(self, kind: str) -> bool:
@@ -246,15 +245,15 @@ class Forwarder:
         return True
 
     def _look(self) -> None:
-        """Has the database been put back, or lost something, without having been out of reach?"""
+        """Compare the database with the file, though contact has lasted. If it lacks something, make contact anew."""
         known, own = self._backend.verify(self._marker) or NOTHING, self._file.delivered()
         agrees = known.delivery == own.delivery and not is_behind(known, own)
         if not agrees or Comparison(self._file, self._backend).recently_lost():
-            self._distrust(lost_text(self._backend.name))  # the next step makes contact anew
+            self._distrust(lost_text(self._backend.name))
         self._look_at_ms = self._clock.now_ms() + LOOK_MS
 
 
 def is_behind(known: DeliveryRecord, own: DeliveryRecord) -> bool:
-    """Is less on record than the file has delivered? (An entry may be delivered in parts.)"""
+    """Whether the database remembers less than the file has delivered. (Entries may be delivered in parts.)"""
     pairs = ((known.delivery, own.delivery), (known.newest_ms, own.newest_ms), (known.summarised_ms, own.summarised_ms))
     return any(there < here for there, here in pairs)

@@ -1,4 +1,4 @@
-"""Local first: everything goes into the local file and from there to the database; questions go to whichever can answer."""
+"""Local first: everything is stored in the local file and delivered to the database. Whichever is complete answers."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,22 +19,22 @@ from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.delivery.writer import Writer
 
 FRESH_MS = 5_000
-"""A database that held everything so short a time ago is asked; each question makes sure for itself."""
+"""A database that was complete so recently may be asked. Each question checks again whether it is complete."""
 
 SLOW_PENALTY_MS = 30_000
 LONGEST_PENALTY_MS = 600_000
-"""How long a database is not asked about windows of a length for which it was too slow: each time twice as long."""
+"""A database that was too slow for a window is not asked about windows of that length for so long, then twice as long."""
 
 COMMIT_S = 0.5
 DELIVERY_S = 0.5
-"""How long a question waits until the database has what was committed before it."""
+"""How long a question waits for what came before it: to be committed, and to be delivered."""
 
 DELIVERY_AT_END_S = 1.0
-"""How long a monitor that ends goes on delivering; what is left stays in the outbox for the next start."""
+"""How long a monitor that ends still delivers. The rest stays in the outbox for the next start."""
 
 
 class Penalty(NamedTuple):
-    """For how long a database is not asked, until when, and why."""
+    """How long a database is not asked, until when, and why."""
 
     length_ms: int
     until_ms: int
@@ -47,8 +47,9 @@ NO_PENALTY = Penalty(0, 0, "")
 class LocalFirstStore:
     """The store of a running monitor.
 
-    `backend` receives, `reader` is asked (the same database, with shorter time limits); both None: the local file alone.
-    `is_named`: the configuration names this database, so that it is missed when it is not there.
+    It writes to `backend` and asks `reader`, which is the same database with shorter time limits. Both are None where there
+    is the local file alone. `is_named`: the configuration names the database, so people must know when it is away.
+    `is_ours`: see `monitor_upkeep`.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class LocalFirstStore:
         self._slow: dict[int, Penalty] = {}
         self._backlog = Backlog()
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
-        self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else _nobody)
+        self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else lambda: None)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
         self._pending, self._expired = Pending(), 0
         self._of_delivery: Sequence[Condition] = ()
@@ -84,7 +85,7 @@ class LocalFirstStore:
             self._forwarder.start()
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on what is older than this leaves the local file and the database, in the background."""
+        """From now on delete what is older than this from the local file and the database, in the background."""
         self._file.set_retention(checks_ms, alerts_ms)
         if self._forwarder:
             self._forwarder.set_retention(checks_ms, alerts_ms)
@@ -92,31 +93,30 @@ class LocalFirstStore:
     # What is measured
 
     def record(self, point: CheckResult | Alert) -> None:
-        """Take a check or an alert for good; never blocks."""
+        """Store a check or an alert. Never blocks."""
         self._writer.append(point)
 
     def commit(self) -> None:
-        """Let `own_reader` see everything recorded so far; waits for no database."""
+        """Wait until `own_reader` sees everything recorded so far, which takes no database."""
         self._writer.commit(COMMIT_S)
 
     # Questions
 
     def own_reader(self) -> OwnReader:
-        """A reader of everything that this monitor recorded, written or still in memory; it asks no database."""
+        """A reader of everything that this monitor has recorded, in its file or still in memory. It asks no database."""
         return self._unwritten if self._writer.trouble else self._file
 
     def unwritten_alerts(self) -> Sequence[Alert]:
-        """The alert records that the local file does not hold yet."""
+        """The alerts that are not in the local file yet."""
         return [point for point in self._writer.unwritten() if isinstance(point, Alert)]
 
     def stats(
         self, window: Window, *, exact: bool, until: Deadlines | None = None
     ) -> tuple[Mapping[str, SiteStats], Source]:
-        """The statistics of a window that is over, and who gave them (see `Reader.stats`).
+        """The statistics of a window that is over (see `Reader.stats`), and which store gave them.
 
-        The database is asked while it provably holds everything recorded so far, the newest included; else, and when it
-        has not answered by its deadline, the local file. Raises `StoreError` when that cannot answer either, or not in
-        time. `until` None: however long it takes.
+        The database is asked if it provably has everything recorded so far. If it has not, or misses its deadline, the
+        local file is asked. Raises `StoreError` when that cannot answer either, or not in time. `until` None: no deadline.
         """
         self._writer.commit(_within(COMMIT_S, until))
         source, reader = self._source_for(window, until), self._reader
@@ -135,12 +135,12 @@ class LocalFirstStore:
         return self._ask_file.ask(asked, until and until.in_all.left_s()), source
 
     def give_up_questions(self) -> None:
-        """Wait for no answer any more: this monitor ends. May be called from a signal handler."""
+        """Stop waiting for answers, because this monitor ends. May be called from a signal handler."""
         self._ask_database.give_up()
         self._ask_file.give_up()
 
     def _source_for(self, window: Window, until: Deadlines | None) -> Source:
-        """Whom to ask about a window, once the database has what was committed so far."""
+        """The store to ask about a window. Waits a moment for the database to get what was committed so far."""
         source = self._known_source()
         if self._forwarder is None or source.kind == "local":
             return source
@@ -154,23 +154,23 @@ class LocalFirstStore:
         return source
 
     def _penalise(self, window: Window, error: StoreError) -> None:
-        """It did not answer about this window: leave it alone with such for a while. (Other windows may be quicker.)"""
+        """The database did not answer about this window: ask it nothing about windows of this length for a while."""
         why = str(error) if isinstance(error, StoreDenied) else words.slow_text(self.name)
         last_ms = self._slow.get(window.length_ms, NO_PENALTY).length_ms
         length_ms = min(LONGEST_PENALTY_MS, last_ms * 2 or SLOW_PENALTY_MS)
         self._slow[window.length_ms] = Penalty(length_ms, self._clock.now_ms() + length_ms, why)
 
     def _absent(self, window: Window) -> int:
-        """At most how many checks of the window the database does not have because it refused them."""
+        """How many checks of the window the database has refused, at most."""
         inside = (it for it in self._file.refusals() if it.kind == "checks" and overlaps(it, window))
         return sum(refusal.count for refusal in inside)
 
     # The state of storage, in words
 
     def source(self) -> Source:
-        """Who is asked, and why; where some windows are too slow for the database, it says which.
+        """The store that is asked, and why; also for which windows the database is too slow.
 
-        A window counts as slow until the database has answered about one as long.
+        A length of window is too slow until the database has answered about one.
         """
         source = self._known_source()
         slow = {length_ms: penalty for length_ms, penalty in self._slow.items() if penalty.length_ms}
@@ -181,13 +181,14 @@ class LocalFirstStore:
         return Source(source.kind, f"{source.why}, {words.slow_windows_text(sorted(slow))}")
 
     def _known_source(self) -> Source:
-        """By how far delivery is."""
+        """The store that is asked as far as delivery decides that, and why."""
         if self._writer.trouble:
             return Source("local", self._writer.trouble)
         if self._forwarder is None or self._reader is None:
             return Source("local", words.AS_CONFIGURED)
         if self._forwarder.trouble:
-            return Source("local", self._forwarder.trouble if self.awaits_database else self._stored_text())
+            stored = words.stored_text(self._file.path.name)
+            return Source("local", self._forwarder.trouble if self.awaits_database else stored)
         if self._clock.now_ms() - self._forwarder.complete_ms > FRESH_MS:
             pending = self.pending()
             pace = self._backlog.pace(self._clock.monotonic_ns(), pending.points)
@@ -195,7 +196,7 @@ class LocalFirstStore:
         return Source(self._reader.kind, words.complete_text(self.name))
 
     def conditions(self) -> list[Condition]:
-        """What a person should know of storage now, beside `source`: for the header, and to be told once each."""
+        """What a person should know about storage now, beside `source`. The header shows it, and stderr says it once."""
         found = []
         if self._writer.trouble and not self._writer.is_left_to_guard:
             found.append(words.unwritten(self._writer.trouble))
@@ -210,20 +211,20 @@ class LocalFirstStore:
         return found
 
     def expired(self) -> int:
-        """How many checks grew older than retention before the database had them, as far as the file could last tell."""
+        """How many checks expired before the database had them, when the file could last be read."""
         with suppress(StoreError):
             self._expired = self._file.expired()
         return self._expired if self.awaits_database else 0
 
     def left_behind(self) -> tuple[str, ...]:
-        """What is to be known at the end: points that wait for the database, and what it would not take."""
+        """What a person should know at the end: the points that wait for the database, and what it refused."""
         waiting = self.pending().points
         away = self._file.path if self._file.guard.is_away else None
         refusals = [condition.text for condition in self.conditions() if not condition.is_why]
         return (*([words.undelivered_text(waiting, away)] if waiting else []), *refusals)
 
     def stored_in(self) -> str:
-        """Where everything lies, at the end; "" if it could not be written."""
+        """Where everything is stored, at the end; "" if it could not be written."""
         if self._writer.trouble:
             return ""
         has_all = self.awaits_database and not self.pending().points and not self.conditions()
@@ -235,12 +236,12 @@ class LocalFirstStore:
 
     @property
     def name(self) -> str:
-        """What people call the database; "" when there is none."""
+        """The database's name for people; "" when there is none."""
         return self._backend.name if self._backend else ""
 
     @property
     def awaits_database(self) -> bool:
-        """Is there one that is to have everything? The default one counts once it has been there."""
+        """Whether people expect the database to have everything. They expect it of the default one once it has answered."""
         return self._forwarder is not None and (self._is_named or self._forwarder.has_met)
 
     @property
@@ -249,25 +250,22 @@ class LocalFirstStore:
         return self._writer.trouble
 
     def pending(self) -> Pending:
-        """What the database has yet to receive, as far as the file could last tell; nothing when there is none."""
+        """What the database has yet to receive, when the file could last be read; nothing without a database."""
         with suppress(StoreError):
             self._pending = self._file.pending()
         return self._pending if self.awaits_database else Pending()
 
-    def _stored_text(self) -> str:
-        return words.stored_text(self._file.path.name)
-
     # The end
 
     def finish(self, timeout_s: float, deliver_s: float = DELIVERY_AT_END_S) -> bool:
-        """End the threads: write everything, deliver what can be in `deliver_s`; False when something was not written."""
+        """Write everything, deliver for `deliver_s` and end the threads. False: something could not be written."""
         written = self._writer.close(timeout_s)
         if self._forwarder:
             self._forwarder.close(min(timeout_s, deliver_s))
         return written
 
     def close(self) -> None:
-        reader = None if self._ask_database.is_busy else self._reader  # else it would wait for the end of that question
+        reader = None if self._ask_database.is_busy else self._reader  # else closing waits for the question to end
         for part in (reader, self._backend, self._file):
             if part is not None:
                 part.close()
@@ -275,7 +273,3 @@ class LocalFirstStore:
 
 def _within(most_s: float, until: Deadlines | None) -> float:
     return most_s if until is None else min(most_s, until.database.left_s())
-
-
-def _nobody() -> None:
-    """Called after a commit when there is nobody to tell."""

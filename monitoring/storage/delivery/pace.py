@@ -1,12 +1,12 @@
-"""How fast a backlog shrinks, and when it will be gone. Pure."""
+"""How fast a backlog shrinks, and how long it will last. Pure."""
 
 from typing import NamedTuple
 
 SHORTEST_NS = 3_000_000_000
-"""A pace is known after this time."""
+"""It takes so long to know a pace."""
 
 LONGEST_NS = 60_000_000_000
-"""What was longer ago does not count."""
+"""A pace is that of this time."""
 
 
 class Pace(NamedTuple):
@@ -23,7 +23,7 @@ class Backlog:
         self._seen: list[tuple[int, int]] = []
 
     def pace(self, now_ns: int, waiting: int) -> Pace | None:
-        """`waiting` points wait now, by a monotonic clock; None while nobody can tell, or while they become no fewer."""
+        """The pace at a moment of a monotonic clock when so many points wait; None: not known yet, or they get no fewer."""
         self._seen = [(ns, points) for ns, points in self._seen if now_ns - ns <= LONGEST_NS]
         if self._seen and waiting > self._seen[0][1]:  # another backlog, or one that grows
             self._seen = []

@@ -1,4 +1,4 @@
-"""Points into a database; what it will not take is found with few requests, and kept as ranges."""
+"""Sends points to a database. Finds those that it refuses with few requests, and describes them as ranges."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,17 +21,17 @@ _key = attrgetter("kind", "host", "field", "by_age")
 
 
 def by_kind(points: Points) -> Mapping[str, Sequence[Point]]:
-    """Checks, alerts and then the summaries of them, the shortest first: a database compares each with what is finer."""
+    """Points in the order in which they are sent: a summary comes after the finer points that it is compared with."""
     summaries = {span.kind: [one for one in points.summaries if one.span is span] for span in Span}
     return {"checks": points.checks, "alerts": points.alerts, **summaries}
 
 
 def send(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> list[Refusal]:
-    """Write points of one kind; returns what was refused. Raises `StoreUnavailable` and `StoreDenied` as `write` does.
+    """Write points of one kind; return what was refused. Raises `StoreUnavailable` and `StoreDenied` as `write` does.
 
-    An answer that says that all points of a request were dropped is believed. Otherwise those that it objects to are
-    sent apart from the rest until every request is taken whole or refused whole: nothing is refused by suspicion, and
-    nothing counts as stored that no request was thanked for.
+    When the database says that it dropped all points of a request, that is believed. Otherwise suspects are sent apart from
+    the rest, until each request is taken whole or refused whole. So no point counts as refused on suspicion, and none as
+    stored unless the database took its request.
     """
     error = _refusal(write, kind, points) if points else None
     if error is None:
@@ -42,13 +42,13 @@ def send(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> l
 
 
 def send_apart(write: Callable[[Points], None], kind: str, points: Sequence[Any], suspects: Sequence[Any]) -> list[Refusal]:
-    """The same in two requests, one with those of the points that will probably be refused."""
+    """The same, with the suspects in a request of their own."""
     apart = set(map(id, suspects))
     return send(write, kind, suspects) + send(write, kind, [point for point in points if id(point) not in apart])
 
 
 def _refusal(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> StoreRefused | None:
-    """Write them; the error, if some are refused, does not keep what `write` had in hand: a request of megabytes."""
+    """Write them; return the refusal, if any, without its traceback, which would keep a request of megabytes."""
     try:
         write(Points(**{kind if kind in ("checks", "alerts") else "summaries": points}))
     except StoreRefused as error:
@@ -57,7 +57,7 @@ def _refusal(write: Callable[[Points], None], kind: str, points: Sequence[Any]) 
 
 
 def _suspects(points: Sequence[Point], error: StoreRefused) -> Sequence[Point]:
-    """Some of these, and not all: those that were probably refused, or one half."""
+    """Some of these, but not all: those that were probably refused, or one half."""
     if error.by_age and error.dropped:
         return sorted(points, key=time_of)[: error.dropped]
     having = [point for point in points if _has(point, error.field)]
@@ -66,14 +66,14 @@ def _suspects(points: Sequence[Point], error: StoreRefused) -> Sequence[Point]:
     hosts = sorted({point.host for point in points})
     if len(hosts) == 1:
         return points[: len(points) // 2]
-    half = set(hosts[: len(hosts) // 2])  # whole sites: what is refused of one is mostly all that it has
+    half = set(hosts[: len(hosts) // 2])  # by whole sites: mostly all points of a site are refused
     return [point for point in points if point.host in half]
 
 
 def _has(point: Point, field: str) -> bool:
     place = _PLACES.get(field)
     if place is None or not isinstance(point, CheckResult):
-        return True  # all of its kind have it
+        return True  # every point of this kind has the field
     return fields.values(point)[place] not in (None, "")
 
 
@@ -88,7 +88,7 @@ def _refusals(kind: str, points: Iterable[Point], error: StoreRefused) -> Iterat
 
 
 def counted_once(refusals: Iterable[Refusal], known: Iterable[Refusal], points: Points) -> Iterator[Refusal]:
-    """These refusals of some points, without the count of what is on record as refused: it was sent again, in vain."""
+    """These refusals of some points, counting only those that are not yet on record as refused."""
     before = {_key(it): it for it in known}
     own: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
     for kind, found in by_kind(points).items() if before else ():
@@ -104,7 +104,7 @@ def counted_once(refusals: Iterable[Refusal], known: Iterable[Refusal], points: 
 
 
 def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) -> Sequence[Any]:
-    """Those points of a kind whose like a database has refused: of that site, and with that field."""
+    """Points of a site and with a field of which the database has refused points of this kind."""
     fields_of: defaultdict[str, set[str]] = defaultdict(set)
     for it in refusals:
         if it.kind == kind and not it.by_age:
@@ -113,6 +113,6 @@ def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) 
 
 
 def kinds_to_retry(refusals: Iterable[Refusal]) -> Collection[str]:
-    """The kinds of which something was refused that may be taken some day, in their order."""
+    """The kinds with refusals that may be taken one day (not by age), in order."""
     refused = {refusal.kind for refusal in refusals if not refusal.by_age}
     return [kind for kind in KINDS if kind in refused]

@@ -1,7 +1,6 @@
-"""Deletes from a database what was purged and what is older than retention: a short step at a time.
+"""Deletes from a database what was purged and what is older than retention, in short steps.
 
-Each time something is deleted InfluxDB writes the whole shard (a week) anew, so retention runs once a day, unless it is
-short.
+InfluxDB rewrites a whole shard (a week) for each deletion, so retention runs once a day, or more often if it is short.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -12,25 +11,25 @@ from monitoring.storage.base import Backend, Deletion, LocalFile
 from monitoring.units import DAY_MS, HOUR_MS
 
 ROUNDS = 30
-"""What is deleted at once is about this part of what is kept."""
+"""Retention deletes about this fraction of what is kept at once."""
 
 RETRY_MS = 60_000
-"""When a deletion that failed is begun again: a statement that took too long is mostly over by then."""
+"""A failed deletion is begun again after this time, when a statement that took too long is mostly over."""
 
 PATIENCE = 5
-"""How often that may happen before it is reported."""
+"""After so many failures in a row they are reported."""
 
 Steps = Iterator[None]
-"""Work in short steps, one each time the iterator is advanced; it may raise `StoreError`."""
+"""Work in short steps, one for each advance. May raise `StoreError`."""
 
 
 class Upkeep:
-    """Carries out jobs (purges, then retention) one after the other; a failed one is begun again later. For one thread."""
+    """Carries out purges and then retention. Begins a failed job again later. Used by one thread."""
 
     def __init__(self, next_job: Callable[[], Steps | None], retain: Callable[[int, int], Steps] | None) -> None:
-        """`next_job` gives what is to be done before retention: the oldest purge, say, until it is carried out; or None.
+        """`next_job` gives the oldest purge until it is carried out; None: there is none, so it is time for retention.
 
-        `retain` deletes checks and alerts before these moments; None: somebody else does.
+        `retain` deletes the checks and the alerts before two moments; None: that is not this program's task.
         """
         self._next_job = next_job
         self._retain = retain
@@ -40,14 +39,14 @@ class Upkeep:
         self._failures = 0
         self._rest_until_ms = 0
         self.trouble: str | None = None
-        """Why nothing could be deleted for some time."""
+        """Why nothing can be deleted, once that has failed for some time."""
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on delete what is older than this; before the first call nothing is too old."""
+        """From now on delete what is older than this. Before the first call nothing is deleted."""
         self._kept_ms = (checks_ms, alerts_ms)
 
     def step(self, now_ms: int) -> bool:
-        """Take the next short step; was there one?"""
+        """Take the next short step. False: there is nothing to do now."""
         if now_ms < self._rest_until_ms:
             return False
         try:
@@ -82,9 +81,9 @@ class Upkeep:
 
 
 def monitor_upkeep(file: LocalFile, backend: Backend, *, is_ours: bool) -> Upkeep:
-    """Of the database that this file is delivered to: its own sites alone.
+    """Upkeep of the database that this file is delivered to, for the sites of this file.
 
-    `is_ours`: nobody else deletes there what is older than retention, or purged.
+    `is_ours`: this monitor deletes there. (A gateway's database is kept by the gateway.)
     """
 
     def next_job() -> Steps | None:
@@ -103,7 +102,7 @@ def monitor_upkeep(file: LocalFile, backend: Backend, *, is_ours: bool) -> Upkee
 
 
 def delete_older(backend: Backend, hosts: Collection[str] | None, checks_before_ms: int, alerts_before_ms: int) -> Steps:
-    """What of these hosts (None: of all) is too old: minutes go with checks, whole hours and days when both are."""
+    """Delete what is too old of these hosts (None: of all). Hours and days go when checks and alerts of their time do."""
     whole_before_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms))
     yield from backend.delete(Deletion(hosts, checks_before_ms, spans=(Span.MINUTE,), alerts=False))
     yield from backend.delete(Deletion(hosts, whole_before_ms, checks=False, spans=(Span.HOUR, Span.DAY), alerts=False))
@@ -111,6 +110,6 @@ def delete_older(backend: Backend, hosts: Collection[str] | None, checks_before_
 
 
 def end_ms(now_ms: int, kept_ms: int) -> int:
-    """Up to when to delete: in whole hours or days, so that it moves seldom."""
+    """The moment before which everything is too old, in whole hours or days so that it moves seldom."""
     grain_ms = min(DAY_MS, max(HOUR_MS, kept_ms // ROUNDS // HOUR_MS * HOUR_MS))
     return (now_ms - kept_ms) // grain_ms * grain_ms

@@ -1,4 +1,4 @@
-"""Every sentence about the state of storage, so that header, `-p`, stderr, systemd and the closing screen say the same."""
+"""Every sentence about the state of storage, so that header, `-p`, stderr, systemd and closing screen say the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ NOT_ASKED_YET = "the database has not been asked yet"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which store is read ("influxdb", "local" or "gateway") and the words that say why."""
+    """The store that is read ("influxdb", "local" or "gateway"), and why, in words."""
 
     kind: str
     why: str
@@ -26,8 +26,8 @@ class Source:
 class Condition:
     """Something about storage that a person should know while it lasts.
 
-    `text` stands wherever the state is shown and may hold counts. It is reported once, and again only when `reason` changes.
-    `over` is reported when it ends; "" for what does not end. `is_why`: the source of the numbers says so already.
+    `text` is shown with the state, and may hold counts. It is reported when the condition begins and when `reason` changes.
+    `over` is reported when it ends ("": it does not end). `is_why`: `Source.why` says the same.
     """
 
     topic: str
@@ -44,7 +44,7 @@ class ConditionLog:
         self._known: Mapping[str, Condition] = {}
 
     def news(self, conditions: Iterable[Condition]) -> Sequence[str]:
-        """What to report now that these conditions hold."""
+        """What to report now, when these conditions hold."""
         now = {condition.topic: condition for condition in conditions}
         begun = [it.text for topic, it in now.items() if topic not in self._known or self._known[topic].reason != it.reason]
         ended = [it.over for topic, it in self._known.items() if topic not in now and it.over]
@@ -56,7 +56,7 @@ class ConditionLog:
 
 
 def stored_text(file_name: str) -> str:
-    """There is no database, and nobody said that there is one."""
+    """There is no database, and none was configured."""
     return f"stored in {file_name}"
 
 
@@ -65,7 +65,7 @@ def complete_text(database: str) -> str:
 
 
 def behind_text(database: str, pending: Pending, pace: Pace | None = None) -> str:
-    """With its pace where that is known: so a person knows whether to wait for it."""
+    """With the pace where it is known, so that people know how long it will take."""
     waiting = (
         plural(pending.points, "point") if pending.points or not pending.summaries else summaries_text(pending.summaries)
     )
@@ -82,12 +82,12 @@ def slow_text(database: str) -> str:
 
 
 def slow_windows_text(lengths_ms: Iterable[int]) -> str:
-    """It answers, but about windows of these lengths not in time."""
+    """It answers in time, except about windows of these lengths."""
     return f"but answers too slowly about the {' and the '.join(map(window_text, lengths_ms))}: from the local file"
 
 
 def lacking_text(database: str, refused: int) -> str:
-    """Some of the window shown is not there."""
+    """It has not all points of the window that is shown."""
     return f"{database} lacks {plural(refused, 'point')} of this time, which it refused"
 
 
@@ -124,14 +124,14 @@ def _waiting(pending: Pending) -> str:
 
 
 def elsewhere(written: Path, home: Path) -> Condition:
-    """The file of the configuration is not the one that the monitor writes."""
+    """The monitor does not write the configured file."""
     return Condition(
         "elsewhere", f"the running monitor keeps its checks in {written} until it can write {home}", str(written)
     )
 
 
 def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:
-    """What a database would not take: by type or limit, and by age."""
+    """What a database refused: by type or limit, and by age."""
     by_field = attrgetter("by_age", "field")
     for (by_age, field), alike in groupby(sorted(refusals, key=by_field), by_field):
         found = list(alike)
@@ -146,17 +146,17 @@ def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:
 
 
 def expired_text(database: str, count: int) -> str:
-    """Checks that retention took before they could be delivered."""
+    """Checks that expired before they could be delivered."""
     return f"{plural(count, 'check')} grew older than retention before {database} had them"
 
 
 def not_deleted(why: str) -> Condition:
-    """What should have been deleted from the database is still there."""
+    """The database could not delete what it should."""
     return Condition("retention", f"what is older than retention or was purged stays: {why}", why)
 
 
 def missing(database: str, count: int) -> Condition:
-    """Checks that are known by their summaries only."""
+    """Checks that only summaries know."""
     return Condition("missing", f"{database} lacks {plural(count, 'check')}, known by summaries only", "missing")
 
 
@@ -164,12 +164,12 @@ def missing(database: str, count: int) -> Condition:
 
 
 def kept_text(file: Path, database: str) -> str:
-    """Where a run's checks and alerts lie; `database` has taken them, too ("": none has)."""
+    """Where a run's checks and alerts are stored; `database` has them, too ("": none has)."""
     return f"everything is stored in {file}" + (f"; {database} has taken all of it, too" if database else "")
 
 
 def undelivered_text(points: int, away: Path | None = None) -> str:
-    """What became of points that the database has not taken yet. `away` is their file, if a start opens another one."""
+    """Where the points are that wait for the database. `away` is their file if the next start will open another one."""
     waiting = f"{plural(points, 'point')} {_verb(points, 'waits', 'wait')}"
     if away is None:
         return f"{waiting} in the local file for the database; the next start sends what is left"

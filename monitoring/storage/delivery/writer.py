@@ -1,4 +1,4 @@
-"""The writer thread: takes checks and alerts from everywhere, commits them twice a second, never makes anyone wait."""
+"""The writer thread: commits checks and alerts to the local file twice a second. Nobody who records one has to wait."""
 
 import threading
 from collections import deque
@@ -14,28 +14,28 @@ COMMIT_INTERVAL_S = 0.5
 COMMIT_NS = round(COMMIT_INTERVAL_S * 1e9)
 RETRY_INTERVAL_S = 1.0
 SAVING_S = 60.0
-"""How long the end of a run waits for a local file that is being saved."""
+"""How long a monitor that ends waits while the guard saves its file."""
 
 MAINTENANCE_NS = 100_000_000
-"""How long steps of maintenance may take between two commits: a fifth of the time."""
+"""How long maintenance may take between two commits: a fifth of the time."""
 
 LEFT_TO_GUARD = 2
-"""So many commits in a row may meet a file that somebody else has written into: by then the guard has gone elsewhere."""
+"""After so many failed commits to an overwritten file, the guard should have moved to another file."""
 
 MEMORY_LIMIT = 2_000_000
-"""How many points wait in memory while the file cannot be written; beyond that the oldest go, and are counted."""
+"""So many points are kept in memory while the file cannot be written. Beyond that the oldest are dropped and counted."""
 
 Point = CheckResult | Alert
 
 
 class Writer:
-    """Everything measured goes through here into the local file, in order, and is durable from then on.
+    """Commits points to the local file in the order in which they came.
 
-    While the file cannot be written (disk full, read-only) points wait in memory, and `trouble` says why.
+    While the file cannot be written (disk full, read-only), they wait in memory, and `trouble` says why.
     """
 
     def __init__(self, file: LocalFile, clock: Clock, committed: Callable[[], None]) -> None:
-        """`committed` is called after every commit, from the writer thread."""
+        """Calls `committed` after every commit, in the writer thread."""
         self._file = file
         self._clock = clock
         self._committed = committed
@@ -46,29 +46,29 @@ class Writer:
         self._wake = threading.Condition()
         self._asked = self._served = 0
         self._committed_ns = 0
-        self._failures = 0  # of commits, one after the other
+        self._failures = 0  # commits that failed since the last good one
         self._thread = threading.Thread(target=self.run, name="writer", daemon=True)
         self.trouble: str | None = None
         """Why the file cannot be written."""
         self.is_left_to_guard = False
-        """Will that soon be over? The file's guard goes on elsewhere, and says so."""
+        """The guard is about to move to another file, and will say so: the trouble need not be said."""
         self.maintenance_trouble: str | None = None
-        """Why it can be written, and yet neither summarised nor tidied."""
+        """Why the file can be written, but neither summarised nor tidied."""
 
     def start(self) -> None:
         self._thread.start()
 
     def append(self, point: Point) -> None:
-        """Take one point; never blocks."""
+        """Take one point. Never blocks."""
         self._incoming.append(point)
 
     def unwritten(self) -> list[Point]:
-        """What has come and is not committed yet."""
-        incoming = self._incoming.copy()  # first: what the writer takes in between is then here twice, not missing
+        """The points that are not committed yet."""
+        incoming = self._incoming.copy()  # first: what the writer takes in between is then listed twice, and not missing
         return [*self._unwritten, *incoming]
 
     def commit(self, timeout_s: float) -> bool:
-        """Wait until everything taken before this call is durable; False when that took too long or failed."""
+        """Wait until everything taken before this call is committed. False when that took too long or failed."""
         with self._wake:
             self._asked += 1
             mine = self._asked
@@ -76,8 +76,8 @@ class Writer:
             return self._wake.wait_for(lambda: self._served >= mine, timeout_s) and not self.trouble
 
     def close(self, timeout_s: float) -> bool:
-        """Commit what is left and end the thread; False when it could not be committed in time."""
-        committed = self.commit(timeout_s)  # before the thread may end: one that has ended would serve nobody
+        """Commit what is left and end the thread. False when it could not be committed in time."""
+        committed = self.commit(timeout_s)  # before `_ending`, after which the thread may not commit again
         with self._wake:
             self._ending = True
             self._wake.notify_all()
@@ -95,23 +95,23 @@ class Writer:
         self.step()
 
     def step(self) -> None:
-        """Commit what has come, see that the file is still under its name, then do some maintenance."""
+        """Commit what has come, let the guard look at the file, then do some maintenance."""
         self._commit()
         try:
             self._file.guard.look(self._clock.now_ms(), self._commit_if_due)
             if not self.trouble:
                 self._maintain()
             self.maintenance_trouble = None
-        except Exception as error:  # noqa: BLE001 - the writer must live on, whatever happens to one round
+        except Exception as error:  # noqa: BLE001 - no error may end the writer
             self.maintenance_trouble = _words(error)
 
     def _commit_if_due(self) -> None:
-        """While something takes longer, commits go on as usual."""
+        """Commits go on while the guard takes long."""
         if self._asked > self._served or self._clock.monotonic_ns() - self._committed_ns >= COMMIT_NS:
             self._commit()
 
     def _commit(self) -> None:
-        """Commit what has come, and let those who wait for it go on."""
+        """Commit what has come, and wake those who wait for that."""
         asked = self._asked
         try:
             self._write()
@@ -143,7 +143,7 @@ class Writer:
             self._dropped += surplus
 
     def _maintain(self) -> None:
-        """Steps of some milliseconds each; what is left waits for the next commit."""
+        """Take steps of some milliseconds each until it is time for the next commit."""
         end_ns = self._clock.monotonic_ns() + MAINTENANCE_NS
         while self._file.maintain(self._clock.now_ms()) and self._clock.monotonic_ns() < end_ns:
             pass

@@ -13,7 +13,7 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.models import Alert, CheckResult
-from monitoring.storage.routing import LocalFile
+from monitoring.storage.routing import ReadFile
 from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.guard import ASIDE_MS, RETRY_MS
@@ -247,7 +247,7 @@ def test_another_log_waits_until_other_programs_have_read(store: LocalStore, pat
 
 
 def test_a_program_that_reads_all_the_time_finds_the_new_log(store: LocalStore, path: Path) -> None:
-    file = LocalFile(path)
+    file = ReadFile(path)
     write(store, checks([1]))
     reader = file.open()
     assert reader
