@@ -1,4 +1,4 @@
-"""Connections to the local file, and SQLite's errors in our words."""
+"""Connections to the local file, and the translation of SQLite's errors."""
 
 import os
 import sqlite3
@@ -20,7 +20,7 @@ MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
 PAGE_BYTES = 4096
 USER_VERSION_AT, APPLICATION_ID_AT = slice(60, 64), slice(68, 72)
-"""Where these stand in an SQLite file's header, as big-endian integers."""
+"""Their places in the header of an SQLite file, as big-endian integers."""
 
 PRIMARY_CODE = 0xFF
 """SQLite's extended error codes hold the primary one in this byte."""
@@ -29,19 +29,19 @@ BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 STAMP = "CREATE TABLE IF NOT EXISTS stamp (id INTEGER PRIMARY KEY, value BLOB NOT NULL)"
-"""Its one row changes with every commit: so the bytes of the file say whether they are those that were written last."""
+"""Every commit changes its one row, by which the bytes of the file show whether somebody else has overwritten them."""
 
 TOKEN_BYTES = 16
-"""How a stamp begins: what no other file has. The number of commits follows, eight bytes."""
+"""A stamp begins with so many bytes that no other file has. The number of commits follows, in eight bytes."""
 
 
 def is_damage(error: BaseException) -> bool:
-    """Does SQLite say that the file is damaged?"""
+    """Whether SQLite says that the file is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGE_CODES
 
 
 def is_about_schema(error: sqlite3.Error) -> bool:
-    """Does SQLite say that a statement does not fit the tables?"""
+    """Whether SQLite says that a statement does not fit the tables."""
     return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
 
 
@@ -57,21 +57,19 @@ def translated(file: Path | str) -> Iterator[None]:
 
 
 def is_foreign(header: bytes) -> bool:
-    """Is this the header of a database that another program has marked as its own?"""
+    """Whether this is the header of a database that another program has marked as its own."""
     return header.startswith(MAGIC) and int.from_bytes(header[APPLICATION_ID_AT]) not in (0, APPLICATION_ID)
 
 
 def open_writer(path: Path, lock: FileLock, patience_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """The one connection that writes. Creates the file and its tables, and brings one of an older version up to date.
+    """A connection that writes. Creates the tables of an empty file, and brings one of an older version up to date.
 
-    `lock` is held on the file. `patience_s` is how long to wait for the write lock that somebody else may hold.
-
-    Raises `MonitoringError` when the file is another program's or a newer version's: then it is as it was. Raises
-    `StoreDamaged` when it is ours.
+    The caller holds `lock` on the file. Waits up to `patience_s` for SQLite's write lock. Raises `StoreDamaged`, or
+    `MonitoringError` when the file is another program's or a newer version's, which stays untouched.
     """
     header, foreign = lock.read(HEADER_BYTES), MonitoringError(f"{path}: not a file of this program")
     if header and not header.startswith(MAGIC):
-        if lock.name.was_known and lock.version()[0] % PAGE_BYTES == 0:  # a monitor wrote here, and it has whole pages
+        if lock.name.was_known and lock.version()[0] % PAGE_BYTES == 0:  # whole pages, where a monitor wrote before
             raise StoreDamaged(f"{path}: its beginning is not that of a database")
         raise foreign
     if is_foreign(header):
@@ -87,9 +85,7 @@ def open_writer(path: Path, lock: FileLock, patience_s: float = BUSY_TIMEOUT_S) 
 
 
 def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
-    """`synchronous=FULL` with one commit every half second costs two flushes of the disk a second and keeps each commit
-    through a power cut as well.
-    """
+    """With `synchronous=FULL` a commit also survives a power cut. It costs two flushes of the disk a second."""
     with translated(path):
         connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
         try:
@@ -124,7 +120,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    """A file that is not ours is left alone: it is neither written nor replaced by another one."""
+    """Raises `MonitoringError` when the file is not ours, so that it is neither written nor replaced."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = migrations.version(connection)
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -137,7 +133,7 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _touch_tables(connection: sqlite3.Connection) -> None:
-    """Read the first and the last row of each table: damage there is found at once, whatever the size of the file."""
+    """Read the first and the last row of each table, to find damage there however big the file is."""
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
     for name, sql in found:
         if "WITHOUT ROWID" not in sql.upper():
@@ -158,10 +154,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class ReaderPool:
-    """Read-only connections, one a question at a time, kept for the next one."""
+    """Read-only connections. A question has one for itself, and the next question uses it again."""
 
     def __init__(self, path: Path, identity: Identity | None = None) -> None:
-        """`identity`: the file that is meant. Where the name stands for another one, no connection is opened."""
+        """`identity`: open connections only while `path` is the name of this file."""
         self._path = path
         self._identity = identity
         self._turn = threading.Condition()
@@ -170,7 +166,7 @@ class ReaderPool:
         self._is_resting = False
         self._generation = 0
         self.damage: str | None = None
-        """What SQLite said when it found the file damaged."""
+        """SQLite's words when it found the file damaged."""
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -181,7 +177,7 @@ class ReaderPool:
                 connection.execute("BEGIN")
                 yield connection
                 connection.execute("ROLLBACK")
-                connection.execute("PRAGMA shrink_memory")  # the pages read; the next commit makes them useless
+                connection.execute("PRAGMA shrink_memory")  # frees pages that the next commit makes useless
         except BaseException as error:
             connection.close()
             self._give_back(None, generation)
@@ -191,12 +187,12 @@ class ReaderPool:
         self._give_back(connection, generation)
 
     def warm(self) -> None:
-        """Have one connection ready: it goes on reading the file whatever becomes of its name."""
-        with self.snapshot() as connection:  # it opens the log beside the file when it first reads
+        """Open one connection, which can read the file also when that has lost its name."""
+        with self.snapshot() as connection:  # the first read opens the log beside the file
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
 
     def rest(self, timeout_s: float) -> bool:
-        """Close all connections and open none before `turn_to`; False when somebody goes on reading for too long."""
+        """Close all connections, and open none before `turn_to`. False when a question takes too long to end."""
         with self._turn:
             self._is_resting = True
             self._close_idle()
@@ -208,7 +204,7 @@ class ReaderPool:
             return is_done
 
     def turn_to(self, path: Path, identity: Identity | None) -> None:
-        """Read this file from now on. Questions under way end on the one before."""
+        """Read this file from now on. Questions under way go on with the former one."""
         with self._turn:
             self._close_idle()
             self._generation += 1
@@ -239,7 +235,7 @@ class ReaderPool:
             raise
 
     def _may_take(self) -> bool:
-        """One is there, or may be opened, or nobody will give one back."""
+        """A connection is idle or can be opened. (It is also tried when waiting for one is no use.)"""
         if self._is_resting:
             return False
         return bool(self._idle) or self._is_there() or not self._busy
@@ -257,7 +253,7 @@ class ReaderPool:
         return self._identity is None or identity_of(self._path) == self._identity
 
     def _open(self) -> sqlite3.Connection:
-        if self._path.exists() and not self._path.is_file():  # a named pipe would be waited for
+        if self._path.exists() and not self._path.is_file():  # opening a named pipe would block
             raise StoreUnavailable(f"{self._path}: not a file")
         uri = f"file:{quote(str(self._path.absolute()))}?mode=ro{'' if may_have_log(self._path) else '&immutable=1'}"
         with translated(self._path):

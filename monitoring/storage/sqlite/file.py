@@ -1,4 +1,4 @@
-"""One local file while a process writes it, whatever becomes of its name meanwhile."""
+"""A local file that is open for writing, whatever happens to its name or its bytes meanwhile."""
 
 import sqlite3
 from contextlib import suppress
@@ -18,11 +18,11 @@ from monitoring.storage.sqlite.connection import (
 from monitoring.storage.sqlite.lock import FileLock, Identity, identity_of
 
 SHORT_MS = 50
-"""How long the writer waits for a reader of another program when it begins another log; then it tries again later."""
+"""How long the writer waits for another program's reader before it begins another log. After that it tries later."""
 
 
 class Problem(Enum):
-    """In what way the file that is open is not what its name stands for, or does not hold what was written."""
+    """What has happened to the open file, so that it no longer has its name or no longer holds what was written."""
 
     MISSING = "deleted or moved"
     REPLACED = "replaced by another file"
@@ -35,10 +35,10 @@ class OpenFile:
     """A file that is open for writing: its lock, and the one connection that writes."""
 
     def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
-        """Opens or creates the file. `lock` is one on this file that was taken before; it stays with the caller on errors.
+        """Open or create the file. `lock` is a lock on it that the caller has taken, and keeps if this raises.
 
-        Raises `MonitoringError` when another process or another program has it, `StoreBusy` when somebody else holds
-        SQLite's write lock for longer than `patience_s`, `StoreDamaged`, or `StoreUnavailable`.
+        Raises `MonitoringError` when another monitor writes the file or it is another program's, `StoreBusy` when somebody
+        holds SQLite's write lock for longer than `patience_s`, `StoreDamaged`, or `StoreUnavailable`.
         """
         self.path = path
         self.lock = lock or FileLock(path)
@@ -49,50 +49,51 @@ class OpenFile:
                 self.lock.release(forget=isinstance(error, MonitoringError) and not isinstance(error, StoreError))
             raise
         self.real = rescue.real(path)
-        """Where it lay when it was opened, whatever a symbolic link leads to now."""
+        """The file behind symbolic links when it was opened."""
         self._log_names = self._names_of_logs()
         self._logs = self._current_logs()
         self._page = self._find_stamp()
         stamp = bytes(self.connection.execute("SELECT value FROM stamp").fetchone()[0])
         self._token, self._commits = stamp[:TOKEN_BYTES], int.from_bytes(stamp[TOKEN_BYTES:])
         self._version = self.lock.version()
-        """Of the file when it was last known to hold what was written here."""
+        """The version of the file (see `FileLock.version`) when it was last seen to be ours."""
         self._changing: tuple[int, int] | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The one that writes. Raises `StoreUnavailable` while there is none."""
+        """The connection that writes. Raises `StoreUnavailable` while there is none."""
         if self._connection is None:
             raise StoreUnavailable(f"{self.path}: could not be opened again")
         return self._connection
 
     def _names_of_logs(self) -> list[Path]:
-        """Where SQLite looks for them now: somebody may have put a symbolic link in the place of the file."""
+        """Where SQLite looks for its logs now. (Somebody may have replaced the file by a symbolic link.)"""
         return [rescue.beside(self.path, suffix) for suffix in rescue.LOGS]
 
     def _current_logs(self) -> list[Identity | None]:
         return [identity_of(name) for name in self._names_of_logs()]
 
-    # Do the bytes of the file come from here?
+    # Are the bytes of the file ours? Every commit changes the stamp, the one row of a table. Whoever overwrites the file by
+    # other means than SQLite (`cp`) puts another stamp there, or none.
 
     def _find_stamp(self) -> tuple[int, int]:
-        """Where the page with the stamp lies in the file, and how long it is."""
+        """Offset and length of the page that holds the stamp."""
         query = "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'stamp'"
         number, size = self.connection.execute(query).fetchone()
         return (number - 1) * size, size
 
     def stamp(self) -> None:
-        """Mark what is being written, within a transaction."""
+        """Change the stamp, as part of the transaction that is under way."""
         self._commits += 1
         self.connection.execute("UPDATE stamp SET value = ?", (self._token + self._commits.to_bytes(8),))
 
     def is_ours(self) -> bool:
-        """False when somebody has overwritten the file otherwise than by SQLite."""
+        """False when somebody has overwritten the file by other means than SQLite."""
         version = self.lock.version()
         if version == self._version:
             return True
         if not self._has_stamp():
-            with suppress(sqlite3.Error, StoreError):  # another program may have made the file smaller (VACUUM)
+            with suppress(sqlite3.Error, StoreError):  # VACUUM by another program may have moved the page
                 self._page = self._find_stamp()
             if not self._has_stamp():
                 return False
@@ -100,7 +101,7 @@ class OpenFile:
         return True
 
     def _has_stamp(self) -> bool:
-        """Is the newest stamp in the file itself? It is when somebody else's SQLite has just brought the log into it."""
+        """Whether the file has our newest stamp. (Another program's SQLite may just have copied it there from the log.)"""
         return self._token + self._commits.to_bytes(8) in self._stamped_page()
 
     def _stamped_page(self) -> bytes:
@@ -108,7 +109,7 @@ class OpenFile:
         return self.lock.read(length, offset)
 
     def has_written(self) -> None:
-        """What has changed in the file since `is_ours` was written from here, unless it has lost its stamp meanwhile."""
+        """Accept what we have just written as ours, unless the stamp is gone."""
         version = self.lock.version()
         if version != self._version and self._token in self._stamped_page():
             self._version = version
@@ -123,28 +124,28 @@ class OpenFile:
         is_database = self.lock.read(HEADER_BYTES).startswith(MAGIC)
         if not is_database or not self.is_ours():
             changing, self._changing = self._changing, self.lock.version()
-            if changing != self._changing:  # somebody may be writing it just now
+            if changing != self._changing:  # somebody may still be writing it: look again
                 return None
             return Problem.OVERWRITTEN if is_database else Problem.DAMAGED
         return None if self._connection and self._current_logs() == self._logs else Problem.LOGLESS
 
     def is_foreign(self) -> bool:
-        """Is what somebody has put into the file a database of another program?"""
+        """Whether the file now holds another program's database."""
         return is_foreign(self.lock.read(HEADER_BYTES))
 
     # What becomes of it
 
     def moved_to(self) -> Path | None:
-        """The new name of a file that was moved together with what lies beside it; None: it was not."""
+        """The file's new name if it was moved together with its logs; else None."""
         name = self.lock.current_name()
         if name is None:
             return None
         return name if [identity_of(rescue.beside(name, suffix)) for suffix in rescue.LOGS] == self._logs else None
 
     def drop_logs(self, *, checkpoint: bool = True) -> None:
-        """The name is not this file's any more: what SQLite keeps beside the name must not be taken for another file's.
+        """Delete the logs beside a name that is no longer this file's, so that they are not taken for another file's.
 
-        This file, if it is still somewhere, gets what the log holds; and the log stays open, whatever its name.
+        First their content is copied into this file, which may still have another name. The log stays open.
         """
         if checkpoint:
             with suppress(sqlite3.Error):
@@ -155,9 +156,9 @@ class OpenFile:
                 name.unlink()
 
     def begin_another_log(self) -> None:
-        """Nobody else in this process may have the file open: connections to one file share what they know of its log.
+        """Open the file anew, with a new log. No reader of this process may have it open: they all share the old log.
 
-        Raises `sqlite3.Error` or `StoreError`; then it is to be tried again.
+        Raises `sqlite3.Error` or `StoreError`. Then it is to be tried again.
         """
         if self._connection:
             self._connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
@@ -173,10 +174,7 @@ class OpenFile:
         self.has_written()
 
     def close(self) -> None:
-        """SQLite itself leaves what lies beside the name alone when that stands for another file now.
-
-        A file that was overwritten gets nothing of what the log holds: that belongs to what it was.
-        """
+        """Close the file. If somebody has overwritten it, nothing of our log may get into it."""
         if self._connection:
             is_ours = self.is_ours()
             if not is_ours:

@@ -1,4 +1,4 @@
-"""A store that writes its file, whichever that is: what the local file of a monitor and that of a gateway share."""
+"""What the store of a monitor's local file and that of a gateway's file share: one file that is written, and may change."""
 
 import sqlite3
 import threading
@@ -25,32 +25,29 @@ from monitoring.storage.sqlite.lock import FileLock, NameLock
 from monitoring.storage.sqlite.reader import FileReader
 
 READERS_END_S = 10.0
-"""How long a question may go on reading a file that has to be opened again."""
+"""How long a file that has to be opened again waits for questions under way."""
 
 RETURN_S = 0.001
-"""How long somebody who waits for the lock is let in between two steps."""
+"""How long a copy pauses between two steps, so that other threads get the lock."""
 
 SPARE = 256 << 20
-"""Bytes that are left free on the disk while blocks of 1.1.0 become rows."""
+"""Free bytes that the disk must have for blocks of 1.1.0 to become rows."""
 
 
 class FileStore(FileReader, ABC):
-    """One connection writes, others read. Which file that is may change while the store is open."""
+    """One connection writes, others read. The guard may put another file in place of the open one."""
 
     def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
-        """Opens or creates the file, and brings one of an older version up to date. Raises as `OpenFile` does.
-
-        `lock` is one on the file that was taken before.
-        """
+        """Open or create the file, and bring one of an older version up to date. Arguments and errors as of `OpenFile`."""
         self.opened = OpenFile(path, lock, patience_s)
-        """Its connection that writes is for `exclusively` and `writing`, which give it to one thread at a time."""
+        """Only `exclusively` and `writing` use its connection, for one thread at a time."""
         super().__init__(path, ReaderPool(path, self.opened.lock.identity))
         self.mutex = threading.Lock()
-        """Held by whoever uses the connection that writes."""
+        """Held while the connection that writes is used."""
         self.echo: list[tuple[Sequence[CheckResult], Sequence[Alert]]] | None = None
-        """What has been written since this became a list."""
+        """While the guard fills another file, what is written is noted here, too; else None."""
         self.said: deque[str] = deque()
-        """What a person should know about the file."""
+        """What a person should know about the file, until the guard's `notices` fetches it."""
         self._pause = threading.Event()
         self._damage: str | None = None
         self._former: list[OpenFile] = []
@@ -68,7 +65,7 @@ class FileStore(FileReader, ABC):
             raise
 
     def _load(self, connection: sqlite3.Connection) -> None:
-        """Learn what is kept in memory of this file."""
+        """Read what this store keeps in memory."""
         self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
         self._has_blocks = blocks_1_1.exist(connection)
 
@@ -80,7 +77,7 @@ class FileStore(FileReader, ABC):
 
     @contextmanager
     def exclusively(self) -> Iterator[sqlite3.Connection]:
-        """The connection that writes, while nobody else uses it. Raises `StoreUnavailable` and its kinds."""
+        """The connection that writes, for this thread alone. Raises `StoreUnavailable` and its kinds."""
         with self.mutex, translated(self.path):
             try:
                 yield self.opened.connection
@@ -92,15 +89,15 @@ class FileStore(FileReader, ABC):
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction of the one connection that writes. Raises as `exclusively` does, also for an overwritten file."""
+        """A transaction. Raises as `exclusively` does, and `StoreOverwritten`."""
         with self.exclusively() as connection, self.transaction():
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is written within `exclusively`."""
+        """A transaction within `exclusively`. Raises `StoreOverwritten`."""
         opened = self.opened
-        if not opened.is_ours():  # SQLite would mix what is written now with what somebody put there
+        if not opened.is_ours():  # SQLite would mix our pages with somebody else's
             raise StoreOverwritten(f"{self.path} was {Problem.OVERWRITTEN.value}")
         try:
             with transaction(opened.connection):
@@ -111,13 +108,10 @@ class FileStore(FileReader, ABC):
 
     @abstractmethod
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
-        """Store these in one transaction. A check that is stored already stays as it is."""
+        """Store these in one transaction. A check that is there already is left as it is."""
 
     def unpack(self) -> bool:
-        """Make rows of the newest of the blocks that 1.1.0 has left, while there is room: they take twice as much.
-
-        Were there any?
-        """
+        """Turn the newest block that 1.1.0 has left into rows, which take twice the room. False: none, or no room."""
         if not self._has_blocks:
             return False
         had_room, self._has_room = self._has_room, self.opened.lock.free_bytes() > SPARE
@@ -130,10 +124,10 @@ class FileStore(FileReader, ABC):
         self._has_blocks = has_blocks
         return True
 
-    # What becomes of the file: for its guard
+    # For the guard
 
     def say(self, text: str) -> None:
-        """Something about the file that a person should know."""
+        """Tell a person something about the file."""
         self.said.append(text)
 
     @property
@@ -142,17 +136,17 @@ class FileStore(FileReader, ABC):
         return self._damage or self.readers.damage
 
     def problem(self) -> Problem | None:
-        """What has happened to the file, if anything has."""
+        """What has happened to the file, if anything."""
         return self.opened.problem() or (Problem.DAMAGED if self.damage else None)
 
     def newest_alerts(self) -> Sequence[Alert]:
-        """The newest state change of each site; none where the file can no longer be read."""
+        """The newest state change of each site; none if the file can no longer be read."""
         with suppress(StoreError):
             return list(self.last_alerts().values())
         return ()
 
     def remembered_results(self, window: Window) -> Sequence[CheckResult]:
-        """The checks of a window by the connection that writes: SQLite has the newest of them in memory and in its log.
+        """The checks of a window that an overwritten file no longer has: SQLite still has the newest in memory and log.
 
         Raises `StoreUnavailable`.
         """
@@ -161,15 +155,12 @@ class FileStore(FileReader, ABC):
             return list(queries.results(connection, window, hosts))
 
     def read_from(self, name: Path) -> None:
-        """The file is called so now: whoever reads finds it there."""
+        """Let readers open the file under this name."""
         self.readers.turn_to(name, self.opened.lock.identity)
         self._warm()
 
     def begin_another_log(self) -> None:
-        """Bring what the write-ahead log holds into the file and begin another one: somebody deleted the log.
-
-        Raises `StoreBusy` while somebody reads.
-        """
+        """Copy the content of a deleted write-ahead log into the file, and begin another log. Raises `StoreBusy`."""
         if not self.readers.rest(READERS_END_S):
             raise StoreBusy(f"{self.path}: is being read for too long")
         try:
@@ -179,11 +170,11 @@ class FileStore(FileReader, ABC):
             self.read_from(self.path)
 
     def copy(self, target: Path, name_lock: NameLock | None, between: Callable[[], None]) -> OpenFile:
-        """A copy of all that there is, under another name or under the one that the file has lost; it is not used yet.
+        """Copy everything into a new file of this name, and open that. `become` puts it into use.
 
-        `exclusively` must be held. It is let go between two steps, when `between` is called, which may write; when this
-        returns, the copy has everything. Raises `sqlite3.Error`, `OSError` (`FileExistsError`: the name is taken), or
-        `StoreError`.
+        Call it within `exclusively`. Between two steps it releases the lock and calls `between`, which may write: when this
+        returns, the copy has that, too. Raises `sqlite3.Error`, `StoreError` or `OSError` (`FileExistsError`: the name is
+        taken).
         """
 
         @contextmanager
@@ -206,7 +197,7 @@ class FileStore(FileReader, ABC):
             try:
                 return OpenFile(target, lock)
             except BaseException:
-                rescue.remove(name)  # else it would be taken for somebody's
+                rescue.remove(name)  # else the next look takes it for somebody else's
                 lock.release()
                 raise
         finally:
@@ -215,7 +206,7 @@ class FileStore(FileReader, ABC):
     def open_sibling(self, path: Path, lock: FileLock) -> Self:
         """A store of the same kind on another file. Raises as `OpenFile` does.
 
-        Sites have the same numbers in a new file, so that nobody who reads just then takes one for another.
+        In a new file sites get the same numbers, so that readers do not mix sites up while the file changes.
         """
         sibling = type(self)(path, lock, 0)
         if not sibling.sites:
@@ -224,10 +215,10 @@ class FileStore(FileReader, ABC):
                 sibling._load(connection)
         return sibling
 
-    def become(self, file: OpenFile, *, is_copy: bool) -> None:  # noqa: ARG002 - whoever delivers it has to know
-        """Go on with this file, which holds the same or something else; `exclusively` must be held.
+    def become(self, file: OpenFile, *, is_copy: bool) -> None:  # noqa: ARG002 - for deliveries
+        """Use this file from now on; `is_copy`: it holds the same as the one before, which `close_former` closes.
 
-        `close_former` closes the one before.
+        Call it within `exclusively`.
         """
         self._former.append(self.opened)
         self.opened, self.path, self._damage = file, file.path, None
@@ -235,12 +226,12 @@ class FileStore(FileReader, ABC):
         self._load(file.connection)
 
     def close_former(self) -> None:
-        """Close the files that others took the place of: that of a big one that was deleted takes its time."""
+        """Close the files used before. (It takes time when the last descriptor of a big deleted file is closed.)"""
         while self._former:
             self._former.pop().close()
 
     def detach(self) -> OpenFile:
-        """Give the open file to another store; what is left is closed."""
+        """Hand the open file over to another store."""
         self.readers.close()
         self._is_detached = True
         return self.opened

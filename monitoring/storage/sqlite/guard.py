@@ -1,4 +1,4 @@
-"""Sees to it that what is written lies under the name where it is looked for, whatever happens to the file."""
+"""Watches a file that is written, and saves what it holds when somebody deletes, replaces, overwrites or damages it."""
 
 import sqlite3
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from monitoring.storage.sqlite.lock import FileLock, NameLock, identity_of, lock
 from monitoring.units import HOUR_MS
 
 LATE_MS = 120_000
-"""A check may be stored so long after its own time: it waited for an answer."""
+"""A check may be stored so long after its time, because it waited for an answer."""
 
 RETRY_MS = 2_000
 ASIDE_MS = 60_000
-"""No file is set aside sooner than this after another one: a disk that damages every file must not fill up with them."""
+"""Files are set aside at least this far apart: a disk that damages every file must not fill up with them."""
 
 
 class Kept(Enum):
-    """What of a file there is in the one that took its place."""
+    """What the file that took another one's place has of it, in words."""
 
     ALL = "everything that it held"
     NEWEST = "the open alerts, the past hour and what was not delivered"
@@ -32,16 +32,21 @@ class Kept(Enum):
 
 
 class FileGuard:
-    """Looks at the file twice a second, from the thread that writes.
+    """Looks at the file twice a second, in the thread that writes.
 
-    A file that was deleted is still open, and is copied back under its name. Where another file has that name, this one
-    is left alone and ours is copied beside it. A damaged file is set aside and a new one begun. What somebody has put
-    into our file stays there, and what we know is added to it. A store that could not be opened where it belongs (`home`)
-    works elsewhere, and moves in as soon as it can. Readers find in `NAME.lock` of the home where that is.
+    - Deleted: the file is still open, so it is copied back under its name.
+    - Replaced: the other file is left alone, and ours is copied beside it, under another name.
+    - Its directory was renamed: it is written on where it is now.
+    - Overwritten: what somebody has put there stays. We go on in a new file, and move back if theirs is one of ours.
+    - Its write-ahead log was deleted: another one is begun.
+    - Damaged: it is set aside, and a new one begun.
+
+    `home` is the name where the file belongs. While the store writes another file, `NAME.lock` of the home names it for
+    readers, and the guard moves back as soon as it can.
     """
 
     def __init__(self, store: FileStore, home: Path, home_lock: FileLock | NameLock | None = None) -> None:
-        """`home_lock` is held on the file at home while that cannot be written, or on its name alone."""
+        """`home_lock` is a lock on the file at home while another one is written, or on its name alone."""
         self._store = store
         self._home = home
         self._home_lock = home_lock if isinstance(home_lock, FileLock) else None
@@ -59,20 +64,20 @@ class FileGuard:
         self._now_ms = 0
         self._between: Callable[[], None] = lambda: None
         self.is_saving = False
-        """Is something under way that must not be interrupted?"""
+        """The file is being saved: the monitor must not end yet."""
 
     @property
     def is_away(self) -> bool:
-        """Is what is written now another file than the one that the next start opens?"""
+        """Another file is written than the one that the next start opens."""
         return self._path != self._home
 
     def notices(self) -> list[str]:
-        """What is to be said since the last call; from any thread."""
+        """What has happened since the last call, for people. May be called from any thread."""
         said = self._store.said
         return [said.popleft() for _ in range(len(said))]
 
     def look(self, now_ms: int, between: Callable[[], None]) -> None:
-        """Put right what is wrong with the file. `between` is called in between, and writes what has come meanwhile."""
+        """Repair what is wrong with the file. Meanwhile, call `between` now and then, which writes what has come."""
         self._now_ms, self._between = now_ms, between
         if self._began_ms is None:
             self._began_ms = now_ms - LATE_MS
@@ -94,7 +99,7 @@ class FileGuard:
             self.is_saving = False
 
     def close(self) -> None:
-        """The name is free for another monitor."""
+        """Free the name for another monitor."""
         if self._name:
             self._name.release(forget=self._name.stands_in)
         if self._home_lock:
@@ -106,11 +111,11 @@ class FileGuard:
         return self._store.path
 
     def _keep_name(self) -> None:
-        """Make the lock beside the file anew if somebody deleted it; readers find there which file is written."""
+        """Take the lock beside the file anew if somebody deleted it, and note there which file is written."""
         if self._name is None:
             return
         if not self._name.is_there():
-            with suppress(OSError, MonitoringError):  # tried again at the next look
+            with suppress(OSError, MonitoringError):  # the next look tries again
                 name = NameLock(self._home, stands_in=self._name.stands_in)
                 self._name.release()
                 self._name = name
@@ -139,10 +144,10 @@ class FileGuard:
             self._begin_anew_from_damaged()
 
     def _say_once(self, problem: Problem | None, error: Exception) -> None:
-        """What cannot be put right is said when it begins and when the reason changes."""
+        """Say why something cannot be repaired, at first and when the reason changes."""
         text = getattr(error, "strerror", None) or str(error)
         if problem is None:
-            if isinstance(error, StoreError):  # that it does not work was said at the start
+            if isinstance(error, StoreError):  # the start has said so
                 return
             sentence = f"{text}; checks are still kept in {self._path}"
         else:
@@ -152,12 +157,12 @@ class FileGuard:
         self._said = sentence
 
     def _bring_back(self) -> None:
-        """The file was deleted or moved: what is open goes back under its name, unless its directory was renamed."""
+        """The file was deleted or moved: copy it back under its name, unless its directory was renamed."""
         path, store = self._path, self._store
         folder = rescue.real(path).parent
         if not folder.is_dir():
             if name := store.opened.moved_to():
-                if name != self._followed:  # it lies there whole, and goes on being written
+                if name != self._followed:
                     store.read_from(name)
                     self._followed = name
                     store.say(f"{path}: its directory is now {name.parent}; checks go on into {name}")
@@ -174,7 +179,7 @@ class FileGuard:
             store.say(f"{path} was deleted, with no room for a copy; a new file has {kept.value}")
 
     def _evade(self) -> None:
-        """Another file has the name: it is somebody's, so ours takes another name."""
+        """Somebody else's file has the name: leave it alone, and copy ours under another name."""
         path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
         self._store.opened.drop_logs()
         kept = self._move(name)
@@ -184,9 +189,9 @@ class FileGuard:
         )
 
     def _leave_overwritten(self) -> None:
-        """Somebody has put another content into the file: it stays, and if it is ours we move in at the next look.
+        """Somebody has put other content into the file: leave it there, and save what SQLite has in memory and log.
 
-        What was in the file alone is gone. Its log and SQLite's memory still have the newest of it.
+        If it is a file of ours, say a backup, the next look moves back in. What only the file had is gone.
         """
         path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
         self._left_alone = self._store.opened.is_foreign()
@@ -205,22 +210,22 @@ class FileGuard:
         self._store.say(f"{reason}; it is now {aside.name}, and a new file was begun, with {kept.value}")
 
     def _undelivered_ms(self) -> int:
-        """How far back everything goes that must not be lost: the past hour, and what no database has yet."""
+        """The age of the oldest check that must not be lost: of the past hour, and older if no database has it yet."""
         with suppress(StoreError):
             oldest_ms = self._store.pending().oldest_ms
             return HOUR_MS if oldest_ms is None else max(HOUR_MS, self._now_ms - oldest_ms + LATE_MS)
         return HOUR_MS
 
-    # One way into another file
+    # Changing to another file
 
     def _move(self, path: Path) -> Kept:
-        """Go on in a copy, or where that is not possible in a new file that has what must not be lost."""
+        """Change to a copy, or if that is impossible to a new file with what must not be lost."""
         if not self._is_damaged and self._copy_to(path):
             return Kept.ALL
         return self._begin_anew(path, self._undelivered_ms())
 
     def _copy_to(self, path: Path) -> bool:
-        """Go on in a copy of the open file; False when there is no room for all of it, or it cannot be read."""
+        """Change to a copy of the open file. False if there is no room for it or the file cannot be read."""
         with self._store.exclusively() as connection:
             if not rescue.has_room(connection, rescue.real(path).parent):
                 return False
@@ -234,21 +239,21 @@ class FileGuard:
         return True
 
     def _begin_anew(self, path: Path, back_ms: int, results: rescue.Results | None = None) -> Kept:
-        """Go on in a new file that has the open alerts and the newest checks."""
+        """Change to a new file with the newest alerts and the checks of the past `back_ms`."""
         lock = FileLock(path, self._name)
         try:
             sibling = self._store.open_sibling(path, lock)
         except BaseException:
             if not lock.version()[0]:
-                rescue.remove(rescue.real(path))  # else it would be taken for somebody's
+                rescue.remove(rescue.real(path))  # else the next look takes it for somebody else's
             lock.release()
             raise
         return self._change_to(sibling, self._now_ms - back_ms, results or self._store.results)
 
     def _change_to(self, sibling: FileStore, from_ms: int, results: rescue.Results, *, all_or_nothing: bool = False) -> Kept:
-        """Go on in the file of `sibling` when it has the alerts that are known and the checks from a moment on.
+        """Change to the file of `sibling` once it has the newest alerts and the checks since `from_ms`.
 
-        `all_or_nothing`: where some of them are missing there this raises `StoreUnavailable`, and all stays as it is.
+        `all_or_nothing`: if some of these cannot be carried over, raise `StoreUnavailable` and change nothing.
         """
         now_ms = self._now_ms
         self._store.echo = []
@@ -269,7 +274,7 @@ class FileGuard:
         return Kept.NEWEST if is_whole else Kept.PART
 
     def _go_home(self) -> None:
-        """Nothing is wrong here, but the file belongs elsewhere: move in if that is possible now."""
+        """The file is all right, but does not belong here: move home if that is possible now."""
         self._retry_ms = self._now_ms + RETRY_MS
         before = self._path
         if not self._left_alone:
@@ -283,7 +288,7 @@ class FileGuard:
                 stand_in.release(forget=True)
         rescue.remove(before)
         lock_path(before).unlink(missing_ok=True)
-        with suppress(OSError):  # it is not empty where it is not a directory of its own
+        with suppress(OSError):  # only a temporary directory of its own is empty now
             before.parent.rmdir()
         self._store.say(f"{self._home} can be written again, and has everything that was measured meanwhile")
 
@@ -305,7 +310,7 @@ class FileGuard:
 
 
 class GuardedStore(FileStore):
-    """A store that goes on in another file when something has happened to its own: `guard` sees to it."""
+    """A store that a guard watches."""
 
     def __init__(
         self,
@@ -315,9 +320,7 @@ class GuardedStore(FileStore):
         home: Path | None = None,
         home_lock: FileLock | NameLock | None = None,
     ) -> None:
-        """As `FileStore`. `home` is where the file belongs when it cannot be there now, `home_lock` a lock on that, or on
-        its name alone.
-        """
+        """As `FileStore`; `home` and `home_lock` as of `FileGuard`."""
         super().__init__(path, lock, patience_s)
         self.guard = FileGuard(self, home or path, home_lock)
 

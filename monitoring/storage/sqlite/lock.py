@@ -1,12 +1,12 @@
-"""One writer a local file: a lock that the kernel frees when its holder dies, however it dies.
+"""One writer for each local file: locks that the kernel frees when their process dies.
 
-The lock is an `flock` on a descriptor of the database file itself, so it holds whatever name the file was opened by. SQLite
-must neither have the file open before the lock is taken nor when it is released, and nothing else in this process may open
-the file: whoever closes any descriptor of a file drops all POSIX locks that the process has on it, SQLite's own among them.
+The lock on the file is an `flock` on a descriptor of it, which holds for every name of the file. Take it before SQLite opens
+the file and release it after SQLite has closed it. Nothing else in this process may open the file: closing any descriptor
+of a file drops all POSIX locks of the process on it, SQLite's among them.
 
-A second lock is on `NAME.lock` beside the file. It is there for readers, who ask whether a monitor is running and must
-not open the database for that. It holds the process id, and which file the monitor writes while that is another one.
-Where no such file can be made, one in the system's temporary directory stands in for it.
+The lock on the name is an `flock` on `NAME.lock` beside the file. Readers find out by it whether a monitor is running,
+without opening the database. It holds the process id, and the path of the file that the monitor writes if that is another
+one. Where it cannot be created, a stand-in is, in the system's temporary directory.
 """
 
 import fcntl
@@ -24,35 +24,35 @@ from pathlib import Path
 from monitoring.errors import MonitoringError, StoreUnavailable
 
 PENDING_BYTE = 0x40000000
-"""The first of the bytes by which SQLite locks a file."""
+"""The first of the bytes that SQLite locks."""
 
 SHARED_BYTES = 510
-"""How many there are, from the third on, that whoever reads the file locks."""
+"""The number of bytes, from the third on, that SQLite's readers lock."""
 
 READERS_TRIES = 10
 READERS_PAUSE_S = 0.02
-"""A reader that asks whether a monitor is alive holds the lock beside the file for an instant: it is tried so often."""
+"""How often, and at what distance, the lock on the name is tried: a reader that asks holds it for an instant."""
 
 LOCKS = Path("/proc/locks")
 
 Identity = tuple[int, int]
-"""Device and inode: which file it is, whatever it is called."""
+"""Device and inode, by which a file is known under any name."""
 
 
 def lock_path(database: Path) -> Path:
-    """Of the file itself when `database` is a symbolic link."""
+    """`NAME.lock`, beside the file itself when `database` is a symbolic link."""
     real = Path(os.path.realpath(database))
     return real.with_name(real.name + ".lock")
 
 
 def stand_in_path(database: Path) -> Path:
-    """The same where nothing can be written beside the file. Only this user's monitors meet there."""
+    """Its stand-in, where nothing can be written beside the file. Only monitors of one user share it."""
     name = hashlib.sha256(os.fsencode(os.path.realpath(database))).hexdigest()[:16]
     return Path(tempfile.gettempdir(), f"monitoring-{os.getuid()}-{name}.lock")
 
 
 def identity_of(path: Path | str) -> Identity | None:
-    """Which file has this name now; None: there is none, or nobody may look."""
+    """The file that has this name now; None: there is none, or it cannot be seen."""
     try:
         status = os.stat(path)
     except OSError:
@@ -61,7 +61,7 @@ def identity_of(path: Path | str) -> Identity | None:
 
 
 def is_empty(path: Path) -> bool:
-    """Does this name stand for no file, or for one that somebody is about to fill?"""
+    """Whether there is no such file, or one that somebody is about to fill."""
     try:
         return path.stat().st_size == 0
     except OSError:
@@ -69,28 +69,27 @@ def is_empty(path: Path) -> bool:
 
 
 def may_have_log(path: Path) -> bool:
-    """Is there a write-ahead log beside the file, or may this process make one, as every reader does that finds none?
+    """Whether the file has a write-ahead log, or this process could create one, as SQLite's readers do.
 
-    If not, nobody writes the file, and SQLite reads it only when told so.
+    If not, nobody writes the file, and SQLite has to be told so (`immutable`) to read it.
     """
     file = Path(os.path.realpath(path))
     return os.access(file.parent, os.W_OK) or file.with_name(file.name + "-wal").exists()
 
 
 class NameLock:
-    """The lock on `NAME.lock`: says who writes under this name, and which file while that is another one."""
+    """The lock on a name: tells readers that a monitor is running, and which file it writes."""
 
     def __init__(self, database: Path, inherited: "NameLock | None" = None, *, stands_in: bool = False) -> None:
-        """`inherited`: one that this process holds already; it is shared if it is for the same name.
+        """Take the lock, or share `inherited`, which this process holds, if that is for the same name.
 
-        `stands_in`: the lock is in the temporary directory. Raises `OSError`, and `MonitoringError` that names the process
-        which holds the lock.
+        `stands_in`: take the stand-in. Raises `OSError`, or `MonitoringError` that names the process which holds the lock.
         """
         self.stands_in = stands_in
         self._path = stand_in_path(database) if stands_in else lock_path(database)
         self._descriptor: int
         self.was_known = self._path.exists()
-        """Has a monitor ever tried to write under this name?"""
+        """A monitor has used this name before."""
         self._told: bytes | None = None
         if inherited and _is_file(inherited._descriptor, self._path):
             self._descriptor, self._told = os.dup(inherited._descriptor), inherited._told
@@ -106,7 +105,7 @@ class NameLock:
         self.tell(None)
 
     def tell(self, file: Path | None) -> None:
-        """From now on this process writes another file; None: the one of this name. On a full disk it is not told."""
+        """Note that this process writes another file (None: the one of this name). On a full disk nothing is noted."""
         text = f"{os.getpid()}\n".encode() + (b"" if file is None else os.fsencode(file.absolute()) + b"\n")
         if text != self._told:
             with suppress(OSError):
@@ -115,26 +114,24 @@ class NameLock:
                 self._told = text
 
     def is_there(self) -> bool:
-        """Does `NAME.lock` still stand for this lock? Somebody may have deleted it."""
+        """Whether the lock's file still has its name. Somebody may have deleted it."""
         return _is_file(self._descriptor, self._path)
 
     def release(self, *, forget: bool = False) -> None:
-        """`forget` also removes the trace beside a file that turned out to be another program's, and a stand-in."""
+        """`forget`: also delete the lock's file, unless an earlier monitor left it. (The file is another program's.)"""
         if forget and (self.stands_in or not self.was_known):
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
 class FileLock:
-    """Held by the one process that writes a database file, from before SQLite opens it until after it has closed it."""
+    """The lock on a database file, with the one on its name."""
 
     def __init__(self, path: Path, name: NameLock | None = None) -> None:
-        """Take the lock on the file named `path`, which is created empty when there is none.
+        """Take the lock. Create an empty file where there is none. `name` is a lock on a name that this process holds.
 
-        `name` is a lock on a name that this process already holds.
-
-        Raises `MonitoringError` that names the process which holds the lock, `StoreUnavailable` when the file cannot be
-        opened, or is none.
+        Raises `MonitoringError` that names the process which holds the lock, or `StoreUnavailable` when the file cannot be
+        opened.
         """
         self.path = path
         try:
@@ -163,7 +160,7 @@ class FileLock:
             os.close(descriptor)
 
     def _lock_opened(self, descriptor: int, path: Path) -> bool:
-        """False when somebody put another file in its place just now."""
+        """False when somebody has just put another file in its place."""
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise MonitoringError(f"{path}: not a file of this program")
         if not _try_lock(descriptor, fcntl.LOCK_EX):
@@ -174,9 +171,9 @@ class FileLock:
         return True
 
     def _let_sqlite_in(self, descriptor: int, path: Path) -> None:
-        """On network file systems a `flock` is one of all bytes, and shuts out SQLite in this process, too.
+        """Give the lock up again where it shuts out SQLite in this process, too: the one on the name has to do there.
 
-        There the lock beside the file has to do.
+        On network file systems an `flock` locks all bytes of the file.
         """
         if _may_lock_bytes(path):
             return
@@ -185,23 +182,23 @@ class FileLock:
             raise _in_use(path, _flocker(path))
 
     def read(self, length: int, offset: int = 0) -> bytes:
-        """Bytes of the file, whatever it is called now; read without SQLite, so without the log beside it."""
+        """Bytes of the file itself, without what SQLite has in the log."""
         return os.pread(self._descriptor, length, offset)
 
     def version(self) -> tuple[int, int]:
-        """Changes whenever somebody writes the file: its size, and when that was (ns)."""
+        """Size and time of the last change (ns): differs after anybody has written the file."""
         status = os.fstat(self._descriptor)
         return status.st_size, status.st_mtime_ns
 
     def free_bytes(self) -> int:
-        """How much room there is on the disk that the file lies on, whatever it is called now."""
+        """The free room on the file's disk."""
         status = os.fstatvfs(self._descriptor)
         return status.f_frsize * status.f_bavail
 
     def keep_log_out(self) -> None:
-        """From now on SQLite does not bring what its log holds into the file, not even when it closes the file.
+        """Keep SQLite from copying its log into the file, also when it closes the file.
 
-        For that it takes a lock on all of its bytes, which a lock of another kind prevents; Linux has such.
+        For that SQLite locks all of its own bytes. A lock of Linux's other kind (OFD) on them prevents it.
         """
         if hasattr(fcntl, "F_OFD_SETLK"):
             shared = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, PENDING_BYTE + 2, SHARED_BYTES, 0)
@@ -209,7 +206,7 @@ class FileLock:
                 fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, shared)
 
     def current_name(self) -> Path | None:
-        """What the file is called now, wherever it was moved; None: it was deleted, or the system does not tell."""
+        """The file's name now, wherever it was moved; None: it was deleted, or the system does not know."""
         try:
             name = os.readlink(f"/proc/self/fd/{self._descriptor}")
         except OSError:
@@ -217,7 +214,7 @@ class FileLock:
         return Path(name) if identity_of(name) == self.identity else None
 
     def release(self, *, forget: bool = False) -> None:
-        """Free file and name; a second time does nothing. `forget`: see `NameLock.release`."""
+        """Free the file and the name. A second call does nothing. `forget`: see `NameLock.release`."""
         if self._is_held:
             self._is_held = False
             os.close(self._descriptor)
@@ -229,15 +226,16 @@ def _in_use(path: Path, holder: str) -> MonitoringError:
 
 
 def _held_lock(database: Path) -> Path | None:
-    """The lock by which a live monitor of this name shows: beside the file, or its name if that has become a link, or the
-    stand-in.
+    """The file of the lock that a live monitor holds on this name; None: there is no such monitor.
+
+    It is beside the file, beside its name if that has become a link, or the stand-in.
     """
     places = (lock_path(database), database.with_name(database.name + ".lock"), stand_in_path(database))
     return next(filter(_is_held, places), None)
 
 
 def written_file(database: Path) -> Path:
-    """The file that the live monitor of this name writes now; this one if there is no such monitor."""
+    """The file that the live monitor of this name writes; `database` if there is no such monitor."""
     lock = _held_lock(database)
     try:
         other = lock.read_bytes().partition(b"\n")[2].removesuffix(b"\n") if lock else b""
@@ -247,7 +245,7 @@ def written_file(database: Path) -> Path:
 
 
 def writer_is_alive(database: Path) -> bool:
-    """Is a monitor writing this file now? Does not open it."""
+    """Whether a monitor is writing this file now. Does not open the file."""
     return _held_lock(database) is not None or bool(_flocker(database))
 
 
@@ -271,7 +269,7 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _may_lock_bytes(path: Path) -> bool:
-    """May SQLite take its locks in the file? To be asked only before it has opened the file."""
+    """Whether SQLite could lock bytes of the file now. Only to be asked before SQLite has opened it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, PENDING_BYTE)
@@ -293,7 +291,7 @@ def _is_file(descriptor: int, path: Path) -> bool:
 
 
 def _flocker(path: Path) -> str:
-    """The process that holds an `flock` on this file, under any name, as Linux tells it; "": nobody, or it is not known."""
+    """The process that holds an `flock` on this file, according to Linux; "": none, or it is not known."""
     identity = identity_of(path)
     if identity is None:
         return ""

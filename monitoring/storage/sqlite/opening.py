@@ -1,4 +1,4 @@
-"""Opens the local file when a monitor starts, whatever state it is in: what passes does not decide the whole run."""
+"""Opens the local file when a monitor starts, whatever its state. A passing fault does not decide the whole run."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,17 +14,17 @@ from monitoring.storage.sqlite.store import LocalStore
 
 SHORT_PATIENCE_S = 0.5
 PATIENCE_S = 30.0
-"""How long a start waits for another program that writes the local file: without a word, and after one."""
+"""How long a start waits while another program writes the local file: first silently, then after saying so."""
 
-IN_MEMORY = "/dev/shm"  # noqa: S108 - of a name that nobody can foresee
-"""Where Linux keeps files in memory: there is room when all disks are full."""
+IN_MEMORY = "/dev/shm"  # noqa: S108 - the names in it are random
+"""Linux keeps files there in memory, so there is room when all disks are full."""
 
 RECENT_MS = 600_000
-"""So much of a file that cannot be written is taken along at a start: more than decisions and statistics soon need."""
+"""Checks of this time are taken from a file that cannot be written: more than alerts and the usual windows need."""
 
 
 class Opening:
-    """One start of a monitor. `say` is told, in a line each, what is not as usual."""
+    """One start of a monitor. Passes what is unusual to `say`, in a line each."""
 
     def __init__(self, path: Path, say: Callable[[str], None], now_ms: int) -> None:
         self._path = path
@@ -32,10 +32,10 @@ class Opening:
         self._now_ms = now_ms
 
     def open(self) -> LocalStore:
-        """The store; while its file cannot be written, one in a temporary directory that moves in as soon as it can.
+        """The store. While its file cannot be written, the store is in a temporary directory, and moves in when it can.
 
-        Raises `MonitoringError` when another monitor writes the file, or when it is another program's: then it is as it
-        was. Raises `StoreUnavailable` when there is no place for a file at all.
+        Raises `MonitoringError` when another monitor writes the file, or when it is another program's, which stays
+        untouched. Raises `StoreUnavailable` when there is no place for a file at all.
         """
         try:
             lock = FileLock(self._path)
@@ -52,9 +52,9 @@ class Opening:
             raise
 
     def _name_lock(self) -> NameLock | None:
-        """A lock that keeps other monitors of this name away while none is on the file; None: there is no place for one.
+        """A lock that keeps other monitors off this name while the file itself cannot be locked; None: no place for one.
 
-        Raises `MonitoringError` when another monitor has it.
+        Raises `MonitoringError` when another monitor holds it.
         """
         for stands_in in (False, True):
             with suppress(OSError):
@@ -69,7 +69,7 @@ class Opening:
             return LocalStore(self._path, lock, PATIENCE_S)
 
     def _begin_anew(self, error: StoreError, lock: FileLock) -> LocalStore:
-        """Set a damaged file aside and begin another one with what can be read of it."""
+        """Set a damaged file aside, and begin a new one with what can be read of it."""
         try:
             aside = set_aside(self._path, "damaged", self._now_ms)
         except StoreUnavailable as another:
@@ -85,18 +85,18 @@ class Opening:
         return store
 
     def _open_elsewhere(self, error: StoreError, lock: FileLock | NameLock | None, readable: Path) -> LocalStore:
-        """Monitoring goes on, and says so. `readable` is what can be read of the file, whatever its name is now."""
+        """Begin another file elsewhere, with what can be read of `readable`: the file under its present name."""
         store = self._open_substitute(lock, [None, IN_MEMORY])
         if store is None:
             if lock:
                 lock.release()
-            raise error  # there is no place at all
+            raise error
         self._take_along(readable, store)
         self._say(f"{error}; checks are kept in {store.path} instead, until it can be written")
         return store
 
     def _open_substitute(self, lock: FileLock | NameLock | None, folders: Sequence[str | None]) -> LocalStore | None:
-        """In the first of these folders that takes it (None: the usual one); None: there is no such place."""
+        """A store in the first of these folders that takes one (None: the usual temporary folder); None: none does."""
         for folder in folders:
             with suppress(OSError, StoreError):
                 place = Path(tempfile.mkdtemp(prefix="monitoring-", dir=folder)) / self._path.name
@@ -104,7 +104,7 @@ class Opening:
         return None
 
     def _take_along(self, path: Path, store: LocalStore) -> bool:
-        """Store the newest alerts and checks of a file that cannot be written; False when its alerts cannot be read."""
+        """Copy the newest alerts and checks from the file at `path`. False when its alerts cannot be read."""
         with closing(FileReader(path)) as reader:
             try:
                 alerts = list(reader.last_alerts().values())
@@ -113,7 +113,7 @@ class Opening:
             except StoreError:
                 return False
             with suppress(StoreError):
-                last_ms = reader.last_time() or self._now_ms  # times go on after this one
+                last_ms = reader.last_time() or self._now_ms
                 window = Window(min(last_ms, self._now_ms - RECENT_MS), last_ms + 1)
                 carry_over(reader.results, lambda checks: store.append(checks, (), self._now_ms), window, lambda: None)
         return True

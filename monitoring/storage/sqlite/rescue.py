@@ -1,4 +1,4 @@
-"""What is done with whole files: copy an open one, give a copy its name, set one aside. No file is ever replaced."""
+"""Copying, renaming and setting aside whole files. None of this ever replaces a file."""
 
 import os
 import shutil
@@ -12,37 +12,37 @@ from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.models import CheckResult, Window
 
 STEP_PAGES = 250
-"""A step of a copy is a megabyte, some milliseconds: nobody who wants to write waits for longer."""
+"""A step copies a megabyte in some milliseconds, as long as a writer may have to wait."""
 
 SYNC_STEPS = 4
-"""After so many steps the copy is brought to the disk, so that the last flush is short as well."""
+"""The copy is flushed to the disk after so many steps, so that the last flush is short, too."""
 
 CARRY_MS = 10_000
-"""So many milliseconds of checks are carried over in one step."""
+"""A step carries over the checks of this time."""
 
 Results = Callable[[Window], Iterable[CheckResult]]
-"""What gives the checks of a window. Raises `StoreError`."""
+"""Gives the checks of a window. Raises `StoreError`."""
 
 LOGS = ("-wal", "-shm")
-"""What SQLite keeps beside a file: its write-ahead log, and the index of that."""
+"""The files that SQLite keeps beside a database: its write-ahead log, and the index of that."""
 
 
 def real(path: Path) -> Path:
-    """The file itself where `path` is a symbolic link: what SQLite keeps beside it bears this name."""
+    """The file behind symbolic links, beside which SQLite keeps its logs."""
     return Path(os.path.realpath(path))
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """What SQLite keeps beside a file."""
+    """The log of a file that has this suffix."""
     file = real(path)
     return file.with_name(file.name + suffix)
 
 
 def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractContextManager[None]]) -> None:
-    """Copy all of an open database, the file of which may have lost its name, into the new file `target`.
+    """Copy an open database, whose file may have lost its name, into the new file `target`.
 
-    Between two steps `pause` is entered and left, when nobody need wait. What is written meanwhile through the same
-    connection is in the copy. Raises `sqlite3.Error` and `OSError`; then `target` is worthless.
+    Between two steps it enters and leaves `pause`. The copy has also what is written then by the same connection. Raises
+    `sqlite3.Error` and `OSError`. Then `target` is worthless.
     """
     connection = sqlite3.connect(target, isolation_level=None)
     descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)  # closed after SQLite has closed the file, not before
@@ -51,7 +51,7 @@ def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractC
     def after_step(status: int, _remaining: int, _pages: int) -> None:
         nonlocal steps
         steps += 1
-        if status != sqlite3.SQLITE_DONE:  # after the last step nothing may be written that the copy would lack
+        if status != sqlite3.SQLITE_DONE:  # the copy would lack what is written after the last step
             with pause():
                 if steps % SYNC_STEPS == 0:
                     os.fsync(descriptor)
@@ -68,13 +68,13 @@ def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractC
 
 
 def has_room(connection: sqlite3.Connection, folder: Path) -> bool:
-    """May all of an open database be copied into this folder?"""
+    """Whether this folder has room for a copy of an open database."""
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     return shutil.disk_usage(folder).free > int(pages) * int(size)
 
 
 def give_name(file: Path, name: Path) -> None:
-    """Rename a file unless the name is taken. Raises `FileExistsError`."""
+    """Rename a file. Raises `FileExistsError` when the name is taken."""
     try:
         os.link(file, name)
         file.unlink()
@@ -88,13 +88,13 @@ def give_name(file: Path, name: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file of ours, with what lies beside it."""
+    """Delete a file of ours with its logs."""
     for file in (path, *(path.with_name(path.name + suffix) for suffix in LOGS)):
         file.unlink(missing_ok=True)
 
 
 def free_name(path: Path, why: str, now_ms: int) -> Path:
-    """A name beside `path` that says why and when: `config.db.damaged-2026-11-28T18-40`."""
+    """A free name beside `path` that says why and when: `config.db.damaged-2026-11-28T18-40`."""
     stamp = datetime.fromtimestamp(now_ms / 1_000, UTC).strftime("%Y-%m-%dT%H-%M")
     stem, number = f"{path.name}.{why}-{stamp}", 1
     name = path.with_name(stem)
@@ -105,7 +105,7 @@ def free_name(path: Path, why: str, now_ms: int) -> Path:
 
 
 def set_aside(path: Path, why: str, now_ms: int) -> Path:
-    """Rename the file, with its write-ahead log; returns its new name. Raises `StoreUnavailable`."""
+    """Rename the file and its write-ahead log; return the new name. Raises `StoreUnavailable`."""
     name = free_name(real(path), why, now_ms)
     try:
         real(path).rename(name)
@@ -122,9 +122,9 @@ def set_aside(path: Path, why: str, now_ms: int) -> Path:
 def carry_over(
     results: Results, store: Callable[[Sequence[CheckResult]], None], window: Window, between: Callable[[], None]
 ) -> bool:
-    """Store the checks of the window in another file as well, newest first; False when some are missing there.
+    """Pass the checks of the window to `store`, newest first. False when some of them are missing there.
 
-    What cannot be read is left out; when nothing can be written any more it ends. `between` is called between two steps.
+    What cannot be read is skipped. When `store` fails, this ends. `between` is called between two steps.
     """
     is_whole = True
     for until_ms in range(window.until_ms, window.from_ms, -CARRY_MS):
