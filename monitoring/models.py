@@ -235,10 +235,17 @@ class ResponseTimes:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One mark of a sparkline: mean response time of its available checks (None: there was none), and failures."""
+    """One mark of a sparkline: what the checks of a part of a window add up to.
+
+    `mean_us` and `p95_us` are response times of its available checks. Both are None when there was none, `p95_us` also in
+    windows whose percentiles are not exact. `cause` is the one with the most failures.
+    """
 
     mean_us: float | None = None
     failures: int = 0
+    checks: int = 0
+    p95_us: int | None = None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,13 +312,14 @@ class LastState:
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """A site's state now, and since when (None: unknown)."""
+    """A site's state now, and since when (None: unknown). `downtime` is that of its alert window, where it is known."""
 
     state: State = State.UNKNOWN
     since_ms: int | None = None
     last_failure_ms: int | None = None
     detail: str = ""  # what the last failed check said, for people
     certificate_s: int | None = None  # when its certificate expires, by the last check that looked
+    downtime: Downtime | None = None
 
 
 @dataclass(frozen=True, slots=True)

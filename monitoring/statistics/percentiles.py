@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 PERCENTS = (50, 95, 99)
 
+SLOW = 95
+"""The percentile that a mark of a sparkline shows."""
+
 
 def rank(count: int, percent: int) -> int:
     """The place of the nearest rank as InfluxQL's `percentile()` picks it: `floor(n*p/100 + 0.5) - 1`, clamped, from 0.

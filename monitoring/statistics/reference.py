@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from monitoring.models import PHASES, Bucket, CheckResult, Downtime, Failure, ResponseTimes, SiteStats, Window
-from monitoring.statistics.percentiles import PERCENTS, percentile
+from monitoring.statistics.percentiles import PERCENTS, SLOW, percentile
 from monitoring.statistics.windows import bucket_range, bucket_width_ms
 
 Ended = Mapping[str, int]
@@ -69,13 +69,22 @@ def _mean_phases(good: Sequence[CheckResult]) -> dict[str, float]:
 
 def _trend(checks: Sequence[CheckResult], window: Window, exact: bool) -> tuple[Bucket, ...]:
     width = bucket_width_ms(window, exact=exact)
-    times_us: dict[int, list[int]] = {number: [] for number in bucket_range(window, exact=exact)}
-    failures = Counter(check.time_ms // width for check in checks if not check.available)
+    by_mark: dict[int, list[CheckResult]] = {number: [] for number in bucket_range(window, exact=exact)}
     for check in checks:
-        if check.available and check.response_us is not None:
-            times_us[check.time_ms // width].append(check.response_us)
-    means = {number: sum(times) / len(times) if times else None for number, times in times_us.items()}
-    return tuple(Bucket(mean, failures[number]) for number, mean in means.items())
+        by_mark[check.time_ms // width].append(check)
+    return tuple(_mark(own, exact) for own in by_mark.values())
+
+
+def _mark(checks: Sequence[CheckResult], exact: bool) -> Bucket:
+    times = sorted(check.response_us for check in checks if check.available and check.response_us is not None)
+    causes = Counter(check.cause for check in checks if check.cause)
+    return Bucket(
+        mean_us=sum(times) / len(times) if times else None,
+        failures=sum(causes.values()),
+        checks=len(checks),
+        p95_us=percentile(times, SLOW) if times and exact else None,
+        cause=max(causes, key=lambda cause: (causes[cause], cause), default=None),
+    )
 
 
 def downtime(

@@ -7,10 +7,11 @@ are exact. Summaries of hours and days keep a sketch instead (`monitoring.statis
 
 import sys
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -102,7 +103,9 @@ class Summary:
 
     def mark(self) -> Bucket:
         """The mark of this summary in a sparkline."""
-        return Bucket(self.responses_us / self.responses if self.responses else None, self.failures)
+        sums = Mark()
+        sums.add(self.checks, self.failures, self.responses, self.responses_us, self.causes)
+        return sums.bucket(self.times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,33 +168,59 @@ def _sketch_of(ordered: Sequence[int]) -> int:
     return sketch.of(ordered)
 
 
+class Mark:
+    """Adds up what a mark of a sparkline shows."""
+
+    __slots__ = ("_causes", "_sums")
+
+    def __init__(self) -> None:
+        self._sums = (0, 0, 0, 0)
+        self._causes: dict[Cause, int] = {}
+
+    def add(self, checks: int, failures: int, responses: int, responses_us: int, causes: Mapping[Cause, int]) -> None:
+        known = self._sums
+        self._sums = known[0] + checks, known[1] + failures, known[2] + responses, known[3] + responses_us
+        if causes:
+            self._causes = _counted((self._causes, causes))
+
+    def bucket(self, times: Sequence[int]) -> Bucket:
+        """`times` are all response times, ascending; none where percentiles are not exact."""
+        checks, failures, responses, responses_us = self._sums
+        return Bucket(
+            responses_us / responses if responses else None,
+            failures,
+            checks,
+            percentiles.percentile(times, percentiles.SLOW) if times else None,
+            max(self._causes, key=lambda cause: (self._causes[cause], cause)) if self._causes else None,
+        )
+
+
 class SiteTotals:
     """Adds up one site's window from summaries of spans that do not overlap, each of which lies within one mark."""
 
     def __init__(self, window: Window, *, exact: bool) -> None:
         self._exact = exact
         self._width_ms = windows.bucket_width_ms(window, exact=exact)
-        self._marks = {number: [0, 0, 0] for number in windows.bucket_range(window, exact=exact)}
+        self._marks = {number: Mark() for number in windows.bucket_range(window, exact=exact)}
+        self._times: defaultdict[int, array[int]] = defaultdict(partial(array, TIMES))
         self._total = Summary()
 
     def add(self, parts: Iterable[tuple[int, Summary]]) -> None:
         """Add parts, each with the start of its span in milliseconds."""
         known = list(parts)
         for start_ms, part in known:
-            mark = self._marks[start_ms // self._width_ms]
-            mark[0] += part.responses_us
-            mark[1] += part.responses
-            mark[2] += part.failures
+            number = start_ms // self._width_ms
+            self._marks[number].add(part.checks, part.failures, part.responses, part.responses_us, part.causes)
+            if self._exact:
+                self._times[number].extend(part.times)
         self._total = merge([self._total, *(part for _, part in known)], exact=self._exact)
 
     def stats(self, host: str) -> SiteStats | None:
         """The statistics of the site; None without any check."""
         if not self._total.checks:
             return None
-        marks = self._marks.values()
-        return site_stats(
-            host, self._total, [Bucket(took_us / count if count else None, lost) for took_us, count, lost in marks]
-        )
+        trend = [mark.bucket(sorted(self._times.pop(number, ()))) for number, mark in self._marks.items()]
+        return site_stats(host, self._total, trend)
 
 
 def site_stats(host: str, summed: Summary, trend: Sequence[Bucket]) -> SiteStats:

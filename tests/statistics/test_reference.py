@@ -116,8 +116,8 @@ def test_the_trend_has_its_marks_in_order() -> None:
     ]
     trend = reference.summarise(checks, Window(0, 20 * minute), exact=True)["a"].trend
     assert len(trend) == windows.TREND_BUCKETS
-    assert trend[:2] == (Bucket(20.0, 0), Bucket(None, 1))
-    assert trend[-1] == Bucket(7.0, 0)
+    assert trend[:2] == (Bucket(20.0, 0, 2, 30), Bucket(None, 1, 1, cause=Cause.DNS))
+    assert trend[-1] == Bucket(7.0, 0, 1, 7)
     assert set(trend[2:-1]) == {Bucket()}
 
 

@@ -40,7 +40,7 @@ def added_up(host: str, parts: list[tuple[int, Summary]], window: Window, *, exa
     marks: dict[int, list[Summary]] = {number: [] for number in windows.bucket_range(window, exact=exact)}
     for start_ms, summary in parts:
         marks[start_ms // width].append(summary)
-    trend = [merge(own, exact=False).mark() for own in marks.values()]
+    trend = [merge(own, exact=exact).mark() for own in marks.values()]
     return site_stats(host, merge([summary for _, summary in parts], exact=exact), trend)
 
 

@@ -163,6 +163,6 @@ def _inside(time_ms: int, window: Window) -> bool:
 def _added_up(host: str, parts: Sequence[tuple[int, Summary]], window: Window, *, exact: bool) -> SiteStats:
     width_ms = windows.bucket_width_ms(window, exact=exact)
     by_mark = groupby(sorted(parts, key=lambda part: part[0]), lambda part: part[0] // width_ms)
-    marks = {number: merge([summary for _, summary in own], exact=False).mark() for number, own in by_mark}
+    marks = {number: merge([summary for _, summary in own], exact=exact).mark() for number, own in by_mark}
     trend = [marks.get(number, Bucket()) for number in windows.bucket_range(window, exact=exact)]
     return site_stats(host, merge([summary for _, summary in parts], exact=exact), trend)

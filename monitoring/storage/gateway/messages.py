@@ -269,10 +269,16 @@ class ResponseTimesMessage(Struct, rename=lambda name: name.removesuffix("_us"))
 
 
 class TrendMark(Struct, array_like=True):
-    """The mean response time in microseconds (null: there was none), and the number of failures."""
+    """What a part of the window adds up to: mean response time, failures, checks, 95th percentile, the main cause.
+
+    Times are microseconds; null: there is none. A gateway of an earlier version ends with the failures.
+    """
 
     mean_us: float | None
     failures: int
+    checks: int = 0
+    p95_us: int | None = None
+    cause: Cause | None = None
 
 
 class StatsMessage(Message, rename="camel"):

@@ -9,13 +9,14 @@ import json
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from monitoring.models import Bucket, CheckResult, SiteStats, Window
 from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
-from monitoring.statistics.summary import FINER, TIMES, Span, Summary, merge, pack_times, site_stats, unpack_times
+from monitoring.statistics.summary import FINER, TIMES, Mark, Span, Summary, merge, pack_times, site_stats, unpack_times
 from monitoring.storage.sqlite import rows, summaries
 from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, SUMS, check_from_row, first_key
 from monitoring.storage.sqlite.summaries import INSIDE, MARK, SITE
@@ -43,32 +44,30 @@ class SiteParts:
 
     def __init__(self) -> None:
         self.summaries: list[Summary] = []
-        self.times = bytearray()
+        self.times: defaultdict[int, bytearray] = defaultdict(bytearray)
         self.sketch = 0
-        self.marks: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
-
-    def add_mark(self, mark: int, responses: int, responses_us: int, failures: int) -> None:
-        found = self.marks[mark]
-        found[0] += responses
-        found[1] += responses_us
-        found[2] += failures
+        self.marks: defaultdict[int, Mark] = defaultdict(Mark)
 
     def summary(self, *, exact: bool) -> Summary:
-        times = array(TIMES, sorted(unpack_times(self.times)))
+        return self._summary(unpack_times(b"".join(self.times.values())), exact)
+
+    def _summary(self, unordered: Iterable[int], exact: bool) -> Summary:
+        times = array(TIMES, sorted(unordered))
         measured = Summary(times=times)
         if times:
             measured.shortest_us, measured.longest_us = times[0], times[-1]
         return merge([*self.summaries, measured, Summary(sketch=self.sketch)], exact=exact)
 
     def stats(self, host: str, window: Window, *, exact: bool) -> SiteStats:
-        trend = [self._bucket(mark) for mark in windows.bucket_range(window, exact=exact)]
-        return site_stats(host, self.summary(exact=exact), trend)
+        marks = windows.bucket_range(window, exact=exact)
+        if not exact:
+            return site_stats(host, self.summary(exact=False), [self._bucket(mark, ()) for mark in marks])
+        times = [sorted(unpack_times(self.times[mark])) if mark in self.times else [] for mark in marks]
+        trend = [self._bucket(mark, own) for mark, own in zip(marks, times, strict=True)]
+        return site_stats(host, self._summary(chain.from_iterable(times), True), trend)
 
-    def _bucket(self, mark: int) -> Bucket:
-        if mark not in self.marks:
-            return Bucket()
-        responses, responses_us, failures = self.marks[mark]
-        return Bucket(responses_us / responses if responses else None, failures)
+    def _bucket(self, mark: int, times: Sequence[int]) -> Bucket:
+        return self.marks[mark].bucket(times) if mark in self.marks else Bucket()
 
 
 class WindowReader:
@@ -144,13 +143,16 @@ class WindowReader:
             summary = summaries.summary_of((*sums, b""), Span.MINUTE)
             summary.shortest_us, summary.longest_us = shortest, longest
             self._found[site].summaries.append(summary)
-        marks = "SUM(responses_count), SUM(responses_sum), SUM(checks - good)"
+        values["width"] = self._width_ms
+        marks = "SUM(checks), SUM(checks - good), SUM(responses_count), SUM(responses_sum), GROUP_CONCAT(causes)"
         query = f"SELECT {SITE}, {MARK}, {marks} FROM {table} WHERE {where} GROUP BY 1, 2"
-        for site, *mark in self._connection.execute(query, values | {"width": self._width_ms}):
-            self._found[site].add_mark(*mark)
+        for site, mark, checks, failures, responses, responses_us, causes in self._connection.execute(query, values):
+            counts = summaries.causes_of([causes]) if causes else {}
+            self._found[site].marks[mark].add(checks, failures, responses, responses_us, counts)
         if is_minute:
-            for site, times in self._connection.execute(f"SELECT {SITE}, times FROM minutes WHERE {where}", values):
-                self._found[site].times += times
+            query = f"SELECT {SITE}, {MARK}, times FROM minutes WHERE {where}"
+            for site, mark, times in self._connection.execute(query, values):
+                self._found[site].times[mark] += times
         else:
             from monitoring.statistics import sketch
 
@@ -159,12 +161,12 @@ class WindowReader:
 
     def _add_checks(self, table: str, part: Window, sites: Collection[int] | None) -> None:
         where, values = inside(part, sites)
-        for site, mark, summary in summaries.of_checks(self._connection, table, where, values, self._width_ms):
+        for site, mark, sums in summaries.of_checks(self._connection, table, where, values, self._width_ms):
             own = self._found[site]
-            own.add_mark(mark, summary.responses, summary.responses_us, summary.failures)
-            own.times += pack_times(summary.times)
-            summary.times = array(TIMES)
-            own.summaries.append(summary)
+            own.marks[mark].add(sums.checks, sums.failures, sums.responses, sums.responses_us, sums.causes)
+            own.times[mark] += pack_times(sums.times)
+            sums.times = array(TIMES)
+            own.summaries.append(sums)
 
 
 def _by_span(number: str, table: str, span: Span, where: str) -> str:
