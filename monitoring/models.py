@@ -235,11 +235,7 @@ class ResponseTimes:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One mark of a sparkline: what the checks of a part of a window add up to.
-
-    `mean_us` and `p95_us` are response times of its available checks. Both are None when there was none, `p95_us` also in
-    windows whose percentiles are not exact. `cause` is the one with the most failures.
-    """
+    """One mark of a sparkline: of response times (`p95_us` where percentiles are exact), and the cause of most failures."""
 
     mean_us: float | None = None
     failures: int = 0

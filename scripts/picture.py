@@ -14,12 +14,14 @@ from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
+from rich.theme import Theme
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
 from monitoring.commands.rounds import ROUNDS_MS
 from monitoring.display import Header, View, stats_report
-from monitoring.display.screen import render_screen
+from monitoring.display.screen import Look, draw_screen
+from monitoring.display.theme import DARK
 from monitoring.models import Alert, Cause, CheckResult, Site, Window
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.words import stored_text
@@ -109,11 +111,13 @@ class Monitor:
 
 def draw() -> str:
     """The picture, as SVG."""
-    console = Console(record=True, width=WIDTH, height=HEIGHT, highlight=False, file=io.StringIO(), force_terminal=True)
+    screen = io.StringIO()
+    console = Console(file=screen, record=True, width=WIDTH, highlight=False, force_terminal=True, theme=Theme(DARK))
     with tempfile.TemporaryDirectory() as directory, closing(LocalStore(Path(directory) / "config.db")) as file:
         monitor = Monitor(file)
         monitor.run()
-        console.print(render_screen(monitor.view(), WIDTH, HEIGHT))
+        for line in draw_screen(monitor.view(), Look(), tuple(ROUNDS_MS), WIDTH, HEIGHT).lines:
+            console.print(line)
     picture = console.export_svg(title="./monitoringApp.py -m", unique_id="screen")
     return FONT_FROM_ELSEWHERE.sub("", picture)
 

@@ -109,8 +109,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "display": (
         *("words values theme", "incidents selection", "ranking months explanation", "jsonlines", "overview backtest"),
-        *("plain viewing", "__init__ grid streams", "sparkline", "table", "screen", "screen_output feed", "outputs"),
-        "progress history thread",
+        *("plain viewing brief keys", "__init__ grid streams", "sparkline feed", "columns chart events closing consoles"),
+        *("pane", "screen", "navigation", "screen_output", "outputs", "progress history thread"),
     ),
     "checks": (
         "abilities assertions charset decoding failure limits phases readiness resolver schedule",

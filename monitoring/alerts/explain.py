@@ -5,9 +5,10 @@ One value for everybody who shows it: the command line, messages, screens, pages
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from monitoring.alerts.replay import Replay
-from monitoring.alerts.rule import Decision, evaluate
+from monitoring.alerts.rule import RECOVERY_COVERAGE, Decision, evaluate
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, LastState, Rule, Site, SiteStatus, Window
 from monitoring.statistics.reference import downtime
 from monitoring.statistics.status import ended_ms, outage_is_open, status
@@ -128,6 +129,16 @@ def explain(site: Site, at_ms: int, checks: Iterable[CheckResult], history: Hist
         failed=next((check for check in reversed(own) if not check.available), None),
         forecast=_forecast(site, own, last, at_ms, every_ms),
     )
+
+
+def earliest_recovery_ms(sums: Downtime, rule: Rule) -> int:
+    """How long at least a site with an open alert takes to recover if every check passes, by its alert window's sums.
+
+    Each second at most a second of downtime leaves the window, and at most a second more of it is measured.
+    """
+    allowed_ms = (100 - rule.recovery_threshold) * rule.window_ms / 100
+    unmeasured_ms = RECOVERY_COVERAGE * rule.window_ms / 100 - sums.covered_ms
+    return max(0, ceil(sums.down_ms - allowed_ms), ceil(unmeasured_ms))
 
 
 def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> WindowSum:

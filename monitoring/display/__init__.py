@@ -9,10 +9,16 @@
     plain      lines for logs and pipes
     explanation  why a site is in its state, as lines
     backtest   what another rule would have raised, as lines and JSON
-    sparkline  response times as a line of bars             (imports rich)
-    grid       columns and lines that fit a width           (imports rich)
-    table      the statistics of a window as such columns   (imports rich)
-    screen     the whole screen and the closing one         (imports rich)
+    brief      numbers and times as narrow tables show them
+    keys       which keys a terminal's bytes stand for
+    sparkline  response times as a line of bars              (this and what follows imports rich)
+    columns    the table of sites, in columns that the width decides
+    events     the newest outages, one a line
+    chart      response times and causes, of several lines
+    pane       one site, beside the table
+    screen     the live screen, made of these
+    navigation what the keys of the live screen do
+    closing    what remains when a run is over
 
 This package itself does not import rich: plain and JSON output start without it. Import `monitoring.display.screen`
 where a terminal is known to be there.

@@ -39,7 +39,7 @@ class IncidentFeed:
         found = list(reversed(incidents(sorted([*self._open, *new], key=lambda alert: alert.time_ms))))
         self._open = [one.alert for one in found if one.is_open and one.alert]
         touched = [one for one in found if one.alert in new or one.recovery in new]
-        groups = _merged(touched) if self._is_history else [[one] for one in touched]
+        groups = merged(touched) if self._is_history else [[one] for one in touched]
         if self._is_history and self._limit is not None:
             groups = groups[-self._limit :]
         self._is_history = self._is_history and not new
@@ -60,7 +60,7 @@ class IncidentFeed:
         return Line(f"{start:%Y-%m-%d}", text, last.is_open, [it for it in (last.alert, last.recovery) if it])
 
 
-def _merged(found: Iterable[Incident]) -> list[list[Incident]]:
+def merged(found: Iterable[Incident]) -> list[list[Incident]]:
     """Incidents, the oldest first, with those of a site that follow each other closely in one group, at its first place."""
     groups: list[list[Incident]] = []
     newest: dict[tuple[str, str], list[Incident]] = {}

@@ -11,9 +11,6 @@ from monitoring.display.words import NOTHING
 GAP = 2
 """Cells between two columns."""
 
-DIM = "bright_black"
-"""The style of what is less important."""
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -31,8 +28,8 @@ class Column:
 
 
 def value(text: str, style: str = "") -> Text:
-    """A cell; an unknown value is dimmed."""
-    return Text(text, DIM if text == NOTHING else style)
+    """A cell; an unknown value is weak."""
+    return Text(text, "weak" if text == NOTHING else style)
 
 
 def total(widths: Collection[int]) -> int:
@@ -56,6 +53,13 @@ def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) ->
     return fitted
 
 
+def fit_name(name: str, width: int, style: str = "") -> Text:
+    """The name of a site in exactly `width` cells: of a URL that is too long, the scheme goes first, then its middle."""
+    scheme, found, rest = name.partition("://")
+    short = rest if found and scheme in ("http", "https") and cell_len(name) > width else name
+    return fit(Text(short, style), width, both_ends=True)
+
+
 def _both_ends(text: str, width: int) -> str:
     """About two thirds of the width from the beginning of a text, the rest from its end."""
     head = set_cell_size(text, max(1, 2 * width // 3))
@@ -69,7 +73,7 @@ def _both_ends(text: str, width: int) -> str:
 def title_line(name: Text, columns: Sequence[Column], widths: Sequence[int]) -> Text:
     """A name, then the titles of the columns after it."""
     sized = zip(columns, widths, strict=True)
-    return _side_by_side([name, *(fit(Text(column.title, DIM), width, column.right) for column, width in sized)])
+    return _side_by_side([name, *(fit(Text(column.title, "weak"), width, column.right) for column, width in sized)])
 
 
 def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Text:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, Protocol
 
 from monitoring.display import (
     alert_detail,
@@ -15,7 +15,7 @@ from monitoring.display import (
     printable,
 )
 from monitoring.display.feed import IncidentFeed
-from monitoring.display.outputs import is_fancy
+from monitoring.display.outputs import is_terminal
 from monitoring.display.streams import Descriptor, Printing, Stream, Streams
 from monitoring.display.words import label
 from monitoring.models import Alert
@@ -158,10 +158,18 @@ class PlainHistory(JsonHistory):
 class TerminalHistory:
     """The history scrolls in colours; the open outages stay below it, with their duration."""
 
-    def __init__(self, names: Mapping[str, str | None], stdout: Descriptor, options: HistoryOptions, *, live: bool) -> None:
-        from rich.console import Console
+    def __init__(
+        self,
+        names: Mapping[str, str | None],
+        stdout: Descriptor,
+        options: HistoryOptions,
+        environ: Mapping[str, str],
+        *,
+        live: bool,
+    ) -> None:
+        from monitoring.display.consoles import open_console
 
-        self._console = Console(file=cast(TextIO, stdout), highlight=False)
+        self._console = open_console(environ, stdout)
         self._names = names
         self._live: Live | None = self._new_live() if live else None
         self._records = Records(options.limit if options.each_record else None)
@@ -182,7 +190,7 @@ class TerminalHistory:
     def _show(self, new: Deliveries, now_ms: int) -> None:
         from rich.text import Text
 
-        from monitoring.display.screen import history_text
+        from monitoring.display.closing import history_text
 
         self._shown_any = self._shown_any or bool(new)
         if self._feed is None:
@@ -194,22 +202,22 @@ class TerminalHistory:
             if self._day not in ("", line.day):
                 self._console.print()
             self._day = line.day
-            self._console.print(Text(line.text, "red" if line.is_open else "green"))
+            self._console.print(Text(line.text, "bad" if line.is_open else "good"))
             self._print_told(told(line.records, new))
 
     def _print_told(self, lines: Sequence[str]) -> None:
         for line in lines:
-            self._console.print(line, style="dim", markup=False)
+            self._console.print(line, style="weak", markup=False)
 
     def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
         from rich.text import Text
 
         self._show(self._records.take(), now_ms)
-        below = [Text(f"✖ {self._ongoing_text(alert, now_ms)}", "bold red") for alert in ongoing]
+        below = [Text(f"✖ {self._ongoing_text(alert, now_ms)}", "state.down") for alert in ongoing]
         if read_error:
-            below.append(Text(printable(read_error), "yellow"))
+            below.append(Text(printable(read_error), "warning"))
         elif not self._shown_any:
-            below.append(Text(NO_ALERTS, "dim"))
+            below.append(Text(NO_ALERTS, "weak"))
         below_text = Text("\n").join(below)
         if self._live:
             self._live.update(below_text, refresh=True)
@@ -266,6 +274,6 @@ def open_history_output(
     streams = Streams.standard()
     if form == "json":
         return SteadyHistory(JsonHistory(names, *streams, options), streams)
-    if is_fancy(environ):
-        return SteadyHistory(TerminalHistory(names, streams.stdout, options, live=live), streams)
+    if is_terminal(environ):
+        return SteadyHistory(TerminalHistory(names, streams.stdout, options, environ, live=live), streams)
     return SteadyHistory(PlainHistory(names, *streams, options), streams)

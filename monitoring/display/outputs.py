@@ -214,8 +214,8 @@ def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
     """Print a view once: as JSON the statistics, as text the open outages as well."""
     if form == "json":
         print(*map(stats_json, view.reports), sep="\n", flush=True)
-    elif is_fancy(environ):
-        _print_tables(view)
+    elif is_terminal(environ):
+        _print_table(view, environ)
     else:
         lines = [line for report in view.reports for line in stats_lines(report)]
         ongoing = [ongoing_line(alert, view) for alert in view.ongoing]
@@ -227,15 +227,13 @@ def print_lines(lines: Sequence[str]) -> None:
     print(*lines, sep="\n", flush=True)
 
 
-def _print_tables(view: View) -> None:
-    """Coloured tables, as many lines as they need."""
-    from rich.console import Console
+def _print_table(view: View, environ: Mapping[str, str]) -> None:
+    """The table, with as many lines as it needs."""
+    from monitoring.display.consoles import open_console
+    from monitoring.display.screen import draw_all
 
-    from monitoring.display.screen import render_screen
-
-    console = Console(highlight=False)
-    rows = sum(len(report.rows) + 4 for report in view.reports)
-    console.print(render_screen(view, console.width, 3 * (rows + len(view.alerts) + len(view.ongoing)) + 30))
+    console = open_console(environ)
+    console.print(*draw_all(view, console.width), sep="\n", soft_wrap=True)
 
 
 def open_output(
@@ -247,18 +245,18 @@ def open_output(
 
 
 def _output(form: str, *, silent: bool, environ: Mapping[str, str], streams: Streams) -> Output:
-    """A screen only on a terminal that accepts colours."""
+    """A screen only on a terminal that can draw one."""
     if silent:
         return SilentOutput(streams.errors)
     if form == "json":
         return JsonOutput(*streams)
-    if is_fancy(environ):
+    if is_terminal(environ):
         from monitoring.display.screen_output import ScreenOutput  # late: rich takes a while
 
-        return ScreenOutput(streams.stdout)
+        return ScreenOutput(streams.stdout, environ)
     return PlainOutput(*streams)
 
 
-def is_fancy(environ: Mapping[str, str]) -> bool:
-    """Is stdout a terminal that takes colours? (https://no-color.org)"""
-    return bool(sys.stdout) and sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+def is_terminal(environ: Mapping[str, str]) -> bool:
+    """Is stdout a terminal that can be drawn on? One that wants no colours (NO_COLOR) is."""
+    return bool(sys.stdout) and sys.stdout.isatty() and environ.get("TERM") != "dumb"

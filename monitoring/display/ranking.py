@@ -1,4 +1,4 @@
-"""Selects the sites to show when there is no room for all, and sums up the others."""
+"""Orders sites, counts states and sums up what is not shown."""
 
 import math
 from collections import Counter
@@ -12,35 +12,19 @@ from monitoring.models import Alert, State
 WORST_FIRST = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN, State.UP, State.PAUSED)
 
 
-def shown_and_rest(rows: Sequence[SiteRow], room: int) -> tuple[Sequence[SiteRow], Sequence[SiteRow]]:
-    """The rows that fit into `room` lines, and those that do not.
-
-    All of them in their own order if they fit. Otherwise the worst, worst first, with one line kept free for
-    `rest_text`: by state, then by availability (unknown last), then in their own order.
-    """
-    if len(rows) <= room:
-        return rows, ()
-    ordered = sorted(rows, key=badness)
-    kept = max(0, room - 1)
-    return ordered[:kept], ordered[kept:]
-
-
 def closing_shown_and_rest(rows: Sequence[ClosingRow], room: int) -> tuple[Sequence[ClosingRow], Sequence[ClosingRow]]:
-    """The same for a run that is over: lowest availability first, then most incidents."""
+    """The sites of a run that fit into `room` lines, and those that do not.
+
+    All of them in their own order if they fit. Otherwise lowest availability first, then most incidents.
+    """
     if len(rows) <= room:
         return rows, ()
     ordered = sorted(rows, key=lambda row: (_share(row.available_ms, row.covered_ms), -row.incidents))
     return ordered[:room], ordered[room:]
 
 
-def rest_text(rest: Sequence[SiteRow]) -> str:
-    """One line for the rows not shown: "993 more: 990 up, 3 unknown, lowest availability 99.12 %"."""
-    counts = [f"{count} {state}" for state, count in reversed(state_counts(rest))]
-    return ", ".join([f"{len(rest)} more: {counts[0]}", *counts[1:], *_lowest(rest)])
-
-
 def closing_rest_text(rest: Sequence[ClosingRow]) -> str:
-    """The same for a run that is over."""
+    """One line for the sites not shown: "993 more, lowest availability 99.12 %"."""
     return ", ".join([f"{len(rest)} more", *_lowest(rest)])
 
 
@@ -68,6 +52,6 @@ def _share(available_ms: int, covered_ms: int) -> float:
     return available_ms / covered_ms if covered_ms else math.inf
 
 
-def _lowest(rows: Sequence[SiteRow] | Sequence[ClosingRow]) -> list[str]:
+def _lowest(rows: Sequence[ClosingRow]) -> list[str]:
     known = [availability for row in rows if (availability := row.availability) is not None]
     return [f"lowest availability {percent_text(min(known))} %"] if known else []

@@ -1,222 +1,203 @@
-"""Draws the live screen and the closing one, within the size of the terminal."""
+"""Draws the live screen within the size of the terminal: one table of sites, incidents, and the site under the cursor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from rich.cells import cell_len, set_cell_size
-from rich.console import Group, RenderableType
 from rich.text import Text
 
-from monitoring.display.grid import DIM, Column, bounded, marked, row_line, title_line, total, value, wrapped
-from monitoring.display.plain import CLOSING_ROWS, run_text
-from monitoring.display.ranking import (
-    closing_rest_text,
-    closing_shown_and_rest,
-    longest_outages,
-    shown_and_rest,
-    state_counts,
-)
-from monitoring.display.table import Block, state_text, table_lines
-from monitoring.display.values import Closing, ClosingRow, StatsReport, View
-from monitoring.display.words import (
-    NOTHING,
-    WAITING,
-    alert_detail,
-    alert_sentence,
-    duration_text,
-    label,
-    ongoing_text,
-    percent_text,
-    plural,
-    printable,
-    source_text,
-    time_text,
-    with_sign,
-)
-from monitoring.models import Alert, AlertType
+from monitoring.display.brief import brief_window, clock_text
+from monitoring.display.columns import Cell, Column, columns, site_line, state_text, title_line
+from monitoring.display.events import counts_text, event_lines, events
+from monitoring.display.grid import bounded, fit, marked, wrapped
+from monitoring.display.pane import forecast_text, pane_lines
+from monitoring.display.ranking import state_counts
+from monitoring.display.sparkline import Scale
+from monitoring.display.values import SiteKey, SiteRow, View
+from monitoring.display.viewing import Choice, SiteLine, site_lines
+from monitoring.display.viewing import view as chosen
+from monitoring.display.words import WAITING, duration_text, label, local_time, plural, printable, source_text, telling_text
 
-ALERT_LOOKS = {AlertType.ALERT: ("✖", "red"), AlertType.RECOVERY: ("✔", "green")}
+WITH_PANE = 150
+"""From this width on, the site under the cursor has a pane of its own."""
 
-LEAST_TABLE = 6
-"""Two tables are shown only if each has so many lines: one blank, titles, three sites, the rest."""
+PANE_SHARE = 0.31
+PANE_WIDTHS = (48, 76)
+SEPARATOR = " │ "
 
-LEAST_ALERTS = 4
-"""With so many lines, the alerts have a title and a blank line above it."""
+WITH_FOOTER = 8
+"""From this height on, the last line names the keys."""
 
-ROOMY = 14
-"""On a screen of so many lines, blank lines separate its parts."""
+NOWHERE: SiteKey = ("", "")
+"""Where the cursor is when it is not shown."""
+
+REASON_LINES = 2
+
+LEAST_EVENTS = 2
+"""The incidents have at least so many lines: how many there are, and the newest."""
 
 
-def render_screen(view: View, width: int, height: int) -> RenderableType:
-    """The whole screen: at most `height` lines of at most `width` cells, for a terminal of just that size.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a person looks at the screen: their choice, the cursor (None: on the worst site), the first site that is shown."""
 
-    What does not fit is left out, the least important first: blank lines, the longer window, good sites, older alerts.
+    choice: Choice = field(default_factory=Choice)
+    cursor: SiteKey | None = None
+    top: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What was drawn: the lines, the sites in their order, the first of them that is shown, and how many are."""
+
+    lines: Sequence[Text]
+    keys: Sequence[SiteKey] = ()
+    top: int = 0
+    page: int = 0
+
+
+def draw_screen(
+    seen: View, look: Look, windows_ms: Sequence[int], width: int, height: int, footer: Text | None = None
+) -> Drawing:
+    """The whole screen: at most `height` lines of at most `width` cells. `windows_ms` have a column of availability.
+
+    What does not fit is left out, the least important first: older incidents, good sites, the keys.
     """
-    head = _head_lines(view, width)[: max(1, height // 3)]
-    room = height - len(head)
-    tables_want = sum(2 + max(1, len(report.rows)) for report in view.reports) or 2
-    alerts_want = len(_alert_lines(view, width, height))
-    alerts = _alert_lines(view, width, max(room - tables_want, min(alerts_want, max(LEAST_ALERTS - 1, room // 3))))
-    tables = _table_part(view, width, room - len(alerts), spaced=height >= ROOMY)
-    return Group(*bounded([*head, *tables, *alerts], width, height))
+    every = site_lines(seen.reports)
+    lines = chosen(every, look.choice)
+    head = _head_lines(seen, look, width)[: max(1, height // 3)]
+    foot = [footer] if footer and height >= WITH_FOOTER else []
+    room = max(0, height - len(head) - len(foot))
+    pane_width = _pane_width(width) if lines else 0
+    left = width - pane_width - (len(SEPARATOR) if pane_width else 0)
+    incidents = _incident_lines(seen, every, left)
+    if not lines:
+        body, top, page = [Text(_nothing(seen, look), "weak"), *incidents], 0, 0
+    else:
+        table = _Table(lines, look, seen, columns(left, windows_ms, look.choice.window_ms))
+        reason = _reason_lines(table.under_cursor.now, left) if not pane_width and height >= WITH_FOOTER else []
+        most = max(room - len(incidents), room - max(LEAST_EVENTS, room // 3)) if room > LEAST_EVENTS else room
+        drawn, top, page = table.lines(most - len(reason))
+        body = [*drawn, *reason, *incidents]
+        if pane_width:
+            pane = pane_lines(table.under_cursor, look.choice.window_ms, seen.now_ms, pane_width, room)
+            body = _side_by_side(body[:room], pane, left)
+    body += [Text("")] * (room - len(body)) if foot else []
+    return Drawing(bounded([*head, *body[:room], *foot], width, height), [line.key for line in lines], top, page)
 
 
-def render_closing(closing: Closing, width: int) -> RenderableType:
-    """The summary of a run: what is still down, the run, its sites, its alerts, its notes, and where all of it lies."""
-    shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
-    lines = [line for alert in closing.still_down for line in _still_down(alert, closing, width)]
-    lines += [Text(line, "bold") for line in wrapped(f"Monitored {run_text(closing)}", width)]
-    lines += _closing_table(closing, shown, width)
-    lines += [Text(f"… and {closing_rest_text(rest)}", DIM)] if rest else []
-    lines += [line for alert in closing.past for line in _alert_text(alert, closing.names.get(alert.host), width)]
-    lines += [line for note in closing.notes for line in marked("!", note, "yellow", width)]
-    lines += [Text(line, DIM) for line in wrapped(closing.stored, width)] if closing.stored else []
-    return Group(*bounded(lines, width, len(lines)))
+def draw_all(seen: View, width: int) -> Sequence[Text]:
+    """The same without an end: all sites and all incidents, in the windows that were read."""
+    lengths = [report.length_ms for report in seen.reports]
+    look = Look(Choice(window_ms=min(lengths, default=Choice().window_ms)), cursor=NOWHERE)
+    room = sum(len(report.rows) for report in seen.reports) + len(seen.alerts) + len(seen.ongoing) + 100
+    return draw_screen(seen, look, lengths, min(width, WITH_PANE - 1), room).lines
 
 
-def history_text(alert: Alert, name: str | None) -> Text:
-    """A state change in the history of alerts: the sentence, and the details below it."""
-    mark, style = ALERT_LOOKS[alert.type]
-    sentence = alert_sentence(alert, label(alert.host, name))
-    return Text.assemble((f"{mark} {sentence}", style), (f"\n  {alert_detail(alert)}", DIM))
+def _pane_width(width: int) -> int:
+    least, most = PANE_WIDTHS
+    return min(most, max(least, int(width * PANE_SHARE))) if width >= WITH_PANE else 0
 
 
-def _head_lines(view: View, width: int) -> list[Text]:
-    """How many sites are in which state, the time, the source of the numbers, and notes; in one line if they fit."""
-    header = view.header
-    sites, source = Text(plural(header.sites, "site"), "bold"), source_text(header.source, header.why)
-    right = _now_line(view, width - sites.cell_len - 2)
-    notes = [line for note in header.notes for line in marked("!", printable(note), "yellow", width)]
-    together = Text.assemble(sites, (f" · {source}", DIM))
-    if together.cell_len + 2 + right.cell_len <= width:
-        return [_ends(together, right, width), *notes]
-    return [_ends(sites, right, width), *(Text(line, DIM) for line in wrapped(source, width)), *notes]
+def _nothing(seen: View, look: Look) -> str:
+    if not seen.reports:
+        return WAITING
+    return "no site has a fault" if look.choice.only_faults else "no sites"
 
 
-def _now_line(view: View, room: int) -> Text:
-    """How many sites are in each state, and as much of date and time as there is room for."""
-    states, now = Text("  ").join(_state_texts(view.reports)), time_text(view.now_ms)[:19] + "Z"
-    for stamp in (now, now[11:]):
-        whole = Text.assemble(states, "  ", (stamp, DIM))
-        if whole.cell_len <= room:
-            return whole
-    return states
-
-
-def _state_texts(reports: Sequence[StatsReport]) -> list[Text]:
-    counts = state_counts(reports[0].rows) if reports else []
-    return [state_text(state, f"{count} {state}") for state, count in counts]
-
-
-def _ends(left: Text, right: Text, width: int) -> Text:
-    return Text.assemble(left, " " * max(2, width - left.cell_len - right.cell_len), right)
-
-
-def _table_part(view: View, width: int, room: int, spaced: bool) -> list[Text]:
-    """The tables in at most `room` lines, each with a blank line above if the screen is `spaced`."""
-    above = [Text("")] if spaced else []
-    if not view.reports:
-        return [*above, Text(WAITING, DIM)]
-    blocks = _blocks(view.reports, room, 1 + len(above))
-    return [line for lines in table_lines(blocks, view.now_ms, width) for line in [*above, *lines]]
-
-
-def _blocks(reports: Sequence[StatsReport], room: int, top: int) -> list[Block]:
-    """What each table shows if it has `top` lines above its rows; only the first where two would be too short."""
-    least = sum(min(LEAST_TABLE, top + len(report.rows)) for report in reports)
-    blocks, left = [], room
-    chosen = reports if room >= least else reports[:1]
-    for place, report in enumerate(chosen):
-        shown, rest = shown_and_rest(report.rows, left // (len(chosen) - place) - top)
-        blocks.append(Block(report, shown, rest))
-        left -= top + len(shown) + bool(rest)
-    return blocks
-
-
-def _alert_lines(view: View, width: int, room: int) -> list[Text]:
-    """Open outages and the newest state changes in at most `room` lines; the newest state change is shown in any case."""
-    none = "" if view.past or view.ongoing else "  none"
-    title = [Text(""), Text.assemble(("Alerts", "bold"), (none, DIM))]
-    title = title[max(0, LEAST_ALERTS - room) :]
-    left = room - len(title)
-    newest = _newest(view, width, left - min(len(view.ongoing), left // 2))
-    ongoing = _ongoing(view, width, left - len(newest))
-    return [*title, *ongoing, *_newest(view, width, left - len(ongoing))][: max(0, room)]
-
-
-def _ongoing(view: View, width: int, room: int) -> list[Text]:
-    """The open outages, those that last longest first, whole or summed up."""
-    texts = [_ongoing_text(alert, view, width) for alert in view.ongoing[: max(0, room)]]
-    lines: list[Text] = []
-    for place, text in enumerate(texts):
-        more = len(view.ongoing) - place - 1
-        if len(lines) + len(text) + bool(more) > room:
-            return [*lines, Text(f"✖ {more + 1} {'more ' if place else ''}ongoing", "bold red")][: max(0, room)]
-        lines += text
-    return lines
-
-
-def _newest(view: View, width: int, room: int) -> list[Text]:
-    """The state changes that fit into `room` lines, newest last; always the newest one."""
-    lines: list[Text] = []
-    for alert in reversed(view.past):
-        text = _alert_text(alert, _name_of(alert, view), width)
-        if lines and len(lines) + len(text) > room:
+def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
+    """How many sites are in which state, the window and the time; where the numbers come from; notes."""
+    source = source_text(seen.header.source, seen.header.why)
+    notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
+    sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
+    for state, count in state_counts(seen.reports[0].rows) if seen.reports else ():
+        sites.append_text(Text("  ").append_text(state_text(state, f"{count} {state}")))
+    if look.choice.only_faults:
+        sites.append("  only faults", "title")
+    clock = clock_text(seen.now_ms)
+    live = f"{brief_window(look.choice.window_ms)}  {clock}"
+    printed = f"{local_time(seen.now_ms):%Y-%m-%d} {clock}"
+    for right in (printed if look.cursor == NOWHERE else live, clock, clock[:8], ""):
+        spare = width - sites.cell_len - len(right)
+        if spare >= 2:
             break
-        lines = [*text, *lines]
-    return lines
+    together = f" · {source}"
+    if len(together) + 2 <= spare:
+        return [Text.assemble(sites, (together, "weak"), " " * (spare - len(together)), (right, "weak")), *notes]
+    first = Text.assemble(sites, " " * max(0, spare), (right, "weak"))
+    return [first, *(Text(f" {line}", "weak") for line in wrapped(source, width - 1)), *notes]
 
 
-def _alert_text(alert: Alert, name: str | None, width: int) -> list[Text]:
-    mark, style = ALERT_LOOKS[alert.type]
-    return marked(mark, alert_sentence(alert, _called(alert, name, width)), style, width)
+def _reason_lines(row: SiteRow, width: int) -> list[Text]:
+    """Why the site under the cursor fails, in the server's words, where there is no pane to say so."""
+    if not row.detail:
+        return []
+    said = wrapped(f"{label(row.host, row.name, row.location)}: {telling_text(row.detail)}", width - 2)
+    return [Text(f"  {line}", "bad") for line in said[:REASON_LINES]]
 
 
-def _ongoing_text(alert: Alert, view: View, width: int) -> list[Text]:
-    row = view.row_of(alert)
-    called = _called(alert, row.name if row else None, width)
-    return marked("✖", ongoing_text(alert, view.now_ms, called, row.measured_until_ms if row else None), "bold red", width)
+def _incident_lines(seen: View, every: Sequence[SiteLine], width: int) -> list[Text]:
+    """How many there are, and each of them."""
+    rows: Mapping[SiteKey, SiteRow] = {line.key: line.now for line in every}
+    names = {row.host: row.name for row in rows.values()}
+
+    found = events(seen, lambda key: _prospect(rows[key], seen.now_ms) if key in rows else "")
+    title = Text.assemble((" INCIDENTS", "title"), (f"  {counts_text(found, seen.now_ms)}", "weak"))
+    return [title, *event_lines(found, names, seen.now_ms, width)]
 
 
-def _still_down(alert: Alert, closing: Closing, width: int) -> list[Text]:
-    called = _called(alert, closing.names.get(alert.host), width)
-    return marked("✖", f"Still down: {ongoing_text(alert, closing.ended_ms, called)}", "bold red", width)
+def _prospect(row: SiteRow, now_ms: int) -> str:
+    """What is to be said of an open outage beside its duration: nobody knows whether what is not measured goes on."""
+    if row.measured_until_ms is not None:
+        return f"last measured {duration_text(now_ms - row.measured_until_ms)} ago"
+    return forecast_text(row)
 
 
-def _name_of(alert: Alert, view: View) -> str | None:
-    return row.name if (row := view.row_of(alert)) else None
+class _Table:
+    """The table of sites, scrolled so that the cursor is seen."""
+
+    def __init__(self, lines: Sequence[SiteLine], look: Look, seen: View, chosen: Sequence[Column]) -> None:
+        self._lines = lines
+        self._look = look
+        self._now_ms = seen.now_ms
+        self._columns = chosen
+        keys = [line.key for line in lines]
+        self._place = keys.index(look.cursor) if look.cursor in keys else 0
+
+    @property
+    def under_cursor(self) -> SiteLine:
+        return self._lines[self._place]
+
+    def lines(self, room: int) -> tuple[list[Text], int, int]:
+        """The lines in this room, which site is the first one shown, and how many are."""
+        count = len(self._lines)
+        page = max(1, room - 1 if count <= room - 1 else room - 2)
+        top = min(max(self._look.top, self._place - page + 1), self._place, max(0, count - page))
+        shown = self._lines[top : top + page]
+        window_ms = self._look.choice.window_ms
+        scale = Scale.of((line.row(window_ms) or line.now).stats.trend for line in shown)
+        drawn = [
+            site_line(
+                self._columns,
+                Cell(line, window_ms, self._now_ms, scale),
+                self._look.cursor != NOWHERE and line is self.under_cursor,
+            )
+            for line in shown
+        ]
+        hidden = [*self._lines[:top], *self._lines[top + page :]]
+        rest = [Text(f" {_rest_text(hidden, top)}", "weak")] if hidden else []
+        return [title_line(self._columns), *drawn, *rest][: max(0, room)], top, page
 
 
-def _called(alert: Alert, name: str | None, width: int) -> str:
-    """A name longer than a line is cut, so that the rest of its sentence stays on the screen."""
-    called, limit = label(alert.host, name), max(2, width - 3)
-    return called if cell_len(called) <= limit else set_cell_size(called, limit - 1) + "…"
+def _rest_text(hidden: Sequence[SiteLine], above: int) -> str:
+    """ "… 2 more, all up"; "… 12 more (3 above): 1 failing, 11 up"."""
+    counts = state_counts(line.now for line in hidden)
+    more = f"… {len(hidden)} more" + (f" ({above} above)" if above else "")
+    if len(counts) == 1:
+        return f"{more}, all {counts[0][0]}"
+    return f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"
 
 
-def _closing_table(closing: Closing, rows: Sequence[ClosingRow], width: int) -> list[Text]:
-    columns = _closing_columns(closing, rows)
-    widths = [column.width for column in columns]
-    widths[0] = max(8, min(widths[0], width - total(widths[1:]) - 2))
-    name = Text(" " * widths[0])
-    lines = [row_line(columns, widths, index) for index in range(len(rows))]
-    return [title_line(name, columns[1:], widths[1:]), *lines]
-
-
-def _closing_columns(closing: Closing, rows: Sequence[ClosingRow]) -> list[Column]:
-    outages = longest_outages(closing.alerts, closing.ended_ms)
-    texts = [_closing_texts(closing, row, outages.get(row.host)) for row in rows]
-    titles = ("", "avail", "cover", "checks", "incidents", "longest outage")
-    return [
-        Column(title, tuple(value(text[place]) for text in texts), right=place > 0, both_ends=place == 0)
-        for place, title in enumerate(titles)
-    ]
-
-
-def _closing_texts(closing: Closing, row: ClosingRow, outage_ms: int | None) -> tuple[str, ...]:
-    return (
-        label(row.host, row.name),
-        with_sign(percent_text(row.availability)),
-        with_sign(percent_text(closing.coverage(row), decimals=0)),
-        str(row.checks),
-        str(row.incidents),
-        NOTHING if outage_ms is None else duration_text(outage_ms),
-    )
+def _side_by_side(left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:
+    height = max(len(left), len(right))
+    both = zip([*left, *[Text("")] * (height - len(left))], [*right, *[Text("")] * (height - len(right))], strict=True)
+    return [Text.assemble(fit(one, width), (SEPARATOR, "weak"), other) for one, other in both]

@@ -1,29 +1,38 @@
-"""The screen of a terminal, redrawn about once a second."""
+"""The screen of a terminal, redrawn about once a second and at every key."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TextIO, cast
 
-from rich.console import Console
+from rich.console import Group
 from rich.live import Live
+from rich.text import Text
 
 from monitoring.display import Closing, Header, SiteKey, StatsReport, View
-from monitoring.display.screen import render_closing, render_screen
+from monitoring.display.closing import render_closing
+from monitoring.display.consoles import open_console
+from monitoring.display.navigation import Navigation
+from monitoring.display.screen import Drawing, draw_all, draw_screen
 from monitoring.display.streams import Descriptor
 from monitoring.display.values import Statuses
 from monitoring.models import Alert, SiteStatus
+from monitoring.units import HOUR_MS, MINUTE_MS
 
 REMEMBERED_ALERTS = 50
 
 NOTICE_MS = 600_000
 """How long an event stays in the header. What lasts stands there as long as it does."""
 
+LOOKED_AT_MS = (10 * MINUTE_MS, HOUR_MS)
+"""The windows that a monitor reads whole: those to choose from."""
+
 
 class ScreenOutput:
     """Uses the terminal's alternate screen; the closing summary stays on the normal one."""
 
-    def __init__(self, stdout: Descriptor) -> None:
-        self._console = Console(file=cast(TextIO, stdout), highlight=False)
+    def __init__(self, stdout: Descriptor, environ: Mapping[str, str], windows_ms: Sequence[int] = LOOKED_AT_MS) -> None:
+        """`windows_ms` are those that the table has a column for."""
+        self._console = open_console(environ, stdout)
+        self._windows_ms = windows_ms
         self._live: Live | None = None
         self._reports: dict[int, StatsReport] = {}
         self._alerts: list[Alert] = []
@@ -31,6 +40,8 @@ class ScreenOutput:
         self._now_ms = 0
         self._read_error: str | None = None
         self._view: View | None = None
+        self._navigation = Navigation()
+        self._drawing = Drawing(())
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._open()
@@ -79,9 +90,13 @@ class ScreenOutput:
 
     def _draw(self, view: View) -> None:
         self._view = view
-        width, height = self._console.size
         if self._live:
-            self._live.update(render_screen(view, width, height), refresh=True)
+            width, height = self._console.size
+            self._drawing = draw_screen(view, self._navigation.look, self._windows_ms, width, height, self._footer())
+            self._live.update(Group(*self._drawing.lines), refresh=True)
+
+    def _footer(self) -> Text:
+        return Text(" Ctrl-C ends", "weak")
 
     def close(self, closing: Closing | None) -> None:
         if self._live:
@@ -89,7 +104,7 @@ class ScreenOutput:
         if closing:
             self._console.print(render_closing(closing, self._console.width))
         elif self._view:  # what was on the screen stays in the terminal
-            self._console.print(render_screen(self._view, *self._console.size))
+            self._console.print(Group(*draw_all(self._view, self._console.width)))
 
 
 def _with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:

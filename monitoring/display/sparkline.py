@@ -1,39 +1,86 @@
-"""Response times of a window drawn as a line of bars."""
+"""Response times of a window drawn as a line of bars, on a scale that all rows share."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.text import Text
 
-from monitoring.display.grid import DIM
 from monitoring.models import Bucket
-from monitoring.statistics.windows import TREND_BUCKETS
 
 BARS = "▁▂▃▄▅▆▇█"
-FAILED = "x"
+SOME_FAILED, MOST_FAILED = "▒", "x"
 UNMEASURED = "·"
 
 
-def sparkline(trend: Sequence[Bucket], short: bool = False) -> Text:
-    """Mean response times as bars from 0 to their maximum, `x` where a check failed, `·` where nothing was measured.
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A logarithmic scale of response times, from the shortest to the longest that is drawn on it."""
 
-    `short` makes the line half as long: of two neighbours it shows the slower one.
+    shortest_us: float = 1.0
+    longest_us: float = 1.0
+
+    @classmethod
+    def of(cls, trends: Iterable[Sequence[Bucket]]) -> "Scale":
+        """The scale of all these trends."""
+        times = [took for trend in trends for mark in trend if (took := height_us(mark))]
+        return cls(min(times), max(times)) if times else cls()
+
+    def place(self, time_us: float) -> float:
+        """Where a time lies between the shortest (0) and the longest (1)."""
+        if self.longest_us <= self.shortest_us or time_us <= self.shortest_us:
+            return 0.0
+        return min(1.0, math.log(time_us / self.shortest_us) / math.log(self.longest_us / self.shortest_us))
+
+
+def height_us(mark: Bucket) -> float | None:
+    """What the height of a bar shows: the 95th percentile, or the mean where percentiles are not exact."""
+    return mark.mean_us if mark.p95_us is None else mark.p95_us
+
+
+def sparkline(trend: Sequence[Bucket], scale: Scale, width: int) -> Text:
+    """A bar a mark, `▒` where less than half of its checks failed, `x` where half or more did, `·` where there were none.
+
+    Exactly `width` marks: the newest ones, or where there are twice as many, each of two neighbours.
     """
-    buckets = trend or (Bucket(),) * TREND_BUCKETS
-    if short:
-        buckets = [_joined(buckets[place : place + 2]) for place in range(0, len(buckets), 2)]
-    slowest = max((bucket.mean_us or 0.0 for bucket in buckets), default=0.0)
-    return Text.assemble(*(_mark(bucket, slowest) for bucket in buckets))
+    marks = shortened(trend, width)
+    return Text.assemble((UNMEASURED * (width - len(marks)), "weak"), *(_mark(mark, scale) for mark in marks))
 
 
-def _joined(buckets: Sequence[Bucket]) -> Bucket:
-    means = [bucket.mean_us for bucket in buckets if bucket.mean_us is not None]
-    return Bucket(max(means, default=None), sum(bucket.failures for bucket in buckets))
+def shortened(trend: Sequence[Bucket], width: int) -> Sequence[Bucket]:
+    """At most `width` marks: neighbours are joined as often as it takes, then the oldest left out.
+
+    A window cuts its first mark, so that there is one too many of them.
+    """
+    each = max(1, round(len(trend) / max(1, width)))
+    first = len(trend) % each
+    joined = [_joined(trend[place : place + each]) for place in range(first, len(trend), each)] if each > 1 else trend
+    return joined[max(0, len(joined) - width) :]
 
 
-def _mark(bucket: Bucket, slowest_us: float) -> tuple[str, str]:
-    if bucket.failures:
-        return FAILED, "red"
-    if bucket.mean_us is None:
-        return UNMEASURED, DIM
-    height = int(bucket.mean_us / slowest_us * len(BARS)) if slowest_us else 0
-    return BARS[min(height, len(BARS) - 1)], "green"
+def _joined(marks: Sequence[Bucket]) -> Bucket:
+    """Neighbours as one mark: the slower time counts."""
+    means = [mark.mean_us for mark in marks if mark.mean_us is not None]
+    slow = [mark.p95_us for mark in marks if mark.p95_us is not None]
+    worst = max(marks, key=lambda mark: mark.failures)
+    return Bucket(
+        max(means, default=None),
+        sum(mark.failures for mark in marks),
+        sum(mark.checks for mark in marks),
+        max(slow, default=None),
+        worst.cause,
+    )
+
+
+def mostly_failed(mark: Bucket) -> bool:
+    """Did half of its checks fail, or more?"""
+    return 2 * mark.failures >= mark.checks
+
+
+def _mark(mark: Bucket, scale: Scale) -> tuple[str, str]:
+    if mark.failures:
+        return (MOST_FAILED if mostly_failed(mark) else SOME_FAILED), "bad"
+    time_us = height_us(mark)
+    if time_us is None:
+        return UNMEASURED, "weak"
+    return BARS[min(int(scale.place(time_us) * len(BARS)), len(BARS) - 1)], "good"

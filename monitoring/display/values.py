@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
-from monitoring.models import Alert, LastState, Site, SiteStats, SiteStatus, State, Window
+from monitoring.models import Alert, LastState, Rule, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import RunTotals
@@ -24,6 +24,7 @@ class SiteRow:
     """One site in one window, seen from one location ("" is the one without a name).
 
     A site with nothing in the window has an empty `SiteStats`. `last_check_ms` is its newest check; None: not known.
+    `address` is its URL for people, `rule` when it is alerted; "" and None where that is not known.
     """
 
     host: str
@@ -34,6 +35,8 @@ class SiteRow:
     group: str | None = None
     tags: tuple[str, ...] = ()
     last_check_ms: int | None = None
+    address: str = ""
+    rule: Rule | None = None
 
     @property
     def key(self) -> SiteKey:
@@ -110,6 +113,8 @@ def stats_report(
             site.group,
             site.tags,
             state.last_ms if (state := last_states.get(site.host)) else None,
+            site.address,
+            site.rule,
         )
         for site in sites
     )

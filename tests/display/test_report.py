@@ -24,8 +24,7 @@ from monitoring.display import (
     stats_json,
     stats_lines,
 )
-from monitoring.display.ranking import longest_outages, rest_text, shown_and_rest
-from monitoring.display.table import Block, table_lines
+from monitoring.display.ranking import longest_outages
 from monitoring.models import Alert, AlertType, Cause, ResponseTimes, SiteStats, SiteStatus, State, Window
 from monitoring.storage.delivery.words import undelivered_text
 
@@ -229,31 +228,6 @@ def test_while_nothing_is_known_that_is_said() -> None:
     )
 
 
-def test_sites_that_fit_keep_the_order_of_the_configuration() -> None:
-    rows = [row("a", State.UP), row("b", State.DOWN)]
-    assert shown_and_rest(rows, 2) == (rows, ())
-
-
-def test_of_too_many_sites_the_worst_are_shown_and_the_rest_summed_up() -> None:
-    rows = [
-        row("good", State.UP, 100, 100),
-        row("empty", State.UP),
-        row("silent", State.UNKNOWN),
-        row("fails", State.FAILING, 50, 100),
-        row("comes", State.RECOVERING, 50, 100),
-        row("fair, later", State.UP, 99_129, 100_000),
-        row("fair, also later", State.UP, 99_129, 100_000),
-        row("down", State.DOWN, 90, 100),
-        row("down more", State.DOWN, 80, 100),
-    ]
-    shown, rest = shown_and_rest(rows, 6)
-    assert [site.host for site in shown] == ["down more", "down", "comes", "fails", "silent"]
-    assert [site.host for site in rest] == ["fair, later", "fair, also later", "good", "empty"]
-    assert rest_text(rest) == "4 more: 4 up, lowest availability 99.12 %"
-    assert rest_text(shown_and_rest(rows, 5)[1]) == "5 more: 4 up, 1 unknown, lowest availability 99.12 %"
-    assert rest_text([row("a", State.UNKNOWN)]) == "1 more: 1 unknown"
-
-
 def test_the_closing_lists_sites_alerts_and_what_is_not_delivered() -> None:
     seen = ClosingRow(HOST, "via", 1_800, 3_400_000, 3_600_000, 1)
     lines = closing_lines(Closing(NOON - 3_600_000, NOON, (seen,), (DOWN, RECOVERED), (undelivered_text(12),)))
@@ -303,6 +277,3 @@ def test_how_long_a_certificate_is_valid_is_shown_in_whole_days(left_s: int, day
     known = replace(plain, status=replace(plain.status, certificate_s=NOON // 1_000 + left_s))
     assert f" cert={days}d " in stats_lines(report(known))[1]
     assert "cert" not in stats_lines(report(plain))[1]
-    titles, line = (str(one) for one in table_lines([Block(report(known), [known], [])], NOON, 200)[0])
-    assert line[: titles.index("cert") + 4].endswith(f"{days} d")
-    assert "cert" not in str(table_lines([Block(report(plain), [plain], [])], NOON, 200)[0][0])

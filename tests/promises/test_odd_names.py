@@ -53,7 +53,7 @@ BAD_PATHS = (
 """The sites that fail: their pages lack the text that they should have, or a redirect leads astray."""
 
 HEADER = "\"'; DROP, a=b [red] <b>é</b>"
-LINE = re.compile(r"^ ?[●▲✖◐○] \w+", re.MULTILINE)
+LINE = re.compile(r"^[ >][●▲✖◐○✔] \S+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

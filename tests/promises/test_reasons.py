@@ -42,7 +42,7 @@ def test_the_reason_is_on_the_screen_of_80_columns_and_in_plain_lines(
 ) -> None:
     config = config_in(tmp_path / "terminal", authority, url)
     with Terminal(80, 24, "-m", "-c", config) as terminal:
-        terminal.until("the reason, whole, beside its site", lambda text: is_beside(REASON, "✖ down", text))
+        terminal.until("the reason, whole, beside its site", lambda text: is_beside(REASON, "localhost", text))
         assert terminal.interrupt() == 0
     with Running("-m", "-c", config) as plain:
         plain.until(lambda running: any(REASON in line and "localhost" in line for line in running.printed))

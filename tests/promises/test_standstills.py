@@ -134,7 +134,7 @@ def terminal(folder: Path, phase: str, target: Target) -> Iterator[Stage]:
     """Somebody presses Ctrl-S."""
     config = write_config(folder, urls(target))
     with Terminal(100, 30, folder, phase, "-m", "-c", config, program=gated.command) as screen:
-        screen.until("statistics", lambda text: "Past 10 minutes" in text)
+        screen.until("statistics", lambda text: "TREND 10m" in text)
         yield Stage(partial(screen.type, b"\x13"), partial(screen.send, signal.SIGTERM), screen.end)
 
 

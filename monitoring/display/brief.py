@@ -1,0 +1,60 @@
+"""Numbers and times as narrow tables show them. Pure."""
+
+import math
+
+from monitoring.display.words import DURATIONS, NOTHING, local_time
+from monitoring.units import MINUTE_MS
+
+UNITS = tuple(zip((size for _, size in DURATIONS), ("d", "h", "m", "s"), strict=True))
+
+
+def brief_duration(duration_ms: int) -> str:
+    """At most five characters: "16s", "1m13", "12m", "2h05", "3d04", "120d". Cut off, as all durations are.
+
+    Minutes have seconds up to ten of them, hours minutes, and days hours.
+    """
+    left = max(0, duration_ms)
+    place = next((place for place, (size, _) in enumerate(UNITS) if left >= size), len(UNITS) - 1)
+    size, unit = UNITS[place]
+    count, rest = divmod(left, size)
+    if place == len(UNITS) - 1 or count >= 10:
+        return f"{count}{unit}"
+    return f"{count}{unit}{rest // UNITS[place + 1][0]:02d}"
+
+
+def brief_seconds(time_us: float | None) -> str:
+    """A response time in at most six characters: "0.4ms", "57ms", "1.24s", "12.3s"; "-" when it is not known."""
+    if time_us is None or not math.isfinite(time_us):
+        return "-"
+    if time_us < 9_950:
+        return f"{time_us / 1_000:.1f}ms"
+    if time_us < 999_500:
+        return f"{time_us / 1_000:.0f}ms"
+    return f"{time_us / 1e6:.2f}s" if time_us < 9_995_000 else f"{time_us / 1e6:.1f}s"
+
+
+def brief_window(length_ms: int) -> str:
+    """The length of a window as a title: "10m", "1h", "30d", "1d12"."""
+    hours_and_more = 24 * 60 * MINUTE_MS
+    if length_ms == hours_and_more:
+        return "24h"
+    for size, unit in UNITS:
+        if length_ms % size == 0:
+            return f"{length_ms // size}{unit}"
+    return brief_duration(length_ms)
+
+
+def clock_text(moment_ms: int) -> str:
+    """The time of day where this machine is, with its offset: "18:24:07 +01:00"."""
+    text = local_time(moment_ms).isoformat(sep=" ", timespec="seconds")
+    return f"{text[11:19]} {text[19:]}"
+
+
+def minute_text(moment_ms: int) -> str:
+    """The time of day to the minute: "18:24"."""
+    return f"{local_time(moment_ms):%H:%M}"
+
+
+def brief_percent(percent: str) -> str:
+    """A percentage that is not known, as a dash that is one cell in every terminal."""
+    return "-" if percent == NOTHING else percent

@@ -1,0 +1,69 @@
+"""What the keys of the live screen do. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from monitoring.display.screen import Drawing, Look
+from monitoring.display.values import SiteKey
+
+
+class Asked(StrEnum):
+    """What a key asks of the program."""
+
+    NOTHING = ""
+    QUIT = "quit"
+
+
+class Face(StrEnum):
+    """What the screen shows."""
+
+    SITES = "sites"
+    HELP = "help"
+    STOP = "stop"  # the sites, and the question whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    """Where a person is. `help_top` is the first line of the help that is shown."""
+
+    look: Look = field(default_factory=Look)
+    face: Face = Face.SITES
+    help_top: int = 0
+
+    def after(self, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> tuple["Navigation", Asked]:
+        """Where the person is after this key, and what it asks for. `drawn` is what was shown when they pressed it.
+
+        `windows_ms` are the windows to choose from.
+        """
+        if self.face is Face.STOP:
+            return replace(self, face=Face.SITES), Asked.QUIT if key in ("y", "Y") else Asked.NOTHING
+        if self.face is Face.HELP:
+            return self._in_help(key), Asked.NOTHING
+        if key in ("q", "?"):
+            return replace(self, face=Face.STOP if key == "q" else Face.HELP, help_top=0), Asked.NOTHING
+        return replace(self, look=_moved(self.look, key, drawn, windows_ms)), Asked.NOTHING
+
+    def _in_help(self, key: str) -> "Navigation":
+        if step := {"up": -1, "down": 1, "pageup": -10, "pagedown": 10}.get(key):
+            return replace(self, help_top=max(0, self.help_top + step))
+        return replace(self, face=Face.SITES)
+
+
+def _moved(look: Look, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> Look:
+    choice = look.choice
+    if key == "!":
+        return replace(look, choice=replace(choice, only_faults=not choice.only_faults), cursor=None, top=0)
+    if key == "w" and windows_ms:
+        later = [length_ms for length_ms in windows_ms if length_ms > choice.window_ms]
+        return replace(look, choice=replace(choice, window_ms=(later or windows_ms)[0]))
+    steps = {"up": -1, "down": 1, "pageup": -drawn.page, "pagedown": drawn.page}
+    ends = {"home": 0, "end": len(drawn.keys) - 1}
+    if not drawn.keys or key not in steps | ends:
+        return replace(look, top=drawn.top)
+    place = ends[key] if key in ends else _place(look.cursor, drawn.keys) + steps[key]
+    return replace(look, cursor=drawn.keys[min(max(0, place), len(drawn.keys) - 1)], top=drawn.top)
+
+
+def _place(cursor: SiteKey | None, keys: Sequence[SiteKey]) -> int:
+    return keys.index(cursor) if cursor in keys else 0
