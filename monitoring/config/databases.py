@@ -77,6 +77,16 @@ class DatabaseAddress:
         """None: there is no database, only the local file."""
         return next((known for known in DATABASES if known.name == self.kind), None)
 
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return str(ListenAddress(self.host, self.port))
+
+    @property
+    def url(self) -> str:
+        """The address of the server by HTTP, without credentials."""
+        return f"{'https' if self.tls else 'http'}://{self.server}"
+
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:

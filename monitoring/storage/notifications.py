@@ -1,7 +1,7 @@
-"""The contract of the notification outbox: what the local file keeps of every notification, sent or not.
+"""The contract of the notification outbox: what the local file stores about every notification.
 
-Each state change becomes one entry for each channel that wants it, in the transaction that stores the alert record; so does
-a certificate that expires soon, in the one that stores the check which saw it.
+A state change becomes an entry for each channel that wants it, in the transaction that stores the alert record. So does a
+certificate that expires soon, in the transaction that stores the check which saw it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from monitoring.models import Alert, CheckResult, Window
 
 
 class Event(StrEnum):
-    """What a channel may be told of."""
+    """What a notification may be about."""
 
     ALERT = "alert"
     RECOVERY = "recovery"
@@ -26,22 +26,23 @@ class Event(StrEnum):
 
 
 class Delivery(StrEnum):
-    """What has become of an entry."""
+    """The state of an entry."""
 
     PENDING = "pending"
     SENT = "sent"
     LATE = "late"  # sent, but later than people would expect
-    FAILED = "failed"  # it will not be sent any more
+    FAILED = "failed"  # given up
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event for one channel. `channel` is the channel's label, `alert` the record that it is about.
+    """One event for one channel. `channel` is the channel's label, `alert` the record of the event.
 
-    Of a certificate the record is no alert: it says when it expires (`start_ms`), and from when on that is told (`time_ms`).
+    The record of a certificate is no alert: it says when that expires (`start_ms`), and since when people are warned
+    (`time_ms`).
 
-    `time_ms` is when it happened: of a reminder, when it was due. `done_ms` is when it was sent or given up (None: it is
-    pending), `reason` why the last attempt failed ("": none did).
+    `time_ms` is when the event happened, or when a reminder was due. `done_ms` is when the entry was sent or given up
+    (None: it is pending). `reason` is why the last attempt failed ("": none has).
     """
 
     channel: str
@@ -54,57 +55,54 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, int, str]:
-        """What no two entries of a file share: channel, host, time, event."""
+        """Channel, host, time, event: no two entries of a file have the same."""
         return self.channel, self.alert.host, self.time_ms, self.event
 
 
 Route = Callable[[Alert, Collection[str]], Collection[str]]
-"""The channels (by label) for a state change, given the channels that have an entry for the beginning of that outage."""
+"""The channels (by label) for a state change, given those that have an entry for the beginning of the outage."""
 
 
 class CertificateWarning(NamedTuple):
-    """A certificate that expires soon: what to keep of it, told once, and the sentence for people."""
+    """The entries to store about a certificate that expires soon, and the sentence for people."""
 
     entries: Sequence[Entry]
     text: str
 
 
 WARNED = ""
-"""The channel of the entry that says, once a site, threshold and certificate, that people have been warned."""
+"""The channel of the entry which records that people have been warned of a site's certificate."""
 
 Warn = Callable[[CheckResult, Collection[Alert], int], CertificateWarning | None]
-"""What to tell of the certificate that a check saw, given what was told of this site's before, and the time now (ms)."""
+"""The warning about the certificate that a check saw, given the records of earlier ones of the site and the time (ms)."""
 
 
 def never(check: CheckResult, told: Collection[Alert], now_ms: int) -> None:
-    """No certificate is told of."""
+    """No warning."""
 
 
 def nowhere(alert: Alert, told: Collection[str]) -> Collection[str]:  # noqa: ARG001 - keeps `Route`
-    """There are no channels."""
+    """No channels."""
     return ()
 
 
 class NotificationStore(Protocol):
-    """What a local file keeps of notifications. Methods may be called from any thread; all raise `StoreError`."""
+    """The notifications of a local file. Any thread may call these methods; all raise `StoreError`."""
 
     def set_route(self, route: Route, channels: Collection[str], now_ms: int, warn: Warn = never) -> None:
-        """From now on state changes are for these channels, and `warn` says what to tell of certificates.
-
-        What waits for other channels is given up: nobody will send it.
-        """
+        """Use these channels from now on, and `warn` for certificates. Give up what waits for other channels."""
 
     def add_reminders(self, reminders: Sequence[Entry]) -> None:
-        """Keep these, but for those that are there already."""
+        """Store those that are not there already."""
 
     def pending_notifications(self, channel: str) -> Sequence[Entry]:
-        """What the channel has yet to send, in order of (time, host)."""
+        """The pending entries of the channel, in order of (time, host)."""
 
     def last_told(self, channel: str) -> Mapping[str, Entry]:
-        """The newest alert or recovery of each host that this channel has sent."""
+        """The newest alert or recovery of each host that the channel has sent."""
 
     def set_delivery(self, entries: Sequence[Entry]) -> None:
-        """Keep state, time and reason of these; their records may be yet to be stored."""
+        """Store state, time and reason of these, whose records may not be stored yet."""
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
-        """All entries of channels for events of a window, in order of (time, host, channel)."""
+        """The entries about events of a window, in order of (time, host, channel)."""

@@ -1,4 +1,4 @@
-"""HTTP to databases and gateways: whom they are trusted by, and what `requests` means by its errors."""
+"""HTTP to databases and gateways: which certificates are trusted, and what the errors of `requests` mean."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import requests
 from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
 
 POOL_SIZE = 8
-"""Connections kept open: more than threads use one store, so that none is thrown away."""
+"""Connections kept open: more than there are threads that use one store, so that none is thrown away."""
 
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.Timeout, "does not answer in time"),
@@ -16,11 +16,11 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
     (Exception, "does not answer as {} does"),
 )
-"""What is said of an error; the first line that fits."""
+"""Errors in words. The first line that fits counts."""
 
 
 class TrustingSession(requests.Session):
-    """Asks servers that these authorities have certified; their files may change while it is open."""
+    """Trusts these authorities; their files may change while it is open."""
 
     def __init__(self, trust: Trust | None) -> None:
         """None: plain HTTP."""
@@ -36,6 +36,11 @@ class TrustingSession(requests.Session):
     def close(self) -> None:
         super().close()
         self._bundle.close()
+
+
+def one_line(text: str) -> str:
+    """A server's words, without line breaks and control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def failure(error: Exception, whom: str) -> str:

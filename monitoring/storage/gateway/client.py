@@ -1,4 +1,4 @@
-"""The edge to a gateway: `requests` on one side, our own errors and messages on the other."""
+"""HTTP to a gateway by `requests`, with our own messages and errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,40 +7,39 @@ import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 
+from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.storage.gateway.interface import LONGEST_BODY, Asked, Endpoint, RefusedAnswer, Value
 from monitoring.storage.gateway.messages import Malformed, decode
-from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure
-from monitoring.trust import Trust
+from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure, one_line
 
 LONGEST_REASON = 160
 """Characters of the gateway's own words that are passed on."""
 
 
 class TooLong(StoreUnavailable):
-    """The answer would be longer than the gateway gives: ask about less."""
+    """The answer would be longer than a gateway gives: ask for less."""
 
 
 class GatewayClient:
-    """Questions and data to one gateway; every error is one of `monitoring.errors`, free of the token.
+    """Sends requests to one gateway. Every error is one of `monitoring.errors`, without the token.
 
-    Several threads may use one client at once: all it shares is the connection pool of `requests`, which allows that.
+    Several threads may use one client at once, as the connection pool of `requests` allows.
     """
 
-    def __init__(self, *, host: str, port: int, tls: Trust | None, token: str | None, timeout: tuple[float, float]) -> None:
-        """`tls` None: plain HTTP; else whom to trust. `timeout` is seconds to connect, and of each answer."""
-        bracketed = f"[{host}]" if ":" in host else host
-        self.name = f"gateway at {bracketed}:{port}"
-        self._url = f"{'https' if tls else 'http'}://{bracketed}:{port}"
+    def __init__(self, address: DatabaseAddress, token: str | None, timeout: tuple[float, float]) -> None:
+        """`timeout`: seconds to connect, and for each answer."""
+        self.name = f"gateway at {address.server}"
+        self._url = address.url
         self._timeout = timeout
-        self._session = TrustingSession(tls)
+        self._session = TrustingSession(address.tls)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, endpoint: Endpoint[Asked, Value], request: Asked) -> Value:
-        """The answer. Raises `StoreError`; `TooLong` when there is too much to tell, `StoreRefused` as `post` does."""
+        """The answer. Raises `StoreError`: `TooLong` when the answer would be too long, `StoreRefused` as `post` does."""
         if endpoint.method == "POST":
             return self.post(endpoint, msgspec.json.encode(request))
         with self._translated():
@@ -48,8 +47,8 @@ class GatewayClient:
             return self._content(self._send(endpoint, params=parameters), endpoint)
 
     def post(self, endpoint: Endpoint[Asked, Value], body: bytes) -> Value:
-        """Send JSON. Raises `StoreRefused` when it will never be taken, else as `ask` does."""
-        if len(body) > LONGEST_BODY:  # a refusal that comes while we send may never be heard
+        """Send JSON. Raises `StoreRefused` when the gateway will never take it, else as `ask` does."""
+        if len(body) > LONGEST_BODY:  # we might not receive a refusal that the gateway sends while we send
             raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
         with self._translated():
             return self._content(self._send(endpoint, data=body, headers={"Content-Type": "application/json"}), endpoint)
@@ -90,9 +89,9 @@ class GatewayClient:
 
 
 def _refusal(answer: requests.Response) -> RefusedAnswer:
-    """What the gateway says, on one short line; nothing when it says nothing."""
+    """The gateway's words, in one short line; empty when there are none."""
     refusal = RefusedAnswer("")
     with suppress(Malformed, msgspec.DecodeError):
         refusal = decode(answer.content, RefusedAnswer)
-    refusal.error = "".join(letter if letter.isprintable() else " " for letter in refusal.error)[:LONGEST_REASON].strip()
+    refusal.error = one_line(refusal.error)[:LONGEST_REASON]
     return refusal

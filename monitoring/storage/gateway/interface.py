@@ -1,6 +1,6 @@
-"""What may be asked of a gateway, declared once: its client asks by these endpoints, the server answers and describes them.
+"""The endpoints of a gateway, declared once for the client that asks, and for the server that answers and describes them.
 
-It is the contract of storage (`monitoring.storage.base`) over HTTP. A request is the query of a GET, or the body of a POST.
+They are the contract of storage (`monitoring.storage.base`) by HTTP. A request is the query of a GET or the body of a POST.
 """
 
 import re

@@ -20,19 +20,19 @@ from monitoring.storage.gateway.messages import SPAN_NAMES, AlertMessage, Summar
 CONNECT_TIMEOUT_S = 2.0
 
 MOST_BYTES = 4 << 20
-"""Of one request, which a gateway takes in any case."""
+"""Of one request: what every gateway takes."""
 
 LONGEST_CHOICE = 1_000
-"""Characters of the hosts that a question names, as its address must not grow too long; of more the answer is sifted."""
+"""Characters of the hosts that a question names, because its address must stay short. For more, the answer is filtered."""
 
 SMALLEST_WINDOW_MS = 2
 """A shorter window cannot be halved."""
 
 
 class GatewayStore:
-    """Keeps `Backend` through a gateway's HTTP interface, at one location.
+    """Keeps `Backend` by a gateway's HTTP interface, for one location.
 
-    Several threads may use it at once. A long history of checks comes in several answers, each of its own moment.
+    Several threads may use it at once. Many checks come in several answers, each of which sees its own moment.
     """
 
     kind = "gateway"
@@ -40,20 +40,18 @@ class GatewayStore:
     def __init__(
         self, address: DatabaseAddress, location: str = "", read_timeout: float = 5.0, *, token: str | None = None
     ) -> None:
-        """Make the store without connecting; `read_timeout` is seconds of each answer."""
-        timeout = (CONNECT_TIMEOUT_S, read_timeout)
-        self._client = GatewayClient(host=address.host, port=address.port, tls=address.tls, token=token, timeout=timeout)
+        """Does not connect yet. `read_timeout`: seconds for each answer."""
+        self._client = GatewayClient(address, token, (CONNECT_TIMEOUT_S, read_timeout))
         self.name = self._client.name
         self._here = {"location": location} if location else {}
 
     def ping(self) -> None:
-        """Return when the database behind the gateway answers, too."""
+        """Return when the gateway and its database answer."""
         self._client.ask(interface.HEALTH, Nothing())
 
     # The writer
 
     def verify(self, marker: str) -> DeliveryRecord | None:
-        """As the contract has it: the gateway writes a point of this name to its database, and reads it back."""
         found = self._ask(interface.VERIFY, file=marker)
         return None if found is None else found.to(DeliveryRecord)
 
@@ -71,7 +69,7 @@ class GatewayStore:
             raise StoreRefused.all_of(refusals)
 
     def _bodies(self, points: Points) -> Iterator[bytes]:
-        """Requests that have all of these points, none of them too long."""
+        """The bodies of requests with these points, none of them too long."""
         here = [b'"%b":%b' % (key.encode(), msgspec.json.encode(value)) for key, value in self._here.items()]
         kinds: Sequence[tuple[bytes, Iterable[object]]] = (
             (b"checks", map(check_message, points.checks)),
@@ -82,18 +80,18 @@ class GatewayStore:
             yield b"{%b}" % b",".join([*here, *(b'"%b":[%b]' % (kind, b",".join(own)) for kind, own in some.items())])
 
     def delete(self, deletion: Deletion) -> Iterator[None]:  # noqa: ARG002 - nothing is
-        """Nobody deletes through a gateway, whose own configuration says what is kept. Raises `StoreDenied`."""
+        """Raises `StoreDenied`: the gateway's own configuration says what is kept."""
         raise StoreDenied(f"{self.name} deletes nothing: ask for it where the gateway runs")
 
     # The reader
 
     def stats(self, window: Window, *, exact: bool, **_: object) -> Mapping[str, SiteStats]:
-        """As the contract has it; the gateway's database answers for the ends of the window, too."""
+        """As the contract has it, but the gateway's database answers for the ends of the window, too."""
         found = self._ask(interface.STATS, **_ends(window), exact="true" if exact else "false")
         return {site.host: site.stats() for site in found}
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
-        """In halves where there is too much for one answer."""
+        """In halves of the window where one answer would be too long."""
         asked = {} if hosts is None or sum(map(len, hosts)) > LONGEST_CHOICE else {"host": list(hosts)}
         ahead = [window] if hosts is None or hosts else []
         while ahead:
@@ -149,7 +147,7 @@ def _ends(window: Window) -> dict[str, int]:
 
 
 def _portions(encoded: Iterable[tuple[bytes, bytes]]) -> Iterator[dict[bytes, list[bytes]]]:
-    """Points by kind, as many at once as one request may have."""
+    """Points by kind, in portions that fit into one request."""
     some: dict[bytes, list[bytes]] = {}
     count = size = 0
     for kind, point in encoded:
@@ -165,5 +163,5 @@ def _portions(encoded: Iterable[tuple[bytes, bytes]]) -> Iterator[dict[bytes, li
 def open_gateway(
     address: DatabaseAddress, location: str = "", read_timeout: float = 5.0, environ: Mapping[str, str] = os.environ
 ) -> GatewayStore:
-    """The store at this address, with the token of the environment. Raises `ConfigError` when that is not readable."""
+    """The store at this address, with the token of the environment. Raises `ConfigError` when that cannot be read."""
     return GatewayStore(address, location, read_timeout, token=client_token(environ))

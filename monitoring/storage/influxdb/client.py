@@ -1,6 +1,6 @@
-"""The edge to InfluxDB: the `influxdb` package, `requests` and msgpack on one side, our own errors on the other.
+"""HTTP to InfluxDB by the package `influxdb`, `requests` and msgpack, with our own errors.
 
-A module of its own because the packages take 0.2 s to import: `InfluxStore` does that when it is made.
+`InfluxStore` imports this module late, because the packages take 0.2 s.
 """
 
 import json
@@ -16,29 +16,29 @@ from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
-from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure
+from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure, one_line
 
 BATCH = 5_000
-"""Points sent in one request: about 1 MB."""
+"""Points in one request, about 1 MB."""
 
 CHUNK_BYTES = 1 << 16
 
 ROWS_AT_ONCE = 5_000
-"""Rows that are unpacked at once at most; InfluxDB begins a new piece with each series, too."""
+"""At most so many rows are unpacked at once. (InfluxDB also begins a new piece with each series.)"""
 
 LONGEST_REASON = 160
-"""Characters of InfluxDB's own words that are passed on: it repeats whole lines that it could not read."""
+"""Characters of InfluxDB's words that are shown: it may repeat whole lines that it could not read."""
 
 _UNREADABLE = (msgpack.UnpackException, ValueError, TypeError, AttributeError, LookupError)
-"""What the packages trip with over an answer that is not InfluxDB's."""
+"""The packages' errors about an answer that is not InfluxDB's."""
 
 _DROPPED = re.compile(r" dropped=([1-9]\d*)\s*\Z")
-"""(It says `dropped=0` where it could not read some lines and did not count them.)"""
+"""(`dropped=0` means that InfluxDB could not read some lines, and did not count them.)"""
 _FIELD = re.compile(r'field type conflict: input field "((?:[^"\\]|\\.)*)"')
 _BY_AGE = "points beyond retention policy"
 
 _UNCOUNTED = "max-series-per-database limit exceeded"
-"""Then it drops what it has series for, too: which points it will never take is not to be told from the number."""
+"""With this error InfluxDB also drops points that it would take otherwise, so the number says nothing."""
 
 _PARTS_OF_SERIES = {"columns", "values"}
 
@@ -47,25 +47,24 @@ Series = dict[str, Any]
 
 
 class InfluxClient:
-    """Statements and lines to one database; every error is one of `monitoring.errors`, free of credentials.
+    """Sends statements and lines to one database. Every error is one of `monitoring.errors`, without credentials.
 
-    Several threads may use one client at once: all it shares is the connection pool of `requests`, which allows that.
+    Several threads may use one client at once, as the connection pool of `requests` allows.
     """
 
     def __init__(self, address: DatabaseAddress, timeout: tuple[float, float]) -> None:
         """`timeout`: seconds to connect, and between two pieces of an answer."""
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        self.name = f"InfluxDB at {host}:{address.port}"
-        self._url = f"{'https' if address.tls else 'http'}://{host}:{address.port}"
+        self.name = f"InfluxDB at {address.server}"
+        self._url = address.url
         self._database = address.database
         self._timeout = timeout
         self._auth = (address.username, address.password) if address.username else None
         self._session = TrustingSession(address.tls)
-        self._session.max_redirects = 0  # a redirected write arrives as a GET: it would look stored
+        self._session.max_redirects = 0  # a redirected write would arrive as a GET, and look stored
         self._session.headers["Accept"] = "application/x-msgpack"
-        self._session.headers["Accept-Encoding"] = "identity"  # packing costs InfluxDB more than what it saves
+        self._session.headers["Accept-Encoding"] = "identity"  # compression costs InfluxDB more than it saves
         self._client = InfluxDBClient(
-            host=host,
+            host=address.server.rpartition(":")[0],
             port=address.port,
             database=address.database,
             username=address.username or None,
@@ -90,21 +89,21 @@ class InfluxClient:
         return any([self._database] in series.get("values", ()) for series in self.query("SHOW DATABASES"))
 
     def query(self, statement: str) -> list[Series]:
-        """The series of one reading statement, times in milliseconds; none when nothing fits."""
+        """The series that one reading statement finds, times in milliseconds."""
         return list(self.stream(statement))
 
     def query_each(self, statements: Sequence[str]) -> list[list[Series]]:
-        """The series of each of these reading statements, asked in one request; their answers must be short."""
+        """The series that each of these reading statements finds, in one request. The answers must be short."""
         found: list[list[Series]] = [[] for _ in statements]
         for number, series in self._answers(self._ask(statements), len(statements)):
             found[number].append(series)
         return found
 
     def stream(self, statement: str) -> Iterator[Series]:
-        """The series of one reading statement as they come, times in milliseconds; a long one in several pieces.
+        """The series that one reading statement finds, as they come, times in milliseconds; a long one in pieces.
 
-        InfluxDB begins at once, and works on while its answer is read: so an answer of megabytes neither lies in memory
-        as a whole nor keeps all other threads waiting.
+        InfluxDB works on while its answer is read. So an answer of megabytes is never in memory as a whole, and does not
+        keep other threads waiting.
         """
         answer = self._ask([statement])
         return (series for _, series in self._answers(answer, 1))
@@ -142,7 +141,7 @@ class InfluxClient:
     def write(self, lines: Sequence[str]) -> None:
         """Store lines with times in milliseconds.
 
-        Raises `StoreRefused` when InfluxDB will not take some of them; it has stored all the others then.
+        Raises `StoreRefused` when InfluxDB does not take some of them. It has stored the others then.
         """
         refusals = []
         for place in range(0, len(lines), BATCH):
@@ -169,7 +168,7 @@ class InfluxClient:
             raise StoreUnavailable(f"{self.name} {failure(error, 'an InfluxDB')}") from untraced(error)
 
     def _rejection(self, status: int | None, content: Any, *, writing: bool = False) -> StoreError:
-        """The error of an answer that is no success; `status` is None for an error inside a complete answer."""
+        """The error that an answer means. `status` None: it is inside an answer with status 200."""
         if status in (401, 403):
             return StoreDenied(f"{self.name} does not accept these credentials")
         reason = _reason(content)
@@ -187,8 +186,8 @@ class InfluxClient:
 
 
 def _results(answer: requests.Response) -> Iterator[dict[str, Any]]:
-    """The results in the pieces of an answer."""
-    if answer.headers.get("Content-Type") != "application/x-msgpack":  # compatible servers may know JSON alone
+    """The results in an answer, piece by piece."""
+    if answer.headers.get("Content-Type") != "application/x-msgpack":  # some compatible servers know only JSON
         for line in answer.iter_lines(CHUNK_BYTES):
             yield from json.loads(line)["results"]
         return
@@ -200,7 +199,7 @@ def _results(answer: requests.Response) -> Iterator[dict[str, Any]]:
 
 
 def _reason(content: Any) -> str:
-    """What InfluxDB says, on one line; nothing when it says nothing."""
+    """InfluxDB's words, in one line; empty when there are none."""
     found: Any = content
     if isinstance(content, bytes):
         found = content.decode(errors="replace")
@@ -209,9 +208,9 @@ def _reason(content: Any) -> str:
     with suppress(ValueError):
         found = json.loads(found) if isinstance(found, str) else found
     text = str(found.get("error", "")) if isinstance(found, dict) else str(found or "")
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return one_line(text)
 
 
 def _said(reason: str) -> str:
-    """The same as the end of a sentence."""
+    """A reason as the end of a sentence."""
     return f": {reason[:LONGEST_REASON]}" if reason else ""

@@ -1,11 +1,11 @@
-"""Deleting from InfluxDB, a short statement a step, and keeping sight of what stays.
+"""Deletes from InfluxDB by short statements, one for each step.
 
-No retention policy is made or changed: that takes an administrator, and would delete the data of everybody who writes
-to the same database. Each time something is deleted InfluxDB writes all it has of that week anew.
+Retention policies are left alone: they take an administrator, and would delete the data of others in the same database. For
+each deletion InfluxDB rewrites what it has of that week.
 
-While a part of a series is deleted InfluxDB may drop the series from its index, if it happens to write its cache to disk
-just then (seen with 1.6.7: half a minute of writing and deleting is enough). What is left is on the disk and is not
-found, until something is written to the series again. So a point that stays is written once more: it is the same point.
+When part of a series is deleted while InfluxDB writes its cache to the disk, it may drop the series from its index (seen
+with 1.6.7 within half a minute of writing and deleting). What is left is on the disk, but is not found until something is
+written to the series. So a point that stays is written again.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
 
 FORMER = ("website_minutes", "website_hours", "website_days")
-"""What version 1.1.0 kept its packed minutes, hours and days in."""
+"""The measurements of version 1.1.0's packed summaries."""
 
 ALWAYS_THERE: Mapping[str, str] = {CHECKS: "available", ALERTS: "type", **dict.fromkeys(SUMMARIES.values(), "checks")}
-"""A field that every point of a measurement has: a whole number, or plain letters."""
+"""A field that every point of a measurement has. Its value is an integer or plain letters."""
 
 
 def deletion_steps(client: "InfluxClient", here: str, deletion: Deletion) -> Iterator[None]:
-    """Delete in the location that `here` is the condition of. Raises `StoreError`.
+    """Delete what meets the condition `here`, which names a location. Raises `StoreError`.
 
-    The longest spans go first: what is left is then answered from the finer ones.
+    The longest spans go first, so that finer ones answer until they go, too.
     """
-    sources = [SUMMARIES[span] for span in sorted(deletion.spans, key=_length_of, reverse=True)]
+    sources = [SUMMARIES[span] for span in reversed(Span) if span in deletion.spans]
     sources += [CHECKS] if deletion.checks else []
     for source in sources:
         for hosts in groups(_hosts_before(client, here, source, deletion)):
@@ -46,7 +46,7 @@ def deletion_steps(client: "InfluxClient", here: str, deletion: Deletion) -> Ite
 
 
 def delete(client: "InfluxClient", source: str, whose: Sequence[str], before_ms: int) -> None:
-    """Delete what lies before this moment of the series that all of these conditions name. Raises `StoreError`."""
+    """Delete what meets all of these conditions before a moment. Raises `StoreError`."""
     staying = list(_newest(client, source, whose, before_ms))
     client.execute(f"DELETE FROM {source} WHERE {' AND '.join(whose)} AND time < {before_ms}ms")
     if staying:
@@ -54,7 +54,7 @@ def delete(client: "InfluxClient", source: str, whose: Sequence[str], before_ms:
 
 
 def _newest(client: "InfluxClient", source: str, whose: Sequence[str], from_ms: int) -> Iterator[str]:
-    """The newest point of each series from this moment on: the one that InfluxDB may still have in its cache."""
+    """The newest point of each series from a moment on, which InfluxDB may still have in its cache."""
     field = ALWAYS_THERE[source]
     conditions = " AND ".join((*whose, f"time >= {from_ms}ms"))
     for series in client.query(f"SELECT last({field}) FROM {source} WHERE {conditions} GROUP BY *"):
@@ -62,12 +62,8 @@ def _newest(client: "InfluxClient", source: str, whose: Sequence[str], from_ms: 
         yield line_again(source, series["tags"], field, value, time_ms)
 
 
-def _length_of(span: Span) -> int:
-    return span.length_ms
-
-
 def _delete_alerts(client: "InfluxClient", here: str, deletion: Deletion) -> Iterator[None]:
-    """Open alerts stay if asked to: a monitor that starts on another machine must know that they were announced."""
+    """Open alerts may have to stay: a monitor that starts on another machine must know that they were announced."""
     hosts = set(_hosts_before(client, here, ALERTS, deletion))
     open_since_ms = _open_alerts(client, here) if hosts else {}
     if deletion.open_alerts_of is not None:
@@ -82,7 +78,7 @@ def _delete_alerts(client: "InfluxClient", here: str, deletion: Deletion) -> Ite
 
 
 def _hosts_before(client: "InfluxClient", here: str, source: str, deletion: Deletion) -> Collection[str]:
-    """The hosts that have something to delete in this measurement. Quick, however much it holds."""
+    """The hosts with something to delete in this measurement. Quick, however much it holds."""
     choice = f"SELECT first({ALWAYS_THERE[source]}) FROM {source}"
     found = client.query(f"{choice} WHERE {here} AND time < {deletion.before_ms}ms GROUP BY host")
     hosts = {str(series["tags"]["host"]) for series in found}
@@ -90,7 +86,7 @@ def _hosts_before(client: "InfluxClient", here: str, source: str, deletion: Dele
 
 
 def _open_alerts(client: "InfluxClient", here: str) -> Mapping[str, int]:
-    """When the alerts were that no recovery has followed, by host."""
+    """The times of open alerts, by host."""
     found = client.query(f"SELECT last(type) FROM {ALERTS} WHERE {here} GROUP BY host")
     newest = {str(one["tags"]["host"]): one["values"][0] for one in found}
     return {host: time_ms for host, (time_ms, kind) in newest.items() if kind == AlertType.ALERT}

@@ -1,4 +1,4 @@
-"""Conditions of InfluxQL statements, and answers host by host. Pure."""
+"""Parts of InfluxQL statements, and answers by host. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
@@ -10,16 +10,16 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.influxdb.points import Row
 
 HOSTS_AT_ONCE = 100
-"""How many hosts a statement names at most."""
+"""A statement names at most so many hosts."""
 
 
 def literal(text: str) -> str:
-    """The text as a string of InfluxQL, whatever it holds (as long as it is a name)."""
+    """A name as a string of InfluxQL."""
     return "'" + text.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
 def identifier(name: str) -> str:
-    """The name as a quoted identifier of InfluxQL."""
+    """A name as a quoted identifier of InfluxQL."""
     return '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
@@ -28,12 +28,12 @@ def within(window: Window) -> str:
 
 
 def at_location(location: str) -> str:
-    """The condition that a point is from this location; "" is also that of all points which have no such tag."""
+    """The condition that a point is of this location. "" means points without this tag."""
     return f"location = {literal(location)}"
 
 
 def of_file(marker: str) -> str:
-    """The condition that it belongs to the local file with this marker."""
+    """The condition that a point belongs to the local file with this marker."""
     return f"file = {literal(marker)}"
 
 
@@ -43,31 +43,31 @@ def among(hosts: Collection[str]) -> str:
 
 
 def named(hosts: Collection[str] | None) -> tuple[str, ...]:
-    """The same where it is worth it: of too many hosts (None: all) the answer is sifted."""
+    """The same as a list of conditions; empty for too many hosts (or None: all), when the answer has to be filtered."""
     return () if hosts is None or len(hosts) > HOSTS_AT_ONCE else (among(hosts),)
 
 
 def selected(fields: str, source: str, conditions: Iterable[str], each: Span | None = None) -> str:
-    """The statement whose answer comes host by host: of all that fits, or in each such span."""
+    """A statement whose answer comes host by host; for functions like count, `each` is the span of a value."""
     grouped = f"time({each.length_ms}ms), host fill(none)" if each else "host"
     return f"SELECT {fields} FROM {source} WHERE {' AND '.join(conditions)} GROUP BY {grouped}"
 
 
 def groups(hosts: Iterable[str], size: int = HOSTS_AT_ONCE) -> Iterator[list[str]]:
-    """These hosts in order, so many at a time; what can be no tag was never written."""
+    """These hosts in order and in groups. A host that cannot be a tag was never written, and is left out."""
     names = iter(sorted(filter(is_name, hosts)))
     while some := list(islice(names, size)):
         yield some
 
 
 def by_host(series: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Iterator[Row]]]:
-    """The rows of each host in order of time, of an answer that is grouped by host."""
+    """The rows of each host, in order of time, from an answer that is grouped by host."""
     for host, pieces in groupby(series, lambda piece: str(piece.get("tags", {}).get("host", ""))):
         yield host, chain.from_iterable(piece["values"] for piece in pieces)
 
 
 def runs(starts: Collection[int], length_ms: int) -> Sequence[Window]:
-    """Spans of this length that begin at these moments, those that follow each other in one."""
+    """The windows that spans of this length cover, if they begin at these moments. Neighbours are joined."""
     found: list[Window] = []
     for start_ms in sorted(starts):
         if found and found[-1].until_ms == start_ms:

@@ -1,7 +1,7 @@
-"""Where each site stands by all the checks that InfluxDB holds of it: exact, and quick for any number of them.
+"""The state of each site by all its checks in InfluxDB: exact, and quick however many there are.
 
-The field `cause` is there of failed checks only, so that the last of them is found without reading the others. Fields are
-asked one a statement: a second one beside `last()` makes InfluxDB read every point.
+Only failed checks have the field `cause`, so the last failure is found without reading other checks. Each statement asks for
+one field, because with a second one beside `last()` InfluxDB reads every point.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
 
 LOOKED_BACK_MS = (HOUR_MS, DAY_MS, None)
-"""How far the last good check is looked for, in steps (None: to the beginning), for every check on the way is read."""
+"""How far back the last good check is looked for, step by step (None: to the beginning): InfluxDB reads all of that."""
 
 Seen = tuple[int, Any]
-"""A time, and the field that was chosen."""
+"""The time of a check, and one of its fields."""
 
 Since = tuple[int | None, int | None]
-"""Where the latest runs of good and of failed checks begin; None: there was none."""
+"""When the latest runs of good and of failed checks began; None: there was none."""
 
 
 class StateReader:
-    """Asks one database about one location, and remembers where runs begin that no further check can change.
+    """Reads the states of one location. Remembers the beginnings of runs that no new check can change.
 
     Raises `StoreError`.
     """
 
     def __init__(self, client: "InfluxClient", here: str) -> None:
-        """`here`: the condition that a point is from that location."""
+        """`here`: the condition that a point is of the location."""
         self._client = client
         self._checks = f"FROM {CHECKS} WHERE {here}"
-        self._known: dict[str, tuple[int, Since]] = {}  # by host: its last failure, and what is known after it
+        self._known: dict[str, tuple[int, Since]] = {}  # by host: its last failure, and its runs after that
 
     def before(self, end_ms: int) -> dict[str, LastState]:
-        """By host, of checks before this moment."""
+        """The states after the checks before a moment, by host."""
         lasts = self._each("last(available)", end_ms)
         covers, firsts = self._each("last(covers)", end_ms), self._each("first(available)", end_ms)
         failures, details = self._each("last(cause)", end_ms), self._each("last(detail)", end_ms)
@@ -65,7 +65,7 @@ class StateReader:
     def _since(
         self, lasts: Mapping[str, Seen], failures: Mapping[str, Seen], firsts: Mapping[str, Seen]
     ) -> Mapping[str, Since]:
-        """Of the sites that have failed."""
+        """The runs of the sites that have failed."""
         found = {host: known for host in lasts if (known := self._remembered(host, lasts[host], failures[host][0]))}
         asked = {host: failures[host][0] for host in lasts.keys() - found.keys()}
         good = self._last_good(asked)
@@ -88,12 +88,12 @@ class StateReader:
     # What is asked
 
     def _each(self, choice: str, end_ms: int) -> dict[str, Seen]:
-        """This check of every host."""
+        """The field of the check that `choice` selects, of every host."""
         series = self._client.query(f"SELECT {choice} {self._checks} AND time < {end_ms}ms GROUP BY host")
         return {one["tags"]["host"]: (one["values"][0][0], one["values"][0][1]) for one in series}
 
     def _last_good(self, before: Mapping[str, int]) -> dict[str, int]:
-        """When the last good check was before these moments; a host without any is missing."""
+        """The time of each host's last good check before its moment. A host without one is missing."""
         found: dict[str, int] = {}
         for length_ms in LOOKED_BACK_MS:
             left = {host: time_ms for host, time_ms in before.items() if host not in found}
@@ -111,7 +111,7 @@ class StateReader:
         return self._look_up(after, lambda time_ms: f"SELECT first(available) {self._checks} AND time > {time_ms}ms")
 
     def _look_up(self, moments: Mapping[str, int], statement: Callable[[int], str]) -> dict[str, int]:
-        """The time of the check that this statement finds of each of these hosts, from its moment on."""
+        """The time of the check that `statement`, made for a host's moment, finds of each host."""
         found: dict[str, int] = {}
         for some in groups(moments):
             asked = [f"{statement(moments[host])} AND host = {literal(host)}" for host in some]

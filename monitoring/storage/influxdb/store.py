@@ -1,7 +1,7 @@
 """InfluxDB 1.x, and the databases that speak its language, as a backend.
 
-Every question is asked for all sites at once, between explicit bounds, within count, sum, first, last and `GROUP BY`: so
-it stays fast with a thousand sites, and right on every compatible server.
+Every question is about all sites at once, has explicit bounds, and uses only count, sum, first, last and `GROUP BY`. So it
+is fast with a thousand sites, and right on every compatible server.
 """
 
 import uuid
@@ -43,29 +43,29 @@ CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
 
 WINDOWS_REMEMBERED = 4
-"""Of so many windows it is known how many points they lack: it comes with their statistics."""
+"""For so many windows the number of missing points is remembered, which comes with their statistics."""
 
 COUNTED: Mapping[str, tuple[str, str]] = {
     "checks": ("count(available)", CHECKS),
     "alerts": ("count(type)", ALERTS),
     **{span.kind: ("sum(checks)", source) for span, source in SUMMARIES.items()},
 }
-"""What is asked of which measurement to count points of each kind."""
+"""How points of each kind are counted, and in which measurement."""
 
 Point = TypeVar("Point")
 
 
 class InfluxStore:
-    """Keeps `Backend` in one InfluxDB database, of one location.
+    """Keeps `Backend` and `NamedDatabase` in an InfluxDB database, for one location.
 
-    Several threads may use it at once. An answer takes several statements; what is written between them can show in
-    the later ones only, so ask about windows that are over.
+    Several threads may use it at once. An answer takes several statements, and only the later ones see what is written
+    between them. So ask about windows that are over.
     """
 
     kind = "influxdb"
 
     def __init__(self, address: DatabaseAddress, location: str = "", read_timeout: float = READ_TIMEOUT_S) -> None:
-        """Make the store without connecting; `read_timeout` is seconds of each statement. `location` fits a tag."""
+        """Does not connect yet. `read_timeout`: seconds for each statement. `location` must be a name."""
         from monitoring.storage.influxdb.client import InfluxClient  # late: it takes 0.2 s
 
         self._database = address.database
@@ -80,13 +80,12 @@ class InfluxStore:
     # The database itself
 
     def ping(self) -> None:
-        """Return when the server answers at all."""
         self._client.ping()
 
     def verify(self, marker: str) -> DeliveryRecord | None:
-        """As the contract has it; a missing database is created."""
+        """As the contract has it. Creates a missing database."""
         self._client.ping()
-        with suppress(StoreDenied):  # for administrators only; the record's place tells whether it exists
+        with suppress(StoreDenied):  # only administrators may, and the record shows whether it exists
             self._client.execute(f"CREATE DATABASE {identifier(self._database)}")
         _, *numbers = self._record_of(marker)
         proof = uuid.uuid4().hex
@@ -99,14 +98,11 @@ class InfluxStore:
         self._client.write([record_line(marker, record=record)])
 
     def is_known(self) -> bool:
-        """Has any monitor written here? Quick, however much it holds."""
+        """As the contract has it. Quick, however much the database holds."""
         return self._client.database_exists() and bool(self._client.query(f"SELECT last(proof) FROM {RECORDS}"))
 
     def locations(self) -> Sequence[str]:
-        """In order, "" first if there is one. Quick, however much it holds.
-
-        What another writer gave a name that no monitor can have is passed over: nobody could ask for it.
-        """
+        """As the contract has it, without names that no monitor can have. Quick, however much the database holds."""
         measured = f"FROM {', '.join((CHECKS, ALERTS, *SUMMARIES.values()))}"
         named = self._client.query(f"SHOW TAG VALUES {measured} WITH KEY = location")
         names = {name for series in named for _, name in series["values"] if is_name(name, LONGEST_LOCATION)}
@@ -114,21 +110,17 @@ class InfluxStore:
         return sorted(names | ({""} if nameless else set()))
 
     def database_exists(self) -> bool:
-        """Whether the database is there (and these credentials may know it)."""
         return self._client.database_exists()
 
     def drop_database(self) -> None:
-        """Delete the database with all its data."""
         self._client.execute(f"DROP DATABASE {identifier(self._database)}")
 
     def drop_host(self, host: str) -> None:
-        """Delete everything of one host, in every location."""
         if is_name(host):
             sources = ", ".join((CHECKS, ALERTS, *SUMMARIES.values()))
             self._client.execute(f"DROP SERIES FROM {sources} WHERE host = {literal(host)}")
 
     def drop_record(self, marker: str) -> None:
-        """Delete the record of a local file."""
         self._client.execute(f"DROP SERIES FROM {RECORDS} WHERE {of_file(marker)}")
 
     # The writer
@@ -164,7 +156,7 @@ class InfluxStore:
         return found
 
     def missing(self, window: Window) -> int:
-        """As the contract has it, of whole minutes; of a window that hours and days answer, of its ends.
+        """As the contract has it, for whole minutes. Where hours and days answer, only the ends of the window count.
 
         Quick after the statistics of the same window.
         """
@@ -177,7 +169,7 @@ class InfluxStore:
         return known
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
-        wanted = None if hosts is None else set(filter(is_name, hosts))  # what can be no tag was never written
+        wanted = None if hosts is None else set(filter(is_name, hosts))  # others were never written
         if wanted is not None and not wanted:
             return
         where = " AND ".join((self._here, within(window), *named(wanted)))
@@ -220,14 +212,14 @@ class InfluxStore:
         return by_host(self._client.stream(selected(fields, source, (self._here, *conditions), each)))
 
     def _record_of(self, marker: str) -> Row:
-        """The fields of the record of a file, None for those that it has not."""
+        """The fields of the record of a file, None where absent."""
         condition = f"{of_file(marker)} AND time = {RECORD_TIME_MS}ms"
         series = self._client.query(f"SELECT {', '.join(RECORD_FIELDS)} FROM {RECORDS} WHERE {condition}")
         return series[0]["values"][0][1:] if series else [None] * len(RECORD_FIELDS)
 
 
 def _written(write: Callable[[Point], str], some: Iterable[Point], refusals: list[StoreRefused]) -> Iterator[str]:
-    """The lines of these points; a host that can be no tag is refused."""
+    """The lines of these points. Adds a refusal for each host that cannot be a tag."""
     for point in some:
         try:
             yield write(point)

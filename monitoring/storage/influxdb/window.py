@@ -1,9 +1,9 @@
-"""Statistics of a window from InfluxDB: summaries where points agree with them, else points.
+"""Statistics of a window from InfluxDB: from summaries where these are complete, else from points.
 
-No account of completeness is kept: the reader counts. The summary of a span is believed unless what is finer has
-more checks (a late check, two monitors at one location, a new file, a lost summary). Where the summary has more,
-the database lacks points. One difference is not seen, for the price of counting many millions of points: hours and minutes
-that agree with each other and know nothing of points from long ago.
+Nothing keeps account of completeness: the reader counts. A summary is complete unless finer points have more checks (a late
+check, two monitors at one location, a new file, a lost summary). Where the summary has more, the database lacks points.
+One difference is not found, because many millions of points would have to be counted: old points that neither minutes nor
+hours contain.
 """
 
 from collections import defaultdict
@@ -25,68 +25,68 @@ if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
 
 Parts = Collection[tuple[int, Summary]]
-"""Summaries of one site, each with the moment that its span begins at."""
+"""Summaries of one site, each with the beginning of its span."""
 
 SOON_COUNTED = 2_000_000
-"""So many points are counted in a quarter of a second."""
+"""So many points are counted in a quarter of a second. Hours and days with more are compared with summaries only."""
 
 SPANS_AT_ONCE = 6_000
-"""About so many hours or days are compared with what is finer at once."""
+"""About so many hours or days are compared with finer points at once."""
 
 
 class WindowReader:
-    """Answers one question about one location. Afterwards `missing` is how many checks are known by summaries only.
+    """Answers one question about one location.
 
-    `missing` is of the minutes that were looked at: where hours and days answer, nothing is counted.
+    Afterwards `missing` is how many checks only minutes know. Where hours and days answer, nothing is counted.
     """
 
     def __init__(self, client: "InfluxClient", here: str, is_wanted: IsWanted = always) -> None:
-        """`here`: the condition that a point is from that location. `is_wanted` is asked at every host."""
+        """`here`: the condition that a point is of the location. `is_wanted` is called at every host."""
         self._client = client
         self._here = here
         self._is_wanted = is_wanted
-        self._unfinished: set[str] = set()  # hosts of which parts from what is finer are still to come
+        self._unfinished: set[str] = set()  # hosts of which finer parts are still to come
         self.missing = 0
 
     def stats(self, window: Window, *, exact: bool, ends: Ends | None) -> dict[str, SiteStats]:
-        """The statistics by host. `ends` answers for what no summary is asked about (None: the points here do)."""
+        """The statistics by host. `ends` answers where summaries do not reach; None: the points here do."""
         planned = plan(window, self._summarised_until(window), exact=exact)
         width_ms = bucket_width_ms(window, exact=exact)
         hosts = self.hosts() if planned.hours or planned.days else None
-        believed = [self._believed(span, part, hosts) for span, part in planned.summaries()]  # InfluxDB begins
+        summed = [self._summed(span, part, hosts) for span, part in planned.summaries()]  # InfluxDB begins to work
         sites: defaultdict[str, SiteTotals] = defaultdict(partial(SiteTotals, window, exact=exact))
         for gap in planned.checks:
             for host, parts in self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms):
                 sites[host].add(parts)
         found: dict[str, SiteStats | None] = {}
-        for host, parts in chain.from_iterable(believed):
+        for host, parts in chain.from_iterable(summed):
             sites[host].add(parts)
-            if exact and host not in self._unfinished:  # so that the response times of all sites never lie in memory at once
+            if exact and host not in self._unfinished:  # response times of all sites at once would need much memory
                 found[host] = sites.pop(host).stats(host)
         found |= {host: sites.pop(host).stats(host) for host in list(sites)}
         return {host: site for host, site in found.items() if site}
 
-    # What is believed of whole spans
+    # Whole spans
 
-    def _believed(self, span: Span, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
-        """Of these hosts; minutes of all, for they are asked at once."""
+    def _summed(self, span: Span, window: Window, hosts: Collection[str] | None) -> Iterator[tuple[str, Parts]]:
+        """What whole spans have of these hosts (None: of all): their summaries, or finer points where these have more."""
         if span is Span.MINUTE:
             counts = self._ask("count(available)", CHECKS, window, hosts, span)
             return self._compared(span, counts, self._summaries(span, window, hosts))
         size = min(HOSTS_AT_ONCE, max(1, SPANS_AT_ONCE * span.length_ms // window.length_ms))
-        return chain.from_iterable(self._believed_of(span, window, some) for some in groups(hosts or (), size))
+        return chain.from_iterable(self._summed_of(span, window, some) for some in groups(hosts or (), size))
 
-    def _believed_of(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
-        """Hours or days of some hosts."""
+    def _summed_of(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
+        """The same for hours or days of some hosts."""
         counts = ((host, own.items()) for host, own in self._finer_counts(span, window, hosts).items())
         return self._compared(span, counts, self._summaries(span, window, hosts))
 
     def _compared(
         self, span: Span, counts: Iterator[tuple[str, Iterable[Row]]], summaries: Iterator[tuple[str, Mapping[int, Summary]]]
     ) -> Iterator[tuple[str, Parts]]:
-        """Summaries compared with these counts of what is finer, which answers where it has more.
+        """Summaries that have at least as many checks as finer points (`counts`), else those points.
 
-        Both come host by host in the same order, so that little is kept: in another order it would be right as well.
+        Both come host by host and mostly in the same order, so that little has to be kept in memory.
         """
         finer: dict[str, dict[int, int]] = {}
         for host, known in summaries:
@@ -110,10 +110,10 @@ class WindowReader:
     def _finer(self, span: Span, window: Window, hosts: Collection[str]) -> Iterator[tuple[str, Parts]]:
         if span is Span.MINUTE:
             return self._points(window, span.length_ms, hosts)
-        return self._believed(FINER[span], window, hosts)
+        return self._summed(FINER[span], window, hosts)
 
     def _finer_counts(self, span: Span, window: Window, hosts: Collection[str]) -> dict[str, dict[int, int]]:
-        """How many checks what is finer knows in each span: minutes of hours, hours of days; points where soon counted."""
+        """How many checks the next finer summaries have in each span; if not too many, also how many points there are."""
         starts = range(window.from_ms, window.until_ms, span.length_ms)
         found = {host: dict.fromkeys(starts, 0) for host in hosts}
         asked = [("sum(checks)", SUMMARIES[FINER[span]])]
@@ -128,7 +128,7 @@ class WindowReader:
     # What is asked
 
     def _summarised_until(self, window: Window) -> int:
-        """The end of the newest span in the window that has a summary of any site."""
+        """The end of the newest span in the window of which any site has a summary."""
         lengths_ms = {source: span.length_ms for span, source in SUMMARIES.items()}
         statement = f"SELECT last(checks) FROM {', '.join(lengths_ms)} WHERE {self._here} AND {within(window)}"
         newest = {one.get("name"): one["values"][0][0] for one in self._client.query(statement)}
@@ -136,13 +136,13 @@ class WindowReader:
         return max(ends, default=window.from_ms)
 
     def hosts(self) -> Collection[str]:
-        """Every host that has a check or a summary here."""
+        """Every host with a check or a summary here."""
         sources = ", ".join((CHECKS, *SUMMARIES.values()))
         found = self._client.stream(f"SHOW TAG VALUES FROM {sources} WITH KEY = host WHERE {self._here}")
         return {host for series in found for _, host in series["values"]}
 
     def _points(self, window: Window, width_ms: int, hosts: Collection[str] | None = None) -> Iterator[tuple[str, Parts]]:
-        """What the points of these hosts (None: of all) add up to in each mark of this width."""
+        """The sums of the points of these hosts (None: of all), for each mark of this width."""
         for host, rows in self._ask(COUNTED_CHECK, CHECKS, window, hosts):
             by_mark = groupby(rows, lambda row: int(row[0]) // width_ms)
             try:
@@ -153,18 +153,18 @@ class WindowReader:
     def _summaries(
         self, span: Span, window: Window, hosts: Collection[str] | None
     ) -> Iterator[tuple[str, Mapping[int, Summary]]]:
-        """The summaries of these hosts (None: of all) by the moment that their span begins at."""
+        """The summaries of these hosts (None: of all) by the beginning of their span."""
         for host, rows in self._ask("packed", SUMMARIES[span], window, hosts):
             yield host, {start: summary for start, packed in rows if (summary := unpack(packed))}
 
     def _count(self, number: str, source: str, window: Window, hosts: Collection[str]) -> dict[str, int]:
-        """This number over the window by host."""
+        """This number, for the window, by host."""
         return {host: row[1] for host, rows in self._ask(number, source, window, hosts) for row in rows}
 
     def _ask(
         self, fields: str, source: str, window: Window, hosts: Collection[str] | None, by: Span | None = None
     ) -> Iterator[tuple[str, Iterator[Row]]]:
-        """The rows of these hosts (None: of all), in each such span if `by` is given. InfluxDB begins at once."""
+        """The rows of these hosts (None: of all), one for each span if `by` is given. InfluxDB begins to work at once."""
         conditions = (self._here, within(window), *named(hosts))
         found = self._client.stream(selected(fields, source, conditions, by))
         return ((host, rows) for host, rows in self._while_wanted(by_host(found)) if hosts is None or host in hosts)
@@ -177,6 +177,6 @@ class WindowReader:
 
 
 def _from(ends: Ends, gap: Window, width_ms: int) -> Iterator[tuple[str, Parts]]:
-    """What a local file says of the parts of a gap that lie in one mark each."""
+    """What the local file has of a gap, for each mark of this width."""
     for piece in in_marks(gap, width_ms):
         yield from ((host, [(piece.from_ms, summary)]) for host, summary in ends(piece).items())

@@ -1,11 +1,11 @@
-"""Reads the blocks of 1.1.0's files: all checks of up to a hundred sites in a minute, packed column by column.
+"""Reads the blocks of 1.1.0's files. A block has the checks of up to a hundred sites in a minute, packed by column.
 
-A file that was brought up to date still has them in table `blocks`. They become rows in short steps, the newest first;
-until then questions find their checks here. This module goes when nobody comes from 1.1.0 any more.
+After migration the file still has its blocks, in table `blocks`. They become rows in short steps, the newest first. Until
+then, questions read them here. This module goes when nobody upgrades from 1.1.0 any more.
 
-A column of integers is stored as planes: first the lowest byte of every number, then the next one. In a column that has
-None, that is 0 and every number one more than it is. A column of one value is that value, one with numbers that no word
-holds is a list. The checks lie site after site, each site's in order of time.
+A column of integers is stored in planes: the lowest byte of every number, then the next byte, and so on. If a column
+contains None, None is stored as 0, and every number as one more than it is. A column with one value is that value.
+A column with numbers that fit into no word is a list. Checks are in order of site, then of time.
 """
 
 import json
@@ -27,29 +27,29 @@ WORD = array("Q").itemsize
 LARGEST_KEY = 2**63 - 1
 
 BLOCKS_AT_ONCE = 20
-"""So many are unpacked for a delivery at least, if there are as many."""
+"""A delivery unpacks at least so many blocks, if there are so many."""
 
 ROWS_AT_ONCE = 5_000
-"""So many checks become rows in one step: some 20 ms."""
+"""So many checks become rows in one step of some 20 ms."""
 
 OLD_COLUMNS = ("covers", "lag", "status", "response", "resolve", "connect", "tls", "processing", "transfer", "cause")
-"""In the order in which blocks have them, after the times and before the details."""
+"""The columns of a block, in its order, after the times and before the details."""
 
 _OLD_PLACES = {name: place for place, name in enumerate((*OLD_COLUMNS, "detail"))}
 NEW_ORDER = tuple(_OLD_PLACES.get(name) for name in CHECK_COLUMNS.split(", ")[1:])
-"""The place of each column of `CHECK_COLUMNS` in a block; None for one that is newer than blocks."""
+"""The place of each column of `CHECK_COLUMNS` in a block; None: blocks do not have it."""
 
 LONG = tuple(OLD_COLUMNS.index(name) for name in OLD_COLUMNS[3:9])
-"""Durations, which 1.1.0 did not bound."""
+"""The durations, which 1.1.0 did not limit."""
 
 
 def exist(connection: sqlite3.Connection) -> bool:
-    """Does the file have blocks?"""
+    """Whether the file has blocks."""
     return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'blocks'").fetchone() is not None
 
 
 def new_row(key: int, old: Sequence[Any]) -> Row:
-    """A row of `CHECK_COLUMNS`, from 1.1.0's columns after the key."""
+    """A row of `CHECK_COLUMNS` from a key and 1.1.0's columns."""
     values = [
         min(value, LONGEST_TIME_US) if place in LONG and value is not None else value for place, value in enumerate(old)
     ]
@@ -57,7 +57,7 @@ def new_row(key: int, old: Sequence[Any]) -> Row:
 
 
 def unpacked(key: int, data: bytes) -> list[Row]:
-    """The checks of the block with this key, as `CHECK_COLUMNS`, in order of their keys."""
+    """The checks of a block as rows of `CHECK_COLUMNS`, in order of their keys."""
     head, _, body = zlib.decompress(data).partition(b"\n")
     known: dict[str, Any] = json.loads(head)
     count = sum(size for _, size in known["places"])
@@ -88,7 +88,7 @@ def _column(field: Sequence[Any], planes: bytes, count: int) -> list[Any]:
 
 
 def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
-    """A temporary view of all checks of these windows; it goes with the snapshot."""
+    """Create a temporary view of all checks of these windows, which lasts as long as the snapshot; return its name."""
     for drop in ("VIEW IF EXISTS temp.every_check", "TABLE IF EXISTS temp.in_blocks"):
         connection.execute(f"DROP {drop}")
     columns = CHECK_COLUMNS.split(", ")
@@ -105,7 +105,7 @@ def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
 
 
 def last_of_some(connection: sqlite3.Connection, first: int) -> int:
-    """The last key that the blocks of some minutes from this key on may have."""
+    """The last possible key in some blocks from this key on."""
     begin = Span.MINUTE.start_of(first >> SITE_BITS)
     query = "SELECT id FROM blocks WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"
     row = connection.execute(query, (first_key(begin), BLOCKS_AT_ONCE)).fetchone()
@@ -113,16 +113,16 @@ def last_of_some(connection: sqlite3.Connection, first: int) -> int:
 
 
 def ends(connection: sqlite3.Connection) -> tuple[int, int] | None:
-    """About the times of the oldest and of the newest check in blocks."""
+    """About the times of the oldest and the newest check in blocks."""
     query = "SELECT (SELECT MIN(id) FROM blocks) >> ?1, ((SELECT MAX(id) FROM blocks) >> ?1) + ?2"
     oldest, newest = connection.execute(query, (SITE_BITS, MINUTE_MS - 1)).fetchone()
     return None if oldest is None else (oldest, newest)
 
 
 def unpack_some(connection: sqlite3.Connection) -> bool:
-    """Make rows of some checks of the newest block, within a transaction; was there one?
+    """Turn some checks of the newest block into rows, within a transaction. False: there is no block.
 
-    The block goes with the last of them, and after the last block the table.
+    The block is deleted with its last check, and the table after the last block.
     """
     found = connection.execute("SELECT id, data FROM blocks ORDER BY id DESC LIMIT 1").fetchone()
     if found is None:

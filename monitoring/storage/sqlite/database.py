@@ -1,7 +1,7 @@
-"""A file as the database of a gateway: it stores what monitors write, summaries too, and adds up nothing by itself.
+"""A file as the database of a gateway. It stores what monitors write, summaries too, and adds up nothing itself.
 
-The tables are those of a monitor's local file, so that whoever reads that reads this. Several locations may lie in one
-file: a site of a location with a name is called by both names there.
+Its tables are those of a monitor's local file, so the same readers read both. One file may hold several locations: there the
+name of a site begins with that of its location.
 """
 
 import json
@@ -21,31 +21,31 @@ from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 from monitoring.storage.sqlite.summaries import SITE
 
 SEPARATOR = "\x1f"
-"""Stands between a location and a host; no name holds it."""
+"""Between a location and a host. No name holds it."""
 
 KNOWN = "client "
 RECORD = "record "
-"""How keys in table `meta` begin that tell of a monitor's file: it has been here, and how far it has delivered."""
+"""Prefixes of keys in table `meta`, before a local file's marker: it was verified here, and its record of delivery."""
 
 
 class SharedFile(GuardedStore):
-    """The file that all locations of one database share; a host is here the whole name of a site. One process writes it.
+    """The file that all locations of a database share. Its hosts are whole names, with the location.
 
-    Several threads may use it at once.
+    One process writes it. Several threads may use it at once.
     """
 
     def open(self, location: str = "") -> "FileDatabase":
         return FileDatabase(self, location)
 
     def locations(self) -> Collection[str]:
-        """Every location that has something here, or had."""
+        """Every location that has or had something here."""
         return {_place(name)[0] for name in self.sites}
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:  # noqa: ARG002
         self.write(Points(checks, alerts))
 
     def write(self, points: Points) -> None:
-        """A check that is stored already stays as it is."""
+        """Store these in one transaction. A check that is there already is left as it is."""
         every: Iterable[CheckResult | Alert | SiteSummary] = chain(points.checks, points.alerts, points.summaries)
         names = [one.host for one in every]
         with self.exclusively() as connection:
@@ -67,7 +67,7 @@ class SharedFile(GuardedStore):
         states.save_after(connection, new)
 
     def next_purge(self) -> purge.Request | None:
-        """The oldest purge that somebody asked for on this machine."""
+        """The oldest purge that was requested on this machine."""
         with self._snapshot() as connection:
             return purge.due(connection)
 
@@ -100,7 +100,7 @@ class FileDatabase(FileReader):
         return None if found is None else DeliveryRecord(*json.loads(found[0]))
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
-        """Raises `StoreUnverified` where this is not the file that was verified, but one that was begun anew."""
+        """Raises `StoreUnverified` when another file was begun since `verify`."""
         known = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
         with self._shared.writing() as connection:
             if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
@@ -108,7 +108,6 @@ class FileDatabase(FileReader):
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, known))
 
     def write(self, points: Points) -> None:
-        """A check that is stored already stays as it is."""
         every = (points.checks, points.alerts, points.summaries)
         if self._prefix:
             every = tuple([replace(one, host=self._prefix + one.host) for one in some] for some in every)  # type: ignore[assignment]
@@ -116,7 +115,7 @@ class FileDatabase(FileReader):
 
     def delete(self, deletion: Deletion) -> Iterator[None]:
         sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]
-        tables = [span.kind for span in sorted(deletion.spans, key=lambda span: -span.length_ms)]
+        tables = [span.kind for span in reversed(Span) if span in deletion.spans]
         for table in [*tables, *(["checks"] if deletion.checks else [])]:
             yield from self._delete_rows(table, sites, deletion.before_ms)
         if deletion.checks:
@@ -131,7 +130,7 @@ class FileDatabase(FileReader):
                 yield from self._delete_rows("alerts", [site], min(deletion.before_ms, newest_ms))
 
     def _delete_rows(self, table: str, sites: Collection[int], before_ms: int) -> Iterator[None]:
-        """Rows of these sites with keys before this moment, some at a time."""
+        """Delete the rows of these sites before a moment, in steps."""
         reached: int | None = 0 if sites else None
         while reached is not None:
             with self._shared.writing() as connection:
@@ -139,7 +138,7 @@ class FileDatabase(FileReader):
             yield
 
     def _forget_states(self, sites: Sequence[int], before_ms: int) -> None:
-        """Where sites stood of which no check is left."""
+        """Delete the states of sites that have no check left."""
         with self._shared.writing() as connection:
             known = states.load(connection)
             gone = [site for site in sites if site in known and known[site].last_ms < before_ms]
@@ -147,7 +146,7 @@ class FileDatabase(FileReader):
 
     # The reader
 
-    def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:  # noqa: ARG002 - they are in memory
+    def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:  # noqa: ARG002 - kept in memory
         return self._hosts()
 
     def _hosts(self) -> dict[int, str]:
@@ -156,7 +155,7 @@ class FileDatabase(FileReader):
         return {number: host for number, (location, host) in places.items() if location == self._location}
 
     def _summarised_ms(self, connection: sqlite3.Connection) -> None:
-        """Others write the summaries."""
+        """None: monitors write the summaries."""
 
     def missing(self, window: Window) -> int:
         with self._snapshot() as connection:
@@ -184,7 +183,7 @@ class FileDatabase(FileReader):
             return bool(connection.execute(query).fetchone()[0])
 
     def close(self) -> None:
-        """The file is open for other locations, too."""
+        """Nothing: other locations use the same file."""
 
 
 def _place(name: str) -> tuple[str, str]:

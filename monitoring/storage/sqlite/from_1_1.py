@@ -1,8 +1,8 @@
-"""Brings the tables of 1.1.0's file (version 3) up to date, in one transaction.
+"""Migrates the tables of 1.1.0's file (version 3) in one transaction.
 
-Minutes, hours and days stay where they are: their columns mean the same. Checks in blocks stay as they are as well, and
-become rows later (see `blocks_1_1`). What is small is written anew: the checks of the newest minutes, alerts, sites, what
-is to be delivered. Then every summary is to be delivered, for the database has none of this kind.
+Minutes, hours and days stay, because their columns mean the same. Checks in blocks stay, too, and become rows later (see
+`blocks_1_1`). What is small is written anew: the checks of the newest minutes, alerts, sites, the outbox. All summaries are
+put into the outbox, because the database has none in this form.
 """
 
 import json
@@ -18,7 +18,7 @@ from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, Row, check_fr
 
 OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_checks"
 TABLES = frozenset({"sites", "checks", "minutes", "blocks", "alerts", "outbox", "purges", "meta"})
-"""By which its files are known, beside the version."""
+"""Its files are recognised by these, beside the version."""
 
 HALVES = ("failures_first_half", "responses_count_first_half", "responses_sum_first_half")
 HISTORY = ("last", "last_covers", "last_available", "last_failure", "good_since", "failing_since", "detail")
@@ -73,15 +73,15 @@ def _move_sites(connection: sqlite3.Connection) -> None:
 
 
 def _history(values: Sequence[Any]) -> Row:
-    """The first versions had no detail."""
+    """The values of `HISTORY`. (The first versions had no detail.)"""
     *numbers, detail = (*values, "")[:7] if len(values) < len(HISTORY) else values
     return (*numbers, detail or None)
 
 
 def _free_minutes(connection: sqlite3.Connection) -> None:
-    """Three columns of `minutes` are not used any more. They stay, for a table may be gigabytes, but may be empty.
+    """Let three columns of `minutes` be NULL, which are no longer used. They stay, because the table may have gigabytes.
 
-    SQLite's own way to take away a NOT NULL is to write the table's definition anew.
+    SQLite documents this way to drop a NOT NULL: change the table's definition.
     """
     connection.execute("ALTER TABLE minutes RENAME COLUMN responses TO times")
     (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'minutes'").fetchone()
@@ -109,7 +109,7 @@ def _move_alerts(connection: sqlite3.Connection) -> None:
 
 
 def _move_checks(connection: sqlite3.Connection, position: dict[str, int]) -> Iterator[Row]:
-    """Yields those of minutes that are packed: they are in no summary. A minute that is packed in part is unpacked."""
+    """Yields the checks of packed minutes, which no summary contains. Unpacks a minute that is packed in part."""
     begin = first_key(position["minute_ms"])
     for row in connection.execute(f"{OLD_CHECKS} ORDER BY id"):
         new = blocks_1_1.new_row(row[0], row[1:])
@@ -123,7 +123,7 @@ def _move_checks(connection: sqlite3.Connection, position: dict[str, int]) -> It
 
 
 def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None:
-    """Summaries of spans that are not over: they are added up when they are."""
+    """Delete summaries of spans that are not over: they will be added up at their end."""
     for span in Span:
         connection.execute(f"DELETE FROM {span.kind} WHERE id >= ?", (first_key(span.start_of(summarised_ms)),))
 
@@ -135,7 +135,7 @@ def _add_late(connection: sqlite3.Connection, late: Sequence[Row], summarised_ms
 
 
 def _move_outbox(connection: sqlite3.Connection, summarised_ms: int) -> None:
-    """Commits become one range of what is not packed, and single entries of what came late; ranges stay ranges."""
+    """Ranges stay ranges. Of commits, what is not packed becomes one range, and each late check has an entry."""
     insert = "INSERT INTO outbox (kind, first, last, points, created_ms) VALUES (?, ?, ?, ?, ?)"
     ranges = connection.execute(
         "SELECT first_id, last_id, points, created_ms FROM old_outbox WHERE whole = 1 ORDER BY batch"
@@ -166,7 +166,7 @@ def _add_alerts(connection: sqlite3.Connection, condition: str, values: Sequence
 
 
 def _about(connection: sqlite3.Connection, table: str) -> int:
-    """About how many rows there are, without reading them all."""
+    """About how many rows the table has, without reading them all."""
     query = f"SELECT COUNT(*), MIN(id), MAX(id) FROM (SELECT id FROM {table} ORDER BY id LIMIT {SAMPLE})"
     count, first, last = connection.execute(query).fetchone()
     (newest,) = connection.execute(f"SELECT MAX(id) FROM {table}").fetchone()
@@ -190,7 +190,7 @@ UNION ALL SELECT 1 FROM refused WHERE kind IN ('hours', 'days') AND NOT by_age
 
 
 def deletion(connection: sqlite3.Connection) -> Deletion | None:
-    """What 1.1.0 sent in its own form: due once every hour and day has arrived as a point; None: not, or not yet."""
+    """What the database has in 1.1.0's form, once every hour and day has arrived as a point; None: nothing, or not yet."""
     marker = meta.text(connection, Value.FORMER_MARKER)
     if not marker or connection.execute(ARE_DUE).fetchone():
         return None

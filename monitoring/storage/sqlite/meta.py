@@ -1,21 +1,21 @@
-"""Single values that the local file keeps."""
+"""Single values of the local file, in table `meta`."""
 
 import sqlite3
 from enum import Enum
 
 
 class Value(Enum):
-    """What they are called. All but the markers and the notice are numbers; 0 as long as nothing has been said."""
+    """Their keys. All but the markers and the notice are numbers, 0 when absent."""
 
-    MARKER = "marker"  # the name of this file, by which a database knows it
-    SUMMARISED_MS = "summarised_ms"  # every minute before this moment has its summaries
-    DELIVERY = "delivery"  # the newest outbox entry that was delivered
-    DELIVERED_NEWEST_MS = "delivered_newest_ms"  # the newest time of a check or alert that was delivered
-    DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"  # the end of the newest minute whose summaries were delivered
-    EXPIRED = "expired"  # how many checks grew too old before any database had them
-    ALERTS_FROM_MS = "alerts_from_ms"  # alerts before this moment have been deleted, but for the newest ones
-    FORMER_MARKER = "former_marker"  # of which file there still are, in the database, summaries as 1.1.0 sent them
-    NOTICE = "notice"  # what is to be said at the next start
+    MARKER = "marker"  # identifies this file in a database
+    SUMMARISED_MS = "summarised_ms"  # all minutes before this moment are summarised
+    DELIVERY = "delivery"  # the newest delivered outbox entry
+    DELIVERED_NEWEST_MS = "delivered_newest_ms"  # the newest time of a delivered check or alert
+    DELIVERED_SUMMARISED_MS = "delivered_summarised_ms"  # the end of the newest minute with delivered summaries
+    EXPIRED = "expired"  # how many checks expired before any database had them
+    ALERTS_FROM_MS = "alerts_from_ms"  # older alerts are deleted, except the newest of each site
+    FORMER_MARKER = "former_marker"  # the file whose 1.1.0 summaries the database still has
+    NOTICE = "notice"  # to be said at the next start
 
 
 def number(connection: sqlite3.Connection, value: Value) -> int:
@@ -33,7 +33,7 @@ def put(connection: sqlite3.Connection, value: Value, new: int | str) -> None:
 
 
 def raise_to(connection: sqlite3.Connection, value: Value, new: int) -> None:
-    """Set it, unless it is greater already."""
+    """Set it, unless it is greater."""
     if new > number(connection, value):
         put(connection, value, new)
 

@@ -21,12 +21,12 @@ MOST_CARRIED = 10_000
 
 
 def add(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
-    """What is there already stays as it is."""
+    """Entries that are there already are left as they are."""
     connection.executemany(INSERT, [_row(entry) for entry in entries])
 
 
 def add_state_change(connection: sqlite3.Connection, alert: Alert, route: Route) -> None:
-    """An entry for each channel that wants it."""
+    """Add an entry for each channel that `route` gives."""
     query = "SELECT DISTINCT channel FROM notifications WHERE host = ? AND start_ms = ? AND event = ?"
     told = {channel for (channel,) in connection.execute(query, (alert.host, alert.start_ms, Event.ALERT))}
     add(connection, (Entry(channel, Event(alert.type), alert.time_ms, alert) for channel in route(alert, told)))
@@ -35,7 +35,7 @@ def add_state_change(connection: sqlite3.Connection, alert: Alert, route: Route)
 def add_certificates(
     connection: sqlite3.Connection, checks: Iterable[CheckResult], warn: Warn, now_ms: int
 ) -> Sequence[str]:
-    """What is to be told of the certificates that these checks saw; returns a sentence for each that is told."""
+    """Add the warnings about the certificates that these checks saw; return a sentence for each."""
     query = f"SELECT {COLUMNS} FROM notifications WHERE channel = ? AND host = ? AND event = ?"
     said = []
     for check in checks:
@@ -48,13 +48,11 @@ def add_certificates(
 
 
 def pending(connection: sqlite3.Connection, channel: str) -> Sequence[Entry]:
-    """What this channel has yet to send, in order of (time, host)."""
     query = f"SELECT {COLUMNS} FROM notifications WHERE channel = ? AND state = 'pending' ORDER BY time_ms, host"
     return [_entry(row) for row in connection.execute(query, (channel,))]
 
 
 def last_told(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entry]:
-    """The newest state change of each host that this channel has sent."""
     # SQLite takes the other columns from the row that has the maximum.
     query = (
         f"SELECT {COLUMNS}, MAX(time_ms) FROM notifications"
@@ -65,14 +63,13 @@ def last_told(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entr
 
 
 def set_delivery(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
-    """Also of those whose record is yet to be stored."""
     changes = "state = excluded.state, done_ms = excluded.done_ms, reason = excluded.reason"
     statement = INSERT.replace("OR IGNORE ", "") + f" ON CONFLICT DO UPDATE SET {changes}"
     connection.executemany(statement, [_row(entry) for entry in entries])
 
 
 def give_up_others(connection: sqlite3.Connection, channels: Collection[str], now_ms: int) -> None:
-    """What waits for channels that are not among these is not sent any more."""
+    """Give up what waits for channels other than these."""
     connection.execute(
         "UPDATE notifications SET state = 'failed', done_ms = ?, reason = ?"
         " WHERE state = 'pending' AND channel NOT IN (SELECT value FROM json_each(?))",
@@ -81,22 +78,21 @@ def give_up_others(connection: sqlite3.Connection, channels: Collection[str], no
 
 
 def deliveries(connection: sqlite3.Connection, window: Window) -> Sequence[Entry]:
-    """All entries of channels for events of a window, in order of (time, host, channel)."""
     chosen = "time_ms >= ? AND time_ms < ? AND channel != ?"
     query = f"SELECT {COLUMNS} FROM notifications WHERE {chosen} ORDER BY time_ms, host, channel"
     return [_entry(row) for row in connection.execute(query, (window.from_ms, window.until_ms, WARNED))]
 
 
 def newest(connection: sqlite3.Connection) -> Sequence[Entry]:
-    """What another file must have, too, that takes the place of this one."""
+    """The entries that a file must have which takes the place of this one."""
     query = f"SELECT {COLUMNS} FROM notifications ORDER BY state = 'pending' DESC, time_ms DESC LIMIT {MOST_CARRIED}"
     return [_entry(row) for row in connection.execute(query)]
 
 
 def delete_before(connection: sqlite3.Connection, before_ms: int) -> None:
-    """Of events before this moment, but for what is pending and the newest of each host and channel.
+    """Delete entries of events before a moment, except pending ones and the newest of each host and channel.
 
-    State changes and certificates are counted apart: who was told of an outage is known until it ends.
+    Of state changes and of certificates the newest stays, so that it is known who was told of an outage until it ends.
     """
     newest_ones = (
         "SELECT MAX(time_ms) FROM notifications AS newer WHERE newer.channel = old.channel AND newer.host = old.host"

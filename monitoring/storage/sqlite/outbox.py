@@ -1,9 +1,9 @@
-"""What of the local file a database still has to receive: entries in order, each a range of keys of one table.
+"""What a database has yet to receive: entries in order, each a range of keys of one table.
 
-The checks of a commit that are newer than all before are one entry. Each check that comes out of order has one of its
-own: a range around it would send again and again what others have sent. When a minute has been summarised and nothing
-of it was delivered, one entry takes the place of all of its checks: months without a database cost little.
-Summaries come after the points of their span by order alone.
+The checks of a commit share an entry, if they are newer than all before. A check that comes out of order has an entry of its
+own, because a range would contain checks that were delivered already. When a minute is summarised before any of its checks
+is delivered, one entry replaces all of theirs, so that months without a database cost little. Summaries come after the
+points of their span because they are stored later.
 """
 
 import sqlite3
@@ -35,7 +35,7 @@ INSERT = "INSERT INTO outbox (kind, first, last, site, points, created_ms) VALUE
 LARGEST_KEY = 2**63 - 1
 
 ROOM = {"checks": 1, "alerts": 1, Span.MINUTE.kind: 5, Span.HOUR.kind: 20, Span.DAY.kind: 20}
-"""How many checks a point of each kind takes the memory of: a summary holds response times, and all as text besides."""
+"""The memory that a point takes, in checks. A summary holds response times, and in a request also text."""
 
 NOTHING_IN_FLIGHT = 0
 ALL_IN_FLIGHT = 2**63 - 1
@@ -54,7 +54,7 @@ class Entry:
 
 
 def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int) -> None:
-    """Checks with these keys, ascending, were stored; `newest` is the newest key of any before."""
+    """Checks with these keys, in order, were stored. `newest` is the newest key stored before."""
     fresh = [key for key in keys if key > newest]
     for _, group in groupby(fresh, lambda key: Span.MINUTE.start_of(key >> SITE_BITS)):
         of_minute = list(group)
@@ -69,9 +69,9 @@ def add(
 
 
 def add_missing(connection: sqlite3.Connection, kind: str, keys: Iterable[int], created_ms: int, in_flight: int) -> None:
-    """The rows with these keys have changed: each gets an entry unless one that is not yet in flight stands for it.
+    """The rows with these keys have changed: add an entry for each that no entry covers which is not in flight.
 
-    Those of its own minute, hour or day are looked at; being sent twice does no harm.
+    Only entries that begin in the same minute, hour or day are searched. To send a row twice does no harm.
     """
     length_ms = SPANS[kind].length_ms if kind in SPANS else MINUTE_MS
     covered = "SELECT 1 FROM outbox WHERE kind = ? AND first BETWEEN ? AND ? AND last >= ? AND entry > ? AND site IS NULL"
@@ -82,7 +82,7 @@ def add_missing(connection: sqlite3.Connection, kind: str, keys: Iterable[int], 
 
 
 def fold_minute(connection: sqlite3.Connection, start_ms: int, checks: int, in_flight: int) -> None:
-    """A minute of so many checks is summarised: when all of them wait for delivery, one entry stands for them."""
+    """A minute of so many checks is summarised: if all of them wait for delivery, replace their entries by one."""
     first, last = first_key(start_ms), first_key(start_ms + MINUTE_MS) - 1
     of_minute = "FROM outbox WHERE kind = 'checks' AND first BETWEEN ? AND ? AND site IS NULL"
     query = f"SELECT COUNT(*), SUM(points), MIN(entry), MAX(last), MIN(created_ms) {of_minute}"
@@ -97,7 +97,7 @@ def fold_minute(connection: sqlite3.Connection, start_ms: int, checks: int, in_f
 
 @dataclass
 class _Taken:
-    """What the oldest entries were found to hold."""
+    """The points of the oldest entries."""
 
     checks: dict[int, CheckResult] = field(default_factory=dict)
     alerts: dict[int, Alert] = field(default_factory=dict)
@@ -120,9 +120,9 @@ class _Taken:
 
 
 def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None:
-    """The points of the oldest entries, as many as take about the room of `limit` checks.
+    """The points of the oldest entries, about as many as take the memory of `limit` checks.
 
-    One without points is of entries whose rows are gone.
+    A delivery has no points if the rows of its entries are gone.
     """
     taken, left = _Taken(), limit
     hosts = queries.hosts(connection)
@@ -144,7 +144,7 @@ def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    """In order, some at a time: no statement is under way while the rows of one are read."""
+    """In order, some at a time, so that no statement is open while the rows of an entry are read."""
     query, last = "SELECT entry, kind, first, last, site, points FROM outbox WHERE entry > ? ORDER BY entry LIMIT 100", 0
     while found := connection.execute(query, (last,)).fetchall():
         yield from (Entry(*row) for row in found)
@@ -176,7 +176,7 @@ def _take(taken: _Taken, kind: str, found: Iterable[Row], hosts: dict[int, str])
 
 
 def acknowledge(connection: sqlite3.Connection, delivery: Delivery) -> None:
-    """It has arrived: what it held leaves the outbox."""
+    """It has arrived: delete its entries."""
     connection.execute("DELETE FROM outbox WHERE entry < ?", (delivery.last_entry,))
     done = (delivery.last_entry, delivery.last_key)
     connection.execute("DELETE FROM outbox WHERE entry = ? AND last <= ?", done)
@@ -188,7 +188,7 @@ def acknowledge(connection: sqlite3.Connection, delivery: Delivery) -> None:
 
 
 def delivered(connection: sqlite3.Connection) -> DeliveryRecord:
-    """The newest that was ever delivered, but nothing from the oldest on that waits."""
+    """The newest delivered times, but before everything that waits."""
     newest_ms = meta.number(connection, Value.DELIVERED_NEWEST_MS)
     summarised_ms = meta.number(connection, Value.DELIVERED_SUMMARISED_MS)
     for kind in KINDS:
@@ -208,7 +208,7 @@ def pending(connection: sqlite3.Connection) -> Pending:
 
 
 def points_of(connection: sqlite3.Connection, entry: Entry, summarised_ms: int) -> int:
-    """How many points this entry stands for now."""
+    """How many points this entry has now."""
     if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
         window = Window(entry.first >> SITE_BITS, (entry.last >> SITE_BITS) + 1)
         return sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
@@ -218,7 +218,7 @@ def points_of(connection: sqlite3.Connection, entry: Entry, summarised_ms: int) 
 
 
 def is_waiting(connection: sqlite3.Connection, end: int) -> bool:
-    """Are there checks before this key to be delivered?"""
+    """Whether checks before this key wait for delivery."""
     query = "SELECT 1 FROM outbox WHERE kind = 'checks' AND first < ? LIMIT 1"
     return connection.execute(query, (end,)).fetchone() is not None
 
@@ -227,7 +227,7 @@ def is_waiting(connection: sqlite3.Connection, end: int) -> bool:
 
 
 def requeue(connection: sqlite3.Connection, window: Window, points: Mapping[str, int], in_flight: int) -> None:
-    """Entries for everything in this window take the place of those that lie in it; `points` says how many of each kind."""
+    """Add an entry for all rows of each kind in this window, in place of entries within it. `points` are their numbers."""
     inside = "DELETE FROM outbox WHERE kind = ? AND first >= ? AND last <= ? AND entry > ?"
     for kind in KINDS:
         first, last = _range(kind, window)
@@ -237,7 +237,7 @@ def requeue(connection: sqlite3.Connection, window: Window, points: Mapping[str,
 
 
 def requeue_alerts(connection: sqlite3.Connection, in_flight: int) -> None:
-    """One entry for all alerts takes the place of theirs."""
+    """Replace the entries of all alerts by one."""
     connection.execute("DELETE FROM outbox WHERE kind = 'alerts' AND entry > ?", (in_flight,))
     first, last, number = connection.execute("SELECT MIN(id), MAX(id), COUNT(*) FROM alerts").fetchone()
     if number:
@@ -263,9 +263,9 @@ def _range(kind: str, window: Window) -> tuple[int, int]:
 
 
 def add_refused(connection: sqlite3.Connection, refused: Iterable[Refusal]) -> None:
-    """Kept as ranges: one refusal continues another of the same kind, site and field. The newest reason stands for all.
+    """Store refusals as ranges: those of the same kind, site and field become one, with the newest reason.
 
-    (InfluxDB's words differ each time: they count what it dropped, and name one of the points.)
+    (InfluxDB's words differ each time, because they name a point and count what was dropped.)
     """
     same = "kind = ? AND host = ? AND field = ? AND by_age = ?"
     longer = "reason = ?, first_ms = MIN(first_ms, ?), last_ms = MAX(last_ms, ?), count = count + ?"
@@ -285,7 +285,7 @@ def refusals(connection: sqlite3.Connection) -> Sequence[Refusal]:
 
 
 def retry_refused(connection: sqlite3.Connection, kind: str) -> None:
-    """Put what was refused of this kind, but not by age, into the outbox again."""
+    """Put what was refused of this kind (not by age) into the outbox again, and delete the refusals."""
     sites = {host: site for site, host in queries.hosts(connection).items()}
     for one in refusals(connection):
         if one.kind == kind and not one.by_age and one.host in sites:
@@ -295,7 +295,7 @@ def retry_refused(connection: sqlite3.Connection, kind: str) -> None:
 
 
 def refused_sample(connection: sqlite3.Connection, kind: str, limit: int) -> Points:
-    """The newest point of each refusal of this kind that may be tried again, up to `limit` of them."""
+    """The newest point of each refusal of this kind (not by age), at most `limit`."""
     hosts = queries.hosts(connection)
     sites = {host: site for site, host in hosts.items()}
     taken = _Taken()

@@ -1,8 +1,8 @@
-"""What `--purge` asked for, done by the one process that writes the local file, in steps of a few milliseconds.
+"""Carries out `--purge` in steps of a few milliseconds, in the process that writes the local file.
 
-The request is a row of table `purges`, which any process may add in one short transaction. After a process that ends in
-between the next one begins again: what is gone is gone already. Nothing that was purged comes back: the outbox finds its
-points by their keys, and they are gone; what was on its way meanwhile is deleted in the database, which happens after that.
+A request is a row of table `purges`, which any process may add in a short transaction. If the writing process ends in
+between, the next one begins the request again. Nothing that was purged comes back: the rows that outbox entries name are
+gone, and what was in flight is deleted in the database, which happens after its delivery.
 """
 
 import json
@@ -18,10 +18,10 @@ from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
 from monitoring.storage.sqlite.summaries import SITE
 
 SITES_AT_ONCE = 25
-"""Of how many sites what the moment cuts is added up again in a step."""
+"""A step adds up again the cut span of so many sites."""
 
 DONE = 10
-"""A request's `stage` in its table once nothing is left to be done here."""
+"""The `stage` of a request that is done in this file."""
 
 ENTRIES_AT_ONCE = 200
 ALERTS_AT_ONCE = 1_000
@@ -33,10 +33,10 @@ SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY id & {SITE_MASK}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Delete what lies before a moment: of one site (None: of all). `forget`: an open alert goes, too.
+    """Delete what one site (None: every site) has before a moment. `forget`: also an open alert.
 
-    `hosts` are those whose data the database deletes as well when that is all sites; others may write there, too.
-    `is_done` here; the database is to follow. `steps` grows with each step.
+    For every site, `hosts` says whose data the database deletes, because others may write there, too. `is_done`: it is done
+    in this file, but not in the database. `steps` counts the steps taken.
     """
 
     host: str | None
@@ -49,7 +49,7 @@ class Request:
 
     @property
     def but_open_alerts(self) -> str:
-        """A condition on the keys of alerts."""
+        """A condition on the keys of alerts to delete."""
         return "" if self.forget else f"AND id NOT IN ({OPEN_ALERTS})"
 
     def deletion(self) -> Deletion:
@@ -59,9 +59,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a request would delete: about how many checks, how many alerts, of which hosts, and since when.
+    """What a request would delete: about how many checks, how many alerts, of which hosts, since when.
 
-    `summed_from_ms`: since when summaries tell of checks, which themselves may be gone (None: there are none).
+    `summed_from_ms`: since when there are summaries, whose checks may have expired (None: there are none).
     """
 
     checks: int = 0
@@ -72,14 +72,14 @@ class Preview:
 
 
 def ask(connection: sqlite3.Connection, request: Request) -> int:
-    """Leave a request; returns its number."""
+    """Store a request; return its number."""
     insert = "INSERT INTO purges (host, hosts, before_ms, forget) VALUES (?, ?, ?, ?)"
     hosts = json.dumps(request.hosts) if request.hosts else None
     return int(connection.execute(insert, (request.host, hosts, request.before_ms, request.forget)).lastrowid or 0)
 
 
 def find(connection: sqlite3.Connection, condition: str, value: int) -> Request | None:
-    """The oldest request of which this is true; None when there is none."""
+    """The oldest request that meets this condition; None: there is none."""
     query = f"SELECT host, hosts, before_ms, forget, stage, reached, id FROM purges WHERE {condition} ORDER BY id LIMIT 1"
     row = connection.execute(query, (value,)).fetchone()
     if row is None:
@@ -89,17 +89,17 @@ def find(connection: sqlite3.Connection, condition: str, value: int) -> Request 
 
 
 def due(connection: sqlite3.Connection) -> Request | None:
-    """The oldest request that is not done here."""
+    """The oldest request that is not done in this file."""
     return find(connection, "stage < ?", DONE)
 
 
 def done(connection: sqlite3.Connection) -> Request | None:
-    """The oldest request that is done here, but not yet in the database."""
+    """The oldest request that is done in this file, but not in the database."""
     return find(connection, "stage = ?", DONE)
 
 
 def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
-    """It has been carried out in the database, too."""
+    """The database has carried it out, too."""
     request = done(connection)
     if request is not None and (request.deletion().hosts, request.before_ms) == (deletion.hosts, deletion.before_ms):
         connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
@@ -112,9 +112,9 @@ def steps(
     summarised_ms: Callable[[], int],
     in_flight: Callable[[], int],
 ) -> Iterator[None]:
-    """Carry out a request: each advance is one step, within a transaction of its own. In the end it is done here.
+    """Carry out a request in this file, one step for each advance, which the caller makes a transaction.
 
-    The checks before `summarised_ms` have their summaries. Outbox entries up to `in_flight` are being delivered.
+    Checks before `summarised_ms` are summarised. Outbox entries up to `in_flight` are being delivered.
     """
     row = connection.execute("SELECT id FROM sites WHERE host = ?", (request.host,)).fetchone()
     if row or request.host is None:
@@ -126,7 +126,7 @@ def steps(
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A request at work; `site`: None for all."""
+    """A request that is being carried out; `site` None: every site."""
 
     connection: sqlite3.Connection
     request: Request
@@ -136,7 +136,7 @@ class _Cut:
     in_flight: Callable[[], int]
 
     def steps(self) -> Iterator[None]:
-        for table in ("checks", *outbox.SPANS):  # of summaries, the one that the moment cuts goes as well
+        for table in ("checks", *outbox.SPANS):  # also the summaries of spans that the moment cuts
             sites = None if self.site is None else [self.site]
             yield from rows.delete_in_steps(self.connection, table, self.request.before_ms, sites)
         for span in Span:
@@ -155,7 +155,7 @@ class _Cut:
         return "" if self.site is None else f"AND {SITE} = {self.site}"
 
     def _sites(self) -> Iterator[list[int]]:
-        """Some of the sites at a time, a step each."""
+        """The sites in groups, each for one step."""
         last = -1
         query = f"SELECT id FROM sites WHERE id > ? {self._of_site} ORDER BY id LIMIT {SITES_AT_ONCE}"
         while sites := [site for (site,) in self.connection.execute(query, (last,))]:
@@ -163,7 +163,7 @@ class _Cut:
             last = sites[-1]
 
     def _add_up_again(self, span: Span) -> Iterator[None]:
-        """The summaries of the span that the moment cuts, from what is left of finer ones."""
+        """Summarise the span that the moment cuts from what is left of it."""
         start_ms = span.start_of(self.request.before_ms)
         if start_ms == self.request.before_ms or start_ms + span.length_ms > self.summarised_ms():
             return
@@ -192,7 +192,7 @@ class _Cut:
         yield
 
     def _count_entries(self) -> Iterator[None]:
-        """Some of what waits for delivery is gone: entries with nothing left go, the others count anew."""
+        """Count the points of outbox entries again, and delete entries that have none."""
         columns, last, looked_at = "entry, kind, first, last, site, points", -1, 0
         query = f"SELECT {columns} FROM outbox WHERE entry > ? AND first < ? ORDER BY entry LIMIT {ENTRIES_AT_ONCE}"
         while found := self.connection.execute(query, (last, self._end)).fetchall():
@@ -213,7 +213,7 @@ class _Cut:
             self.connection.execute("DELETE FROM outbox WHERE entry = ?", (entry.entry,))
 
     def _forget_sites(self) -> Iterator[None]:
-        """A site of which nothing is left loses its number; of the others what they were before is forgotten."""
+        """Delete sites of which nothing is left, and find the states of the others anew."""
         for sites in self._sites():
             known = states.load(self.connection, sites)
             for site in sites:
@@ -226,7 +226,7 @@ class _Cut:
             yield
 
     def _has_anything(self, site: int) -> bool:
-        """Is there a check, an alert or a summary of this site?"""
+        """Whether the site has a check, an alert or a summary."""
         if states.load(self.connection, [site]):
             return True
         newer = [("alerts", 0), ("checks", self.summarised_ms())]
@@ -238,7 +238,7 @@ class _Cut:
 
 
 def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int) -> Preview:
-    """Reads counts only."""
+    """What this request would delete. Only counts, so it is quick."""
     names = queries.hosts(connection, None if request.host is None else [request.host])
     window = Window(0, request.before_ms)
     where, values = queries.inside(window, None if request.host is None else names)

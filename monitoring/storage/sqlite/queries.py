@@ -1,8 +1,8 @@
-"""Questions about a window, by SQL: summaries where they lie whole in it, checks for the rest.
+"""Reads a window by SQL: summaries of the spans that lie whole in it, checks for the rest.
 
-In a monitor's own file every minute before `summarised_ms` has its summaries, and they are right. In a gateway's file,
-where others write them (`summarised_ms` is None), the reader counts: a summary is believed unless what is finer tells of
-more checks. Where the summary tells of more, checks are missing.
+In a monitor's own file all minutes before `summarised_ms` have right summaries. In a gateway's file, where monitors write
+them (`summarised_ms` is None), the reader counts: a summary is right unless finer rows have more checks. Where the summary
+has more, checks are missing.
 """
 
 import json
@@ -25,14 +25,14 @@ SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
 
 SOON_COUNTED = 2_000_000
-"""So many checks are counted in some tenths of a second; where hours tell of more, finer summaries are counted alone."""
+"""So many checks are counted in some tenths of a second. Hours and days with more are compared with finer summaries only."""
 
 Names = Mapping[int, str]
-"""The hosts of the sites that are asked about, by number."""
+"""Hosts by the numbers of their sites."""
 
 
 def inside(part: Window, sites: Collection[int] | None = None) -> tuple[str, dict[str, Any]]:
-    """A condition on keys, with its parameters: in this span of time, of these sites (None: of all)."""
+    """A condition on keys, with its parameters: in this window, of these sites (None: of all)."""
     values: dict[str, Any] = {"first": first_key(part.from_ms), "last": first_key(part.until_ms)}
     if sites is None:
         return INSIDE, values
@@ -40,7 +40,7 @@ def inside(part: Window, sites: Collection[int] | None = None) -> tuple[str, dic
 
 
 class SiteParts:
-    """What of one site a window was found to hold."""
+    """What a window has of one site."""
 
     def __init__(self) -> None:
         self.summaries: list[Summary] = []
@@ -82,7 +82,7 @@ class WindowReader:
         self._found: defaultdict[int, SiteParts] = defaultdict(SiteParts)
 
     def parts(self) -> Iterator[tuple[int, SiteParts]]:
-        """What each site is found to have; what has been taken is not kept."""
+        """What each site has in the window."""
         for span, part in self._plan.summaries():
             self._add_spans(span, part, None)
         table = rows.source(self._connection, self._plan.checks)
@@ -92,7 +92,7 @@ class WindowReader:
             yield site, self._found.pop(site)
 
     def missing(self, sites: Collection[int]) -> int:
-        """How many more checks summaries tell of than there are, in whole minutes."""
+        """How many more checks the summaries of whole minutes have than there are."""
         found = 0
         for part in self._plan.minutes:
             where, values = inside(part, sites)
@@ -103,8 +103,8 @@ class WindowReader:
         return found
 
     def _add_spans(self, span: Span, part: Window, sites: Collection[int] | None) -> None:
-        """Whole spans by their summaries, or by what is finer where that tells of more."""
-        wrong = self._disbelieved(span, part, sites) if self._counts else []
+        """Add whole spans by their summaries, or by finer rows where these have more checks."""
+        wrong = self._incomplete(span, part, sites) if self._counts else []
         self._add_summaries(span, part, sites, wrong)
         by_start: dict[int, list[int]] = {}
         for key in wrong:
@@ -116,8 +116,8 @@ class WindowReader:
             else:
                 self._add_spans(FINER[span], one, concerned)
 
-    def _disbelieved(self, span: Span, part: Window, sites: Collection[int] | None) -> list[int]:
-        """The keys of summaries, there or not, that something finer knows more checks of; what takes long is left out."""
+    def _incomplete(self, span: Span, part: Window, sites: Collection[int] | None) -> list[int]:
+        """The keys of summaries, there or not, that have fewer checks than finer rows, unless counting those takes long."""
         where, values = inside(part, sites)
         sources = [("SUM(checks)", finer.kind) for finer in Span if finer.length_ms < span.length_ms]
         known = self._connection.execute(f"SELECT SUM(checks) FROM {span.kind} WHERE {where}", values).fetchone()[0]
@@ -131,7 +131,7 @@ class WindowReader:
         return sorted(found)
 
     def _add_summaries(self, span: Span, part: Window, sites: Collection[int] | None, without: Collection[int]) -> None:
-        """Add sums; the response times or sketches are joined site by site."""
+        """Add the sums by SQL, response times and sketches in Python."""
         where, values = inside(part, sites)
         if without:
             where += " AND id NOT IN (SELECT value FROM json_each(:without))"
@@ -170,13 +170,13 @@ class WindowReader:
 
 
 def _by_span(number: str, table: str, span: Span, where: str) -> str:
-    """A query for this number (`count`) by the key of the summary that it should be in (`place`)."""
+    """A query that groups this number (`count`) by the key of the summary that it belongs to (`place`)."""
     start = f"(id >> {SITE_BITS}) / {span.length_ms} * {span.length_ms}"
     return f"SELECT {start} << {SITE_BITS} | ({SITE}) AS place, {number} AS count FROM {table} WHERE {where} GROUP BY 1"
 
 
 def check_counts(connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None) -> dict[str, int]:
-    """By host: checks that are in the file one by one."""
+    """The numbers of checks by host."""
     found: Counter[str] = Counter()
     for number, table, part in _counted(connection, window, summarised_ms or 0):
         where, values = inside(part)
@@ -202,7 +202,7 @@ def counts(
 
 
 def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> list[tuple[str, str, Window]]:
-    """Where the checks of a window are counted soonest: a number, a table and a part of the window each."""
+    """How to count the checks of a window fast: what to sum, in which table, in which part of the window."""
     oldest_ms, newest_ms = rows.ends(connection)
     held = Window(max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1))
     planned = plan(held, summarised_ms, exact=False)
@@ -219,7 +219,7 @@ def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None)
 
 
 def results(connection: sqlite3.Connection, window: Window, names: Names) -> Iterator[CheckResult]:
-    """The checks of the window in order of (time, host); of these sites alone."""
+    """The checks of these sites in the window, in order of (time, host)."""
     table = rows.source(connection, [window])
     where, values = inside(window, names)
     found = connection.execute(f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {where} ORDER BY id", values)

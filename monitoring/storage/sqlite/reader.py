@@ -1,4 +1,4 @@
-"""Questions to the local file."""
+"""Reads the local file."""
 
 import json
 import sqlite3
@@ -39,7 +39,7 @@ MANY_RESULTS = 5_000
 
 
 class FileReader:
-    """Reads a local file that a monitor writes, or wrote. Keeps `LocalReader`."""
+    """Keeps `Reader` for a local file that a monitor writes or wrote; also answers what alerts are decided from."""
 
     kind = "local"
 
@@ -56,21 +56,21 @@ class FileReader:
             yield connection
 
     def has_no_tables(self) -> bool:
-        """Is the file one that nobody has filled yet? False where it cannot be read: the questions say why."""
+        """Whether nobody has filled the file yet. False where it cannot be read: the questions say why."""
         with suppress(StoreUnavailable), self.readers.snapshot() as connection:
             return migrations.version(connection) == 0
         return False
 
     def _names(self, connection: sqlite3.Connection) -> Mapping[int, str]:
-        """The sites that are read, by number."""
+        """The hosts of the sites to read, by number."""
         return queries.hosts(connection)
 
     def _summarised_ms(self, connection: sqlite3.Connection) -> int | None:
-        """Every minute before this moment has its summaries, and they are right. None: see module `queries`."""
+        """All minutes before this moment have right summaries. None: see module `queries`."""
         return meta.number(connection, meta.Value.SUMMARISED_MS)
 
     def stats(self, window: Window, *, exact: bool, **_: object) -> Mapping[str, SiteStats]:
-        """As `Reader.stats`, and as `Backend.stats` for a gateway, whatever else that is told."""
+        """As `Reader.stats`. (A gateway calls it as `Backend.stats`, whose other arguments are of no use here.)"""
         found = (parts.stats(host, window, exact=exact) for host, parts in self._parts(window, exact=exact))
         return {site.host: site for site in found if site.checks}
 
@@ -121,7 +121,7 @@ class FileReader:
     # What is stored
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
-        """Read slice by slice: no snapshot of the file is held while the caller works."""
+        """In slices, so that no snapshot of the file is held while the caller works."""
         with self._snapshot() as connection:
             oldest_ms, newest_ms = rows.ends(connection)
         from_ms, until_ms = max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1)
@@ -164,7 +164,7 @@ class FileReader:
             found = connection.execute(NEWEST_TIME).fetchone()[0]
         return None if found is None else int(found)
 
-    def missing(self, window: Window) -> int:  # noqa: ARG002 - the local file has every check, or has forgotten it
+    def missing(self, window: Window) -> int:  # noqa: ARG002 - a local file lacks only what has expired
         return 0
 
     def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
@@ -177,27 +177,27 @@ class FileReader:
             return queries.counts(connection, window, names, kind, each)
 
     def summarised_ms(self) -> int:
-        """Every minute before this moment has its summaries."""
+        """All minutes before this moment are summarised."""
         with self._snapshot() as connection:
             return self._summarised_ms(connection) or 0
 
     def pending(self) -> Pending:
-        """What a database has yet to receive."""
+        """As `Outbox.pending`."""
         with self._snapshot() as connection:
             return outbox.pending(connection)
 
     def delivered(self) -> DeliveryRecord:
-        """How far this file has delivered."""
+        """As `Outbox.delivered`."""
         with self._snapshot() as connection:
             return outbox.delivered(connection)
 
     def preview(self, request: purge.Request) -> purge.Preview:
-        """What a request would delete."""
+        """What this request would delete."""
         with self._snapshot() as connection:
             return purge.preview(connection, request, self._summarised_ms(connection) or 0)
 
     def refusals(self) -> Sequence[Refusal]:
-        """What a database would not take."""
+        """As `Outbox.refusals`."""
         with self._snapshot() as connection:
             return outbox.refusals(connection)
 
@@ -218,7 +218,7 @@ class FileReader:
 
 
 def _ended(connection: sqlite3.Connection, window: Window, names: queries.Names, ended: Ended) -> dict[int, list[int]]:
-    """By site: the failed checks of the window, and their time, that belong to outages which have ended."""
+    """Number and covered time of the failed checks that belong to ended outages, by site."""
     ends = {site: ended[host] for site, host in names.items() if host in ended}
     if not ends:
         return {}
@@ -233,7 +233,7 @@ SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHER
 
 
 def _why_unread(connection: sqlite3.Connection) -> str:
-    """Why nothing is read from a file of this kind."""
+    """Why this file cannot be read."""
     version = migrations.version(connection)
     if version in migrations.VERSIONS:
         return OLDER

@@ -1,8 +1,8 @@
-"""What is too old leaves the local file, oldest first, in steps of a few milliseconds.
+"""Deletes what is too old from the local file, oldest first, in steps of a few milliseconds.
 
-First an hour's entries leave the outbox, and what no database has had of it is counted; then its rows go. Checks and
-minutes are kept equally long, hours and days as long as alerts. Freed pages are used again, so the file does not grow
-beyond what its retention holds; it is not made smaller, which would move pages about for nothing.
+Of each hour, first the outbox entries are deleted, and the checks that no database has had are counted; then the rows.
+Checks and minutes are kept equally long, hours and days as long as alerts. SQLite uses freed pages again, so the file stays
+as big as its retention needs. It is never made smaller, which would only move pages.
 """
 
 import sqlite3
@@ -17,13 +17,13 @@ BLOCKS_AT_ONCE = 20
 ALERTS_AT_ONCE = 1_000
 
 NEWEST_ALERTS = f"SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
-"""However old: whether an outage is open, and which failures belong to the one before, is decided from them."""
+"""These stay, however old: they say whether an outage is open, and which failures belong to the outage before."""
 
 
 def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms: int, in_flight: int) -> bool:
-    """Take the next step towards keeping nothing before these moments, in whole hours; was there one?
+    """Take the next step to delete what is older than these moments, in whole hours. False: there is none.
 
-    Nothing that is not summarised yet goes.
+    What is not summarised yet stays.
     """
     summarised_ms = meta.number(connection, Value.SUMMARISED_MS)
     checks_ms = Span.HOUR.start_of(min(checks_before_ms, summarised_ms))
@@ -36,7 +36,7 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
 
 
 def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms: int, in_flight: int) -> bool:
-    """Take the next step with the oldest hour, if it lies before this moment."""
+    """Take the next step with the oldest hour before this moment. False: there is none."""
     tables = ["checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
     firsts = " UNION ALL ".join(f"SELECT MIN(id) AS id FROM {table}" for table in tables)
     oldest = connection.execute(f"SELECT MIN(id) FROM ({firsts})").fetchone()[0]
@@ -45,13 +45,13 @@ def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms
     end_ms = Span.HOUR.start_of(oldest >> SITE_BITS) + Span.HOUR.length_ms
     if expire(connection, end_ms, summarised_ms, in_flight):
         return True
-    if outbox.is_waiting(connection, first_key(end_ms)):  # on its way: whether it arrives will be seen
+    if outbox.is_waiting(connection, first_key(end_ms)):  # in flight: it may still arrive
         return False
     return any(_delete_rows(connection, table, end_ms) for table in tables)
 
 
 def _delete_rows(connection: sqlite3.Connection, table: str, before_ms: int) -> bool:
-    """Delete the oldest rows before this moment; were there any?"""
+    """Delete the oldest rows before this moment. False: there are none."""
     end = first_key(before_ms)
     if connection.execute(f"SELECT 1 FROM {table} WHERE id < ? LIMIT 1", (end,)).fetchone() is None:
         return False
@@ -66,7 +66,7 @@ def _delete_rows(connection: sqlite3.Connection, table: str, before_ms: int) -> 
 
 
 def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_flight: int) -> bool:
-    """Take checks before this moment, but for those on their way, out of the outbox and count them; were there any?"""
+    """Take checks before this moment out of the outbox, unless they are in flight, and count them. False: there are none."""
     waiting = "kind = 'checks' AND first < ? AND entry > ?"
     query = f"SELECT first, last, points FROM outbox WHERE {waiting}"
     end = first_key(end_ms)
@@ -87,14 +87,14 @@ def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_f
 
 
 def _cut_entries(connection: sqlite3.Connection, kind: str, end: int, in_flight: int) -> None:
-    """Nothing before this key is to be delivered any more."""
+    """Take everything before this key out of the outbox."""
     of_kind = "kind = ? AND first < ? AND entry > ?"
     connection.execute(f"DELETE FROM outbox WHERE {of_kind} AND last < ?", (kind, end, in_flight, end))
     connection.execute(f"UPDATE outbox SET first = ? WHERE {of_kind}", (end, kind, end, in_flight))
 
 
 def _delete_alerts(connection: sqlite3.Connection, before_ms: int) -> bool:
-    """Once an hour, for it reads all alerts to find the newest of each site."""
+    """Once an hour, because this reads all alerts to find the newest of each site."""
     if before_ms <= meta.number(connection, Value.ALERTS_FROM_MS):
         return False
     oldest = f"SELECT id FROM alerts WHERE id < ? AND id NOT IN ({NEWEST_ALERTS}) ORDER BY id LIMIT {ALERTS_AT_ONCE}"

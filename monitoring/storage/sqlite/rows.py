@@ -1,4 +1,4 @@
-"""The rows of a span of keys: checks, also those that 1.1.0 has left in blocks; and deleting rows in short steps."""
+"""Reads checks by their keys, also those that 1.1.0 has left in blocks, and deletes rows in short steps."""
 
 import json
 import sqlite3
@@ -12,17 +12,17 @@ from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK
 ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
 SCATTERED_AT_ONCE = 200
 LOOK_AT_ONCE = 50_000
-"""How many rows are deleted in a step: of all sites, and of some of them, whose rows lie on a page each; how many are
-looked at for these. Some milliseconds of work."""
+"""A step of some milliseconds deletes so many rows of all sites. Of some sites, whose rows lie on many pages, it deletes
+`SCATTERED_AT_ONCE` and looks at `LOOK_AT_ONCE`."""
 
 
 def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
-    """The table (or view) that has the checks of these spans, until the next call."""
+    """The table that has the checks of these windows: a view while there are blocks, which the next call replaces."""
     return blocks_1_1.source(connection, parts) if blocks_1_1.exist(connection) else "checks"
 
 
 def ends(connection: sqlite3.Connection) -> tuple[int, int]:
-    """About the times of the oldest and of the newest check; the first one is later when there is none."""
+    """About the times of the oldest and the newest check; (0, -1) when there is none."""
     oldest, newest = connection.execute("SELECT (SELECT MIN(id) FROM checks), (SELECT MAX(id) FROM checks)").fetchone()
     found = [] if oldest is None else [(oldest >> SITE_BITS, newest >> SITE_BITS)]
     if blocks_1_1.exist(connection) and (packed := blocks_1_1.ends(connection)):
@@ -31,7 +31,7 @@ def ends(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def stored_among(connection: sqlite3.Connection, keys: Collection[int]) -> set[int]:
-    """Those of these keys whose checks are stored."""
+    """Those keys of which a check is stored."""
     found = _among(connection, keys, "checks")
     if found != set(keys) and blocks_1_1.exist(connection):
         minutes = {Span.MINUTE.start_of(key >> SITE_BITS) for key in keys}
@@ -46,7 +46,7 @@ def _among(connection: sqlite3.Connection, keys: Collection[int], table: str) ->
 
 
 def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> list[Row]:
-    """`CHECK_COLUMNS` of the first checks, up to `limit`, with keys from `first` to `last`, of a site or of all."""
+    """`CHECK_COLUMNS` of the first `limit` checks with keys from `first` to `last`, of a site or of all."""
     of_site = "" if site is None else f"AND id & {SITE_MASK} = {site}"
     found: list[Row] = []
     while first <= last and len(found) < limit:
@@ -61,7 +61,7 @@ def some(connection: sqlite3.Connection, first: int, last: int, site: int | None
 def delete_in_steps(
     connection: sqlite3.Connection, table: str, before_ms: int, sites: Collection[int] | None = None
 ) -> Iterator[None]:
-    """Delete all rows before a moment, of these sites (None: of all): some each time the iterator is advanced."""
+    """Delete all rows of these sites (None: of all) before a moment, some for each advance of the iterator."""
     reached: int | None = 0
     while reached is not None:
         reached = delete(connection, table, reached, before_ms, sites)
@@ -71,9 +71,9 @@ def delete_in_steps(
 def delete(
     connection: sqlite3.Connection, table: str, first: int, before_ms: int, sites: Collection[int] | None = None
 ) -> int | None:
-    """Delete the next rows with keys from `first` to before a moment, of these sites (None: of all).
+    """Delete some rows of these sites (None: of all) with keys from `first` and before a moment.
 
-    Returns the key to go on from; None: that was all.
+    Returns the key to go on from; None: all are deleted.
     """
     end, count = first_key(before_ms), ROWS_AT_ONCE[table] if sites is None else LOOK_AT_ONCE
     query = f"SELECT id FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET {count}"

@@ -1,4 +1,4 @@
-"""Where each site stands by its checks: kept in `sites` as of the newest summarised minute, and followed from there."""
+"""The state of each site: stored in table `sites` for the newest summarised minute, advanced by the checks after it."""
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
@@ -31,11 +31,11 @@ NEXT_SITE = """
 SELECT IFNULL(MAX(number), -1) + 1
 FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'sites')
 """
-"""Never the number of a site that was deleted."""
+"""The next number, which no site has ever had."""
 
 
 def number(connection: sqlite3.Connection, known: Mapping[str, int], hosts: Iterable[str]) -> Mapping[str, int]:
-    """The numbers of all sites, with these hosts among them. Raises `StoreRefused` when there are too many."""
+    """The numbers of all sites, after giving these hosts one. Raises `StoreRefused` when there are too many sites."""
     new = dict.fromkeys(host for host in hosts if host not in known)
     if not new:
         return known
@@ -48,7 +48,7 @@ def number(connection: sqlite3.Connection, known: Mapping[str, int], hosts: Iter
 
 
 def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, LastState]:
-    """As of the newest summarised minute, by site (None: of all)."""
+    """The stored states of these sites (None: of all)."""
     ends = (0, SITE_MASK) if not sites else (min(sites), max(sites))
     found = connection.execute(f"SELECT id, {COLUMNS} FROM sites WHERE last IS NOT NULL AND id BETWEEN ? AND ?", ends)
     return {site: _state(values) for site, *values in found if sites is None or site in sites}
@@ -60,7 +60,7 @@ def _state(values: Iterable[object]) -> LastState:
 
 
 def save(connection: sqlite3.Connection, last_states: Mapping[int, LastState | None]) -> None:
-    """None: no check of the site is known."""
+    """Store states; None: the site has no checks."""
     found = [(*_values(state), site) for site, state in last_states.items()]
     settings = ", ".join(f"{column} = ?" for column in COLUMNS.split(", "))
     connection.executemany(f"UPDATE sites SET {settings} WHERE id = ?", found)
@@ -77,7 +77,7 @@ def _values(state: LastState | None) -> Row:
 
 
 def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
-    """Bring the sites of these checks, which are stored and given by key in order, up to date; any may come late."""
+    """Advance the stored states by these checks, which are stored and in order of their keys. Any of them may be late."""
     by_site: dict[int, list[CheckResult]] = {}
     for key, check in checks.items():
         by_site.setdefault(key & SITE_MASK, []).append(check)
@@ -86,7 +86,7 @@ def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]
 
 
 def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, LastState]:
-    """Where the sites of these rows (`CHECK_COLUMNS`, in order of time) stand after them; what is older changes nothing."""
+    """The states after these rows (`CHECK_COLUMNS`, in order of time). Rows older than a known state are skipped."""
     by_site: dict[int, list[Row]] = {}
     for row in checks:
         by_site.setdefault(row[0] & SITE_MASK, []).append(row)
@@ -101,22 +101,22 @@ def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
     for _, run in groupby(checks, lambda row: row[CAUSE] is None):
         first, *others = run
         looked = (row for row in others[:-1] if row[CERTIFICATE] is not None)
-        for row in (first, *looked, *others[-1:]):  # of checks that are alike these say it all
+        for row in (first, *looked, *others[-1:]):  # the checks between these change nothing
             state = advance(state, _check(row))
     return state
 
 
 def _check(row: Row) -> CheckResult:
-    """Of a site whose name does not matter."""
+    """The check of a row, without the site's name."""
     return check_from_row(row, {row[0] & SITE_MASK: ""})
 
 
 def before(
     connection: sqlite3.Connection, before_ms: int, sites: Collection[int], summarised_ms: int | None
 ) -> dict[int, LastState]:
-    """Where each of these sites stood by its checks before this moment.
+    """The states of these sites after their checks before a moment.
 
-    `sites` has what was known when the minutes before `summarised_ms` were over; None: what is known now.
+    The stored states are those at `summarised_ms`; None: they are the newest.
     """
     known = {site: state for site, state in load(connection).items() if site in sites}
     if summarised_ms is not None and before_ms >= summarised_ms:
@@ -131,7 +131,7 @@ def before(
 def after(
     connection: sqlite3.Connection, site: int, known: LastState | None, checks: Iterable[CheckResult]
 ) -> LastState | None:
-    """Where a site stands after these checks, too, which are stored; some may be older than what is known."""
+    """The state of a site after these checks, too, which are stored. Any of them may be older than the known state."""
     for check in checks:
         if known is None or check.time_ms > known.last_ms:
             known = advance(known, check)
@@ -141,19 +141,22 @@ def after(
 
 
 def _after_late(connection: sqlite3.Connection, site: int, known: LastState, check: CheckResult) -> LastState:
-    """Where runs of good and of failed checks begin may change, but for nothing that lies before the late check."""
+    """The state with a late check, which may change where the latest runs of good and of failed checks begin.
+
+    `own` is the beginning of the latest run of checks like the late one, `other` that of the opposite ones.
+    """
     time_ms, is_good = check.time_ms, check.available
     own_ms, other_ms = known.good_since_ms, known.failing_since_ms
     if not is_good:
         own_ms, other_ms = other_ms, own_ms
         if known.last_failure_ms is None or time_ms > known.last_failure_ms:
             known = replace(known, last_failure_ms=time_ms, detail=check.detail)
-    if own_ms is None or time_ms < own_ms:  # it may begin a run that goes on, or cut one in two
+    if own_ms is None or time_ms < own_ms:  # it may lengthen its own run, or cut the other one in two
         next_ms = _first_after(connection, site, time_ms, own_ms, is_good=not is_good)
         if other_ms is not None and next_ms is not None and other_ms < time_ms:
             other_ms = next_ms
         own_ms = time_ms if own_ms is None or next_ms is None else own_ms
-    elif other_ms is not None and own_ms < other_ms < time_ms:  # it cuts the run that goes on
+    elif other_ms is not None and own_ms < other_ms < time_ms:  # it cuts the present run in two
         own_ms, other_ms = time_ms, _first_after(connection, site, time_ms, None, is_good=not is_good)
     good_ms, failing_ms = (own_ms, other_ms) if is_good else (other_ms, own_ms)
     certificate_s = check.certificate_s if known.certificate_s is None else known.certificate_s
@@ -163,7 +166,7 @@ def _after_late(connection: sqlite3.Connection, site: int, known: LastState, che
 def _first_after(
     connection: sqlite3.Connection, site: int, after_ms: int, before_ms: int | None, *, is_good: bool
 ) -> int | None:
-    """When the first good or failed check was between two moments (None: to the end)."""
+    """The time of the first good or failed check between two moments (`before_ms` None: to the end)."""
     span = Window(after_ms + 1, rows.ends(connection)[1] + 1 if before_ms is None else before_ms)
     wanted = Wanted.GOOD if is_good else Wanted.FAILED
     found = _checks_in(connection, span, site, wanted, limit=1)
@@ -177,17 +180,17 @@ def _checks_in(connection: sqlite3.Connection, span: Window, site: int, wanted: 
 
 
 class Past:
-    """Where one site stood at a moment by what is stored. Summaries say which minutes to look into."""
+    """Finds the state of one site at a moment in the past. Summaries say in which minutes to look."""
 
     def __init__(self, connection: sqlite3.Connection, site: int, summarised_ms: int) -> None:
-        """Of what lies before `summarised_ms` a summary that is not there tells that there is no check."""
+        """Before `summarised_ms` a span without a summary has no checks."""
         self._connection = connection
         self._site = site
         self._summarised_ms = summarised_ms
         self._oldest_ms, self._newest_ms = rows.ends(connection)
 
     def state(self, before_ms: int) -> LastState | None:
-        """None when no check before this moment is stored."""
+        """The state before a moment; None without checks before it."""
         last = self._newest(before_ms, Wanted.ANY)
         if last is None:
             return None
@@ -208,7 +211,7 @@ class Past:
         )
 
     def _first_after(self, check: Row | None, wanted: "Wanted") -> Row | None:
-        """The first such check after this one (None: of all that is stored)."""
+        """The first such check after this one (None: of all)."""
         return self._search(self._oldest_ms if check is None else (check[0] >> SITE_BITS) + 1, wanted, is_back=False)
 
     def _newest(self, before_ms: int, wanted: "Wanted") -> Row | None:
@@ -216,7 +219,7 @@ class Past:
         return self._search(min(before_ms, self._newest_ms + 1), wanted, is_back=True)
 
     def _search(self, at_ms: int, wanted: "Wanted", *, is_back: bool) -> Row | None:
-        """The next such check from a moment on, or the last one before it."""
+        """The first such check from a moment on or, if `is_back`, the last one before it."""
         while self._oldest_ms < at_ms if is_back else at_ms <= self._newest_ms:
             for span in (Span.DAY, Span.HOUR, Span.MINUTE):
                 start_ms = at_ms - span.length_ms if is_back else at_ms
@@ -238,7 +241,7 @@ class Past:
 
 
 class Wanted(Enum):
-    """Which checks are looked for: the condition on a check, and on a summary that has one."""
+    """Which checks to look for: the condition on a check, and on a summary that contains such a check."""
 
     ANY = ("1", "checks > 0")
     GOOD = ("cause IS NULL", "good > 0")

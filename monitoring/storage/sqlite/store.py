@@ -1,4 +1,4 @@
-"""The local file of one monitor: every check and alert, what they add up to, and what a database is still to receive."""
+"""The local file of a monitor: checks, alerts, summaries, and what a database has yet to receive."""
 
 import sqlite3
 import uuid
@@ -34,17 +34,14 @@ from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, first_key
 from monitoring.storage.sqlite.summariser import Summariser
 
 LOOK_MS = 10_000
-"""How often it is looked whether something has become too old."""
+"""How often retention runs."""
 
 
 class LocalStore(GuardedStore):
-    """Writes the file. Keeps `LocalReader` and `Outbox`.
-
-    One thread appends and maintains; deliveries are taken and acknowledged by another one.
-    """
+    """Keeps `LocalFile`. One thread appends and maintains, another one delivers."""
 
     _generation = _taken_in = 0
-    """How often another file took the place of this one, and how often it had when the last delivery was taken."""
+    """The number of the open file, and of the one from which the last delivery was taken."""
     _in_flight = NOTHING_IN_FLIGHT
     _kept_ms: tuple[int, int] | None = None
     _rest_until_ms = 0
@@ -60,14 +57,14 @@ class LocalStore(GuardedStore):
         self._purging: Iterator[None] | None = None
 
     def become(self, file: OpenFile, *, is_copy: bool) -> None:
-        if not is_copy:  # what was handed out to be delivered is unknown there
+        if not is_copy:  # the delivery in flight has no entries there
             self._generation += 1
             self._in_flight = NOTHING_IN_FLIGHT
             self._carry_notifications(file)
         super().become(file, is_copy=is_copy)
 
     def _carry_notifications(self, file: OpenFile) -> None:
-        """The other file knows who was told of what, as far as this one can be read."""
+        """Copy notifications to the other file, as far as this one can be read."""
         with suppress(StoreError, sqlite3.Error):
             found = notifications.newest(self.opened.connection)
             with transaction(file.connection):
@@ -76,16 +73,13 @@ class LocalStore(GuardedStore):
             file.has_written()
 
     def newest_alerts(self) -> Sequence[Alert]:
-        """Known without reading the file."""
+        """From memory: the file may be unreadable."""
         return [alert for host, alert in self._newest_alerts.items() if host in self.sites]
 
     # Writing
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
-        """Store these in one transaction, with their outbox entries: they wait for delivery from now on.
-
-        A check that is stored already stays as it is. One of a minute that is summarised is added to its summaries.
-        """
+        """As the contract has it. A check that is there already is left as it is; a late one is added to its summaries."""
         points: list[CheckResult | Alert] = [*checks, *alerts]
         if not points:
             return
@@ -109,7 +103,7 @@ class LocalStore(GuardedStore):
     def _insert_checks(
         self, connection: sqlite3.Connection, checks: Sequence[CheckResult], sites: Mapping[str, int], now_ms: int
     ) -> dict[int, CheckResult]:
-        """Store those that are new; returns them in order of their keys."""
+        """Store those that are new; return them in order of their keys."""
         new = self._without_stored(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
         rows_of = [schema.check_row(check, key & schema.SITE_MASK) for key, check in new.items()]
         connection.executemany(schema.INSERT_CHECK, rows_of)
@@ -118,7 +112,7 @@ class LocalStore(GuardedStore):
         return new
 
     def _is_open(self, key: int) -> bool:
-        """Is the minute of the check with this key still to be summarised?"""
+        """Whether the minute of this check is not summarised yet."""
         return key >> SITE_BITS >= self._summariser.summarised_ms
 
     def _without_stored(self, connection: sqlite3.Connection, checks: dict[int, CheckResult]) -> dict[int, CheckResult]:
@@ -127,7 +121,7 @@ class LocalStore(GuardedStore):
         return {key: checks[key] for key in sorted(checks) if key not in stored}
 
     def _add_late(self, connection: sqlite3.Connection, late: dict[int, CheckResult], now_ms: int) -> None:
-        """These belong to minutes that are summarised."""
+        """Add checks of minutes that are summarised already."""
         if not late:
             return
         summarised_ms = self._summariser.summarised_ms
@@ -142,9 +136,9 @@ class LocalStore(GuardedStore):
     def take_over(
         self, alerts: Sequence[Alert] = (), states: Mapping[str, LastState] | None = None, checks: Sequence[CheckResult] = ()
     ) -> None:
-        """Keep what a database knows of its sites and this file does not; it is not to be delivered there again.
+        """Store what a database knows and this file does not, without delivering it there again.
 
-        Alert records, where each host stands if that is newer, and the checks from which alerts are decided next.
+        That is alerts, states where they are newer, and the checks from which the next alerts are decided.
         """
         known = states or {}
         with self.writing() as connection:
@@ -166,7 +160,7 @@ class LocalStore(GuardedStore):
                 self._newest_alerts[alert.host] = alert
 
     def maintain(self, now_ms: int) -> bool:
-        """Take the next short step of what is to be done between two commits; was there one?"""
+        """Take the next short step of summaries, retention and purges. False: nothing is left to do."""
         return (
             self._summariser.step(now_ms, lambda: self._in_flight)
             or self._retain(now_ms)
@@ -175,7 +169,7 @@ class LocalStore(GuardedStore):
         )
 
     def _purge(self, now_ms: int) -> bool:
-        if self._has_blocks:  # no check of a site may come out of a block after that
+        if self._has_blocks:  # a check might come out of a block after it was purged
             return False
         if self._purging is None:
             with self._snapshot() as connection:
@@ -190,7 +184,7 @@ class LocalStore(GuardedStore):
                 is_over = next(self._purging, purge) is purge
                 sites = dict(connection.execute("SELECT host, id FROM sites"))
         except BaseException:
-            self._purging = None  # it is begun again
+            self._purging = None  # begin it again
             raise
         self.sites = sites
         if is_over:
@@ -199,7 +193,6 @@ class LocalStore(GuardedStore):
         return True
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on `maintain` deletes what is older than this; before the first call nothing is too old."""
         self._kept_ms, self._rest_until_ms = (checks_ms, alerts_ms), 0
 
     def _retain(self, now_ms: int) -> bool:
@@ -213,12 +206,11 @@ class LocalStore(GuardedStore):
         return has_more
 
     def expired(self) -> int:
-        """How many checks grew older than retention before any database had them."""
         with self._snapshot() as connection:
             return meta.number(connection, Value.EXPIRED)
 
     def ask_purge(self, request: purge.Request) -> int:
-        """Leave a request to purge, which `maintain` carries out; returns its number."""
+        """Request a purge, which `maintain` carries out; return its number."""
         with self.writing() as connection:
             return purge.ask(connection, request)
 
@@ -229,7 +221,7 @@ class LocalStore(GuardedStore):
             request = purge.done(connection)
             if request is None:
                 return from_1_1.deletion(connection)
-            # A recovery may be gone that the database never heard of: what is open there need not be so.
+            # The database may lack a recovery that was purged before its delivery: it must not keep that alert as open.
             where, values = queries.inside(Window(0, request.before_ms))
             kept = self._alerts(connection, f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}", values)
             return replace(request.deletion(), open_alerts_of=tuple({alert.host for alert in kept}))
@@ -242,7 +234,6 @@ class LocalStore(GuardedStore):
                 purge.finish(connection, deletion)
 
     def hosts(self) -> Collection[str]:
-        """Every host that has something here, or had."""
         return tuple(self.sites)
 
     # Notifications (see `NotificationStore`)
@@ -264,11 +255,11 @@ class LocalStore(GuardedStore):
 
     def next_delivery(self, limit: int) -> Delivery | None:
         while (delivery := self._take(limit)) is not None and not delivery.points:
-            self.acknowledge(delivery)  # what these entries stood for has been deleted
+            self.acknowledge(delivery)  # the rows of these entries have been deleted
         return delivery
 
     def _take(self, limit: int) -> Delivery | None:
-        with self.mutex:  # which rows are about to be read nobody who writes knows
+        with self.mutex:  # until the rows are read, all entries count as in flight
             self._in_flight, self._taken_in = ALL_IN_FLIGHT, self._generation
         delivery = None
         try:
@@ -284,7 +275,7 @@ class LocalStore(GuardedStore):
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
         with self.writing() as connection:
-            if self._taken_in != self._generation:  # it was of another file
+            if self._taken_in != self._generation:  # it came from another file
                 return
             outbox.acknowledge(connection, delivery)
             outbox.add_refused(connection, refused)

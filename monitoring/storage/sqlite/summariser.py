@@ -1,9 +1,9 @@
-"""Summarises minutes that are over, and the hours and days that end with them, in short steps.
+"""Summarises past minutes, and the hours and days that end with them, in short steps.
 
-Each step adds up some sites on a read connection, and keeps the result in memory. Hours and days are stored some sites
-at a time: nobody reads them before they are over. The last step stores the minute in one short transaction, adds up
-again the sites whose checks came meanwhile, and moves `summarised_ms` on. A process that ends in between begins the
-minute again.
+Each step adds up some sites on a read connection and keeps the result in memory. Hours and days are stored some sites at
+a time, because nobody reads them before their end. The last step stores the minute in one short transaction. It also adds
+up again the sites whose checks came meanwhile, and moves `summarised_ms` on. After an end in between, the minute is begun
+again.
 """
 
 import sqlite3
@@ -20,26 +20,26 @@ from monitoring.storage.sqlite.summaries import SITE
 from monitoring.units import MINUTE_MS
 
 SETTLED_MS = 15_000
-"""A minute is summarised this long after its end. What comes later is added to its summaries."""
+"""A minute is summarised so long after its end. Checks that come later are added to its summaries."""
 
 CHECKS_AT_ONCE = 2_500
-"""About how many checks are added up in one step: some 10 ms of work."""
+"""A step adds up about so many checks, in some 10 ms."""
 
 SITES_AT_ONCE = {Span.HOUR: 15, Span.DAY: 50}
-"""Of how many sites an hour or a day is added up in one step."""
+"""A step adds up the hour or the day of so many sites."""
 
 ROWS_AT_ONCE = 400
-"""How many hours or days are stored in one step."""
+"""A step stores so many hours or days."""
 
 Connected = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
 @dataclass
 class Work:
-    """A minute that is being summarised, and the longer spans that end with it.
+    """A minute to summarise, and the hour and day that end with it (`ending`).
 
-    `start_ms` is the minute's start; None when spans end without a check in their last minute. `until_ms` is what
-    `summarised_ms` will be. `changed` are sites whose checks came after the work was begun.
+    The minute begins at `start_ms`; None: only an hour or day ends, without a check in its last minute. `until_ms` is the
+    new `summarised_ms`. `changed` are the sites whose checks came after the work was begun.
     """
 
     start_ms: int | None
@@ -56,10 +56,10 @@ class Work:
 
 
 class Summariser:
-    """Belongs to the thread that writes."""
+    """Used by the thread that writes."""
 
     def __init__(self, snapshot: Connected, writing: Connected, summarised_ms: int) -> None:
-        """`snapshot` gives a connection that reads, `writing` a transaction."""
+        """`snapshot` gives a connection for reading, `writing` a transaction."""
         self._snapshot = snapshot
         self._writing = writing
         self._work: Work | None = None
@@ -67,7 +67,7 @@ class Summariser:
         self.summarised_ms = summarised_ms
 
     def step(self, now_ms: int, in_flight: Callable[[], int]) -> bool:
-        """Take the next step; was there one? `in_flight`: up to which outbox entry deliveries are under way."""
+        """Take the next step. False: there is none. Outbox entries up to `in_flight` are being delivered."""
         if self._work is None:
             with self._snapshot() as connection:
                 self._work = plan_work(connection, self.summarised_ms, now_ms)
@@ -77,7 +77,7 @@ class Summariser:
         try:
             next(self._steps, None)
         except BaseException:
-            self.reset()  # the minute is begun again
+            self.reset()  # begin the minute again
             raise
         return True
 
@@ -105,19 +105,16 @@ class Summariser:
         self.reset()
 
     def changed(self, keys: Collection[int]) -> None:
-        """Checks with these keys are being written, or were deleted."""
+        """Checks with these keys are being stored."""
         work = self._work
         if work is None:
             return
-        if any(self._is_passed_over(work, key >> SITE_BITS) for key in keys):
-            self.reset()  # else their minute would never be summarised: it comes before the one that was thought the oldest
+        first_ms = work.until_ms if work.start_ms is None else work.start_ms
+        if any(self.summarised_ms <= key >> SITE_BITS < first_ms for key in keys):
+            self.reset()  # their minute comes before this work's, and would be passed over
             return
         begin_ms = min((work.begin_of(span) for span in work.ending), default=work.until_ms - MINUTE_MS)
         work.changed.update(key & SITE_MASK for key in keys if begin_ms <= key >> SITE_BITS < work.until_ms)
-
-    def _is_passed_over(self, work: Work, time_ms: int) -> bool:
-        """Does this moment lie in a minute that is not summarised, and would count as summarised after this work?"""
-        return self.summarised_ms <= time_ms < (work.until_ms if work.start_ms is None else work.start_ms)
 
     def reset(self) -> None:
         """Forget what was begun."""
@@ -129,7 +126,7 @@ def _in_groups(sites: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 def _store(connection: sqlite3.Connection, work: Work, now_ms: int, in_flight: int) -> None:
-    """Store what is complete, within a transaction."""
+    """Store the result of the work, within a transaction."""
     _add_up_changed(connection, work)
     if work.start_ms is not None:
         outbox.fold_minute(connection, work.start_ms, work.checks, in_flight)
@@ -144,7 +141,7 @@ def _store(connection: sqlite3.Connection, work: Work, now_ms: int, in_flight: i
 
 
 def plan_work(connection: sqlite3.Connection, summarised_ms: int, now_ms: int) -> Work | None:
-    """The oldest minute that has checks, or the end of an hour before it; None when neither is over."""
+    """The oldest minute with checks, or the end of an hour before it; None when it is too early for either."""
     key = connection.execute("SELECT MIN(id) FROM checks WHERE id >= ?", (first_key(summarised_ms),)).fetchone()[0]
     start_ms = None if key is None else Span.MINUTE.start_of(key >> SITE_BITS)
     until_ms = _next_end(summarised_ms, start_ms)
@@ -157,7 +154,7 @@ def plan_work(connection: sqlite3.Connection, summarised_ms: int, now_ms: int) -
 
 
 def _next_end(summarised_ms: int, start_ms: int | None) -> int | None:
-    """The end of the minute that begins at `start_ms`, or that of the hour or day which began before and ends first."""
+    """The end of the minute that begins at `start_ms`, or of the hour or day under way if that is earlier."""
     ends = [] if start_ms is None else [start_ms + MINUTE_MS]
     for span in (Span.HOUR, Span.DAY):
         if summarised_ms % span.length_ms:
@@ -167,7 +164,7 @@ def _next_end(summarised_ms: int, start_ms: int | None) -> int | None:
 
 
 def _portions(connection: sqlite3.Connection, start_ms: int) -> Sequence[Collection[int]]:
-    """The sites that have checks in a minute, in groups that have about as many as one step takes."""
+    """The sites with checks in a minute, in groups for one step each."""
     query = f"SELECT {SITE}, COUNT(*) FROM checks WHERE id >= ? AND id < ? GROUP BY 1 ORDER BY 1"
     portions: list[list[int]] = [[]]
     room = CHECKS_AT_ONCE
@@ -192,7 +189,7 @@ def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection
 
 
 def sites_of(connection: sqlite3.Connection, span: Span, work: Work) -> Sequence[int]:
-    """The sites that have something in an hour or day that ends with this work."""
+    """The sites with checks in the hour or day that ends with this work."""
     finer = FINER[span]
     query = f"SELECT DISTINCT {SITE} FROM {finer.kind} WHERE id >= ? AND id < ?"
     stored = connection.execute(query, (first_key(work.begin_of(span)), first_key(work.until_ms)))
@@ -205,7 +202,7 @@ def _longer(connection: sqlite3.Connection, span: Span, work: Work, sites: Colle
 
 
 def _add_up_changed(connection: sqlite3.Connection, work: Work) -> None:
-    """Add up the sites whose checks have changed meanwhile, from what the transaction sees."""
+    """Add up again the sites whose checks have changed, from what the transaction sees."""
     if not work.changed:
         return
     for found in work.found.values():
