@@ -20,7 +20,7 @@ from typing import Any
 from monitoring.fields import LONGEST_TIME_US
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, Row, first_key, stored_row
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, Row, first_key, stored_row, time_of
 from monitoring.units import MINUTE_MS
 
 WORD = array("Q").itemsize
@@ -106,10 +106,10 @@ def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
 
 def last_of_some(connection: sqlite3.Connection, first: int) -> int:
     """The last possible key in some blocks from this key on."""
-    begin = Span.MINUTE.start_of(first >> SITE_BITS)
+    begin = Span.MINUTE.start_of(time_of(first))
     query = "SELECT id FROM blocks WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"
     row = connection.execute(query, (first_key(begin), BLOCKS_AT_ONCE)).fetchone()
-    return (first_key(max(row[0] >> SITE_BITS, begin + MINUTE_MS)) if row else LARGEST_KEY) - 1
+    return (first_key(max(time_of(row[0]), begin + MINUTE_MS)) if row else LARGEST_KEY) - 1
 
 
 def ends(connection: sqlite3.Connection) -> tuple[int, int] | None:

@@ -17,8 +17,7 @@ from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
-from monitoring.storage.sqlite.summaries import SITE
+from monitoring.storage.sqlite.schema import SITE, SITE_BITS, first_key, site_of
 
 SEPARATOR = "\x1f"
 """Between a location and a host. No name holds it."""
@@ -63,7 +62,7 @@ class SharedFile(GuardedStore):
     def _write_checks(self, connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
         stored = rows.stored_among(connection, checks.keys())
         new = {key: checks[key] for key in sorted(checks.keys() - stored)}
-        connection.executemany(schema.INSERT_CHECK, [schema.check_row(check, key & SITE_MASK) for key, check in new.items()])
+        connection.executemany(schema.INSERT_CHECK, [schema.check_row(check, site_of(key)) for key, check in new.items()])
         states.save_after(connection, new)
 
     def next_purge(self) -> purge.Request | None:

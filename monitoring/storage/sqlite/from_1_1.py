@@ -14,7 +14,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.sqlite import blocks_1_1, meta, schema, states, summaries
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, Row, check_from_row, first_key, stored_row
+from monitoring.storage.sqlite.schema import SITE_BITS, Row, check_from_row, first_key, site_of, stored_row
 
 OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_checks"
 TABLES = frozenset({"sites", "checks", "minutes", "blocks", "alerts", "outbox", "purges", "meta"})
@@ -129,7 +129,7 @@ def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None
 
 
 def _add_late(connection: sqlite3.Connection, late: Sequence[Row], summarised_ms: int) -> None:
-    checks = [(row[0] & SITE_MASK, check_from_row(row, {row[0] & SITE_MASK: ""})) for row in late]
+    checks = [(site_of(row[0]), check_from_row(row, {site_of(row[0]): ""})) for row in late]
     summaries.add_late(connection, checks, summarised_ms)
     states.save(connection, states.follow(states.load(connection), late))
 

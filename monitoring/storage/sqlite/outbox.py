@@ -18,14 +18,14 @@ from monitoring.storage.sqlite import meta, queries, rows, summaries
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.schema import (
     ALERT_COLUMNS,
-    SITE_BITS,
-    SITE_MASK,
+    SITE,
     Row,
     alert_from_row,
     check_from_row,
     first_key,
+    site_of,
+    time_of,
 )
-from monitoring.storage.sqlite.summaries import SITE
 from monitoring.units import MINUTE_MS
 
 SPANS = {span.kind: span for span in Span}
@@ -56,7 +56,7 @@ class Entry:
 def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int) -> None:
     """Checks with these keys, in order, were stored. `newest` is the newest key stored before."""
     fresh = [key for key in keys if key > newest]
-    for _, group in groupby(fresh, lambda key: Span.MINUTE.start_of(key >> SITE_BITS)):
+    for _, group in groupby(fresh, lambda key: Span.MINUTE.start_of(time_of(key))):
         of_minute = list(group)
         add(connection, "checks", of_minute[0], of_minute[-1], len(of_minute), created_ms)
     connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys if key <= newest])
@@ -76,7 +76,7 @@ def add_missing(connection: sqlite3.Connection, kind: str, keys: Iterable[int], 
     length_ms = SPANS[kind].length_ms if kind in SPANS else MINUTE_MS
     covered = "SELECT 1 FROM outbox WHERE kind = ? AND first BETWEEN ? AND ? AND last >= ? AND entry > ? AND site IS NULL"
     for key in keys:
-        start = first_key((key >> SITE_BITS) // length_ms * length_ms)
+        start = first_key(time_of(key) // length_ms * length_ms)
         if not connection.execute(covered, (kind, start, key, key, in_flight)).fetchone():
             add(connection, kind, key, key, 1, created_ms)
 
@@ -109,12 +109,12 @@ class _Taken:
         return len(self.checks) + len(self.alerts) + len(self.summaries)
 
     def delivery(self) -> Delivery:
-        minutes = [start >> SITE_BITS for span, start in self.summaries if span is Span.MINUTE]
+        minutes = [time_of(start) for span, start in self.summaries if span is Span.MINUTE]
         return Delivery(
             points=Points(tuple(self.checks.values()), tuple(self.alerts.values()), tuple(self.summaries.values())),
             last_entry=self.last_entry,
             last_key=self.last_key,
-            newest_ms=max((key >> SITE_BITS for key in (*self.checks, *self.alerts)), default=0),
+            newest_ms=max((time_of(key) for key in (*self.checks, *self.alerts)), default=0),
             summarised_ms=max(minutes, default=-MINUTE_MS) + MINUTE_MS,
         )
 
@@ -165,14 +165,14 @@ def _rows(connection: sqlite3.Connection, entry: Entry, limit: int) -> Iterator[
 
 def _take(taken: _Taken, kind: str, found: Iterable[Row], hosts: dict[int, str]) -> None:
     for key, *values in found:
-        host = hosts[key & SITE_MASK]
+        host = hosts[site_of(key)]
         if kind == "checks":
             taken.checks[key] = check_from_row((key, *values), hosts)
         elif kind == "alerts":
             taken.alerts[key] = alert_from_row((key, *values), hosts)
         else:
             span = SPANS[kind]
-            taken.summaries[span, key] = SiteSummary(host, span, key >> SITE_BITS, summaries.summary_of(values, span))
+            taken.summaries[span, key] = SiteSummary(host, span, time_of(key), summaries.summary_of(values, span))
 
 
 def acknowledge(connection: sqlite3.Connection, delivery: Delivery) -> None:
@@ -194,9 +194,9 @@ def delivered(connection: sqlite3.Connection) -> DeliveryRecord:
     for kind in KINDS:
         first = connection.execute("SELECT MIN(first) FROM outbox WHERE kind = ?", (kind,)).fetchone()[0]
         if first is not None and kind in SPANS:
-            summarised_ms = min(summarised_ms, SPANS[kind].start_of(first >> SITE_BITS) + SPANS[kind].length_ms - 1)
+            summarised_ms = min(summarised_ms, SPANS[kind].start_of(time_of(first)) + SPANS[kind].length_ms - 1)
         elif first is not None:
-            newest_ms = min(newest_ms, (first >> SITE_BITS) - 1)
+            newest_ms = min(newest_ms, time_of(first) - 1)
     return DeliveryRecord(meta.number(connection, Value.DELIVERY), max(0, newest_ms), max(0, summarised_ms))
 
 
@@ -210,7 +210,7 @@ def pending(connection: sqlite3.Connection) -> Pending:
 def points_of(connection: sqlite3.Connection, entry: Entry, summarised_ms: int) -> int:
     """How many points this entry has now."""
     if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
-        window = Window(entry.first >> SITE_BITS, (entry.last >> SITE_BITS) + 1)
+        window = Window(time_of(entry.first), time_of(entry.last) + 1)
         return sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
     of_site = "" if entry.site is None else f"AND {SITE} = {entry.site}"
     query = f"SELECT COUNT(*) FROM {entry.kind} WHERE id BETWEEN ? AND ? {of_site}"
@@ -241,7 +241,7 @@ def requeue_alerts(connection: sqlite3.Connection, in_flight: int) -> None:
     connection.execute("DELETE FROM outbox WHERE kind = 'alerts' AND entry > ?", (in_flight,))
     first, last, number = connection.execute("SELECT MIN(id), MAX(id), COUNT(*) FROM alerts").fetchone()
     if number:
-        add(connection, "alerts", first, last, number, first >> SITE_BITS)
+        add(connection, "alerts", first, last, number, time_of(first))
 
 
 def count(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, int]:

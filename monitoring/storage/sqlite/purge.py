@@ -14,8 +14,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.sqlite import outbox, queries, rows, states, summaries
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
-from monitoring.storage.sqlite.summaries import SITE
+from monitoring.storage.sqlite.schema import SITE, first_key, time_of
 
 SITES_AT_ONCE = 25
 """A step adds up again the cut span of so many sites."""
@@ -27,7 +26,7 @@ ENTRIES_AT_ONCE = 200
 ALERTS_AT_ONCE = 1_000
 
 OPEN_ALERTS = f"""
-SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY id & {SITE_MASK}) WHERE type = 'alert'
+SELECT id FROM (SELECT MAX(id) AS id, type FROM alerts GROUP BY {SITE}) WHERE type = 'alert'
 """
 
 
@@ -247,7 +246,7 @@ def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int
         firsts = [
             connection.execute(f"SELECT id FROM {table} WHERE {where} ORDER BY id LIMIT 1", values) for table in tables
         ]
-        return min((key >> SITE_BITS for found in firsts for (key,) in found), default=None)
+        return min((time_of(key) for found in firsts for (key,) in found), default=None)
 
     counts = queries.check_counts(connection, window, names, summarised_ms)
     alerts = f"SELECT COUNT(*) FROM alerts WHERE {where} {request.but_open_alerts}"

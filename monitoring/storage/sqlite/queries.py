@@ -18,8 +18,17 @@ from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import FINER, TIMES, Mark, Span, Summary, merge, pack_times, site_stats, unpack_times
 from monitoring.storage.sqlite import rows, summaries
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, SUMS, check_from_row, first_key
-from monitoring.storage.sqlite.summaries import INSIDE, MARK, SITE
+from monitoring.storage.sqlite.schema import (
+    CHECK_COLUMNS,
+    SITE,
+    SITE_BITS,
+    SUMS,
+    check_from_row,
+    first_key,
+    site_of,
+    time_of,
+)
+from monitoring.storage.sqlite.summaries import INSIDE, MARK
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
@@ -108,7 +117,7 @@ class WindowReader:
         self._add_summaries(span, part, sites, wrong)
         by_start: dict[int, list[int]] = {}
         for key in wrong:
-            by_start.setdefault(key >> SITE_BITS, []).append(key & SITE_MASK)
+            by_start.setdefault(time_of(key), []).append(site_of(key))
         for start_ms, concerned in by_start.items():
             one = Window(start_ms, start_ms + span.length_ms)
             if span is Span.MINUTE:
@@ -198,7 +207,7 @@ def counts(
     else:
         query = f"SELECT {first_key(window.from_ms)} | ({SITE}), {number} FROM {table} WHERE {where} GROUP BY 1"
     found = connection.execute(query, values)
-    return {(key >> SITE_BITS, names[key & SITE_MASK]): count for key, count in found if key & SITE_MASK in names}
+    return {(time_of(key), names[site_of(key)]): count for key, count in found if site_of(key) in names}
 
 
 def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> list[tuple[str, str, Window]]:

@@ -17,11 +17,10 @@ from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite import meta, migrations, notifications, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
-from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, SITE_MASK, alert_from_row
-from monitoring.storage.sqlite.summaries import SITE
+from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
 
 NEWEST_ALERTS = f"""
-SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK})"""
+SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY {SITE})"""
 
 NEWEST_TIME = f"""
 SELECT MAX(time) FROM (
@@ -114,8 +113,8 @@ class FileReader:
             table = rows.source(connection, [window])
             query = f"SELECT id, covers, cause, detail FROM {table} WHERE {where} AND cause IS NOT NULL ORDER BY id"
             for key, covers, cause, detail in connection.execute(query, values):
-                if key & SITE_MASK in names:
-                    found[names[key & SITE_MASK]].append(Failure(key >> SITE_BITS, covers, CAUSES[cause], detail or ""))
+                if site_of(key) in names:
+                    found[names[site_of(key)]].append(Failure(time_of(key), covers, CAUSES[cause], detail or ""))
         return dict(found)
 
     # What is stored
@@ -150,7 +149,7 @@ class FileReader:
 
     def _alerts(self, connection: sqlite3.Connection, query: str, values: Mapping[str, int] | None = None) -> list[Alert]:
         names = self._names(connection)
-        rows_of = (row for row in connection.execute(query, values or {}) if row[0] & SITE_MASK in names)
+        rows_of = (row for row in connection.execute(query, values or {}) if site_of(row[0]) in names)
         return sorted((alert_from_row(row, names) for row in rows_of), key=lambda alert: (alert.time_ms, alert.host))
 
     def last_states(self, before_ms: int) -> Mapping[str, LastState]:

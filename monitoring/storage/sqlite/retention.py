@@ -11,12 +11,12 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import blocks_1_1, meta, notifications, outbox, queries, rows
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, first_key
+from monitoring.storage.sqlite.schema import SITE, first_key, time_of
 
 BLOCKS_AT_ONCE = 20
 ALERTS_AT_ONCE = 1_000
 
-NEWEST_ALERTS = f"SELECT MAX(id) FROM alerts GROUP BY id & {SITE_MASK}"
+NEWEST_ALERTS = f"SELECT MAX(id) FROM alerts GROUP BY {SITE}"
 """These stay, however old: they say whether an outage is open, and which failures belong to the outage before."""
 
 
@@ -42,7 +42,7 @@ def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms
     oldest = connection.execute(f"SELECT MIN(id) FROM ({firsts})").fetchone()[0]
     if oldest is None or oldest >= first_key(before_ms):
         return False
-    end_ms = Span.HOUR.start_of(oldest >> SITE_BITS) + Span.HOUR.length_ms
+    end_ms = Span.HOUR.start_of(time_of(oldest)) + Span.HOUR.length_ms
     if expire(connection, end_ms, summarised_ms, in_flight):
         return True
     if outbox.is_waiting(connection, first_key(end_ms)):  # in flight: it may still arrive
@@ -78,7 +78,7 @@ def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_f
         if last < end:
             lost += points
         else:
-            window = Window(first >> SITE_BITS, end_ms)
+            window = Window(time_of(first), end_ms)
             lost += sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
     _cut_entries(connection, "checks", end, in_flight)
     connection.execute("DELETE FROM refused WHERE kind = 'checks' AND last_ms < ?", (end_ms,))

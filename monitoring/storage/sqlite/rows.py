@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import blocks_1_1
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, Row, first_key
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE, Row, first_key, time_of
 
 ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
 SCATTERED_AT_ONCE = 200
@@ -24,7 +24,7 @@ def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
 def ends(connection: sqlite3.Connection) -> tuple[int, int]:
     """About the times of the oldest and the newest check; (0, -1) when there is none."""
     oldest, newest = connection.execute("SELECT (SELECT MIN(id) FROM checks), (SELECT MAX(id) FROM checks)").fetchone()
-    found = [] if oldest is None else [(oldest >> SITE_BITS, newest >> SITE_BITS)]
+    found = [] if oldest is None else [(time_of(oldest), time_of(newest))]
     if blocks_1_1.exist(connection) and (packed := blocks_1_1.ends(connection)):
         found.append(packed)
     return min((first for first, _ in found), default=0), max((last for _, last in found), default=-1)
@@ -34,7 +34,7 @@ def stored_among(connection: sqlite3.Connection, keys: Collection[int]) -> set[i
     """Those keys of which a check is stored."""
     found = _among(connection, keys, "checks")
     if found != set(keys) and blocks_1_1.exist(connection):
-        minutes = {Span.MINUTE.start_of(key >> SITE_BITS) for key in keys}
+        minutes = {Span.MINUTE.start_of(time_of(key)) for key in keys}
         parts = [Window(start_ms, start_ms + Span.MINUTE.length_ms) for start_ms in minutes]
         found = _among(connection, keys, source(connection, parts))
     return found
@@ -47,11 +47,11 @@ def _among(connection: sqlite3.Connection, keys: Collection[int], table: str) ->
 
 def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> list[Row]:
     """`CHECK_COLUMNS` of the first `limit` checks with keys from `first` to `last`, of a site or of all."""
-    of_site = "" if site is None else f"AND id & {SITE_MASK} = {site}"
+    of_site = "" if site is None else f"AND {SITE} = {site}"
     found: list[Row] = []
     while first <= last and len(found) < limit:
         end = min(last, blocks_1_1.last_of_some(connection, first)) if blocks_1_1.exist(connection) else last
-        table = source(connection, [Window(first >> SITE_BITS, (end >> SITE_BITS) + 1)])
+        table = source(connection, [Window(time_of(first), time_of(end) + 1)])
         query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE id BETWEEN ? AND ? {of_site} ORDER BY id LIMIT ?"
         found += connection.execute(query, (first, end, limit - len(found)))
         first = end + 1
@@ -82,7 +82,7 @@ def delete(
     if sites is None:
         connection.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", (first, until))
     else:
-        chosen = f"id & {SITE_MASK} IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT {SCATTERED_AT_ONCE}"
+        chosen = f"{SITE} IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT {SCATTERED_AT_ONCE}"
         query = f"SELECT id FROM {table} WHERE id >= ? AND id < ? AND {chosen}"
         found = connection.execute(query, (first, until, json.dumps(list(sites)))).fetchall()
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", found)

@@ -21,6 +21,8 @@ APPLICATION_ID = int.from_bytes(b"WMon")
 
 SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
+SITE = f"id & {SITE_MASK}"
+"""The number of the site, in SQL."""
 MAX_SITES = SITE_MASK + 1
 
 Row = tuple[Any, ...]

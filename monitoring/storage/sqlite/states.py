@@ -16,15 +16,16 @@ from monitoring.storage.sqlite.schema import (
     CERTIFICATE,
     CHECK_COLUMNS,
     MAX_SITES,
-    SITE_BITS,
+    SITE,
     SITE_MASK,
     Row,
     check_from_row,
     first_key,
+    site_of,
+    time_of,
 )
 
 COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail, certificate"
-SITE = f"id & {SITE_MASK}"
 
 
 NEXT_SITE = """
@@ -80,7 +81,7 @@ def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]
     """Advance the stored states by these checks, which are stored and in order of their keys. Any of them may be late."""
     by_site: dict[int, list[CheckResult]] = {}
     for key, check in checks.items():
-        by_site.setdefault(key & SITE_MASK, []).append(check)
+        by_site.setdefault(site_of(key), []).append(check)
     known = load(connection, by_site) if by_site else {}
     save(connection, {site: after(connection, site, known.get(site), own) for site, own in by_site.items()})
 
@@ -89,13 +90,13 @@ def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, L
     """The states after these rows (`CHECK_COLUMNS`, in order of time). Rows older than a known state are skipped."""
     by_site: dict[int, list[Row]] = {}
     for row in checks:
-        by_site.setdefault(row[0] & SITE_MASK, []).append(row)
+        by_site.setdefault(site_of(row[0]), []).append(row)
     found = {site: _folded(known.get(site), own) for site, own in by_site.items()}
     return {site: state for site, state in found.items() if state is not None}
 
 
 def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
-    if state is not None and checks[0][0] >> SITE_BITS <= state.last_ms:
+    if state is not None and time_of(checks[0][0]) <= state.last_ms:
         after = first_key(state.last_ms + 1)
         checks = [row for row in checks if row[0] >= after]
     for _, run in groupby(checks, lambda row: row[CAUSE] is None):
@@ -108,7 +109,7 @@ def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
 
 def _check(row: Row) -> CheckResult:
     """The check of a row, without the site's name."""
-    return check_from_row(row, {row[0] & SITE_MASK: ""})
+    return check_from_row(row, {site_of(row[0]): ""})
 
 
 def before(
@@ -170,7 +171,7 @@ def _first_after(
     span = Window(after_ms + 1, rows.ends(connection)[1] + 1 if before_ms is None else before_ms)
     wanted = Wanted.GOOD if is_good else Wanted.FAILED
     found = _checks_in(connection, span, site, wanted, limit=1)
-    return found[0][0] >> SITE_BITS if found else None
+    return time_of(found[0][0]) if found else None
 
 
 def _checks_in(connection: sqlite3.Connection, span: Window, site: int, wanted: "Wanted", limit: int = -1) -> list[Row]:
@@ -196,12 +197,12 @@ class Past:
             return None
         is_good = last[CAUSE] is None
         same, opposite = (Wanted.GOOD, Wanted.FAILED) if is_good else (Wanted.FAILED, Wanted.GOOD)
-        other = self._newest(last[0] >> SITE_BITS, opposite)
+        other = self._newest(time_of(last[0]), opposite)
         start = self._first_after(other, same)
-        other_start = self._first_after(self._newest(other[0] >> SITE_BITS, same), opposite) if other else None
+        other_start = self._first_after(self._newest(time_of(other[0]), same), opposite) if other else None
         failed, good, failing = (other, start, other_start) if is_good else (last, other_start, start)
         return LastState(
-            last_ms=last[0] >> SITE_BITS,
+            last_ms=time_of(last[0]),
             last_covers_ms=_check(last).covers_ms,
             last_available=is_good,
             last_failure_ms=_time(failed),
@@ -212,7 +213,7 @@ class Past:
 
     def _first_after(self, check: Row | None, wanted: "Wanted") -> Row | None:
         """The first such check after this one (None: of all)."""
-        return self._search(self._oldest_ms if check is None else (check[0] >> SITE_BITS) + 1, wanted, is_back=False)
+        return self._search(self._oldest_ms if check is None else time_of(check[0]) + 1, wanted, is_back=False)
 
     def _newest(self, before_ms: int, wanted: "Wanted") -> Row | None:
         """The last such check before this moment."""
@@ -253,4 +254,4 @@ class Wanted(Enum):
 
 
 def _time(row: Row | None) -> int | None:
-    return None if row is None else row[0] >> SITE_BITS
+    return None if row is None else time_of(row[0])

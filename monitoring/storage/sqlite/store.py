@@ -30,7 +30,7 @@ from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.meta import Value
 from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
-from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE_BITS, first_key
+from monitoring.storage.sqlite.schema import ALERT_COLUMNS, first_key, site_of, time_of
 from monitoring.storage.sqlite.summariser import Summariser
 
 LOOK_MS = 10_000
@@ -105,7 +105,7 @@ class LocalStore(GuardedStore):
     ) -> dict[int, CheckResult]:
         """Store those that are new; return them in order of their keys."""
         new = self._without_stored(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
-        rows_of = [schema.check_row(check, key & schema.SITE_MASK) for key, check in new.items()]
+        rows_of = [schema.check_row(check, site_of(key)) for key, check in new.items()]
         connection.executemany(schema.INSERT_CHECK, rows_of)
         self._add_late(connection, {key: check for key, check in new.items() if not self._is_open(key)}, now_ms)
         self._summariser.changed(new)
@@ -113,7 +113,7 @@ class LocalStore(GuardedStore):
 
     def _is_open(self, key: int) -> bool:
         """Whether the minute of this check is not summarised yet."""
-        return key >> SITE_BITS >= self._summariser.summarised_ms
+        return time_of(key) >= self._summariser.summarised_ms
 
     def _without_stored(self, connection: sqlite3.Connection, checks: dict[int, CheckResult]) -> dict[int, CheckResult]:
         """Those that are new, in order of their keys."""
@@ -125,7 +125,7 @@ class LocalStore(GuardedStore):
         if not late:
             return
         summarised_ms = self._summariser.summarised_ms
-        numbered = [(key & schema.SITE_MASK, check) for key, check in late.items()]
+        numbered = [(site_of(key), check) for key, check in late.items()]
         changed = summaries.add_late(connection, numbered, summarised_ms)
         outbox.add_missing(connection, "checks", late, now_ms, self._in_flight)
         for span in Span:

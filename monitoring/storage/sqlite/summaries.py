@@ -9,9 +9,8 @@ from itertools import chain
 from monitoring.fields import CAUSES
 from monitoring.models import PHASES, Cause, CheckResult
 from monitoring.statistics.summary import FINER, TIMES, Span, Summary, merge, pack_times, unpack_times
-from monitoring.storage.sqlite.schema import SITE_BITS, SITE_MASK, SUMMARY_COLUMNS, SUMS, Row, first_key
+from monitoring.storage.sqlite.schema import SITE, SITE_BITS, SUMMARY_COLUMNS, SUMS, Row, first_key, site_of
 
-SITE = f"id & {SITE_MASK}"
 INSIDE = "id >= :first AND id < :last"
 MARK = f"(id >> {SITE_BITS}) / :width"
 GOOD = "FILTER (WHERE cause IS NULL)"
@@ -162,8 +161,8 @@ def of_finer(
         query = select(finer, "id BETWEEN ? AND ?")
         for at_ms in range(start_ms, start_ms + span.length_ms, finer.length_ms):
             for key, *row in connection.execute(query, (first_key(at_ms) | chosen[0], first_key(at_ms) | chosen[-1])):
-                if key & SITE_MASK in wanted:
-                    parts[key & SITE_MASK].append(summary_of(row, finer))
+                if site_of(key) in wanted:
+                    parts[site_of(key)].append(summary_of(row, finer))
         for site in wanted & (newest or {}).keys():
             parts[site].append((newest or {})[site])
     is_exact = finer is Span.MINUTE  # one sketch of many times is quicker than many sketches of few

@@ -15,8 +15,7 @@ from monitoring.models import LastState
 from monitoring.statistics.summary import FINER, Span, Summary
 from monitoring.storage.sqlite import meta, outbox, states, summaries
 from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE_BITS, SITE_MASK, first_key
-from monitoring.storage.sqlite.summaries import SITE
+from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE, SITE_MASK, first_key, site_of, time_of
 from monitoring.units import MINUTE_MS
 
 SETTLED_MS = 15_000
@@ -110,11 +109,11 @@ class Summariser:
         if work is None:
             return
         first_ms = work.until_ms if work.start_ms is None else work.start_ms
-        if any(self.summarised_ms <= key >> SITE_BITS < first_ms for key in keys):
+        if any(self.summarised_ms <= time_of(key) < first_ms for key in keys):
             self.reset()  # their minute comes before this work's, and would be passed over
             return
         begin_ms = min((work.begin_of(span) for span in work.ending), default=work.until_ms - MINUTE_MS)
-        work.changed.update(key & SITE_MASK for key in keys if begin_ms <= key >> SITE_BITS < work.until_ms)
+        work.changed.update(site_of(key) for key in keys if begin_ms <= time_of(key) < work.until_ms)
 
     def reset(self) -> None:
         """Forget what was begun."""
@@ -143,7 +142,7 @@ def _store(connection: sqlite3.Connection, work: Work, now_ms: int, in_flight: i
 def plan_work(connection: sqlite3.Connection, summarised_ms: int, now_ms: int) -> Work | None:
     """The oldest minute with checks, or the end of an hour before it; None when it is too early for either."""
     key = connection.execute("SELECT MIN(id) FROM checks WHERE id >= ?", (first_key(summarised_ms),)).fetchone()[0]
-    start_ms = None if key is None else Span.MINUTE.start_of(key >> SITE_BITS)
+    start_ms = None if key is None else Span.MINUTE.start_of(time_of(key))
     until_ms = _next_end(summarised_ms, start_ms)
     if until_ms is None or until_ms + SETTLED_MS > now_ms:
         return None
@@ -185,7 +184,7 @@ def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection
     work.checks += sum(summary.checks for summary in found.values())
     where, span = summaries.in_minute(work.start_ms, sites)
     rows = connection.execute(f"SELECT {CHECK_COLUMNS} FROM checks WHERE {where} ORDER BY id", span)
-    work.last_states |= states.follow(states.load(connection, sites), (row for row in rows if row[0] & SITE_MASK in sites))
+    work.last_states |= states.follow(states.load(connection, sites), (row for row in rows if site_of(row[0]) in sites))
 
 
 def sites_of(connection: sqlite3.Connection, span: Span, work: Work) -> Sequence[int]:
