@@ -1,7 +1,8 @@
 """Compares a database with a local file by counting points: what it has lost, and where it knows more than the file."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from monitoring.errors import StoreDenied
@@ -30,12 +31,14 @@ class Comparison:
     def __init__(self, file: LocalFile, backend: Backend) -> None:
         self._file = file
         self._backend = backend
-        self._refusals = file.refusals()
         self._delivered = file.delivered()
+        self._refusals: defaultdict[tuple[str, str], list[Refusal]] = defaultdict(list)
+        for refusal in file.refusals():
+            self._refusals[refusal.kind, refusal.host].append(refusal)
 
     def recently_lost(self) -> bool:
         """Whether the database lacks points of the past ten minutes, or alerts."""
-        return self._lacks(self._until_newest(RECENT_MS), "checks") or self.lost_alerts()
+        return bool(self._lacking(self._until_newest(RECENT_MS), "checks")) or self.lost_alerts()
 
     def _until_newest(self, length_ms: int) -> Window:
         until_ms = self._delivered.newest_ms + 1
@@ -44,7 +47,7 @@ class Comparison:
     def lost_alerts(self) -> bool:
         """Whether the database lacks alerts of an hour of the past day, or older open ones."""
         day = self._until_newest(DAY_MS)
-        return any(self._lacking(day, "alerts", Span.HOUR)) or self._lacks_open_alerts(day.from_ms)
+        return bool(self._lacking(day, "alerts", Span.HOUR)) or self._lacks_open_alerts(day.from_ms)
 
     def _lacks_open_alerts(self, before_ms: int) -> bool:
         """Whether it lacks open alerts from before this moment. (A token for writing only cannot find out.)"""
@@ -55,18 +58,25 @@ class Comparison:
         except StoreDenied:
             return False
         lacking = [(host, at_ms) for host, at_ms in is_open.items() if host not in known or known[host].time_ms < at_ms]
-        return any(not self._is_refused("alerts", host, Window(at_ms, at_ms + 1)) for host, at_ms in lacking)
+        return any(not self._refused("alerts", host, Window(at_ms, at_ms + 1)) for host, at_ms in lacking)
 
-    def _lacking(self, window: Window, kind: str, each: Span) -> Mapping[tuple[int, str], int]:
-        """The spans in which the database has fewer points than the file, with the number in the file.
-
-        A refusal in a span explains what is lacking there.
-        """
+    def _lacking(self, window: Window, kind: str, each: Span | None = None) -> Counts:
+        """The numbers of points in the file, in each span (or in the window) of which the database has fewer."""
         wanted = self._file.counts(window, kind, each)
         found = self._backend.counts(window, kind, each) if wanted else {}
-        lacking = {key: number for key, number in wanted.items() if found.get(key, 0) < number}
-        spans = {start_ms: Window(start_ms, start_ms + each.length_ms) for start_ms, _ in lacking}
-        return {(at_ms, host): it for (at_ms, host), it in lacking.items() if not self._is_refused(kind, host, spans[at_ms])}
+        spans = {at_ms: Window(at_ms, at_ms + each.length_ms) if each else window for at_ms, _ in wanted}
+        lacking = {key: number - found.get(key, 0) for key, number in wanted.items()}
+        return {
+            (at_ms, host): wanted[at_ms, host]
+            for (at_ms, host), number in lacking.items()
+            if number > 0 and number > self._refused(kind, host, spans[at_ms])
+        }
+
+    def _refused(self, kind: str, host: str, window: Window) -> float:
+        """How many points of the window may be lacking because they were refused."""
+        counts = [it.count for it in self._refusals.get((kind, host), ()) if overlaps(it, window)]
+        # A summary sums up many checks, and what refuses alerts refuses them all.
+        return sum(counts) if kind == "checks" or not counts else inf
 
     def lost(self) -> Sequence[Window]:
         """The times of which the database lacks something, in order, neighbours joined.
@@ -98,26 +108,11 @@ class Comparison:
             window = Window(max(0, until_ms - length_ms), until_ms)
             if window.length_ms == 0:
                 return
-            if self._lacks(window, kind):
+            if self._lacking(window, kind):
                 yield window
             elif number == 0:
                 return
             until_ms = window.from_ms
-
-    def _lacks(self, window: Window, kind: str) -> bool:
-        """Whether the database has fewer points of some site than the file, or summaries that count fewer checks."""
-        wanted = self._file.counts(window, kind)
-        found = self._backend.counts(window, kind) if wanted else {}
-        lacking = {host: number - found.get((at_ms, host), 0) for (at_ms, host), number in wanted.items()}
-        if kind != "checks":
-            return any(count > 0 and not self._is_refused(kind, host, window) for host, count in lacking.items())
-        refused = Counter[str]()
-        for it in self._refusals:
-            refused[it.host] += it.count if it.kind == kind and overlaps(it, window) else 0
-        return any(count > refused[host] for host, count in lacking.items())
-
-    def _is_refused(self, kind: str, host: str, window: Window) -> bool:
-        return any(it.kind == kind and it.host == host and overlaps(it, window) for it in self._refusals)
 
 
 def without_superseded(backend: Backend, kind: str, points: Sequence[Any]) -> Sequence[Any]:
