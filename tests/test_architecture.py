@@ -74,7 +74,7 @@ SEES: Mapping[str, Collection[str]] = {
     },
     "gateway": {"clock", "config", "statistics", "display.words", "service.signals", "service.health", "storage"},
     "web": {
-        *("clock", "config", "statistics", "display", "checks.assertions", "service.signals"),
+        *("clock", "config", "statistics", "display", "checks.assertions", "service.signals", "storage.notifications"),
         *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),
     },
     "importing": {"config", "display.words"},
@@ -108,7 +108,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("watching describing loading", "__init__ lookup", "reload"),
     ),
     "display": (
-        *("words values theme", "incidents selection", "ranking months explanation", "jsonlines", "overview backtest"),
+        *("words values theme", "incidents selection series", "ranking months explanation", "jsonlines"),
+        "overview backtest",
         *("plain viewing brief keys", "__init__ grid streams", "sparkline feed", "columns chart events closing consoles"),
         *("pane", "screen", "navigation", "screen_output", "outputs", "progress history thread"),
     ),
@@ -137,16 +138,13 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
     "alerts": ("rule log backtest", "evaluator replay", "explain"),
     "notifications": (
-        "base grouping routing words channels",
-        "certificates hindsight messages outbox",
-        "sender",
-        "notifier",
+        *("base grouping routing words channels", "certificates hindsight messages outbox", "sender", "notifier"),
     ),
     "service": ("process systemd signals health",),
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
-        "rounds multi_location invocation days reading",
+        "rounds multi_location invocation series reading",
         "printer purge check_config drill explain replay import_configuration",
         "print report test_notifications",
         "web",

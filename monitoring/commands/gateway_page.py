@@ -105,7 +105,7 @@ class PageBeside:
     def __call__(self, databases: Databases, tokens: Tokens, refused: Refused) -> Iterator[Wsgi]:
         stop = threading.Event()
         choice = OwnDatabase(databases, self._config, self._clock, self._location)
-        reader = PageReader(self._config, choice, self._clock, self._watcher, say=lambda _: None)
+        reader = PageReader(self._config, choice, self._clock, self._watcher, lambda _: None, knows_deliveries=False)
         names = host_names(self._address, tokens)
         thread = threading.Thread(target=partial(reader.run, stop), name="page", daemon=True)
         thread.start()

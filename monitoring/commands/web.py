@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from functools import partial
 
 from monitoring.clock import Clock, StopSignal, SystemClock
-from monitoring.commands.days import DayBook, last_checks_window
 from monitoring.commands.explain import explain_from
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.printer import LIVE_PATIENCE_S, REFRESH_S, Printer
+from monitoring.commands.reading import DELAY_MS
 from monitoring.commands.report import read_month
+from monitoring.commands.series import Charts, last_checks_window
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.databases import parse_listen
 from monitoring.config.durations import Month
@@ -21,11 +22,14 @@ from monitoring.display import explanation_lines
 from monitoring.display.incidents import Incident
 from monitoring.display.months import MonthReport
 from monitoring.display.outputs import warn
+from monitoring.display.series import Mark
+from monitoring.display.values import SiteKey
 from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.gateway.certificate import tls_files
 from monitoring.gateway.server import end
-from monitoring.models import CheckResult, Site
+from monitoring.models import CheckResult, Site, Window
 from monitoring.service.signals import heed_signals
+from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Choice, ReaderChoice
 from monitoring.units import MINUTE_MS
 from monitoring.web.board import WINDOWS_MS, Board, Questions
@@ -60,10 +64,16 @@ class PageReader:
         clock: Clock,
         watcher: ConfigWatcher | None = None,
         say: Callable[[str], None] = warn,
+        *,
+        knows_deliveries: bool = True,
     ) -> None:
-        self.board = Board(clock, say, Questions(self._last_checks, self._month, self._explain))
+        """`knows_deliveries`: the choice tells what has become of notifications."""
+        questions = Questions(self._last_checks, self._month, self._explain, self._deliveries, self._series)
+        self.board = Board(clock, say, questions)
         self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher)
-        self._days = DayBook(clock)
+        self._choice = choice
+        self._knows_deliveries = knows_deliveries
+        self._charts = Charts(clock)
         self._clock = clock
         self._months: dict[str, tuple[int, MonthReport]] = {}
         self._one_month = threading.Lock()
@@ -89,13 +99,14 @@ class PageReader:
         printer.step()
         until_ms = printer.until_ms()
         if printer.readers != self._read_from:
-            self._days.forget()
+            self._charts.forget()
             self._read_from = printer.readers
         try:
-            self._days.read(printer.readers, until_ms)
+            self._charts.read(printer.readers, until_ms, len(printer.config.sites))
         except StoreError as error:
             printer.forget_readers(error)
-        self.board.publish(printer.config.sites, printer.history(), self._days.of(self.board.keys(), until_ms))
+        days = self._charts.days.of_all(self.board.keys(), until_ms)
+        self.board.publish(printer.config.sites, printer.history(), days)
 
     def _last_checks(self, site: Site) -> Sequence[CheckResult]:
         """Called from any thread. Raises `StoreError`."""
@@ -125,6 +136,19 @@ class PageReader:
         with self._turn():
             explanation = explain_from(reader, site, at_ms, config.alert_interval_ms)
         return explanation_lines(explanation, incident.location, reader.kind)
+
+    def _deliveries(self, incident: Incident) -> Sequence[Entry] | None:
+        """Called from any thread. What other monitors told is not known here."""
+        if not self._knows_deliveries or incident.location != self._printer.config.location:
+            return None
+        last = incident.recovery
+        window = Window(incident.start_ms, self._printer.until_ms() + DELAY_MS if last is None else last.time_ms + 1)
+        with self._turn():
+            found = self._choice.deliveries(window)
+        return [it for it in found if (it.alert.host, it.alert.start_ms) == (incident.host, incident.start_ms)]
+
+    def _series(self, key: SiteKey, window: str) -> Sequence[Mark]:
+        return self._charts.of(key, window, self._printer.until_ms())
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -49,7 +49,7 @@ def _pruned(config: Config) -> str:
 
 def _site_line(site: Site) -> str:
     name = f" ({printable(site.name)})" if site.name else ""
-    request, expected = ", ".join(_request(site)), ", ".join(map(str, in_force(site)))
+    request, expected = ", ".join(request_words(site)), ", ".join(map(str, in_force(site)))
     labels = "".join(f"{what}; " for what in _labels(site))
     return f"{printable(site.host)}{name}: {labels}{request}; expects {expected}; alert {_rule(site.rule)}"
 
@@ -63,7 +63,8 @@ def _labels(site: Site) -> Iterator[str]:
         yield f"tags {printable(', '.join(site.tags))}"
 
 
-def _request(site: Site) -> Iterator[str]:
+def request_words(site: Site) -> Iterator[str]:
+    """What is asked, and how; never a secret."""
     yield " ".join(filter(None, (site.method, site.masked_url, f"every {show_ms(site.interval_ms)}")))
     yield f"timeout {show_ms(site.timeout_ms)}"
     yield from (f"header {name}: ***" for name, _ in site.headers)

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from monitoring.alerts.explain import Explanation, WindowSum
 from monitoring.display.months import MonthReport, MonthRow
+from monitoring.display.series import Mark
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import NOTHING, percent_text, time_text
 from monitoring.models import PHASES, Alert, Cause, CheckResult, ResponseTimes, Rule
@@ -28,7 +29,7 @@ def stats_json(report: StatsReport) -> str:
             "from": time_text(report.window.from_ms),
             "until": time_text(report.window.until_ms),
             "source": report.source,
-            "sites": [_site(row, report.coverage(row)) for row in report.rows],
+            "sites": [site_values(row, report.coverage(row)) for row in report.rows],
         }
     )
 
@@ -111,8 +112,8 @@ def explanation_json(found: Explanation, location: str, source: str) -> str:
                 "crossed": _date(found.crossing.check_ms),
                 "window": _window(found.crossing.decided),
             },
-            "lastGood": found.good and _check(found.good),
-            "lastFailed": found.failed and _check(found.failed),
+            "lastGood": found.good and check_values(found.good),
+            "lastFailed": found.failed and check_values(found.failed),
             "next": found.forecast and {"type": str(found.forecast.change), "in": _whole_or_float(found.forecast.in_ms)},
         }
     )
@@ -164,7 +165,22 @@ def _window(found: WindowSum) -> dict[str, object]:
     }
 
 
-def _check(check: CheckResult) -> dict[str, object]:
+def mark_values(mark: Mark) -> dict[str, object]:
+    """What is said of one mark of a chart."""
+    return {
+        "from": time_text(mark.start_ms),
+        "until": time_text(mark.end_ms),
+        "checks": mark.checks,
+        "availability": _percent(mark.availability),
+        "coverage": _percent(mark.coverage),
+        "p50": _seconds(mark.p50_us),
+        "p95": _seconds(mark.p95_us),
+        "causes": _counts(mark.causes),
+    }
+
+
+def check_values(check: CheckResult) -> dict[str, object]:
+    """What is said of a check."""
     return {
         "time": time_text(check.time_ms),
         "status": check.status or None,
@@ -175,7 +191,8 @@ def _check(check: CheckResult) -> dict[str, object]:
     }
 
 
-def _site(row: SiteRow, coverage: Fraction) -> dict[str, object]:
+def site_values(row: SiteRow, coverage: Fraction) -> dict[str, object]:
+    """What is said of a site in a window."""
     stats, status, availability = row.stats, row.status, row.availability
     return {
         "URL": row.host,

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from monitoring.display.incidents import Incident
 from monitoring.display.values import SiteRow, StatsReport
-from monitoring.display.words import percent_text, printable, time_text
+from monitoring.display.words import inert, percent_text, printable, time_text
 from monitoring.models import Window
 from monitoring.statistics import windows
 
@@ -73,12 +73,7 @@ def month_csv(report: MonthReport) -> str:
 
 
 def _names(site: SiteRow) -> list[str]:
-    return [_inert(printable(text)) for text in (site.host, site.name or "", site.location)]
-
-
-def _inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return [inert(printable(text)) for text in (site.host, site.name or "", site.location)]
 
 
 def _numbers(report: MonthReport, row: MonthRow) -> list[object]:

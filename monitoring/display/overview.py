@@ -4,15 +4,15 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from functools import cached_property
 
 from monitoring.display.incidents import Incident
 from monitoring.display.ranking import WORST_FIRST
+from monitoring.display.series import Mark
 from monitoring.display.values import SiteKey, SiteRow, StatsReport, View
-from monitoring.display.words import WAITING, duration_text, plural
+from monitoring.display.words import WAITING, duration_text, plural, time_text
 from monitoring.models import SiteStatus, State
-from monitoring.statistics import windows
+from monitoring.units import DAY_MS
 
 DAYS = 90
 """So many days, today's included, are shown one by one."""
@@ -24,20 +24,6 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OTHERS = re.compile(r"[^A-Za-z0-9._]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What the checks of one day (UTC) add up to; of today, so far."""
-
-    start_ms: int
-    covered_ms: int = 0
-    available_ms: int = 0
-
-    @property
-    def availability(self) -> Fraction | None:
-        """Percent of the covered time, exact; None when nothing was measured."""
-        return windows.availability(self.available_ms, self.covered_ms)
-
-
 @dataclass(frozen=True)
 class Overview:
     """A `View` with what lies further back: outages, the newest first, and the days of each site, the oldest first.
@@ -47,7 +33,7 @@ class Overview:
 
     view: View
     incidents: Sequence[Incident] = ()
-    days: Mapping[SiteKey, Sequence[Day]] = field(default_factory=dict)
+    days: Mapping[SiteKey, Sequence[Mark]] = field(default_factory=dict)
     read_error: str | None = None
 
     @property
@@ -124,7 +110,7 @@ def headline(overview: Overview) -> str:
     for state in (State.DOWN, State.RECOVERING, State.FAILING):
         hosts = {row.host for row in rows if row.status.state is state}
         if hosts:
-            return _of_some(state, len(hosts), total, _longest_ms(rows, state, overview.view.now_ms))
+            return _of_some(state, len(hosts), total) + _since(rows, state, overview.view.now_ms)
     unknown = len({row.host for row in rows if row.status.state is State.UNKNOWN})
     if unknown == total:
         return f"nothing is known of {'the site' if total == 1 else f'any of the {total} sites'} now{last_data(overview)}"
@@ -142,14 +128,19 @@ def last_data(overview: Overview) -> str:
     return "" if newest_ms is None else f": last data {duration_text(max(0, overview.view.now_ms - newest_ms))} ago"
 
 
-def _of_some(state: State, count: int, total: int, longest_ms: int | None) -> str:
-    lasts = "" if longest_ms is None else f" ({'the longest ' if count > 1 else ''}for {duration_text(longest_ms)})"
-    return f"{count} of {plural(total, 'site')} {'is' if count == 1 else 'are'} {state}{lasts}"
+def _of_some(state: State, count: int, total: int) -> str:
+    return f"{count} of {plural(total, 'site')} {'is' if count == 1 else 'are'} {state}"
 
 
-def _longest_ms(rows: Iterable[SiteRow], state: State, now_ms: int) -> int | None:
+def _since(rows: Iterable[SiteRow], state: State, now_ms: int) -> str:
+    """Since when the first of them is in this state. A sentence that stays the same is not read aloud again and again."""
     since = [row.status.since_ms for row in rows if row.status.state is state and row.status.since_ms is not None]
-    return max(0, now_ms - min(since)) if since else None
+    if not since:
+        return ""
+    first_ms = min(since)
+    date, time = time_text(first_ms)[:10], time_text(first_ms)[11:16]
+    when = f"since {time} UTC" if now_ms - first_ms < DAY_MS else f"since {date} {time} UTC"
+    return f", the first {when}" if len(since) > 1 else f" {when}"
 
 
 def slug(host: str) -> str:

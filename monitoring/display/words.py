@@ -115,6 +115,11 @@ def printable(text: str) -> str:
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii") for mark in text)
 
 
+def inert(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
 def label(host: str, name: str | None, location: str = "") -> str:
     """The name of a site in tables, with the location it is seen from."""
     return printable(f"{name or host} [{location}]" if location else name or host)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import Protocol
 
 from monitoring.clock import Clock
@@ -37,17 +38,25 @@ Readers = Mapping[str, Reader]
 
 
 class ReadFile:
-    """The local file for reading. It may appear, go or be replaced; its monitor may write another one in its place."""
+    """The local file for reading. It may appear, go or be replaced; its monitor may write another one in its place.
+
+    Several threads may use it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.read_path = path
         """The file that is read now."""
+        self._lock = RLock()
         self._reader: FileReader | None = None
         self._identity: tuple[Identity, Identity | None] | None = None
 
     def open(self) -> FileReader | None:
         """A reader of the file that is there now (None: there is none); the same one while file and log are the same."""
+        with self._lock:
+            return self._open()
+
+    def _open(self) -> FileReader | None:
         path = written_file(self.path)
         identity = _identity_with_log(path)
         if identity and self._identity == (identity[0], None) and os.access(path.parent, os.W_OK):
@@ -61,9 +70,10 @@ class ReadFile:
         return self._reader
 
     def close(self) -> None:
-        if self._reader:
-            self._reader.close()
-        self._reader, self._identity = None, None
+        with self._lock:
+            if self._reader:
+                self._reader.close()
+            self._reader, self._identity = None, None
 
 
 def _identity_with_log(path: Path) -> tuple[Identity, Identity | None] | None:

@@ -21,6 +21,7 @@ from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.server import Refused, nobody_hears
 from monitoring.web.board import Board
+from monitoring.web.detail import site_csv, site_json
 from monitoring.web.metrics import metrics_text
 from monitoring.web.pages import NoSuchPage, Pages
 
@@ -72,7 +73,9 @@ def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
     return {
         "/": lambda: _text(pages.overview(request.args.get("q", "")), HTML),
         "/updates": lambda: _text(pages.updates(request.args.get("since", 0, int)), JSON),
-        "/site/<slug>": lambda slug: _text(pages.site(slug, request.args.get("window", "")), HTML),
+        "/site/<slug>": lambda slug: _text(pages.site(slug, _window(), request.url_root), HTML),
+        "/site/<slug>/data.json": lambda slug: _text(site_json(pages.view(slug, _window())), JSON),
+        "/site/<slug>/data.csv": lambda slug: _text(site_csv(pages.view(slug, _window())), CSV),
         "/incidents": lambda: _text(pages.incidents(), HTML),
         "/incidents.atom": lambda: _text(pages.atom(request.url_root), ATOM),
         "/incidents/<name>": lambda name: _text(pages.incident(name), HTML),
@@ -80,7 +83,7 @@ def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
         "/report/<name>": lambda name: _text(pages.report(name), HTML),
         "/report/<name>.csv": lambda name: _text(month_csv(pages.month(name)), CSV),
         "/report/<name>.json": lambda name: _text(month_json(pages.month(name)), JSON),
-        "/badge/<slug>.svg": lambda slug: _text(pages.badge(slug, request.args.get("window", "")), SVG),
+        "/badge/<slug>.svg": lambda slug: _text(pages.badge(slug, _window()), SVG),
         "/favicon.svg": lambda: _text(pages.favicon(), SVG),
         "/static/<name>": lambda name: _text(*pages.static(name)),
         "/metrics": lambda: Response(metrics_text(board.latest().overview), content_type=METRICS_TYPE),
@@ -118,6 +121,11 @@ def _bearer(header: str) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return ""
     return f"Bearer {password}"
+
+
+def _window() -> str:
+    """The name of the window that is asked for; "": none is."""
+    return request.args.get("window", "")
 
 
 def _text(body: str | bytes, content_type: str) -> Response:

@@ -8,9 +8,11 @@ from monitoring.config.durations import Month
 from monitoring.display import Header, View
 from monitoring.display.incidents import Incident, incidents
 from monitoring.display.months import MonthReport
-from monitoring.display.overview import Day, Overview
+from monitoring.display.overview import Overview
+from monitoring.display.series import Mark
 from monitoring.display.values import Closing, SiteKey, StatsReport, Statuses
 from monitoring.models import Alert, CheckResult, Site
+from monitoring.storage.notifications import Entry
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS
 
 WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS}
@@ -19,15 +21,18 @@ WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * D
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What the store is asked when a page needs it; from any thread. Each raises `StoreError`.
+    """What is asked when a page needs it; from any thread. All but `series` ask the store, and raise `StoreError`.
 
     `last_checks` are the newest ones of a site, the oldest first; `month` raises `ConfigError` for one that has not begun;
-    `explain` gives the lines of `--explain`, as it was when the alert was raised, or as it is while that is open.
+    `explain` gives the lines of `--explain`, as it was when the alert was raised, or as it is while that is open;
+    `deliveries` are the notifications of an outage (None: they are not known here); `series` are the marks of a chart.
     """
 
     last_checks: Callable[[Site], Sequence[CheckResult]]
     month: Callable[[Month], MonthReport]
     explain: Callable[[Incident], Sequence[str]]
+    deliveries: Callable[[Incident], Sequence[Entry] | None]
+    series: Callable[[SiteKey, str], Sequence[Mark]]
 
 
 AGED_EVERY_MS = 10_000
@@ -70,7 +75,7 @@ class Board:
         """The sites and locations of the newest report."""
         return [row.key for row in self._view.reports[0].rows] if self._view.reports else []
 
-    def publish(self, sites: Sequence[Site], history: Sequence[Alert], days: Mapping[SiteKey, Sequence[Day]]) -> None:
+    def publish(self, sites: Sequence[Site], history: Sequence[Alert], days: Mapping[SiteKey, Sequence[Mark]]) -> None:
         """Make what was read so far the newest view."""
         kept = self._latest
         overview = Overview(self._view, incidents(history), days, self._error)

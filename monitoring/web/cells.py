@@ -11,8 +11,9 @@ from hashlib import sha256
 from markupsafe import Markup
 
 from monitoring.display.incidents import Incident
-from monitoring.display.overview import Day, Group, Overview, grouped, headline, last_data, slug
+from monitoring.display.overview import Group, Overview, grouped, headline, last_data, slug
 from monitoring.display.ranking import state_counts
+from monitoring.display.series import Mark
 from monitoring.display.values import SiteKey, SiteRow
 from monitoring.display.words import (
     GLYPHS,
@@ -155,6 +156,43 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
     )
 
 
+LATELY_DAYS, MOST_OF_A_DAY = 14, 5
+"""So many days are listed in the overview, and so many incidents of each."""
+
+
+def lately_html(overview: Overview) -> Markup:
+    """The incidents of the past days by the day they began, today first; open ones without their length, which grows."""
+    today = overview.view.now_ms // DAY_MS
+    by_day: dict[int, list[Incident]] = {}
+    for incident in overview.incidents:
+        if today - (number := incident.start_ms // DAY_MS) >= LATELY_DAYS:
+            break
+        by_day.setdefault(number, []).append(incident)
+    measured = {day.start_ms // DAY_MS for days in overview.days.values() for day in days[-LATELY_DAYS:] if day.covered_ms}
+    lines = []
+    for number in range(today, today - LATELY_DAYS, -1):
+        found = by_day.get(number, [])
+        words = _of_day(found, overview) if found else "no incident" if number in measured else "not measured"
+        date = time_text(number * DAY_MS)[:10]
+        lines.append(Markup('<dt><time datetime="{0}">{0}</time></dt><dd>{1}</dd>').format(date, words))
+    return Markup("").join(lines)
+
+
+def _of_day(found: Sequence[Incident], overview: Overview) -> Markup:
+    parts = [_briefly(it, overview) for it in found[:MOST_OF_A_DAY]]
+    if len(found) > MOST_OF_A_DAY:
+        parts.append(Markup('<a href="incidents">{} more</a>').format(len(found) - MOST_OF_A_DAY))
+    return Markup(", ").join(parts)
+
+
+def _briefly(incident: Incident, overview: Overview) -> Markup:
+    name = name_html(overview.names.get(incident.host) or incident.host)
+    lasted = "ongoing" if incident.is_open else duration_text(incident.lasted_ms(overview.view.now_ms))
+    return Markup('<span class="{}"><a href="incidents/{}">{}</a> {}, {}</span>').format(
+        "down" if incident.is_open else "over", incident_id(incident), name, incident.cause or "cause unknown", lasted
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """The cells of the overview by row and column, the groups in order, and in which version each cell changed last."""
@@ -164,9 +202,9 @@ class Rendered:
     groups: Sequence[Group] = ()
     cells: Mapping[str, Markup] = field(default_factory=dict)
     changed: Mapping[str, int] = field(default_factory=dict)
-    days: Mapping[SiteKey, Sequence[Day]] = field(default_factory=dict)
+    days: Mapping[SiteKey, Sequence[Mark]] = field(default_factory=dict)
 
-    def bars(self, key: str, row: SiteRow, days: Sequence[Day]) -> Markup:
+    def bars(self, key: str, row: SiteRow, days: Sequence[Mark]) -> Markup:
         """The bars of these days, drawn anew only when they are others than before."""
         is_known = key in self.cells and self.days.get(row.key) is days
         return self.cells[key] if is_known else days_svg(days)
@@ -205,6 +243,7 @@ def _render(overview: Overview, before: Rendered) -> Rendered:
         cells[f"{own}.days"] = before.bars(f"{own}.days", row, overview.days.get(row.key, ()))
     ongoing = [it for it in overview.incidents if it.is_open]
     cells["ongoing"] = Markup("").join(Markup("<li>{}</li>").format(incident_html(it, overview)) for it in ongoing)
+    cells["lately"] = lately_html(overview)
     changed = {key: before.changed[key] if before.cells.get(key) == html else version for key, html in cells.items()}
     if version > 1 and all(moment < version for moment in changed.values()) and cells.keys() == before.cells.keys():
         return before

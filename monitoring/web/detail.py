@@ -1,16 +1,27 @@
-"""What the page of one site shows: its numbers in one window, from every location, and how it is checked."""
+"""One site in one window: what its page shows, as values (`SiteView`), as HTML, as JSON and as CSV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from monitoring.checks.assertions import in_force
+from monitoring.config.describing import request_words
 from monitoring.display.incidents import Incident
-from monitoring.display.jsonlines import response_times
+from monitoring.display.jsonlines import (
+    alert_values,
+    check_values,
+    json_line,
+    location_json,
+    mark_values,
+    response_times,
+    site_values,
+)
 from monitoring.display.overview import slug
+from monitoring.display.series import Mark, causes_of, series_csv
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import (
+    NOTHING,
     counts_text,
     duration_text,
     percent_text,
@@ -21,16 +32,92 @@ from monitoring.display.words import (
     window_text,
     with_sign,
 )
-from monitoring.models import PHASES, CheckResult, Site
-from monitoring.statistics.windows import bucket_width_ms, may_be_exact
-from monitoring.web.board import WINDOWS_MS, Snapshot
+from monitoring.models import PHASES, Cause, CheckResult, Site
+from monitoring.web.board import WINDOWS_MS, Questions, Snapshot
 from monitoring.web.cells import incident_html, name_html, state_html, time_html
-from monitoring.web.drawing import chart_svg, days_svg, days_text
+from monitoring.web.drawing import days_svg, days_text, series_svg
+
+MOST_INCIDENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A site as one location sees it: its numbers in the window, its state now, and the marks of the window's chart."""
+
+    row: SiteRow
+    now: SiteRow
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """Everything there is to show of a site; `report` is None before the first answer. Checks stand the oldest first."""
+
+    snapshot: Snapshot
+    site: Site
+    window: str
+    report: StatsReport | None
+    places: Sequence[Place]
+    checks: Sequence[CheckResult]
+    incidents: Sequence[Incident]
+
+
+def site_view(snapshot: Snapshot, host: str, window: str, questions: Questions) -> SiteView:
+    """This site in the window of this name; of another name it is the first one. Raises `StoreError`."""
+    overview, site = snapshot.overview, snapshot.sites[host]
+    name = window if window in WINDOWS_MS else next(iter(WINDOWS_MS))
+    report = overview.report(WINDOWS_MS[name])
+    now = {row.key: row for row in overview.rows}
+    rows = [row for row in report.rows if row.host == host] if report else []
+    places = [Place(row, now.get(row.key, row), questions.series(row.key, name)) for row in rows]
+    incidents = [it for it in overview.incidents if it.host == host][:MOST_INCIDENTS]
+    return SiteView(snapshot, site, name, report, places, questions.last_checks(site), incidents)
+
+
+# As JSON and CSV
+
+
+def site_json(view: SiteView) -> str:
+    """What the page shows, in the words of the command line's JSON: `{"kind": "site", …}`."""
+    window, overview = view.report.window if view.report else None, view.snapshot.overview
+    return json_line(
+        {
+            "kind": "site",
+            "URL": view.site.host,
+            "name": view.site.name,
+            "window": WINDOWS_MS[view.window] // 1_000,
+            "from": window and time_text(window.from_ms),
+            "until": window and time_text(window.until_ms),
+            "source": view.report and view.report.source,
+            "places": [_place_values(view, place) for place in view.places],
+            "lastChecks": [check_values(it) for it in view.checks],
+            "alerts": [
+                alert_values(it, overview.names.get(it.host))
+                for incident in view.incidents
+                for it in (incident.recovery, incident.alert)
+                if it
+            ],
+        }
+    )
+
+
+def _place_values(view: SiteView, place: Place) -> dict[str, object]:
+    assert view.report is not None  # noqa: S101 - places are rows of the report
+    values = site_values(place.row, view.report.coverage(place.row)) | location_json(place.row.location)
+    return {**values, "marks": [mark_values(mark) for mark in place.marks]}
+
+
+def site_csv(view: SiteView) -> str:
+    """The marks of the chart."""
+    return series_csv({printable(place.row.location): place.marks for place in view.places})
+
+
+# As HTML
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A site as one location sees it, in one window: `facts` are titles with values, `phases` means."""
+    """A place for people: `facts` are titles with values, `phases` means, `table` the chart's rows."""
 
     place: str
     state: Markup
@@ -38,6 +125,8 @@ class Seen:
     why: Markup | None
     chart: Markup
     scale: str
+    causes: Sequence[tuple[Cause, int]]
+    table: Sequence[Sequence[object]]
     facts: Sequence[tuple[str, str]]
     phases: Sequence[tuple[str, str]]
     days: Markup
@@ -54,6 +143,7 @@ class SiteDetail:
     window: str
     windows: Sequence[tuple[str, bool]]
     span: str
+    mark: str
     seen: Sequence[Seen]
     checks: Sequence[Mapping[str, object]]
     incidents: Sequence[Markup]
@@ -61,55 +151,66 @@ class SiteDetail:
     slug: str
 
 
-def site_detail(snapshot: Snapshot, host: str, window: str, last_checks: Sequence[CheckResult]) -> SiteDetail:
-    """The page of this site; its `last_checks` stand the oldest first."""
-    overview, site = snapshot.overview, snapshot.sites[host]
-    name = window if window in WINDOWS_MS else "10m"
-    report = overview.report(WINDOWS_MS[name])
-    rows = [row for row in report.rows if row.host == host] if report else []
-    now = {row.key: row for row in overview.rows}
+def site_detail(view: SiteView) -> SiteDetail:
+    """The page of this site."""
+    site, overview = view.site, view.snapshot.overview
+    lengths = [mark.length_ms for place in view.places for mark in place.marks[:1]]
     return SiteDetail(
-        title=printable(site.name or host),
-        name=name_html(site.name or host),
+        title=printable(site.name or site.host),
+        name=name_html(site.name or site.host),
         host=name_html(site.address),
-        window=name,
-        windows=[(it, it == name) for it in WINDOWS_MS],
-        span=window_text(WINDOWS_MS[name]),
-        seen=[_seen(snapshot, report, row, now.get(row.key, row)) for row in rows] if report else [],
-        checks=[_check(it) for it in reversed(last_checks)],
-        incidents=[incident_html(it, overview) for it in _of(overview.incidents, host)],
-        settings=_settings(site),
-        slug=slug(host),
+        window=view.window,
+        windows=[(it, it == view.window) for it in WINDOWS_MS],
+        span=window_text(WINDOWS_MS[view.window]),
+        mark=duration_text(lengths[0]) if lengths else "",
+        seen=[_seen(view, view.report, place) for place in view.places] if view.report else [],
+        checks=[_check(it) for it in reversed(view.checks)],
+        incidents=[incident_html(it, overview) for it in view.incidents],
+        settings=list(_settings(site)),
+        slug=slug(site.host),
     )
 
 
-MOST_INCIDENTS = 50
-
-
-def _of(incidents: Sequence[Incident], host: str) -> Sequence[Incident]:
-    return [it for it in incidents if it.host == host][:MOST_INCIDENTS]
-
-
-def _seen(snapshot: Snapshot, report: StatsReport, row: SiteRow, now: SiteRow) -> Seen:
-    overview = snapshot.overview
+def _seen(view: SiteView, report: StatsReport, place: Place) -> Seen:
+    overview, row, now, marks = view.snapshot.overview, place.row, place.now, place.marks
     days = overview.days.get(row.key, ())
-    status = now.status
-    exact = may_be_exact(report.window, len(snapshot.sites))
-    mark = duration_text(bucket_width_ms(report.window, exact=exact))
-    label = f"mean response times of the {window_text(report.length_ms)}, each bar {mark}; red below: failed checks"
-    slowest = max((mark.mean_us for mark in row.stats.trend if mark.mean_us is not None), default=None)
+    slowest = max((mark.p95_us for mark in marks if mark.p95_us is not None), default=None)
     return Seen(
         place=printable(row.location),
-        state=state_html(status.state),
-        since="" if status.since_ms is None else f"for {duration_text(overview.view.now_ms - status.since_ms)}",
+        state=state_html(now.status.state),
+        since="" if now.status.since_ms is None else f"for {duration_text(overview.view.now_ms - now.status.since_ms)}",
         why=name_html(telling_text(now.detail)) if now.detail else None,
-        chart=chart_svg(row.stats.trend, label),
-        scale=f"the highest bar is {seconds_text(slowest)}; each is {mark}",
+        chart=series_svg(marks, _spoken(report, marks)),
+        scale=seconds_text(slowest),
+        causes=list(causes_of(marks).items()),
+        table=[_mark(mark) for mark in reversed(marks)],
         facts=_facts(report, row, now, overview.view.now_ms),
         phases=[(phase, seconds_text(row.stats.phases_us.get(phase))) for phase in PHASES],
         days=days_svg(days),
         days_text=days_text(days),
     )
+
+
+def _spoken(report: StatsReport, marks: Sequence[Mark]) -> str:
+    """The chart for those who do not see it."""
+    failed = counts_text(causes_of(marks))
+    slowest = max((mark.p95_us for mark in marks if mark.p95_us is not None), default=None)
+    return (
+        f"response times of the {window_text(report.length_ms)}: the highest 95th percentile is {seconds_text(slowest)};"
+        f" failed checks: {'none' if failed == NOTHING else failed}; all numbers are in the table below"
+    )
+
+
+def _mark(mark: Mark) -> Sequence[object]:
+    """A row of the table: time, p50, p95, checks, failed ones by cause, coverage."""
+    return [
+        time_html(mark.start_ms),
+        seconds_text(mark.p50_us),
+        seconds_text(mark.p95_us),
+        mark.checks,
+        counts_text(mark.causes),
+        with_sign(percent_text(mark.coverage, 0)),
+    ]
 
 
 def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequence[tuple[str, str]]:
@@ -133,27 +234,30 @@ def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequ
 def _check(check: CheckResult) -> Mapping[str, object]:
     return {
         "time": time_html(check.time_ms),
-        "exact": time_text(check.time_ms),
         "good": check.available,
-        "status": check.status or "—",
+        "status": check.status or NOTHING,
         "took": seconds_text(check.response_us),
         "cause": str(check.cause or ""),
         "why": name_html(telling_text(check.detail)) if check.detail else Markup(""),
     }
 
 
-def _settings(site: Site) -> Sequence[tuple[str, str]]:
+def _settings(site: Site) -> Iterator[tuple[str, str]]:
     """The configuration in force, without secrets."""
     rule = site.rule
-    return [
-        ("checked", f"{site.method} every {duration_text(site.interval_ms)}" if site.enabled else "paused"),
-        ("timeout", duration_text(site.timeout_ms)),
-        ("expects", printable(", ".join(map(str, in_force(site))))),
-        (
-            "alert",
-            f"below {percent_text(rule.threshold)} % over {duration_text(rule.window_ms)}, at least {rule.minimum_failures}"
-            f" failed checks; recovery at {percent_text(rule.recovery_threshold)} %",
-        ),
-        *([("group", printable(site.group))] if site.group else []),
-        *([("tags", printable(", ".join(site.tags)))] if site.tags else []),
-    ]
+    yield "checked", ", ".join(request_words(site)) if site.enabled else "paused"
+    yield "expects", printable(", ".join(map(str, in_force(site))))
+    yield (
+        "alert",
+        f"below {percent_text(rule.threshold)} % over {duration_text(rule.window_ms)}, at least {rule.minimum_failures}"
+        f" failed checks; recovery at {percent_text(rule.recovery_threshold)} %",
+    )
+    if site.url.startswith("https:"):
+        warning_ms = site.certificate_warning_ms
+        yield "certificate", f"told {duration_text(warning_ms)} before it expires" if warning_ms else "its end is not told"
+    if site.notify is not None:
+        yield "notifies", printable(", ".join(site.notify)) or "nobody"
+    if site.group:
+        yield "group", printable(site.group)
+    if site.tags:
+        yield "tags", printable(", ".join(site.tags))

@@ -1,20 +1,23 @@
 """Bars, charts and badges as SVG. The texts in them are escaped; colours come from the page's style sheet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from monitoring.display.overview import Day
+from monitoring.display.series import Mark, causes_of
 from monitoring.display.words import plural
-from monitoring.models import Bucket, State
+from monitoring.models import State
 
 HEIGHT = 20
 LEAST = 7
 """Of `HEIGHT`: the shortest outage of a day is still seen."""
 
-WIDTH, CHART_HEIGHT = 600, 120
-"""Of a chart, in the units of its drawing."""
+WIDTH, CHART_HEIGHT, GAP, STRIP = 600, 120, 3, 24
+"""Of a chart, in the units of its drawing: response times, and the strip below them in which failures are."""
+
+LEAST_FAILED = 4
+"""Of `STRIP`: one failure among many checks is still seen."""
 
 BADGE_COLOURS = {
     State.UP: "#1a7f37",
@@ -27,61 +30,68 @@ BADGE_COLOURS = {
 """White letters on each have a contrast of at least 4.5."""
 
 
-def days_svg(days: Sequence[Day]) -> Markup:
-    """A bar for each day: green as far as it was up, red above it, grey where nobody measured."""
+def days_svg(days: Sequence[Mark]) -> Markup:
+    """A bar for each day: green as far as it was up, red above it, grey above both as far as nobody measured."""
     paths = {"up": "", "down": "", "unknown": ""}
     start = 0
-    for lost, run in groupby(map(_lost, days)):
+    for (down, unknown), run in groupby(map(_parts, days)):
         width = sum(1 for _ in run)
-        if lost is None:
-            paths["unknown"] += f"M{start} 0h{width}v{HEIGHT}h-{width}z"
-        else:
-            if lost < HEIGHT:
-                paths["up"] += f"M{start} {lost}h{width}V{HEIGHT}h-{width}z"
-            if lost:
-                paths["down"] += f"M{start} 0h{width}v{lost}h-{width}z"
+        if unknown:
+            paths["unknown"] += f"M{start} 0h{width}v{unknown}h-{width}z"
+        if down:
+            paths["down"] += f"M{start} {unknown}h{width}v{down}h-{width}z"
+        if unknown + down < HEIGHT:
+            paths["up"] += f"M{start} {unknown + down}h{width}V{HEIGHT}h-{width}z"
         start += width
-    drawn = Markup("").join(Markup('<path class="{}" d="{}"/>').format(name, d) for name, d in paths.items() if d)
     shape = Markup('<svg class="days" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>')
-    return shape.format(max(1, len(days)), HEIGHT, days_text(days), drawn)
+    return shape.format(max(1, len(days)), HEIGHT, days_text(days), _paths(paths))
 
 
-def days_text(days: Sequence[Day]) -> str:
+def _paths(paths: Mapping[str, str]) -> Markup:
+    """What is drawn in each colour."""
+    return Markup("").join(Markup('<path class="{}" d="{}"/>').format(name, d) for name, d in paths.items() if d)
+
+
+def days_text(days: Sequence[Mark]) -> str:
     """The bars in words: "90 days: 2 with downtime, 3 not measured"."""
-    lost = [_lost(day) for day in days]
-    down, unknown = sum(bool(it) for it in lost), lost.count(None)
+    down, unknown = sum(day.down_ms > 0 for day in days), sum(not day.covered_ms for day in days)
     return f"{plural(len(days), 'day')}: {down} with downtime, {unknown} not measured"
 
 
-def _lost(day: Day) -> int | None:
-    """How much of a bar's height is down; None: nothing was measured."""
-    if not day.covered_ms:
-        return None
-    down_ms = day.covered_ms - day.available_ms
-    return max(LEAST, round(HEIGHT * down_ms / day.covered_ms)) if down_ms else 0
+def _parts(day: Mark) -> tuple[int, int]:
+    """How much of a bar's height is down, and how much nobody measured."""
+    unknown = HEIGHT - round(HEIGHT * day.coverage / 100)
+    if not day.down_ms or unknown == HEIGHT:
+        return 0, unknown
+    down = max(LEAST, round(HEIGHT * day.down_ms / max(day.length_ms, day.covered_ms)))
+    return min(down, HEIGHT), min(unknown, HEIGHT - min(down, HEIGHT))
 
 
-def chart_svg(trend: Sequence[Bucket], label: str) -> Markup:
-    """Mean response times from 0 to the slowest as bars; below the axis a mark wherever a check failed."""
-    slowest = max((mark.mean_us or 0.0 for mark in trend), default=0.0)
-    step = WIDTH / max(1, len(trend))
-    good = bad = unknown = ""
-    for place, mark in enumerate(trend):
-        left, width = f"{place * step + 1:.1f}", f"{step - 2:.1f}"
-        if mark.mean_us is not None and slowest:
-            height = max(1.0, mark.mean_us / slowest * CHART_HEIGHT)
-            good += f"M{left} {CHART_HEIGHT - height:.1f}h{width}V{CHART_HEIGHT}h-{width}z"
-        if mark.failures:
-            bad += f"M{left} {CHART_HEIGHT + 3}h{width}v9h-{width}z"
-        if mark.mean_us is None and not mark.failures:
-            unknown += f"M{left} {CHART_HEIGHT - 3}h{width}v3h-{width}z"
-    drawn = [
-        Markup('<path class="{}" d="{}"/>').format(name, d)
-        for name, d in (("bar", good), ("down", bad), ("unknown", unknown))
-        if d
-    ]
-    shape = Markup('<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>')
-    return shape.format(WIDTH, CHART_HEIGHT + 14, label, Markup("").join(drawn))
+def series_svg(marks: Sequence[Mark], label: str) -> Markup:
+    """The 50th and 95th percentile of response times as steps from 0 to the slowest; below the axis failures by cause."""
+    slowest = max((mark.p95_us or 0.0 for mark in marks), default=0.0)
+    step = WIDTH / max(1, len(marks))
+    paths: dict[str, str] = {"unknown": "", "p95": "", "p50": ""}
+    for place, mark in enumerate(marks):
+        left, width = f"{place * step:.1f}", f"{step:.1f}"
+        if not mark.checks:
+            paths["unknown"] += f"M{left} 0h{width}v{CHART_HEIGHT}h-{width}z"
+        for name, time_us in (("p95", mark.p95_us), ("p50", mark.p50_us)):
+            if time_us is not None and slowest:
+                paths[name] += f"M{left} {CHART_HEIGHT * (1 - time_us / slowest):.1f}h{width}"
+        for name, begin, height in _failed(mark):
+            paths[name] = paths.get(name, "") + f"M{left} {begin:.1f}h{width}v{height:.1f}h-{width}z"
+    shape = Markup('<svg class="series" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>')
+    return shape.format(WIDTH, CHART_HEIGHT + GAP + STRIP, label, _paths(paths))
+
+
+def _failed(mark: Mark) -> Iterator[tuple[str, float, float]]:
+    """The failures of a mark as parts of the strip below the axis, the most frequent cause first."""
+    begin = float(CHART_HEIGHT + GAP)
+    for cause, count in causes_of([mark]).items():
+        height = max(LEAST_FAILED, STRIP * count / mark.checks)
+        yield f"cause {cause}", begin, min(height, CHART_HEIGHT + GAP + STRIP - begin)
+        begin = min(begin + height, CHART_HEIGHT + GAP + STRIP)
 
 
 def badge_svg(name: str, state: State, availability: str) -> str:

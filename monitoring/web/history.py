@@ -21,7 +21,15 @@ from monitoring.display.words import (
     time_text,
     with_sign,
 )
+from monitoring.storage.notifications import Delivery, Entry
 from monitoring.web.cells import incident_id, name_html, time_html
+
+DELIVERY_WORDS = {
+    Delivery.PENDING: "not sent yet",
+    Delivery.SENT: "sent",
+    Delivery.LATE: "sent late",
+    Delivery.FAILED: "not sent",
+}
 
 
 def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str, Markup]]:
@@ -36,6 +44,22 @@ def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str
         ("reason", name_html(telling_text(incident.detail)) if incident.detail else Markup("{}").format(NOTHING)),
         *decided,
         *place,
+    ]
+
+
+def delivery_rows(entries: Sequence[Entry] | None) -> Sequence[Sequence[Markup]] | None:
+    """Who was told of what, whether that arrived and when, and why not; None: this is not known here."""
+    if entries is None:
+        return None
+    return [
+        [
+            name_html(it.channel),
+            Markup("{}").format(it.event),
+            Markup("{}").format(DELIVERY_WORDS[it.state]),
+            Markup("{}").format(NOTHING) if it.done_ms is None else time_html(it.done_ms),
+            name_html(it.reason) if it.reason else Markup(""),
+        ]
+        for it in entries
     ]
 
 

@@ -33,9 +33,9 @@ from monitoring.web.cells import (
     row_id,
     state_html,
 )
-from monitoring.web.detail import site_detail
+from monitoring.web.detail import SiteView, site_detail, site_view
 from monitoring.web.drawing import badge_svg, favicon_svg
-from monitoring.web.history import atom_entry, incident_facts, neighbours, report_row
+from monitoring.web.history import atom_entry, delivery_rows, incident_facts, neighbours, report_row
 
 TITLES = {"state": "State", "site": "Site", "days": "90 days", "now": "Response", **{name: name for name in LONG_MS}}
 CLASSES = {"state": "of-state", "site": "of-site", "days": "bars"}
@@ -53,7 +53,14 @@ CELLS = tuple(
 )
 """What stands before the key of a row and behind it, in each of its cells."""
 
-STATIC_TYPES = {"page.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+CSS, SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+STATIC_TYPES = {
+    "page.css": CSS,
+    "live.js": SCRIPT,
+    "chart.js": SCRIPT,
+    "uPlot.min.css": CSS,
+    "uPlot.iife.min.js": SCRIPT,
+}
 
 
 MOST_INCIDENTS = 500
@@ -80,7 +87,9 @@ class Pages:
         )
         self._environment.filters.update(name=name_html, state=state_html, plain=printable)
         folder = resources.files("monitoring.web") / "static"
-        self._static = {name: (folder / name).read_bytes() for name in STATIC_TYPES}
+        self._static = {
+            name: (folder / ("uplot" if name.startswith("uPlot") else "") / name).read_bytes() for name in STATIC_TYPES
+        }
 
     def overview(self, wanted: str) -> str:
         """All sites, or those that the filter leaves."""
@@ -124,14 +133,28 @@ class Pages:
             }
         )
 
-    def site(self, name: str, window: str) -> str:
-        """One site. Raises `NoSuchPage`, and `StoreError` when its last checks cannot be read."""
+    def site(self, name: str, window: str, address: str) -> str:
+        """One site; `address` is that of the page. Raises `NoSuchPage`, and `StoreError` when its checks cannot be read."""
+        view = self.view(name, window)
+        detail, rendered = site_detail(view), self._cells.rendered(view.snapshot)
+        badge, here = f"{address}badge/{name}.svg?window={detail.window}", f"{address}site/{name}"
+        snippet = Markup('<a href="{}"><img src="{}" alt="{}"></a>').format(here, badge, detail.title)
+        return self._page(
+            "site.html",
+            rendered,
+            page="site",
+            root="../",
+            here=f"site/{name}",
+            it=detail,
+            badge=badge,
+            address=here,
+            snippet=str(snippet),
+        )
+
+    def view(self, name: str, window: str) -> SiteView:
+        """All that there is to show of a site. Raises `NoSuchPage` and `StoreError`."""
         snapshot = self._board.latest()
-        host = _host_of(snapshot, name)
-        checks = self._board.questions.last_checks(snapshot.sites[host])
-        detail = site_detail(snapshot, host, window, checks)
-        rendered = self._cells.rendered(snapshot)
-        return self._page("site.html", rendered, page="site", root="../", here=f"site/{name}", it=detail)
+        return site_view(snapshot, _host_of(snapshot, name), window, self._board.questions)
 
     def incidents(self) -> str:
         """All outages that are known, the newest first, by day."""
@@ -159,6 +182,7 @@ class Pages:
             line=incident_html(found, snapshot.overview),
             facts=incident_facts(found, snapshot.overview),
             lines=self._board.questions.explain(found),
+            told=delivery_rows(self._board.questions.deliveries(found)),
         )
 
     def atom(self, address: str) -> str:

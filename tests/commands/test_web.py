@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.commands.days import DayBook, last_checks_window
 from monitoring.commands.explain import explain_from
 from monitoring.commands.printer import PrintOptions, look_anywhere
 from monitoring.commands.reading import DELAY_MS
+from monitoring.commands.series import DAYS_OF_QUARTER, HOURS, MINUTES, Charts, Scale, Series, last_checks_window
 from monitoring.commands.web import MOST_QUESTIONS, PageReader
 from monitoring.config import Config, parse_database
 from monitoring.display import explanation_lines, stats_json
 from monitoring.display.overview import DAYS, headline
 from monitoring.errors import StoreUnavailable
-from monitoring.models import Cause, Site, State
+from monitoring.models import Cause, Site, State, Window
+from monitoring.storage.notifications import Delivery, Entry, Event
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, MINUTE_MS
+from monitoring.web.board import WINDOWS_MS
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
 from tests.support.monitor import PATIENCE_S
@@ -130,30 +132,78 @@ class CountingStore(MemoryStore):
 
 
 def test_days_that_are_over_are_hardly_read_again(clock: FakeClock) -> None:
-    store, book, now_ms = CountingStore(), DayBook(clock), START_MS + DAY_MS // 2
+    store, days, now_ms = CountingStore(), Series(clock, DAYS_OF_QUARTER), START_MS + DAY_MS // 2
     today = now_ms // DAY_MS
-    book.read({"": store}, now_ms)
+    days.read({"": store}, now_ms, 1)
     assert store.asked == list(range(today, today - DAYS, -1))
     store.asked.clear()
-    book.read({"": store}, now_ms + MINUTE_MS)
+    days.read({"": store}, now_ms + 2 * MINUTE_MS, 1)
     assert store.asked == [today]
     store.asked.clear()
-    book.read({"": store}, now_ms + 10 * MINUTE_MS)
+    days.read({"": store}, now_ms + 10 * MINUTE_MS, 1)
     assert store.asked == [today, today - 1, today - 2, today - 3]
     store.asked.clear()
-    book.forget()
-    book.read({"": store}, now_ms + 10 * MINUTE_MS)
+    days.forget()
+    days.read({"": store}, now_ms + 10 * MINUTE_MS, 1)
     assert len(store.asked) == DAYS
 
 
 def test_a_new_day_begins_empty_and_the_oldest_goes(clock: FakeClock) -> None:
-    store, book = MemoryStore(), DayBook(clock)
+    store, series = MemoryStore(), Series(clock, DAYS_OF_QUARTER)
     store.record(check(0))
-    book.read({"": store}, START_MS + 5_000)
-    book.read({"": store}, START_MS + DAY_MS + 5_000)
-    days = book.of([("a", "")], START_MS + DAY_MS + 5_000)["a", ""]
+    series.read({"": store}, START_MS + 5_000, 1)
+    series.read({"": store}, START_MS + DAY_MS + 5_000, 1)
+    days = series.of_all([("a", "")], START_MS + DAY_MS + 5_000)["a", ""]
     assert [day.covered_ms for day in days[-2:]] == [2_000, 0]
+    assert [day.length_ms for day in days[-2:]] == [DAY_MS, 5_000]
     assert len(days) == DAYS
+
+
+@pytest.mark.parametrize(("scale", "whole"), [(MINUTES, 60), (HOURS, 23)])
+def test_a_mark_is_what_the_statistics_of_its_window_say(clock: FakeClock, scale: Scale, whole: int) -> None:
+    """Minutes are shown when they are over; the hour that is not over is shown as far as it goes."""
+    store, series, until_ms = MemoryStore(), Series(clock, scale), START_MS + scale.length_ms * 3 + 30_000
+    for at in range(0, scale.length_ms * 3 // 1_000, scale.length_ms // 30_000):
+        store.record(replace(check(at, cause=Cause.TIMEOUT if at % 7 == 0 else None), response_us=1_000 * (at % 90 + 1)))
+    series.read({"": store}, until_ms, 1)
+    marks = series.of(("a", ""), until_ms)
+    assert (len(marks), marks[whole - 1].end_ms) == (scale.count, START_MS + 3 * scale.length_ms)
+    for mark in (
+        it for it in marks if it.length_ms and it.end_ms <= START_MS + 3 * scale.length_ms and it.start_ms >= START_MS
+    ):
+        stats = store.stats(Window(mark.start_ms, mark.end_ms), exact=True)["a"]
+        assert stats.response is not None
+        assert (mark.checks, mark.covered_ms, mark.causes) == (stats.checks, stats.covered_ms, stats.causes)
+        assert (mark.p50_us, mark.p95_us) == (stats.response.p50_us, stats.response.p95_us)
+    assert marks[0].checks == 0
+
+
+def test_each_window_has_the_marks_of_its_scale(clock: FakeClock) -> None:
+    charts = Charts(clock)
+    lengths = {name: len(charts.of(("a", ""), name, START_MS)) for name in WINDOWS_MS}
+    assert lengths == {"10m": 10, "1h": 60, "24h": 24, "30d": 30, "90d": 90}
+
+
+def test_late_checks_come_into_the_minutes_that_are_shown(clock: FakeClock) -> None:
+    store, series, until_ms = MemoryStore(), Series(clock, MINUTES), START_MS + MINUTE_MS
+    series.read({"": store}, until_ms, 1)
+    store.record(check(3))
+    series.read({"": store}, until_ms + MINUTE_MS, 1)
+    assert [mark.checks for mark in series.of(("a", ""), until_ms + MINUTE_MS)[-2:]] == [1, 0]
+
+
+def test_who_was_told_of_an_outage_is_what_the_local_file_says(config: Config, clock: FakeClock) -> None:
+    store = MemoryStore()
+    mine, other = alert(50, "b"), replace(alert(50, "b"), start_ms=START_MS)
+    entries = [Entry("ops", Event.ALERT, mine.time_ms, mine, Delivery.SENT, mine.time_ms + 900)]
+    choice = OnlyStore(store, [*entries, Entry("ops", Event.ALERT, other.time_ms, other)])
+    store.record(check(40, "b", Cause.DNS))
+    store.record(mine)
+    reader = PageReader(config, choice, clock)
+    reader.step()
+    (incident,) = reader.board.latest().overview.incidents
+    assert reader.board.questions.deliveries(incident) == entries
+    assert reader.board.questions.deliveries(replace(incident, location="paris")) is None
 
 
 @pytest.mark.parametrize(("interval_ms", "length_ms"), [(2_000, 42_000), (300_000, 6_300_000)])

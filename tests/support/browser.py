@@ -19,6 +19,12 @@ UNPACKED = ROOT / ".venv" / "debian"
 
 HEIGHT = 900
 
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+"""The rules of accessible pages, by Deque (MPL-2.0)."""
+
+FOUND_BY_AXE = """return axe.run(document, {resultTypes: ["violations", "incomplete"]}).then(found => found.violations.map(
+  it => `${it.id}: ${it.help}: ${it.nodes.map(node => node.html.slice(0, 160)).slice(0, 3).join(" | ")}`))"""
+
 
 class Browser:
     """A window of Chromium without a screen; `errors` is what its console has said of wrong pages."""
@@ -49,6 +55,18 @@ class Browser:
         while not (found := self.ask(script)):
             assert time.monotonic() < deadline, f"never true: {script}"
             time.sleep(0.05)
+        return found
+
+    def press(self, key: str) -> None:
+        """This key, wherever the focus is."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(key).perform()
+
+    def inaccessible(self) -> list[str]:
+        """What axe finds wrong with the page."""
+        self.driver.execute_script(AXE.read_text())
+        found: list[str] = self.driver.execute_script(FOUND_BY_AXE)
         return found
 
     def picture(self, path: Path) -> None:

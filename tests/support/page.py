@@ -12,7 +12,8 @@ from monitoring.config.tokens import Tokens
 from monitoring.display import Header, SiteRow, StatsReport
 from monitoring.display.incidents import incidents
 from monitoring.display.months import MonthReport, month_report
-from monitoring.display.overview import DAYS, Day
+from monitoring.display.overview import DAYS
+from monitoring.display.series import Mark
 from monitoring.display.values import SiteKey
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import (
@@ -84,13 +85,37 @@ def stats_of(host: str, length_ms: int, down: int = 0, response_us: int = 57_000
     )
 
 
-def days_of(number: int) -> list[Day]:
+def days_of(number: int) -> list[Mark]:
     """Three months: some days without measurement, some with downtime."""
     found = []
     for place in range(DAYS):
         covered_ms = 0 if place < 12 + number % 5 else DAY_MS
         lost_ms = 40 * MINUTE_MS if (place + number) % 23 == 0 else 0
-        found.append(Day((NOW_MS // DAY_MS - DAYS + 1 + place) * DAY_MS, covered_ms, max(0, covered_ms - lost_ms)))
+        start_ms = (NOW_MS // DAY_MS - DAYS + 1 + place) * DAY_MS
+        length_ms = min(DAY_MS, NOW_MS - start_ms)
+        covered_ms = min(covered_ms, length_ms)
+        found.append(Mark(start_ms, length_ms, covered_ms // 2_000, covered_ms, max(0, covered_ms - lost_ms)))
+    return found
+
+
+MARKS = {"10m": (MINUTE_MS, 10), "1h": (MINUTE_MS, 60), "24h": (HOUR_MS, 24), "30d": (DAY_MS, 30), "90d": (DAY_MS, 90)}
+
+
+def marks_of(window: str, is_down: bool) -> list[Mark]:
+    """A chart: some marks without measurement, and of a site that is down a third of the checks failed in the last ones."""
+    length_ms, count = MARKS[window]
+    checks, end_ms = length_ms // 2_000, NOW_MS // length_ms * length_ms
+    found = []
+    for place in range(count):
+        start_ms = end_ms - (count - place) * length_ms
+        if place in (2, 3):
+            found.append(Mark(start_ms, length_ms))
+            continue
+        lost = checks // 3 if is_down and place > count * 3 // 4 else int(place == 5)
+        causes = {Cause.TIMEOUT: lost - lost // 3, **({Cause.STATUS: lost // 3} if lost > 2 else {})} if lost else {}
+        p50_us = 50_000 + 9_000 * (place % 7)
+        good_ms = length_ms - 2_000 * lost
+        found.append(Mark(start_ms, length_ms, checks, length_ms, good_ms, p50_us, 2.5 * p50_us + 800 * place, causes))
     return found
 
 
@@ -112,11 +137,19 @@ class Shown:
         self.alerts: list[Alert] = []
         self.checks: list[CheckResult] = []
         self.store_error: StoreError | None = None
-        questions = Questions(self._last_checks, self._month, lambda _: ["<b>why</b> it is so", "  26.0 s of 120 s"])
+        self.entries: Sequence[Entry] | None = ()
+        why = ["<b>why</b> it is so", "  26.0 s of 120 s"]
+        questions = Questions(self._last_checks, self._month, lambda _: why, lambda _: self.entries, self._series)
         self.board = Board(self.clock, lambda _: None, questions)
         self.error: str | None = None
         self.last_check_ms: int | None = None
         self.has_data = True
+
+    def _series(self, key: SiteKey, window: str) -> Sequence[Mark]:
+        status = self.states.get(key[0])
+        return (
+            marks_of(window, status is not None and status.state in {State.DOWN, State.RECOVERING}) if self.has_data else ()
+        )
 
     def _last_checks(self, site: Site) -> Sequence[CheckResult]:
         if self.store_error:

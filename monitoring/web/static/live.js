@@ -3,7 +3,8 @@
 (() => {
   const every = 10000;
   const main = document.getElementById("main");
-  if (!main || !main.dataset.version) return;
+  const isOverview = main && "version" in main.dataset;
+  if (!isOverview && !(main && "refresh" in main.dataset)) return;
   const places = () => new Map([...document.querySelectorAll("[data-live]")].map(it => [it.dataset.live, it]));
   let known = places();
 
@@ -18,7 +19,22 @@
     known = places();
   };
 
+  // The page of one site or incident: short, so it is asked for whole, and the parts that differ are swapped.
+  const refresh = async () => {
+    const answer = await fetch(location.href, {headers: {Accept: "text/html"}});
+    if (!answer.ok) throw new Error(answer.status);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-part], [data-live]")) {
+      const {part: name, live} = part.dataset;
+      const now = fresh.querySelector(name ? `[data-part="${name}"]` : `[data-live="${live}"]`);
+      if (now && now.innerHTML !== part.innerHTML) part.innerHTML = now.innerHTML;
+    }
+    document.title = fresh.title;
+    document.dispatchEvent(new Event("refreshed"));
+  };
+
   const ask = async () => {
+    if (!isOverview) return refresh();
     const answer = await fetch(`updates?since=${main.dataset.version}`);
     if (!answer.ok) throw new Error(answer.status);
     const {version, layout, cells, worst, title} = await answer.json();

@@ -1,0 +1,108 @@
+"""Marks of a chart: what the checks of a site add up to in each span of time. Pure."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+
+from monitoring.display.words import inert, percent_text, time_text
+from monitoring.models import Cause, SiteStats
+from monitoring.statistics import windows
+
+NO_CAUSES: Mapping[Cause, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark: times in milliseconds; percentiles are of the available checks (None: there was none), causes are counts.
+
+    `length_ms` is how much of it is over.
+    """
+
+    start_ms: int
+    length_ms: int
+    checks: int = 0
+    covered_ms: int = 0
+    available_ms: int = 0
+    p50_us: float | None = None
+    p95_us: float | None = None
+    causes: Mapping[Cause, int] = field(default_factory=lambda: NO_CAUSES)
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + self.length_ms
+
+    @property
+    def availability(self) -> Fraction | None:
+        """Percent of the covered time, exact; None when nothing was measured."""
+        return windows.availability(self.available_ms, self.covered_ms)
+
+    @property
+    def coverage(self) -> Fraction:
+        """Percent of the mark that checks stand for, exact."""
+        return windows.coverage(self.covered_ms, max(1, self.length_ms))
+
+    @property
+    def down_ms(self) -> int:
+        """The time that failed checks stand for."""
+        return self.covered_ms - self.available_ms
+
+    @property
+    def failures(self) -> int:
+        return sum(self.causes.values())
+
+
+def mark_of(start_ms: int, length_ms: int, stats: SiteStats) -> Mark:
+    """The mark of these statistics."""
+    response = stats.response
+    return Mark(
+        start_ms,
+        length_ms,
+        stats.checks,
+        stats.covered_ms,
+        stats.available_ms,
+        response.p50_us if response else None,
+        response.p95_us if response else None,
+        stats.causes or NO_CAUSES,
+    )
+
+
+def causes_of(marks: Iterable[Mark]) -> Mapping[Cause, int]:
+    """How many checks failed by each cause, the most frequent one first."""
+    found: dict[Cause, int] = {}
+    for mark in marks:
+        for cause, count in mark.causes.items():
+            found[cause] = found.get(cause, 0) + count
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+CSV_TITLES = (
+    *("from", "until", "location", "checks", "availability percent", "coverage percent", "p50 seconds", "p95 seconds"),
+    *(f"{cause} failures" for cause in Cause),
+)
+
+
+def series_csv(series: Mapping[str, Sequence[Mark]]) -> str:
+    """A table for spreadsheets of the marks of each location; empty where nothing is known."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_TITLES)
+    for location, marks in series.items():
+        writer.writerows(_csv_row(location, mark) for mark in marks)
+    return text.getvalue()
+
+
+def _csv_row(location: str, mark: Mark) -> list[object]:
+    times = ("" if it is None else round(it) / 1_000_000 for it in (mark.p50_us, mark.p95_us))
+    return [
+        time_text(mark.start_ms),
+        time_text(mark.end_ms),
+        inert(location),
+        mark.checks,
+        "" if mark.availability is None else percent_text(mark.availability),
+        percent_text(mark.coverage),
+        *times,
+        *(mark.causes.get(cause, 0) for cause in Cause),
+    ]
