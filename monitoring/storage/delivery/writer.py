@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from monitoring.clock import Clock
-from monitoring.errors import StoreError, StoreOverwritten
+from monitoring.errors import StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult
 from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.words import unwritten_text
@@ -20,7 +20,7 @@ MAINTENANCE_NS = 100_000_000
 """How long maintenance may take between two commits: a fifth of the time."""
 
 LEFT_TO_GUARD = 2
-"""After so many failed commits to an overwritten file, the guard should have moved to another file."""
+"""After so many failed commits to an overwritten or damaged file, the guard should have moved to another file."""
 
 MEMORY_LIMIT = 2_000_000
 """So many points are kept in memory while the file cannot be written. Beyond that the oldest are dropped and counted."""
@@ -118,7 +118,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - as above
             self._failures += 1
             self.trouble = unwritten_text(_words(error), len(self._unwritten), self._dropped)
-            self.is_left_to_guard = isinstance(error, StoreOverwritten) and self._failures <= LEFT_TO_GUARD
+            self.is_left_to_guard = isinstance(error, StoreOverwritten | StoreDamaged) and self._failures <= LEFT_TO_GUARD
         self._committed_ns = self._clock.monotonic_ns()
         with self._wake:
             self._served = asked

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from monitoring.errors import StoreBusy, StoreError, StoreOverwritten
+from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.sqlite import blocks_1_1, meta, migrations, queries, rescue
 from monitoring.storage.sqlite.connection import (
@@ -85,6 +85,7 @@ class FileStore(FileReader, ABC):
                 lost = migrations.lost_part(self.opened.connection) if is_about_schema(error) else ""
                 if lost or is_damage(error):
                     self._damage = f"{self.path}: {lost or error}"
+                    raise StoreDamaged(self._damage) from error
                 raise
 
     @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from monitoring.errors import StoreOverwritten, StoreUnavailable
+from monitoring.errors import StoreDamaged, StoreOverwritten, StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics import reference
 from monitoring.storage.delivery import writer as module
@@ -274,9 +274,12 @@ def test_memory_is_bounded_and_what_was_dropped_is_counted(
     assert list(file.results(EVER)) == checks((2, 3, 4))
 
 
-def test_a_file_that_somebody_writes_into_is_left_to_its_guard_for_a_moment(file: MemoryFile, writer: Writer) -> None:
+@pytest.mark.parametrize("kind", [StoreOverwritten, StoreDamaged])
+def test_a_file_that_somebody_writes_into_is_left_to_its_guard_for_a_moment(
+    file: MemoryFile, writer: Writer, kind: type[StoreUnavailable]
+) -> None:
     """The guard soon goes on elsewhere and says so. If it cannot, that is said as of any other file."""
-    file.trouble = StoreOverwritten("config.db was overwritten by another program")
+    file.trouble = kind("config.db was overwritten by another program")
     writer.append(check(1))
     for expected in (True, True, False):
         writer.step()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.errors import StoreUnavailable
+from monitoring.errors import StoreDamaged
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.earlier_files import FIXTURES
@@ -77,7 +77,7 @@ def test_so_it_does_with_a_file_of_an_earlier_version(path: Path) -> None:
 @pytest.mark.parametrize("statement", ["DROP TABLE outbox", "ALTER TABLE checks DROP COLUMN status"])
 def test_a_running_monitor_sets_it_aside_and_knows_its_alerts(store: LocalStore, path: Path, statement: str) -> None:
     carry_out(path, statement)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreDamaged, match=LOSSES[statement]):
         store.append(checks([5]), [], NOW_MS)
     store.guard.look(NOW_MS, lambda: None)
     (line,) = store.guard.notices()
