@@ -65,7 +65,7 @@ class Probe:
         self._checks_until_look = 0
         self._certificate_s: int | None = None
         self._asked, self._places = self._first, to_look_up(site, self._first)
-        self._have_answered: set[str] = set()
+        self._have_answered: tuple[str, ...] = ()
         self._answered: Request | None = None
         """The last one that was; for a site that never redirects the only one."""
 
@@ -82,7 +82,6 @@ class Probe:
         """
         try:
             self._waited_ns, self._certificate_s = 0, None
-            self._handle.look_at_certificates(self._checks_until_look <= 0)
             result = self._check()
             self._plan_look(result)
             return result  # noqa: TRY300 - any exception becomes a result, too
@@ -125,6 +124,7 @@ class Probe:
             self._checks_until_look = 0
         elif result.certificate_s is not None:
             self._checks_until_look = CERTIFICATE_LOOK_MS // self._site.interval_ms - 1
+        self._handle.look_at_certificates(self._checks_until_look <= 0)
 
     def _left_us(self, phases_us: Phases) -> int:
         """How much of the check's time is left after the completed hops, by libcurl's own clock."""
@@ -191,9 +191,8 @@ class Probe:
         server = urlsplit(request.url).netloc
         if hop.status:
             self._answered = request
-            if len(self._have_answered) > MAX_REDIRECTS:  # redirects lead to ever new ones
-                self._have_answered.clear()
-            self._have_answered.add(server)
+            if server not in self._have_answered:  # redirects may lead to ever new ones: the last few are known
+                self._have_answered = (*self._have_answered[-MAX_REDIRECTS:], server)
         not_understood = hop.fault and (hop.fault.cause is Cause.PROTOCOL or refuses_protocol(hop.fault.detail))
         return bool(not_understood) and server not in self._have_answered
 

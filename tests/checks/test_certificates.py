@@ -6,7 +6,11 @@ import ssl
 import pytest
 import trustme
 
+from monitoring.checks.handle import Handle
+from monitoring.checks.redirects import first_request
+from monitoring.checks.response import Response
 from monitoring.models import Cause
+from monitoring.trust import Trust, bundle
 from tests.support.certificates import Authority
 from tests.support.probing import check, probing, site
 from tests.support.servers import OK, HttpServer, redirect
@@ -56,6 +60,19 @@ def test_a_check_looks_once_an_hour(ca: tuple[trustme.CA, str]) -> None:
         with probing(target, ca_file=ca[1]) as probe:
             looked = [probe.check().certificate_s is not None for _ in range(7)]
     assert looked == [True, False, False, True, False, False, True]
+
+
+def test_what_was_looked_at_is_not_kept(ca: tuple[trustme.CA, str]) -> None:
+    """It takes 6 kB, for each site."""
+    with HttpServer(tls=expiring(ca[0], SOONER)) as server, bundle(Trust(ca[1])) as trusted:
+        target = site(server.url(host="localhost"))
+        handle = Handle(target, Response(1_000, keeps=False, follows=True), trusted)
+        handle.prepare(first_request(target), [], target.timeout_ms)
+        handle.curl.perform()
+        assert handle.certificate_s() == SOONER.timestamp()
+        handle.look_at_certificates(wanted=False)
+        assert handle.certificate_s() is None
+        handle.close()
 
 
 def test_a_certificate_that_is_refused_is_looked_at_each_time(tmp_path_factory: pytest.TempPathFactory) -> None:
