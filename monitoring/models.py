@@ -12,7 +12,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import ClassVar
 
-from monitoring.transport import Transport
+from monitoring.transport import PLAIN, Transport
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 """The parts of a check in order, named as blackbox_exporter names them."""
@@ -66,7 +66,8 @@ class Rule:
 
     def fitted_to(self, interval_ms: int) -> "Rule":
         """The rule for a site that is checked every `interval_ms`: its window holds the failures that the rule asks for."""
-        return replace(self, window_ms=max(self.window_ms, self.minimum_failures * interval_ms))
+        least_ms = self.minimum_failures * interval_ms
+        return self if least_ms <= self.window_ms else replace(self, window_ms=least_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +128,13 @@ class Site:
     tags: tuple[str, ...] = ()
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    private_headers: frozenset[str] = frozenset()
+    private_headers: tuple[str, ...] = ()
     body: bytes | None = field(default=None, repr=False)
     interval_ms: int = 2_000
     timeout_ms: int = 10_000
     follow_redirects: bool = True
     verify_tls: bool = True
-    transport: Transport = field(default_factory=Transport)
+    transport: Transport = PLAIN
     assertions: tuple[Assertion, ...] = field(default=(), repr=False)
     rule: Rule = Rule()
     masked_url: str | None = None

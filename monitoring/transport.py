@@ -20,3 +20,7 @@ class Transport:
     client_certificate: tuple[str, str] | None = None
     minimum_tls: str | None = None
     http_version: str | None = None
+
+
+PLAIN = Transport()
+"""The transport of a site that gives none of these keys; all such sites share it."""

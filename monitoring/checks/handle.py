@@ -37,7 +37,7 @@ class Handle:
         self._is_at_home: bool | None = None
         """Whether it is set up for the site itself; None: not yet.
 
-        The first `prepare` does it. Inside this constructor the thread's stack would grow by a page of memory, for each site.
+        The first `prepare` does it: in this constructor it would make the stack of each thread a page (4 kB) deeper.
         """
 
     def _set_up(self, at_home: bool) -> None:

@@ -93,7 +93,7 @@ def first_request(site: Site) -> Request:
 
 def headers_of(site: Site, request: Request) -> list[tuple[str, str]]:
     """The configured headers that this request carries: secret ones only at home, those about a body only with a body."""
-    left_out = set() if request.at_home else _OWN | site.private_headers
+    left_out = set() if request.at_home else {*_OWN, *site.private_headers}
     if site.body is not None and not request.with_body:
         left_out |= _OF_BODY
     return [(name, value) for name, value in site.headers if name.lower() not in left_out]

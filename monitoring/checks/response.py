@@ -1,7 +1,7 @@
 """Receives an answer from libcurl: its headers, and its body, which is decoded, counted and kept if it is needed."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from monitoring.checks.assertions import REDIRECTS
 from monitoring.checks.decoding import Decoder, Undecodable, open_decoder
@@ -30,7 +30,6 @@ class Response:
         self._cap = cap_bytes
         self._lines: list[bytes] = []
         self._body = bytearray()
-        self.receive_header = self._header_callback()
         self.begin()
 
     def begin(self) -> None:
@@ -94,15 +93,10 @@ class Response:
         self._body.clear()
         return body
 
-    def _header_callback(self) -> Callable[[bytes], int | None]:
+    def receive_header(self, line: bytes) -> int | None:
         """libcurl's header callback, called for every line: None continues, -1 ends the transfer."""
-        append, end = self._lines.append, self._end_headers
-
-        def receive(line: bytes) -> int | None:
-            append(line)
-            return end() if len(line) <= _LONGEST_END else None
-
-        return receive
+        self._lines.append(line)
+        return self._end_headers() if len(line) <= _LONGEST_END else None
 
     def receive_body(self, chunk: bytes) -> int | None:
         """libcurl's write callback: None accepts the chunk, -1 ends the transfer."""

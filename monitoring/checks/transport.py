@@ -9,7 +9,7 @@ from monitoring.checks.abilities import AUTHENTICATIONS
 from monitoring.checks.redirects import Origin, Request, name_in, origin
 from monitoring.checks.resolver import ANY, IPV4, IPV6
 from monitoring.models import Site
-from monitoring.transport import Transport
+from monitoring.transport import PLAIN, Transport
 
 # Options of libcurl that pycurl has no names for.
 _SUPPRESS_CONNECT_HEADERS = 265
@@ -68,7 +68,7 @@ def apply_transport(curl: pycurl.Curl, site: Site) -> None:
     transport = site.transport
     # A proxy from the environment is ignored, so that a check is the same from a terminal, cron or a container.
     curl.setopt(pycurl.PROXY, transport.proxy or "")
-    if transport == Transport():
+    if transport == PLAIN:
         return
     curl.setopt(pycurl.NOPROXY, "")
     curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # the proxy's own headers are not the site's answer

@@ -65,7 +65,7 @@ def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, pag
             local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS))
         )
         display = DisplayThread(output, streams)
-        make_checkers = partial(  # no second one: it would make the stack of each checker deeper
+        make_checkers = partial(  # not a partial of Probe, too: it would make the stack of each checker deeper
             Checkers, lambda site, network: Probe(site, network, certificates=trusted), clock=clock, news=trusted.news
         )
         notifier = Notifier(local, Outbox(local, store.unwritten_alerts), store.own_reader, clock)

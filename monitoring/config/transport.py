@@ -9,7 +9,7 @@ from monitoring.config.addresses import URL, address_text, masked_user, read_aut
 from monitoring.config.section import Section
 from monitoring.config.text import Invalid, accepts
 from monitoring.models import Site
-from monitoring.transport import Transport
+from monitoring.transport import PLAIN, Transport
 from monitoring.trust import why_no_identity, why_unusable
 
 TRANSPORT_KEYS = (
@@ -24,7 +24,7 @@ def read_transport(section: Section) -> Transport:
     ip_version = section.take("ipVersion", _ip_version, None)
     connect_to = section.take("connectTo", _place, None)
     proxy, shown_proxy = section.take("proxy", _proxy, (None, None))
-    return Transport(
+    found = Transport(
         ip_version=ip_version,
         connect_to=connect_to,
         proxy=proxy,
@@ -35,6 +35,7 @@ def read_transport(section: Section) -> Transport:
         minimum_tls=section.take("minimumTLS", values.choice("1.0", "1.1", "1.2", "1.3"), None),
         http_version=section.take("httpVersion", values.choice("1.1", "2"), None),
     )
+    return PLAIN if found == PLAIN else found
 
 
 @accepts({"enum": (4, 6)})
@@ -98,7 +99,7 @@ def refuse_contradictions(section: Section, site: Site) -> None:
     """Note what can never work together, and what this libcurl cannot do."""
     for key, why in _contradictions(site):
         section.problem(key, why)
-    if site.transport != Transport():
+    if site.transport != PLAIN:
         from monitoring.checks.abilities import lacking  # late: few websites need it, and libcurl with it
 
         for key, what in lacking(site):

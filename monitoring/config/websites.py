@@ -164,8 +164,8 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
     return site
 
 
-def _read_headers(section: Section) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+def _read_headers(section: Section) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """The headers, and the names (in lower case) of those that a variable gave any of."""
     found = [(name, *section.take(name, values.header, ("", False))) for name in read_header_names(section)]
-    private = frozenset(name.lower() for name, _, is_private in found if is_private)
+    private = tuple(name.lower() for name, _, is_private in found if is_private)
     return tuple((name, value) for name, value, _ in found), private
