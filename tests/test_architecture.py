@@ -59,6 +59,7 @@ SEES: Mapping[str, Collection[str]] = {
         "storage.notifications",
         *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
+    "storage.multi_location": {"statistics", "display.values", "alerts.log", "storage.base", "storage.routing"},
     "storage.opening": {
         *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
@@ -144,7 +145,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
-        "rounds multi_location invocation series reading",
+        "rounds invocation series reading",
         "printer purge check_config drill explain replay import_configuration",
         "print report test_notifications",
         "web",

@@ -5,7 +5,6 @@ from contextlib import closing
 
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.multi_location import MultiLocationReport
 from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere, moment_to_show
 from monitoring.config.durations import Month
 from monitoring.display import month_csv, month_json, month_lines
@@ -15,6 +14,7 @@ from monitoring.display.outputs import print_lines
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.storage.delivery.words import Source
+from monitoring.storage.multi_location import MultiLocationReport
 from monitoring.storage.routing import ReaderChoice, Readers
 
 

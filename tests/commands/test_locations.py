@@ -12,7 +12,6 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.commands.cli import parse_arguments
-from monitoring.commands.multi_location import MultiLocationReport
 from monitoring.commands.purge import Purge, Terminal, scope_of
 from monitoring.config import Config, describe, parse_config, parse_database
 from monitoring.display import Closing, ClosingRow, Header, alert_json, alert_sentence, ongoing_text, stats_json, stats_lines
@@ -25,6 +24,7 @@ from monitoring.statistics import reference
 from monitoring.storage.base import Points
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.storage.multi_location import MultiLocationReport
 from monitoring.storage.routing import ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock

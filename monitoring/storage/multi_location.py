@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitoring.alerts.log import AlertLog
-from monitoring.display import SiteKey, SiteRow, StatsReport
-from monitoring.display.values import stats_report
+from monitoring.display.values import SiteKey, SiteRow, StatsReport, stats_report
 from monitoring.models import Alert, LastState, Site, SiteStatus, Window
 from monitoring.statistics.status import status
 from monitoring.statistics.windows import from_whole_hour, may_be_exact
