@@ -59,7 +59,9 @@ SEES: Mapping[str, Collection[str]] = {
         "storage.notifications",
         *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
-    "storage.multi_location": {"statistics", "display.values", "alerts.log", "storage.base", "storage.routing"},
+    "storage.multi_location": {
+        *("clock", "statistics", "display.values", "display.words", "alerts.log", "storage.base", "storage.routing"),
+    },
     "storage.opening": {
         *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
@@ -73,7 +75,10 @@ SEES: Mapping[str, Collection[str]] = {
     "notifications.channels": {
         *("trust", "config", "display.words", "display.jsonlines", "storage.sessions", "notifications.base"),
     },
-    "gateway": {"clock", "config", "statistics", "display.words", "service.signals", "service.health", "storage"},
+    "gateway": {
+        *("clock", "config", "statistics", "display.words", "display.jsonlines", "alerts.log"),
+        *("service.signals", "service.health", "storage"),
+    },
     "web": {
         *("clock", "config", "statistics", "display", "checks.assertions", "service.signals", "storage.notifications"),
         *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),
@@ -119,8 +124,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("network redirects response", "transport", "handle", "probe", "checker", "checkers"),
     ),
     "gateway": (
-        "access databases description entrance limits metrics output refusals requests",
-        *("certificate upkeep v2", "tls v1", "application server", "serve"),
+        "access databases entrance limits metrics output refusals requests",
+        *("certificate upkeep v2", "dialect tls v1", "description", "application server", "serve"),
     ),
     "storage.sqlite": (
         *("lock meta notifications rescue schema", "blocks_1_1 summaries", "rows", "queries states", "from_1_1 outbox"),

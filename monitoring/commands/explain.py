@@ -7,7 +7,7 @@ from functools import partial
 from monitoring.alerts.explain import Explanation, History, explain
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere, moment_to_show
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.lookup import site_of
 from monitoring.display import explanation_json, explanation_lines
 from monitoring.display.outputs import say
@@ -15,6 +15,7 @@ from monitoring.models import Alert, CheckResult, LastState, Site, Window
 from monitoring.statistics.status import outage_is_open
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.words import Source
+from monitoring.storage.multi_location import moment_to_show
 from monitoring.storage.routing import ReaderChoice, Readers
 
 GOOD_BEFORE_INTERVALS = 20

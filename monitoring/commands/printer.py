@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from monitoring.clock import Clock
-from monitoring.commands.reading import DELAY_MS, ask_anywhere, last_time, moment_to_show
+from monitoring.commands.reading import ask_anywhere
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
@@ -17,7 +17,7 @@ from monitoring.models import Alert, Window
 from monitoring.notifications.words import conditions
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Source
-from monitoring.storage.multi_location import MultiLocationReport
+from monitoring.storage.multi_location import DELAY_MS, MultiLocationReport, last_time, moment_to_show
 from monitoring.storage.routing import Choice, ReaderChoice, Readers
 from monitoring.units import DAY_MS
 

@@ -13,7 +13,7 @@ from monitoring.alerts.backtest import Backtest, Coverage, Messages, compare
 from monitoring.alerts.replay import Replay
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere, moment_to_show
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.durations import Moment
 from monitoring.config.values import show_ms, show_number
 from monitoring.display import backtest_json, backtest_lines, time_text
@@ -25,6 +25,7 @@ from monitoring.notifications.hindsight import messages
 from monitoring.statistics.windows import TREND_BUCKETS, availability
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.words import Source
+from monitoring.storage.multi_location import moment_to_show
 from monitoring.storage.routing import ReaderChoice, Readers
 from monitoring.units import DAY_MS, HOUR_MS
 

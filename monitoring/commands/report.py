@@ -5,7 +5,7 @@ from contextlib import closing
 
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere, moment_to_show
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.durations import Month
 from monitoring.display import month_csv, month_json, month_lines
 from monitoring.display.incidents import incidents
@@ -14,7 +14,7 @@ from monitoring.display.outputs import print_lines
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.storage.delivery.words import Source
-from monitoring.storage.multi_location import MultiLocationReport
+from monitoring.storage.multi_location import MultiLocationReport, moment_to_show
 from monitoring.storage.routing import ReaderChoice, Readers
 
 

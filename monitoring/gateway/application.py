@@ -2,7 +2,7 @@
 
 import gzip
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
-from monitoring.errors import StoreError, StoreRefused, StoreUnverified
+from monitoring.errors import ConfigError, StoreError, StoreRefused, StoreUnverified
 from monitoring.gateway import requests
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.databases import Databases
 from monitoring.gateway.description import description
+from monitoring.gateway.dialect import CONTENT, JSON, Dialect
 from monitoring.gateway.entrance import entrance
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
@@ -25,11 +26,11 @@ from monitoring.gateway.refusals import Refusals
 from monitoring.gateway.tls import Wsgi
 from monitoring.gateway.v1 import former_handlers
 from monitoring.gateway.v2 import Answer, Interface
+from monitoring.models import Site
 from monitoring.storage.base import Backend
-from monitoring.storage.gateway.interface import ENDPOINTS, HEALTH, SCHEMA, Endpoint, RefusedAnswer, Role
+from monitoring.storage.gateway.interface import HEALTH, Endpoint, RefusedAnswer, Role
 from monitoring.storage.gateway.messages import Malformed
 
-JSON = "application/json"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 RETRY_AFTER_S = 1
@@ -37,9 +38,18 @@ WORTH_PACKING = 4_096
 
 
 def make_application(
-    databases: Databases, tokens: Tokens, limits: Limits, clock: Clock, refusals: Refusals | None = None, page_at: str = ""
+    databases: Databases,
+    tokens: Tokens,
+    limits: Limits,
+    clock: Clock,
+    refusals: Refusals | None = None,
+    page_at: str = "",
+    sites: Callable[[], Sequence[Site]] = tuple,
 ) -> Flask:
-    """The gateway to this database. `refusals` counts what is refused. `page_at`: where a status page will be mounted."""
+    """The gateway to this database. `refusals` counts what is refused. `page_at`: where a status page will be mounted.
+
+    `sites` are those of the configuration.
+    """
     refusals = refusals or Refusals()
     application = Flask("gateway", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
@@ -51,9 +61,12 @@ def make_application(
     handlers = current.handlers()
     for endpoint, handler in {**handlers, **former_handlers(current)}.items():
         routes.add(endpoint.method, endpoint.path, endpoint.role, partial(_answer, current, endpoint, handler))
+    people = Dialect(current, clock, sites)
+    for endpoint in CONTENT:
+        routes.add(endpoint.method, endpoint.path, endpoint.role, partial(_tell, people, endpoint))
     routes.add("GET", HEALTH.path, HEALTH.role, lambda: _json(current.health()))
     routes.add("GET", "/metrics", "read", lambda: Response(current.metrics(), content_type=METRICS_TYPE))
-    routes.add("GET", "/api/v2/openapi.json", None, lambda: _json(description(ENDPOINTS)))
+    routes.add("GET", "/api/v2/openapi.json", None, lambda: _json(description()))
     routes.add("GET", "/", None, partial(entrance, tokens, page_at))
     for kind, status in _STATUSES:
         application.register_error_handler(kind, partial(_refuse, status))
@@ -96,6 +109,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (Unauthorised, 401),
     (Forbidden, 403),
     (Malformed, 422),
+    (ConfigError, 422),
     (StoreRefused, 422),
     (StoreUnverified, 409),
     (StoreError, 503),  # also when the database denies access to the gateway: no token of a client helps then
@@ -112,8 +126,11 @@ _WORDS = {
 def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], Answer]) -> Response:
     asked = requests.read(endpoint)
     with current.turn(getattr(asked, "location", None) or "") as database:
-        found = handler(database, asked)
-        return _json({"schema": SCHEMA, **found} if endpoint in ENDPOINTS and endpoint.role == "read" else found)
+        return _json(handler(database, asked))
+
+
+def _tell(people: Dialect, endpoint: Endpoint[Any, Any]) -> Response:
+    return Response(people.answer(endpoint, requests.read(endpoint)), content_type=CONTENT[endpoint])
 
 
 def _json(found: object, status: int = 200) -> Response:

@@ -1,17 +1,19 @@
 """The description of the gateway's interface (OpenAPI 3.1), made of its endpoints and their messages."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from monitoring import __version__
-from monitoring.storage.gateway.interface import Endpoint, RefusedAnswer
+from monitoring.gateway.dialect import CONTENT, JSON
+from monitoring.storage.gateway.interface import ENDPOINTS, Endpoint, RefusedAnswer
 
 Schema = dict[str, Any]
 
 _ABOUT = (
-    "Times are integer milliseconds of UTC since 1970 (Ms) or integer microseconds (Us). A window is half open, "
+    "For people and their scripts: /api/v2/stats and /api/v2/alerts, the objects of `--format json`. The rest, "
+    "/api/v2/store, is what monitors and readers of this program say to each other, exactly as it is stored: there "
+    "times are integer milliseconds of UTC since 1970 (Ms) or integer microseconds (Us). A window is half open, "
     "[from, until). The same point sent twice is one point. 503: the database is away, try again with the same data; "
     "400, 413 and 422: these data will never be taken. What is measured in one location is apart from all others: a request "
     "is about one of them, without `location` about that without a name. Summaries are data that monitors write. For one "
@@ -33,9 +35,9 @@ _REFUSALS = {
 _PLACE = "#/components/schemas/{name}"
 
 
-def description(endpoints: Iterable[Endpoint[Any, Any]]) -> Schema:
+def description() -> Schema:
     """What `/api/v2/openapi.json` answers."""
-    every = list(endpoints)
+    every = (*CONTENT, *ENDPOINTS)
     messages = {kind for it in every for kind in (it.request, it.answer)} | {RefusedAnswer}
     _, schemas = msgspec.json.schema_components(messages, ref_template=_PLACE)
     metrics = _operation("For Prometheus", "read", {"text/plain": {"schema": {"type": "string"}}})
@@ -59,15 +61,15 @@ def description(endpoints: Iterable[Endpoint[Any, Any]]) -> Schema:
 
 
 def _described(endpoint: Endpoint[Any, Any], schemas: Schema) -> Schema:
-    operation = _operation(endpoint.about, endpoint.role, _json(endpoint.answer))
+    operation = _operation(endpoint.about, endpoint.role, _content(endpoint.answer, CONTENT.get(endpoint, JSON)))
     if endpoint.method == "POST":
-        return {**operation, "requestBody": {"required": True, "content": _json(endpoint.request)}}
+        return {**operation, "requestBody": {"required": True, "content": _content(endpoint.request)}}
     asked = schemas[endpoint.request.__name__]
     return {
         **operation,
         "description": asked.get("description", ""),
         "parameters": [
-            {"name": name, "in": "query", "required": name in asked["required"], "schema": schema}
+            {"name": name, "in": "query", "required": name in asked.get("required", ()), "schema": schema}
             for name, schema in asked["properties"].items()
         ],
     }
@@ -80,10 +82,10 @@ def _operation(about: str, role: str | None, answer: Schema) -> Schema:
         "security": [{role: []}] if role else [],
         "responses": {
             "200": {"description": "As asked", "content": answer},
-            **{status: {"description": _REFUSALS[status], "content": _json(RefusedAnswer)} for status in refused},
+            **{status: {"description": _REFUSALS[status], "content": _content(RefusedAnswer)} for status in refused},
         },
     }
 
 
-def _json(message: type[msgspec.Struct]) -> Schema:
-    return {"application/json": {"schema": {"$ref": _PLACE.format(name=message.__name__)}}}
+def _content(message: type[msgspec.Struct], content_type: str = JSON) -> Schema:
+    return {content_type: {"schema": {"$ref": _PLACE.format(name=message.__name__)}}}

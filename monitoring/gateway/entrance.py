@@ -13,7 +13,7 @@ PLACES = (
     ("/healthz", "does the database answer?", False),
     ("/metrics", "for Prometheus", True),
     ("/api/v2/stats?window=600", "statistics of the past ten minutes", True),
-    ("/api/v2/alerts?window=86400", "alerts and recoveries of the past day", True),
+    ("/api/v2/alerts?since=1d", "alerts and recoveries of the past day, one a line", True),
 )
 """Each place, what is there, and whether it takes a token for reading where tokens are needed."""
 
@@ -33,5 +33,5 @@ def entrance(tokens: Tokens, page_at: str = "") -> Response:
     if liked == "text/plain":
         lines = [f"{NAME} {__version__}", ABOUT, *(f"  {place}  {what}" for place, what in places.items())]
         return Response("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
-    body = msgspec.json.encode({"schema": 1, "name": NAME, "version": __version__, "about": ABOUT, "places": places})
+    body = msgspec.json.encode({"name": NAME, "version": __version__, "about": ABOUT, "places": places})
     return Response(body, content_type="application/json")

@@ -13,7 +13,7 @@ from monitoring.storage.gateway.messages import Malformed, decode, plainly
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
-TEXTS = {"location"}
+TEXTS = {"location", "site", "at", "since"}
 """Parameters that are text even where they look like a number."""
 
 LISTS = {"host"}

@@ -59,7 +59,8 @@ class UpkeepThread:
     ) -> None:
         self._file = databases.file
         self._upkeep = database_upkeep(databases)
-        self._config = config
+        self.config = config
+        """As it is now."""
         self._watcher = watcher
         self._clock = clock
         self._refusals = refusals or Refusals()
@@ -106,10 +107,10 @@ class UpkeepThread:
         self._told = trouble
 
     def _follow(self, config: Config) -> None:
-        before, self._config = self._config, config
+        before, self.config = self.config, config
         self._keep()
         if (before.database, before.local_database) != (config.database, config.local_database):
             output.warn("another database takes effect at the next start")
 
     def _keep(self) -> None:
-        self._upkeep.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
+        self._upkeep.set_retention(self.config.check_retention_ms, self.config.alert_retention_ms)

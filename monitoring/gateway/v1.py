@@ -178,7 +178,7 @@ def former_handlers(newer: Interface) -> Handlers:
     same = (interface.LAST_TIME, interface.KNOWN, interface.LOCATIONS)
     handlers = newer.handlers()
     return {
-        **{replace(endpoint, path=endpoint.path.replace("v2", "v1")): handlers[endpoint] for endpoint in same},
+        **{replace(it, path=it.path.replace(interface.STORE, "/api/v1/")): handlers[it] for it in same},
         _post("results", Results): former.take_results,
         _post("proof", Proof): former.prove,
         _post("rollups", Rollups): former.take_rollups,

@@ -19,7 +19,7 @@ from monitoring.gateway.limits import Limits, SiteLimiter
 from monitoring.gateway.metrics import LocationMetrics, Metrics, SiteMetrics
 from monitoring.models import Alert, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import MOST_LOCATIONS, Backend, DeliveryRecord, Points
+from monitoring.storage.base import MOST_LOCATIONS, Backend, DeliveryRecord, Points, Reader
 from monitoring.storage.gateway import interface
 from monitoring.storage.gateway.interface import (
     CountsQuery,
@@ -34,6 +34,7 @@ from monitoring.storage.gateway.interface import (
     WriteRequest,
 )
 from monitoring.storage.gateway.messages import SPANS, AlertMessage, StateMessage, StatsMessage, check_message, check_of
+from monitoring.storage.routing import Readers
 
 METRICS_WINDOW_MS = 600_000
 
@@ -84,6 +85,13 @@ class Interface:
             yield self._databases.at(location)
         finally:
             self._turns.release()
+
+    @contextmanager
+    def everywhere(self, location: str | None = None) -> Iterator[Readers]:
+        """The same place, to read from this location, or from all that there are (None)."""
+        with self.turn(location or "") as database:
+            places = database.locations() or [""] if location is None else [location]
+            yield {place: self._databases.at(place) for place in places[:MOST_LOCATIONS]}
 
     # Writers
 
@@ -167,15 +175,15 @@ class Interface:
         """As Prometheus reads it."""
         window = Window.before(self._clock.now_ms(), METRICS_WINDOW_MS)
         try:
-            with self.turn() as database:
-                found = [self._seen_from(location, window) for location in database.locations()[:MOST_LOCATIONS]]
+            with self.everywhere() as readers:
+                found = [_seen_from(location, reader, window) for location, reader in readers.items()]
         except StoreError:
             return self._metrics.text(SiteMetrics(None))
         return self._metrics.text(SiteMetrics(found))
 
-    def _seen_from(self, location: str, window: Window) -> LocationMetrics:
-        database = self._databases.at(location)
-        return LocationMetrics(location, database.stats(window, exact=True), database.last_alerts().values())
+
+def _seen_from(location: str, reader: Reader, window: Window) -> LocationMetrics:
+    return LocationMetrics(location, reader.stats(window, exact=True), reader.last_alerts().values())
 
 
 def about(window: Window, **found: object) -> Answer:

@@ -4,13 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitoring.alerts.log import AlertLog
+from monitoring.clock import Clock
 from monitoring.display.values import SiteKey, SiteRow, StatsReport, stats_report
+from monitoring.display.words import time_text
+from monitoring.errors import ConfigError
 from monitoring.models import Alert, LastState, Site, SiteStatus, Window
 from monitoring.statistics.status import status
 from monitoring.statistics.windows import from_whole_hour, may_be_exact
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import Readers
 from monitoring.units import DAY_MS
+
+DELAY_MS = 2_000
+"""Windows end this long ago. A monitor commits twice a second and delivers at once, so their last checks have arrived."""
 
 RECENTLY_MS = DAY_MS
 """A location that has not checked a site for this long is left out, unless no other has."""
@@ -136,3 +142,19 @@ class LocationView:
 
     def _hosts(self) -> set[str]:
         return {site.host for site in self._sites}
+
+
+def last_time(readers: Readers) -> int:
+    """The newest time that any of them knows, in milliseconds; 0 when they are empty."""
+    return max((reader.last_time() or 0 for reader in readers.values()), default=0)
+
+
+def moment_to_show(readers: Readers, clock: Clock, at_ms: int | None, name: str = "--at") -> int:
+    """The end of what is shown: `at_ms`, or without it as late as everything has arrived.
+
+    Raises `StoreError`, and `ConfigError`, which begins with the name of what was asked, for a time in the future.
+    """
+    now_ms = max(clock.now_ms(), last_time(readers) + 1)
+    if at_ms is not None and at_ms > now_ms:
+        raise ConfigError([f"{name}: {time_text(at_ms)} is yet to come"])
+    return now_ms - DELAY_MS if at_ms is None else at_ms

@@ -10,7 +10,6 @@ import pytest
 
 from monitoring.commands.explain import explain_from
 from monitoring.commands.printer import PrintOptions, look_anywhere
-from monitoring.commands.reading import DELAY_MS
 from monitoring.commands.series import DAYS_OF_QUARTER, HOURS, MINUTES, Charts, Scale, Series, last_checks_window
 from monitoring.commands.web import MOST_QUESTIONS, PageReader
 from monitoring.config import Config, parse_database
@@ -18,6 +17,7 @@ from monitoring.display import explanation_lines, stats_json
 from monitoring.display.overview import DAYS, headline
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State, Window
+from monitoring.storage.multi_location import DELAY_MS
 from monitoring.storage.notifications import Delivery, Entry, Event
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore

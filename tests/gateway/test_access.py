@@ -14,9 +14,10 @@ from tests.support.results import START_MS
 
 FORMER = ("results", "minutes", "minutes/announcements", "minutes/seals", "rollups", "proof")
 QUESTIONS = [
-    *(f"/api/v2/{name}?{PAST}" for name in ("stats", "results", "alerts", "missing")),
-    *("/api/v2/alerts/latest", "/api/v2/last-time", "/api/v2/known", "/api/v2/locations", "/metrics"),
-    f"/api/v2/states?before={ALWAYS.until_ms}",
+    *(f"/api/v2/store/{name}?{PAST}" for name in ("stats", "results", "alerts", "missing")),
+    *(f"/api/v2/store/{name}" for name in ("alerts/latest", "last-time", "known", "locations")),
+    *("/api/v2/stats", "/api/v2/alerts", "/metrics"),
+    f"/api/v2/store/states?before={ALWAYS.until_ms}",
 ]
 
 
@@ -32,7 +33,9 @@ def test_nobody_reads_without_the_token_for_reading(client: Client, question: st
     assert client.get(question, headers=READER).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["v2/points", "v2/verify", "v2/record", *(f"v1/{path}" for path in FORMER)])
+@pytest.mark.parametrize(
+    "path", [*(f"v2/store/{path}" for path in ("points", "verify", "record")), *(f"v1/{path}" for path in FORMER)]
+)
 def test_nobody_writes_without_the_token_for_writing(client: Client, database: Database, path: str) -> None:
     assert client.post(f"/api/{path}", json={"checks": [CHECK]}).status_code == 401
     refused = client.post(f"/api/{path}", json={"checks": [CHECK]}, headers=READER)
@@ -44,21 +47,21 @@ def test_a_token_that_is_not_set_opens_nothing(database: Database) -> None:
     """A gateway with a token for writing alone takes, and tells nobody."""
     client = client_of(database, Tokens(write=WRITE_TOKEN))
     assert send(client, CHECK).status_code == 200
-    assert client.get("/api/v2/known").status_code == 401
-    assert client.get("/api/v2/known", headers=WRITER).status_code == 403
-    assert client.get("/api/v2/known", headers={"Authorization": "Bearer "}).status_code == 401
+    assert client.get("/api/v2/store/known").status_code == 401
+    assert client.get("/api/v2/store/known", headers=WRITER).status_code == 403
+    assert client.get("/api/v2/store/known", headers={"Authorization": "Bearer "}).status_code == 401
 
 
 def test_one_token_may_be_for_both(database: Database) -> None:
     client = client_of(database, Tokens(WRITE_TOKEN, WRITE_TOKEN))
     assert send(client, CHECK).status_code == 200
-    assert client.get("/api/v2/known", headers=WRITER).status_code == 200
+    assert client.get("/api/v2/store/known", headers=WRITER).status_code == 200
 
 
 def test_without_tokens_everybody_may_do_everything(database: Database) -> None:
     client = client_of(database, Tokens())
-    assert client.post("/api/v2/points", json={"checks": [CHECK]}).status_code == 200
-    assert client.get("/api/v2/last-time").json == {"schema": 1, "timeMs": START_MS}
+    assert client.post("/api/v2/store/points", json={"checks": [CHECK]}).status_code == 200
+    assert client.get("/api/v2/store/last-time").json == {"timeMs": START_MS}
 
 
 def test_no_token_is_ever_shown(client: Client) -> None:

@@ -35,38 +35,38 @@ BOTH = "from and until must be given, or window"
     ("window=60&location=%ed%a0%80", "the query must be UTF-8, in percent-encoding"),
 ])  # fmt: skip
 def test_an_odd_question_is_refused_in_words(client: Client, query: str, words: str) -> None:
-    response = client.get(f"/api/v2/stats?{query}", headers=READER)
+    response = client.get(f"/api/v2/store/stats?{query}", headers=READER)
     assert (response.status_code, reason(response)) == (422, words)
 
 
 def test_a_location_may_look_like_a_number(client: Client) -> None:
-    sent = client.post("/api/v2/points", json={"checks": [CHECK], "location": "75001"}, headers=WRITER)
+    sent = client.post("/api/v2/store/points", json={"checks": [CHECK], "location": "75001"}, headers=WRITER)
     assert sent.json == {"stored": 1}
-    assert client.get("/api/v2/last-time?location=75001", headers=READER).json == {"schema": 1, "timeMs": START_MS}
+    assert client.get("/api/v2/store/last-time?location=75001", headers=READER).json == {"timeMs": START_MS}
 
 
 def test_statements_in_a_name_are_names(client: Client) -> None:
     odd = "'; DROP DATABASE monitoring; --"
     send(client, {**CHECK, "host": odd, "cause": "dns"})
-    found = client.get(f"/api/v2/results?{PAST}", headers=READER)
+    found = client.get(f"/api/v2/store/results?{PAST}", headers=READER)
     assert [check["host"] for check in found.json["checks"]] == [odd]
 
 
 def test_a_history_too_long_for_one_answer_is_asked_for_in_parts(database: Database) -> None:
     client = client_of(database, limits=Limits(answer_checks=2))
     send(client, *({**CHECK, "timeMs": START_MS + at} for at in range(3)))
-    refused = client.get(f"/api/v2/results?{PAST}", headers=READER)
+    refused = client.get(f"/api/v2/store/results?{PAST}", headers=READER)
     assert (refused.status_code, reason(refused)) == (413, "these are more than 2 checks: ask for a shorter window")
 
 
 def test_only_so_many_response_times_are_put_in_order_at_once(database: Database) -> None:
     client = client_of(database, limits=Limits(exact_checks=2))
     send(client, *({**CHECK, "timeMs": START_MS + at} for at in range(3)))
-    refused = client.get(f"/api/v2/stats?{PAST}&exact=true", headers=READER)
+    refused = client.get(f"/api/v2/store/stats?{PAST}&exact=true", headers=READER)
     assert (refused.status_code, reason(refused)) == (413, "these are more than 2 checks: ask for a shorter window")
-    assert client.get(f"/api/v2/stats?{PAST}&exact=false", headers=READER).json["sites"][0]["checks"] == 3
+    assert client.get(f"/api/v2/store/stats?{PAST}&exact=false", headers=READER).json["sites"][0]["checks"] == 3
     day = f"from={START_MS}&until={START_MS + 86_400_000}"
-    assert client.get(f"/api/v2/stats?{day}&exact=true", headers=READER).json["sites"][0]["checks"] == 3
+    assert client.get(f"/api/v2/store/stats?{day}&exact=true", headers=READER).json["sites"][0]["checks"] == 3
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_there_is_nothing_else(client: Client, path: str) -> None:
 
 
 def test_another_method_is_not_allowed(client: Client) -> None:
-    response = client.delete("/api/v2/points", headers=WRITER)
+    response = client.delete("/api/v2/store/points", headers=WRITER)
     assert response.status_code == 405
     assert set(response.headers["Allow"].replace(" ", "").split(",")) == {"POST"}
 
@@ -92,7 +92,7 @@ def test_while_the_database_is_away_everybody_is_told_to_try_again(
     database.trouble = trouble
     response = send(client, CHECK)
     assert (response.status_code, reason(response), response.headers["Retry-After"]) == (503, str(trouble), "1")
-    assert client.get(f"/api/v2/stats?{PAST}", headers=READER).status_code == 503
+    assert client.get(f"/api/v2/store/stats?{PAST}", headers=READER).status_code == 503
     assert client.get("/healthz").status_code == 503
     assert reason(client.get("/healthz")) == "the database does not answer"
     assert b"monitoring_database_up 0.0" in client.get("/metrics", headers=READER).data
@@ -112,7 +112,7 @@ def test_a_mistake_of_ours_is_an_internal_error_without_details(
 ) -> None:
     monkeypatch.setattr(database, "last_time", lambda: 1 / 0)
     client.application.config["PROPAGATE_EXCEPTIONS"] = False  # type: ignore[attr-defined]
-    response = client.get("/api/v2/last-time", headers=READER)
+    response = client.get("/api/v2/store/last-time", headers=READER)
     assert (response.status_code, reason(response)) == (500, "internal error")
 
 
@@ -129,7 +129,7 @@ def test_metrics_tell_what_was_taken_and_how_sites_are(client: Client) -> None:
         'monitoring_gateway_points_total{kind="check"} 2.0',
         'monitoring_gateway_points_total{kind="alert"} 1.0',
         "monitoring_gateway_refused_total 1.0",
-        'monitoring_gateway_requests_total{path="/api/v2/points",status="422"} 1.0',
+        'monitoring_gateway_requests_total{path="/api/v2/store/points",status="422"} 1.0',
         'monitoring_gateway_refusals_total{status="422"} 1.0',
         'monitoring_gateway_refusals_total{status="401"} 0.0',
         "monitoring_database_up 1.0",

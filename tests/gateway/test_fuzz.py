@@ -20,7 +20,6 @@ from monitoring.gateway.description import description
 from monitoring.gateway.limits import Limits
 from monitoring.models import Alert, AlertType, Cause, CheckResult
 from monitoring.storage.base import Points
-from monitoring.storage.gateway.interface import ENDPOINTS
 from monitoring.storage.sqlite.database import SharedFile
 from tests.support.gateway import NO_TOKENS
 from tests.support.results import START_MS
@@ -40,7 +39,7 @@ INEXPRESSIBLE = [positive_data_acceptance]
 
 def open_description() -> dict[str, Any]:
     """The description without tokens."""
-    found = description(ENDPOINTS)
+    found = description()
     for methods in found["paths"].values():
         for operation in methods.values():
             operation["security"] = []

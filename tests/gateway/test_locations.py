@@ -69,10 +69,10 @@ def test_metrics_bear_the_location_where_there_is_one(databases: Databases) -> N
 def test_a_wrong_location_is_refused(on_file: Databases, question: str) -> None:
     client = make_application(on_file, NO_TOKENS, Limits(), SystemClock()).test_client()
     for wrong in ("", "x" * 65, "a%0Ab", "a%5Cb", "a%1Fb"):
-        assert client.get(f"/api/v2/{question}&location={wrong}").status_code == 422
-        assert client.post("/api/v2/points", json={"location": wrong}).status_code == 422 or "%" in wrong
-    assert client.get(f"/api/v2/{question}&location=a&location=b").status_code == 422
-    assert client.get("/api/v2/locations?location=a").status_code == 422
+        assert client.get(f"/api/v2/store/{question}&location={wrong}").status_code == 422
+        assert client.post("/api/v2/store/points", json={"location": wrong}).status_code == 422 or "%" in wrong
+    assert client.get(f"/api/v2/store/{question}&location=a&location=b").status_code == 422
+    assert client.get("/api/v2/store/locations?location=a").status_code == 422
 
 
 class Kept(MemoryBackend):

@@ -33,6 +33,7 @@ def database(tmp_path: Path) -> Iterator[FileDatabase]:
 
 # Bad requests on the wire
 
+POINTS = "/api/v2/store/points"
 NO_PATH = "there is nothing at this path; /api/v2/openapi.json describes what there is"
 
 
@@ -58,15 +59,15 @@ JSON_BODY = ("Content-Type: application/json", f"Authorization: Bearer {WRITE_TO
 
 
 @pytest.mark.parametrize(("request_bytes", "status", "words"), [
-    (head("/api/v2/points", "Content-Length: 9000000"), 413, "exceeds max_body of 8388608"),
-    (head("/api/v2/points", "Content-Length: 99999999999999"), 413, "exceeds max_body of 8388608"),
-    (head("/api/v2/points", "Content-Length: -5"), 400, "Content-Length is invalid"),
-    (head("/api/v2/points", *JSON_BODY, "Transfer-Encoding: chunked") + b"zz\r\n{}\r\n0\r\n\r\n", 400, "Invalid chunk size"),
+    (head(POINTS, "Content-Length: 9000000"), 413, "exceeds max_body of 8388608"),
+    (head(POINTS, "Content-Length: 99999999999999"), 413, "exceeds max_body of 8388608"),
+    (head(POINTS, "Content-Length: -5"), 400, "Content-Length is invalid"),
+    (head(POINTS, *JSON_BODY, "Transfer-Encoding: chunked") + b"zz\r\n{}\r\n0\r\n\r\n", 400, "Invalid chunk size"),
     (head("/", "Transfer-Encoding: gzip"), 501, "Transfer-Encoding requested is not supported."),
     (head("/", method="post"), 400, 'Malformed HTTP method "post"'),
     (head("/", "no colon", method="GET"), 400, "Invalid header"),
     (head("/api/v3/points", *JSON_BODY, "Connection: close"), 404, NO_PATH),
-    (head("/api/v2/points", "Connection: close", method="GET"), 405, "this path does not take this method"),
+    (head(POINTS, "Connection: close", method="GET"), 405, "this path does not take this method"),
 ])  # fmt: skip
 def test_every_mistake_is_answered_in_json(database: FileDatabase, request_bytes: bytes, status: int, words: str) -> None:
     """Those that never come so far as the application, too."""
@@ -80,7 +81,7 @@ def test_every_mistake_is_answered_in_json(database: FileDatabase, request_bytes
 
 def test_a_body_that_is_cut_short_is_not_taken(database: FileDatabase) -> None:
     with serving(database, TOKENS) as port, connection(port) as sock:
-        sock.sendall(head("/api/v2/points", *JSON_BODY, "Content-Length: 100") + b'{"checks":[')
+        sock.sendall(head(POINTS, *JSON_BODY, "Content-Length: 100") + b'{"checks":[')
         sock.shutdown(socket.SHUT_WR)
         assert answer(sock) == b""
     assert database.last_time() is None
@@ -88,7 +89,7 @@ def test_a_body_that_is_cut_short_is_not_taken(database: FileDatabase) -> None:
 
 def test_a_long_body_in_chunks_is_refused_on_its_way(database: FileDatabase) -> None:
     with serving(database, NO_TOKENS, Limits(body_bytes=10_000)) as port, connection(port) as sock:
-        sock.sendall(head("/api/v2/points", "Transfer-Encoding: chunked") + b"2711\r\n" + b"x" * 0x2711)
+        sock.sendall(head(POINTS, "Transfer-Encoding: chunked") + b"2711\r\n" + b"x" * 0x2711)
         assert answer(sock).endswith(b'{"error":"exceeds max_body of 10000"}')
 
 
@@ -124,7 +125,7 @@ def slowly(sock: socket.socket, done: threading.Event) -> None:
             return
 
 
-@pytest.mark.parametrize("begin", [b"", b"GET /heal", head("/api/v2/points", "Content-Length: 1000000")], ids=len)
+@pytest.mark.parametrize("begin", [b"", b"GET /heal", head(POINTS, "Content-Length: 1000000")], ids=len)
 def test_slow_clients_are_let_go_and_nobody_waits_for_them(database: FileDatabase, begin: bytes) -> None:
     """More of them than there are threads, each sending a byte now and then."""
     done = threading.Event()

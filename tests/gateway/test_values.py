@@ -17,15 +17,15 @@ PHASE_KEYS = [f"{phase}Us" for phase in PHASES]
 def test_what_was_sent_can_be_read(client: Client) -> None:
     assert send(client, CHECK, alerts=(ALERT,)).json == {"stored": 2}
     whole = {**CHECK, "responseUs": None, "cause": None, "detail": "", "certificateS": None, **dict.fromkeys(PHASE_KEYS)}
-    assert client.get(f"/api/v2/results?{PAST}", headers=READER).json["checks"] == [whole]
-    latest = client.get("/api/v2/alerts/latest", headers=READER).json
-    assert latest == {"schema": 1, "alerts": [{**ALERT, "endMs": None, "detail": ""}]}
-    site = client.get(f"/api/v2/stats?{PAST}", headers=READER).json["sites"][0]
+    assert client.get(f"/api/v2/store/results?{PAST}", headers=READER).json["checks"] == [whole]
+    latest = client.get("/api/v2/store/alerts/latest", headers=READER).json
+    assert latest == {"alerts": [{**ALERT, "endMs": None, "detail": ""}]}
+    site = client.get(f"/api/v2/store/stats?{PAST}", headers=READER).json["sites"][0]
     assert (site["host"], site["checks"], site["availability"], site["statuses"]) == (CHECK["host"], 1, 100, {"200": 1})
 
 
 def test_a_window_may_be_named_by_its_length(client: Client) -> None:
-    answer = client.get("/api/v2/stats?window=600", headers=READER).json
+    answer = client.get("/api/v2/store/stats?window=600", headers=READER).json
     assert answer["until"] - answer["from"] == 600_000
 
 
@@ -56,7 +56,7 @@ def test_an_odd_value_is_named_and_nothing_of_its_request_is_stored(
 def test_what_is_no_name_is_refused(client: Client, database: Database, host: str) -> None:
     response = send(client, CHECK, {**CHECK, "host": host})
     assert (response.status_code, reason(response)) == (422, f"checks[1]: host must hold {names.CHARACTERS}")
-    assert client.get("/api/v2/last-time", query_string={"location": host}, headers=READER).status_code == 422
+    assert client.get("/api/v2/store/last-time", query_string={"location": host}, headers=READER).status_code == 422
     assert not database.writes
 
 
@@ -93,7 +93,7 @@ def test_an_odd_alert_is_refused(client: Client, database: Database, change: dic
     ],
 )
 def test_what_is_no_json_is_not_understood(client: Client, body: bytes) -> None:
-    response = client.post("/api/v2/points", data=body, content_type="application/json", headers=WRITER)
+    response = client.post("/api/v2/store/points", data=body, content_type="application/json", headers=WRITER)
     assert (response.status_code, reason(response)) == (400, "the body is not JSON")
 
 
@@ -106,15 +106,15 @@ def test_what_is_no_json_is_not_understood(client: Client, body: bytes) -> None:
     ids=lambda body: body[:20],
 )
 def test_json_of_another_shape_is_refused(client: Client, body: str) -> None:
-    response = client.post("/api/v2/points", data=body, content_type="application/json", headers=WRITER)
+    response = client.post("/api/v2/store/points", data=body, content_type="application/json", headers=WRITER)
     assert response.status_code == 422
     assert reason(response)
 
 
 def test_a_body_must_be_plain_json(client: Client) -> None:
-    assert client.post("/api/v2/points", data="a=b", content_type="text/plain", headers=WRITER).status_code == 415
+    assert client.post("/api/v2/store/points", data="a=b", content_type="text/plain", headers=WRITER).status_code == 415
     packed = {**WRITER, "Content-Encoding": "gzip", "Content-Type": "application/json"}
-    assert client.post("/api/v2/points", data=b"\x1f\x8b", headers=packed).status_code == 415
+    assert client.post("/api/v2/store/points", data=b"\x1f\x8b", headers=packed).status_code == 415
 
 
 def test_a_long_body_is_refused_unread(database: Database) -> None:
@@ -165,17 +165,17 @@ def summary(**changes: object) -> dict[str, object]:
 
 
 def write_summary(client: Client, **changes: object) -> TestResponse:
-    return client.post("/api/v2/points", json={"summaries": [summary(**changes)]}, headers=WRITER)
+    return client.post("/api/v2/store/points", json={"summaries": [summary(**changes)]}, headers=WRITER)
 
 
 def test_a_summary_is_stored_as_it_is(client: Client) -> None:
     assert write_summary(client).json == {"stored": 1}
-    site = client.get(f"/api/v2/stats?{PAST}&exact=true", headers=READER).json["sites"][0]
+    site = client.get(f"/api/v2/store/stats?{PAST}&exact=true", headers=READER).json["sites"][0]
     assert (site["checks"], site["available"], site["responseUs"]["p95"], site["causes"]) == (3, 2, 20, {"dns": 1})
     minute_ms = START_MS // 60_000 * 60_000
     window = {"from": minute_ms, "until": minute_ms + 60_000}
-    answer = client.get("/api/v2/missing", query_string=window, headers=READER)
-    assert answer.json == {"schema": 1, **window, "missing": 3}
+    answer = client.get("/api/v2/store/missing", query_string=window, headers=READER)
+    assert answer.json == {**window, "missing": 3}
 
 
 @pytest.mark.parametrize(("key", "value", "words"), [

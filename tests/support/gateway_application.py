@@ -59,7 +59,7 @@ def client_of(database: Database, tokens: Tokens = TOKENS, limits: Limits | None
 
 
 def send(client: Client, *checks: object, alerts: tuple[object, ...] = ()) -> TestResponse:
-    return client.post("/api/v2/points", json={"checks": checks, "alerts": alerts}, headers=WRITER)
+    return client.post("/api/v2/store/points", json={"checks": checks, "alerts": alerts}, headers=WRITER)
 
 
 def reason(response: TestResponse) -> str:

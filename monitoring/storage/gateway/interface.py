@@ -1,6 +1,7 @@
 """The endpoints of a gateway, declared once for the client that asks, and for the server that answers and describes them.
 
-They are the contract of storage (`monitoring.storage.base`) by HTTP. A request is the query of a GET or the body of a POST.
+They are the contract of storage (`monitoring.storage.base`) by HTTP: what a monitor writes, and what must come back as
+exactly that. A request is the query of a GET or the body of a POST. What people read is in `monitoring.gateway.dialect`.
 """
 
 import re
@@ -29,6 +30,9 @@ from monitoring.storage.gateway.messages import (
 )
 from monitoring.units import HOUR_MS
 
+STORE = "/api/v2/store/"
+"""Where all of it lies."""
+
 MOST_POINTS = 20_000
 """Checks, alerts and summaries of one request, each."""
 
@@ -37,9 +41,6 @@ LONGEST_BODY = 8 << 20
 
 LONGEST_WINDOW_S = 10 * 366 * 86_400
 MS_PER_S = 1_000
-
-SCHEMA = 1
-"""The number of the dialect, as `--format json` has it: it changes when a key goes or changes its meaning."""
 
 EXACT_MS = HOUR_MS
 """Percentiles of windows up to this long are exact when nothing is said."""
@@ -95,7 +96,7 @@ class RecordRequest(VerifyRequest, kw_only=True):
 
 
 class WindowQuery(Located, rename={"from_ms": "from", "until_ms": "until"}, kw_only=True):
-    """A window by its ends or, for people, by its length."""
+    """A window by its ends or by its length."""
 
     from_ms: Bound | UnsetType = UNSET
     until_ms: Bound | UnsetType = UNSET
@@ -182,24 +183,19 @@ def _endpoint(
     """An answer about a window says which one that was, half open, in milliseconds; it may have `more` to say."""
     method, path, role = place
     of_window = {"from": int, "until": int} if issubclass(request, WindowQuery) else {}
-    name = "".join(re.findall("[a-z]+", path.removeprefix("/api/v2/").title(), re.IGNORECASE))
-    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value), *_schema(role)])
+    name = "".join(re.findall("[a-z]+", path.removeprefix(STORE).title(), re.IGNORECASE))
+    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value)])
     return Endpoint(method, path, role, request, answer, key, about)
 
 
-def _schema(role: Role | None) -> list[Any]:
-    """Answers that people and their scripts read name the dialect; a gateway that does not speaks the first one."""
-    return [("schema", int, SCHEMA)] if role == "read" else []
-
-
 def _post(what: str, request: type[Asked], key: str, value: type[Value], about: str) -> Endpoint[Asked, Value]:
-    return _endpoint("POST", f"/api/v2/{what}", "write", request=request, key=key, value=value, about=about)
+    return _endpoint("POST", f"{STORE}{what}", "write", request=request, key=key, value=value, about=about)
 
 
 def _get(
     what: str, request: type[Asked], key: str, value: type[Value], about: str, role: Role = "read", **more: type
 ) -> Endpoint[Asked, Value]:
-    return _endpoint("GET", f"/api/v2/{what}", role, request=request, key=key, value=value, about=about, **more)
+    return _endpoint("GET", f"{STORE}{what}", role, request=request, key=key, value=value, about=about, **more)
 
 
 _Record: Any = RecordMessage | None
