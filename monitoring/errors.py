@@ -2,6 +2,7 @@
 
     MonitoringError
     ├── ConfigError        the user's configuration or command line is wrong (exit status 2)
+    ├── InUse              another monitor writes this local file
     ├── CheckAbandoned     a check could not be carried to its end: it says nothing about the site
     └── StoreError         a store could not do what was asked
         ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
@@ -36,6 +37,10 @@ class ConfigError(MonitoringError):
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
         self.files = tuple(files)
+
+
+class InUse(MonitoringError):
+    """Another monitor writes the local file."""
 
 
 class CheckAbandoned(MonitoringError):

@@ -1,10 +1,11 @@
-"""What the name of a site or of a location may hold: what every store can hold, and find again. Pure.
+"""What the name of a site or of a location may hold: what every store can hold, and find again. And the program's own name.
 
 Line ends and backslashes break InfluxDB's line protocol, other control characters cannot be asked for again, and a lone
 surrogate is no text. Everything else is data: quotes, commas, blanks, any script.
 """
 
 import re
+from pathlib import Path
 
 LONGEST_HOST = 8_000
 """Characters of the name of a site in the stores: a URL can be that long."""
@@ -28,3 +29,17 @@ CHARACTERS = "no control characters or backslashes"
 def is_name(text: str, longest: int = LONGEST_HOST) -> bool:
     """Whether a store can hold this name, and a question find it again; the empty text is none."""
     return 1 <= len(text) <= longest and _UNFIT_CHARACTER.search(text) is None
+
+
+BESIDE = Path(__file__).resolve().parents[1] / "monitoringApp.py"
+"""The program, where it is not installed."""
+
+
+def command() -> str:
+    """The name of the program: an installation puts it on the PATH under another one."""
+    return BESIDE.name if BESIDE.exists() else "website-monitor"
+
+
+def called(arguments: str) -> str:
+    """What a person types to start it with these arguments."""
+    return f"{'./' if BESIDE.exists() else ''}{command()} {arguments}"

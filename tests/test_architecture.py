@@ -59,9 +59,7 @@ SEES: Mapping[str, Collection[str]] = {
         "storage.notifications",
         *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
-    "storage.multi_location": {
-        *("clock", "statistics", "display.values", "display.words", "alerts.log", "storage.base", "storage.routing"),
-    },
+    "storage.multi_location": {"clock", "statistics", "display", "alerts.log", "storage.base", "storage.routing"},
     "storage.opening": {
         *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
     },
@@ -75,10 +73,7 @@ SEES: Mapping[str, Collection[str]] = {
     "notifications.channels": {
         *("trust", "config", "display.words", "display.jsonlines", "storage.sessions", "notifications.base"),
     },
-    "gateway": {
-        *("clock", "config", "statistics", "display.words", "display.jsonlines", "alerts.log"),
-        *("service.signals", "service.health", "storage"),
-    },
+    "gateway": {"clock", "config", "statistics", "display", "service.signals", "service.health", "storage", "alerts.log"},
     "web": {
         *("clock", "config", "statistics", "display", "checks.assertions", "service.signals", "storage.notifications"),
         *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),

@@ -180,6 +180,7 @@ def _converted(convert: Callable[[object], Value], text: str) -> Value:
 OPTIONS = (
     Option("-c", "--config", metavar="FILE", type=Path, help='default: config.json; "-" is standard input'),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
+    Option("--local-database", metavar="FILE", type=Path, help="use this local file instead of the configuration's"),
     Option(
         *("--format",),
         choices=("text", "json", "csv"),

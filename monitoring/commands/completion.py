@@ -5,11 +5,12 @@ from pathlib import Path
 from monitoring.commands import cli
 from monitoring.commands.invocation import Invocation
 from monitoring.display.outputs import say
+from monitoring.names import command
 
 
 def run(invocation: Invocation) -> int:
     """Print it; returns the exit status."""
-    say(completion(invocation.program, invocation.arguments.shell))
+    say(completion(command(), invocation.arguments.shell))
     return 0
 
 

@@ -13,6 +13,7 @@ from monitoring.config.loading import load_piped
 from monitoring.config.lookup import sites_of
 from monitoring.display.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
+from monitoring.names import called
 from monitoring.notifications.notifier import Notifier
 from monitoring.service.systemd import ServiceManager
 
@@ -29,18 +30,23 @@ class App(Protocol):
     def reload(self) -> None: ...
 
 
+NO_CONFIGURATION = (
+    f"there is no such file; {called('-m https://example.org')} needs none, the smallest one is "
+    f'{{"websites": [{{"URL": "https://example.org"}}]}}, and {called("--import FILE")} makes one of another program\'s'
+)
+"""For a newcomer."""
+
 MakeApp = Callable[..., App]
 """Takes what `MonitoringApp` takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the command line asks for, the environment, what makes the monitor, and what the program is called."""
+    """What the command line asks for, the environment, and what makes the monitor."""
 
     arguments: argparse.Namespace
     environ: Mapping[str, str]
     make_app: MakeApp
-    program: str = "monitoringApp.py"
 
     def load(self, site: str | None = None) -> tuple[Config, ConfigWatcher]:
         """The configuration, its warnings said on stderr, and what notices its changes.
@@ -54,13 +60,23 @@ class Invocation:
             raw, local = _read_piped(path), _state_directory(self.environ) / "standard-input.db"
             load = partial(load_piped, raw, local, self.environ, self.arguments.database)
         else:
+            if self.arguments.config is None and not path.exists():
+                raise ConfigError([f"{path}: {NO_CONFIGURATION}"])
             load = partial(load_config, path, self.environ, self.arguments.database)
+        if self.arguments.local_database is not None:
+            load = partial(_with_file, self.arguments.local_database, path, load)
         if site is not None:
             load = partial(_only, site, load)
         config = load()
         for warning in config.warnings:
             warn(warning)
         return config, ConfigWatcher(path, load, config)
+
+    @property
+    def hint_at_file(self) -> str:
+        """What helps where somebody else writes the local file: that of monitors without a configuration is one for all."""
+        shares = self.arguments.urls and self.arguments.local_database is None
+        return "; --local-database FILE gives this one a file of its own" if shares else ""
 
 
 def is_piped(path: Path) -> bool:
@@ -74,6 +90,12 @@ def _read_piped(path: Path) -> bytes:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+
+
+def _with_file(local: Path, path: Path, load: Callable[[], Config]) -> Config:
+    if local.absolute() == path.absolute():
+        raise ConfigError(["--local-database: must not be the configuration file itself"])
+    return replace(load(), local_database=local)
 
 
 def _only(asked: str, load: Callable[[], Config]) -> Config:

@@ -13,6 +13,7 @@ from monitoring.display.outputs import open_output
 from monitoring.display.progress import progress, size_text
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
+from monitoring.errors import InUse
 from monitoring.models import Window
 from monitoring.notifications.notifier import Notifier
 from monitoring.notifications.outbox import Outbox
@@ -56,7 +57,10 @@ def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, pag
     output = open_output(form, silent=silent, environ=invocation.environ, location=config.location, streams=streams)
     process.prepare(len(config.sites))
     with nullcontext() if silent else progress(f"opening {size_text(config.local_database)}"):
-        local = Opening(config.local_database, output.notice, clock.now_ms()).open()
+        try:
+            local = Opening(config.local_database, output.notice, clock.now_ms()).open()
+        except InUse as error:
+            raise InUse(f"{error}{invocation.hint_at_file}") from None
         take_over_past(local, config, clock, output.notice)
     store = open_store(local, config, clock)
     with closing(store), Certificates(config.trust) as trusted:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from monitoring import names
 from monitoring.commands import cli
 from monitoring.errors import ConfigError, MonitoringError
 
@@ -19,22 +20,20 @@ def main(
     argv: Sequence[str],
     environ: Mapping[str, str],
     prepare: Callable[[], None] = lambda: None,
-    *,
-    name: str = "monitoringApp.py",
     package: str = "",
 ) -> int:
     """Do what the arguments say; returns the exit status. Every error becomes a line on stderr.
 
-    `prepare` finds the packages that the program needs. `name` is what the user has called. `package` is where
-    `monitoringApp` and its neighbours lie; "": at the top.
+    `prepare` finds the packages that the program needs. `package` is where `monitoringApp` and its neighbours lie; "": at
+    the top.
     """
     for stream in (sys.stdout, sys.stderr):  # a name in any script must not fail in a plain locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    arguments = cli.parse_arguments(argv, name)
+    arguments = cli.parse_arguments(argv, names.command())
     try:
         prepare()
-        return _run(arguments, environ, name, package)
+        return _run(arguments, environ, package)
     except ConfigError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 2
@@ -48,7 +47,7 @@ def main(
         return 0
 
 
-def _run(arguments: argparse.Namespace, environ: Mapping[str, str], name: str, package: str) -> int:
+def _run(arguments: argparse.Namespace, environ: Mapping[str, str], package: str) -> int:
     from monitoring.checks.limits import refusals_in_words
     from monitoring.commands.invocation import Invocation
 
@@ -57,13 +56,13 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], name: str, p
 
     with refusals_in_words():
         mode = import_module(_placed(cli.MODES[arguments.mode].module, package))
-        status: int = mode.run(Invocation(arguments, environ, make_app, name))
+        status: int = mode.run(Invocation(arguments, environ, make_app))
         return status
 
 
 def installed() -> int:
     """The program as `website-monitor`, which an installation puts on the PATH."""
-    return main(sys.argv[1:], os.environ, name="website-monitor", package=INSTALLED)
+    return main(sys.argv[1:], os.environ, package=INSTALLED)
 
 
 def _placed(module: str, package: str) -> str:

@@ -11,7 +11,6 @@ from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.explain import explain_from
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.printer import LIVE_PATIENCE_S, REFRESH_S, Printer
-from monitoring.commands.reading import DELAY_MS
 from monitoring.commands.report import read_month
 from monitoring.commands.series import Charts, last_checks_window
 from monitoring.config import Config, ConfigWatcher
@@ -29,6 +28,7 @@ from monitoring.gateway.certificate import tls_files
 from monitoring.gateway.server import end
 from monitoring.models import CheckResult, Site, Window
 from monitoring.service.signals import heed_signals
+from monitoring.storage.multi_location import DELAY_MS
 from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Choice, ReaderChoice
 from monitoring.units import MINUTE_MS

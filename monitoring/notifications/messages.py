@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from monitoring.display.words import duration_text, label, percent_text, plural, printable, with_reason
 from monitoring.models import Alert, Downtime, Site
+from monitoring.names import called
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteNews
 from monitoring.notifications.words import expiry_text, moment_text
@@ -77,7 +78,8 @@ def _lines(group: Group, background: Background, now_ms: int) -> Iterator[str]:
     else:
         yield from _about_all(group, background, now_ms)
     host = group.news[0].host
-    yield f"More: ./monitoringApp.py --explain {_quoted(_name(host, background) if len(group.news) == 1 else 'SITE')}"
+    shown = _quoted(_name(host, background)) if len(group.news) == 1 else "SITE"
+    yield f"More: {called(f'--explain {shown}')}"
 
 
 def _certificates(group: Group, background: Background, now_ms: int) -> Iterator[str]:

@@ -27,7 +27,10 @@ HEAVY = {
 }
 """What takes long to import and is not needed to answer a question about the command line."""
 
-OWN = {"monitoring", "monitoring.commands", "monitoring.commands.cli", "monitoring.commands.program", "monitoring.errors"}
+OWN = {
+    *("monitoring", "monitoring.names", "monitoring.errors"),
+    *("monitoring.commands", "monitoring.commands.cli", "monitoring.commands.program"),
+}
 """What answers it."""
 
 NEWLY_IMPORTED = f"""
@@ -192,21 +195,6 @@ def test_a_second_monitor_on_the_same_file_fails_and_names_the_first(tmp_path: P
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert "another monitor writes here already (process " in second.stderr
-
-
-def test_urls_are_watched_without_a_configuration_and_kept_in_the_users_state_directory(tmp_path: Path) -> None:
-    with HttpServer() as site:
-        urls = site.url().rstrip("/"), f"http://127.0.0.1:{closed_port()}"
-        with Running("-m", urls[0], "--database", "sqlite:", urls[1], environ={"XDG_STATE_HOME": str(tmp_path)}) as monitor:
-            monitor.until(lambda running: all(url in running.text for url in urls))
-            assert monitor.interrupt() == 0
-    assert (tmp_path / "website-monitor" / "monitor.db").exists()
-
-
-def test_what_is_no_url_is_refused_as_in_a_configuration(tmp_path: Path) -> None:
-    answer = run_program("-m", "example.org", environ={"XDG_STATE_HOME": str(tmp_path)})
-    assert answer.returncode == 2
-    assert answer.stderr.startswith("URL 1: must be a URL")
 
 
 def test_silent_prints_nothing(tmp_path: Path) -> None:

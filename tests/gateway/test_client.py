@@ -33,7 +33,6 @@ def database(tmp_path: Path) -> Iterator[FileDatabase]:
 @pytest.mark.parametrize(("status", "reading", "writing"), [
     (301, StoreUnavailable, StoreUnavailable),
     (400, StoreUnavailable, StoreRefused),
-    (401, StoreDenied, StoreDenied),
     (403, StoreDenied, StoreDenied),
     (404, StoreUnavailable, StoreUnavailable),
     (413, StoreUnavailable, StoreRefused),
@@ -51,6 +50,14 @@ def test_every_status_is_an_error_of_ours(status: int, reading: type[StoreError]
             store.write(Points([CHECK]))
     assert str(read.value).endswith(": because of  [31m this")
     assert str(written.value).endswith(": because of  [31m this")
+
+
+def test_a_client_without_a_token_is_told_where_to_put_one() -> None:
+    with HttpServer(lambda _: response(401, b'{"error": "a token is needed"}', CLOSE)) as server:
+        with client(server.port) as store, pytest.raises(StoreDenied, match="wants a token: set MONITORING_TOKEN, or"):
+            store.last_time()
+        with client(server.port, "wrong-0123456789") as store, pytest.raises(StoreDenied, match="denies access: a token"):
+            store.last_time()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"sites": 7}', b'{"sites": [{"host": 1}]}', b"null"])

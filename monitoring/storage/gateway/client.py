@@ -8,6 +8,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from monitoring.config.databases import DatabaseAddress
+from monitoring.config.tokens import CLIENT
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.storage.gateway.interface import LONGEST_BODY, Asked, Endpoint, RefusedAnswer, Value
 from monitoring.storage.gateway.messages import Malformed, decode
@@ -76,6 +77,10 @@ class GatewayClient:
     def _rejection(self, answer: requests.Response, *, is_writing: bool) -> StoreError:
         status, refusal = answer.status_code, _refusal(answer)
         reason = f": {refusal.error}" if refusal.error else ""
+        if status == 401 and "Authorization" not in self._session.headers:
+            return StoreDenied(
+                f"{self.name} wants a token: set {CLIENT}, or {CLIENT}_FILE, the name of a file that holds it"
+            )
         if status in (401, 403):
             return StoreDenied(f"{self.name} denies access{reason}")
         if status in (400, 413, 422) and is_writing:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from monitoring.errors import MonitoringError, StoreUnavailable
+from monitoring.errors import InUse, MonitoringError, StoreUnavailable
 
 PENDING_BYTE = 0x40000000
 """The first of the bytes that SQLite locks."""
@@ -221,8 +221,8 @@ class FileLock:
             self.name.release(forget=forget)
 
 
-def _in_use(path: Path, holder: str) -> MonitoringError:
-    return MonitoringError(f"{path}: another monitor writes here already (process {holder or 'unknown'})")
+def _in_use(path: Path, holder: str) -> InUse:
+    return InUse(f"{path}: another monitor writes here already (process {holder or 'unknown'})")
 
 
 def _held_lock(database: Path) -> Path | None:
