@@ -98,14 +98,8 @@ fits a module is its room. `monitoring.` is left out, and everybody may ask `mon
 FLOORS: Mapping[str, Sequence[str]] = {
     "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
     "config": (
-        *(
-            "text tokens positions",
-            "syntax values addresses",
-            "section databases durations",
-            "notifications assertions transport files",
-            "settings",
-            "websites",
-        ),
+        *("text tokens positions", "structure", "syntax values addresses", "section databases durations"),
+        *("notifications assertions transport files", "settings", "websites"),
         *("watching describing loading", "__init__ lookup", "reload"),
     ),
     "display": (

@@ -3,14 +3,17 @@
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
+from monitoring.config.files import limited
 from monitoring.config.loading import load_piped
 from monitoring.config.lookup import sites_of
+from monitoring.config.text import Invalid
 from monitoring.display.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.names import called
@@ -82,12 +85,18 @@ class Invocation:
 def is_piped(path: Path) -> bool:
     """Is this standard input, or something else that can be read only once and has no place for a file beside it?"""
     is_descriptor = str(path).startswith(("/dev/stdin", "/dev/fd/", "/proc/"))  # /dev/shm holds files like any other
-    return str(path) == "-" or is_descriptor or path.is_fifo()
+    try:
+        return str(path) == "-" or is_descriptor or path.is_fifo()
+    except (OSError, ValueError):  # no name of a file: whoever reads it says so
+        return False
 
 
 def _read_piped(path: Path) -> bytes:
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            return limited(file)
+    except Invalid as error:
+        raise ConfigError([f"{path}: {error}"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
 

@@ -9,10 +9,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import realpath
 from pathlib import Path
+from typing import BinaryIO
 
 from monitoring.config import syntax, values
 from monitoring.config.section import Report, Section
 from monitoring.config.text import Invalid
+
+LARGEST = 64 << 20
+"""Bytes of a file."""
+
+DEEPEST = 50
+"""How many files may include each other, one after the other."""
 
 INCLUDED_KEYS = ("$schema", "include", "websites")
 """What an included file may hold."""
@@ -61,7 +68,8 @@ def included_names(section: Section) -> Sequence[str]:
 def read(path: Path) -> bytes:
     """Raises `Invalid`."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return limited(file)
     except FileNotFoundError:
         raise Invalid("there is no such file") from None
     except IsADirectoryError:
@@ -70,6 +78,14 @@ def read(path: Path) -> bytes:
         raise Invalid(f"cannot be read: {error.strerror}") from None
     except ValueError:
         raise Invalid("is not the name of a file") from None
+
+
+def limited(file: BinaryIO) -> bytes:
+    """All of it. Raises `Invalid` where that would never end, as of /dev/zero."""
+    raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise Invalid(f"is larger than {LARGEST >> 20} MB")
+    return raw
 
 
 class _Reading:
@@ -110,6 +126,8 @@ class _Reading:
     def _read(self, section: Section, file: Path, chain: Sequence[Path]) -> Section:
         """A file that `section` includes. Raises `Invalid`."""
         real = realpath(file)
+        if len(chain) > DEEPEST:
+            raise Invalid(f"is included by a file that is included by another, and so on, {DEEPEST} times")
         if real in map(realpath, chain):
             raise Invalid("includes itself" if file == chain[-1] else f"includes {chain[-1]}, which includes it")
         if by := self._by.get(real):

@@ -210,6 +210,8 @@ def _read_local_database(root: Section, path: Path, default: Path | None) -> Pat
     local = path.parent / root.take("localDatabase", values.file_name, str(default or f"{path.stem}.db"))
     if local == path:
         root.problem("localDatabase", "must not be the configuration file itself")
+    elif local.is_dir():
+        root.problem("localDatabase", "must not be a directory")
     return local
 
 

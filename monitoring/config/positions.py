@@ -9,13 +9,14 @@ import re
 Path = tuple[str | int, ...]
 """The keys and indices that lead from the whole to one value."""
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?P<skipped>[\s\ufeff]+|//[^\n\r]*|/\*.*?\*/)
       | (?P<string>"(?:[^"\\]+|\\.)*"|'(?:[^'\\]+|\\.)*')
       | (?P<mark>[{}\[\]:,])
       | (?P<word>[^\s{}\[\]:,"'/]+)""",
     re.VERBOSE | re.DOTALL,
 )
+"""A comment or blanks, a string, a mark or a word of a text."""
 
 
 def lines(text: str) -> dict[Path, int]:
@@ -23,7 +24,7 @@ def lines(text: str) -> dict[Path, int]:
     found: dict[Path, int] = {}
     path: list[str | int] = []
     line, key_follows = 1, False
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         word = token[0]
         if not token["skipped"]:
             if key_follows and word not in ("}", ","):

@@ -1,14 +1,24 @@
 """Bytes of a configuration file to plain data: JSON, with comments and trailing commas where there are some."""
 
+import codecs
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 
+from monitoring.config import structure
 from monitoring.config.text import Invalid
 
 _MOST_DIGITS = 40
+MOST_RELAXED = 1 << 20
+"""Characters. A longer file must be plain JSON, but for comments and trailing commas: the parser of JSON5 is slow."""
+
+UTF_16 = "seems to be UTF-16; save it as UTF-8"
+
+_WORDS = {"Extra data": "there is more after the end of the configuration"}
+"""What Python's parser says, where that can be said better."""
+
 _JSON5_ERROR = re.compile(r"[^:]*:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
@@ -43,10 +53,15 @@ def parse(raw: bytes) -> object:
     """
     text = decoded(raw)
     try:
-        # Plain JSON is read by C code, hundreds of times faster than the parser that comes next.
-        return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
+        return _loaded(text)
     except json.JSONDecodeError as error:
         return _parse_relaxed(text, error)
+
+
+def _loaded(text: str) -> object:
+    """By a parser in C, hundreds of times faster than that of JSON5."""
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
     except RecursionError:
         raise Invalid("is nested too deeply") from None
 
@@ -54,8 +69,24 @@ def parse(raw: bytes) -> object:
 def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
     if not text.strip():
         raise Invalid("is empty") from None
+    if "\0" in text[:2]:
+        raise Invalid(UTF_16) from None
     if _YAML.match(text):
         raise Invalid("seems to be YAML; a configuration is JSON, {…}") from None
+    plain = structure.as_plain(text)
+    if plain is not None:
+        if not plain.strip():
+            raise Invalid("is empty") from None
+        try:
+            return _loaded(plain)
+        except json.JSONDecodeError as error:
+            strict = error
+    if len(text) > MOST_RELAXED:
+        raise _misplaced(text, "", strict) from None
+    return _parse_json5(text, strict)
+
+
+def _parse_json5(text: str, strict: json.JSONDecodeError) -> object:
     import json5
 
     try:
@@ -63,7 +94,7 @@ def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
     except RecursionError:
         raise Invalid("is nested too deeply") from None
     except ValueError as error:
-        raise _misplaced(str(error), strict) from None
+        raise _misplaced(text, str(error), strict) from None
     return _with_whole_characters(data)
 
 
@@ -78,14 +109,22 @@ def _with_whole_characters(data: object) -> object:
     return data
 
 
-def _misplaced(relaxed: str, strict: json.JSONDecodeError) -> Misplaced:
-    """Where both parsers gave up, in the words of the parser that got further."""
+def _misplaced(text: str, relaxed: str, strict: json.JSONDecodeError) -> Misplaced:
+    """Where both parsers gave up: what the text tells, or else the words of the parser that got further."""
+    if fault := structure.fault(text, strict.pos):
+        return Misplaced(strict.lineno, strict.colno, fault)
     match = _JSON5_ERROR.fullmatch(relaxed)
     if match is None or (int(match[1]), int(match[3])) == (strict.lineno, strict.colno):
         said = strict.msg.removesuffix(" at").removesuffix(" starting")
-        return Misplaced(strict.lineno, strict.colno, _lowered(said))
+        return Misplaced(strict.lineno, strict.colno, _WORDS.get(said, _lowered(said)))
+    line, column = int(match[1]), int(match[3])
     said = match[2].encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
-    return Misplaced(int(match[1]), int(match[3]), _lowered(said))
+    return Misplaced(line, column, structure.fault(text, _offset(text, line, column)) or _lowered(said))
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    lines = text.split("\n")
+    return sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
 
 
 def _lowered(sentence: str) -> str:
@@ -97,6 +136,8 @@ def decoded(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise Invalid(UTF_16) from None
         line, begin = raw.count(b"\n", 0, error.start) + 1, raw.rfind(b"\n", 0, error.start) + 1
         raise Misplaced(line, len(raw[begin : error.start].decode()) + 1, "is not UTF-8 text") from None
 
