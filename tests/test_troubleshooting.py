@@ -13,7 +13,7 @@ ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.requests", "gateway.applicatio
 
 NO_TROUBLE = {
     *(
-        "gateway at …://…, database …",
+        "gateway at …, database …",
         "status page at …://…/",
         "new configuration: … sites, … added, … removed, … checked in another way",
     ),

@@ -41,6 +41,8 @@ def main(
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if sys.stderr.isatty():  # its ^C stands there: the shell's prompt gets a line of its own
+            print(file=sys.stderr)
         return cli.MODES[arguments.mode].interrupted
     except BrokenPipeError:  # whoever read the output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

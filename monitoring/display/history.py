@@ -16,7 +16,7 @@ from monitoring.display import (
 )
 from monitoring.display.feed import IncidentFeed
 from monitoring.display.outputs import is_terminal
-from monitoring.display.streams import Descriptor, Printing, Stream, Streams
+from monitoring.display.streams import Descriptor, Printing, Stream, Streams, begin_line
 from monitoring.display.words import label
 from monitoring.models import Alert
 from monitoring.storage.notifications import Entry
@@ -153,6 +153,9 @@ class PlainHistory(JsonHistory):
     def _print(self, *lines: str) -> None:
         if lines:
             super()._print(*lines)
+
+    def close(self) -> None:
+        begin_line(self._stdout)
 
 
 class TerminalHistory:

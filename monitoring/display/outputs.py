@@ -22,7 +22,7 @@ from monitoring.display import (
     stats_json,
     stats_lines,
 )
-from monitoring.display.streams import Stream, Streams
+from monitoring.display.streams import Stream, Streams, begin_line
 from monitoring.display.values import Statuses
 from monitoring.display.words import source_text
 from monitoring.models import Alert, SiteStatus
@@ -149,6 +149,7 @@ class PlainOutput(SilentOutput):
         self._header = header
 
     def close(self, closing: Closing | None) -> None:
+        begin_line(self._stdout)
         if closing:
             self._print(*closing_lines(closing))
 

@@ -26,6 +26,14 @@ class Stream(Protocol):
 
     def flush(self) -> object: ...
 
+    def isatty(self) -> bool: ...
+
+
+def begin_line(stream: Stream) -> None:
+    """On a terminal what comes next begins a line of its own: Ctrl-C has left its ^C there."""
+    if stream.isatty():
+        print(file=stream, flush=True)
+
 
 class Descriptor:
     """Text to a file descriptor of its own, the copy of a standard one.

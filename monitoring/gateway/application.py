@@ -46,10 +46,7 @@ def make_application(
     page_at: str = "",
     sites: Callable[[], Sequence[Site]] = tuple,
 ) -> Flask:
-    """The gateway to this database. `refusals` counts what is refused. `page_at`: where a status page will be mounted.
-
-    `sites` are those of the configuration.
-    """
+    """The gateway to this database. `refusals` counts what is refused, a page is mounted `page_at`; `sites` are known."""
     refusals = refusals or Refusals()
     application = Flask("gateway", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes

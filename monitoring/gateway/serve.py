@@ -47,10 +47,8 @@ def serve(
     with ExitStack() as stack:
         stack.callback(databases.close)
         refusals = Refusals()
-        upkeep = UpkeepThread(databases, config, watcher, clock, refusals)
-        page_at = PAGE_AT if page else ""
-        application = make_application(databases, tokens, limits, clock, refusals, page_at, lambda: upkeep.config.sites)
-        stack.enter_context(upkeep)
+        upkeep = stack.enter_context(UpkeepThread(databases, config, watcher, clock, refusals))
+        application = make_application(databases, tokens, limits, clock, refusals, PAGE_AT if page else "", upkeep.sites)
         listening = stack.enter_context(listen(address))
         if page:
             mount(application, PAGE_AT, stack.enter_context(page(databases, tokens, refusals.note)))

@@ -1,7 +1,8 @@
 """What a gateway does beside answering: its database keeps no more than `retention` says, as the configuration is now."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 from monitoring.clock import Clock
 from monitoring.config import Config, ConfigWatcher
@@ -10,6 +11,7 @@ from monitoring.display.words import too_old_text
 from monitoring.gateway import output
 from monitoring.gateway.databases import Databases
 from monitoring.gateway.refusals import Refusals
+from monitoring.models import Site
 from monitoring.storage.base import Backend
 from monitoring.storage.delivery.upkeep import Steps, Upkeep, delete_older
 from monitoring.storage.sqlite.database import SharedFile
@@ -59,8 +61,7 @@ class UpkeepThread:
     ) -> None:
         self._file = databases.file
         self._upkeep = database_upkeep(databases)
-        self.config = config
-        """As it is now."""
+        self._config = config
         self._watcher = watcher
         self._clock = clock
         self._refusals = refusals or Refusals()
@@ -68,13 +69,18 @@ class UpkeepThread:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.run, name="upkeep", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._keep()
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+
+    def sites(self) -> Sequence[Site]:
+        """Those of the configuration as it is now."""
+        return self._config.sites
 
     def run(self) -> None:
         while not self._clock.wait(self._stop, PAUSE_S):
@@ -107,10 +113,10 @@ class UpkeepThread:
         self._told = trouble
 
     def _follow(self, config: Config) -> None:
-        before, self.config = self.config, config
+        before, self._config = self._config, config
         self._keep()
         if (before.database, before.local_database) != (config.database, config.local_database):
             output.warn("another database takes effect at the next start")
 
     def _keep(self) -> None:
-        self._upkeep.set_retention(self.config.check_retention_ms, self.config.alert_retention_ms)
+        self._upkeep.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
