@@ -11,6 +11,8 @@ if __name__ == "__main__":  # first, because `--help` needs nothing of what is i
     sys.exit(main(sys.argv[1:], os.environ, enter_environment))
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,12 +26,13 @@ from monitoring.display import Closing, Header, StatsReport, closing_rows, stats
 from monitoring.display.outputs import Display
 from monitoring.display.words import plural
 from monitoring.errors import MonitoringError
-from monitoring.models import Alert, CheckResult, Site, SiteStatus, Window
+from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window
 from monitoring.service import process
 from monitoring.service.health import FailureReporter, Health
 from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState, StatusTracker
-from monitoring.statistics.windows import may_be_exact
+from monitoring.statistics.windows import from_whole_hour, may_be_exact
+from monitoring.units import DAY_MS
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
@@ -43,6 +46,10 @@ FIRST_ROUND_MS = 3_000
 
 DATABASE_MS, ROUND_MS = 1_000, 1_500
 """How long a round of statistics may wait for the database, and how long it may take in all. No alert waits longer."""
+
+LONG_WINDOWS_MS = (DAY_MS, 30 * DAY_MS)
+LONG_EVERY_MS = 60_000
+"""Of which windows a screen shows the availability, and how often it is read."""
 
 REFRESH_MS = 1_000
 """How often the screen is redrawn and everything without a schedule of its own is done."""
@@ -84,6 +91,8 @@ class MonitoringApp:
         self._end: Deadline | None = None
         self._evaluation = Timer(clock, config.alert_interval_ms)
         self._rounds = Rounds(clock, first_ms=FIRST_ROUND_MS)
+        self._long_rounds = Rounds(clock, dict.fromkeys(LONG_WINDOWS_MS, LONG_EVERY_MS), FIRST_ROUND_MS)
+        self._observed = Observations(0, {})
         self._refresh = Timer(clock, REFRESH_MS, first_ms=0)
         self._reread_after = Deadline.after(clock, 0)
         self._evaluation_failures = FailureReporter(display.news, "alerts cannot be decided", "alerts are decided again")
@@ -118,7 +127,7 @@ class MonitoringApp:
         """Decide for every site; record and show what went down, recovered, or left in an outage. Raises `StoreError`."""
         self._announce(self._evaluator.end_unwatched(self._config.active_sites))
         sites = self._config.active_sites
-        observed = self._evaluator.observe(sites)
+        self._observed = observed = self._evaluator.observe(sites)
         changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}
         self._announce(self._evaluator.record(changed, observed))
 
@@ -178,7 +187,7 @@ class MonitoringApp:
         if self._refresh.is_due:
             self._refresh.done()
             self._housekeeping()
-        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._refresh.due_ns)
+        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._refresh.due_ns, self._next_long_ns())
         return max(0, next_ns - self._clock.monotonic_ns()) / 1e9
 
     def _evaluate_if_due(self) -> None:
@@ -201,6 +210,8 @@ class MonitoringApp:
             if window_ms == max(ROUNDS_MS):
                 process.trim_memory()
             self._evaluate_if_due()
+        if self._display.is_screen:
+            self._show_long_window(until.in_all)
 
     def _show(self, window_ms: int, until: "Deadlines") -> None:
         try:
@@ -209,6 +220,21 @@ class MonitoringApp:
         except MonitoringError:
             if not self._stopping.is_set():  # `stop` ends the question: no error to report
                 raise
+
+    def _show_long_window(self, until: Deadline) -> None:
+        """The availability of a day or a month, if it is due and there is time: from the local file, by hours and days."""
+        for window_ms in self._long_rounds.due()[:1]:
+            if self._stopping.is_set() or not until.left_s():
+                return
+            window = from_whole_hour(Window.before(self._clock.now_ms(), window_ms))
+            self._long_rounds.done(window_ms)
+            with suppress(MonitoringError):  # what does not answer is said of the other windows
+                found = self._store.availability(window, until)
+                report = stats_report(window, "local", found, self._config.sites, self._status, window_ms)
+                self._display.long_window(report)
+
+    def _next_long_ns(self) -> int:
+        return self._long_rounds.next_ns if self._display.is_screen else self._refresh.due_ns
 
     def _housekeeping(self) -> None:
         """Once a second, and when there is something new to show."""
@@ -226,7 +252,7 @@ class MonitoringApp:
         now_ms, sites = self._clock.now_ms(), self._config.sites
         ongoing = self._evaluator.open_outages(self._config.active_sites)
         self._display.refresh(
-            self._header(), now_ms, lambda: {(site.host, ""): self._status(site, now_ms) for site in sites}, ongoing
+            self._header(), now_ms, lambda: {(site.host, ""): self._standing(site, now_ms) for site in sites}, ongoing
         )
         self._report_to_manager()
         if self._display.failure:
@@ -255,6 +281,11 @@ class MonitoringApp:
 
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
         return self._tracker.status(site, self._evaluator.last_alert(site.host), now_ms)
+
+    def _standing(self, site: Site, now_ms: int) -> SiteStatus:
+        """Its status, with what the rule saw last."""
+        seen = self._observed.downtimes.get(site.rule.window_ms)
+        return replace(self._status(site, now_ms), downtime=None if seen is None else seen.get(site.host) or Downtime())
 
     def _report_to_manager(self) -> None:
         """Tell the service manager that the monitor is alive: the main loop is, if the checkers and the display answer."""

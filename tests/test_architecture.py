@@ -105,8 +105,9 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "display": (
         *("words values theme", "incidents selection series", "ranking months explanation", "jsonlines"),
         "overview backtest",
-        *("plain viewing brief keys", "__init__ grid streams", "sparkline feed", "columns chart events closing consoles"),
-        *("pane", "screen", "navigation", "screen_output", "outputs", "progress history thread"),
+        *("plain viewing brief keys", "__init__ grid streams", "sparkline feed"),
+        "columns chart events closing consoles keyboard",
+        *("pane guide", "screen", "navigation", "screen_output", "outputs", "progress history thread"),
     ),
     "checks": (
         "abilities assertions charset decoding failure limits phases readiness resolver schedule",
@@ -139,7 +140,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
-        "rounds invocation series reading",
+        "rounds invocation series reading operating",
         "printer purge check_config drill explain replay import_configuration",
         "print report test_notifications",
         "web",

@@ -12,6 +12,7 @@ from monitoring.display import alert_sentence
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import AlertType, Cause, CheckResult, Downtime, Rule, Site, State, Window
 from monitoring.statistics import reference
+from monitoringApp import LONG_WINDOWS_MS
 from tests.support.points import EVER
 from tests.support.scene import START_MS, Scene, site
 from tests.support.systemd import Systemd
@@ -306,3 +307,39 @@ def test_a_display_that_is_stuck_after_its_terminal_goes_on_is_a_fault(tmp_path:
     scene.at(20, lambda: (setattr(scene.display, "stuck", True), setattr(scene.display, "still", True)))
     scene.at(100, lambda: setattr(scene.display, "still", False))
     assert alive_after(scene, tmp_path, 100 + 31) == []
+
+
+def test_a_screen_gets_the_availability_of_a_day_and_a_month_once_a_minute() -> None:
+    scene = Scene([SHOP])
+    scene.causes["shop"] = fails(30, 60)
+    scene.run(until_s=150)
+    for length_ms in LONG_WINDOWS_MS:
+        assert [second // 60 for second, length in scene.display.long_windows_at if length == length_ms] == [0, 1, 2]
+    (row,) = scene.display.last_long.rows
+    checks = list(scene.store.results(EVER))
+    assert row.stats.covered_ms - row.stats.available_ms == sum(check.covers_ms for check in checks if check.cause)
+
+
+def test_an_output_that_is_no_screen_does_not_cost_them() -> None:
+    scene = Scene([SHOP])
+    scene.display.is_screen = False
+    scene.run(until_s=70)
+    assert scene.display.long_windows_at == []
+
+
+def test_the_long_windows_wait_when_a_round_has_used_up_its_time() -> None:
+    scene = Scene([SHOP])
+    scene.store.file_s = scene.store.database_s = 3.0
+    scene.run(until_s=30)
+    assert scene.display.long_windows_at == []
+    assert [b - a for a, b in pairwise(scene.store.observed) if b - a > 2 + ROUND_S] == []
+
+
+def test_the_display_knows_what_the_rule_saw_last() -> None:
+    scene = Scene([SHOP])
+    scene.causes["shop"] = fails(30, 60)
+    seen: list[Downtime | None] = []
+    scene.at(65, lambda: seen.append(scene.display.downtimes["shop"]))
+    scene.run(until_s=70)
+    assert seen[0]
+    assert (seen[0].failures, seen[0].down_ms) == (15, 30_000)

@@ -8,6 +8,7 @@ from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
+from monitoring.commands.operating import keys_for
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.outputs import open_output
 from monitoring.display.progress import progress, size_text
@@ -18,7 +19,7 @@ from monitoring.models import Window
 from monitoring.notifications.notifier import Notifier
 from monitoring.notifications.outbox import Outbox
 from monitoring.service import process
-from monitoring.service.signals import end_at_signals, heed_signals, heed_suspension
+from monitoring.service.signals import end_at_signals, heed_signals
 from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.opening import open_store, take_over_past
@@ -76,6 +77,6 @@ def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, pag
         app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
         app.notify_by(notifier)
         heed_signals(app.stop, app.reload)
-        heed_suspension(display.suspend, display.resume)
         page_tells(display.notice)
-        app.run(ServiceManager(invocation.environ, clock.monotonic_ns))
+        with keys_for(display):
+            app.run(ServiceManager(invocation.environ, clock.monotonic_ns))

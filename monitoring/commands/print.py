@@ -4,6 +4,7 @@ from contextlib import closing
 
 from monitoring.clock import StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
+from monitoring.commands.operating import keys_for
 from monitoring.commands.printer import LIVE_PATIENCE_S, Printer, PrintOptions, look_anywhere
 from monitoring.commands.reading import SCRIPT_PATIENCE_S
 from monitoring.display.outputs import open_output, print_view
@@ -11,7 +12,7 @@ from monitoring.display.progress import progress
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.display.words import window_text
-from monitoring.service.signals import end_at_second_signal, heed_signals, heed_suspension
+from monitoring.service.signals import end_at_second_signal, heed_signals
 from monitoring.storage.routing import ReaderChoice
 
 
@@ -35,11 +36,12 @@ def run(invocation: Invocation) -> int:
         end_at_second_signal()  # a database that hangs is not waited for
 
     streams = Streams.standard()
-    display = DisplayThread(open_output(form, silent=False, environ=environ, streams=streams), streams)
+    output = open_output(form, silent=False, environ=environ, streams=streams, reads_ms=tuple(options.rounds_ms))
+    display = DisplayThread(output, streams)
     choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, options.location)
     heed_signals(end, watcher.ask)
-    heed_suspension(display.suspend, display.resume)
-    Printer(config, choice, clock, display, options.rounds_ms, watcher).run(stop, lambda: display.failure is None)
+    with keys_for(display):
+        Printer(config, choice, clock, display, options.rounds_ms, watcher).run(stop, lambda: display.failure is None)
     if display.failure:  # nobody reads it any more
         raise display.failure
     return 0

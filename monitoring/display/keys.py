@@ -29,6 +29,9 @@ _GROUND = re.compile(r"11;rgba?:([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2}
 GROUND = "ground:"
 """Begins what stands for a terminal's answer: its ground follows, "#rrggbb"."""
 
+KEYS_COME = "keyboard"
+"""Not typed by anybody: from now on keys are read."""
+
 LONGEST = 64
 """So many bytes that make no key are not kept for the next ones."""
 

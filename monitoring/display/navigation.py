@@ -25,11 +25,12 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Navigation:
-    """Where a person is. `help_top` is the first line of the help that is shown."""
+    """Where a person is. `help_top` is the first line of the help that is shown. `asks`: before it stops the program."""
 
     look: Look = field(default_factory=Look)
     face: Face = Face.SITES
     help_top: int = 0
+    asks: bool = True
 
     def after(self, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> tuple["Navigation", Asked]:
         """Where the person is after this key, and what it asks for. `drawn` is what was shown when they pressed it.
@@ -40,6 +41,8 @@ class Navigation:
             return replace(self, face=Face.SITES), Asked.QUIT if key in ("y", "Y") else Asked.NOTHING
         if self.face is Face.HELP:
             return self._in_help(key), Asked.NOTHING
+        if key == "q" and not self.asks:
+            return self, Asked.QUIT
         if key in ("q", "?"):
             return replace(self, face=Face.STOP if key == "q" else Face.HELP, help_top=0), Asked.NOTHING
         return replace(self, look=_moved(self.look, key, drawn, windows_ms)), Asked.NOTHING

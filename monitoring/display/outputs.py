@@ -62,7 +62,20 @@ class Output(Protocol):
         """The end; `closing` sums up the run of a monitor (None: nothing to sum up)."""
 
 
-class Display(Output, Protocol):
+class MonitorOutput(Output, Protocol):
+    """An output that a monitor shows more, and that people may operate."""
+
+    is_screen: bool
+    """Does it show the availability of long windows, and take keys?"""
+
+    def long_window(self, report: StatsReport) -> None:
+        """Nothing but the availability of each site in a long window."""
+
+    def key(self, key: str) -> None:
+        """Somebody has pressed a key (see `keys`)."""
+
+
+class Display(MonitorOutput, Protocol):
     """An output whose calls return at once; it shows later what it was given."""
 
     failure: BrokenPipeError | None
@@ -77,6 +90,8 @@ class Display(Output, Protocol):
 
 class SilentOutput:
     """`--silent`: only errors and notices, on stderr; a repeated error once."""
+
+    is_screen = False
 
     def __init__(self, errors: Stream) -> None:
         self._errors = errors
@@ -100,6 +115,10 @@ class SilentOutput:
         self._read_error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
+
+    def long_window(self, report: StatsReport) -> None: ...
+
+    def key(self, key: str) -> None: ...
 
     def suspend(self) -> None: ...
 
@@ -157,16 +176,22 @@ class PlainOutput(SilentOutput):
 class LocatedOutput:
     """Adds the name of the monitor's location to everything that another output shows."""
 
-    def __init__(self, output: Output, location: str) -> None:
+    def __init__(self, output: MonitorOutput, location: str) -> None:
         self._output = output
         self._location = location
+        self.is_screen = output.is_screen
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._output.start(header, now_ms, self._named(recent))
 
     def statistics(self, report: StatsReport) -> None:
-        rows = tuple(replace(row, location=self._location) for row in report.rows)
-        self._output.statistics(replace(report, rows=rows))
+        self._output.statistics(self._located(report))
+
+    def long_window(self, report: StatsReport) -> None:
+        self._output.long_window(self._located(report))
+
+    def key(self, key: str) -> None:
+        self._output.key(key)
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._output.state_change(replace(alert, location=self._location), name)
@@ -196,6 +221,9 @@ class LocatedOutput:
         if closing:
             closing = replace(closing, location=self._location, alerts=self._named(closing.alerts))
         self._output.close(closing)
+
+    def _located(self, report: StatsReport) -> StatsReport:
+        return replace(report, rows=tuple(replace(row, location=self._location) for row in report.rows))
 
     def _named(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
         return tuple(replace(alert, location=self._location) for alert in alerts)
@@ -238,24 +266,30 @@ def _print_table(view: View, environ: Mapping[str, str]) -> None:
 
 
 def open_output(
-    form: str, *, silent: bool, environ: Mapping[str, str], location: str = "", streams: Streams | None = None
-) -> Output:
-    """The output for this terminal or pipe. `form` is "text" or "json"; `location` is the monitor's, "" without one."""
-    output = _output(form, silent=silent, environ=environ, streams=streams or Streams.standard())
-    return LocatedOutput(output, location) if location else output
+    form: str,
+    *,
+    silent: bool,
+    environ: Mapping[str, str],
+    streams: Streams,
+    location: str = "",
+    reads_ms: Sequence[int] | None = None,
+) -> MonitorOutput:
+    """The output for this terminal or pipe. `form` is "text" or "json"; `location` is the monitor's, "" without one.
 
-
-def _output(form: str, *, silent: bool, environ: Mapping[str, str], streams: Streams) -> Output:
-    """A screen only on a terminal that can draw one."""
+    `reads_ms` are the lengths of the windows that a reader shows; None: it is for a monitor.
+    """
+    output: MonitorOutput
     if silent:
-        return SilentOutput(streams.errors)
-    if form == "json":
-        return JsonOutput(*streams)
-    if is_terminal(environ):
+        output = SilentOutput(streams.errors)
+    elif form == "json":
+        output = JsonOutput(*streams)
+    elif is_terminal(environ):
         from monitoring.display.screen_output import ScreenOutput  # late: rich takes a while
 
-        return ScreenOutput(streams.stdout, environ)
-    return PlainOutput(*streams)
+        output = ScreenOutput(streams.stdout, environ, reads_ms)
+    else:
+        output = PlainOutput(*streams)
+    return LocatedOutput(output, location) if location else output
 
 
 def is_terminal(environ: Mapping[str, str]) -> bool:

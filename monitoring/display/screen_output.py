@@ -1,38 +1,62 @@
 """The screen of a terminal, redrawn about once a second and at every key."""
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Group
 from rich.live import Live
+from rich.screen import Screen
+from rich.style import Style
 from rich.text import Text
 
 from monitoring.display import Closing, Header, SiteKey, StatsReport, View
 from monitoring.display.closing import render_closing
-from monitoring.display.consoles import open_console
-from monitoring.display.navigation import Navigation
-from monitoring.display.screen import Drawing, draw_all, draw_screen
+from monitoring.display.consoles import is_mono, open_console, take_ground
+from monitoring.display.guide import guide_lines
+from monitoring.display.keys import GROUND, KEYS_COME
+from monitoring.display.navigation import Asked, Face, Navigation
+from monitoring.display.screen import Drawing, Look, draw_all, draw_screen
 from monitoring.display.streams import Descriptor
 from monitoring.display.values import Statuses
+from monitoring.display.viewing import Choice
 from monitoring.models import Alert, SiteStatus
-from monitoring.units import HOUR_MS, MINUTE_MS
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 REMEMBERED_ALERTS = 50
 
 NOTICE_MS = 600_000
 """How long an event stays in the header. What lasts stands there as long as it does."""
 
-LOOKED_AT_MS = (10 * MINUTE_MS, HOUR_MS)
+MONITORED_MS = (10 * MINUTE_MS, HOUR_MS)
 """The windows that a monitor reads whole: those to choose from."""
+
+LONG_MS = (DAY_MS, 30 * DAY_MS)
+"""Those of which it reads the availability."""
+
+ASK_GROUND = "\x1b]11;?\x07"
+"""Asks a terminal for the colour of its ground (xterm's control sequences, as nearly all have them)."""
+
+KEYS_TEXT = " ? help  ! faults  w window  ↑↓ PgUp PgDn move  q quit"
+NO_KEYS_TEXT = " Ctrl-C ends"
+
+DEAF = ("linux", "vt", "dumb", "ansi")
+"""Terminals that may show the question instead of answering it, by the beginning of TERM."""
 
 
 class ScreenOutput:
     """Uses the terminal's alternate screen; the closing summary stays on the normal one."""
 
-    def __init__(self, stdout: Descriptor, environ: Mapping[str, str], windows_ms: Sequence[int] = LOOKED_AT_MS) -> None:
-        """`windows_ms` are those that the table has a column for."""
+    is_screen = True
+
+    def __init__(self, stdout: Descriptor, environ: Mapping[str, str], reads_ms: Sequence[int] | None = None) -> None:
+        """`reads_ms` are the windows that a reader shows; None: a monitor shows its own."""
         self._console = open_console(environ, stdout)
-        self._windows_ms = windows_ms
+        self._environ = environ
+        self._style = Style()
+        self._to_choose_ms = MONITORED_MS if reads_ms is None else sorted(reads_ms)
+        self._columns_ms = (*self._to_choose_ms, *(LONG_MS if reads_ms is None else ()))
         self._live: Live | None = None
         self._reports: dict[int, StatsReport] = {}
         self._alerts: list[Alert] = []
@@ -40,7 +64,8 @@ class ScreenOutput:
         self._now_ms = 0
         self._read_error: str | None = None
         self._view: View | None = None
-        self._navigation = Navigation()
+        self._navigation = Navigation(Look(Choice(window_ms=self._to_choose_ms[0])), asks=reads_ms is None)
+        self._takes_keys = False
         self._drawing = Drawing(())
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
@@ -68,6 +93,28 @@ class ScreenOutput:
     def statistics(self, report: StatsReport) -> None:
         self._reports[report.length_ms] = report
 
+    def long_window(self, report: StatsReport) -> None:
+        self._reports[report.length_ms] = report
+
+    def key(self, key: str) -> None:
+        self._takes_keys = True
+        if key == KEYS_COME:
+            self._ask_ground()
+        elif key.startswith(GROUND):
+            self._style = take_ground(self._console, key.removeprefix(GROUND))
+        else:
+            self._navigation, asked = self._navigation.after(key, self._drawing, self._to_choose_ms)
+            if asked is Asked.QUIT:
+                os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+        if self._view:
+            self._draw(self._view)
+
+    def _ask_ground(self) -> None:
+        """The answer comes as a key. Whoever wants no colours need not be asked."""
+        if not is_mono(self._environ) and not self._environ.get("TERM", "").startswith(DEAF):
+            self._console.file.write(ASK_GROUND)
+            self._console.file.flush()
+
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
 
@@ -92,11 +139,18 @@ class ScreenOutput:
         self._view = view
         if self._live:
             width, height = self._console.size
-            self._drawing = draw_screen(view, self._navigation.look, self._windows_ms, width, height, self._footer())
-            self._live.update(Group(*self._drawing.lines), refresh=True)
+            self._live.update(Screen(Group(*self._lines(view, width, height)), style=self._style), refresh=True)
+
+    def _lines(self, view: View, width: int, height: int) -> Sequence[Text]:
+        if self._navigation.face is Face.HELP:
+            return guide_lines(width, height, self._navigation.help_top)
+        self._drawing = draw_screen(view, self._navigation.look, self._columns_ms, width, height, self._footer())
+        return self._drawing.lines
 
     def _footer(self) -> Text:
-        return Text(" Ctrl-C ends", "weak")
+        if self._navigation.face is Face.STOP:
+            return Text(" Stop monitoring? y/N", "title")
+        return Text(KEYS_TEXT if self._takes_keys else NO_KEYS_TEXT, "weak")
 
     def close(self, closing: Closing | None) -> None:
         if self._live:

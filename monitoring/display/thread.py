@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 
 from monitoring.display import Closing, Header, StatsReport
-from monitoring.display.outputs import Output
+from monitoring.display.outputs import MonitorOutput
 from monitoring.display.streams import Descriptor, Printing
 from monitoring.display.values import Statuses
 from monitoring.models import Alert
@@ -31,7 +31,7 @@ Key = tuple[str, int]
 class DisplayThread:
     """A `Display`: calls `output` in its own thread, in order. What replaces something goes to the end of the queue."""
 
-    def __init__(self, output: Output, streams: Sequence[Descriptor] = ()) -> None:
+    def __init__(self, output: MonitorOutput, streams: Sequence[Descriptor] = ()) -> None:
         """`streams` are those that `output` writes to."""
         self._output = output
         self._streams = tuple(streams)
@@ -44,6 +44,7 @@ class DisplayThread:
         self._printing = Printing(streams, self.notice)
         self._progress: Sequence[int | None] = ()
         self.failure: BrokenPipeError | None = None
+        self.is_screen = output.is_screen
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._thread.start()
@@ -51,6 +52,12 @@ class DisplayThread:
 
     def statistics(self, report: StatsReport) -> None:
         self._replace(("statistics", report.length_ms), lambda: self._output.statistics(report))
+
+    def long_window(self, report: StatsReport) -> None:
+        self._replace(("long window", report.length_ms), lambda: self._output.long_window(report))
+
+    def key(self, key: str) -> None:
+        self._append(lambda: self._output.key(key))
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._append(lambda: self._output.state_change(alert, name))

@@ -89,7 +89,8 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(config: Path, mode: st
         before = len(terminal.raw)
         terminal.type(b"fg\n")
         wait_for(lambda: shown.encode() in terminal.raw[before:], "the screen again")
-        terminal.type(b"\x03")
+        terminal.type(b"\x03")  # what is typed before the program has ended are keys for it
+        terminal.until("the shell again", lambda text: text.rstrip().endswith("shell>"))
         terminal.type(b"echo status $?\n")
         terminal.until("the end", lambda text: "status 0" in text)
         assert terminal.raw.rfind(SHOW_CURSOR) > terminal.raw.rfind(HIDE_CURSOR)

@@ -80,6 +80,11 @@ class SceneStore(MemoryStore):
             return self._stats(window, exact=exact), Source("local", "too slow")
         raise StoreUnavailable("the file does not answer in time")
 
+    def availability(self, window: Window, until: Deadline) -> Mapping[str, SiteStats]:
+        if not self._answers_within(self.file_s, until):
+            raise StoreUnavailable("the file does not answer in time")
+        return super().stats(window, exact=False)
+
     def _answers_within(self, seconds: float, until: Deadline) -> bool:
         left_s = until.left_s()
         self._clock.advance(min(seconds, left_s))
@@ -181,11 +186,13 @@ class SceneCheckers:
 class SceneDisplay:
     """Keeps `Display`, and remembers at which second what was shown."""
 
+    is_screen = True
     failure: Exception | None = None
 
     def __init__(self, clock: SceneClock) -> None:
         self._clock = clock
         self.statistics_at: list[tuple[float, int, str]] = []
+        self.long_windows_at: list[tuple[float, int]] = []
         self.alerts: list[Alert] = []
         self.names: list[str | None] = []
         self.notices: list[str] = []
@@ -198,6 +205,16 @@ class SceneDisplay:
     def statistics(self, report: StatsReport) -> None:
         self.statistics_at.append((self._clock.second, report.length_ms, report.source))
         self.last_report = report
+
+    def long_window(self, report: StatsReport) -> None:
+        self.long_windows_at.append((self._clock.second, report.length_ms))
+        self.last_long = report
+
+    def key(self, key: str) -> None: ...
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self.alerts.append(alert)
@@ -213,7 +230,9 @@ class SceneDisplay:
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         self.refreshed_at.append(self._clock.second)
-        self.states = {host: status.state for (host, _), status in statuses().items()}
+        found = statuses()
+        self.states = {host: status.state for (host, _), status in found.items()}
+        self.downtimes = {host: status.downtime for (host, _), status in found.items()}
         self.ongoing = list(ongoing)
 
     def close(self, closing: Closing | None) -> None:

@@ -30,7 +30,7 @@ ALTERNATE_SCREEN, NORMAL_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 class Terminal:
     """The program on a terminal of this size: `with Terminal(80, 24, "-m", "-c", config) as terminal: ...`.
 
-    `text` is what the screen shows, `raw` is all that was sent to it.
+    `text` is what the screen shows, `raw` is all that was sent to it, `master` the other end of it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Terminal:
         self._is_open = threading.Event()
 
     def __enter__(self) -> Self:
-        self._master, slave = pty.openpty()
+        self.master, slave = pty.openpty()
         self.resize(self._screen.columns, self._screen.lines)
         self._process = subprocess.Popen(
             self._command, env=self._environ, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
@@ -66,7 +66,7 @@ class Terminal:
         self._process.kill()
         self.end()
         if self._is_open.is_set():
-            os.close(self._master)
+            os.close(self.master)
 
     @property
     def text(self) -> str:
@@ -96,7 +96,7 @@ class Terminal:
         """Make the window this large, as a person does with the mouse."""
         with self._lock:
             self._screen.resize(height, width)
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def interrupt(self) -> int:
         """Type Ctrl-C; the exit status."""
@@ -107,10 +107,10 @@ class Terminal:
         """Close the window, or lose the connection."""
         self._is_open.clear()
         self._reader.join(PATIENCE_S)
-        os.close(self._master)
+        os.close(self.master)
 
     def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
+        os.write(self.master, keys)
 
     def send(self, number: signal.Signals) -> None:
         """Send the program a signal."""
@@ -125,9 +125,9 @@ class Terminal:
     def _read(self) -> None:
         with suppress(OSError):  # the program has ended
             while self._is_open.is_set():
-                if not select.select([self._master], [], [], 0.1)[0]:
+                if not select.select([self.master], [], [], 0.1)[0]:
                     continue
-                data = os.read(self._master, 65536)
+                data = os.read(self.master, 65536)
                 with self._lock:
                     self.raw += data
                     self._stream.feed(data)

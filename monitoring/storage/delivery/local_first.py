@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from monitoring.clock import Clock
+from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, SiteStats, Window
 from monitoring.storage.base import Backend, LocalFile, OwnReader, Pending
@@ -133,6 +133,20 @@ class LocalFirstStore:
                 return found, self.source()
         asked = partial(self.own_reader().stats, window, exact=exact)
         return self._ask_file.ask(asked, until and until.in_all.left_s()), source
+
+    def availability(self, window: Window, until: Deadline) -> Mapping[str, SiteStats]:
+        """Of a long window no more than how much of it each site was available, from the local file. Raises `StoreError`."""
+        found = self._ask_file.ask(partial(self.own_reader().downtime, window), until.left_s())
+        return {
+            host: SiteStats(
+                host,
+                seen.checks,
+                seen.checks - seen.failures,
+                covered_ms=seen.covered_ms,
+                available_ms=seen.covered_ms - seen.down_ms,
+            )
+            for host, seen in found.items()
+        }
 
     def give_up_questions(self) -> None:
         """Stop waiting for answers, because this monitor ends. May be called from a signal handler."""

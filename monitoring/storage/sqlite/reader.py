@@ -18,6 +18,7 @@ from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite import meta, migrations, notifications, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
+from monitoring.units import DAY_MS
 
 NEWEST_ALERTS = f"""
 SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY {SITE})"""
@@ -29,7 +30,7 @@ SELECT MAX(time) FROM (
 """
 
 DOWNTIME = "COUNT(*), COUNT(cause), SUM(covers), IFNULL(SUM(covers) FILTER (WHERE cause IS NOT NULL), 0)"
-DOWNTIME_OF_MINUTES = "SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)"
+DOWNTIME_OF_SUMMARIES = "SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)"
 
 OLDER = "an older version wrote it: start a monitor, which brings it up to date"
 
@@ -89,11 +90,11 @@ class FileReader:
     ) -> Mapping[str, Downtime]:
         with self._snapshot() as connection:
             names = queries.hosts(connection, hosts)
-            planned = plan(window, self._summarised_ms(connection) or 0, exact=True)
+            planned = plan(window, self._summarised_ms(connection) or 0, exact=window.length_ms < DAY_MS)
             table = rows.source(connection, planned.checks)
             sources = [
                 *((DOWNTIME, table, part) for part in planned.checks),
-                *((DOWNTIME_OF_MINUTES, "minutes", part) for part in planned.minutes),
+                *((DOWNTIME_OF_SUMMARIES, span.kind, part) for span, part in planned.summaries()),
             ]
             found = {site: [0, 0, 0, 0] for site in names}
             for columns, source, part in sources:
