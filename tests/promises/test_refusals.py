@@ -138,3 +138,23 @@ def test_a_named_database_with_a_wrong_password_is_said_without_a_header_and_aga
         assert away.startswith(f"{name} does not accept these credentials; ")
         assert over == f"{name} is there again"
         assert "wrong" not in "".join(monitor.errors)
+
+
+def test_a_named_database_that_hangs_is_said_without_a_header_and_again_when_it_is_over(
+    tmp_path: Path, target: Target, own_influxd: Influxd
+) -> None:
+    config = write_config(tmp_path, [target.url("/shop")], database=own_influxd.url(DATABASE))
+    name = f"InfluxDB at 127.0.0.1:{own_influxd.port}"
+    with Monitor(config, "--silent") as monitor:
+        wait_for_checks(local_file(config), more_than=4)
+        wait_for(lambda: undelivered(local_file(config)) == 0, "delivery")
+        own_influxd.pause()
+        wait_for(lambda: monitor.errors, "a line on stderr", 90)
+        wait_for_checks(local_file(config), more_than=len(stored_checks(local_file(config))) + 8)
+        own_influxd.resume()
+        wait_for(lambda: f"{name} is there again" in monitor.errors, "another line when it is over", 90)
+        wait_for(lambda: undelivered(local_file(config)) == 0, "delivery", 90)
+        assert monitor.terminate() == 0
+    away, over = monitor.errors
+    assert away.startswith(f"{name} does not answer in time; ")
+    assert over == f"{name} is there again"

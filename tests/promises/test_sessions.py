@@ -1,5 +1,6 @@
-"""How people keep a program running without their terminal: screen, tmux, setsid, cron. Real ones of the first three."""
+"""How people keep a program running without their terminal: screen, tmux, setsid, cron. Real ones of each."""
 
+import getpass
 import os
 import shlex
 import shutil
@@ -18,6 +19,9 @@ from tests.support.target import Target
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.promise
+
+CRON_S = 90.0
+"""How long it may take until cron looks at its tables, which it does once a minute."""
 
 REFUSED = "the configuration stays as it was"
 
@@ -120,27 +124,31 @@ def test_what_was_started_with_setsid_outlives_its_terminal_and_reloads_on_sighu
     assert_ends_in_order(process, config)
 
 
-def test_what_cron_starts_reloads_on_sighup_and_ends_on_sigterm(config: Path, tmp_path: Path) -> None:
-    """As cron does it: a shell without a terminal, in a session of its own, with hardly any environment."""
-    errors = tmp_path / "errors"
-    with errors.open("w") as stderr:
-        job = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {shlex.join(command('-ms', '-c', config))}"],
-            env={"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LOGNAME": "nobody"},
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=stderr,
-            stderr=stderr,
-            start_new_session=True,
-        )
+@contextmanager
+def cron(folder: Path, line: str) -> Iterator[None]:
+    """A real cron with this job, every minute; what it has started goes on after it."""
+    tabs, log = folder / "crontabs", folder / "cron.log"
+    tabs.mkdir()
+    (tabs / getpass.getuser()).write_text(f"* * * * * {line}\n")
+    crond = subprocess.Popen([str(shutil.which("busybox-crond")), "-f", "-c", str(tabs), "-L", str(log)], env=environment())
     try:
-        wait_for_checks(local_file(config))
-        config.write_text("{")
-        job.send_signal(signal.SIGHUP)
-        wait_for(lambda: REFUSED in errors.read_text(), "that it has read the configuration again")
-        wait_for_checks(local_file(config), more_than=checks(config) + 5)
-        job.terminate()
-        assert job.wait() == 0
+        yield
     finally:
-        job.kill()
-        job.wait()
+        crond.terminate()
+        crond.wait()
+
+
+def test_what_cron_starts_outlives_it_reloads_on_sighup_and_ends_on_sigterm(config: Path, tmp_path: Path) -> None:
+    """Without a terminal, in a session of its own, with hardly any environment."""
+    said, errors = tmp_path / "process", tmp_path / "errors"
+    job = f"[ -e {said} ] || {{ echo $$ > {said}; exec {shlex.join(command('-ms', '-c', config))} 2> {errors}; }}"
+    with cron(tmp_path, job):
+        process = int(wait_for(lambda: said.exists() and said.read_text(), "the minute", CRON_S))
+        wait_for_checks(local_file(config))
+    wait_for_checks(local_file(config), more_than=checks(config) + 5)
+    config.write_text("{")
+    os.kill(process, signal.SIGHUP)
+    wait_for(lambda: REFUSED in errors.read_text(), "that it has read the configuration again")
+    wait_for_checks(local_file(config), more_than=checks(config) + 5)
+    os.kill(process, signal.SIGTERM)
+    assert_ends_in_order(process, config)
