@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from monitoring.checks.assertions import in_force
 from monitoring.config.databases import DEFAULT_DATABASE
+from monitoring.config.notifications import ChannelConfig
 from monitoring.config.settings import Config
 from monitoring.config.transport import describe_transport
 from monitoring.config.values import show_ms, show_number
@@ -22,7 +23,14 @@ def describe(config: Config) -> list[str]:
         f"local file: {config.local_database}",
         f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)};"
         f" what is older is deleted from {_pruned(config)}",
+        *map(_channel_line, config.notifications),
     ]
+
+
+def _channel_line(channel: ChannelConfig) -> str:
+    sites = printable(", ".join(channel.sites)) or "all websites"
+    reminder = "" if channel.reminder_ms is None else f", a reminder every {show_ms(channel.reminder_ms)}"
+    return f"told by {printable(channel.label)}: {', '.join(channel.told)} of {sites}{reminder}"
 
 
 def _headline(config: Config) -> str:

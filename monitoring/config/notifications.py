@@ -75,6 +75,12 @@ class ChannelConfig:
     location: str = ""
     trust: Trust = MOZILLA
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The events that it is told of, in the order of `EVENTS`."""
+        known = self.on & frozenset(self.kind.events) - (frozenset() if self.reminder_ms else frozenset({"reminder"}))
+        return tuple(event for event in EVENTS if event in known)
+
     def wants(self, site: Site, event: str) -> bool:
         """Is it told of this event of this site? Where a site names its channels, these are the ones."""
         if event not in self.on or event not in self.kind.events:

@@ -25,7 +25,7 @@ def stats_json(report: StatsReport) -> str:
     return json_line(
         {
             "kind": "stats",
-            "window": _whole_or_float(report.length_ms),
+            "window": seconds(report.length_ms),
             "from": time_text(report.window.from_ms),
             "until": time_text(report.window.until_ms),
             "source": report.source,
@@ -114,7 +114,7 @@ def explanation_json(found: Explanation, location: str, source: str) -> str:
             },
             "lastGood": found.good and check_values(found.good),
             "lastFailed": found.failed and check_values(found.failed),
-            "next": found.forecast and {"type": str(found.forecast.change), "in": _whole_or_float(found.forecast.in_ms)},
+            "next": found.forecast and {"type": str(found.forecast.change), "in": seconds(found.forecast.in_ms)},
         }
     )
 
@@ -124,7 +124,7 @@ def rule_json(rule: Rule) -> dict[str, object]:
     return {
         "threshold": float(rule.threshold),
         "recoveryThreshold": float(rule.recovery_threshold),
-        "window": _whole_or_float(rule.window_ms),
+        "window": seconds(rule.window_ms),
         "minimumFailures": rule.minimum_failures,
     }
 
@@ -137,16 +137,16 @@ def _window(found: WindowSum) -> dict[str, object]:
         "until": time_text(found.window.until_ms),
         "checks": sums.checks,
         "failures": sums.failures,
-        "covered": _whole_or_float(sums.covered_ms),
-        "down": _whole_or_float(sums.down_ms),
+        "covered": seconds(sums.covered_ms),
+        "down": seconds(sums.down_ms),
         "endedFailures": sums.ended_failures,
-        "endedDown": _whole_or_float(sums.ended_down_ms),
+        "endedDown": seconds(sums.ended_down_ms),
         "runs": [
             {
                 "from": time_text(run.first_ms),
                 "last": time_text(run.last_ms),
                 "checks": run.checks,
-                "covered": _whole_or_float(run.covers_ms),
+                "covered": seconds(run.covers_ms),
                 "status": run.status or None,
                 "cause": run.cause and str(run.cause),
                 "detail": run.detail or None,
@@ -157,7 +157,7 @@ def _window(found: WindowSum) -> dict[str, object]:
             {
                 "cause": str(one.cause),
                 "checks": one.checks,
-                "down": _whole_or_float(one.down_ms),
+                "down": seconds(one.down_ms),
                 "detail": one.detail or None,
             }
             for one in found.causes
@@ -259,7 +259,8 @@ def _percent(percent: Fraction | float | None) -> float | None:
     return None if text == NOTHING else float(text)
 
 
-def _whole_or_float(duration_ms: int) -> int | float:
+def seconds(duration_ms: int) -> int | float:
+    """A duration that is given in milliseconds, as a number of seconds."""
     return duration_ms / 1_000 if duration_ms % 1_000 else duration_ms // 1_000
 
 
