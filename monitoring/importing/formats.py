@@ -1,8 +1,9 @@
 """Which format a file is in, by its content."""
 
-import json
 from collections.abc import Callable
 
+from monitoring.config import syntax
+from monitoring.config.text import Invalid
 from monitoring.importing import gatus, plain, prometheus, sitemap, uptime_kuma
 from monitoring.importing.draft import Imported
 
@@ -24,6 +25,8 @@ def read(raw: bytes) -> Imported:
     for read_text in TEXTS:
         if found := read_text(text):
             return found
+    if odd := plain.odd_line(text):
+        raise ValueError(f"line {odd} is neither a URL nor a host")
     data = _parsed(text)
     for read_data in DATA:
         if found := read_data(data):
@@ -32,18 +35,29 @@ def read(raw: bytes) -> Imported:
 
 
 def _parsed(text: str) -> object:
-    """JSON, or else YAML. Raises `ValueError`."""
+    """JSON, or else YAML, which braces may begin as well. Raises `ValueError`."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
+        return _json(text)
+    except ValueError as error:
+        wrong = error
     import yaml
 
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"is neither JSON nor YAML: {where}{error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ValueError("is neither JSON nor YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if text.lstrip().startswith(("{", "[")):
+            raise wrong from None
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = f": line {mark.line + 1}, column {mark.column + 1}: {error.problem}" if mark else ""  # type: ignore[union-attr]
+        raise ValueError(f"is neither JSON nor YAML{where}") from None
+
+
+def _json(text: str) -> object:
+    """JSON as people write it. Raises `ValueError` with the place of what is wrong."""
+    try:
+        return syntax.parse(text.encode())
+    except syntax.Misplaced as error:
+        line, column, why = str(error).split(":", 2)
+        raise ValueError(f"is no JSON: line {line}, column {column}:{why}") from None
+    except Invalid as error:
+        raise ValueError(str(error)) from None

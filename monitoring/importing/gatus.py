@@ -26,6 +26,7 @@ def read(data: object) -> Imported | None:
     sites = [_site(secrets, endpoint) for endpoint in endpoints if isinstance(endpoint, Mapping)]
     rest = sorted(str(key) for key in data if key != "endpoints")
     notes = [f"not taken over from the rest of the file: {', '.join(rest)}"] if rest else []
+    notes += [f"endpoints[{n}] is no endpoint" for n, it in enumerate(endpoints) if not isinstance(it, Mapping)]
     return Imported(SOURCE, sites, secrets, notes)
 
 

@@ -163,6 +163,8 @@ BAD = {
     b'<!DOCTYPE x [<!ENTITY a "b">]><urlset><loc>&a;</loc></urlset>': "is XML with a document type of its own",
     b"<sitemapindex><sitemap><loc>http://a/s.xml</loc></sitemap></sitemapindex>": "has no website that can be checked",
     b"endpoints: [{name: a, url: 'icmp://a'}]": "has no website that can be checked: a: its URL must be",
+    b"# ours\nhttps://a.example\nhttps://b.example\nnot an address\n": "line 4 is neither a URL nor a host",
+    b'[{"targets": ["a.example"],\n "labels": {"job": "web"}\n]': "is no JSON: line 3, column 1: ] stands here while the {",
     b"<html><a/></html>": "is nothing that can be imported",
     b"!!python/object/apply:os.system ['true']": "is neither JSON nor YAML: ",
 }
@@ -181,3 +183,8 @@ def test_bad_input_is_one_line_with_status_2(raw: bytes) -> None:
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     answer = run_program("--import", tmp_path / "absent")
     assert (answer.returncode, answer.stderr) == (2, f"{tmp_path}/absent: cannot be read: No such file or directory\n")
+
+
+def test_an_entry_that_is_none_is_named_by_its_place() -> None:
+    _, text = imported(b"endpoints:\n- url: https://a.example\n- https://b.example\n")
+    assert "// endpoints[1] is no endpoint" in text
