@@ -8,7 +8,7 @@ because checks that are stored already lack it, and comes after the plain fields
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from monitoring.models import PHASES, Cause, CheckResult
@@ -101,8 +101,14 @@ CHECK_FIELDS: Sequence[Field] = (*_PLAIN, *_PHASES)
 CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumerate(CAUSES)}
 
 _plain_values = attrgetter(*(field.attribute for field in _PLAIN))
-_attributes = tuple(field.attribute for field in _PLAIN)
 PLAIN_COUNT = len(_PLAIN)
+
+_places = {field.attribute: place for place, field in enumerate(_PLAIN)}
+_slots = CheckResult.__slots__[2:]  # after host and time
+_take_before, _take_after = (
+    itemgetter(*(_places[slot] for slot in slots))
+    for slots in (_slots[: _slots.index("phases_us")], _slots[_slots.index("phases_us") + 1 :])
+)
 
 
 def values(check: CheckResult) -> tuple[Any, ...]:
@@ -112,6 +118,7 @@ def values(check: CheckResult) -> tuple[Any, ...]:
 
 def check_of(host: str, time_ms: int, found: Sequence[Any]) -> CheckResult:
     """The check that has these values, given in the order of `CHECK_FIELDS`."""
-    plain = dict(zip(_attributes, found[:PLAIN_COUNT], strict=True))
     resolve, connect, tls, processing, transfer = found[PLAIN_COUNT:]
-    return CheckResult(host, time_ms, **plain, phases_us=(resolve, connect, tls, processing, transfer))
+    phases_us = (resolve, connect, tls, processing, transfer)
+    rest: tuple[Any, ...] = (*_take_before(found), phases_us, *_take_after(found))
+    return CheckResult(host, time_ms, *rest)  # by name it takes twice as long

@@ -1,12 +1,13 @@
 """`--replay`: a back-test. The alerts that another rule would have raised over the stored checks, beside those raised."""
 
 import argparse
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from operator import attrgetter
 
 from monitoring.alerts.backtest import Backtest, Coverage, Messages, compare
@@ -20,7 +21,6 @@ from monitoring.display import backtest_json, backtest_lines, time_text
 from monitoring.display.outputs import say
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import Alert, CheckResult, Rule, Site, Window
-from monitoring.notifications.grouping import FLAP_MS
 from monitoring.notifications.hindsight import messages
 from monitoring.statistics.windows import TREND_BUCKETS, availability
 from monitoring.storage.base import Reader
@@ -154,20 +154,28 @@ def _messages(
 
 
 def _decisive(reader: Reader, replays: Mapping[str, Replay], window: Window, lead_ms: int) -> Iterator[CheckResult]:
-    """The checks from which something may be decided: a site's own, of hours near a failed one or while its outage is open.
+    """The checks from which something may be decided: a site's own, of hours with a failed one and so long before and after,
+    and while its outage is open.
 
-    Summaries say where nothing failed: that is most of a month, and need not be read check by check.
+    Summaries say where nothing failed: that is most of a month, and need not be read check by check. There a site that flaps
+    may be found to hold later than it was, but in half an hour at most, and nothing else is to be told of it meanwhile.
     """
     whole = Window(window.from_ms - lead_ms, window.until_ms)
-    near: defaultdict[int, set[str]] = defaultdict(set)
-    for host, hour_ms in _hours_with_failures(reader, replays, whole):
-        until_ms = hour_ms + HOUR_MS + lead_ms + FLAP_MS  # so long it may take until a recovery is told
-        for start_ms in range((hour_ms - lead_ms) // HOUR_MS * HOUR_MS, until_ms, HOUR_MS):
-            near[start_ms].add(host)
-    for start_ms in range(whole.from_ms // HOUR_MS * HOUR_MS, whole.until_ms, HOUR_MS):
-        wanted = near[start_ms] | {host for host, replay in replays.items() if replay.outage_is_open}
-        if wanted:
-            yield from reader.results(Window(max(start_ms, whole.from_ms), min(start_ms + HOUR_MS, whole.until_ms)), wanted)
+    near = [
+        (host, Window(hour_ms - lead_ms, hour_ms + HOUR_MS + lead_ms))
+        for host, hour_ms in _hours_with_failures(reader, replays, whole)
+    ]
+    hours_ms = range(whole.from_ms // HOUR_MS * HOUR_MS, whole.until_ms, HOUR_MS)
+    edges = sorted({*hours_ms, whole.until_ms, *(edge for _, part in near for edge in (part.from_ms, part.until_ms))})
+    wanted: defaultdict[int, set[str]] = defaultdict(set)
+    for host, part in near:
+        for place in range(bisect_left(edges, part.from_ms), bisect_left(edges, part.until_ms)):
+            wanted[place].add(host)
+    for place, (from_ms, until_ms) in enumerate(pairwise(edges)):
+        hosts = wanted[place] | {host for host, replay in replays.items() if replay.outage_is_open}
+        part = Window(max(from_ms, whole.from_ms), min(until_ms, whole.until_ms))
+        if hosts and part.length_ms > 0:
+            yield from reader.results(part, hosts)
 
 
 def _hours_with_failures(reader: Reader, hosts: Collection[str], window: Window) -> Iterator[tuple[str, int]]:

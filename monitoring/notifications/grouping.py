@@ -175,7 +175,7 @@ def plan(pending: Iterable[Entry], around: Surroundings, now_ms: int) -> Plan:
     return Plan(groups, min(later, default=None))
 
 
-def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Sequence[Entry]:
+def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:
     """The recoveries among the state changes that are pending of one host, in order, since which it must be steady now.
 
     None where it makes no difference: the site is down, or its recovery has not held for long enough anyway.
@@ -183,7 +183,7 @@ def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Sequence[Ent
     last = entries[-1]
     if last.event is not Event.RECOVERY or now_ms < last.time_ms + HELD_MS:
         return ()
-    return [entry for entry in entries if entry.event is Event.RECOVERY]
+    return (entry for entry in entries if entry.event is Event.RECOVERY)
 
 
 def _news(host: str, entries: Sequence[Entry], around: Surroundings, now_ms: int) -> SiteNews:

@@ -124,8 +124,9 @@ class FileReader:
         """In slices, so that no snapshot of the file is held while the caller works."""
         with self._snapshot() as connection:
             oldest_ms, newest_ms = rows.ends(connection)
+            sites = sum(hosts is None or host in hosts for host in self._names(connection).values())
         from_ms, until_ms = max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1)
-        slice_ms = 60_000
+        slice_ms = max(SHORTEST_SLICE_MS, MANY_RESULTS * 1_000 // max(1, sites))  # as if each was checked every second
         while from_ms < until_ms:
             part = Window(from_ms, min(from_ms + slice_ms, until_ms))
             with self._snapshot() as connection:
