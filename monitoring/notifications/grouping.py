@@ -4,7 +4,7 @@ All that is pending of one site goes into one message, which says where the site
 another. Messages are merged, never dropped: each entry ends in exactly one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitoring.models import AlertType, Cause
@@ -40,6 +40,9 @@ LOOK_MS = 15 * SECOND_MS
 OWN_SIDE_CAUSES = frozenset({Cause.DNS, Cause.CONNECT, Cause.TIMEOUT})
 OWN_SIDE_SITES, OWN_SIDE_SHARE = 3, (3, 4)
 """When so many sites, and this share of all of them, fail by these causes, the trouble is probably on the monitor's side."""
+
+OWN_SIDE_TOGETHER_MS = MINUTE_MS
+"""Then no more than this lies between the first failed checks of two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,30 +207,43 @@ def _news(host: str, entries: Sequence[Entry], around: Surroundings, now_ms: int
 
 
 def _grouped(news: Iterable[SiteNews], around: Surroundings) -> Iterable[Group]:
-    """News of one kind as groups: what happened together by the same cause."""
-    for together in _chains(sorted(news, key=lambda one: one.last.time_ms)):
-        own_side = [one for one in together if one.last.alert.cause in OWN_SIDE_CAUSES and not one.is_unwatched]
-        is_own_side = _is_own_side(len(own_side), around.watched)
+    """News of one kind as groups: what is probably on this side; of the rest what happened together by the same cause."""
+    rest = sorted(news, key=lambda one: one.last.time_ms)
+    if own_side := _own_side(rest, around):
+        yield Group(own_side, is_own_side=True)
+        hosts = {one.host for one in own_side}
+        rest = [one for one in rest if one.host not in hosts]
+    for together in _chains(rest, lambda one: one.last.time_ms, TOGETHER_MS):
         by_cause: dict[object, list[SiteNews]] = {}
         for one in together:
-            kind = "own side" if is_own_side and one in own_side else one.last.alert.cause
-            by_cause.setdefault((kind, one.is_unwatched), []).append(one)
-        for (kind, _), alike in by_cause.items():  # type: ignore[misc]
-            yield Group(alike, is_own_side=kind == "own side")
+            by_cause.setdefault((one.last.alert.cause, one.is_unwatched), []).append(one)
+        for alike in by_cause.values():
+            yield Group(alike)
 
 
-def _chains(news: Sequence[SiteNews]) -> Iterable[list[SiteNews]]:
-    """News, in order of time, cut where too much time lies between two of them."""
+def _own_side(news: Iterable[SiteNews], around: Surroundings) -> Sequence[SiteNews]:
+    """Those that failed, with nearly all sites, by the monitor's own network or name lookup; none, if it was not that.
+
+    They may be decided and told at other times: some sites are checked seldom, or hang until their time-out.
+    """
+    by_network = [one for one in news if one.last.alert.cause in OWN_SIDE_CAUSES and not one.is_unwatched]
+    chains = _chains(sorted(by_network, key=_began_ms), _began_ms, OWN_SIDE_TOGETHER_MS)
+    largest = max(chains, key=len, default=[])
+    share, of = OWN_SIDE_SHARE
+    return largest if len(largest) >= OWN_SIDE_SITES and of * len(largest) >= share * around.watched else []
+
+
+def _began_ms(one: SiteNews) -> int:
+    return one.last.alert.start_ms
+
+
+def _chains(news: Iterable[SiteNews], moment_ms: Callable[[SiteNews], int], gap_ms: int) -> Iterable[list[SiteNews]]:
+    """News, in order of these moments, cut where more time lies between two of them."""
     chain: list[SiteNews] = []
     for one in news:
-        if chain and one.last.time_ms - chain[-1].last.time_ms > TOGETHER_MS:
+        if chain and moment_ms(one) - moment_ms(chain[-1]) > gap_ms:
             yield chain
             chain = []
         chain.append(one)
     if chain:
         yield chain
-
-
-def _is_own_side(failing: int, watched: int) -> bool:
-    share, of = OWN_SIDE_SHARE
-    return failing >= OWN_SIDE_SITES and of * failing >= share * watched

@@ -20,6 +20,7 @@ MOST_LISTED = 50
 
 DRILL = "DRILL: "
 OWN_SIDE = "so the trouble is probably on the monitor's side (its network or its name lookup)"
+OWN_SIDE_WAS = OWN_SIDE.replace(" is ", " was ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ def _about(one: SiteNews, background: Background, now_ms: int) -> Iterator[str]:
 
 def _about_all(group: Group, background: Background, now_ms: int) -> Iterator[str]:
     """Several sites, one line each."""
-    if group.is_own_side and group.event is not Event.RECOVERY:
-        yield f"{len(group.news)} of {plural(background.watched, 'site')} fail at once by network causes, {OWN_SIDE}."
+    if group.is_own_side:
+        fail, where = ("failed", OWN_SIDE_WAS) if group.event is Event.RECOVERY else ("fail", OWN_SIDE)
+        yield f"{len(group.news)} of {plural(background.watched, 'site')} {fail} at once by network causes, {where}."
     for one in group.news[:MOST_LISTED]:
         alert, site = one.last.alert, background.sites.get(one.host)
         name = _name(one.host, background)

@@ -216,13 +216,32 @@ def test_other_causes_and_other_times_are_other_messages(desk: Desk) -> None:
 def test_when_the_own_network_is_gone_one_message_says_so_when_it_is_back(desk: Desk) -> None:
     desk.watch(MANY)
     desk.scripted.trouble = AWAY
-    desk.down(*MANY[:10], cause=Cause.DNS, detail="")
+    alerts = desk.down(*MANY[:10], cause=Cause.DNS, detail="")
     desk.go_on(30)
-    desk.down(*MANY[10:28], cause=Cause.TIMEOUT, detail="")
+    alerts += desk.down(*MANY[10:28], cause=Cause.TIMEOUT, detail="")
     desk.go_on(300)
     desk.scripted.trouble = None
     desk.go_on(300)
-    assert len(desk.scripted.accepted) <= 2
+    assert desk.scripted.titles == ["DOWN: 28 of 30 sites, probably on this side"]
+    desk.up(*alerts)
+    desk.go_on(60)
+    assert desk.scripted.titles[1:] == ["UP: 28 of 30 sites"]
+
+
+def test_when_the_own_network_is_back_and_all_sites_with_it_one_message_says_what_it_was(desk: Desk) -> None:
+    desk.watch(MANY)
+    desk.scripted.trouble = AWAY
+    alerts = desk.down(*MANY[:10], cause=Cause.DNS, detail="")
+    desk.go_on(30)
+    alerts += desk.down(*MANY[10:28], cause=Cause.TIMEOUT, detail="")
+    desk.go_on(300)
+    desk.up(*alerts)
+    desk.go_on(10)
+    desk.scripted.trouble = None
+    desk.go_on(300)
+    assert desk.scripted.titles == ["UP: 28 of 30 sites"]
+    said = "28 of 30 sites failed at once by network causes, so the trouble was probably on the monitor's side"
+    assert desk.scripted.accepted[0].text.startswith(said)
 
 
 def test_at_once_it_says_that_the_trouble_is_probably_here(desk: Desk) -> None:
