@@ -12,7 +12,7 @@ from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered
 from monitoring.notifications.grouping import FLAP_MS, Group, Surroundings, must_have_been_steady, plan
 from monitoring.notifications.messages import LATE_MS, Background, compose
-from monitoring.notifications.outbox import Outbox
+from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
 from monitoring.statistics.windows import availability
 from monitoring.storage.base import OwnReader
@@ -72,6 +72,7 @@ class Sender:
         self._clock = clock
         self._retry_ms = 0
         self._not_before_ns = 0
+        self._failures: dict[Key, int] = {}  # of what has failed, the number of its last failure
         self._level_ns: int | None = None
         self._wake = threading.Event()
         self._ending = False
@@ -118,7 +119,7 @@ class Sender:
     def step(self) -> float:
         """Send what is due; returns the seconds until it is worth looking again."""
         self._add_reminders()
-        pending = self._give_up(self._outbox.pending(self.config.label))
+        pending = self._outbox.pending(self.config.label)
         if self._channel.takes_level:
             return self._step_level(pending)
         if not pending:
@@ -128,11 +129,17 @@ class Sender:
             return min(left_ms, LOOK_MS) / 1_000
         now_ms = self._clock.now_ms()
         found = plan(pending, self._surroundings(pending, now_ms), now_ms)
-        for group in found.groups:
+        for group in self._in_order(found.groups):
             if self._ending or not self._send(group):
                 return min(self._retry_ms, LOOK_MS) / 1_000
         next_ms = LOOK_MS if found.again_ms is None else min(LOOK_MS, found.again_ms - self._clock.now_ms())
         return max(0, next_ms) / 1_000
+
+    def _in_order(self, groups: Sequence[Group]) -> Sequence[Group]:
+        """What failed last comes last, so that a message which a service never takes holds up no other for long."""
+        waiting = {entry.key for group in groups for entry in group.entries}
+        self._failures = {key: number for key, number in self._failures.items() if key in waiting}
+        return sorted(groups, key=lambda group: self._failures.get(group.entries[0].key, 0))
 
     def _send(self, group: Group) -> bool:
         """False when it is to be tried again later."""
@@ -157,26 +164,24 @@ class Sender:
     def _failed(self, entries: Sequence[Entry], reason: str, *, is_final: bool) -> bool:
         now_ms = self._clock.now_ms()
         if is_final:
-            given_up = [replace(entry, state=Delivery.FAILED, done_ms=now_ms, reason=reason) for entry in entries]
-            self._outbox.record(given_up)
+            self._outbox.record([_given_up(entry, reason, now_ms) for entry in entries])
             return True
-        self._outbox.record([replace(entry, reason=reason) for entry in entries])
+        # What is pending of one site is as old as the newest of it, because one message tells all of it. However old it is,
+        # it has been tried once: the machine may have slept for days.
+        newest_ms = {entry.alert.host: entry.time_ms for entry in sorted(entries, key=lambda entry: entry.time_ms)}
+        self._outbox.record(
+            [
+                _given_up(entry, f"{TOO_OLD}: {reason}", now_ms)
+                if now_ms - newest_ms[entry.alert.host] > GIVE_UP_MS
+                else replace(entry, reason=reason)
+                for entry in entries
+            ]
+        )
+        number = max(self._failures.values(), default=0) + 1
+        self._failures |= {entry.key: number for entry in entries}
         self._retry_ms = min(LONGEST_RETRY_MS, self._retry_ms * 2 or FIRST_RETRY_MS)
         self._not_before_ns = self._clock.monotonic_ns() + self._retry_ms * 1_000_000
         return False
-
-    def _give_up(self, pending: Sequence[Entry]) -> Sequence[Entry]:
-        """What is too old is recorded as failed; returns the others.
-
-        What is pending of one site is as old as the newest of it, because one message tells all of it.
-        """
-        now_ms = self._clock.now_ms()
-        newest_ms = {entry.alert.host: entry.time_ms for entry in sorted(pending, key=lambda entry: entry.time_ms)}
-        old = [entry for entry in pending if now_ms - newest_ms[entry.alert.host] > GIVE_UP_MS]
-        for entry in old:
-            reason = ": ".join(filter(None, (TOO_OLD, entry.reason)))
-            self._outbox.record([replace(entry, state=Delivery.FAILED, done_ms=now_ms, reason=reason)])
-        return [entry for entry in pending if entry not in old]
 
     # A channel that takes levels
 
@@ -264,3 +269,7 @@ class Sender:
         flapping = [one.host for one in group.news if one.recent.flap]
         recent = self._downtime(Window.before(now_ms, FLAP_MS), flapping) if flapping else {}
         return Background(watched.sites, watched.active, measured, recent, watched.location, watched.is_drill)
+
+
+def _given_up(entry: Entry, reason: str, now_ms: int) -> Entry:
+    return replace(entry, state=Delivery.FAILED, done_ms=now_ms, reason=reason)

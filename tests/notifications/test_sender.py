@@ -8,7 +8,7 @@ import pytest
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Window
-from monitoring.notifications.base import Undelivered
+from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.words import conditions
 from monitoring.storage.notifications import Delivery
 from tests.support.notifying import Desk, channel_config, site
@@ -106,6 +106,23 @@ def test_what_is_refused_for_good_is_recorded_and_said_and_holds_up_nothing(desk
     assert desk.scripted.titles == ["DOWN: blog"]
 
 
+def test_a_message_that_is_never_taken_holds_up_no_other(desk: Desk) -> None:
+    send = desk.scripted.send
+
+    def refuse_one(message: Message) -> None:
+        if "shop" in message.text:
+            raise Undelivered("error=500")
+        send(message)
+
+    desk.scripted.send = refuse_one  # type: ignore[method-assign]
+    desk.down(SHOP)
+    desk.go_on(60)
+    desk.down(BLOG)
+    desk.go_on(120)
+    assert desk.scripted.titles == ["DOWN: blog"]
+    assert sorted(states(desk)) == ["pending", "sent"]
+
+
 def test_after_a_day_it_is_given_up(desk: Desk) -> None:
     desk.scripted.trouble = AWAY
     desk.down(SHOP)
@@ -115,6 +132,15 @@ def test_after_a_day_it_is_given_up(desk: Desk) -> None:
     (entry,) = desk.store.deliveries(EVER)
     assert entry.state is Delivery.FAILED
     assert entry.reason == "could not be sent for a day: it does not answer"
+
+
+def test_what_nobody_could_try_for_days_is_tried_before_it_is_given_up(desk: Desk) -> None:
+    """The machine slept, or the monitor was off."""
+    desk.down(SHOP)
+    desk.clock.advance(3 * 86_400)
+    desk.go_on(1)
+    assert desk.scripted.titles == ["DOWN: shop"]
+    assert "This message is late by 3 d." in desk.scripted.accepted[0].text
 
 
 def test_what_waits_while_a_site_flaps_for_more_than_a_day_is_no_failure(desk: Desk) -> None:
