@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -186,6 +186,14 @@ class Monitor:
     def memory_kb(self) -> tuple[int, int]:
         """Resident memory now, and the most there ever was."""
         return self._status("VmRSS"), self._status("VmHWM")
+
+    def tree_kb(self) -> int:
+        """Memory of this process and its children, what they share counted once (proportional set size)."""
+        found = 0
+        for process in (self._process, *self._process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # one that has just ended
+                found += process.memory_full_info().pss // 1_024
+        return found
 
     def threads(self) -> int:
         return self._status("Threads")
