@@ -18,6 +18,8 @@ LATE_MS = 60_000
 MOST_LISTED = 50
 """So many sites are listed in one message."""
 
+LONGEST_IN_TITLE = 100
+
 DRILL = "DRILL: "
 OWN_SIDE = "so the trouble is probably on the monitor's side (its network or its name lookup)"
 OWN_SIDE_WAS = OWN_SIDE.replace(" is ", " was ")
@@ -54,7 +56,7 @@ def _title(group: Group, background: Background) -> str:
     word = _headword(group)
     place = f" [{printable(background.location)}]" if background.location else ""
     if len(group.news) == 1:
-        return f"{word}: {_name(group.news[0].host, background)}{place}"
+        return f"{word}: {_cut(_name(group.news[0].host, background))}{place}"
     of = f"{len(group.news)} of {plural(background.watched, 'site')}"
     where = ", probably on this side" if group.is_own_side and group.event is not Event.RECOVERY else ""
     return f"{word}: {of}{where}{place}"
@@ -182,6 +184,11 @@ def ordinal(count: int) -> str:
 def _name(host: str, background: Background) -> str:
     site = background.sites.get(host)
     return label(host, site.name if site else None)
+
+
+def _cut(name: str) -> str:
+    """A name that fits into a title: a URL may have thousands of characters."""
+    return name if len(name) <= LONGEST_IN_TITLE else f"{name[: LONGEST_IN_TITLE - 1]}…"
 
 
 def _quoted(name: str) -> str:

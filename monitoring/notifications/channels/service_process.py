@@ -59,6 +59,8 @@ def answer(url: str, task: dict[str, Any]) -> dict[str, object]:
         return {"reason": UNREADABLE, "is_final": True}
     if "text" not in task:
         return {"reason": None, "is_final": False}
+    if "overflow=" not in url.lower():  # else a service refuses, for good, what is too long for it
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
     channel = apprise.Apprise()
     channel.add(service)
     if channel.notify(body=task["text"], title=task["title"], notify_type=task["kind"], body_format="text"):
