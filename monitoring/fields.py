@@ -103,10 +103,10 @@ CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumera
 _plain_values = attrgetter(*(field.attribute for field in _PLAIN))
 PLAIN_COUNT = len(_PLAIN)
 
-_places = {field.attribute: place for place, field in enumerate(_PLAIN)}
+_attributes = tuple(field.attribute for field in _PLAIN)
 _slots = CheckResult.__slots__[2:]  # after host and time
 _take_before, _take_after = (
-    itemgetter(*(_places[slot] for slot in slots))
+    itemgetter(*map(_attributes.index, slots))
     for slots in (_slots[: _slots.index("phases_us")], _slots[_slots.index("phases_us") + 1 :])
 )
 

@@ -80,8 +80,10 @@ class Outbox:
         with self._lock:
             entries = list(self._unrecorded.values())
         if entries:
+            unwritten = set(self._unwritten())
             with suppress(StoreError):
                 self._file.set_delivery(entries)
                 with self._lock:
                     for entry in entries:
-                        self._unrecorded.pop(entry.key, None)
+                        if entry.alert not in unwritten:  # else it looks as if it was yet to be sent
+                            self._unrecorded.pop(entry.key, None)

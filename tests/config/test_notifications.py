@@ -29,6 +29,18 @@ def test_a_channel_is_a_url_or_an_object() -> None:
     assert (ops.label, ops.kind.name, ops.command, ops.reminder_ms) == ("ops", "command", ("true", "-x"), 3_600_000)
 
 
+def test_two_channels_may_have_one_url_and_names_may_hold_blanks() -> None:
+    hook = "json://hooks.example.org/a"
+    config = configured(hook, hook, {"name": "the night shift", "url": hook}, {"name": "ops", "command": ["true"]})
+    assert [channel.label for channel in config.notifications] == ["json[0]", "json[1]", "the night shift", "ops"]
+
+
+@pytest.mark.parametrize("on", [[], ["alarm"], "alert", [7]])
+def test_a_channel_that_is_told_of_nothing_is_refused(on: object) -> None:
+    with pytest.raises(ConfigError, match=r"notifications\[0\]\.on: "):
+        configured({"command": ["true"], "on": on})
+
+
 @pytest.mark.parametrize(
     ("sites", "hosts"),
     [

@@ -1,12 +1,10 @@
 """What one channel sends, whatever happens to it: exactly the messages that should go out, once each."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Window
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.words import conditions
@@ -17,12 +15,6 @@ SHOP, BLOG = site("shop"), site("blog")
 MANY = [site(f"site{number}") for number in range(30)]
 AWAY, FOREVER = Undelivered("it does not answer"), Undelivered("error=404", is_final=True)
 EVER = Window(0, 1 << 60)
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Desk(tmp_path / "monitor.db", [SHOP, BLOG]) as opened:
-        yield opened
 
 
 def states(desk: Desk) -> list[str]:
@@ -185,35 +177,6 @@ def test_killed_between_acceptance_and_record_it_tells_it_twice(desk: Desk, monk
     assert desk.scripted.titles == ["DOWN: shop"] * 2
 
 
-def test_while_the_file_cannot_be_written_messages_go_out_once_each(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise StoreUnavailable("disk full")
-
-    with monkeypatch.context() as disk:
-        alerts = desk.down(SHOP)
-        desk.go_on(1)
-        disk.setattr(desk.store, "set_delivery", full)
-        desk.go_on(10)
-        assert desk.scripted.titles == ["DOWN: shop"]
-    recovery = desk.up(*alerts)[0]
-    assert recovery in [entry.alert for entry in desk.outbox.pending("mail")]
-    desk.go_on(60)
-    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
-    assert states(desk) == ["sent", "sent"]
-
-
-def test_what_waits_in_memory_is_told_and_not_again_when_it_is_written(desk: Desk) -> None:
-    alert = desk.down(BLOG)[0]
-    desk.go_on(10)
-    waiting = [desk.up(alert)[0]]
-    desk.store.append((), (), desk.clock.now_ms())
-    desk.unwritten = waiting
-    desk.go_on(60)
-    desk.unwritten = []
-    desk.go_on(60)
-    assert desk.scripted.titles == ["DOWN: blog", "UP: blog"]
-
-
 def test_sites_that_fail_together_by_one_cause_are_one_message(desk: Desk) -> None:
     desk.watch([SHOP, BLOG, *MANY])
     first = desk.down(*MANY[:15])
@@ -290,6 +253,25 @@ def test_a_site_that_is_removed_while_it_is_down_ends_with_a_message(desk: Desk)
     desk.go_on(60)
     assert desk.scripted.titles == ["DOWN: shop", "NO LONGER WATCHED: https://shop.example.org"]
     assert "is no longer watched; it was down for" in desk.scripted.accepted[1].text
+
+
+def test_a_site_that_is_removed_and_added_again_while_its_message_waits_is_told_as_it_stands(desk: Desk) -> None:
+    desk.scripted.trouble = AWAY
+    alerts = desk.down(SHOP)
+    desk.go_on(10)
+    desk.watch([BLOG])
+    desk.up(*alerts, watched=False)
+    desk.go_on(10)
+    desk.watch([SHOP, BLOG])
+    again = desk.down(SHOP)
+    desk.go_on(30)
+    desk.scripted.trouble = None
+    desk.go_on(120)
+    desk.up(*again)
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
+    assert len(states(desk)) == 4
+    assert set(states(desk)) <= {"sent", "late"}
 
 
 def test_reminders_come_while_a_site_stays_down(tmp_path: Path) -> None:

@@ -94,10 +94,14 @@ class Desk:
 
     def down(self, *sites: Site, cause: Cause = Cause.STATUS, detail: str = "HTTP status 503") -> list[Alert]:
         """These have just been found to be down, since half a minute."""
-        now_ms = self.clock.now_ms()
-        alerts = [Alert(AlertType.ALERT, it.host, now_ms, now_ms - 30_000, None, 75.0, cause, "", detail) for it in sites]
-        self.store.append((), alerts, now_ms)
+        alerts = [self.as_down(it, cause, detail) for it in sites]
+        self.store.append((), alerts, self.clock.now_ms())
         return alerts
+
+    def as_down(self, it: Site, cause: Cause = Cause.STATUS, detail: str = "HTTP status 503") -> Alert:
+        """The record of a site that has just been found to be down, which is yet to be written."""
+        now_ms = self.clock.now_ms()
+        return Alert(AlertType.ALERT, it.host, now_ms, now_ms - 30_000, None, 75.0, cause, "", detail)
 
     def up(self, *alerts: Alert, watched: bool = True) -> list[Alert]:
         """These outages have just ended; the sites answer since ten seconds."""

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import re
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +72,24 @@ def answer(url: str, task: dict[str, Any]) -> dict[str, object]:
 
 def main() -> None:
     task = json.loads(os.fdopen(0, "rb", closefd=False).read())
-    with tempfile.NamedTemporaryFile(suffix=".pem") as bundle:
-        if task.get("certificates"):
-            for name in task["certificates"]:
-                bundle.write(Path(name).read_bytes() + b"\n")
-            bundle.flush()
-            os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = bundle.name
+    try:
+        _trust(task.get("certificates", ()))
         answers = _answers(task)
+    except OSError as error:
+        answers = [{"reason": f"certificates: {error.strerror}", "is_final": False} for _ in task["urls"]]
     os.write(1, json.dumps(answers).encode())
+
+
+def _trust(names: Sequence[str]) -> None:
+    """Trust the certificates in these files; without any, those that apprise trusts by itself. Raises OSError."""
+    if len(names) > 1:  # one file of all, in memory: the disk may be full
+        bundle = os.memfd_create("certificates")
+        with os.fdopen(bundle, "wb", closefd=False) as file:
+            for name in names:
+                file.write(Path(name).read_bytes() + b"\n")
+        names = [f"/proc/self/fd/{bundle}"]
+    for name in names:
+        os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = name
 
 
 def _answers(task: dict[str, Any]) -> list[dict[str, object]]:

@@ -1,0 +1,77 @@
+"""What waits to be sent is told once each, whatever can be written and read, and who is still there."""
+
+import pytest
+
+from monitoring.errors import StoreUnavailable
+from monitoring.models import Window
+from monitoring.notifications.base import Undelivered
+from monitoring.storage.notifications import Delivery
+from tests.support.notifying import Desk, site
+
+SHOP, BLOG = site("shop"), site("blog")
+AWAY = Undelivered("it does not answer")
+EVER = Window(0, 1 << 60)
+
+
+def states(desk: Desk) -> list[str]:
+    return [str(entry.state) for entry in desk.store.deliveries(EVER)]
+
+
+def full(*_: object) -> None:
+    raise StoreUnavailable("disk full")
+
+
+def test_while_the_file_cannot_be_written_messages_go_out_once_each(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as disk:
+        alerts = desk.down(SHOP)
+        desk.go_on(1)
+        disk.setattr(desk.store, "set_delivery", full)
+        desk.go_on(10)
+        assert desk.scripted.titles == ["DOWN: shop"]
+    recovery = desk.up(*alerts)[0]
+    assert recovery in [entry.alert for entry in desk.outbox.pending("mail")]
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
+    assert states(desk) == ["sent", "sent"]
+
+
+def test_what_was_told_while_nothing_could_be_written_is_not_told_again_when_the_file_takes_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The delivery may be written before the record itself is."""
+    alert = desk.as_down(SHOP)
+    desk.unwritten = [alert]
+    with monkeypatch.context() as disk:
+        disk.setattr(desk.store, "set_delivery", full)
+        desk.go_on(10)
+    desk.go_on(30)
+    desk.unwritten = []
+    desk.store.append((), [alert], desk.clock.now_ms())
+    desk.go_on(30)
+    assert desk.scripted.titles == ["DOWN: shop"]
+    assert states(desk) == ["sent"]
+
+
+def test_what_waits_in_memory_is_told_and_not_again_when_it_is_written(desk: Desk) -> None:
+    alert = desk.down(BLOG)[0]
+    desk.go_on(10)
+    waiting = [desk.up(alert)[0]]
+    desk.store.append((), (), desk.clock.now_ms())
+    desk.unwritten = waiting
+    desk.go_on(60)
+    desk.unwritten = []
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: blog", "UP: blog"]
+
+
+def test_what_waits_for_a_channel_that_is_gone_is_given_up_and_not_sent_when_it_is_back(desk: Desk) -> None:
+    desk.scripted.trouble = AWAY
+    desk.down(SHOP)
+    desk.go_on(10)
+    desk.outbox.set_route(lambda *_: (), [], desk.clock.now_ms())
+    (entry,) = desk.store.deliveries(EVER)
+    assert (entry.state, entry.reason) == (Delivery.FAILED, "the channel is no longer configured")
+    desk.scripted.trouble = None
+    desk.watch(desk.sites)
+    desk.go_on(60)
+    assert desk.scripted.titles == []
