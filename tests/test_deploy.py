@@ -24,7 +24,7 @@ DEPLOY = ROOT / "deploy"
 UNITS = {path.name: path.read_text() for path in sorted(DEPLOY.glob("*.service"))}
 DOCKERFILE = instructions((ROOT / "Dockerfile").read_text())
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
-OURS = ("monitor", "gateway")
+OURS = ("monitor", "gateway", "web")
 
 every_unit = pytest.mark.parametrize("unit", UNITS)
 
@@ -159,6 +159,7 @@ def test_without_a_profile_only_the_database_starts() -> None:
         "influxdb": [],
         "monitor": ["monitor"],
         "gateway": ["gateway"],
+        "web": ["web"],
     }
 
 
@@ -202,7 +203,7 @@ def test_the_containers_configuration_is_right_and_writes_into_the_volume() -> N
     assert config.database.host in COMPOSE["services"]
 
 
-@pytest.mark.parametrize("profile", [[], ["--profile", "monitor"], ["--profile", "gateway"]])
+@pytest.mark.parametrize("profile", [[], *(["--profile", name] for name in OURS)])
 def test_docker_compose_accepts_its_file(profile: list[str]) -> None:
     """It checks the file against its schema; no engine is asked."""
     command = ["docker-compose", "-f", str(ROOT / "docker-compose.yaml"), *profile, "config", "--quiet"]

@@ -60,6 +60,7 @@ def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
         "downtime": row.down_ms / 1_000,
         "incidents": row.incidents,
         "longestOutage": None if row.longest_ms is None else row.longest_ms / 1_000,
+        "outages": {str(cause): length_ms / 1_000 for cause, length_ms in row.outages_ms.items()},
         "responseTime": response_times(stats.response),
         "causes": _counts(stats.causes),
     }

@@ -2,34 +2,41 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from monitoring.display.incidents import Incident
-from monitoring.display.values import SiteRow, StatsReport
+from monitoring.display.values import SiteKey, SiteRow, StatsReport
 from monitoring.display.words import inert, percent_text, printable, time_text
-from monitoring.models import Window
+from monitoring.models import Cause, Window
 from monitoring.statistics import windows
 
 MONTH_RULE = (
     "Months are those of UTC. Availability and downtime are by the checks that were made; an incident counts in each month"
-    " that it touches, its length as far as it lies in there."
+    " that it touches, its length as far as it lies in there. Outages by cause are lengths of incidents, by the cause that"
+    " most of their downtime had."
 )
 
 CSV_TITLES = (
     *("month", "until", "URL", "name", "location", "availability percent", "coverage percent", "downtime seconds"),
     *("incidents", "longest outage seconds", "mean seconds", "p50 seconds", "p95 seconds", "p99 seconds", "checks"),
+    *(f"{cause} outages seconds" for cause in Cause),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MonthRow:
-    """One site in a month, seen from one location. `incidents` is how many touch it; `longest_ms` None: none did."""
+    """One site in a month, seen from one location. `incidents` is how many touch it; `longest_ms` None: none did.
+
+    `outages_ms` is how long they lasted, by cause.
+    """
 
     site: SiteRow
     incidents: int
     longest_ms: int | None
+    outages_ms: Mapping[Cause, int] = field(default_factory=dict)
 
     @property
     def down_ms(self) -> int:
@@ -54,12 +61,20 @@ class MonthReport:
 def month_report(name: str, report: StatsReport, incidents: Sequence[Incident]) -> MonthReport:
     """The statistics of the month with its outages."""
     window = report.window
-    lasted: dict[tuple[str, str], list[int]] = {}
+    lasted: dict[SiteKey, list[tuple[int, Cause | None]]] = {}
     for incident in incidents:
         if overlap_ms := incident.overlap_ms(window.from_ms, window.until_ms):
-            lasted.setdefault((incident.host, incident.location), []).append(overlap_ms)
-    rows = [MonthRow(row, len(found := lasted.get(row.key, [])), max(found, default=None)) for row in report.rows]
-    return MonthReport(name, window, report.source, rows)
+            lasted.setdefault((incident.host, incident.location), []).append((overlap_ms, incident.cause))
+    return MonthReport(name, window, report.source, [_row(row, lasted.get(row.key, [])) for row in report.rows])
+
+
+def _row(site: SiteRow, outages: Sequence[tuple[int, Cause | None]]) -> MonthRow:
+    by_cause: Counter[Cause] = Counter()
+    for length_ms, cause in outages:
+        by_cause[cause or Cause.ERROR] += length_ms
+    return MonthRow(
+        site, len(outages), max((length_ms for length_ms, _ in outages), default=None), dict(by_cause.most_common())
+    )
 
 
 def month_csv(report: MonthReport) -> str:
@@ -88,4 +103,5 @@ def _numbers(report: MonthReport, row: MonthRow) -> list[object]:
         "" if row.longest_ms is None else row.longest_ms / 1_000,
         *("" if time_us is None else round(time_us / 1_000_000, 6) for time_us in times_us),
         stats.checks,
+        *(row.outages_ms.get(cause, 0) / 1_000 for cause in Cause),
     ]

@@ -131,6 +131,11 @@ def counts_text(counts: Mapping[int, int] | Mapping[Cause, int], after: str = " 
     return after.join(f"{what}:{count}" for what, count in ordered) or NOTHING
 
 
+def lengths_text(lengths_ms: Mapping[Cause, int]) -> str:
+    """Durations by cause: "timeout: 3 min 20 s, dns: 10 s"; "—" when there are none."""
+    return ", ".join(f"{cause}: {duration_text(length_ms)}" for cause, length_ms in lengths_ms.items()) or NOTHING
+
+
 def plural(count: int, noun: str) -> str:
     """ "1 site", "2 sites"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

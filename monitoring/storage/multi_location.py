@@ -29,10 +29,11 @@ class MultiLocationReport:
         self._sites = tuple(sites)
         self._views: dict[str, LocationView] = {}
         self._current: Sequence[LocationView] = ()
+        self._history: Sequence[Alert] | None = None
 
     def watch(self, sites: Sequence[Site]) -> None:
         """Report on these sites from now on."""
-        self._sites = tuple(sites)
+        self._sites, self._history = tuple(sites), None
         for view in self._views.values():
             view.watch(sites)
 
@@ -42,6 +43,8 @@ class MultiLocationReport:
         `until_ms`: only those decided before this moment. Raises `StoreError`.
         """
         found = [alert for view, reader in self._choose(readers) for alert in view.new_alerts(reader, until_ms)]
+        if found:
+            self._history = None
         return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
 
     def ongoing(self) -> Sequence[Alert]:
@@ -50,9 +53,11 @@ class MultiLocationReport:
         return sorted(found, key=lambda alert: alert.start_ms)
 
     def history(self) -> Sequence[Alert]:
-        """All alert records of these sites that were read so far, oldest first."""
-        found = [alert for view in self._current for alert in view.history()]
-        return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+        """All alert records of these sites that were read so far, oldest first; the same list until there are others."""
+        if self._history is None:
+            found = [alert for view in self._current for alert in view.history()]
+            self._history = sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+        return self._history
 
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         """A report for each of these lengths, on windows that end at `until_ms`. Raises `StoreError`."""
@@ -71,7 +76,9 @@ class MultiLocationReport:
         """The view of each of these locations; only they are reported on until others are chosen."""
         for location in readers:
             self._views.setdefault(location, LocationView(self._sites, location))
-        self._current = [self._views[location] for location in readers]
+        chosen = [self._views[location] for location in readers]
+        if chosen != self._current:
+            self._current, self._history = chosen, None
         return list(zip(self._current, readers.values(), strict=True))
 
     def _joined(self, reports: Sequence[StatsReport]) -> StatsReport:

@@ -59,6 +59,8 @@ class Board:
         self.questions = questions
         self._reports: dict[int, StatsReport] = {}
         self._error: str | None = None
+        self._history: Sequence[Alert] = ()
+        self._incidents: Sequence[Incident] = ()
         self._view = View(Header(0, ""), clock.now_ms())
         self._latest = Snapshot(0, Overview(self._view), {}, clock.monotonic_ns())
 
@@ -76,9 +78,11 @@ class Board:
         return [row.key for row in self._view.reports[0].rows] if self._view.reports else []
 
     def publish(self, sites: Sequence[Site], history: Sequence[Alert], days: Mapping[SiteKey, Sequence[Mark]]) -> None:
-        """Make what was read so far the newest view."""
+        """Make what was read so far the newest view. The same `history` is looked at once."""
         kept = self._latest
-        overview = Overview(self._view, incidents(history), days, self._error)
+        if history is not self._history:
+            self._history, self._incidents = history, incidents(history)
+        overview = Overview(self._view, self._incidents, days, self._error)
         known = {site.host: site for site in sites}
         before = replace(kept.overview, view=replace(kept.overview.view, now_ms=overview.view.now_ms))
         is_new = before != overview or kept.sites != known

@@ -35,7 +35,7 @@ def days_svg(days: Sequence[Mark]) -> Markup:
     paths = {"up": "", "down": "", "unknown": ""}
     start = 0
     for (down, unknown), run in groupby(map(_parts, days)):
-        width = sum(1 for _ in run)
+        width = len(list(run))
         if unknown:
             paths["unknown"] += f"M{start} 0h{width}v{unknown}h-{width}z"
         if down:
@@ -43,28 +43,32 @@ def days_svg(days: Sequence[Mark]) -> Markup:
         if unknown + down < HEIGHT:
             paths["up"] += f"M{start} {unknown + down}h{width}V{HEIGHT}h-{width}z"
         start += width
-    shape = Markup('<svg class="days" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>')
-    return shape.format(max(1, len(days)), HEIGHT, days_text(days), _paths(paths))
+    frame = f'<svg class="days" viewBox="0 0 {max(1, len(days))} {HEIGHT}" preserveAspectRatio="none" role="img"'
+    return Markup(f'{frame} aria-label="{days_text(days)}">{_paths(paths)}</svg>')  # noqa: S704 - numbers and our own words
 
 
 def _paths(paths: Mapping[str, str]) -> Markup:
     """What is drawn in each colour."""
-    return Markup("").join(Markup('<path class="{}" d="{}"/>').format(name, d) for name, d in paths.items() if d)
+    return Markup("".join(f'<path class="{name}" d="{d}"/>' for name, d in paths.items() if d))  # noqa: S704 - our own
 
 
 def days_text(days: Sequence[Mark]) -> str:
     """The bars in words: "90 days: 2 with downtime, 3 not measured"."""
-    down, unknown = sum(day.down_ms > 0 for day in days), sum(not day.covered_ms for day in days)
+    down, unknown = sum(day.covered_ms != day.available_ms for day in days), sum(not day.covered_ms for day in days)
     return f"{plural(len(days), 'day')}: {down} with downtime, {unknown} not measured"
 
 
 def _parts(day: Mark) -> tuple[int, int]:
-    """How much of a bar's height is down, and how much nobody measured."""
-    unknown = HEIGHT - round(HEIGHT * day.coverage / 100)
-    if not day.down_ms or unknown == HEIGHT:
+    """How much of a bar's height is down, and how much nobody measured. Plain numbers: there are many thousand bars."""
+    covered_ms, available_ms, whole_ms = day.covered_ms, day.available_ms, day.length_ms
+    if covered_ms == available_ms >= whole_ms:
+        return (0, 0) if covered_ms else (0, HEIGHT)
+    whole_ms = max(whole_ms, covered_ms)
+    unknown = HEIGHT - round(HEIGHT * covered_ms / whole_ms)
+    if covered_ms == available_ms:
         return 0, unknown
-    down = max(LEAST, round(HEIGHT * day.down_ms / max(day.length_ms, day.covered_ms)))
-    return min(down, HEIGHT), min(unknown, HEIGHT - min(down, HEIGHT))
+    down = min(HEIGHT, max(LEAST, round(HEIGHT * (covered_ms - available_ms) / whole_ms)))
+    return down, min(unknown, HEIGHT - down)
 
 
 def series_svg(marks: Sequence[Mark], label: str) -> Markup:

@@ -15,6 +15,7 @@ from monitoring.display.words import (
     counts_text,
     duration_text,
     label,
+    lengths_text,
     percent_text,
     seconds_text,
     telling_text,
@@ -105,6 +106,7 @@ def report_row(report: MonthReport, row: MonthRow) -> Sequence[Markup]:
         duration_text(row.down_ms),
         str(row.incidents),
         NOTHING if row.longest_ms is None else duration_text(row.longest_ms),
+        lengths_text(row.outages_ms),
         *map(seconds_text, times),
         counts_text(site.stats.causes),
     ]

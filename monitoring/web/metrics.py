@@ -4,6 +4,7 @@ What nobody knows is absent: a site that has not been checked for more than thre
 cannot be read there are no numbers of sites at all.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,7 +16,7 @@ from monitoring.display.jsonlines import response_times
 from monitoring.display.overview import Overview
 from monitoring.display.values import SiteRow
 from monitoring.models import State
-from monitoring.web.board import WINDOWS_MS
+from monitoring.web.board import WINDOWS_MS, Snapshot
 
 LABELS = ("site", "name", "location")
 
@@ -28,6 +29,20 @@ def metrics_text(overview: Overview) -> bytes:
     registry = CollectorRegistry()
     registry.register(SiteMetrics(overview))
     return generate_latest(registry)
+
+
+class MetricsKeeper:
+    """Writes the numbers of a snapshot once, whoever asks for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written = (0, b"")
+
+    def text(self, snapshot: Snapshot) -> bytes:
+        with self._lock:
+            if self._written[0] != snapshot.version or not snapshot.version:
+                self._written = snapshot.version, metrics_text(snapshot.overview)
+            return self._written[1]
 
 
 class SiteMetrics(Collector):

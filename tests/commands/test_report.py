@@ -81,11 +81,15 @@ def test_all_forms_have_the_same_numbers(config: Config) -> None:
     assert "downtime=30s" in bad
     assert "incidents=1" in bad
     assert "longest-outage=31s" in bad
+    assert "outages=timeout:31s" in bad
+    assert "outages=-" in good
     assert "(=cmd|calc)" in good
     assert "an incident counts in each month that it touches" in rule
     found = json.loads(month_json(report))["sites"][1]
     assert (found["availability"], found["downtime"], found["incidents"], found["longestOutage"]) == (50.0, 30.0, 1, 31.0)
+    assert found["outages"] == {"timeout": 31.0}
     rows = list(csv.DictReader(io.StringIO(month_csv(report))))
+    assert (rows[1]["timeout outages seconds"], rows[1]["dns outages seconds"]) == ("31.0", "0.0")
     assert (rows[1]["availability percent"], rows[1]["downtime seconds"]) == ("50.00", "30.0")
     assert (rows[1]["incidents"], rows[1]["longest outage seconds"]) == ("1", "31.0")
     assert rows[0]["longest outage seconds"] == ""

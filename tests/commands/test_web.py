@@ -17,7 +17,7 @@ from monitoring.display import explanation_lines, stats_json
 from monitoring.display.overview import DAYS, headline
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State, Window
-from monitoring.storage.multi_location import DELAY_MS
+from monitoring.storage.multi_location import DELAY_MS, MultiLocationReport
 from monitoring.storage.notifications import Delivery, Entry, Event
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
@@ -243,3 +243,30 @@ def test_a_store_that_hangs_leaves_threads_that_answer(config: Config, clock: Fa
     store.goes_on.set()
     for thread in waiting:
         thread.join()
+
+
+def test_the_history_is_sorted_once_and_not_with_every_look(config: Config, clock: FakeClock) -> None:
+    """It may hold a year of a site that flaps."""
+    store = MemoryStore()
+    for at in range(5):
+        store.record(alert(50 * at, "b"))
+    locations = MultiLocationReport(config.sites)
+    locations.new_alerts({"": store})
+    known = locations.history()
+    locations.new_alerts({"": store})
+    assert locations.history() is known
+    store.record(alert(10, "a"))
+    locations.new_alerts({"": store})
+    assert [it.host for it in locations.history()] == ["b", "a", "b", "b", "b", "b"]
+    locations.watch(SITES[:1])
+    assert [it.host for it in locations.history()] == ["a"]
+    locations.new_alerts({"paris": MemoryStore()})
+    assert locations.history() == []
+
+
+def test_an_outage_is_the_same_as_long_as_nothing_happens(config: Config, reader: PageReader) -> None:
+    fill(config)
+    reader.step()
+    known = reader.board.latest().overview.incidents
+    reader.step()
+    assert reader.board.latest().overview.incidents is known

@@ -168,7 +168,8 @@ class Shown:
     def status_of(self, site: Site) -> SiteStatus:
         return self.states.get(site.host) or SiteStatus(State.UP, self.clock.now_ms() - HOUR_MS, None, "", 1_790_000_000)
 
-    def publish(self) -> None:
+    def publish(self, days: Mapping[SiteKey, Sequence[Mark]] | None = None) -> None:
+        """`days`: known ones; None: they are made anew."""
         now_ms = self.clock.now_ms()
         board, sites = self.board, self.sites
         board.read_error(self.error)
@@ -178,8 +179,9 @@ class Shown:
         statuses: Mapping[SiteKey, SiteStatus] = {(site.host, ""): self.status_of(site) for site in sites}
         header = Header(len(sites), "local", "stored in config.db")
         board.refresh(header, now_ms, lambda: statuses, ())
-        days = {(site.host, ""): days_of(number) for number, site in enumerate(sites)} if self.has_data else {}
-        board.publish(sites, self.alerts, days)
+        if days is None:
+            days = {(site.host, ""): days_of(number) for number, site in enumerate(sites)} if self.has_data else {}
+        board.publish(sites, list(self.alerts), days)
 
     def report(self, length_ms: int, now_ms: int) -> StatsReport:
         window = Window.before(now_ms, length_ms)

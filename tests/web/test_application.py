@@ -119,6 +119,7 @@ def test_with_a_token_every_name_is_answered_to_those_who_have_it() -> None:
     password = b64encode(f"anybody:{READ_TOKEN}".encode()).decode()
     for given in (f"Basic {password}", f"Bearer {READ_TOKEN}"):
         assert client.get("/metrics", headers={**named, "Authorization": given}).status_code == 200
+    assert client.get("/healthz", headers=named).json == {"readable": True}  # a container looks without a token
     for wrong in ("Basic ???", "Basic YTpi", f"Basic {READ_TOKEN}", "Bearer wrong"):
         assert client.get("/", headers={**named, "Authorization": wrong}).status_code == 401
 

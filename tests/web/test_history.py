@@ -122,6 +122,25 @@ def test_a_badge_tells_the_worst_state_and_availability() -> None:
     ET.fromstring(badge)
 
 
+@pytest.mark.parametrize("window", ["24h", "30d", "90d"])
+def test_badges_say_what_the_pages_say(window: str) -> None:
+    """Of every state, and with the availability of the same window."""
+    shown = scene(*[str(state) for state in State])
+    shown.states = {site.host: SiteStatus(state, NOW_MS - 9_000) for site, state in zip(shown.sites, State, strict=True)}
+    shown.publish()
+    overview = read(shown, "/").split('<div class="row" role="row">')[1:]
+    for site, state in zip(shown.sites, State, strict=True):
+        (row,) = [it for it in overview if f'href="site/{slug(site.host)}"' in it]
+        badge = read(shown, f"/badge/{slug(site.host)}.svg?window={window}")
+        title = badge.split("<title>")[1].split("</title>")[0]
+        percent = title.removeprefix(f"{state}: {state} ")
+        assert title.startswith(f"{state}: {state} ")
+        assert f"</span> {state}</span>" in row
+        assert f'.{window[:-1]} {window[-1]}">{percent}</span>' in row
+        assert f"</span> {state}</span>" in read(shown, f"/site/{slug(site.host)}?window={window}")
+        assert f"<b>{percent}</b>" in read(shown, f"/site/{slug(site.host)}?window={window}")
+
+
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_badge_is_xml_whatever_its_name_is(number: int) -> None:
     shown = scene(*HOSTILE)

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitoring.clock import SystemClock
 from monitoring.display.overview import STALE_MS
 from monitoring.models import SiteStatus, State
-from monitoring.web.metrics import metrics_text
+from monitoring.web.metrics import MetricsKeeper, metrics_text
 from tests.support.page import HOSTILE, NOW_MS, Shown, serving_page, sites_named
 from tests.support.prometheus import Prometheus, lint
 
@@ -89,11 +89,27 @@ def test_names_are_data() -> None:
     assert ("up", "", "") not in found
 
 
-@pytest.mark.parametrize("names", [("shop", "orders"), HOSTILE], ids=["plain", "hostile"])
+THOUSAND = tuple(f"{HOSTILE[number % len(HOSTILE)]} {number}" for number in range(1_000))
+
+
+@pytest.mark.parametrize("names", [("shop", "orders"), HOSTILE, THOUSAND], ids=["plain", "hostile", "thousand"])
 def test_promtool_finds_nothing_wrong(names: tuple[str, ...]) -> None:
     shown = Shown(sites_named(names))
     shown.publish()
     assert lint(metrics_text(shown.board.latest().overview)) == ""
+
+
+def test_they_are_written_once_a_reading() -> None:
+    shown, keeper = scene(), MetricsKeeper()
+    first = keeper.text(shown.board.latest())
+    assert keeper.text(shown.board.latest()) is first
+    shown.states[shown.sites[0].host] = SiteStatus(State.UP, NOW_MS)
+    shown.publish()
+    assert b'monitoring_site_up{location="",name="shop",site="https://site-0.example.org/"} 1.0' in keeper.text(
+        shown.board.latest()
+    )
+    shown.clock.advance(STALE_MS / 1_000 + 1)  # type: ignore[attr-defined]
+    assert b"monitoring_site_up{" not in keeper.text(shown.board.latest())
 
 
 def test_promtool_would_find_something() -> None:
