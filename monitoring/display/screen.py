@@ -69,7 +69,7 @@ def draw_screen(
     room = max(0, height - len(head) - len(foot))
     pane_width = _pane_width(width) if lines else 0
     left = width - pane_width - (len(SEPARATOR) if pane_width else 0)
-    incidents = _incident_lines(seen, every, left)
+    incidents = _incident_lines(seen, every, left, room)
     if not lines:
         body, top, page = [Text(_nothing(seen, look), "weak"), *incidents], 0, 0
     else:
@@ -135,14 +135,14 @@ def _reason_lines(row: SiteRow, width: int) -> list[Text]:
     return [Text(f"  {line}", "bad") for line in said[:REASON_LINES]]
 
 
-def _incident_lines(seen: View, every: Sequence[SiteLine], width: int) -> list[Text]:
-    """How many there are, and each of them."""
+def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int) -> list[Text]:
+    """How many there are, and as many of them as there is room for."""
     rows: Mapping[SiteKey, SiteRow] = {line.key: line.now for line in every}
     names = {row.host: row.name for row in rows.values()}
 
     found = events(seen, lambda key: _prospect(rows[key], seen.now_ms) if key in rows else "")
     title = Text.assemble((" INCIDENTS", "title"), (f"  {counts_text(found, seen.now_ms)}", "weak"))
-    return [title, *event_lines(found, names, seen.now_ms, width)]
+    return [title, *event_lines(found[:room], names, seen.now_ms, width)]
 
 
 def _prospect(row: SiteRow, now_ms: int) -> str:

@@ -128,8 +128,9 @@ class ScreenOutput:
         self._read_error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        current = statuses()
-        reports = [_with_statuses(self._reports[length], current) for length in sorted(self._reports)]
+        reports = [self._reports[length] for length in sorted(self._reports)]
+        if reports:  # the state of a site is that of its row in the shortest window
+            reports[0] = _with_statuses(reports[0], statuses())
         self._now_ms = now_ms
         notices = [text for text, since_ms in self._notices if now_ms - since_ms < NOTICE_MS]
         header = replace(header, notes=(*header.notes, *notices, *filter(None, [self._read_error])))
