@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -28,6 +28,7 @@ from monitoring.commands.invocation import Invocation, MakeApp
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display import alert_sentence
 from monitoring.display.outputs import SilentOutput
+from monitoring.display.progress import progress
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.display.words import SOURCES
@@ -160,10 +161,12 @@ class SelfTest:
         for number, step in enumerate(steps, start=1):
             print(f"[{number}/{len(steps)}] The test's own website {step.what}: expecting {_expectation(step)}", flush=True)
             self._site.become(step.behaviour)
-            try:
+            alert: Alert | None = None
+            with (
+                suppress(queue.Empty),
+                progress(f"waiting, about {3 * (len(steps) + 1 - number)} s left", plain_s=PATIENCE_S),
+            ):
                 alert = self._announcements.seen.get(timeout=QUIET_S if step.expected is None else PATIENCE_S)
-            except queue.Empty:
-                alert = None
             self._check(step, alert)
 
     def _check(self, step: Step, alert: Alert | None) -> None:

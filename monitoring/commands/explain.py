@@ -11,6 +11,7 @@ from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.lookup import site_of
 from monitoring.display import explanation_json, explanation_lines
 from monitoring.display.outputs import say
+from monitoring.display.words import label
 from monitoring.models import Alert, CheckResult, LastState, Site, Window
 from monitoring.statistics.status import outage_is_open
 from monitoring.storage.base import Reader
@@ -30,7 +31,7 @@ def run(invocation: Invocation) -> int:
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
         at_ms = None if arguments.at is None else arguments.at.at(clock.now_ms())
         question = partial(look, site, config.alert_interval_ms, clock, at_ms)
-        found, source = ask_anywhere(choice, question)
+        found, source = ask_anywhere(choice, question, f"what {label(site.host, site.name)} did")
     for location, explanation in found.items():
         if arguments.format == "json":
             say(explanation_json(explanation, location, source.kind))

@@ -8,10 +8,8 @@ from monitoring.commands.operating import keys_for
 from monitoring.commands.printer import LIVE_PATIENCE_S, Printer, PrintOptions, look_anywhere
 from monitoring.commands.reading import SCRIPT_PATIENCE_S
 from monitoring.display.outputs import open_output, print_view
-from monitoring.display.progress import progress
 from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
-from monitoring.display.words import window_text
 from monitoring.service.signals import end_at_second_signal, heed_signals
 from monitoring.storage.routing import ReaderChoice
 
@@ -24,9 +22,7 @@ def run(invocation: Invocation) -> int:
     options = PrintOptions(arguments.window, at_ms, arguments.once, arguments.location)
     if options.once or options.at_ms is not None:
         with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, options.location)) as choice:
-            lengths = " and the ".join(map(window_text, sorted(options.rounds_ms)))
-            with progress(f"reading the {lengths}"):
-                view = look_anywhere(config, choice, clock, options)
+            view = look_anywhere(config, choice, clock, options)
         print_view(view, form, environ)
         return 0
     stop = StopSignal()

@@ -12,6 +12,7 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
 from monitoring.display import Header, View
 from monitoring.display.outputs import Output
+from monitoring.display.words import window_text
 from monitoring.errors import StoreError
 from monitoring.models import Alert, Window
 from monitoring.notifications.words import conditions
@@ -210,4 +211,5 @@ def look(
 
 def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:
     """The same, from the local file if the database does not answer."""
-    return ask_anywhere(choice, partial(look, config, choice, clock, options))
+    lengths = " and the ".join(map(window_text, sorted(options.rounds_ms)))
+    return ask_anywhere(choice, partial(look, config, choice, clock, options), f"the {lengths}")

@@ -16,7 +16,7 @@ from monitoring.config import Config
 from monitoring.config.durations import Moment
 from monitoring.config.lookup import hosts_of
 from monitoring.display.outputs import say
-from monitoring.display.progress import progress
+from monitoring.display.progress import Progress, progress
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
@@ -121,8 +121,8 @@ class Purge:
             if not self._confirmed(yes=yes):
                 self._terminal.say("Nothing was deleted.")
                 return 0
-            with progress("deleting"):
-                self._delete(held)
+            with progress("deleting") as shown:
+                self._delete(held, shown)
             self._terminal.say("Deleted here." if self._is_deferred else "Deleted.")
         return 0
 
@@ -157,13 +157,13 @@ class Purge:
             raise ConfigError(["--purge: nobody can be asked here; --yes deletes without asking"])
         return self._terminal.ask("Delete it? [y/N] ").strip().lower() in ("y", "yes")
 
-    def _delete(self, held: Mapping[str, StoredCounts]) -> None:
+    def _delete(self, held: Mapping[str, StoredCounts], shown: Progress) -> None:
         """Delete from the file and, through its request, from the database at its location; then at the other locations."""
         if self._local.is_concerned:
-            self._local.delete(self._request, self._database.own(), deferred=self._is_deferred)
+            self._local.delete(self._request, self._database.own(), shown, deferred=self._is_deferred)
         for location in held:
             if location != self._config.location or not self._local.is_concerned:
-                self._database.delete(self._request, location)
+                self._database.delete(self._request, location, shown)
 
 
 class LocalFilePurge:
@@ -188,7 +188,7 @@ class LocalFilePurge:
         with closing(FileReader(self._path)) as reader:
             return reader.preview(request)
 
-    def delete(self, request: Request, backend: "Backend | None", *, deferred: bool) -> None:
+    def delete(self, request: Request, backend: "Backend | None", shown: Progress, *, deferred: bool) -> None:
         """Write the request into the file and wait until it is done, in the database as well.
 
         `backend` is None when there is no database, or when it is unreachable: then its part is `deferred`.
@@ -201,7 +201,8 @@ class LocalFilePurge:
                 if not deferred:
                     self._acknowledge(found)
                 return
-            if not self._work(backend):
+            if not self._work(backend, shown):
+                shown.tell(f"the running monitor deletes from {self._path.name}", _step(found.steps))
                 self._clock.wait(self._never, POLL_S)
             polls_left = polls_left - 1 if found == seen else MOST_IDLE_POLLS
             seen = found
@@ -218,7 +219,7 @@ class LocalFilePurge:
         with translated(self._path), closing(self._connect()) as connection:
             return purge.find(connection, "id = ?", number)
 
-    def _work(self, backend: "Backend | None") -> bool:
+    def _work(self, backend: "Backend | None", shown: Progress) -> bool:
         """Do the work, unless a monitor writes the file: then that does it, and False is returned."""
         if writer_is_alive(self._path):
             return False
@@ -229,21 +230,25 @@ class LocalFilePurge:
         except MonitoringError:  # a monitor has just started
             return False
         with closing(store):
+            done = 0
             while store.maintain(self._clock.now_ms()):
-                pass
+                done += 1
+                shown.tell(f"deleting from {self._path.name}", _step(done))
             if backend is not None:
-                _finish(store, backend, self._clock.now_ms())
+                _finish(store, backend, self._clock.now_ms(), shown)
         return True
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
-def _finish(store: LocalStore, backend: "Backend", now_ms: int) -> None:
+def _finish(store: LocalStore, backend: "Backend", now_ms: int, shown: Progress) -> None:
     """Delete from the database what was deleted from the file. Raises `StoreUnavailable` when it does not finish."""
     upkeep = monitor_upkeep(store, backend, is_ours=True)
+    done = 0
     while upkeep.step(now_ms):
-        pass
+        done += 1
+        shown.tell(f"deleting from {backend.name}", _step(done))
     if store.next_deletion() is not None:
         raise StoreUnavailable(f"{backend.name} has left off; the next start of the monitor deletes what it still holds")
 
@@ -285,11 +290,12 @@ class DatabasePurge:
             return None
         return self._at(self._here)
 
-    def delete(self, request: Request, location: str) -> None:
+    def delete(self, request: Request, location: str, shown: Progress) -> None:
         """Delete at a location other than that of the local file. Raises `StoreError`."""
         if self._kind:
-            for _ in self._at(location).delete(request.deletion()):
-                pass
+            database = self._at(location)
+            for done, _ in enumerate(database.delete(request.deletion()), start=1):
+                shown.tell(f"deleting from {database.name}", _step(done))
 
     def _at(self, location: str) -> "Backend":
         if location not in self._opened:
@@ -299,6 +305,10 @@ class DatabasePurge:
     def close(self) -> None:
         for backend in self._opened.values():
             backend.close()
+
+
+def _step(number: int) -> str:
+    return f"step {number:,}"
 
 
 def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredCounts:

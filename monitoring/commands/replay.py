@@ -54,7 +54,9 @@ def run(invocation: Invocation) -> int:
     trials = [Trial(site, replace(site, rule=rule_to_try(site, arguments))) for site in config.sites]
     since_ms = (arguments.since or DEFAULT_SINCE).at(clock.now_ms())
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
-        found = ask_anywhere(choice, partial(look, trials, config.alert_interval_ms, since_ms, clock))
+        found = ask_anywhere(
+            choice, partial(look, trials, config.alert_interval_ms, since_ms, clock), f"checks since {time_text(since_ms)}"
+        )
     if found.from_ms is None:
         raise MonitoringError(f"--since: there are no checks after {time_text(since_ms)}")
     for line in (backtest_json if arguments.format == "json" else backtest_lines)(found):

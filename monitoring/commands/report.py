@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
         return read_month(config.sites, readers, arguments.month, moment_to_show(readers, clock, None))
 
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
-        report = ask_anywhere(choice, read)
+        report = ask_anywhere(choice, read, arguments.month.name)
     forms = {"json": lambda: [month_json(report)], "csv": lambda: month_csv(report).splitlines()}
     print_lines(forms.get(arguments.format, lambda: month_lines(report))())
     return 0

@@ -50,6 +50,45 @@ def test_on_a_terminal_it_goes_away_when_it_is_over() -> None:
         assert terminal.end() == 0
 
 
+TOLD = """
+import sys, tty
+from monitoring.display.progress import progress
+if sys.stdin.isatty():
+    tty.setcbreak(0)
+with progress("counting sheep", terminal_s=0, plain_s=0) as shown:
+    for number in (1, 2):
+        sys.stdin.read(1)
+        shown.tell("shearing sheep", f"step {number}")
+    sys.stdin.read(1)
+print("done")
+"""
+
+
+def test_each_thing_that_is_done_is_said_once_where_there_is_no_terminal() -> None:
+    command = [sys.executable, "-c", TOLD]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=-1, stderr=-1, text=True
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "counting sheep …\n"
+        assert process.communicate("\n\n\n") == ("done\n", "shearing sheep …\n")
+
+
+def test_on_a_terminal_each_step_takes_the_place_of_the_one_before() -> None:
+    def program(*_: str | Path) -> list[str]:
+        return [sys.executable, "-c", TOLD]
+
+    with Terminal(60, 5, program=program, environ={"PYTHONPATH": str(ROOT)}) as terminal:
+        terminal.until("the sign", lambda text: "counting sheep" in text)
+        terminal.type(b"\n")
+        terminal.until("the first step", lambda text: "shearing sheep, step 1" in text and "counting" not in text)
+        terminal.type(b"\n")
+        terminal.until("the second step", lambda text: "shearing sheep, step 2" in text and "step 1" not in text)
+        terminal.type(b"\n")
+        terminal.until("the end", lambda text: "done" in text and "sheep" not in text)
+        assert terminal.end() == 0
+
+
 def test_what_takes_not_long_is_not_worth_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
     with progress("nothing", plain_s=3_600):
