@@ -162,10 +162,8 @@ class SelfTest:
             print(f"[{number}/{len(steps)}] The test's own website {step.what}: expecting {_expectation(step)}", flush=True)
             self._site.become(step.behaviour)
             alert: Alert | None = None
-            with (
-                suppress(queue.Empty),
-                progress(f"waiting, about {3 * (len(steps) + 1 - number)} s left", plain_s=PATIENCE_S),
-            ):
+            left_s = 3 * (len(steps) + 1 - number)  # mostly
+            with suppress(queue.Empty), progress(f"waiting, about {left_s} s left", plain_s=PATIENCE_S):
                 alert = self._announcements.seen.get(timeout=QUIET_S if step.expected is None else PATIENCE_S)
             self._check(step, alert)
 
