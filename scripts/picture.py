@@ -11,28 +11,31 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 from rich.theme import Theme
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
-from monitoring.commands.rounds import ROUNDS_MS
 from monitoring.display import Header, View, stats_report
 from monitoring.display.screen import Look, draw_screen
+from monitoring.display.screen_output import KEYS_TEXT, LONG_MS, MONITORED_MS
 from monitoring.display.theme import DARK
-from monitoring.models import Alert, Cause, CheckResult, Site, Window
+from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, Window
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.words import stored_text
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "screen.svg"
-WIDTH, HEIGHT = 112, 21
+WIDTH, HEIGHT = 112, 14
 START_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 LENGTH_MS = 3_600_000
 STEP_MS = 2_000
+WINDOWS_MS = (*MONITORED_MS, *LONG_MS)
 
 FONT_FROM_ELSEWHERE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Whoever looks at the picture shall not load anything from a third party."""
@@ -44,6 +47,13 @@ SITES = {
     Site("https://status.example.org", "", name="status page"): 9_000,
 }
 """With the response time that each of them mostly has, in microseconds."""
+
+
+DETAILS = {
+    Cause.TIMEOUT: "no answer within 10 s",
+    Cause.STATUS: "status 503",
+    Cause.CONNECT: "Connection refused",
+}
 
 
 def cause_of(name: str | None, minute: float) -> Cause | None:
@@ -66,7 +76,8 @@ def checks() -> Iterator[CheckResult]:
             took_us = None if cause else round(usual_us * load * dice.lognormvariate(0, 0.25))
             phases = (None,) * 5 if took_us is None else (40, 900, None, took_us - 1_040, 100)
             status = 503 if cause is Cause.STATUS else 0 if cause else 200
-            yield CheckResult(site.host, slot_ms + place, site.interval_ms, 400, status, took_us, phases, cause)
+            detail = DETAILS[cause] if cause else ""
+            yield CheckResult(site.host, slot_ms + place, site.interval_ms, 400, status, took_us, phases, cause, detail)
 
 
 class Monitor:
@@ -100,11 +111,15 @@ class Monitor:
 
     def view(self) -> View:
         now_ms = self.clock.now_ms()
-        windows = [Window.before(now_ms, length_ms) for length_ms in ROUNDS_MS]
-        status = lambda site, at_ms: self.tracker.status(site, self.evaluator.last_alert(site.host), at_ms)  # noqa: E731
-        reports = [
-            stats_report(window, "local", self.file.stats(window, exact=True), list(SITES), status) for window in windows
-        ]
+        observed, sites = self.evaluator.observe(list(SITES)), list(SITES)
+
+        def status(site: Site, at_ms: int) -> SiteStatus:
+            found = self.tracker.status(site, self.evaluator.last_alert(site.host), at_ms)
+            return replace(found, downtime=observed.of(site))
+
+        windows = [Window.before(now_ms, length_ms) for length_ms in WINDOWS_MS]
+        found = [(window, self.file.stats(window, exact=window.length_ms <= LENGTH_MS)) for window in windows]
+        reports = [stats_report(window, "local", stats, sites, status) for window, stats in found]
         header = Header(len(SITES), "local", stored_text("config.db"))
         return View(header, now_ms, reports, tuple(self.alerts), tuple(self.evaluator.open_outages(SITES)))
 
@@ -116,7 +131,7 @@ def draw() -> str:
     with tempfile.TemporaryDirectory() as directory, closing(LocalStore(Path(directory) / "config.db")) as file:
         monitor = Monitor(file)
         monitor.run()
-        for line in draw_screen(monitor.view(), Look(), tuple(ROUNDS_MS), WIDTH, HEIGHT).lines:
+        for line in draw_screen(monitor.view(), Look(), WINDOWS_MS, WIDTH, HEIGHT, Text(KEYS_TEXT, "weak")).lines:
             console.print(line)
     picture = console.export_svg(title="./monitoringApp.py -m", unique_id="screen")
     return FONT_FROM_ELSEWHERE.sub("", picture)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from monitoring.display.chart import LETTERS
-from monitoring.display.grid import wrapped
+from monitoring.display.grid import bounded, wrapped
 from monitoring.display.words import GLYPHS
 
 KEYS: Mapping[str, str] = {
@@ -48,7 +48,7 @@ def guide_lines(width: int, height: int, top: int) -> Sequence[Text]:
     first = min(top, max(0, len(lines) - height + 1))
     more = len(lines) - first - (height - 1)
     foot = Text(f" {more} more lines: ↓" if more > 0 else " any key leaves the help", "weak")
-    return [*lines[first : first + max(0, height - 1)], foot]
+    return bounded([*lines[first : first + max(0, height - 1)], foot], width, height)
 
 
 def _all_lines(width: int) -> list[Text]:
