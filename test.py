@@ -33,7 +33,7 @@ from monitoring.display.streams import Streams
 from monitoring.display.thread import DisplayThread
 from monitoring.display.words import SOURCES
 from monitoring.errors import StoreError
-from monitoring.models import Alert, AlertType, CheckResult, Downtime, Rule, Site, Window
+from monitoring.models import Alert, AlertType, CheckResult, Downtime, Site, Window
 from monitoring.service.signals import end_at_signals
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.backends import open_backend
@@ -41,6 +41,7 @@ from monitoring.storage.base import NamedDatabase, Reader
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.opening import READER_TIMEOUT_S
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.thresholds import Rule
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer

@@ -35,9 +35,10 @@ from bench.troubles import TroubledInfluxdb
 from bench.verdicts import audit
 from bench.watched import Sample, WatchedMonitor
 from monitoring.config import site_host
-from monitoring.models import Alert, CheckResult, Rule, Window
+from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.influxdb.points import SUMMARIES
 from monitoring.storage.sqlite.reader import FileReader
+from monitoring.thresholds import Rule
 
 DATABASE = "monitoring"
 SAMPLE_S = 5.0

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
-from monitoring.models import Alert, AlertType, CheckResult, Downtime, LastState, Rule, Window
+from monitoring.models import Alert, AlertType, CheckResult, Downtime, LastState, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance, ended_ms, outage_is_open
+from monitoring.thresholds import Rule
 
 MOST_UNSEEN = 1
 """How many of a site's newest checks the evaluator may not have seen: the one that was under way, or ended just then."""

@@ -6,12 +6,12 @@ microseconds. Integers, because every number shown must be recomputable by hand:
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from fractions import Fraction
 from operator import attrgetter
 from typing import ClassVar
 
+from monitoring.thresholds import USUAL, Rule
 from monitoring.transport import PLAIN, Transport
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
@@ -49,25 +49,6 @@ class AlertType(StrEnum):
 
     ALERT = "alert"
     RECOVERY = "recovery"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When a site is alerted and when it has recovered; `alerts.rule.evaluate` applies it.
-
-    `threshold` and `recovery_threshold` are percent, exact; `recovery_threshold >= threshold`.
-    The rule of a `Site` is `fitted_to` its check interval.
-    """
-
-    threshold: Fraction = Fraction(80)
-    recovery_threshold: Fraction = Fraction(90)
-    window_ms: int = 120_000
-    minimum_failures: int = 2
-
-    def fitted_to(self, interval_ms: int) -> "Rule":
-        """The rule for a site that is checked every `interval_ms`: its window holds the failures that the rule asks for."""
-        least_ms = self.minimum_failures * interval_ms
-        return self if least_ms <= self.window_ms else replace(self, window_ms=least_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +117,7 @@ class Site:
     verify_tls: bool = True
     transport: Transport = PLAIN
     assertions: tuple[Assertion, ...] = field(default=(), repr=False)
-    rule: Rule = Rule()
+    rule: Rule = USUAL
     masked_url: str | None = None
     notify: tuple[str, ...] | None = None
     certificate_warning_ms: int = 14 * 86_400_000

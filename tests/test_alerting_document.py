@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from monitoring.alerts.rule import evaluate
-from monitoring.models import AlertType, Cause, Downtime, Rule
+from monitoring.models import AlertType, Cause, Downtime
+from monitoring.thresholds import Rule
 from tests.support.documents import DOCUMENTS
 from tests.support.scene import START_MS, Scene, site
 

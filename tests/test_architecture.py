@@ -20,7 +20,7 @@ from tests.support.sources import (
     prints,
 )
 
-SHARED = ("models", "transport", "errors", "units", "names", "fields")
+SHARED = ("models", "thresholds", "transport", "errors", "units", "names", "fields")
 """The values and errors that every room may use."""
 
 DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessions"}
@@ -28,7 +28,7 @@ DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessi
 
 SEES: Mapping[str, Collection[str]] = {
     **dict.fromkeys(SHARED, ()),
-    "models": {"transport"},
+    "models": {"thresholds", "transport"},
     "fields": {"models"},
     "clock": (),
     "trust": (),

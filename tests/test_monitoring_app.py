@@ -10,8 +10,9 @@ import pytest
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.display import alert_sentence
 from monitoring.errors import ConfigError, MonitoringError
-from monitoring.models import AlertType, Cause, CheckResult, Downtime, Rule, Site, State, Window
+from monitoring.models import AlertType, Cause, CheckResult, Downtime, Site, State, Window
 from monitoring.statistics import reference
+from monitoring.thresholds import Rule
 from monitoringApp import LONG_WINDOWS_MS
 from tests.support.points import EVER
 from tests.support.scene import START_MS, Scene, site

@@ -18,9 +18,10 @@ from bench.troubles import plan as plan_troubles
 from bench.verdicts import audit
 from bench.watched import Sample
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
-from monitoring.models import Alert, AlertType, Cause, CheckResult, LastState, Rule, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, LastState, Window
 from monitoring.statistics import reference
 from monitoring.statistics.status import advance
+from monitoring.thresholds import Rule
 
 HOST = "http://site.example"
 START_MS = 1_767_225_600_000

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from monitoring.alerts.rule import Decision, alert_record, recovery_record, unwatched_record
 from monitoring.clock import Clock
-from monitoring.models import Alert, AlertType, Downtime, LastState, Rule, Site, Window
+from monitoring.models import Alert, AlertType, Downtime, LastState, Site, Window
 from monitoring.statistics.status import ended_ms, outage_is_open
 from monitoring.storage.base import OwnReader
+from monitoring.thresholds import Rule
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]
 """The rule, from whether an alert is open, the downtime in the window, and the thresholds. See `rule.evaluate`."""

@@ -9,9 +9,10 @@ from math import ceil
 
 from monitoring.alerts.replay import Replay
 from monitoring.alerts.rule import RECOVERY_COVERAGE, Decision, evaluate
-from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, LastState, Rule, Site, SiteStatus, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, LastState, Site, SiteStatus, Window
 from monitoring.statistics.reference import downtime
 from monitoring.statistics.status import ended_ms, outage_is_open, status
+from monitoring.thresholds import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
+from monitoring.models import Alert, AlertType, Cause, Downtime, Failure
 from monitoring.statistics.windows import availability
+from monitoring.thresholds import Rule
 
 NO_LONGER_WATCHED = "no longer watched"
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from monitoring.checks import limits
 from monitoring.checks.checker import Checker, Prober, Record
 from monitoring.clock import Clock
-from monitoring.models import Rule, Site
+from monitoring.models import Site
 from monitoring.service import process
+from monitoring.thresholds import Rule
 from monitoring.units import NS_PER_MS
 
 if TYPE_CHECKING:

@@ -20,13 +20,14 @@ from monitoring.config.values import show_ms, show_number
 from monitoring.display import backtest_json, backtest_lines, time_text
 from monitoring.display.outputs import say
 from monitoring.errors import ConfigError, MonitoringError
-from monitoring.models import Alert, CheckResult, Rule, Site, Window
+from monitoring.models import Alert, CheckResult, Site, Window
 from monitoring.notifications.hindsight import messages
 from monitoring.statistics.windows import TREND_BUCKETS, availability
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.multi_location import moment_to_show
 from monitoring.storage.routing import ReaderChoice, Readers
+from monitoring.thresholds import Rule
 from monitoring.units import DAY_MS, HOUR_MS
 
 DEFAULT_SINCE = Moment(7 * DAY_MS, is_ago=True)

@@ -8,7 +8,8 @@ from monitoring.config.notifications import ChannelConfig
 from monitoring.config.settings import Config
 from monitoring.config.transport import describe_transport
 from monitoring.config.values import show_ms, show_number
-from monitoring.models import Rule, Site
+from monitoring.models import Site
+from monitoring.thresholds import Rule
 from monitoring.trust import MOZILLA
 
 

@@ -23,7 +23,8 @@ from monitoring.config.websites import (
     read_sites,
 )
 from monitoring.errors import ConfigError
-from monitoring.models import Rule, Site
+from monitoring.models import Site
+from monitoring.thresholds import Rule
 from monitoring.trust import REPLACES, Trust, why_unusable
 from monitoring.units import DAY_MS, HOUR_MS
 

@@ -9,7 +9,8 @@ from monitoring.config.assertions import ASSERTIONS, read_assertions, read_heade
 from monitoring.config.notifications import names_of_channels, refuse_unknown_channels
 from monitoring.config.section import Section
 from monitoring.config.transport import TRANSPORT_KEYS, read_transport, refuse_contradictions
-from monitoring.models import Rule, Site
+from monitoring.models import Site
+from monitoring.thresholds import Rule
 from monitoring.units import DAY_MS, HOUR_MS, SECOND_MS
 
 SITE_KEYS = (

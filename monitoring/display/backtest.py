@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from monitoring.alerts.backtest import Backtest, SiteBacktest
 from monitoring.display.jsonlines import json_line, location_json, rule_json
 from monitoring.display.words import cause_text, duration_text, exact_text, label, plural, time_text
-from monitoring.models import Alert, Rule
+from monitoring.models import Alert
+from monitoring.thresholds import Rule
 
 
 def backtest_lines(found: Backtest) -> Iterator[str]:

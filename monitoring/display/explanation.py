@@ -19,8 +19,9 @@ from monitoring.display.words import (
     time_text,
     with_reason,
 )
-from monitoring.models import PHASES, AlertType, CheckResult, Rule
+from monitoring.models import PHASES, AlertType, CheckResult
 from monitoring.statistics.windows import availability
+from monitoring.thresholds import Rule
 
 
 def explanation_lines(found: Explanation, location: str, source: str) -> list[str]:

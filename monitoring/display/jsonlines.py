@@ -14,8 +14,9 @@ from monitoring.display.months import MonthReport, MonthRow
 from monitoring.display.series import Mark
 from monitoring.display.values import SiteRow, StatsReport
 from monitoring.display.words import NOTHING, percent_text, time_text
-from monitoring.models import PHASES, Alert, Cause, CheckResult, ResponseTimes, Rule
+from monitoring.models import PHASES, Alert, Cause, CheckResult, ResponseTimes
 from monitoring.storage.notifications import Entry
+from monitoring.thresholds import Rule
 
 SCHEMA = 1
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
-from monitoring.models import Alert, LastState, Rule, Site, SiteStats, SiteStatus, State, Window
+from monitoring.models import Alert, LastState, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
 from monitoring.statistics.tracker import RunTotals
+from monitoring.thresholds import Rule
 from monitoring.units import DAY_MS
 
 SiteKey = tuple[str, str]

@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from monitoring.alerts.rule import alert_record, evaluate, main_cause, recovery_record
-from monitoring.models import Alert, AlertType, Cause, Downtime, Failure, Rule
+from monitoring.models import Alert, AlertType, Cause, Downtime, Failure
+from monitoring.thresholds import Rule
 from tests.support.simulation import GOOD, HANGS, REFUSED, Behaviour, Outcome, Pause, after_start, down, simulate, site
 
 ALERT, RECOVERY = AlertType.ALERT, AlertType.RECOVERY

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.alerts.rule import evaluate
-from monitoring.models import AlertType, Downtime, Rule, Window
+from monitoring.models import AlertType, Downtime, Window
 from monitoring.statistics.reference import downtime
 from monitoring.statistics.status import ended_ms
+from monitoring.thresholds import Rule
 from tests.support.scripts import Script, busy_machine, scripts
 from tests.support.simulation import HANGS, REFUSED, after_start, down, simulate, site
 

@@ -8,11 +8,12 @@ import pytest
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
-from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Rule, Site, Window
+from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, Site, Window
 from monitoring.statistics.reference import Ended
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.thresholds import Rule
 from tests.support.clock import FakeClock
 from tests.support.points import EVER, START_MS, check
 from tests.support.simulation import evaluate_all

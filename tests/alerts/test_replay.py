@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from monitoring.alerts.backtest import compare
 from monitoring.alerts.replay import Replay
-from monitoring.models import Alert, AlertType, Rule
+from monitoring.models import Alert, AlertType
+from monitoring.thresholds import Rule
 from tests.support.scripts import Script, busy_machine, without_pauses
 from tests.support.simulation import EVALUATE_EVERY_MS, START_MS, Story, down, simulate, site
 

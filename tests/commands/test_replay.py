@@ -11,8 +11,9 @@ import pytest
 from monitoring.alerts.backtest import Messages
 from monitoring.alerts.replay import Replay
 from monitoring.commands.replay import Trial, backtest
-from monitoring.models import Alert, Cause, CheckResult, Rule, Site, Window
+from monitoring.models import Alert, Cause, CheckResult, Site, Window
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.thresholds import Rule
 from monitoring.units import HOUR_MS
 from tests.support.memory_store import MemoryStore
 from tests.support.points import START_MS

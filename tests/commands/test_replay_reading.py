@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from monitoring.alerts.backtest import Coverage
 from monitoring.alerts.replay import Replay
 from monitoring.commands.replay import Trial, backtest
-from monitoring.models import Alert, Cause, CheckResult, Rule, Site, Window
+from monitoring.models import Alert, Cause, CheckResult, Site, Window
 from monitoring.notifications.hindsight import messages
 from monitoring.statistics.windows import availability
+from monitoring.thresholds import Rule
 from monitoring.units import HOUR_MS, SECOND_MS
 from tests.support.memory_store import MemoryStore
 from tests.support.points import START_MS

@@ -15,7 +15,8 @@ from monitoring.checks.assertions import ExpectedJSON, ExpectedPattern, Expected
 from monitoring.config import Config, ConfigWatcher, describe, load_config, parse_database
 from monitoring.config.reload import consequences
 from monitoring.errors import ConfigError
-from monitoring.models import Rule, Site
+from monitoring.models import Site
+from monitoring.thresholds import Rule
 from tests.support.configurations import URL, load_text, parse, site
 
 ROOT = Path(__file__).parents[2]

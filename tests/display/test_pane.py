@@ -9,7 +9,8 @@ from monitoring.alerts.explain import earliest_recovery_ms
 from monitoring.alerts.rule import evaluate
 from monitoring.display.pane import forecast_text, pane_lines
 from monitoring.display.viewing import SiteLine
-from monitoring.models import AlertType, Downtime, Rule, State
+from monitoring.models import AlertType, Downtime, State
+from monitoring.thresholds import Rule
 from tests.support.views import HOSTS, NOON, measured, site, words
 
 TEN_MIN, HOUR = 600_000, 3_600_000

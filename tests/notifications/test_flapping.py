@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from monitoring.models import AlertType, Rule
+from monitoring.models import AlertType
 from monitoring.notifications.grouping import LOOK_MS, Surroundings, plan
 from monitoring.storage.notifications import Entry, Event
+from monitoring.thresholds import Rule
 from tests.support.simulation import GOOD, REFUSED, START_MS, Story, simulate, site
 
 HOURS = 20

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from monitoring.alerts.rule import evaluate
-from monitoring.models import AlertType, CheckResult, Downtime, Rule, Window
+from monitoring.models import AlertType, CheckResult, Downtime, Window
 from monitoring.statistics import reference
+from monitoring.thresholds import Rule
 from tests.support import gated
 from tests.support.influxd import Influxd
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, write_config

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.commands.invocation import Invocation
-from monitoring.models import AlertType, Downtime, Rule
+from monitoring.models import AlertType, Downtime
+from monitoring.thresholds import Rule
 from monitoringApp import MonitoringApp
 from test import run
 

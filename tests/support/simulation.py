@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
-from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Rule, Site
+from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Site
 from monitoring.statistics.tracker import StatusTracker
+from monitoring.thresholds import Rule
 from tests.support.clock import FakeClock
 from tests.support.driving import live
 from tests.support.memory_store import MemoryStore
