@@ -14,6 +14,9 @@ from monitoring.statistics.reference import downtime
 from monitoring.statistics.status import ended_ms, outage_is_open, status
 from monitoring.thresholds import Rule
 
+QUICK_MS = 1_000
+"""A check of which nothing is known so long after its slot is said to be under way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -62,10 +65,14 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The next state change and when: recovery if every check passes, alert if every check fails."""
+    """The next state change and when: recovery if every check passes, alert if every check fails.
+
+    `is_hanging`: an alert if every check hangs until its timeout, as the one does that is under way.
+    """
 
     change: AlertType
     in_ms: int
+    is_hanging: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ class Explanation:
 
     `last_alert` is its newest alert record, which is open or the end of an outage. `crossing` belongs to an open one.
     `good` and `failed` are the newest check of each kind that is known. `forecast` is None when it cannot be told.
+    `silent_since_ms` is the slot since which no check is known to have ended (None: all have that were due). At first such a
+    check is under way. When it `has_stopped`, nobody checks the site any more.
     """
 
     site: Site
@@ -103,6 +112,11 @@ class Explanation:
     good: CheckResult | None
     failed: CheckResult | None
     forecast: Forecast | None
+    silent_since_ms: int | None = None
+
+    @property
+    def has_stopped(self) -> bool:
+        return self.silent_since_ms is not None and self.at_ms - self.silent_since_ms > self.site.timeout_ms + QUICK_MS
 
     @property
     def is_open(self) -> bool:
@@ -129,6 +143,7 @@ def explain(site: Site, at_ms: int, checks: Iterable[CheckResult], history: Hist
         good=next((check for check in reversed(own) if check.available), None),
         failed=next((check for check in reversed(own) if not check.available), None),
         forecast=_forecast(site, own, last, at_ms, every_ms),
+        silent_since_ms=_silent_since_ms(site, own, at_ms),
     )
 
 
@@ -191,21 +206,34 @@ def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, ended: in
 
 def _forecast(site: Site, checks: Sequence[CheckResult], last: Alert | None, at_ms: int, every_ms: int) -> Forecast | None:
     """When the next state change comes if from now on every check passes, or fails."""
-    if not checks or not site.enabled:
+    silent_ms = _silent_since_ms(site, checks, at_ms)
+    if not checks or not site.enabled or (silent_ms is not None and at_ms - silent_ms > site.timeout_ms + QUICK_MS):
         return None
     replay = Replay(site, every_ms, last)
     for check in checks:
         if check.time_ms >= at_ms - site.rule.window_ms:
             replay.remember(check)
-    is_open = outage_is_open(last)
-    next_ms = max(checks[-1].time_ms + checks[-1].covers_ms, at_ms - site.interval_ms)
-    cause = None if is_open else Cause.ERROR
+    next_ms = checks[-1].time_ms + checks[-1].covers_ms
+    is_hanging = silent_ms is not None and not outage_is_open(last)
+    if not is_hanging:
+        next_ms = max(next_ms, at_ms - site.interval_ms)
+    took_ms = site.timeout_ms if is_hanging else 0
+    covers_ms = site.interval_ms * (1 + took_ms // site.interval_ms)
+    cause = None if outage_is_open(last) else Cause.ERROR
     for _ in range(_most_checks(site.rule, site.interval_ms)):
-        replay.add(CheckResult(site.host, next_ms, site.interval_ms, 0, cause=cause))
-        next_ms += site.interval_ms
+        replay.add(CheckResult(site.host, next_ms, covers_ms, 0, response_us=took_ms * 1_000, cause=cause))
+        next_ms += covers_ms
         if replay.changes:
-            return Forecast(replay.changes[0].type, max(0, replay.changes[0].time_ms - at_ms))
+            return Forecast(replay.changes[0].type, max(0, replay.changes[0].time_ms - at_ms), is_hanging)
     return None
+
+
+def _silent_since_ms(site: Site, checks: Sequence[CheckResult], at_ms: int) -> int | None:
+    """The first slot of which a check should have ended by now, unless it takes long; None: there is none."""
+    if not checks or not site.enabled:
+        return None
+    due_ms = checks[-1].time_ms + checks[-1].covers_ms
+    return due_ms if at_ms - due_ms > QUICK_MS else None
 
 
 def _most_checks(rule: Rule, interval_ms: int) -> int:

@@ -52,7 +52,9 @@ def run(invocation: Invocation) -> int:
     """Compare the two histories of every site; returns the exit status. Raises `MonitoringError`."""
     arguments, clock = invocation.arguments, SystemClock()
     config, _ = invocation.load(arguments.site)
-    trials = [Trial(site, replace(site, rule=rule_to_try(site, arguments))) for site in config.sites]
+    trials = [
+        Trial(site, replace(site, rule=rule_to_try(site, arguments, config.alert_interval_ms))) for site in config.sites
+    ]
     since_ms = (arguments.since or DEFAULT_SINCE).at(clock.now_ms())
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
         found = ask_anywhere(
@@ -65,7 +67,7 @@ def run(invocation: Invocation) -> int:
     return 0
 
 
-def rule_to_try(site: Site, arguments: argparse.Namespace) -> Rule:
+def rule_to_try(site: Site, arguments: argparse.Namespace, every_ms: int) -> Rule:
     """The site's own rule with what the command line says. Raises `ConfigError`."""
     own, asked = site.rule, arguments.recovery_threshold
     threshold = arguments.threshold or own.threshold
@@ -76,9 +78,9 @@ def rule_to_try(site: Site, arguments: argparse.Namespace) -> Rule:
     return Rule(
         threshold=threshold,
         recovery_threshold=asked or max(own.recovery_threshold, threshold),
-        window_ms=arguments.window or own.window_ms,
+        window_ms=arguments.window or own.asked_window_ms or own.window_ms,
         minimum_failures=arguments.minimum_failures or own.minimum_failures,
-    ).fitted_to(site.interval_ms)
+    ).fitted_to(site.interval_ms, site.timeout_ms, every_ms)
 
 
 def look(trials: Sequence[Trial], every_ms: int, since_ms: int, clock: Clock, readers: Readers, source: Source) -> Backtest:

@@ -88,7 +88,8 @@ def request_words(site: Site) -> Iterator[str]:
 
 def _rule(rule: Rule) -> str:
     failures = f"at least {rule.minimum_failures} failure{'' if rule.minimum_failures == 1 else 's'}"
-    limits = f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}, {failures}"
+    asked = f" ({show_ms(rule.asked_window_ms)} would be too short to see it hang)" if rule.asked_window_ms else ""
+    limits = f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}{asked}, {failures}"
     return f"{limits}, recovery at {show_number(rule.recovery_threshold)} %"
 
 

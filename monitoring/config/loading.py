@@ -113,7 +113,8 @@ def read_config(
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
     trust = _read_trust(report, root, path)
-    sites = _read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule()))
+    every_ms = alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS)
+    sites = _read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule()), every_ms)
     location = root.take("location", values.location, "")
     config = Config(
         sites=sites,
@@ -121,7 +122,7 @@ def read_config(
         local_database=_read_local_database(root, path, local),
         location=location,
         trust=trust,
-        alert_interval_ms=alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS),
+        alert_interval_ms=every_ms,
         check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
         alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),
         notifications=read_channels(root, sites, location, trust),
@@ -160,7 +161,7 @@ def site_host(url: str) -> str:
         raise ConfigError([f"a website's URL {error}"]) from None
 
 
-def _read_websites(files: Sequence[Section], rule: Rule) -> tuple[Site, ...]:
+def _read_websites(files: Sequence[Section], rule: Rule, evaluated_every_ms: int) -> tuple[Site, ...]:
     """The websites of all files; the first has the defaults."""
     root = files[0]
     plain = Defaults()
@@ -170,6 +171,7 @@ def _read_websites(files: Sequence[Section], rule: Rule) -> tuple[Site, ...]:
         rule=rule,
         certificate_warning_ms=root.take("certificateWarning", CERTIFICATE_WARNING, plain.certificate_warning_ms),
         channels=channel_names(root),
+        evaluated_every_ms=evaluated_every_ms,
     )
     known = len(root.report.problems)
     sites = read_sites((section for file in files for section in file.sections("websites", SITE_KEYS)), defaults)

@@ -8,6 +8,7 @@ from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
 from monitoring.config.notifications import names_of_channels, refuse_unknown_channels
 from monitoring.config.section import Section
+from monitoring.config.settings import DEFAULT_ALERT_INTERVAL_MS
 from monitoring.config.transport import TRANSPORT_KEYS, read_transport, refuse_contradictions
 from monitoring.models import Site
 from monitoring.thresholds import Rule
@@ -47,7 +48,7 @@ _PLAIN = Site(host="", url="")
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The defaults of websites; the rule's window is not yet fitted to an interval.
+    """The defaults of websites; the rule is not yet fitted to a site. It is evaluated every `evaluated_every_ms`.
 
     `channels` are the names that a website may be notified through.
     """
@@ -57,6 +58,7 @@ class Defaults:
     rule: Rule = _PLAIN.rule
     certificate_warning_ms: int = _PLAIN.certificate_warning_ms
     channels: frozenset[str] = frozenset()
+    evaluated_every_ms: int = DEFAULT_ALERT_INTERVAL_MS
 
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
@@ -152,13 +154,14 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
         follow_redirects=section.take("followRedirects", values.flag, _PLAIN.follow_redirects),
         verify_tls=section.take("verifyTLS", values.flag, _PLAIN.verify_tls),
         transport=read_transport(section),
-        rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule).fitted_to(interval_ms),
+        rule=read_rule(section.section("alerting", RULE_KEYS), defaults.rule),
         notify=section.take("notify", names_of_channels, None),
         certificate_warning_ms=section.take("certificateWarning", CERTIFICATE_WARNING, defaults.certificate_warning_ms),
     )
     refuse_unknown_channels(section, site, defaults.channels)
     assertions = read_assertions(section)
-    site = replace(site, assertions=tuple(assertions.values()))
+    rule = site.rule.fitted_to(site.interval_ms, site.timeout_ms, defaults.evaluated_every_ms)
+    site = replace(site, assertions=tuple(assertions.values()), rule=rule)
     refuse_impossible(section, site, assertions)
     if address.url:
         refuse_contradictions(section, site)

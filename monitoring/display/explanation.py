@@ -29,7 +29,7 @@ def explanation_lines(found: Explanation, location: str, source: str) -> list[st
     lines = [_headline(found, location, source)]
     if found.crossing:
         lines += ["", *_crossing_lines(found.crossing, found.site.rule)]
-    lines += ["", *_window_lines(found)]
+    lines += ["", *_window_lines(found), *_silence_lines(found)]
     if found.now.causes:
         lines += ["", "causes", *(f"  {_cause_line(found, index)}" for index in range(len(found.now.causes)))]
     if found.good or found.failed:
@@ -61,9 +61,19 @@ def _window_lines(found: Explanation) -> list[str]:
     rule, now = found.site.rule, found.now
     length, until = duration_text(now.window.length_ms), time_text(now.window.until_ms)
     if not now.runs:
-        return [f"{length} until {until}: nothing was measured, which proves neither up nor down"]
+        return [f"{length} until {until}: no check has ended, which proves neither up nor down"]
     total = recovery_sum(now, rule) if found.is_open else down_sum(now, rule)
     return [f"{length} until {until}: {total}", *_run_lines(now.runs)]
+
+
+def _silence_lines(found: Explanation) -> list[str]:
+    """What is said when no check has ended for longer than usual."""
+    if found.silent_since_ms is None:
+        return []
+    since, lasts = time_text(found.silent_since_ms), duration_text(found.at_ms - found.silent_since_ms)
+    if found.has_stopped:
+        return [f"no check has ended since {since}, for {lasts}: it seems that no monitor is running"]
+    return [f"a check is under way since {since}, for {lasts}; it fails after {duration_text(found.site.timeout_ms)}"]
 
 
 def down_sum(found: WindowSum, rule: Rule) -> str:
@@ -134,6 +144,8 @@ def _forecast_line(found: Explanation) -> str:
     ended = (
         "" if found.is_open or last is None else f"last outage: {duration_text(outage_ms(last))} until {_end(last.end_ms)}; "
     )
+    if found.has_stopped:
+        return f"{ended}nothing is decided while no check is made"
     if forecast is None:
         return f"{ended}what comes next cannot be told: there are no checks to go on from"
     return ended + forecast_text(forecast)
@@ -144,7 +156,7 @@ def forecast_text(forecast: Forecast) -> str:
     when = f"in {duration_text(-(-forecast.in_ms // 1_000) * 1_000)}" if forecast.in_ms else "now"
     if forecast.change is AlertType.RECOVERY:
         return f"recovers {when} if every check passes"
-    return f"an alert {when} if every check fails"
+    return f"an alert {when} if every check {'hangs until its timeout' if forecast.is_hanging else 'fails'}"
 
 
 def _end(end_ms: int | None) -> str:

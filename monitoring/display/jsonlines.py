@@ -114,6 +114,7 @@ def explanation_json(found: Explanation, location: str, source: str) -> str:
                 "crossed": _date(found.crossing.check_ms),
                 "window": _window(found.crossing.decided),
             },
+            "noCheckSince": _date(found.silent_since_ms),
             "lastGood": found.good and check_values(found.good),
             "lastFailed": found.failed and check_values(found.failed),
             "next": found.forecast and {"type": str(found.forecast.change), "in": seconds(found.forecast.in_ms)},

@@ -87,13 +87,6 @@ def test_how_many_failures_an_alert_needs_by_interval(interval_s: int, needed: i
     assert not too_few.alerts
 
 
-def test_a_window_is_long_enough_for_the_failures_it_asks_for() -> None:
-    assert Rule(window_ms=120_000, minimum_failures=2).fitted_to(2_000).window_ms == 120_000
-    assert Rule(window_ms=120_000, minimum_failures=2).fitted_to(60_000).window_ms == 120_000
-    assert Rule(window_ms=120_000, minimum_failures=2).fitted_to(60_001).window_ms == 120_002
-    assert Rule(window_ms=120_000, minimum_failures=3).fitted_to(300_000).window_ms == 900_000
-
-
 def every_fifth(interval_s: int, otherwise_down: tuple[float, float] = (0, 0)) -> Behaviour:
     first, last = otherwise_down
 

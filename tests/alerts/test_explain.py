@@ -11,7 +11,7 @@ from monitoring.display import explanation_json, explanation_lines
 from monitoring.models import Alert, AlertType, Cause, CheckResult, LastState, State
 from monitoring.statistics.status import advance, outage_is_open
 from tests.support.scripts import Script, busy_machine, without_pauses
-from tests.support.simulation import EVALUATE_EVERY_MS, START_MS, Outcome, Story, after_start, down, simulate, site
+from tests.support.simulation import EVALUATE_EVERY_MS, HANGS, START_MS, Outcome, Story, after_start, down, simulate, site
 
 SITE = site(2)
 HUNG = Outcome(1, Cause.TIMEOUT)
@@ -88,7 +88,30 @@ def test_the_last_good_and_the_last_failed_check_stand_beside_each_other(outage:
 def test_nothing_measured_is_said_and_proves_nothing() -> None:
     found = explain(SITE, START_MS, (), History(), EVALUATE_EVERY_MS)
     assert (found.status.state, found.forecast, found.now.sums.checks) == (State.UNKNOWN, None, 0)
-    assert "nothing was measured, which proves neither up nor down" in "\n".join(lines(found))
+    assert "no check has ended, which proves neither up nor down" in "\n".join(lines(found))
+
+
+def test_a_check_that_is_under_way_is_said_to_be() -> None:
+    """A site that hangs from 200 s on: the check of 200 s ends at 210 s, that of 212 s at 222 s."""
+    story = simulate(SITE, down((200, 900), how=HANGS), 300)
+    (alert,) = story.alerts
+    assert not any("under way" in line for line in lines(explained(story, 200.5)))
+    for second, said in (
+        (208, "a check is under way since 2026-01-01T00:03:20.000Z, for 8 s; it fails after 10 s"),
+        (221, "a check is under way since 2026-01-01T00:03:32.000Z, for 9 s; it fails after 10 s"),
+    ):
+        found = explained(story, second)
+        assert said in lines(found)
+        assert found.forecast
+        assert START_MS + second * 1_000 + found.forecast.in_ms == alert.time_ms
+        assert lines(found)[-1].endswith("if every check hangs until its timeout")
+
+
+def test_where_no_monitor_runs_nothing_is_foretold() -> None:
+    story = simulate(SITE, down((200, 210)), 212)
+    found = explained(story, 230)
+    assert "no check has ended since 2026-01-01T00:03:32.000Z, for 18 s: it seems that no monitor is running" in lines(found)
+    assert lines(found)[-1] == "nothing is decided while no check is made"
 
 
 def test_an_alert_whose_checks_are_gone_is_said_to_be_one() -> None:

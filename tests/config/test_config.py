@@ -100,9 +100,14 @@ def test_a_site_inherits_the_rule_that_it_does_not_override(
     assert (rule.threshold, rule.recovery_threshold) == (threshold, recovery)
 
 
-def test_the_window_holds_as_many_checks_as_an_alert_needs() -> None:
-    assert site(checkInterval="5m", alerting={"minimumFailures": 3}).rule == Rule(window_ms=900_000, minimum_failures=3)
+def test_the_window_holds_the_hanging_checks_that_an_alert_needs() -> None:
+    """Three of up to 310 s each, and one evaluation more."""
+    assert site(checkInterval="5m", alerting={"minimumFailures": 3}).rule == Rule(window_ms=932_000, minimum_failures=3)
     assert site(checkInterval=1, alerting={"window": "1m"}).rule.window_ms == 60_000
+    (found,) = parse({"websites": [{"URL": URL, "timeout": 4}], "alerting": {"window": 12, "interval": 5}}).sites
+    assert (found.rule.window_ms, found.rule.asked_window_ms) == (17_000, 12_000)
+    (line,) = (line for line in describe(parse({"websites": [{"URL": URL}], "alerting": {"window": 12}})) if URL in line)
+    assert "below 80 % over 26 s (12 s would be too short to see it hang)" in line
 
 
 def test_a_request_is_what_was_written() -> None:

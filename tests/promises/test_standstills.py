@@ -33,7 +33,7 @@ from tests.support.waiting import BUSY
 pytestmark = pytest.mark.promise
 
 CHECK_MS, INTERVAL_MS = 250, 250
-RULE = Rule(Fraction(80), Fraction(90), window_ms=3_000, minimum_failures=2)
+RULE = Rule(Fraction(80), Fraction(90), window_ms=5_000, minimum_failures=2)
 """As `write_config` sets them."""
 
 LATEST_MS = (2_000 + INTERVAL_MS) * BUSY

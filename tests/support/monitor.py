@@ -48,7 +48,8 @@ def write_config(folder: Path, urls: Collection[str], interval_s: float = 0.25, 
     config = {
         "websites": [{"URL": url} for url in urls],
         "defaultCheckInterval": interval_s,
-        "alerting": {"threshold": 80, "window": 3, "minimumFailures": 2, "interval": 0.25},
+        "defaultTimeout": 2,  # a longer one would need a longer window
+        "alerting": {"threshold": 80, "window": 5, "minimumFailures": 2, "interval": 0.25},
         "database": "sqlite:",
         **settings,
     }

@@ -57,7 +57,7 @@ class Running(Monitor):
 
 
 def write_websites(folder: Path, websites: Sequence[Mapping[str, object]], **settings: object) -> Path:
-    """A configuration of these websites that decides within seconds: a check every 0.1 s, a window of 2 s."""
-    rule = {"threshold": 80, "window": 2, "minimumFailures": 2, "interval": 0.2}
+    """A configuration of these websites that decides within seconds: a check every 0.1 s, a window of 4.5 s."""
+    rule = {"threshold": 80, "window": 4.5, "minimumFailures": 2, "interval": 0.2}
     quick = {"defaultCheckInterval": 0.1, "defaultTimeout": 2, "alerting": rule}
     return write_config(folder, (), **{**quick, "websites": websites, **settings})  # type: ignore[arg-type]

@@ -73,9 +73,9 @@ class Story:
 
 def site(interval_s: float = 2, timeout_s: float = 10, rule: Rule | None = None) -> Site:
     """A site whose rule has the window that the configuration would give it."""
-    interval_ms = round(interval_s * 1_000)
-    fitted = (rule or Rule()).fitted_to(interval_ms)
-    return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=round(timeout_s * 1_000), rule=fitted)
+    interval_ms, timeout_ms = round(interval_s * 1_000), round(timeout_s * 1_000)
+    fitted = (rule or Rule()).fitted_to(interval_ms, timeout_ms, EVALUATE_EVERY_MS)
+    return Site("site", "http://site/", interval_ms=interval_ms, timeout_ms=timeout_ms, rule=fitted)
 
 
 def down(*spans: tuple[float, float], how: Outcome = REFUSED) -> Behaviour:
