@@ -77,6 +77,13 @@ _PLAIN = (
         optional=True,
         meaning="when the first certificate of the chain expires, in Unix seconds; only of checks that looked",
     ),
+    Field(
+        *("maintenance", "maintenance", "maintenance", "maintenance", Kind.INTEGER),
+        low=1,
+        high=1,
+        optional=True,
+        meaning="1: made during maintenance, and neither up nor down; else absent",
+    ),
 )
 
 _PHASES = tuple(

@@ -161,8 +161,8 @@ class ProbeResult:
 class CheckResult:
     """A stored check: a `ProbeResult` with its site, its slot and the schedule it stands for.
 
-    `time_ms` is the slot, `covers_ms` the schedule it covers (interval x (1 + skipped slots)),
-    `lag_us` how late it really started.
+    `time_ms` is the slot, `covers_ms` the schedule it covers (interval x (1 + skipped slots)), `lag_us` how late it really
+    started. `maintenance` is 1 for a check made during maintenance, which is neither up nor down, else None.
     """
 
     host: str
@@ -175,13 +175,14 @@ class CheckResult:
     cause: Cause | None = None
     detail: str = ""
     certificate_s: int | None = None
+    maintenance: int | None = None
 
     @property
     def available(self) -> bool:
         return self.cause is None
 
 
-_seen = attrgetter(*CheckResult.__slots__[4:])  # all but host, time, covers and lag stands in a `ProbeResult` as well
+_seen = attrgetter(*CheckResult.__slots__[4:-1])  # host, time, covers, lag and maintenance are not in a `ProbeResult`
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,7 @@ class Bucket:
 class SiteStats:
     """The statistics of one site in one window.
 
+    Of `checks` and `covered_ms`, `maintenance` and `maintenance_ms` were made during maintenance, which counts nowhere else.
     `response` is None and `phases_us` lacks a phase when no available check had them. `phases_us` are means over the
     available checks in which the phase happened. `statuses` counts responses by status, `causes` failures by cause.
     `trend` holds a bucket for each of `windows.bucket_range`, oldest first.
@@ -246,11 +248,25 @@ class SiteStats:
     causes: Mapping[Cause, int] = field(default_factory=dict)
     last_failure_ms: int | None = None
     trend: tuple[Bucket, ...] = ()
+    maintenance: int = 0
+    maintenance_ms: int = 0
+
+    @property
+    def judged_ms(self) -> int:
+        """The time that is up or down: what is covered without maintenance."""
+        return self.covered_ms - self.maintenance_ms
+
+    @property
+    def down_ms(self) -> int:
+        return self.judged_ms - self.available_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """What the alert rule needs to know about a site's window; `ended_…` is the part that belongs to an earlier outage."""
+    """What the alert rule needs to know about a site's window; maintenance counts in `checks` alone.
+
+    `ended_…` is the part that belongs to an earlier outage.
+    """
 
     checks: int = 0
     failures: int = 0
@@ -275,7 +291,8 @@ class LastState:
     """What a site's stored checks say about its state; a monitor that starts goes on from here.
 
     `last_…` is its last check, `last_failure_ms` the time of the last failed one. `good_since_ms` and `failing_since_ms` are
-    when the latest unbroken runs of good and of failed checks began. None: no such check is known.
+    when the latest unbroken runs of good and of failed checks began, maintenance or not. `last_maintenance_ms` is the last
+    check made during maintenance. None: no such check is known.
     """
 
     last_ms: int
@@ -286,6 +303,7 @@ class LastState:
     failing_since_ms: int | None = None
     detail: str = ""  # what the last failed check said, for people
     certificate_s: int | None = None  # when its certificate expires, by the last check that looked
+    last_maintenance_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

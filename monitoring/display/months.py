@@ -41,7 +41,7 @@ class MonthRow:
     @property
     def down_ms(self) -> int:
         """The time that failed checks stand for."""
-        return self.site.stats.covered_ms - self.site.stats.available_ms
+        return self.site.stats.down_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,11 @@ def _hour(line: SiteLine, width: int) -> list[Text]:
 
 def _causes(row: SiteRow) -> list[Text]:
     stats = row.stats
-    down_ms = stats.covered_ms - stats.available_ms
-    if not down_ms:
+    if not stats.down_ms:
         return []
-    failed = stats.checks - stats.available
-    said = f"down {duration_text(down_ms)} of {duration_text(stats.covered_ms)}, {failed} of {stats.checks} checks failed"
+    failed = sum(stats.causes.values())
+    lasted = f"down {duration_text(stats.down_ms)} of {duration_text(stats.judged_ms)}"
+    said = f"{lasted}, {failed} of {stats.available + failed} checks failed"
     statuses = f"  status {counts_text(stats.statuses)}" if len(stats.statuses) > 1 else ""
     return [Text(said), Text(f"{counts_text(stats.causes)}{statuses}", "bad")]
 

@@ -19,7 +19,7 @@ def closing_shown_and_rest(rows: Sequence[ClosingRow], room: int) -> tuple[Seque
     """
     if len(rows) <= room:
         return rows, ()
-    ordered = sorted(rows, key=lambda row: (_share(row.available_ms, row.covered_ms), -row.incidents))
+    ordered = sorted(rows, key=lambda row: (_share(row.available_ms, row.judged_ms), -row.incidents))
     return ordered[:room], ordered[room:]
 
 
@@ -44,12 +44,12 @@ def longest_outages(alerts: Iterable[Alert], ended_ms: int) -> dict[str, int]:
 
 def badness(row: SiteRow) -> tuple[int, float]:
     """Orders sites, the worst first."""
-    return WORST_FIRST.index(row.status.state), _share(row.stats.available_ms, row.stats.covered_ms)
+    return WORST_FIRST.index(row.status.state), _share(row.stats.available_ms, row.stats.judged_ms)
 
 
-def _share(available_ms: int, covered_ms: int) -> float:
+def _share(available_ms: int, judged_ms: int) -> float:
     # Floats order a thousand sites some thirty times faster than fractions, and only the order hangs on them.
-    return available_ms / covered_ms if covered_ms else math.inf
+    return available_ms / judged_ms if judged_ms else math.inf
 
 
 def _lowest(rows: Sequence[ClosingRow]) -> list[str]:

@@ -29,6 +29,7 @@ class Mark:
     p50_us: float | None = None
     p95_us: float | None = None
     causes: Mapping[Cause, int] = field(default_factory=lambda: NO_CAUSES)
+    maintenance_ms: int = 0
 
     @property
     def end_ms(self) -> int:
@@ -36,8 +37,8 @@ class Mark:
 
     @property
     def availability(self) -> Fraction | None:
-        """Percent of the covered time, exact; None when nothing was measured."""
-        return windows.availability(self.available_ms, self.covered_ms)
+        """Percent of the time that was up or down, exact; None when there was none."""
+        return windows.availability(self.available_ms, self.covered_ms - self.maintenance_ms)
 
     @property
     def coverage(self) -> Fraction:
@@ -47,7 +48,7 @@ class Mark:
     @property
     def down_ms(self) -> int:
         """The time that failed checks stand for."""
-        return self.covered_ms - self.available_ms
+        return self.covered_ms - self.maintenance_ms - self.available_ms
 
     @property
     def failures(self) -> int:
@@ -66,6 +67,7 @@ def mark_of(start_ms: int, length_ms: int, stats: SiteStats) -> Mark:
         response.p50_us if response else None,
         response.p95_us if response else None,
         stats.causes or NO_CAUSES,
+        stats.maintenance_ms,
     )
 
 

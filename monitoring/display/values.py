@@ -45,8 +45,8 @@ class SiteRow:
 
     @property
     def availability(self) -> Fraction | None:
-        """Percent of the covered time, exact; None when nothing was covered."""
-        return windows.availability(self.stats.available_ms, self.stats.covered_ms)
+        """Percent of the time that is up or down, exact; None when there is none."""
+        return windows.availability(self.stats.available_ms, self.stats.judged_ms)
 
     @property
     def detail(self) -> str:
@@ -162,7 +162,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class ClosingRow:
-    """What a run measured of one site; `incidents` is the number of its alerts."""
+    """What a run measured of one site; `incidents` is the number of its alerts, `maintenance_ms` a part of `covered_ms`."""
 
     host: str
     name: str | None
@@ -170,18 +170,26 @@ class ClosingRow:
     available_ms: int
     covered_ms: int
     incidents: int
+    maintenance_ms: int = 0
+
+    @property
+    def judged_ms(self) -> int:
+        return self.covered_ms - self.maintenance_ms
 
     @property
     def availability(self) -> Fraction | None:
-        """Percent of the covered time, exact; None when nothing was covered."""
-        return windows.availability(self.available_ms, self.covered_ms)
+        """Percent of the time that was up or down, exact; None when there was none."""
+        return windows.availability(self.available_ms, self.judged_ms)
 
 
 def closing_rows(sites: Iterable[Site], totals: Mapping[str, RunTotals], alerts: Iterable[Alert]) -> tuple[ClosingRow, ...]:
     """A row for each site: what the run measured (`totals`, by host), and how many outages began in `alerts`."""
     incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
     return tuple(
-        ClosingRow(site.host, site.name, seen.checks, seen.available_ms, seen.covered_ms, incidents[site.host])
+        ClosingRow(
+            *(site.host, site.name, seen.checks, seen.available_ms, seen.covered_ms),
+            *(incidents[site.host], seen.maintenance_ms),
+        )
         for site in sites
         for seen in (totals[site.host],)
     )

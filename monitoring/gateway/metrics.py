@@ -81,6 +81,7 @@ class SiteMetrics(Collector):
             for host, site in sorted(found.stats.items()):
                 labels = [host, found.location] if found.location else [host]
                 up.add_metric(labels, float(host not in down))
-                available.add_metric(labels, site.available_ms / site.covered_ms)
+                if site.judged_ms:
+                    available.add_metric(labels, site.available_ms / site.judged_ms)
                 checks.add_metric(labels, site.checks)
         yield from (up, available, checks)

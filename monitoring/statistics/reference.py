@@ -28,8 +28,9 @@ def summarise(results: Iterable[CheckResult], window: Window, *, exact: bool) ->
 
 
 def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, exact: bool) -> SiteStats:
-    good = [check for check in checks if check.available]
-    failed = [check for check in checks if not check.available]
+    judged = _judged(checks)
+    good = [check for check in judged if check.available]
+    failed = [check for check in judged if not check.available]
     return SiteStats(
         host=host,
         checks=len(checks),
@@ -38,11 +39,18 @@ def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, ex
         available_ms=sum(check.covers_ms for check in good),
         response=_response_times([check.response_us for check in good if check.response_us is not None], exact),
         phases_us=_mean_phases(good),
-        statuses=Counter(check.status for check in checks if check.status),
+        statuses=Counter(check.status for check in judged if check.status),
         causes=Counter(check.cause for check in failed if check.cause),
         last_failure_ms=max((check.time_ms for check in failed), default=None),
-        trend=_trend(checks, window, exact),
+        trend=_trend(judged, window, exact),
+        maintenance=len(checks) - len(judged),
+        maintenance_ms=sum(check.covers_ms for check in checks if check.maintenance),
     )
+
+
+def _judged(checks: Iterable[CheckResult]) -> list[CheckResult]:
+    """Those that were not made during maintenance."""
+    return [check for check in checks if not check.maintenance]
 
 
 def _response_times(times_us: Iterable[int], exact: bool) -> ResponseTimes | None:
@@ -99,12 +107,13 @@ def downtime(
 
 
 def _downtime(checks: Sequence[CheckResult], ended_ms: int) -> Downtime:
-    failed = [check for check in checks if not check.available]
+    judged = _judged(checks)
+    failed = [check for check in judged if not check.available]
     ended = [check for check in failed if check.time_ms <= ended_ms]
     return Downtime(
         checks=len(checks),
         failures=len(failed),
-        covered_ms=sum(check.covers_ms for check in checks),
+        covered_ms=sum(check.covers_ms for check in judged),
         down_ms=sum(check.covers_ms for check in failed),
         ended_failures=len(ended),
         ended_down_ms=sum(check.covers_ms for check in ended),
@@ -112,9 +121,12 @@ def _downtime(checks: Sequence[CheckResult], ended_ms: int) -> Downtime:
 
 
 def failures(results: Iterable[CheckResult], window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-    """The failed checks of these hosts in the window, in order of time; a host without any is missing."""
+    """The failed checks of these hosts in the window, in order of time; a host without any is missing.
+
+    Those made during maintenance are left out.
+    """
     found = {
-        host: [Failure(check.time_ms, check.covers_ms, check.cause, check.detail) for check in checks if check.cause]
+        host: [Failure(it.time_ms, it.covers_ms, it.cause, it.detail) for it in _judged(checks) if it.cause]
         for host, checks in _by_host(results, window).items()
         if host in hosts
     }

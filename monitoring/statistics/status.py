@@ -23,6 +23,7 @@ def advance(state: LastState | None, result: CheckResult) -> LastState:
         failing_since_ms=result.time_ms if not result.available and changed else failing_since,
         detail=state.detail if state and result.available else result.detail,
         certificate_s=state.certificate_s if state and result.certificate_s is None else result.certificate_s,
+        last_maintenance_ms=result.time_ms if result.maintenance else state.last_maintenance_ms if state else None,
     )
 
 

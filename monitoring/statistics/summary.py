@@ -54,6 +54,8 @@ class Summary:
     Responses and phases are those of available checks: counts, and sums in microseconds. `times` are their response
     times in ascending order, empty where `sketch` (see `monitoring.statistics.sketch`; 0: empty) stands for them.
     `last_failure_ms`, `shortest_us` and `longest_us` are None when there was none. Statuses and causes are counts.
+    Of the `checks` and of `covers_ms`, `maintenance` and `maintenance_ms` are those made during maintenance, which count
+    nowhere else.
     """
 
     checks: int = 0
@@ -71,13 +73,16 @@ class Summary:
     causes: Mapping[Cause, int] = field(default_factory=dict)
     times: "array[int]" = field(default_factory=lambda: array(TIMES))
     sketch: int = 0
+    maintenance: int = 0
+    maintenance_ms: int = 0
 
     @classmethod
     def of(cls, checks: Iterable[CheckResult]) -> "Summary":
         """The summary of checks of one site, with exact times."""
         every = list(checks)
-        good = [check for check in every if check.cause is None]
-        failed = [check for check in every if check.cause is not None]
+        judged = [check for check in every if not check.maintenance]
+        good = [check for check in judged if check.cause is None]
+        failed = [check for check in judged if check.cause is not None]
         times = sorted(check.response_us for check in good if check.response_us is not None)
         phases = [[took for check in good if (took := check.phases_us[place]) is not None] for place in range(len(PHASES))]
         return cls(
@@ -92,10 +97,17 @@ class Summary:
             phase_counts=tuple(map(len, phases)),
             phases_us=tuple(map(sum, phases)),
             last_failure_ms=max((check.time_ms for check in failed), default=None),
-            statuses=dict(Counter(check.status for check in every if check.status)),
+            statuses=dict(Counter(check.status for check in judged if check.status)),
             causes=dict(Counter(check.cause for check in failed if check.cause)),
             times=array(TIMES, times),
+            maintenance=len(every) - len(judged),
+            maintenance_ms=sum(check.covers_ms for check in every if check.maintenance),
         )
+
+    @property
+    def judged(self) -> int:
+        """The checks that were not made during maintenance."""
+        return self.checks - self.maintenance
 
     def rolled(self) -> "Summary":
         """The same with a sketch in place of the times, as hours and days have it."""
@@ -104,7 +116,7 @@ class Summary:
     def mark(self) -> Bucket:
         """The mark of this summary in a sparkline."""
         sums = Mark()
-        sums.add(self.checks, self.failures, self.responses, self.responses_us, self.causes)
+        sums.add(self.judged, self.failures, self.responses, self.responses_us, self.causes)
         return sums.bucket(self.times)
 
 
@@ -118,12 +130,14 @@ class SiteSummary:
     summary: Summary
 
 
-_SUMS = attrgetter("checks", "failures", "covers_ms", "down_ms", "responses", "responses_us")
+_SUMS = attrgetter(
+    *("checks", "failures", "covers_ms", "down_ms", "responses", "responses_us"), *("maintenance", "maintenance_ms")
+)
 
 
 def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
     """The sum of these summaries. `exact`: it keeps all times, which all parts must have; otherwise it has a sketch."""
-    checks, failures, covers_ms, down_ms, responses, responses_us = _columns(map(_SUMS, parts), 6)
+    checks, failures, covers_ms, down_ms, responses, responses_us, *maintenance = _columns(map(_SUMS, parts), 8)
     times = array(TIMES)
     for part in parts:
         times.extend(part.times)
@@ -144,6 +158,8 @@ def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
         causes=_counted(part.causes for part in parts),
         times=array(TIMES, ordered) if exact else array(TIMES),
         sketch=0 if exact else sum(part.sketch for part in parts) + _sketch_of(ordered),
+        maintenance=maintenance[0],
+        maintenance_ms=maintenance[1],
     )
 
 
@@ -210,7 +226,7 @@ class SiteTotals:
         known = list(parts)
         for start_ms, part in known:
             number = start_ms // self._width_ms
-            self._marks[number].add(part.checks, part.failures, part.responses, part.responses_us, part.causes)
+            self._marks[number].add(part.judged, part.failures, part.responses, part.responses_us, part.causes)
             if self._exact:
                 self._times[number].extend(part.times)
         self._total = merge([self._total, *(part for _, part in known)], exact=self._exact)
@@ -228,9 +244,9 @@ def site_stats(host: str, summed: Summary, trend: Sequence[Bucket]) -> SiteStats
     return SiteStats(
         host=host,
         checks=summed.checks,
-        available=summed.checks - summed.failures,
+        available=summed.judged - summed.failures,
         covered_ms=summed.covers_ms,
-        available_ms=summed.covers_ms - summed.down_ms,
+        available_ms=summed.covers_ms - summed.down_ms - summed.maintenance_ms,
         response=_response_times(summed),
         phases_us={
             name: total / count
@@ -241,6 +257,8 @@ def site_stats(host: str, summed: Summary, trend: Sequence[Bucket]) -> SiteStats
         causes=summed.causes,
         last_failure_ms=summed.last_failure_ms,
         trend=tuple(trend),
+        maintenance=summed.maintenance,
+        maintenance_ms=summed.maintenance_ms,
     )
 
 
@@ -261,20 +279,23 @@ _ALL = attrgetter(*(one.name for one in fields(Summary)))
 
 
 def packed(summary: Summary) -> tuple[Any, ...]:
-    """All of a summary in the order of its fields, as databases get it: the times and the sketch as bytes."""
+    """All of a summary in the order of its fields, as databases get it: the times and the sketch as bytes.
+
+    A new field comes last, and has a default: what is stored may lack it.
+    """
     sketched = b""
     if summary.sketch:
         from monitoring.statistics import sketch
 
         sketched = sketch.pack(summary.sketch)
-    *sums, times, _ = _ALL(summary)
-    return (*sums, pack_times(times), sketched)
+    *sums, times, _, maintenance, maintenance_ms = _ALL(summary)
+    return (*sums, pack_times(times), sketched, maintenance, maintenance_ms)
 
 
 def unpacked(values: Sequence[Any]) -> Summary:
     """Back from `packed`. Raises ValueError where the times or the sketch are none."""
-    *plain, times, sketched = values
-    plain.append(unpack_times(times))
+    *plain, times, sketched, maintenance, maintenance_ms = values
+    plain += (unpack_times(times), 0, maintenance, maintenance_ms)
     found = Summary(*plain)
     if sketched:
         from monitoring.statistics import sketch

@@ -9,11 +9,12 @@ from monitoring.statistics.status import advance, status
 
 @dataclass(slots=True)
 class RunTotals:
-    """What one run has measured of a site."""
+    """What one run has measured of a site; `maintenance_ms` is a part of `covered_ms`."""
 
     checks: int = 0
     covered_ms: int = 0
     available_ms: int = 0
+    maintenance_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class StatusTracker:
         totals = self.totals[result.host]
         totals.checks += 1
         totals.covered_ms += result.covers_ms
-        totals.available_ms += result.covers_ms if result.available else 0
+        if result.maintenance:
+            totals.maintenance_ms += result.covers_ms
+        elif result.available:
+            totals.available_ms += result.covers_ms
 
     def status(self, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
         """The status of a site at `now_ms`, given its newest alert record."""

@@ -218,7 +218,7 @@ def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequ
     return [
         ("availability", with_sign(percent_text(row.availability))),
         ("measured", with_sign(percent_text(report.coverage(row)))),
-        ("down", duration_text(stats.covered_ms - stats.available_ms)),
+        ("down", duration_text(stats.down_ms)),
         ("checks", str(stats.checks)),
         *(
             (name, seconds_text(None if time_s is None else time_s * 1_000_000))

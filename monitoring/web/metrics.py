@@ -97,7 +97,7 @@ class SiteMetrics(Collector):
             "monitoring_site_downtime_seconds",
             "Time that failed checks stand for.",
             labels,
-            [(it, (row.stats.covered_ms - row.stats.available_ms) / 1_000) for _, row, it in rows],
+            [(it, row.stats.down_ms / 1_000) for _, row, it in rows],
         )
         yield _gauge("monitoring_site_checks", "Checks.", labels, [(it, float(row.stats.checks)) for _, row, it in rows])
 

@@ -16,7 +16,8 @@ PHASE_KEYS = [f"{phase}Us" for phase in PHASES]
 
 def test_what_was_sent_can_be_read(client: Client) -> None:
     assert send(client, CHECK, alerts=(ALERT,)).json == {"stored": 2}
-    whole = {**CHECK, "responseUs": None, "cause": None, "detail": "", "certificateS": None, **dict.fromkeys(PHASE_KEYS)}
+    unset = {"responseUs": None, "cause": None, "detail": "", "certificateS": None, "maintenance": None}
+    whole = {**CHECK, **unset, **dict.fromkeys(PHASE_KEYS)}
     assert client.get(f"/api/v2/store/results?{PAST}", headers=READER).json["checks"] == [whole]
     latest = client.get("/api/v2/store/alerts/latest", headers=READER).json
     assert latest == {"alerts": [{**ALERT, "endMs": None, "detail": ""}]}
@@ -180,8 +181,11 @@ def test_a_summary_is_stored_as_it_is(client: Client) -> None:
 
 @pytest.mark.parametrize(("key", "value", "words"), [
     ("startMs", START_MS, "startMs must be a whole multiple of 60000"),
-    ("failures", 4, "failures must not be more than checks"),
-    ("downMs", 6_001, "downMs must not be more than coversMs"),
+    ("failures", 4, "failures and maintenance must not be more than checks"),
+    ("downMs", 6_001, "downMs and maintenanceMs must not be more than coversMs"),
+    ("maintenance", 3, "failures and maintenance must not be more than checks"),
+    ("maintenance", 1, "maintenanceMs must be at least 1 a check in maintenance"),
+    ("maintenanceMs", 6_000, "downMs and maintenanceMs must not be more than coversMs"),
     ("checks", 6_001, "coversMs must be at least 1 a check"),
     ("responses", 3, "responses must be of available checks"),
     ("phaseCounts", [3, 0, 0, 0, 0], "phaseCounts must be of available checks"),

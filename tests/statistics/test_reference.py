@@ -99,8 +99,9 @@ def test_statistics_rule_and_failures_agree(recording: Recording) -> None:
     failures = reference.failures(recording.checks, recording.window, sites.keys())
     for host, seen in reference.downtime(recording.checks, recording.window).items():
         site = sites[host]
-        assert (site.checks, site.covered_ms) == (seen.checks, seen.covered_ms)
-        assert site.available == seen.checks - seen.failures == site.checks - sum(site.causes.values())
+        assert (site.checks, site.judged_ms) == (seen.checks, seen.covered_ms)
+        judged = seen.checks - site.maintenance
+        assert site.available == judged - seen.failures == judged - sum(site.causes.values())
         assert site.available_ms == seen.covered_ms - seen.down_ms
         assert sum(failure.covers_ms for failure in failures.get(host, ())) == seen.down_ms
         assert sum(bucket.failures for bucket in site.trend) == seen.failures

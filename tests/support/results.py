@@ -59,6 +59,7 @@ def checks_of(draw: st.DrawFn, host: str, time_ms: int) -> CheckResult:
         response_us=sum(time for time in phases if time is not None) if answered else None,
         phases_us=phases,
         cause=draw(st.sampled_from(Cause)) if failed else None,
+        maintenance=draw(st.sampled_from([None, None, None, 1])),
     )
 
 

@@ -196,6 +196,8 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
     causes: dict[Cause, Count]
     times: Annotated[Packed, Meta(description="of a minute: all response times, ascending, 32 bit little-endian")]
     sketch: Annotated[Packed, Meta(description="of hours and days: DDSketch's buckets")]
+    maintenance: Annotated[Count, Meta(description="the part of checks that was made during maintenance")] = 0
+    maintenance_ms: Annotated[Sum, Meta(description="the part of coversMs that these stand for")] = 0
 
     @classmethod
     def of(cls, one: SiteSummary) -> Self:
@@ -214,14 +216,17 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
             self._test_sketch()
 
     def _test_counts(self, length_ms: int) -> None:
-        good, failed_ms = self.checks - self.failures, self.last_failure_ms
+        judged, failed_ms = self.checks - self.maintenance, self.last_failure_ms
+        good = judged - self.failures
         require(self.start_ms % length_ms == 0, f"startMs must be a whole multiple of {length_ms}")
-        require(good >= 0, "failures must not be more than checks")
-        require(self.down_ms <= self.covers_ms, "downMs must not be more than coversMs")
+        require(good >= 0, "failures and maintenance must not be more than checks")
+        judged_ms = self.covers_ms - self.maintenance_ms
+        require(self.down_ms <= judged_ms, "downMs and maintenanceMs must not be more than coversMs")
+        require(self.maintenance <= self.maintenance_ms, "maintenanceMs must be at least 1 a check in maintenance")
         require(self.checks <= self.covers_ms, "coversMs must be at least 1 a check")
         require(self.responses <= good, "responses must be of available checks")
         require(max(self.phase_counts) <= good, "phaseCounts must be of available checks")
-        require(sum(self.statuses.values()) <= self.checks, "statuses must not be more than checks")
+        require(sum(self.statuses.values()) <= judged, "statuses must not be more than checks")
         require(sum(self.causes.values()) == self.failures, "causes must be as many as failures")
         require((failed_ms is None) == (self.failures == 0), "lastFailureMs must be there when a check failed")
         inside = failed_ms is None or self.start_ms <= failed_ms < self.start_ms + length_ms
@@ -295,12 +300,15 @@ class StatsMessage(Message, rename="camel"):
     causes: dict[Cause, int]
     last_failure_ms: int | None
     trend: list[TrendMark]
+    maintenance: int = 0
+    maintenance_ms: int = 0
     availability: Percent | None = None
 
     @classmethod
     def of(cls, model: object) -> Self:
         found = msgspec.convert(model, cls, from_attributes=True)
-        found.availability = 100 * found.available_ms / found.covered_ms if found.covered_ms else None
+        judged_ms = found.covered_ms - found.maintenance_ms
+        found.availability = 100 * found.available_ms / judged_ms if judged_ms else None
         return found
 
     def stats(self) -> SiteStats:
@@ -318,3 +326,4 @@ class StateMessage(Message, rename="camel"):
     failing_since_ms: int | None
     detail: str
     certificate_s: int | None = None
+    last_maintenance_ms: int | None = None

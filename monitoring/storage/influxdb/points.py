@@ -35,7 +35,7 @@ RECORD_FIELDS = ("proof", "delivery", "newest", "summarised")
 
 WHOLE_CHECK = ", ".join(("available", *(field.point for field in CHECK_FIELDS)))
 """The fields that `check_from` reads, in its order."""
-COUNTED_CHECK = ", ".join(("available", "covers", "status", "responseTime", "cause", *PHASES))
+COUNTED_CHECK = ", ".join(("available", "covers", "status", "responseTime", "cause", *PHASES, "maintenance"))
 """The fields that `summary_from` reads, in its order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,8 +50,15 @@ Row = Sequence[Any]
 US_PER_S = 1e6
 
 _BYTES = {"times": bytes, "sketch": bytes}
+_OFTEN_ABSENT = ("maintenance", "maintenance_ms")
+"""What was not in `packed` from the beginning."""
 Packed = msgspec.defstruct(
-    "Packed", [(it.name, _BYTES.get(it.name, it.type)) for it in dataclasses.fields(Summary)], array_like=True
+    "Packed",
+    [
+        (it.name, it.type, it.default) if it.name in _OFTEN_ABSENT else (it.name, _BYTES.get(it.name, it.type))
+        for it in dataclasses.fields(Summary)
+    ],
+    array_like=True,
 )
 """What `summary.packed` gives, as a JSON array."""
 
@@ -131,13 +138,16 @@ def pack(summary: Summary) -> str:
 
 
 def _plain_fields(summary: Summary) -> Iterator[str]:
-    """For people. Seconds are floats; what is unknown is absent, texts never are."""
+    """For people. Seconds are floats; what is unknown is absent, texts never are.
+
+    `covers` is without maintenance, so that people's `down / covers` stays right.
+    """
     yield from (
         f"{name}={number}i"
         for name, number in (
             ("checks", summary.checks),
             ("failures", summary.failures),
-            ("covers", summary.covers_ms),
+            ("covers", summary.covers_ms - summary.maintenance_ms),
             ("down", summary.down_ms),
         )
     )
@@ -149,6 +159,8 @@ def _plain_fields(summary: Summary) -> Iterator[str]:
         percentiles = ("p50", response.p50_us), ("p95", response.p95_us), ("p99", response.p99_us)
         yield from (f"{name}={took_us}e-6" for name, took_us in (*names, *percentiles))
     yield from (f"{phase}={mean_us / US_PER_S!r}" for phase, mean_us in found.phases_us.items())
+    if summary.maintenance_ms:
+        yield f"maintenance={summary.maintenance_ms}i"
     if summary.last_failure_ms is not None:
         yield f"lastFailure={summary.last_failure_ms}i"
     yield f'statuses="{_counted(summary.statuses)}"'
@@ -255,7 +267,8 @@ def unpack(text: Any) -> Summary | None:
 def summary_from(rows: Sequence[Row]) -> Summary:
     """What the checks of these rows of `COUNTED_CHECK` add up to. Raises TypeError where fields are of other types."""
     known = [row for row in rows if None not in row[1:4]]  # half a point is no check yet: see `check_from`
-    good, failed = [row for row in known if row[1]], [row for row in known if not row[1]]
+    judged = [row for row in known if not row[-1]]
+    good, failed = [row for row in judged if row[1]], [row for row in judged if not row[1]]
     times = sorted(_microseconds(row[4] for row in good))
     phases = [_microseconds(row[6 + place] for row in good) for place in range(len(PHASES))]
     return Summary(
@@ -270,9 +283,11 @@ def summary_from(rows: Sequence[Row]) -> Summary:
         phase_counts=tuple(map(len, phases)),
         phases_us=tuple(map(sum, phases)),
         last_failure_ms=max((row[0] for row in failed), default=None),
-        statuses=dict(Counter(row[3] for row in known if row[3])),
+        statuses=dict(Counter(row[3] for row in judged if row[3])),
         causes=dict(Counter(_cause(row[5]) for row in failed)),
         times=array(TIMES, times),
+        maintenance=len(known) - len(judged),
+        maintenance_ms=sum(row[2] for row in known if row[-1]),
     )
 
 

@@ -43,7 +43,7 @@ class StateReader:
         lasts = self._each("last(available)", end_ms)
         covers, firsts = self._each("last(covers)", end_ms), self._each("first(available)", end_ms)
         failures, details = self._each("last(cause)", end_ms), self._each("last(detail)", end_ms)
-        certificates = self._each("last(certificate)", end_ms)
+        certificates, maintained = self._each("last(certificate)", end_ms), self._each("last(maintenance)", end_ms)
         since = self._since({host: last for host, last in lasts.items() if host in failures}, failures, firsts)
         found = {}
         for host, (last_ms, available) in lasts.items():
@@ -59,6 +59,7 @@ class StateReader:
                 failing_since_ms=failing_since_ms,
                 detail=detail if detail_ms == failed_ms else "",
                 certificate_s=certificates.get(host, (0, None))[1],
+                last_maintenance_ms=maintained.get(host, (None, 0))[0],
             )
         return found
 

@@ -7,7 +7,7 @@ put into the outbox, because the database has none in this form.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from monitoring.statistics.summary import Span
@@ -39,6 +39,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     _move_sites(connection)
     _free_minutes(connection)
+    _add_maintenance(connection, [span.kind for span in Span if span.kind in tables])
     _move_meta(connection, known, summarised_ms)
     _move_alerts(connection)
     late = list(_move_checks(connection, position))
@@ -69,7 +70,8 @@ def _move_sites(connection: sqlite3.Connection) -> None:
         f"UPDATE sites SET {settings} WHERE id = ?", [(*_history(json.loads(text)), site) for site, text in found]
     )
     connection.execute("ALTER TABLE sites DROP COLUMN history")
-    connection.execute("ALTER TABLE sites ADD COLUMN certificate INTEGER")
+    for column in ("certificate", "last_maintenance"):
+        connection.execute(f"ALTER TABLE sites ADD COLUMN {column} INTEGER")
 
 
 def _history(values: Sequence[Any]) -> Row:
@@ -92,6 +94,13 @@ def _free_minutes(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'minutes'", (sql,))
     connection.execute(f"PRAGMA schema_version = {version + 1}")
     connection.execute("PRAGMA writable_schema = OFF")
+
+
+def _add_maintenance(connection: sqlite3.Connection, kept: Collection[str]) -> None:
+    """It knew of none."""
+    for table in kept:
+        for column in schema.SUMS_OF_MAINTENANCE:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
 
 
 def _move_meta(connection: sqlite3.Connection, known: dict[str, str], summarised_ms: int) -> None:

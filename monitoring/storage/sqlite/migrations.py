@@ -8,10 +8,17 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite import from_1_1, meta
-from monitoring.storage.sqlite.schema import APPLICATION_ID, NOTIFICATIONS, SCHEMA
+from monitoring.storage.sqlite.schema import (
+    APPLICATION_ID,
+    MAINTENANCE_BY_HAND,
+    NOTIFICATIONS,
+    SCHEMA,
+    SUMS_OF_MAINTENANCE,
+)
 
-NEWEST = 7
+NEWEST = 8
 """The `user_version` of files as they are now. 3 is that of 1.1.0."""
 
 LARGEST_COPY = 1 << 30
@@ -100,7 +107,19 @@ def _add_notifications(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (_add_details, _add_certificates, _add_notifications)
+def _add_maintenance(connection: sqlite3.Connection) -> None:
+    """Files between two releases knew of no maintenance."""
+    connection.execute("ALTER TABLE checks ADD COLUMN maintenance INTEGER")
+    connection.execute("ALTER TABLE sites ADD COLUMN last_maintenance INTEGER")
+    for span in Span:
+        for column in SUMS_OF_MAINTENANCE:
+            connection.execute(f"ALTER TABLE {span.kind} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    connection.execute(MAINTENANCE_BY_HAND)
+
+
+STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (
+    *(_add_details, _add_certificates, _add_notifications, _add_maintenance),
+)
 """What changed since version 4, one step a version: a new one is added at the end, and `NEWEST` is one more."""
 
 VERSIONS: Mapping[int, frozenset[str]] = {

@@ -153,7 +153,8 @@ class WindowReader:
             summary.shortest_us, summary.longest_us = shortest, longest
             self._found[site].summaries.append(summary)
         values["width"] = self._width_ms
-        marks = "SUM(checks), SUM(checks - good), SUM(responses_count), SUM(responses_sum), GROUP_CONCAT(causes)"
+        failures, responses = "SUM(checks - good - maintenance)", "SUM(responses_count), SUM(responses_sum)"
+        marks = f"SUM(checks - maintenance), {failures}, {responses}, GROUP_CONCAT(causes)"
         query = f"SELECT {SITE}, {MARK}, {marks} FROM {table} WHERE {where} GROUP BY 1, 2"
         for site, mark, checks, failures, responses, responses_us, causes in self._connection.execute(query, values):
             counts = summaries.causes_of([causes]) if causes else {}
@@ -172,7 +173,7 @@ class WindowReader:
         where, values = inside(part, sites)
         for site, mark, sums in summaries.of_checks(self._connection, table, where, values, self._width_ms):
             own = self._found[site]
-            own.marks[mark].add(sums.checks, sums.failures, sums.responses, sums.responses_us, sums.causes)
+            own.marks[mark].add(sums.judged, sums.failures, sums.responses, sums.responses_us, sums.causes)
             own.times[mark] += pack_times(sums.times)
             sums.times = array(TIMES)
             own.summaries.append(sums)

@@ -18,6 +18,7 @@ from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite import meta, migrations, notifications, outbox, purge, queries, rows, states
 from monitoring.storage.sqlite.connection import ReaderPool
 from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
+from monitoring.storage.sqlite.summaries import FAILED, JUDGED
 from monitoring.units import DAY_MS
 
 NEWEST_ALERTS = f"""
@@ -29,8 +30,11 @@ SELECT MAX(time) FROM (
     UNION ALL SELECT MAX(id) >> {SITE_BITS} FROM alerts UNION ALL SELECT MAX(last) FROM sites)
 """
 
-DOWNTIME = "COUNT(*), COUNT(cause), SUM(covers), IFNULL(SUM(covers) FILTER (WHERE cause IS NOT NULL), 0)"
-DOWNTIME_OF_SUMMARIES = "SUM(checks), SUM(checks - good), SUM(covers), SUM(covers - good_covers)"
+DOWNTIME = f"COUNT(*), COUNT(*) {FAILED}, IFNULL(SUM(covers) FILTER (WHERE {JUDGED}), 0), IFNULL(SUM(covers) {FAILED}, 0)"
+DOWNTIME_OF_SUMMARIES = (
+    "SUM(checks), SUM(checks - good - maintenance), SUM(covers - maintenance_covers),"
+    " SUM(covers - good_covers - maintenance_covers)"
+)
 
 OLDER = "an older version wrote it: start a monitor, which brings it up to date"
 
@@ -112,7 +116,8 @@ class FileReader:
         with self._snapshot() as connection:
             names = queries.hosts(connection, hosts)
             table = rows.source(connection, [window])
-            query = f"SELECT id, covers, cause, detail FROM {table} WHERE {where} AND cause IS NOT NULL ORDER BY id"
+            failed = f"{where} AND cause IS NOT NULL AND {JUDGED}"
+            query = f"SELECT id, covers, cause, detail FROM {table} WHERE {failed} ORDER BY id"
             for key, covers, cause, detail in connection.execute(query, values):
                 if site_of(key) in names:
                     found[names[site_of(key)]].append(Failure(time_of(key), covers, CAUSES[cause], detail or ""))
@@ -227,7 +232,7 @@ def _ended(connection: sqlite3.Connection, window: Window, names: queries.Names,
     where, values = queries.inside(part, ends)
     query = f"""
 WITH ends (site, end) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(:ends)),
-failed AS (SELECT id, covers FROM {rows.source(connection, [part])} WHERE {where} AND cause IS NOT NULL)
+failed AS (SELECT id, covers FROM {rows.source(connection, [part])} WHERE {where} AND cause IS NOT NULL AND {JUDGED})
 SELECT {SITE}, COUNT(*), SUM(covers) FROM failed JOIN ends ON {SITE} = site WHERE id >> {SITE_BITS} <= end GROUP BY 1"""
     found = connection.execute(query, values | {"ends": json.dumps(ends)})
     return {site: numbers for site, *numbers in found}

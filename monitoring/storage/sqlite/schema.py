@@ -27,9 +27,12 @@ MAX_SITES = SITE_MASK + 1
 
 Row = tuple[Any, ...]
 
+SUMS_OF_MAINTENANCE = ("maintenance", "maintenance_covers")
+
 SUMS = (
     *("checks", "good", "covers", "good_covers", "responses_count", "responses_sum"),
     *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),
+    *SUMS_OF_MAINTENANCE,
 )
 """The columns of summaries that are plain sums: of checks, milliseconds, microseconds."""
 
@@ -72,8 +75,13 @@ CREATE TABLE sites (
     -- where it stood at the end of the newest summarised minute: the attributes of a LastState; NULL: no check is known
     last INTEGER, last_covers INTEGER, last_available INTEGER,
     last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT,
-    certificate INTEGER
+    certificate INTEGER, last_maintenance INTEGER
 )"""
+
+MAINTENANCE_BY_HAND = """
+CREATE TABLE maintenance (  -- begun by hand: the newest one of each site; any process may write here
+    host TEXT PRIMARY KEY, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL
+) WITHOUT ROWID"""
 
 OUTBOX = """
 CREATE TABLE outbox (
@@ -135,6 +143,7 @@ CREATE TABLE alerts (
     OUTBOX_INDEX,
     REFUSED,
     PURGES,
+    MAINTENANCE_BY_HAND,
     *NOTIFICATIONS,
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
@@ -148,7 +157,8 @@ ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause, detail"
 INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
-COVERS, RESPONSE, CAUSE, DETAIL, CERTIFICATE = map(_COLUMNS.index, ("covers", "response", "cause", "detail", "certificate"))
+COVERS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "response", "cause", "detail"))
+CERTIFICATE, MAINTENANCE = map(_COLUMNS.index, ("certificate", "maintenance"))
 PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
 """Where these stand in a row of `CHECK_COLUMNS`."""
 

@@ -15,6 +15,7 @@ from monitoring.storage.sqlite.schema import (
     CAUSE,
     CERTIFICATE,
     CHECK_COLUMNS,
+    MAINTENANCE,
     MAX_SITES,
     SITE,
     SITE_MASK,
@@ -25,7 +26,7 @@ from monitoring.storage.sqlite.schema import (
     time_of,
 )
 
-COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail, certificate"
+COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail, certificate, last_maintenance"
 
 
 NEXT_SITE = """
@@ -56,8 +57,8 @@ def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -
 
 
 def _state(values: Iterable[object]) -> LastState:
-    last, covers, available, failed, good, failing, detail, certificate = values
-    return LastState(last, covers, bool(available), failed, good, failing, detail or "", certificate)  # type: ignore[arg-type]
+    last, covers, available, failed, good, failing, detail, *others = values
+    return LastState(last, covers, bool(available), failed, good, failing, detail or "", *others)  # type: ignore[arg-type]
 
 
 def save(connection: sqlite3.Connection, last_states: Mapping[int, LastState | None]) -> None:
@@ -69,11 +70,11 @@ def save(connection: sqlite3.Connection, last_states: Mapping[int, LastState | N
 
 def _values(state: LastState | None) -> Row:
     if state is None:
-        return (None,) * 8
+        return (None,) * 9
     return (
         *(state.last_ms, state.last_covers_ms, int(state.last_available)),
         *(state.last_failure_ms, state.good_since_ms, state.failing_since_ms, state.detail or None),
-        state.certificate_s,
+        *(state.certificate_s, state.last_maintenance_ms),
     )
 
 
@@ -101,8 +102,8 @@ def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
         checks = [row for row in checks if row[0] >= after]
     for _, run in groupby(checks, lambda row: row[CAUSE] is None):
         first, *others = run
-        looked = (row for row in others[:-1] if row[CERTIFICATE] is not None)
-        for row in (first, *looked, *others[-1:]):  # the checks between these change nothing
+        telling = (row for row in others[:-1] if row[CERTIFICATE] is not None or row[MAINTENANCE] is not None)
+        for row in (first, *telling, *others[-1:]):  # the checks between these change nothing
             state = advance(state, _check(row))
     return state
 
@@ -147,6 +148,8 @@ def _after_late(connection: sqlite3.Connection, site: int, known: LastState, che
     `own` is the beginning of the latest run of checks like the late one, `other` that of the opposite ones.
     """
     time_ms, is_good = check.time_ms, check.available
+    if check.maintenance:
+        known = replace(known, last_maintenance_ms=max(time_ms, known.last_maintenance_ms or 0))
     own_ms, other_ms = known.good_since_ms, known.failing_since_ms
     if not is_good:
         own_ms, other_ms = other_ms, own_ms
@@ -201,6 +204,7 @@ class Past:
         start = self._first_after(other, same)
         other_start = self._first_after(self._newest(time_of(other[0]), same), opposite) if other else None
         failed, good, failing = (other, start, other_start) if is_good else (last, other_start, start)
+        maintained = last if last[MAINTENANCE] else self._newest(time_of(last[0]), Wanted.MAINTAINED)
         return LastState(
             last_ms=time_of(last[0]),
             last_covers_ms=_check(last).covers_ms,
@@ -209,6 +213,7 @@ class Past:
             good_since_ms=_time(good),
             failing_since_ms=_time(failing),
             detail=_check(failed).detail if failed else "",
+            last_maintenance_ms=_time(maintained),
         )
 
     def _first_after(self, check: Row | None, wanted: "Wanted") -> Row | None:
@@ -245,8 +250,9 @@ class Wanted(Enum):
     """Which checks to look for: the condition on a check, and on a summary that contains such a check."""
 
     ANY = ("1", "checks > 0")
-    GOOD = ("cause IS NULL", "good > 0")
+    GOOD = ("cause IS NULL", "good + maintenance > 0")
     FAILED = ("cause IS NOT NULL", "good < checks")
+    MAINTAINED = ("maintenance IS NOT NULL", "maintenance > 0")
 
     def __init__(self, of_checks: str, of_summaries: str) -> None:
         self.of_checks = of_checks

@@ -13,17 +13,20 @@ from monitoring.storage.sqlite.schema import SITE, SITE_BITS, SUMMARY_COLUMNS, S
 
 INSIDE = "id >= :first AND id < :last"
 MARK = f"(id >> {SITE_BITS}) / :width"
-GOOD = "FILTER (WHERE cause IS NULL)"
+JUDGED = "maintenance IS NULL"
+GOOD = f"FILTER (WHERE cause IS NULL AND {JUDGED})"
+FAILED = f"FILTER (WHERE cause IS NOT NULL AND {JUDGED})"
 
 SUMS_OF_CHECKS = ", ".join(
     (
-        *("COUNT(*)", "COUNT(*) - COUNT(cause)", "SUM(covers)", f"IFNULL(SUM(covers) {GOOD}, 0)"),
+        *("COUNT(*)", f"COUNT(*) {GOOD}", "SUM(covers)", f"IFNULL(SUM(covers) {GOOD}, 0)"),
         *(f"COUNT({time}) {GOOD}, IFNULL(SUM({time}) {GOOD}, 0)" for time in ("response", *PHASES)),
+        *("COUNT(maintenance)", "IFNULL(SUM(covers) FILTER (WHERE maintenance IS NOT NULL), 0)"),
     )
 )
 """The columns `schema.SUMS` of checks; then come what else a summary has."""
 
-REST_OF_CHECKS = f"MAX(id) FILTER (WHERE cause IS NOT NULL) >> {SITE_BITS}, GROUP_CONCAT(response) {GOOD}"
+REST_OF_CHECKS = f"MAX(id) {FAILED} >> {SITE_BITS}, GROUP_CONCAT(response) {GOOD}"
 
 LAST_FAILURE, STATUSES, CAUSES_TEXT = range(len(SUMS), len(SUMS) + 3)
 
@@ -44,9 +47,11 @@ def insert(span: Span) -> str:
 def row_of(summary: Summary, span: Span) -> Row:
     """The values of `SUMMARY_COLUMNS`."""
     phases = chain.from_iterable(zip(summary.phase_counts, summary.phases_us, strict=True))
+    good = summary.judged - summary.failures
+    good_ms = summary.covers_ms - summary.down_ms - summary.maintenance_ms
     summed = (
-        *(summary.checks, summary.checks - summary.failures, summary.covers_ms, summary.covers_ms - summary.down_ms),
-        *(summary.responses, summary.responses_us, *phases),
+        *(summary.checks, good, summary.covers_ms, good_ms),
+        *(summary.responses, summary.responses_us, *phases, summary.maintenance, summary.maintenance_ms),
         *(summary.last_failure_ms, counted(summary.statuses), counted(summary.causes)),
     )
     if span is Span.MINUTE:
@@ -59,12 +64,12 @@ def row_of(summary: Summary, span: Span) -> Row:
 def summary_of(row: Sequence[object], span: Span) -> Summary:
     """From the values of `SUMMARY_COLUMNS`."""
     summed: tuple[int, ...] = tuple(row[: len(SUMS)])  # type: ignore[arg-type]
-    checks, good, covers, good_covers, responses, responses_us, *phases = summed
+    checks, good, covers, good_covers, responses, responses_us, *phases, maintenance, maintenance_ms = summed
     found = Summary(
         checks=checks,
-        failures=checks - good,
+        failures=checks - good - maintenance,
         covers_ms=covers,
-        down_ms=covers - good_covers,
+        down_ms=covers - good_covers - maintenance_ms,
         responses=responses,
         responses_us=responses_us,
         phase_counts=tuple(phases[::2]),
@@ -72,6 +77,8 @@ def summary_of(row: Sequence[object], span: Span) -> Summary:
         last_failure_ms=row[LAST_FAILURE],  # type: ignore[arg-type]
         statuses=statuses_of([row[STATUSES]]),
         causes=causes_of([row[CAUSES_TEXT]]),
+        maintenance=maintenance,
+        maintenance_ms=maintenance_ms,
     )
     if span is Span.MINUTE:
         found.times = unpack_times(row[-1])  # type: ignore[arg-type]
@@ -118,7 +125,8 @@ def of_checks(
     counts: dict[str, defaultdict[tuple[int, int], dict[int, int]]] = {}
     for column, more in (("status", "status > 0"), ("cause", "cause IS NOT NULL")):
         counts[column] = defaultdict(dict)
-        query = f"SELECT {SITE}, {MARK}, {column}, COUNT(*) FROM {table} WHERE {where} AND {more} GROUP BY 1, 2, 3"
+        condition = f"{where} AND {more} AND {JUDGED}"
+        query = f"SELECT {SITE}, {MARK}, {column}, COUNT(*) FROM {table} WHERE {condition} GROUP BY 1, 2, 3"
         for site, mark, value, count in connection.execute(query, values):
             counts[column][site, mark][value] = count
     query = f"SELECT {SITE}, {MARK}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {where} GROUP BY 1, 2"

@@ -115,6 +115,12 @@ def test_a_packed_summary_comes_back_whole(recording: Recording, span: Span) -> 
     assert unpack(pack(summary)) == summary
 
 
+def test_a_packed_summary_from_before_there_was_maintenance_is_read() -> None:
+    packed = pack(Summary.of([check()]))
+    assert packed.endswith('",0,0]')
+    assert unpack(packed.removesuffix(",0,0]") + "]") == Summary.of([check()])
+
+
 @pytest.mark.parametrize("span", Span)
 def test_a_summary_of_nothing_comes_back(span: Span) -> None:
     assert unpack(pack(Summary())) == Summary()
@@ -127,7 +133,7 @@ def test_a_summary_of_nothing_comes_back(span: Span) -> None:
         *(pack(Summary())[:-1], pack(Summary()).replace("[0,0", "[0,0,0", 1), pack(Summary()).replace("[0,0", '["0",0')),
         *(pack(Summary()).replace("{}", "7", 1), pack(Summary.of([check()])).replace('"200"', '"x"')),
         *(pack(Summary.of([check()])).replace("A", "!"), pack(Summary.of([check(), check(1)])).replace(",2,", ",3,")),
-        pack(Summary.of([check()]).rolled())[:-4] + '!!"]',
+        pack(Summary.of([check()]).rolled())[:-8] + '!!",0,0]',
     ],
 )
 def test_what_is_no_packed_summary_is_none(packed: object) -> None:
@@ -152,6 +158,7 @@ def test_rows_add_up_as_their_checks_do(recording: Recording) -> None:
             seconds(it.response_us),
             it.cause,
             *map(seconds, it.phases_us),
+            it.maintenance,
         )
         for it in own
     ]
@@ -186,11 +193,13 @@ def people_read(summary: Summary) -> dict[str, object]:
     found: dict[str, object] = {
         "checks": summary.checks,
         "failures": summary.failures,
-        "covers": summary.covers_ms,
+        "covers": summary.covers_ms - summary.maintenance_ms,
         "down": summary.down_ms,
         "statuses": counted(summary.statuses),
         "causes": counted(summary.causes),
     }
+    if summary.maintenance:
+        found["maintenance"] = summary.maintenance_ms
     if summary.last_failure_ms is not None:
         found["lastFailure"] = summary.last_failure_ms
     for place, phase in enumerate(PHASES):

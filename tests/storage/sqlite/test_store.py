@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -98,21 +99,27 @@ def test_a_file_that_is_brought_up_to_date_is_copied_first_and_says_so(tmp_path:
     shutil.copy(FIXTURES / "some_hours_1_1_0.db", path)
     with closing(LocalStore(path)) as store:
         (notice,) = store.guard.notices()
-    assert "monitor.db.before-7" in notice
-    with closing(sqlite3.connect(tmp_path / "monitor.db.before-7")) as copy:
+    assert "monitor.db.before-8" in notice
+    with closing(sqlite3.connect(tmp_path / "monitor.db.before-8")) as copy:
         assert copy.execute("PRAGMA user_version").fetchone() == (3,)
         assert copy.execute("SELECT COUNT(*) FROM blocks").fetchone()[0] > 0
     with closing(LocalStore(path)) as store:
         assert not store.guard.notices()
 
 
-@pytest.mark.parametrize("version", [4, 5, 6])
+@pytest.mark.parametrize("version", [4, 5, 6, 7])
 def test_a_file_from_between_two_releases_keeps_its_alerts_which_may_have_no_reasons(tmp_path: Path, version: int) -> None:
     opened = Alert(AlertType.ALERT, "a", START_MS, START_MS - 9_000, None, 60.0, Cause.DNS)
     with closing(LocalStore(tmp_path / "monitor.db")) as store:
         store.append([], [opened], START_MS)
     with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection:
-        connection.execute("DROP TABLE notifications")
+        connection.execute("DROP TABLE maintenance")
+        for table, column in (("checks", "maintenance"), ("sites", "last_maintenance")):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        for table, column in product(("minutes", "hours", "days"), ("maintenance", "maintenance_covers")):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        if version < 7:
+            connection.execute("DROP TABLE notifications")
         for table in ("checks", "sites") if version < 6 else ():
             connection.execute(f"ALTER TABLE {table} DROP COLUMN certificate")
         if version == 4:
@@ -120,7 +127,7 @@ def test_a_file_from_between_two_releases_keeps_its_alerts_which_may_have_no_rea
         connection.execute(f"PRAGMA user_version = {version}")
     second = replace(opened, host="b", detail="no such name")
     with closing(LocalStore(tmp_path / "monitor.db")) as store:
-        seen = CheckResult("a", START_MS, 2_000, 0, 200, 1_000, certificate_s=1_800_000_000)
+        seen = CheckResult("a", START_MS, 2_000, 0, 200, 1_000, certificate_s=1_800_000_000, maintenance=1)
         store.append([seen], [second], START_MS)
         assert store.last_alerts() == {"a": opened, "b": second}
         assert list(store.results(EVER)) == [seen]
