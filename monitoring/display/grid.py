@@ -12,6 +12,9 @@ GAP = 2
 """Cells between two columns."""
 
 
+EMOJI_SELECTOR = "\ufe0f"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A title over cells. `right`: aligned to the right, as numbers are. `both_ends`: a long text is cut in its middle."""
@@ -54,7 +57,11 @@ def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) ->
 
 
 def fit_name(name: str, width: int, style: str = "") -> Text:
-    """The name of a site in exactly `width` cells: of a URL that is too long, the scheme goes first, then its middle."""
+    """The name of a site in exactly `width` cells: of a URL that is too long, the scheme goes first, then its middle.
+
+    Terminals do not agree on the width of a sign that a variation selector makes an emoji: it stays plain.
+    """
+    name = name.replace(EMOJI_SELECTOR, "")
     scheme, found, rest = name.partition("://")
     short = rest if found and scheme in ("http", "https") and cell_len(name) > width else name
     return fit(Text(short, style), width, both_ends=True)

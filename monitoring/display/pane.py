@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from monitoring.alerts.explain import WindowSum, earliest_recovery_ms
-from monitoring.display.brief import brief_percent, brief_seconds, brief_window
+from monitoring.display.brief import brief_duration, brief_percent, brief_seconds, brief_window
 from monitoring.display.chart import cause_legend, cause_strip, chart_lines
 from monitoring.display.columns import state_text
 from monitoring.display.explanation import down_sum, recovery_sum
@@ -55,7 +55,9 @@ def forecast_text(row: SiteRow) -> str:
     if sums is None or rule is None or row.status.state not in OPEN:
         return ""
     wait_ms = earliest_recovery_ms(sums, rule)
-    return f"recovers in >= {duration_text(-(-wait_ms // 1_000) * 1_000)} if all pass" if wait_ms else ""
+    seconds = -(-wait_ms // 1_000)
+    wait = f"{seconds} s" if seconds < 100 else brief_duration(1_000 * seconds)
+    return f"recovers in >= {wait} if all pass" if wait_ms else ""
 
 
 def _state(row: SiteRow, now_ms: int, width: int) -> list[Text]:
