@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install monitor alerts self-test test test-servers check lint types bench format picture generate package clean
+.PHONY: help install monitor alerts self-test test test-servers check lint types bench format picture page-pictures generate package clean
 
 VENV := .venv
 NO_TESTS := 5  # how pytest says that it was given none
@@ -57,6 +57,10 @@ bench: $(VENV)/installed-dev ## measure from 10 to 4000 sites, both stores, and 
 
 picture: $(VENV)/installed-dev ## draw the screen that the README shows: docs/screen.svg
 	$(BIN)/python -m scripts.picture
+
+page-pictures: $(VENV)/installed-dev ## take the pictures of the status page in docs/ anew, with Chromium
+	@scripts/test-programs
+	PICTURES=docs $(BIN)/python -m pytest -q tests/web/test_captures.py
 
 generate: $(VENV)/installed-dev ## write anew what is made from the code: the man page, config.schema.json
 	$(BIN)/python -m scripts.manpage

@@ -121,7 +121,12 @@ def head_cells(overview: Overview) -> Cells:
         Markup('<span class="count">{} {}</span>').format(count, state_html(state))
         for state, count in state_counts(overview.rows)
     )
-    return {"headline": Markup("{}").format(headline(overview)), "counts": counts, "source": _source(overview)}
+    return {
+        "headline": escape(headline(overview)),
+        "counts": counts,
+        "trouble": escape(printable(overview.read_error or "")),
+        "source": _source(overview),
+    }
 
 
 def _source(overview: Overview) -> Markup:

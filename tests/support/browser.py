@@ -69,9 +69,9 @@ class Browser:
         found: list[str] = self.driver.execute_script(FOUND_BY_AXE)
         return found
 
-    def picture(self, path: Path) -> None:
-        """The page from top to bottom, up to some screens."""
-        height = min(4 * HEIGHT, self.ask("document.documentElement.scrollHeight"))
+    def picture(self, path: Path, most: int = 4 * HEIGHT) -> None:
+        """The page from its top, up to so many pixels."""
+        height = min(most, self.ask("document.documentElement.scrollHeight"))
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": self.ask("innerWidth"), "height": height, "deviceScaleFactor": 1, "mobile": False},
