@@ -79,6 +79,10 @@ def _take(draft: Draft, condition: str) -> bool:
         return (sign, right) == ("==", "true")
     if left == "[STATUS]":
         return _take_status(draft, sign, right)
+    if left == "[CERTIFICATE_EXPIRATION]" and sign in (">", ">="):
+        draft.keys["certificateWarning"] = right
+        draft.notes.append(f"{condition}: people are told, the site does not count as down")
+        return True
     if left == "[RESPONSE_TIME]" and sign in ("<", "<=") and right.isdigit():
         draft.keys["maxResponseTime"] = f"{right}ms"
         return True

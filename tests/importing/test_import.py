@@ -61,6 +61,7 @@ def test_gatus() -> None:
         "expectedStatus": 200,
         "maxResponseTime": "300ms",
         "expectedJSON": {"status": "UP", "length(items)": 3},
+        "certificateWarning": "48h",
     }
     assert sites[1] == {
         "URL": "https://search.example/?token=${SEARCH_TOKEN}",
@@ -72,7 +73,7 @@ def test_gatus() -> None:
     }
     assert (sites[2]["body"], sites[2]["expectedStatus"]) == ("${POST_BODY}", "200-299")
     assert len(sites) == 3
-    assert "// no equal for the condition: [CERTIFICATE_EXPIRATION] > 48h" in text
+    assert "// [CERTIFICATE_EXPIRATION] > 48h: people are told, the site does not count as down" in text
     assert "// no equal here: alerts" in text
     assert "// not taken over from the rest of the file: alerting, storage" in text
     assert "// not checked: its URL must be a URL that begins with http:// or https://" in text
