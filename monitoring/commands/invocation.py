@@ -63,7 +63,7 @@ class Invocation:
             raw, local = _read_piped(path), _state_directory(self.environ) / "standard-input.db"
             load = partial(load_piped, raw, local, self.environ, self.arguments.database)
         else:
-            if self.arguments.config is None and not path.exists():
+            if self.arguments.config is None and _is_missing(path):
                 raise ConfigError([f"{path}: {NO_CONFIGURATION}"])
             load = partial(load_config, path, self.environ, self.arguments.database)
         if self.arguments.local_database is not None:
@@ -80,6 +80,17 @@ class Invocation:
         """What helps where somebody else writes the local file: that of monitors without a configuration is one for all."""
         shares = self.arguments.urls and self.arguments.local_database is None
         return "; --local-database FILE gives this one a file of its own" if shares else ""
+
+
+def _is_missing(path: Path) -> bool:
+    """Is it plainly not there? One that nobody may look at is another matter."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def is_piped(path: Path) -> bool:

@@ -57,3 +57,12 @@ def test_the_local_file_of_the_command_line_is_not_the_configuration(tmp_path: P
     path = write_websites(tmp_path, [{"URL": "http://127.0.0.1:1"}])
     refused = run_program("--check-config", "-c", path, "--local-database", path)
     assert (refused.returncode, refused.stderr) == (2, "--local-database: must not be the configuration file itself\n")
+
+
+def test_a_configuration_that_cannot_be_looked_at_is_not_said_to_be_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").symlink_to("config.json")
+    assert program.main(["-m"], {}) == 2
+    assert capsys.readouterr().err == "config.json: cannot be read: Too many levels of symbolic links\n"
