@@ -22,7 +22,7 @@ HTTP2_STREAM = 92
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class CheckFailure:
     """Why a check failed. `detail` is printable, short and holds no secrets."""
 
     cause: Cause
@@ -73,12 +73,12 @@ LOST_MIDWAY = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR})
 _LOST_CONNECTION = LOST_MIDWAY | {pycurl.E_GOT_NOTHING}
 
 
-def transfer_fault(code: int, text: str, progress: Progress) -> Fault:
+def transfer_failure(code: int, text: str, progress: Progress) -> CheckFailure:
     """Translate libcurl's error `code` and its `text`, which may name hosts and ports but no path, query or login."""
     words = NO_HTTP if "HTTP/0.9" in text else text or pycurl.easy_strerror(code)
     if _refused_silently(code, progress):
         words = f"after the TLS handshake: {words}"
-    return Fault(_transfer_cause(code, text, progress), printable(words))
+    return CheckFailure(_transfer_cause(code, text, progress), printable(words))
 
 
 def _refused_silently(code: int, progress: Progress) -> bool:

@@ -9,7 +9,7 @@ import pycurl
 from monitoring.checks.abilities import http_2, http_version
 from monitoring.checks.assertions import BODY_CAP, in_force, judge
 from monitoring.checks.charset import decode
-from monitoring.checks.failure import LOST_MIDWAY, Fault, ends_with_tls, printable, refuses_protocol, transfer_fault
+from monitoring.checks.failure import LOST_MIDWAY, CheckFailure, ends_with_tls, printable, refuses_protocol, transfer_failure
 from monitoring.checks.handle import Handle
 from monitoring.checks.network import Network, Transfer, TransferResult, sockets_are_known
 from monitoring.checks.phases import NO_PHASES, Marks, Phases, add, phases_of, total
@@ -35,7 +35,7 @@ class Hop:
 
     status: int
     phases_us: Phases
-    fault: Fault | None = None
+    failure: CheckFailure | None = None
     target: bytes | None = None
 
 
@@ -105,16 +105,16 @@ class Probe:
         for _ in range(MAX_REDIRECTS + 1):
             hop = self._perform(request, self._left_us(before))
             before = add(before, hop.phases_us)
-            if hop.fault:
-                return self._result(hop.status, None, before, self._status_first(hop.status, hop.fault))
+            if hop.failure:
+                return self._result(hop.status, None, before, self._status_first(hop.status, hop.failure))
             if hop.target is None:
                 return self._judged(hop.status, before)
             step = redirected(self._home, request, hop.status, hop.target)
-            if isinstance(step, Fault):
+            if isinstance(step, CheckFailure):
                 return self._result(hop.status, total(before), before, step)
             request = step
         return self._result(
-            hop.status, total(before), before, Fault(Cause.REDIRECTS, f"more than {MAX_REDIRECTS} redirects")
+            hop.status, total(before), before, CheckFailure(Cause.REDIRECTS, f"more than {MAX_REDIRECTS} redirects")
         )
 
     def _plan_look(self, result: ProbeResult) -> None:
@@ -130,12 +130,12 @@ class Probe:
         """How much of the check's time is left after the completed hops, by libcurl's own clock."""
         return self._site.timeout_ms * 1000 - total(phases_us)
 
-    def _status_first(self, status: int, fault: Fault) -> Fault:
+    def _status_first(self, status: int, failure: CheckFailure) -> CheckFailure:
         """Prefer an unexpected status to what is wrong with the body that came with it: it says more."""
-        if fault.cause is not Cause.PROTOCOL or not self._response.has_head:
-            return fault
+        if failure.cause is not Cause.PROTOCOL or not self._response.has_head:
+            return failure
         wrong = judge([one for one in self._assertions if one.cause is Cause.STATUS], Answer(status, 0, 0))
-        return Fault(*wrong) if wrong else fault
+        return CheckFailure(*wrong) if wrong else failure
 
     def _judged(self, status: int, phases_us: Phases) -> ProbeResult:
         response, response_us = self._response, total(phases_us)
@@ -148,10 +148,10 @@ class Probe:
             text=decode(response.take_body(), self._handle.content_type()) if response.keeps else "",
         )
         wrong = judge(self._assertions, answer)
-        return self._result(status, response_us, phases_us, wrong and Fault(wrong[0], printable(wrong[1])))
+        return self._result(status, response_us, phases_us, wrong and CheckFailure(wrong[0], printable(wrong[1])))
 
-    def _result(self, status: int, response_us: int | None, phases_us: Phases, fault: Fault | None) -> ProbeResult:
-        cause, detail = (None, "") if fault is None else (fault.cause, fault.detail)
+    def _result(self, status: int, response_us: int | None, phases_us: Phases, failure: CheckFailure | None) -> ProbeResult:
+        cause, detail = (None, "") if failure is None else (failure.cause, failure.detail)
         return ProbeResult(
             *(status, response_us, phases_us, cause, detail, self._waited_ns // 1_000), certificate_s=self._certificate_s
         )
@@ -163,7 +163,7 @@ class Probe:
         for place in self._places:
             found = self._network.look_up(place[0], left_us - took_us, family_of(self._site.transport))
             if not found.addresses:
-                return Hop(0, NO_PHASES, _lookup_fault(place[0], found))
+                return Hop(0, NO_PHASES, _lookup_failure(place[0], found))
             took_us += found.took_us
             entries.append(lookup_entry(self._site.transport, place, found.addresses))
         hop = self._ask(request, entries, left_us, took_us)
@@ -182,7 +182,7 @@ class Probe:
         if by_tls:
             return again
         # Browsers speak HTTP/2 by TLS only: so the site is down, but the reason is known.
-        return replace(hop, fault=Fault(Cause.PROTOCOL, ONLY_HTTP_2)) if found else hop
+        return replace(hop, failure=CheckFailure(Cause.PROTOCOL, ONLY_HTTP_2)) if found else hop
 
     def _may_need_http_2(self, request: Request, hop: Hop) -> bool:
         """Whether this server never answered before, and now seems not to have understood the request."""
@@ -193,7 +193,7 @@ class Probe:
             self._answered = request
             if server not in self._have_answered:  # redirects may lead to ever new ones: the last few are known
                 self._have_answered = (*self._have_answered[-MAX_REDIRECTS:], server)
-        not_understood = hop.fault and (hop.fault.cause is Cause.PROTOCOL or refuses_protocol(hop.fault.detail))
+        not_understood = hop.failure and (hop.failure.cause is Cause.PROTOCOL or refuses_protocol(hop.failure.detail))
         return bool(not_understood) and server not in self._have_answered
 
     def _ask(self, request: Request, entries: list[str], left_us: int, took_us: int) -> Hop:
@@ -214,21 +214,21 @@ class Probe:
         response, status = self._response, self._handle.status()
         if response.target is not None or response.full:
             return Hop(status, phases_of(marks, answered=True, complete=True), target=response.target)
-        fault = self._fault(request, ended, marks)
-        return Hop(status, phases_of(marks, answered=status > 0, complete=fault is None), fault)
+        failure = self._failure(request, ended, marks)
+        return Hop(status, phases_of(marks, answered=status > 0, complete=failure is None), failure)
 
-    def _fault(self, request: Request, ended: TransferResult, marks: Marks) -> Fault | None:
+    def _failure(self, request: Request, ended: TransferResult, marks: Marks) -> CheckFailure | None:
         """Why a transfer failed that was not ended on purpose."""
         response = self._response
-        if response.fault:
-            return Fault(Cause.PROTOCOL, response.fault)
+        if response.failure:
+            return CheckFailure(Cause.PROTOCOL, response.failure)
         if ended.code and not self._came_whole(ended):
             progress = self._handle.progress(request, marks, request is not self._first)
-            return transfer_fault(ended.code, ended.text, progress)
+            return transfer_failure(ended.code, ended.text, progress)
         if self._site.transport.http_version == "2" and not self._handle.spoke_http_2():
-            return Fault(Cause.PROTOCOL, "the server does not speak HTTP/2")
+            return CheckFailure(Cause.PROTOCOL, "the server does not speak HTTP/2")
         if response.is_cut:
-            return Fault(Cause.PROTOCOL, "the body ends in the middle of its Content-Encoding")
+            return CheckFailure(Cause.PROTOCOL, "the body ends in the middle of its Content-Encoding")
         return None
 
     def _came_whole(self, ended: TransferResult) -> bool:
@@ -241,7 +241,7 @@ class Probe:
         return ended.code in LOST_MIDWAY and self._response.has_head and self._handle.has_all()
 
 
-def _lookup_fault(name: str, found: LookupResult) -> Fault:
+def _lookup_failure(name: str, found: LookupResult) -> CheckFailure:
     if found.timed_out:
-        return Fault(Cause.TIMEOUT, printable(f"no answer to the lookup of {name} in time"))
-    return Fault(Cause.DNS, printable(f"could not resolve {name}: {found.reason}"))
+        return CheckFailure(Cause.TIMEOUT, printable(f"no answer to the lookup of {name} in time"))
+    return CheckFailure(Cause.DNS, printable(f"could not resolve {name}: {found.reason}"))

@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from monitoring.checks.failure import Fault, printable
+from monitoring.checks.failure import CheckFailure, printable
 from monitoring.models import Cause, Site
 
 MAX_REDIRECTS = 10
@@ -116,19 +116,21 @@ def absolute(base: str, target: bytes) -> str:
     return url.replace("]", f"{zone[2]}]", 1) if zone and same_host else url
 
 
-def redirected(home: Origin, request: Request, status: int, target: bytes) -> Request | Fault:
+def redirected(home: Origin, request: Request, status: int, target: bytes) -> Request | CheckFailure:
     """The request that follows when `request` was answered with a redirect to `target`, or why there is none."""
     try:
         url = absolute(request.url, target)
         at_home = home.includes(origin(url))
     except ValueError:
-        return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} is not followed"))
+        return CheckFailure(Cause.REDIRECTS, printable(f"redirect to {_shown(target)} is not followed"))
     step = replace(request, url=url, at_home=at_home)
     if _becomes_get(request.method, status):
         return replace(step, method="GET", with_body=False)
     if request.with_body and not at_home:
         # The body may be secret, and without it the request would be a different one: so it is not made.
-        return Fault(Cause.REDIRECTS, printable(f"redirect to {_shown(url.encode())} would take the request's body there"))
+        return CheckFailure(
+            Cause.REDIRECTS, printable(f"redirect to {_shown(url.encode())} would take the request's body there")
+        )
     return step
 
 

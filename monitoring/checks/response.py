@@ -41,7 +41,7 @@ class Response:
         self._decoder: Decoder | None = None
         self.target: bytes | None = None
         """The target of a redirect that is to be followed, as the server wrote it. It ends the transfer."""
-        self.fault: str | None = None
+        self.failure: str | None = None
         """Why this is not an HTTP answer, or why its body cannot be decoded. It ends the transfer."""
 
     @property
@@ -101,7 +101,7 @@ class Response:
     def receive_body(self, chunk: bytes) -> int | None:
         """libcurl's write callback: None accepts the chunk, -1 ends the transfer."""
         if not self._head:
-            self.fault = ONLY_HTTP_2 if _HTTP_2_SETTINGS.match(chunk) else NO_HTTP
+            self.failure = ONLY_HTTP_2 if _HTTP_2_SETTINGS.match(chunk) else NO_HTTP
             return -1
         if self._decoder is None:
             return self._count(chunk)
@@ -110,7 +110,7 @@ class Response:
                 if self._count(piece):
                     return -1
         except Undecodable as error:
-            self.fault = str(error)
+            self.failure = str(error)
             return -1
         return None
 

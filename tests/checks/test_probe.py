@@ -7,7 +7,7 @@ import pycurl
 import pytest
 
 from monitoring.checks.assertions import MaxResponseTime
-from monitoring.checks.failure import DETAIL_LENGTH, Progress, printable, transfer_fault
+from monitoring.checks.failure import DETAIL_LENGTH, Progress, printable, transfer_failure
 from monitoring.models import PHASES, Cause
 from tests.support.certificates import Authority
 from tests.support.probing import SHORT_MS, assertions, check, check_raw, phase, probing, site
@@ -201,9 +201,9 @@ def test_a_lost_connection_is_judged_by_how_far_it_had_come(
 ) -> None:
     """Pure: the order in which a reset and a request meet cannot be arranged on a real connection."""
     progress = Progress(tls != "no", tls == "begun", request_sent, redirected=False)
-    fault = transfer_fault(code, "", progress)
-    assert fault.cause == cause
-    assert fault.detail == before + pycurl.easy_strerror(code)
+    failure = transfer_failure(code, "", progress)
+    assert failure.cause == cause
+    assert failure.detail == before + pycurl.easy_strerror(code)
 
 
 def test_a_detail_is_short_and_cannot_drive_a_terminal() -> None:
