@@ -10,7 +10,7 @@ from functools import partial
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.explain import explain_from
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.printer import LIVE_PATIENCE_S, REFRESH_S, Printer
+from monitoring.commands.printer import LIVE_PATIENCE_S, Printer
 from monitoring.commands.report import read_month
 from monitoring.commands.series import Charts, last_checks_window
 from monitoring.config import Config, ConfigWatcher
@@ -40,6 +40,9 @@ DEFAULT_LISTEN = "127.0.0.1:8088"
 EVERY_MS = {"10m": 10_000, "1h": MINUTE_MS, "24h": 2 * MINUTE_MS, "30d": 10 * MINUTE_MS, "90d": 10 * MINUTE_MS}
 ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()}
 """How often each window is read, by its length."""
+
+LOOK_S = 2.0
+"""How often alerts and what is due are looked for; browsers ask every ten seconds."""
 
 LAST_CHECKS = 20
 MOST_CHECKS = 20_000
@@ -86,7 +89,7 @@ class PageReader:
         try:
             while not stop.is_set():
                 self.step()
-                self._clock.wait(stop, REFRESH_S)
+                self._clock.wait(stop, LOOK_S)
                 if not is_wanted():
                     os.kill(os.getpid(), signal.SIGTERM)
                     return

@@ -13,6 +13,9 @@ HEIGHT = 20
 LEAST = 7
 """Of `HEIGHT`: the shortest outage of a day is still seen."""
 
+SEEN = 2
+"""Of `HEIGHT`: so is that a day was measured at all."""
+
 WIDTH, CHART_HEIGHT, GAP, STRIP = 600, 120, 3, 24
 """Of a chart, in the units of its drawing: response times, and the strip below them in which failures are."""
 
@@ -64,7 +67,7 @@ def _parts(day: Mark) -> tuple[int, int]:
     if covered_ms == available_ms >= whole_ms:
         return (0, 0) if covered_ms else (0, HEIGHT)
     whole_ms = max(whole_ms, covered_ms)
-    unknown = HEIGHT - round(HEIGHT * covered_ms / whole_ms)
+    unknown = HEIGHT - max(SEEN if covered_ms else 0, round(HEIGHT * covered_ms / whole_ms))
     if covered_ms == available_ms:
         return 0, unknown
     down = min(HEIGHT, max(LEAST, round(HEIGHT * (covered_ms - available_ms) / whole_ms)))

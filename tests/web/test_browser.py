@@ -21,6 +21,10 @@ def pictures(tmp_path: Path) -> Path:
     return Path(os.environ.get("PICTURES") or tmp_path)
 
 
+CUT = """[...document.querySelectorAll('.row > span')].filter(it => it.scrollWidth > it.clientWidth + 1)
+  .map(it => it.textContent)"""
+"""Cells of the overview that hold more than they show."""
+
 SCENES = ("some", "hostile", "no data", "stale", "200", "1000")
 
 
@@ -33,6 +37,7 @@ def test_it_fits_every_width_in_both_themes(chromium: Browser, name: str, pictur
                 chromium.look(width, dark=theme == "dark")
                 chromium.open(url)
                 assert chromium.ask("document.documentElement.scrollWidth") <= width
+                assert chromium.ask(CUT) == []
                 assert (
                     chromium.ask("document.querySelectorAll('main script, main iframe, main img:not([src^=badge])').length")
                     == 0
