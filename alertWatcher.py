@@ -7,6 +7,7 @@ from contextlib import closing
 
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
+from monitoring.commands import viewer
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.lookup import chosen_hosts, sites_of
@@ -135,15 +136,18 @@ class CurrentConfig:
 
 def run(invocation: Invocation) -> int:
     """`-a`: show the history of all locations, or of one, then follow it until Ctrl-C or SIGTERM; SIGHUP reads the
-    configuration again. Returns the exit status. Raises `MonitoringError`.
+    configuration again. On a terminal it is the viewer's list of incidents. Returns the exit status. Raises
+    `MonitoringError`.
     """
     config, watcher = invocation.load()
     arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         current = CurrentConfig(config, watcher, choice, arguments)
+        since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
+        if viewer.is_possible(invocation) and not arguments.all:  # it has a line an outage, and not one a record
+            return viewer.view(invocation, config, watcher, viewer.Listing(current.is_wanted, since_ms, arguments.limit))
         options = HistoryOptions(arguments.limit, arguments.all)
         output = open_history_output(arguments.format, current.names, invocation.environ, options, live=not arguments.once)
-        since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
         alerts = AlertWatcher(current.readers, output, clock, current.is_wanted, choice.deliveries, since_ms)
         if arguments.once:
             alerts.step()

@@ -78,9 +78,10 @@ SEES: Mapping[str, Collection[str]] = {
         *("clock", "config", "statistics", "display", "checks.assertions", "service.signals", "storage.notifications"),
         *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),
     },
+    "viewer": {"clock", "config", "display", "alerts.explain"},
     "importing": {"config", "display.words"},
     "commands": {
-        *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web"),
+        *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web", "viewer"),
         *("importing", "alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest", "notifications"),
     },
     # Scripts
@@ -107,7 +108,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         "overview backtest",
         *("plain viewing brief keys", "__init__ grid streams", "sparkline feed"),
         "columns chart events closing consoles keyboard",
-        *("pane guide", "screen", "navigation", "screen_output", "outputs", "progress history thread"),
+        *("pane guide latest", "screen site_screen", "navigation", "screen_output", "outputs", "progress history thread"),
     ),
     "checks": (
         "abilities assertions charset decoding failure limits phases readiness resolver schedule",
@@ -138,15 +139,13 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "service": ("process systemd signals health",),
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
+    "viewer": ("snapshot prompt keys ground", "state", "frames canvas", "app"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds invocation series reading operating",
         "printer purge check_config drill explain replay import_configuration",
-        "print report test_notifications",
-        "web",
-        "page_process gateway_page",
-        "monitor gateway",
-        "cli",
+        *("viewer_feed", "viewer", "print report test_notifications"),
+        *("web", "page_process gateway_page", "monitor gateway", "cli"),
         "completion program",
     ),
 }

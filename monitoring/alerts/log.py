@@ -39,6 +39,10 @@ class AlertLog:
             insort(self._by_host[alert.host], alert, key=lambda it: it.time_ms)
         return new
 
+    def hosts(self) -> Collection[str]:
+        """All that have records."""
+        return self._by_host.keys()
+
     def of(self, host: str) -> Sequence[Alert]:
         """The records of a site, oldest first."""
         return self._by_host.get(host, ())

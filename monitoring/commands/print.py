@@ -25,6 +25,10 @@ def run(invocation: Invocation) -> int:
             view = look_anywhere(config, choice, clock, options)
         print_view(view, form, environ)
         return 0
+    from monitoring.commands import viewer  # late: pipes need nothing of it
+
+    if viewer.is_possible(invocation):
+        return viewer.view(invocation, config, watcher)
     stop = StopSignal()
 
     def end() -> None:

@@ -59,13 +59,18 @@ class Printer:
         output: Output,
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
         watcher: ConfigWatcher | None = None,
+        pick: Callable[[Sequence[int]], Sequence[int]] = lambda due: due,
     ) -> None:
-        """`rounds_ms`: how often each window is shown, by its length. `watcher` notices a changed configuration."""
+        """`rounds_ms`: how often each window is shown, by its length. `watcher` notices a changed configuration.
+
+        `pick` says which of the windows that are due are read next; the others wait.
+        """
         self._config = config
         self._choice = choice
         self._clock = clock
         self._output = output
         self._watcher = watcher
+        self._pick = pick
         self._rounds = Rounds(clock, rounds_ms)
         self._locations = MultiLocationReport(config.sites)
         self._readers: Readers = {}
@@ -99,8 +104,12 @@ class Printer:
         return self._config
 
     def history(self) -> Sequence[Alert]:
-        """All alert records that were read so far, oldest first."""
+        """All alert records of the configured sites that were read so far, oldest first."""
         return self._locations.history()
+
+    def records(self) -> Sequence[Alert]:
+        """All alert records that were read so far, also of other sites, oldest first."""
+        return self._locations.records()
 
     def until_ms(self) -> int:
         """Where a window that ends now ends: all that was measured before has been stored."""
@@ -128,7 +137,7 @@ class Printer:
 
     def _read(self) -> str | None:
         """Ask for new alerts and for the windows that are due; returns the error, if there is one."""
-        due = self._rounds.due()
+        due = self._pick(self._rounds.due())
         try:
             readers = self._choose() if due or not self._readers else self._readers
             self._show_alerts(self._locations.new_alerts(readers))

@@ -44,9 +44,13 @@ class Event:
 def events(view: View, forecast: Callable[[SiteKey], str] = lambda _: "") -> Sequence[Event]:
     """The outages of a view: open ones first, then the newest. `forecast`: what is to come of an open one."""
     known = sorted({*view.alerts, *view.ongoing}, key=lambda alert: (alert.time_ms, alert.host, alert.location))
-    groups = merged(reversed(incidents(known)))
     still_open = {(alert.host, alert.location) for alert in view.ongoing}
-    found = [Event(group, _note(group, forecast)) for group in groups if _is_right(group[-1], still_open)]
+    return events_of([outage for outage in incidents(known) if _is_right(outage, still_open)], forecast)
+
+
+def events_of(outages: Sequence[Incident], forecast: Callable[[SiteKey], str] = lambda _: "") -> Sequence[Event]:
+    """These outages, which stand the newest first, as events: open ones first, then the newest."""
+    found = [Event(group, _note(group, forecast)) for group in merged(reversed(outages))]
     return sorted(found, key=lambda event: (not event.is_open, -event.last.start_ms))
 
 

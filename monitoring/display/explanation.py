@@ -1,6 +1,6 @@
 """Why a site is in its state, as lines of text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from monitoring.alerts.explain import Crossing, Explanation, Forecast, Run, WindowSum
@@ -23,54 +23,65 @@ from monitoring.models import PHASES, AlertType, CheckResult
 from monitoring.statistics.windows import availability
 from monitoring.thresholds import Rule
 
+Moments = Callable[[int], str]
+"""How a moment is written."""
 
-def explanation_lines(found: Explanation, location: str, source: str) -> list[str]:
-    """Lines for people, of plain text: the state, how the alert came about, the window, causes, two checks, what comes."""
-    lines = [_headline(found, location, source)]
+
+def explanation_lines(found: Explanation, location: str, source: str, moment: Moments = time_text) -> list[str]:
+    """Lines for people, of plain text: the state, how the alert came about, the window, causes, two checks, what comes.
+
+    `moment` writes times.
+    """
+    lines = [_headline(found, location, source, moment)]
     if found.crossing:
-        lines += ["", *_crossing_lines(found.crossing, found.site.rule)]
-    lines += ["", *_window_lines(found), *_silence_lines(found)]
+        lines += ["", *_crossing_lines(found.crossing, found.site.rule, moment)]
+    lines += ["", *_window_lines(found, moment), *_silence_lines(found, moment)]
     if found.now.causes:
         lines += ["", "causes", *(f"  {_cause_line(found, index)}" for index in range(len(found.now.causes)))]
     if found.good or found.failed:
-        lines += ["", *_pair_lines(found.good, found.failed)]
-    return [*lines, "", _forecast_line(found)]
+        lines += ["", *_pair_lines(found.good, found.failed, moment)]
+    return [*lines, "", _forecast_line(found, moment)]
 
 
-def _headline(found: Explanation, location: str, source: str) -> str:
+def _headline(found: Explanation, location: str, source: str, moment: Moments) -> str:
     site, status = found.site, found.status
     is_since = f"is {status.state}"
     if status.since_ms is not None:
         lasts = duration_text(found.at_ms - status.since_ms)
-        is_since = f"has been {status.state} for {lasts}, since {time_text(status.since_ms)}"
+        is_since = f"has been {status.state} for {lasts}, since {moment(status.since_ms)}"
     name = label(site.host, site.name, location)
     address = f" ({printable(site.address)})" if site.name or site.masked_url else ""
-    return f"{name}{address} {is_since}; at {time_text(found.at_ms)}, from {source}"
+    return f"{name}{address} {is_since}; at {moment(found.at_ms)}, from {source}"
 
 
-def _crossing_lines(crossing: Crossing, rule: Rule) -> list[str]:
+def _crossing_lines(crossing: Crossing, rule: Rule, moment: Moments) -> list[str]:
     check_ms, time_ms = crossing.check_ms, crossing.alert.time_ms
     if not crossing.decided.runs:
-        return [f"alert at {time_text(time_ms)}: the checks of that time are not kept any more"]
-    by = "" if check_ms is None else f", crossed with the check of {time_text(check_ms)}"
-    head = f"alert at {time_text(time_ms)}{by}: {down_sum(crossing.decided, rule)}"
-    return [head, *_run_lines(crossing.decided.runs)]
+        return [f"alert at {moment(time_ms)}: the checks of that time are not kept any more"]
+    by = "" if check_ms is None else f", crossed with the check of {moment(check_ms)}"
+    head = f"alert at {moment(time_ms)}{by}: {down_sum(crossing.decided, rule)}"
+    return [head, *_run_lines(crossing.decided.runs, moment)]
 
 
-def _window_lines(found: Explanation) -> list[str]:
-    rule, now = found.site.rule, found.now
-    length, until = duration_text(now.window.length_ms), time_text(now.window.until_ms)
-    if not now.runs:
-        return [f"{length} until {until}: no check has ended, which proves neither up nor down"]
-    total = recovery_sum(now, rule) if found.is_open else down_sum(now, rule)
-    return [f"{length} until {until}: {total}", *_run_lines(now.runs)]
+def _window_lines(found: Explanation, moment: Moments) -> list[str]:
+    now = found.now
+    length, until = duration_text(now.window.length_ms), moment(now.window.until_ms)
+    return [f"{length} until {until}: {window_sum_text(found)}", *_run_lines(now.runs, moment)]
 
 
-def _silence_lines(found: Explanation) -> list[str]:
+def window_sum_text(found: Explanation) -> str:
+    """What the alert window adds up to, and what the rule needs for the next state change."""
+    if not found.now.runs:
+        return "no check has ended, which proves neither up nor down"
+    rule = found.site.rule
+    return recovery_sum(found.now, rule) if found.is_open else down_sum(found.now, rule)
+
+
+def _silence_lines(found: Explanation, moment: Moments) -> list[str]:
     """What is said when no check has ended for longer than usual."""
     if found.silent_since_ms is None:
         return []
-    since, lasts = time_text(found.silent_since_ms), duration_text(found.at_ms - found.silent_since_ms)
+    since, lasts = moment(found.silent_since_ms), duration_text(found.at_ms - found.silent_since_ms)
     if found.has_stopped:
         return [f"no check has ended since {since}, for {lasts}: it seems that no monitor is running"]
     return [f"a check is under way since {since}, for {lasts}; it fails after {duration_text(found.site.timeout_ms)}"]
@@ -102,14 +113,14 @@ def recovery_sum(found: WindowSum, rule: Rule) -> str:
     return text
 
 
-def _run_lines(runs: Sequence[Run]) -> list[str]:
-    return _columns([_run_words(run) for run in runs])
+def _run_lines(runs: Sequence[Run], moment: Moments) -> list[str]:
+    return _columns([_run_words(run, moment) for run in runs])
 
 
-def _run_words(run: Run) -> tuple[str, ...]:
-    until = f" … {time_text(run.last_ms)}" if run.checks > 1 else ""
+def _run_words(run: Run, moment: Moments) -> tuple[str, ...]:
+    until = f" … {moment(run.last_ms)}" if run.checks > 1 else ""
     what = _outcome(run.cause is None, str(run.cause), run.status, run.detail)
-    return f"{time_text(run.first_ms)}{until}", plural(run.checks, "check"), _seconds(run.covers_ms), what
+    return f"{moment(run.first_ms)}{until}", plural(run.checks, "check"), _seconds(run.covers_ms), what
 
 
 def _outcome(is_good: bool, cause: str, status: int, detail: str) -> str:
@@ -124,10 +135,10 @@ def _cause_line(found: Explanation, index: int) -> str:
     return f"{cause.cause}, {plural(cause.checks, 'check')}, {_seconds(cause.down_ms)}{reason}"
 
 
-def _pair_lines(good: CheckResult | None, failed: CheckResult | None) -> list[str]:
+def _pair_lines(good: CheckResult | None, failed: CheckResult | None, moment: Moments) -> list[str]:
     """The last good and the last failed check beside each other."""
     rows: list[tuple[str, ...]] = [("", "last good", "last failed")]
-    rows.append(("check", *(NOTHING if it is None else time_text(it.time_ms) for it in (good, failed))))
+    rows.append(("check", *(NOTHING if it is None else moment(it.time_ms) for it in (good, failed))))
     rows.append(("status", *(str(it.status) if it and it.status else NOTHING for it in (good, failed))))
     for index, phase in enumerate(PHASES):
         rows.append((phase, *(seconds_text(it.phases_us[index] if it else None) for it in (good, failed))))
@@ -137,13 +148,13 @@ def _pair_lines(good: CheckResult | None, failed: CheckResult | None) -> list[st
     return _columns(rows, indent="")
 
 
-def _forecast_line(found: Explanation) -> str:
+def _forecast_line(found: Explanation, moment: Moments) -> str:
     if not found.site.enabled:
         return "the site is paused: nothing is decided"
     forecast, last = found.forecast, found.last_alert
-    ended = (
-        "" if found.is_open or last is None else f"last outage: {duration_text(outage_ms(last))} until {_end(last.end_ms)}; "
-    )
+    ended = ""
+    if last is not None and not found.is_open:
+        ended = f"last outage: {duration_text(outage_ms(last))} until {_end(last.end_ms, moment)}; "
     if found.has_stopped:
         return f"{ended}nothing is decided while no check is made"
     if forecast is None:
@@ -159,8 +170,8 @@ def forecast_text(forecast: Forecast) -> str:
     return f"an alert {when} if every check {'hangs until its timeout' if forecast.is_hanging else 'fails'}"
 
 
-def _end(end_ms: int | None) -> str:
-    return "an unknown time" if end_ms is None else time_text(end_ms)
+def _end(end_ms: int | None, moment: Moments) -> str:
+    return "an unknown time" if end_ms is None else moment(end_ms)
 
 
 def _seconds(time_ms: int) -> str:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monitoring.display import (
     Closing,
@@ -26,6 +26,9 @@ from monitoring.display.streams import Stream, Streams, begin_line
 from monitoring.display.values import Statuses
 from monitoring.display.words import source_text
 from monitoring.models import Alert, SiteStatus
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 class Output(Protocol):
@@ -256,6 +259,13 @@ def print_lines(lines: Sequence[str]) -> None:
     print(*lines, sep="\n", flush=True)
 
 
+def print_screen(lines: Sequence["Text"], environ: Mapping[str, str]) -> None:
+    """Print what was on a screen, to stay in the terminal."""
+    from monitoring.display.consoles import open_console
+
+    open_console(environ).print(*lines, sep="\n", soft_wrap=True)
+
+
 def _print_table(view: View, environ: Mapping[str, str]) -> None:
     """The table, with as many lines as it needs."""
     from monitoring.display.consoles import open_console
@@ -295,3 +305,10 @@ def open_output(
 def is_terminal(environ: Mapping[str, str]) -> bool:
     """Is stdout a terminal that can be drawn on? One that wants no colours (NO_COLOR) is."""
     return bool(sys.stdout) and sys.stdout.isatty() and environ.get("TERM") != "dumb"
+
+
+def is_operable(environ: Mapping[str, str]) -> bool:
+    """Are stdin and stdout a terminal that can move its cursor?"""
+    return (
+        all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)) and environ.get("TERM") != "dumb"
+    )

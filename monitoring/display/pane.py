@@ -37,9 +37,15 @@ OPEN = frozenset((State.DOWN, State.RECOVERING))
 def pane_lines(line: SiteLine, window_ms: int, now_ms: int, width: int, height: int) -> Sequence[Text]:
     """At most `height` lines: the state and why, the rule, the hour, causes, phases, percentiles, a chart of the window."""
     row = line.row(window_ms) or line.now
-    parts = (_state(line.now, now_ms, width), _rule(line.now, width), _hour(line, width), _causes(row), _phases(row, width))
+    parts = (
+        state_lines(line.now, now_ms, width),
+        _rule(line.now, width),
+        _hour(line, width),
+        cause_lines(row),
+        _phases(row, width),
+    )
     lines: list[Text] = []
-    for part in (*parts, _times(row), _availability(line, now_ms)):
+    for part in (*parts, time_lines(row), _availability(line, now_ms)):
         if part and len(lines) + len(part) + 1 <= height:
             lines += [*([Text("")] if lines else []), *part]
     room = min(MOST_CHART, height - len(lines) - 2)
@@ -60,7 +66,7 @@ def forecast_text(row: SiteRow) -> str:
     return f"recovers in >= {wait} if all pass" if wait_ms else ""
 
 
-def _state(row: SiteRow, now_ms: int, width: int) -> list[Text]:
+def state_lines(row: SiteRow, now_ms: int, width: int) -> list[Text]:
     status = row.status
     lines = [Text(label(row.host, row.name, row.location), "title")]
     if row.name or row.address != row.host:
@@ -94,7 +100,7 @@ def _hour(line: SiteLine, width: int) -> list[Text]:
     return [title, cause_strip(trend, width)]
 
 
-def _causes(row: SiteRow) -> list[Text]:
+def cause_lines(row: SiteRow) -> list[Text]:
     stats = row.stats
     if not stats.down_ms:
         return []
@@ -117,7 +123,7 @@ def _phases(row: SiteRow, width: int) -> list[Text]:
     ]
 
 
-def _times(row: SiteRow) -> list[Text]:
+def time_lines(row: SiteRow) -> list[Text]:
     response = row.stats.response
     if response is None:
         return []

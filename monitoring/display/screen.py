@@ -47,12 +47,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What was drawn: the lines, the sites in their order, the first of them that is shown, and how many are."""
+    """What was drawn: the lines, the sites in their order, the first of them that is shown, how many are, and in which line
+    the first one stands.
+    """
 
     lines: Sequence[Text]
     keys: Sequence[SiteKey] = ()
     top: int = 0
     page: int = 0
+    first: int = 0
 
 
 def draw_screen(
@@ -82,7 +85,8 @@ def draw_screen(
             pane = pane_lines(table.under_cursor, look.choice.window_ms, seen.now_ms, pane_width, room)
             body = _side_by_side(body[:room], pane, left)
     body += [Text("")] * (room - len(body)) if foot else []
-    return Drawing(bounded([*head, *body[:room], *foot], width, height), [line.key for line in lines], top, page)
+    whole = bounded([*head, *body[:room], *foot], width, height)
+    return Drawing(whole, [line.key for line in lines], top, page, len(head) + 1)
 
 
 def draw_all(seen: View, width: int) -> Sequence[Text]:

@@ -168,6 +168,12 @@ def local_time(moment_ms: int) -> datetime:
     return (EPOCH + timedelta(milliseconds=moment_ms)).astimezone()
 
 
+def local_text(moment_ms: int) -> str:
+    """A moment in this machine's time zone, as people read it: "2026-01-01 18:24:07 +01:00"."""
+    text = local_time(moment_ms).isoformat(sep=" ", timespec="seconds")
+    return f"{text[:19]} {text[19:]}"
+
+
 def host_and_name(host: str, name: str | None) -> str:
     """A site in lines for programs: its URL or id, with its name in parentheses."""
     return f"{printable(host)} ({printable(name)})" if name else printable(host)

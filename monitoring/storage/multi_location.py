@@ -59,6 +59,11 @@ class MultiLocationReport:
             self._history = sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
         return self._history
 
+    def records(self) -> Sequence[Alert]:
+        """All alert records that were read so far, also of sites that are not these, oldest first."""
+        found = [alert for view in self._current for alert in view.records()]
+        return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         """A report for each of these lengths, on windows that end at `until_ms`. Raises `StoreError`."""
         found = [view.reports(reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
@@ -69,7 +74,7 @@ class MultiLocationReport:
         return {key: found for view in self._current for key, found in view.statuses().items()}
 
     def missing(self) -> int:
-        """How many checks of the windows reported last are known only from summaries."""
+        """How many checks of the windows reported on are known only from summaries."""
         return sum(view.missing for view in self._current)
 
     def _choose(self, readers: Readers) -> Sequence[tuple["LocationView", Reader]]:
@@ -101,8 +106,12 @@ class LocationView:
         self._log = AlertLog(location)
         self._last_states: Mapping[str, LastState] = {}
         self._at_ms = 0
-        self.missing = 0
-        """How many checks of the windows reported last are known only from summaries."""
+        self._missing: dict[int, int] = {}
+
+    @property
+    def missing(self) -> int:
+        """How many checks of the windows reported on are known only from summaries."""
+        return max(self._missing.values(), default=0)
 
     def watch(self, sites: Sequence[Site]) -> None:
         self._sites = tuple(sites)
@@ -116,13 +125,16 @@ class LocationView:
     def history(self) -> Sequence[Alert]:
         return [alert for host in self._hosts() for alert in self._log.of(host)]
 
+    def records(self) -> Sequence[Alert]:
+        return [alert for host in self._log.hosts() for alert in self._log.of(host)]
+
     def ongoing(self) -> Sequence[Alert]:
         return self._log.ongoing({site.host for site in self._sites if site.enabled})
 
     def reports(self, reader: Reader, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
         found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
-        self.missing = max((reader.missing(window) for window in windows), default=0)
+        self._missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
         self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
         return [
             stats_report(

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from monitoring.clock import Clock
 from monitoring.config.durations import Month
-from monitoring.display import Header, View
 from monitoring.display.incidents import Incident, incidents
+from monitoring.display.latest import LatestView
 from monitoring.display.months import MonthReport
 from monitoring.display.overview import Overview
 from monitoring.display.series import Mark
-from monitoring.display.values import Closing, SiteKey, StatsReport, Statuses
+from monitoring.display.values import SiteKey
 from monitoring.models import Alert, CheckResult, Site
 from monitoring.storage.notifications import Entry
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS
@@ -49,20 +49,17 @@ class Snapshot:
     taken_ns: int = 0
 
 
-class Board:
-    """Keeps `Output`, so that print mode's reader fills it; `latest` may be called from any thread."""
+class Board(LatestView):
+    """Print mode's reader fills it; `latest` may be called from any thread."""
 
     def __init__(self, clock: Clock, say: Callable[[str], None], questions: Questions) -> None:
         """`say` tells whoever started the program."""
+        super().__init__(clock.now_ms(), say)
         self._clock = clock
-        self._say = say
         self.questions = questions
-        self._reports: dict[int, StatsReport] = {}
-        self._error: str | None = None
         self._history: Sequence[Alert] = ()
         self._incidents: Sequence[Incident] = ()
-        self._view = View(Header(0, ""), clock.now_ms())
-        self._latest = Snapshot(0, Overview(self._view), {}, clock.monotonic_ns())
+        self._latest = Snapshot(0, Overview(self.view), {}, clock.monotonic_ns())
 
     def latest(self) -> Snapshot:
         """The newest snapshot, as it reads now: what the store has not told for long is unknown."""
@@ -75,50 +72,15 @@ class Board:
 
     def keys(self) -> Sequence[SiteKey]:
         """The sites and locations of the newest report."""
-        return [row.key for row in self._view.reports[0].rows] if self._view.reports else []
+        return [row.key for row in self.view.reports[0].rows] if self.view.reports else []
 
     def publish(self, sites: Sequence[Site], history: Sequence[Alert], days: Mapping[SiteKey, Sequence[Mark]]) -> None:
         """Make what was read so far the newest view. The same `history` is looked at once."""
         kept = self._latest
         if history is not self._history:
             self._history, self._incidents = history, incidents(history)
-        overview = Overview(self._view, self._incidents, days, self._error)
+        overview = Overview(self.view, self._incidents, days, self.error)
         known = {site.host: site for site in sites}
         before = replace(kept.overview, view=replace(kept.overview.view, now_ms=overview.view.now_ms))
         is_new = before != overview or kept.sites != known
         self._latest = Snapshot(kept.version + is_new, overview, known, self._clock.monotonic_ns())
-
-    # As print mode's output
-
-    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:  # noqa: ARG002 - all are read
-        self._view = View(header, now_ms)
-
-    def statistics(self, report: StatsReport) -> None:
-        self._reports[report.length_ms] = report
-
-    def state_change(self, alert: Alert, name: str | None) -> None: ...
-
-    def notice(self, text: str) -> None:
-        self._say(text)
-
-    def news(self, text: str) -> None:
-        self._say(text)
-
-    def read_error(self, text: str | None) -> None:
-        if text and text != self._error:
-            self._say(text)
-        self._error = text
-
-    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        reports = [self._reports[length_ms] for length_ms in sorted(self._reports)]
-        if reports:
-            found = statuses()
-            rows = (replace(row, status=found.get(row.key, row.status)) for row in reports[0].rows)
-            reports[0] = replace(reports[0], rows=tuple(rows))
-        self._view = View(header, now_ms, tuple(reports), (), tuple(ongoing))
-
-    def suspend(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def close(self, closing: Closing | None) -> None: ...

@@ -15,7 +15,7 @@ from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import Monitor, as_printed, local_file
-from tests.support.processes import Running, run_program, write_websites
+from tests.support.processes import Running, run_program, without_textual, write_websites
 from tests.support.target import Target, now_ms
 from tests.support.terminal import Terminal
 
@@ -103,8 +103,8 @@ def test_less_of_the_history_is_shown_where_less_is_asked_for(
     assert ("http://first.example" in shown) == (records == 5)
 
 
-def test_an_outage_that_goes_on_gets_longer_on_the_terminal(config: Path, kept: list[Alert]) -> None:
-    with Terminal(120, 30, "-a", "-c", config) as terminal:
+def test_without_textual_an_outage_that_goes_on_gets_longer_on_the_terminal(config: Path, kept: list[Alert]) -> None:
+    with Terminal(120, 30, "-a", "-c", config, program=without_textual) as terminal:
         terminal.until("the outage", RUNNING.search)
         first = RUNNING.findall(terminal.text)
         terminal.until("a longer outage", lambda text: RUNNING.findall(text) != first)

@@ -5,19 +5,21 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.support.monitor import PATIENCE_S, Monitor, local_file, stored_alerts, stored_checks, wait_for, wait_for_checks
-from tests.support.processes import Running, command, environment, write_websites
+from tests.support.processes import Running, command, environment, without_textual, write_websites
 from tests.support.servers import closed_port
 from tests.support.target import Target
 from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal
 
 pytestmark = pytest.mark.promise
+
+Program = Callable[..., list[str]]
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 FULL, OVER = "nothing can be printed: No space left on device", "printing goes on"
@@ -34,11 +36,17 @@ def config(target: Target, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mode", ["-m", "-ms", "-p", "-a", "-g"])
-def test_a_terminal_that_is_closed_ends_the_program_as_sigterm_does(config: Path, mode: str) -> None:
+BARE = (
+    pytest.param("-p", without_textual, id="-p without textual"),
+    pytest.param("-a", without_textual, id="-a without textual"),
+)
+
+
+@pytest.mark.parametrize(("mode", "program"), [*((mode, command) for mode in ("-m", "-ms", "-p", "-a", "-g")), *BARE])
+def test_a_terminal_that_is_closed_ends_the_program_as_sigterm_does(config: Path, mode: str, program: Program) -> None:
     listen = ["--listen", f"127.0.0.1:{closed_port()}"] if mode == "-g" else []
     before = len(stored_checks(local_file(config)))
-    with Terminal(100, 30, mode, *listen, "-c", config) as terminal:
+    with Terminal(100, 30, mode, *listen, "-c", config, program=program) as terminal:
         if mode == "-ms":
             wait_for_checks(local_file(config), more_than=before)
         else:
@@ -75,22 +83,24 @@ def shell(*_: str | Path) -> list[str]:
     return ["/bin/bash", "--norc", "--noprofile", "-i"]
 
 
-@pytest.mark.parametrize("mode", ["-m", "-p", "-a"])
-def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(config: Path, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "program"), [*((mode, command) for mode in ("-m", "-p", "-a")), *BARE])
+def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(config: Path, mode: str, program: Program) -> None:
     """Screen and cursor are the shell's while it is stopped."""
     with Terminal(100, 30, program=shell, environ={"PS1": "shell> "}) as terminal:
-        terminal.type(f"{shlex.join(command(mode, '-c', config))}\n".encode())
-        shown = "has been down for" if mode == "-a" else "INCIDENTS"
+        terminal.type(f"{shlex.join(program(mode, '-c', config))}\n".encode())
+        is_line = mode == "-a" and program is without_textual
+        shown = "has been down for" if is_line else "INCIDENTS"
         terminal.until("it runs", lambda text: shown in text)
         terminal.type(b"\x1a")
         terminal.until("the shell", lambda text: "Stopped" in text)
         assert terminal.raw.rfind(SHOW_CURSOR) > terminal.raw.rfind(HIDE_CURSOR)
-        assert terminal.raw.count(ALTERNATE_SCREEN) == terminal.raw.count(NORMAL_SCREEN) == (mode != "-a")
+        assert terminal.raw.count(ALTERNATE_SCREEN) == terminal.raw.count(NORMAL_SCREEN) == (not is_line)
         before = len(terminal.raw)
         terminal.type(b"fg\n")
         wait_for(lambda: shown.encode() in terminal.raw[before:], "the screen again")
+        prompts = terminal.raw.count(b"shell> ")
         terminal.type(b"\x03")  # what is typed before the program has ended are keys for it
-        terminal.until("the shell again", lambda text: text.rstrip().endswith("shell>"))
+        wait_for(lambda: terminal.raw.count(b"shell> ") > prompts, "the shell again")
         terminal.type(b"echo status $?\n")
         terminal.until("the end", lambda text: "status 0" in text)
         assert terminal.raw.rfind(SHOW_CURSOR) > terminal.raw.rfind(HIDE_CURSOR)

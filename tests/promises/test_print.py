@@ -24,7 +24,7 @@ from tests.support.printed import (
     story,
     windows,
 )
-from tests.support.processes import Running, run_program, write_websites
+from tests.support.processes import Running, run_program, without_textual, write_websites
 from tests.support.target import Target
 from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal
 
@@ -142,10 +142,10 @@ def test_it_follows_the_configuration(target: Target, tmp_path: Path) -> None:
             assert (printer.interrupt(), monitor.terminate()) == (0, 0)
 
 
-def test_the_terminal_shows_the_monitors_table_and_keeps_the_last(target: Target, tmp_path: Path) -> None:
+def test_without_textual_the_terminal_shows_the_monitors_table_and_keeps_the_last(target: Target, tmp_path: Path) -> None:
     config = write_websites(tmp_path, [{"URL": target.url("/a"), "name": "shop"}, {"URL": target.url("/b")}])
     target.go_down("/b")
-    with Terminal(120, 30, "-p", "-c", config) as terminal:
+    with Terminal(120, 30, "-p", "-c", config, program=without_textual) as terminal:
         terminal.until("the sentence", lambda text: NO_MONITOR in text)
         with Monitor(config) as monitor:
             terminal.until("the outage", lambda text: re.search(r"✖ \d\d:\d\d- +\S+ +http://127\.0\.0\.1", text))

@@ -17,6 +17,15 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, str(SCRIPT), *map(str, arguments)]
 
 
+def without_textual(*arguments: str | Path) -> list[str]:
+    """The same where textual is not installed."""
+    source = (
+        "import runpy, sys; sys.modules['textual'] = None; sys.path[0] = sys.argv[1]; del sys.argv[:1];"
+        f" runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    )
+    return [sys.executable, "-c", source, str(ROOT), *map(str, arguments)]
+
+
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a started program: nothing in it decides about colours or widths but `changes`."""
     chosen = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}

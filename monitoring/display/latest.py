@@ -1,0 +1,51 @@
+"""An output that shows nothing itself: it keeps the newest of everything for who draws or serves it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from monitoring.display.values import Closing, Header, StatsReport, Statuses, View
+from monitoring.models import Alert
+
+
+class LatestView:
+    """Keeps `Output`: print mode's reader fills it. `view` is all that was read, `error` why nothing can be read now."""
+
+    def __init__(self, now_ms: int, say: Callable[[str], None]) -> None:
+        """`say` tells whoever started the program."""
+        self._say = say
+        self._reports: dict[int, StatsReport] = {}
+        self.error: str | None = None
+        self.view = View(Header(0, ""), now_ms)
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:  # noqa: ARG002 - all are read
+        self.view = View(header, now_ms)
+
+    def statistics(self, report: StatsReport) -> None:
+        self._reports[report.length_ms] = report
+
+    def state_change(self, alert: Alert, name: str | None) -> None: ...
+
+    def notice(self, text: str) -> None:
+        self._say(text)
+
+    def news(self, text: str) -> None:
+        self._say(text)
+
+    def read_error(self, text: str | None) -> None:
+        if text and text != self.error:
+            self._say(text)
+        self.error = text
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        reports = [self._reports[length_ms] for length_ms in sorted(self._reports)]
+        if reports:
+            found = statuses()
+            rows = (replace(row, status=found.get(row.key, row.status)) for row in reports[0].rows)
+            reports[0] = replace(reports[0], rows=tuple(rows))
+        self.view = View(header, now_ms, tuple(reports), (), tuple(ongoing))
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def close(self, closing: Closing | None) -> None: ...

@@ -1,0 +1,315 @@
+"""A state and a snapshot as the lines of a screen. Pure: no terminal, no clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from monitoring.display import explanation_lines
+from monitoring.display.columns import ROOMY
+from monitoring.display.events import Event, event_lines, events_of
+from monitoring.display.grid import bounded, fit, marked, wrapped
+from monitoring.display.incidents import Incident
+from monitoring.display.overview import last_data
+from monitoring.display.screen import Look, draw_screen
+from monitoring.display.site_screen import SiteView, site_screen
+from monitoring.display.values import SiteKey, View
+from monitoring.display.viewing import Order, SiteLine, site_lines
+from monitoring.display.words import WAITING, label, local_text, local_time, printable, window_text
+from monitoring.models import State as SiteState
+from monitoring.units import DAY_MS
+from monitoring.viewer.keys import help_rows
+from monitoring.viewer.snapshot import Snapshot
+from monitoring.viewer.state import Place, Scene, State
+
+KEY_WIDTH = 14
+RECENT_MS = DAY_MS
+"""How old the incidents beside the list of sites may be."""
+MONTH_MS = 30 * DAY_MS
+MOST_EVENTS = 1_000
+"""So many incidents are listed, the newest."""
+
+FOOTERS: Mapping[Place, str] = {
+    Place.SITES: "? help  / filter  ! faults  s sort  w window  enter site  a incidents  q quit",
+    Place.SITE: "esc back  w window  ← → time  e explain  a incidents  y copy  ? help  q quit",
+    Place.INCIDENTS: "esc back  enter site  e explain  y copy  ? help  q quit",
+    Place.EXPLANATION: "esc back  ← → time  y copy  ? help  q quit",
+    Place.HELP: "esc back  q quit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The lines of a screen, and what keys and clicks on it act on.
+
+    `rows` are the list's lines on the screen, by the line of the screen; `cursor` is the one with the cursor. `copied` is
+    what is copied from it: the line with the cursor, or a text as a whole.
+    """
+
+    lines: Sequence[Text]
+    scene: Scene
+    rows: Mapping[int, int] = field(default_factory=dict)
+    cursor: int | None = None
+    copied: Sequence[Text] = ()
+
+    @property
+    def kept(self) -> Sequence[Text]:
+        """What may stay in the terminal: no keys, and no blank lines at the end."""
+        lines = list(self.lines[:-1])
+        while lines and not lines[-1].plain.strip():
+            lines.pop()
+        return lines
+
+
+class Picture:
+    """Draws one snapshot, as often as keys are pressed; what is dear is worked out once."""
+
+    def __init__(self, snapshot: Snapshot, windows_ms: Sequence[int]) -> None:
+        self.snapshot = snapshot
+        self._windows_ms = windows_ms
+
+    @property
+    def view(self) -> View:
+        return self.snapshot.overview.view
+
+    @cached_property
+    def lines(self) -> Mapping[SiteKey, SiteLine]:
+        return {line.key: line for line in site_lines(self.view.reports)}
+
+    @cached_property
+    def events(self) -> Sequence[Event]:
+        """The newest outages, open ones first."""
+        return events_of(self.snapshot.overview.incidents[:MOST_EVENTS])
+
+    @cached_property
+    def locations(self) -> Sequence[str]:
+        return sorted({location for _, location in self.lines})
+
+    @cached_property
+    def recent(self) -> View:
+        """The view with the alerts of the past day."""
+        from_ms = self.view.now_ms - RECENT_MS
+        recent = [it for it in self.snapshot.overview.incidents if it.is_open or it.last.time_ms >= from_ms]
+        alerts = [alert for it in recent for alert in (it.alert, it.recovery) if alert]
+        notes = (*self.view.header.notes, *filter(None, [self.snapshot.overview.read_error]))
+        header = replace(self.view.header, notes=notes)
+        return replace(self.view, header=header, alerts=tuple(sorted(alerts, key=lambda alert: alert.time_ms)))
+
+    def frame(self, state: State, width: int, height: int) -> Frame:
+        """The screen of this size."""
+        banner = self._banner(state, width)
+        footer = _footer(state, width)
+        room = max(1, height - len(banner) - 1)
+        if state.place is Place.SITES:
+            return self._sites(state, banner, footer, width, height)
+        head = self._head(state)
+        scene = self._scene(page=max(1, room - len(head)))
+        if state.place is Place.INCIDENTS:
+            return self._list(state, [*banner, *head], footer, scene, width, height)
+        text = self._text(state, width)
+        scroll = max(0, min(state.scroll, len(text) - scene.page))
+        shown = text[scroll : scroll + scene.page]
+        lines = [*banner, *head, *shown, *[Text("")] * (scene.page - len(shown)), footer]
+        return Frame(bounded(lines, width, height), replace(scene, length=len(text)), copied=text)
+
+    def _scene(self, page: int) -> Scene:
+        incidents = [event.last for event in self.events]
+        return Scene(
+            incidents=incidents,
+            locations=self.locations,
+            windows_ms=self._windows_ms,
+            now_ms=self.view.now_ms,
+            clock_ms=self.snapshot.clock_ms or self.view.now_ms,
+            page=page,
+        )
+
+    # The sites
+
+    def _sites(self, state: State, banner: Sequence[Text], footer: Text, width: int, height: int) -> Frame:
+        look = Look(state.choice, state.cursor, state.scroll)
+        room = max(1, height - len(banner))
+        shown = shown_windows(self._windows_ms, width)
+        drawing = draw_screen(self.recent, look, shown, width, room, footer)
+        first = drawing.first + len(banner)
+        rows = {first + place: drawing.top + place for place in range(min(drawing.page, len(drawing.keys) - drawing.top))}
+        cursor = drawing.keys.index(state.cursor) if state.cursor in drawing.keys else 0
+        scene = replace(self._scene(page=drawing.page), keys=drawing.keys)
+        lines = bounded([*banner, *drawing.lines], width, height)
+        return Frame(lines, scene, rows, cursor, [lines[y] for y, line in rows.items() if line == cursor and y < len(lines)])
+
+    # The incidents
+
+    def _list(self, state: State, head: Sequence[Text], footer: Text, scene: Scene, width: int, height: int) -> Frame:
+        names = {host: line.now.name for (host, _), line in self.lines.items()}
+        names |= {host: site.name for host, site in self.snapshot.sites.items()}
+        cursor = max(0, min(state.line, len(self.events) - 1))
+        top = max(0, min(cursor - scene.page // 2, len(self.events) - scene.page))
+        drawn = event_lines(self.events[top : top + scene.page], names, self.view.now_ms, width)
+        lines = [_with_cursor(line, top + place == cursor, width) for place, line in enumerate(drawn)]
+        lines = lines or [Text(" no incidents so far" if self.view.reports else f" {WAITING}", "weak")]
+        rows = {len(head) + place: top + place for place in range(len(drawn))}
+        whole = [*head, *lines, *[Text("")] * (scene.page - len(lines)), footer]
+        return Frame(bounded(whole, width, height), scene, rows, cursor, drawn[cursor - top : cursor - top + 1])
+
+    # Texts
+
+    def _head(self, state: State) -> list[Text]:
+        if state.place is Place.EXPLANATION:
+            facts = self.snapshot.facts_of(state.site)
+            at_ms = facts.at_ms if facts and facts.at_ms else self.view.now_ms
+            return [Text.assemble((" EXPLANATION", "title"), (f"  at {local_text(at_ms)}", "weak")), Text("")]
+        if state.place is Place.INCIDENTS:
+            still_open = sum(it.is_open for it in self.snapshot.overview.incidents)
+            found = f"{len(self.snapshot.overview.incidents)} recorded, {still_open} open"
+            return [Text.assemble((" INCIDENTS", "title"), (f"  {found}", "weak")), Text("")]
+        return []
+
+    def _text(self, state: State, width: int) -> Sequence[Text]:
+        if state.place is Place.HELP:
+            return _help(width)
+        if state.place is Place.SITE:
+            return self._site(state, width)
+        return self._explanation(state, width)
+
+    def _site(self, state: State, width: int) -> Sequence[Text]:
+        line = self.lines.get(state.site) if state.site else None
+        if line is None:
+            return [Text(f" {self._absence(state)}", "weak")]
+        facts = self.snapshot.facts_of(state.site)
+        seen = SiteView(
+            line,
+            state.choice.window_ms,
+            self.view.now_ms,
+            facts.checks if facts else (),
+            facts.explanation if facts else None,
+            events_of(self._incidents_of(line.key)),
+            (facts.error or "") if facts else "",
+        )
+        return site_screen(seen, width)
+
+    def _incidents_of(self, key: SiteKey) -> Sequence[Incident]:
+        from_ms = self.view.now_ms - MONTH_MS
+        return [
+            it
+            for it in self.snapshot.overview.incidents
+            if (it.host, it.location) == key and (it.is_open or it.last.time_ms >= from_ms)
+        ]
+
+    def _explanation(self, state: State, width: int) -> Sequence[Text]:
+        facts = self.snapshot.facts_of(state.site)
+        if facts is None or (facts.explanation is None and facts.error is None):
+            return [Text(" reading …", "weak")]
+        if facts.explanation is None:
+            return [Text(f" {printable(facts.error or '')}", "warning")]
+        source = self.view.header.source
+        location = state.site[1] if state.site else ""
+        found = explanation_lines(facts.explanation, location, source, partial(_moment_text, facts.explanation.at_ms))
+        return [Text(part) for line in found for part in (_folded(line, width) or [""])]
+
+    def _absence(self, state: State) -> str:
+        """Why there is nothing to say of the site that is looked at."""
+        if not self.view.reports:
+            return WAITING
+        return f"{label(state.site[0], None)} is not configured any more" if state.site else "no site"
+
+    # The frame around it
+
+    def _banner(self, state: State, width: int) -> list[Text]:
+        """What must not be missed: the past, a pause, data that are old, what is left out of the list."""
+        lines = []
+        if self.snapshot.at_ms is not None or state.at_ms is not None:
+            at_ms = self.snapshot.at_ms if state.at_ms is None else state.at_ms
+            reading = "" if self.snapshot.at_ms == state.at_ms and self.snapshot.is_complete else "  reading …"
+            when = local_text(at_ms or self.view.now_ms)
+            lines.append(
+                Text(fit(Text(f" PAST  {when}  {window_text(state.choice.window_ms)}{reading}"), width).plain, "past")
+            )
+        if state.is_paused:
+            lines.append(Text(fit(Text(f" PAUSED  {local_text(self.view.now_ms)}  p: go on"), width).plain, "past"))
+        if self._is_old(state):
+            lines += marked("!", f"nothing new was measured{last_data(self.snapshot.overview)}", "warning", width)
+        if said := _said_of(state):
+            lines.append(Text(f" {said}", "weak"))
+        return bounded(lines, width, 4)
+
+    def _is_old(self, state: State) -> bool:
+        """Is nothing known of now?"""
+        rows = [row for row in self.snapshot.overview.rows if row.status.state is not SiteState.PAUSED]
+        is_live = self.snapshot.at_ms is None and state.at_ms is None
+        return is_live and bool(rows) and all(row.status.state is SiteState.UNKNOWN for row in rows)
+
+
+def shown_windows(windows_ms: Sequence[int], width: int, *, of_one_site: bool = False) -> Sequence[int]:
+    """The windows that are shown beside the chosen one: 10m, 1h, 24h, and where there is room 30d; of one site all."""
+    if of_one_site:
+        return windows_ms
+    return [it for it in windows_ms if it <= DAY_MS or (it == MONTH_MS and width >= ROOMY)]
+
+
+def _said_of(state: State) -> str:
+    """What was chosen that changes which sites are listed, and their order."""
+    choice, said = state.choice, []
+    if state.place is not Place.SITES:
+        return ""
+    if choice.wanted:
+        said.append(f"filter: {printable(choice.wanted)}")
+    if choice.location is not None:
+        said.append(f"location: {printable(choice.location) or 'without a name'}")
+    if choice.order is not Order.STATE or choice.is_reversed:
+        said.append(f"sorted by {choice.order}{', reversed' if choice.is_reversed else ''}")
+    return "  ".join(said)
+
+
+def _moment_text(now_ms: int, moment_ms: int) -> str:
+    """A moment without its day where that is the day of now."""
+    moment, now = local_time(moment_ms), local_time(now_ms)
+    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%d %b %H:%M:%S}"
+
+
+def _footer(state: State, width: int) -> Text:
+    if state.prompt:
+        return _prompt_line(f" {state.prompt.asking}: ", printable(state.prompt.text), width)
+    if state.message:
+        return fit(Text(f" {printable(state.message)}", "title"), width)
+    words = FOOTERS[state.place].split("  ")
+    while len(words) > 1 and len("  ".join(words)) + 1 > width:
+        words.pop(-2)
+    return fit(Text(" " + "  ".join(words), "weak"), width)
+
+
+def _prompt_line(before: str, text: str, width: int) -> Text:
+    """What is typed, its end in any case, and where the next character comes."""
+    room = max(1, width - len(before) - 1)
+    while cell_len(text) > room:
+        text = text[1:]
+    return Text.assemble((before, "title"), text, (" ", "cursor"))
+
+
+def _with_cursor(line: Text, is_marked: bool, width: int) -> Text:
+    if not is_marked:
+        return line
+    shown = fit(line, width)
+    shown.plain = ">" + shown.plain[1:]
+    shown.stylize("title")
+    return shown
+
+
+def _help(width: int) -> Sequence[Text]:
+    lines: list[Text] = []
+    for name, words in help_rows():
+        if not words:
+            lines.append(Text(f" {name}" if name else "", "title"))
+            continue
+        for place, part in enumerate(wrapped(words, max(8, width - KEY_WIDTH - 2))):
+            lines.append(Text(f" {'' if place else name:<{KEY_WIDTH}} {part}"))
+    return lines
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """A line that is too long, in parts that are indented like it."""
+    indent = len(line) - len(line.lstrip())
+    if len(line) <= width:
+        return [line]
+    return [f"{' ' * indent}{part}" for part in wrapped(line, max(8, width - indent))]

@@ -1,0 +1,60 @@
+"""The line in which a person types a filter or a time. Pure."""
+
+import re
+from argparse import ArgumentTypeError
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from monitoring.config.durations import moment
+from monitoring.display.words import local_time
+from monitoring.units import DAY_MS
+
+LONGEST = 200
+
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
+
+
+class Asking(StrEnum):
+    """What is asked for, as it stands before what is typed."""
+
+    FILTER = "filter"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """`before` is what was there when it was opened, and is there again after esc."""
+
+    asking: Asking
+    text: str = ""
+    before: str = ""
+
+    def typed(self, key: str, character: str | None) -> "Prompt":
+        """After one more key."""
+        if key == "backspace":
+            return replace(self, text=self.text[:-1])
+        if key == "ctrl+u":
+            return replace(self, text="")
+        if key == "ctrl+w":
+            return replace(self, text=self.text.rstrip().rpartition(" ")[0])
+        return self.pasted(character) if character and character.isprintable() else self
+
+    def pasted(self, text: str) -> "Prompt":
+        """After a text, of which only what can be seen is taken."""
+        plain = "".join(mark for mark in text.partition("\n")[0] if mark.isprintable())
+        return replace(self, text=(self.text + plain)[:LONGEST])
+
+
+def time_of(text: str, now_ms: int) -> int:
+    """The moment that a person means: "18:05" (the last time it was), "2026-11-28 18:05", "-2h". Raises `ValueError`."""
+    wanted = text.strip()
+    try:
+        if _CLOCK.fullmatch(wanted):
+            found_ms = moment(f"{local_time(now_ms):%Y-%m-%d} {wanted.zfill(5) if len(wanted) < 6 else wanted}").at(now_ms)
+            return found_ms if found_ms <= now_ms else found_ms - DAY_MS
+        found_ms = moment(wanted).at(now_ms)
+    except ArgumentTypeError as error:
+        raise ValueError(str(error)) from None
+    if found_ms > now_ms:
+        raise ValueError(f"{wanted} is yet to come")
+    return found_ms

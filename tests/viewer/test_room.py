@@ -1,0 +1,40 @@
+"""The viewer's room: textual stays in it, and the documents name its keys."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from monitoring.display.selection import FIELDS
+from monitoring.display.theme import ThemeName
+from monitoring.display.viewing import Order
+from monitoring.viewer.keys import KEYS
+from tests.support.sources import ROOT, modules
+
+DOCUMENT = (ROOT / "docs" / "viewer.md").read_text()
+
+
+def test_nothing_else_imports_textual() -> None:
+    found = {module.name for module in modules() if any(name.partition(".")[0] == "textual" for name in module.imports())}
+    assert found == {"monitoring.viewer.app", "monitoring.viewer.canvas"}
+
+
+@pytest.mark.parametrize(
+    "module", ["monitoringApp", "alertWatcher", "monitoring.commands.print", "monitoring.commands.viewer"]
+)
+def test_no_program_loads_it_before_a_viewer_starts(module: str) -> None:
+    source = f"import sys, {module}; sys.exit('textual' in sys.modules or 'rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", source], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_document_names_every_key() -> None:
+    table = DOCUMENT.partition("## Keys")[2].partition("## Filter")[0]
+    named = set(re.findall(r"`([^` ]+)`", " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
+    helped = {key for keys, _ in KEYS for key in keys.split() if keys != "mouse"}
+    assert named == helped
+
+
+def test_the_document_names_orders_themes_and_fields_of_filters() -> None:
+    for word in (*Order, *ThemeName, *(f"`{field}:" for field in FIELDS)):
+        assert word in DOCUMENT, word
