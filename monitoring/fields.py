@@ -1,17 +1,89 @@
-"""The one table of a check's fields: what SQL, InfluxDB and JSON call each of them, its unit and its bounds.
+"""A check, and the one table of its fields: what SQL, InfluxDB and JSON call each of them, its unit and its bounds.
 
-Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. A new field needs one line
-here, an attribute of `models.ProbeResult` and `CheckResult`, and code that measures and shows it. It must be `optional`,
-because checks that are stored already lack it, and comes after the plain fields that exist.
+Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. So do the columns that are added
+to files of earlier versions. To store a new field everywhere, give `ProbeResult` and `CheckResult` an attribute, and
+`_PLAIN` a line, all at the end. The line says `optional=True`, because stored checks lack the field, and by `since` which
+version of the local file has its column first: one more than `migrations.NEWEST` was. Then measure it and show it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from monitoring.models import PHASES, Cause, CheckResult
+PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+"""The parts of a check in order, named as blackbox_exporter names them."""
+
+
+class Cause(StrEnum):
+    """Why a check failed."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    STATUS = "status"
+    CONTENT = "content"
+    SLOW = "slow"
+    REDIRECTS = "redirects"
+    PROTOCOL = "protocol"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What one check saw, before it is given its place in the schedule.
+
+    `status` is 0 without a response; `response_us` is None without one, else the sum of the phases that happened.
+    `phases_us` stands in the order of `PHASES`, None for a phase that never ran.
+    `cause` is None exactly when the site was available; `detail` is text for people, free of secrets.
+    `waited_us` is how long requests waited inside the monitor before they began; it is in no other time here.
+    `certificate_s` is when the first certificate of the chains that were sent expires (Unix time), if the check looked.
+    """
+
+    status: int = 0
+    response_us: int | None = None
+    phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
+    cause: Cause | None = None
+    detail: str = ""
+    waited_us: int = 0
+    certificate_s: int | None = None
+
+    def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
+        """The check to store: this result at the time of its slot; the check started `late_us` after it."""
+        seen = dict(zip(_SEEN, _seen(self), strict=True))
+        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, **seen)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A stored check: a `ProbeResult` with its site, its slot and the schedule it stands for.
+
+    `time_ms` is the slot, `covers_ms` the schedule it covers (interval x (1 + skipped slots)), `lag_us` how late it really
+    started. `maintenance` is 1 for a check made during maintenance, which is neither up nor down, else None.
+    """
+
+    host: str
+    time_ms: int
+    covers_ms: int
+    lag_us: int
+    status: int = 0
+    response_us: int | None = None
+    phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
+    cause: Cause | None = None
+    detail: str = ""
+    certificate_s: int | None = None
+    maintenance: int | None = None
+
+    @property
+    def available(self) -> bool:
+        return self.cause is None
+
+
+_SEEN = tuple(name for name in CheckResult.__slots__ if name in ProbeResult.__slots__)
+_seen = attrgetter(*_SEEN)
+
 
 OLDEST_MS = 946_684_800_000
 """2000-01-01: no check or alert is older."""
@@ -45,7 +117,8 @@ class Kind(Enum):
 class Field:
     """One field. `attribute` is that of `CheckResult`; for a phase, `phase` is its place in `phases_us`.
 
-    `low` and `high` bound integers (inclusive), `high` the characters of a text. `optional`: None is allowed.
+    `low` and `high` bound integers (inclusive), `high` the characters of a text. `optional`: None is allowed. `since` is the
+    first version of the local file that has the column; 0: all have it.
     """
 
     attribute: str
@@ -58,6 +131,7 @@ class Field:
     optional: bool = False
     phase: int | None = None
     meaning: str = ""
+    since: int = 0
 
 
 _PLAIN = (
@@ -75,6 +149,7 @@ _PLAIN = (
     Field(
         *("certificate_s", "certificate", "certificate", "certificateS", Kind.INTEGER),
         optional=True,
+        since=6,
         meaning="when the first certificate of the chain expires, in Unix seconds; only of checks that looked",
     ),
     Field(
@@ -82,6 +157,7 @@ _PLAIN = (
         low=1,
         high=1,
         optional=True,
+        since=8,
         meaning="1: made during maintenance, and neither up nor down; else absent",
     ),
 )

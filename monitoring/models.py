@@ -1,4 +1,4 @@
-"""The values that cross module borders: frozen, slotted, without I/O.
+"""The values that cross module borders: frozen, slotted, without I/O. Those of a check are in `monitoring.fields`.
 
 Units are in the names: `_ms` is integer milliseconds (of UTC since 1970 where it is a moment), `_us` integer
 microseconds. Integers, because every number shown must be recomputable by hand: no sum of floats decides anything.
@@ -8,29 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import attrgetter
 from typing import ClassVar
 
+from monitoring.fields import PHASES as PHASES  # noqa: PLC0414 - whoever needs values finds them here
+from monitoring.fields import Cause as Cause  # noqa: PLC0414 - whoever needs values finds them here
+from monitoring.fields import CheckResult as CheckResult  # noqa: PLC0414 - whoever needs values finds them here
+from monitoring.fields import ProbeResult as ProbeResult  # noqa: PLC0414 - whoever needs values finds them here
 from monitoring.thresholds import USUAL, Rule
 from monitoring.transport import PLAIN, Transport
-
-PHASES = ("resolve", "connect", "tls", "processing", "transfer")
-"""The parts of a check in order, named as blackbox_exporter names them."""
-
-
-class Cause(StrEnum):
-    """Why a check failed."""
-
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    TIMEOUT = "timeout"
-    STATUS = "status"
-    CONTENT = "content"
-    SLOW = "slow"
-    REDIRECTS = "redirects"
-    PROTOCOL = "protocol"
-    ERROR = "error"
 
 
 class State(StrEnum):
@@ -131,58 +116,6 @@ class Site:
         """Does `tag:WORD` or `group:NAME` stand for it? None: the selector is neither."""
         kind, _, word = selector.partition(":")
         return word in self.tags if kind == "tag" else word == self.group if kind == "group" else None
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """What one check saw, before it is given its place in the schedule.
-
-    `status` is 0 without a response; `response_us` is None without one, else the sum of the phases that happened.
-    `phases_us` stands in the order of `PHASES`, None for a phase that never ran.
-    `cause` is None exactly when the site was available; `detail` is text for people, free of secrets.
-    `waited_us` is how long requests waited inside the monitor before they began; it is in no other time here.
-    `certificate_s` is when the first certificate of the chains that were sent expires (Unix time), if the check looked.
-    """
-
-    status: int = 0
-    response_us: int | None = None
-    phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
-    cause: Cause | None = None
-    detail: str = ""
-    waited_us: int = 0
-    certificate_s: int | None = None
-
-    def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
-        """The check to store: this result at the time of its slot; the check started `late_us` after it."""
-        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, *_seen(self))
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """A stored check: a `ProbeResult` with its site, its slot and the schedule it stands for.
-
-    `time_ms` is the slot, `covers_ms` the schedule it covers (interval x (1 + skipped slots)), `lag_us` how late it really
-    started. `maintenance` is 1 for a check made during maintenance, which is neither up nor down, else None.
-    """
-
-    host: str
-    time_ms: int
-    covers_ms: int
-    lag_us: int
-    status: int = 0
-    response_us: int | None = None
-    phases_us: tuple[int | None, int | None, int | None, int | None, int | None] = (None,) * 5
-    cause: Cause | None = None
-    detail: str = ""
-    certificate_s: int | None = None
-    maintenance: int | None = None
-
-    @property
-    def available(self) -> bool:
-        return self.cause is None
-
-
-_seen = attrgetter(*CheckResult.__slots__[4:-1])  # host, time, covers, lag and maintenance are not in a `ProbeResult`
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,7 @@ DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessi
 
 SEES: Mapping[str, Collection[str]] = {
     **dict.fromkeys(SHARED, ()),
-    "models": {"thresholds", "transport"},
-    "fields": {"models"},
+    "models": {"fields", "thresholds", "transport"},
     "clock": (),
     "trust": (),
     # Rooms that need no storage

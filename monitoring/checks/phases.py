@@ -1,7 +1,7 @@
 """Computes the phases of a check from libcurl's timers. Pure."""
 
 Phases = tuple[int | None, int | None, int | None, int | None, int | None]
-"""Microseconds, in the order of `models.PHASES`; None for a phase that did not run or did not end."""
+"""Microseconds, in the order of `fields.PHASES`; None for a phase that did not run or did not end."""
 
 NO_PHASES: Phases = (None,) * 5
 

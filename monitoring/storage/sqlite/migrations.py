@@ -3,13 +3,14 @@
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from monitoring.fields import CHECK_FIELDS
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import from_1_1, meta
+from monitoring.storage.sqlite import from_1_1, meta, schema
 from monitoring.storage.sqlite.schema import (
     APPLICATION_ID,
     MAINTENANCE_BY_HAND,
@@ -17,9 +18,6 @@ from monitoring.storage.sqlite.schema import (
     SCHEMA,
     SUMS_OF_MAINTENANCE,
 )
-
-NEWEST = 8
-"""The `user_version` of files as they are now. 3 is that of 1.1.0."""
 
 LARGEST_COPY = 1 << 30
 SPARE = 64 << 20
@@ -55,8 +53,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     found = version(connection)
     notice = None if found in (0, NEWEST) else _copy(connection)
     if found != NEWEST:
-        for step in _steps_from(found):
-            step(connection)
+        _bring_up_to_date(connection, found)
         connection.execute(f"PRAGMA user_version = {NEWEST}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     if notice:
@@ -97,8 +94,7 @@ def _add_details(connection: sqlite3.Connection) -> None:
 
 def _add_certificates(connection: sqlite3.Connection) -> None:
     """Files between two releases did not know when certificates expire."""
-    for table in ("checks", "sites"):
-        connection.execute(f"ALTER TABLE {table} ADD COLUMN certificate INTEGER")
+    connection.execute("ALTER TABLE sites ADD COLUMN certificate INTEGER")
 
 
 def _add_notifications(connection: sqlite3.Connection) -> None:
@@ -109,7 +105,6 @@ def _add_notifications(connection: sqlite3.Connection) -> None:
 
 def _add_maintenance(connection: sqlite3.Connection) -> None:
     """Files between two releases knew of no maintenance."""
-    connection.execute("ALTER TABLE checks ADD COLUMN maintenance INTEGER")
     connection.execute("ALTER TABLE sites ADD COLUMN last_maintenance INTEGER")
     for span in Span:
         for column in SUMS_OF_MAINTENANCE:
@@ -117,19 +112,31 @@ def _add_maintenance(connection: sqlite3.Connection) -> None:
     connection.execute(MAINTENANCE_BY_HAND)
 
 
-STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (
-    *(_add_details, _add_certificates, _add_notifications, _add_maintenance),
-)
-"""What changed since version 4, one step a version: a new one is added at the end, and `NEWEST` is one more."""
+STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    5: _add_details,
+    6: _add_certificates,
+    7: _add_notifications,
+    8: _add_maintenance,
+}
+"""What each version since 4 has changed, except columns of `checks`: `fields.CHECK_FIELDS` says since when these exist."""
+
+NEWEST = max(*STEPS, *(field.since for field in CHECK_FIELDS))
+"""The `user_version` of new files. 1.1.0 wrote 3."""
 
 VERSIONS: Mapping[int, frozenset[str]] = {
     3: from_1_1.TABLES,
-    **dict.fromkeys(range(NEWEST - len(STEPS), NEWEST + 1), frozenset({"checks", "meta"})),
+    **dict.fromkeys(range(4, NEWEST + 1), frozenset({"checks", "meta"})),
 }
 """The versions that can be opened, each with some tables that its files have."""
 
 
-def _steps_from(version: int) -> Sequence[Callable[[sqlite3.Connection], None]]:
-    """The steps that lead to the newest version. Empty files and those of 1.1.0 get its tables at once."""
-    at_once = {0: _create, 3: from_1_1.migrate}
-    return [at_once[version]] if version in at_once else STEPS[version - NEWEST :]
+def _bring_up_to_date(connection: sqlite3.Connection, found: int) -> None:
+    """Empty files and those of 1.1.0 get the newest tables at once, others version by version."""
+    if found in (0, 3):
+        (from_1_1.migrate if found else _create)(connection)
+        return
+    for number in range(found + 1, NEWEST + 1):
+        for field in (field for field in CHECK_FIELDS if field.since == number):
+            connection.execute(f"ALTER TABLE checks ADD COLUMN {schema.column(field)}")
+        if step := STEPS.get(number):
+            step(connection)

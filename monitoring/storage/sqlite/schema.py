@@ -48,7 +48,7 @@ SUMMARY_COLUMNS: Mapping[Span, tuple[str, ...]] = {
 `sketch`: see `monitoring.statistics.sketch`."""
 
 
-def _column(field: Field) -> str:
+def column(field: Field) -> str:
     """The definition of a field's column in `checks`."""
     if field.attribute == "response_us":
         return "rest INTEGER"  # NULL: no whole response
@@ -61,7 +61,7 @@ _RESPONSE = f"rest + {' + '.join(f'IFNULL({phase}, 0)' for phase in PHASES)}"
 CHECKS = f"""
 CREATE TABLE checks (
     id INTEGER PRIMARY KEY,
-    {", ".join(map(_column, CHECK_FIELDS))},
+    {", ".join(map(column, CHECK_FIELDS))},
     response INTEGER GENERATED ALWAYS AS ({_RESPONSE}) VIRTUAL
 )"""
 
