@@ -1,10 +1,10 @@
-"""What a gateway and its clients say to each other, as JSON: each value, its name and its bounds declared once.
+"""The JSON messages between a gateway and its clients: each value, its name and its bounds, declared once.
 
-Validation, the OpenAPI description and both directions follow from these structs. A check has the fields of
-`fields.CHECK_FIELDS`. Integers stay integers, and a float's JSON gives the same float again: so numbers that passed a
-gateway equal those of the store behind it.
+Validation, the OpenAPI description, encoding and decoding follow from these structs. A check has the fields of
+`fields.CHECK_FIELDS`. Integers stay integers and floats keep every digit, so numbers from a gateway equal those of the store
+behind it.
 
-What is written is strict: an unknown key is refused. What is read may have keys that a newer gateway adds.
+A gateway refuses unknown keys in what it receives. Its clients ignore them, because a newer gateway may add some.
 """
 
 import re
@@ -24,7 +24,7 @@ LAST_MS = 7_258_118_400_000
 """2200-01-01: no window ends later."""
 
 LARGEST_SUM = 10**15
-"""Of milliseconds or microseconds: sums of some thousands of these are whole in 64 bits."""
+"""Milliseconds or microseconds. The sum of some thousands of these fits into 64 bits."""
 
 MOST_COUNT = 10**9
 """Checks of one summary: ten thousand a second for a day."""
@@ -35,7 +35,7 @@ LONGEST_PACKED = 4 << 20
 TIME_BYTES = array(TIMES).itemsize
 
 LONGEST_WORDS = 300
-"""Characters of what is said of a wrong value."""
+"""Characters of the words about a wrong value."""
 
 
 def _name(longest: int) -> Meta:
@@ -64,7 +64,7 @@ def require(is_right: bool, rule: str) -> None:
 
 
 def must_be_name(key: str, text: str, longest: int) -> None:
-    """What no pattern says that both JSON schemas and Python understand alike."""
+    """Test what no pattern can say that JSON Schema and Python understand alike."""
     require(names.is_name(text, longest), f"{key} must hold {names.CHARACTERS}")
 
 
@@ -72,7 +72,7 @@ def must_be_name(key: str, text: str, longest: int) -> None:
 
 
 class Malformed(ValueError):
-    """What is wrong with a value, after its path. Never quotes more than a few characters of it."""
+    """The path of a wrong value and what is wrong with it. Quotes at most a few characters of the value."""
 
 
 def decode(body: bytes, kind: type[Value]) -> Value:
@@ -101,7 +101,7 @@ class Message(Struct, rename="camel"):
 
     @classmethod
     def of(cls, model: object) -> Self:
-        """Nothing is tested: that is for whoever reads it."""
+        """Validates nothing: the receiver does."""
         return cls(*attrgetter(*cls.__struct_fields__)(model))
 
     def to(self, model: type[Value]) -> Value:
@@ -249,7 +249,7 @@ class SummaryMessage(Struct, rename="camel", forbid_unknown_fields=True):
         self._test_ends(sketch.ends(counts), sketch.bucket)
 
     def _test_ends(self, ends: tuple[int, int] | None, place: Any) -> None:
-        """`ends` are where the shortest and the longest time lie (None: there is none), `place` tells it of any time."""
+        """`ends` are the places of the shortest and the longest time (None: no times); `place` gives that of a time."""
         if self.shortest_us is None or self.longest_us is None:
             require(ends is None and self.shortest_us is self.longest_us, "shortestUs and longestUs must be there")
             return

@@ -1,7 +1,7 @@
-"""The schema of the points, in both directions: values as lines of InfluxDB's line protocol, and rows as values. Pure.
+"""The schema of the points: values to lines of InfluxDB's line protocol, and rows to values. Pure.
 
-One series a site through the tag `host` (and `location`, where a monitor has one), times in integer milliseconds. Lines
-are written by hand because one is written for every check: a generic serialiser takes ten times as long.
+Each site is a series by the tag `host` (and `location`, if the monitor has one). Times are integer milliseconds. Lines are
+formatted by hand, because there is one for every check and a generic serialiser takes ten times as long.
 """
 
 import dataclasses
@@ -25,10 +25,10 @@ CHECKS = "website_availability"
 ALERTS = "website_alerts"
 SUMMARIES: Mapping[Span, str] = {Span.MINUTE: f"{CHECKS}_1m", Span.HOUR: f"{CHECKS}_1h", Span.DAY: f"{CHECKS}_1d"}
 RECORDS = "website_monitor"
-"""How far local files have delivered, by the tag `file`."""
+"""The measurement with the records of delivery, by the tag `file`."""
 
 RECORD_TIME_MS = 4_102_444_800_000
-"""When the record of a file lies (2100): one fixed moment keeps it one point, and no retention policy ever drops it."""
+"""The time of every record (2100). So it stays one point, and no retention policy drops it."""
 
 ALERT_FIELDS = ("type", "startDate", "endDate", "availability", "cause", "detail")
 RECORD_FIELDS = ("proof", "delivery", "newest", "summarised")
@@ -60,7 +60,7 @@ Packed = msgspec.defstruct(
     ],
     array_like=True,
 )
-"""What `summary.packed` gives, as a JSON array."""
+"""The result of `summary.packed` as a JSON array."""
 
 _WRITTEN = {
     Kind.MILLISECONDS: "=%di",
@@ -70,17 +70,17 @@ _WRITTEN = {
     Kind.TEXT: '="%s"',
 }
 _ABSENT = "%.0s"
-"""Takes a value and writes nothing."""
+"""Formats any value as nothing."""
 
 _CAUSE = next(place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.CAUSE)
 _TEXTS = [place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.TEXT]
 
 
 class PointWriter:
-    """Lines of the points of one location; "" is the one without a name, which is no tag.
+    """Writes lines for the points of one location ("": without a tag).
 
-    Keeps what lines have in common: each host is escaped once, and checks with the same fields share a format.
-    Methods raise `StoreRefused` for a host that can be no tag.
+    Each host is escaped once, and checks with the same fields share a format. Methods raise `StoreRefused` for a host that
+    cannot be a tag.
     """
 
     def __init__(self, location: str = "") -> None:
@@ -118,7 +118,7 @@ class PointWriter:
 
 
 def record_line(marker: str, *, proof: str = "", record: DeliveryRecord | None = None) -> str:
-    """The record of a local file; `proof` is plain letters and digits. What is left out stays as it was."""
+    """A line with the record of a local file, or with the `proof` (letters and digits). What it leaves out stays."""
     fields = [f'proof="{proof}"'] if proof else []
     if record is not None:
         fields += [f"delivery={record.delivery}i", f"newest={record.newest_ms}i", f"summarised={record.summarised_ms}i"]
@@ -126,14 +126,14 @@ def record_line(marker: str, *, proof: str = "", record: DeliveryRecord | None =
 
 
 def line_again(source: str, tags: Mapping[str, str], field: str, value: int | str, time_ms: int) -> str:
-    """A point that is there already, with one of its fields: a whole number, or plain letters."""
+    """A line with a point that is there already, and one of its fields: an integer or plain letters."""
     series = ",".join((source, *(f"{name}={_tag(text)}" for name, text in sorted(tags.items()) if text)))
     written = f"{value:d}i" if isinstance(value, int) else f'"{value}"'
     return f"{series} {field}={written} {time_ms}"
 
 
 def pack(summary: Summary) -> str:
-    """All of a summary as a short text for programs."""
+    """All of a summary as text, for programs."""
     return msgspec.json.encode(Packed(*packed(summary))).decode()
 
 
@@ -173,7 +173,7 @@ def _counted(counts: Mapping[Any, int]) -> str:
 
 
 def _format_of(found: Sequence[Any]) -> str:
-    """The format of lines of checks that have values where this one has them."""
+    """The format of lines for checks that have the same fields as this one."""
     available = found[_CAUSE] is None
     written = [
         _ABSENT if value is None or (available and place in _TEXTS) else f",{field.point}{_WRITTEN[field.kind]}"
@@ -183,7 +183,7 @@ def _format_of(found: Sequence[Any]) -> str:
 
 
 def _escaped(found: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values of a failed check with its texts as a line holds them, None for the empty one."""
+    """The values of a failed check, with texts escaped and None for empty ones."""
     fit = list(found)
     for place in _TEXTS:
         fit[place] = _text(found[place][:LONGEST_DETAIL]) or None
@@ -191,7 +191,7 @@ def _escaped(found: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _text(text: str) -> str:
-    """As it stands in quotes; a lone surrogate is no text."""
+    """A text escaped for quotes, without lone surrogates."""
     return text.encode(errors="replace").decode().translate(_TEXT_ESCAPES)
 
 
@@ -214,13 +214,13 @@ def from_rfc3339(text: str) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-# Checks and alerts, read. A database may hold points of other writers: what is no check and no alert is passed over.
+# Reading. A database may hold points of other writers, so rows that are no checks or alerts are skipped.
 
 
 def check_from(host: str, row: Row) -> CheckResult | None:
-    """The check of a row of `WHOLE_CHECK`; None while fields that each check has are not there.
+    """The check of a row of `WHOLE_CHECK`; None while it lacks fields that each check has.
 
-    InfluxDB stores a point field by field, so a reader may see a point that is only half written.
+    InfluxDB stores a point field by field, so a reader may see half of it.
     """
     time_ms, available, *found = row
     try:
@@ -265,8 +265,8 @@ def unpack(text: Any) -> Summary | None:
 
 
 def summary_from(rows: Sequence[Row]) -> Summary:
-    """What the checks of these rows of `COUNTED_CHECK` add up to. Raises TypeError where fields are of other types."""
-    known = [row for row in rows if None not in row[1:4]]  # half a point is no check yet: see `check_from`
+    """The summary of rows of `COUNTED_CHECK`. Raises TypeError where fields have other types."""
+    known = [row for row in rows if None not in row[1:4]]  # skips points that are half written: see `check_from`
     judged = [row for row in known if not row[-1]]
     good, failed = [row for row in judged if row[1]], [row for row in judged if not row[1]]
     times = sorted(_microseconds(row[4] for row in good))
@@ -324,6 +324,6 @@ _READ: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: _words,
 }
 _NONE = [None if field.optional else "" for field in CHECK_FIELDS]
-"""What a field is that may be absent, and is."""
+"""The value of each field when it is absent."""
 _ALWAYS = [place for place, field in enumerate(CHECK_FIELDS) if not field.optional and field.kind is not Kind.TEXT]
 """The fields that each check has."""

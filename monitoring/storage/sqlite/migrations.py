@@ -1,4 +1,4 @@
-"""Brings a local file from the version that wrote it to the newest one."""
+"""Migrates a local file from an earlier version to the newest one."""
 
 import shutil
 import sqlite3
@@ -21,7 +21,7 @@ from monitoring.storage.sqlite.schema import (
 
 LARGEST_COPY = 1 << 30
 SPARE = 64 << 20
-"""Bytes. So much room is left beside a copy."""
+"""Bytes. A copy is made only if so much room is left beside it."""
 
 EVERY_COLUMN = """
 SELECT known.name, part.name FROM sqlite_schema AS known, pragma_table_xinfo(known.name) AS part WHERE known.type = 'table'
@@ -29,7 +29,7 @@ SELECT known.name, part.name FROM sqlite_schema AS known, pragma_table_xinfo(kno
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """Of the file's format; 0: it has no tables yet, or is another program's."""
+    """The version of the file's format; 0: it has no tables yet, or is another program's."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -61,7 +61,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _copy(connection: sqlite3.Connection) -> str:
-    """Returns what is to be said of it."""
+    """Copy the file if it is not too large; return what to say about that."""
     path = Path(connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
     size = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
     begun = f"{path} is being brought up to date while the monitor runs"
@@ -127,7 +127,7 @@ VERSIONS: Mapping[int, frozenset[str]] = {
     3: from_1_1.TABLES,
     **dict.fromkeys(range(4, NEWEST + 1), frozenset({"checks", "meta"})),
 }
-"""The versions that can be opened, each with some tables that its files have."""
+"""The versions that can be opened, and tables by which their files are recognised."""
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, found: int) -> None:

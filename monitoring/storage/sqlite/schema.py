@@ -1,11 +1,11 @@
-"""The tables of the local file, and how checks and alerts lie in them.
+"""The tables of the local file, and the rows of checks and alerts.
 
-The primary key of a check is its time and its site in one integer, `time_ms << 20 | site`: the table is clustered by
-time, a window is a range of keys, and the same check written twice is the same row. Summaries and alerts have keys of
-the same kind: the start of their span, or the moment of the decision.
+The primary key of a check is its time and its site in one integer, `time_ms << 20 | site`. So the table is clustered by
+time, a window is a range of keys, and a check written twice is one row. Summaries and alerts have keys of the same kind,
+with the start of their span or the time of the decision.
 
-A response time is nearly always the sum of the phases, so only the difference is stored (`rest`, mostly 0, which takes
-no byte) and `response` is computed.
+A response time is nearly always the sum of the phases. So only the difference is stored (`rest`, mostly 0, which takes no
+byte), and `response` is computed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from monitoring.models import PHASES, Alert, AlertType, CheckResult
 from monitoring.statistics.summary import Span
 
 APPLICATION_ID = int.from_bytes(b"WMon")
-"""Tells this program's files from others'."""
+"""Marks a file as one of this program."""
 
 SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
@@ -34,10 +34,10 @@ SUMS = (
     *(f"{phase}_{what}" for phase in PHASES for what in ("count", "sum")),
     *SUMS_OF_MAINTENANCE,
 )
-"""The columns of summaries that are plain sums: of checks, milliseconds, microseconds."""
+"""The columns of summaries that are sums: of checks, milliseconds or microseconds."""
 
 SUMMED = (*SUMS, "last_failure", "statuses", "causes")
-"""What all summaries have. `statuses` and `causes` are counts as text, "200:29,503:1"; NULL when there are none."""
+"""The columns of all summaries. `statuses` and `causes` are counts as text, "200:29,503:1"; NULL when there are none."""
 
 SUMMARY_COLUMNS: Mapping[Span, tuple[str, ...]] = {
     Span.MINUTE: (*SUMMED, "times"),
@@ -72,7 +72,7 @@ SITES = """
 CREATE TABLE sites (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was a site's is never another one's
     host TEXT NOT NULL UNIQUE,
-    -- where it stood at the end of the newest summarised minute: the attributes of a LastState; NULL: no check is known
+    -- its LastState at the end of the newest summarised minute; NULL: it has no check
     last INTEGER, last_covers INTEGER, last_available INTEGER,
     last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT,
     certificate INTEGER, last_maintenance INTEGER
@@ -160,11 +160,11 @@ _COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
 COVERS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "response", "cause", "detail"))
 CERTIFICATE, MAINTENANCE = map(_COLUMNS.index, ("certificate", "maintenance"))
 PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
-"""Where these stand in a row of `CHECK_COLUMNS`."""
+"""Their places in a row of `CHECK_COLUMNS`."""
 
 
 def first_key(time_ms: int) -> int:
-    """The smallest key of a moment: `first_key(from) <= id < first_key(until)` is a half-open window."""
+    """The smallest key of a moment. A half-open window is `first_key(from) <= id < first_key(until)`."""
     return time_ms << SITE_BITS
 
 
@@ -182,7 +182,7 @@ def check_row(check: CheckResult, site: int) -> Row:
 
 
 def stored_row(row: Iterable[Any]) -> Row:
-    """The same from a row of `CHECK_COLUMNS`, whose cause may be a `Cause` or its number."""
+    """A row for `INSERT_CHECK` from one of `CHECK_COLUMNS`, whose cause may be a `Cause` or its number."""
     values = list(row)
     response, cause = values[RESPONSE], values[CAUSE]
     if response is not None:

@@ -1,4 +1,4 @@
-"""Summaries as rows of `minutes`, `hours` and `days`: from checks, from finer ones, and with checks that came late."""
+"""Summaries as rows of `minutes`, `hours` and `days`: added up from checks or finer summaries, and late checks added."""
 
 import sqlite3
 from array import array
@@ -24,7 +24,7 @@ SUMS_OF_CHECKS = ", ".join(
         *("COUNT(maintenance)", "IFNULL(SUM(covers) FILTER (WHERE maintenance IS NOT NULL), 0)"),
     )
 )
-"""The columns `schema.SUMS` of checks; then come what else a summary has."""
+"""The values of the columns `schema.SUMS`, from checks."""
 
 REST_OF_CHECKS = f"MAX(id) {FAILED} >> {SITE_BITS}, GROUP_CONCAT(response) {GOOD}"
 
@@ -32,7 +32,7 @@ LAST_FAILURE, STATUSES, CAUSES_TEXT = range(len(SUMS), len(SUMS) + 3)
 
 
 def select(span: Span, where: str) -> str:
-    """Key and columns of summaries."""
+    """A query for the keys and `SUMMARY_COLUMNS` of summaries."""
     return f"SELECT id, {', '.join(SUMMARY_COLUMNS[span])} FROM {span.kind} WHERE {where}"
 
 
@@ -105,7 +105,7 @@ def causes_of(texts: Iterable[object]) -> dict[Cause, int]:
 
 
 def _counts(texts: Iterable[object]) -> Mapping[str, int]:
-    """What texts of `counted` add up to; None is an empty one."""
+    """The sums of texts that `counted` gave; None is an empty one."""
     found: Counter[str] = Counter()
     for pair, times in Counter(",".join([str(text) for text in texts if text]).split(",")).items():
         value, _, count = pair.partition(":")
@@ -120,7 +120,7 @@ def _counts(texts: Iterable[object]) -> Mapping[str, int]:
 def of_checks(
     connection: sqlite3.Connection, table: str, where: str, values: Mapping[str, object], width_ms: int
 ) -> Iterator[tuple[int, int, Summary]]:
-    """What the checks in a table that meet a condition add up to: by site, and by number of the span of this length."""
+    """Summarise the checks that meet a condition. Yields site, number of the span of this width, and summary."""
     values = {**values, "width": width_ms}
     counts: dict[str, defaultdict[tuple[int, int], dict[int, int]]] = {}
     for column, more in (("status", "status > 0"), ("cause", "cause IS NOT NULL")):
@@ -141,14 +141,14 @@ def of_checks(
 
 
 def of_minute(connection: sqlite3.Connection, start_ms: int, sites: Collection[int]) -> dict[int, Summary]:
-    """What the checks of these sites in a minute add up to, by site; one without any is missing."""
+    """Summarise the checks of these sites in a minute. A site without checks is missing."""
     where, values = in_minute(start_ms, sites)
     found = of_checks(connection, "checks", where, values, Span.MINUTE.length_ms)
     return {site: summary for site, _, summary in found if site in sites}
 
 
 def in_minute(start_ms: int, sites: Collection[int]) -> tuple[str, dict[str, int]]:
-    """A condition on the keys of a minute and of all sites from the first to the last of these."""
+    """A condition on keys, with its parameters: of a minute, and of all sites from the first to the last of these."""
     ends = {"first": first_key(start_ms), "last": first_key(start_ms + Span.MINUTE.length_ms)}
     condition = f"{INSIDE} AND {SITE} BETWEEN :first_site AND :last_site"
     return condition, ends | {"first_site": min(sites, default=0), "last_site": max(sites, default=-1)}
@@ -161,7 +161,7 @@ def of_finer(
     sites: Iterable[int],
     newest: Mapping[int, Summary] | None = None,
 ) -> dict[int, Summary]:
-    """What the finer summaries of these sites in an hour or day add up to, by site; `newest` are not stored yet."""
+    """Add up the finer summaries of these sites in an hour or day. `newest` are finer ones that are not stored yet."""
     finer, chosen = FINER[span], sorted(sites)
     parts: defaultdict[int, list[Summary]] = defaultdict(list)
     if chosen:
@@ -186,9 +186,9 @@ def store(connection: sqlite3.Connection, span: Span, start_ms: int, found: Mapp
 def add_late(
     connection: sqlite3.Connection, checks: Sequence[tuple[int, CheckResult]], summarised_ms: int
 ) -> list[tuple[Span, int]]:
-    """Add checks (with the numbers of their sites), which are new, to their summaries; returns which these are.
+    """Add new checks (with the numbers of their sites) to their summaries; return the spans and keys of these.
 
-    Only spans that were over at `summarised_ms` have any.
+    Only spans that were over at `summarised_ms` have summaries.
     """
     groups: defaultdict[tuple[Span, int], list[CheckResult]] = defaultdict(list)
     for site, check in checks:
