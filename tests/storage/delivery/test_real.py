@@ -2,7 +2,7 @@
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +13,7 @@ import pytest
 from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics import reference
-from monitoring.statistics.summary import Span
+from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.delivery.local_first import LocalFirstStore
@@ -91,8 +91,15 @@ def assert_whole(file: LocalFile, database: InfluxStore) -> None:
     assert database.counts(EVER) == file.counts(EVER)
     newest_ms = file.last_time() or 0
     window = Window(newest_ms - 2 * HOUR_MS + 12_345, newest_ms - 7_654)
-    made_then = list(file.results(window))
-    assert database.stats(window, exact=True) == reference.summarise(made_then, window, exact=True)
+    expected, asked = reference.summarise(list(file.results(window)), window, exact=True), list[Window]()
+    assert database.stats(window, exact=True) == expected
+
+    def ends(part: Window) -> Mapping[str, Summary]:
+        """As a running monitor has it: its own file answers where no summary reaches."""
+        asked.append(part)
+        return file.summaries(part)
+
+    assert (database.stats(window, exact=True, ends=ends), bool(asked)) == (expected, True)
     assert database.missing(window) == 0
 
 
