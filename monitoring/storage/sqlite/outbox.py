@@ -42,7 +42,7 @@ ALL_IN_FLIGHT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """One row of the outbox."""
 
     entry: int
@@ -143,15 +143,15 @@ def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None
     return taken.delivery() if taken.last_entry else None
 
 
-def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
+def _entries(connection: sqlite3.Connection) -> Iterator[OutboxEntry]:
     """In order, some at a time, so that no statement is open while the rows of an entry are read."""
     query, last = "SELECT entry, kind, first, last, site, points FROM outbox WHERE entry > ? ORDER BY entry LIMIT 100", 0
     while found := connection.execute(query, (last,)).fetchall():
-        yield from (Entry(*row) for row in found)
+        yield from (OutboxEntry(*row) for row in found)
         last = found[-1][0]
 
 
-def _rows(connection: sqlite3.Connection, entry: Entry, limit: int) -> Iterator[Row]:
+def _rows(connection: sqlite3.Connection, entry: OutboxEntry, limit: int) -> Iterator[Row]:
     where = f"id BETWEEN {entry.first} AND {entry.last}" + ("" if entry.site is None else f" AND {SITE} = {entry.site}")
     if entry.kind in SPANS:
         query = summaries.select(SPANS[entry.kind], where)
@@ -207,7 +207,7 @@ def pending(connection: sqlite3.Connection) -> Pending:
     return Pending(points or 0, others or 0, oldest_ms)
 
 
-def points_of(connection: sqlite3.Connection, entry: Entry, summarised_ms: int) -> int:
+def points_of(connection: sqlite3.Connection, entry: OutboxEntry, summarised_ms: int) -> int:
     """How many points this entry has now."""
     if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
         window = Window(time_of(entry.first), time_of(entry.last) + 1)
@@ -302,5 +302,5 @@ def refused_sample(connection: sqlite3.Connection, kind: str, limit: int) -> Poi
     for one in refusals(connection):
         if one.kind == kind and not one.by_age and one.host in sites and len(taken) < limit:
             key = first_key(one.last_ms) | sites[one.host]
-            _take(taken, kind, _rows(connection, Entry(0, kind, key, key, None, 1), 1), hosts)
+            _take(taken, kind, _rows(connection, OutboxEntry(0, kind, key, key, None, 1), 1), hosts)
     return taken.delivery().points

@@ -196,7 +196,7 @@ class _Cut:
         query = f"SELECT {columns} FROM outbox WHERE entry > ? AND first < ? ORDER BY entry LIMIT {ENTRIES_AT_ONCE}"
         while found := self.connection.execute(query, (last, self._end)).fetchall():
             for row in found:
-                entry = outbox.Entry(*row)
+                entry = outbox.OutboxEntry(*row)
                 self._count(entry)
                 last, looked_at = entry.entry, looked_at + entry.points
                 if looked_at >= rows.LOOK_AT_ONCE:
@@ -204,7 +204,7 @@ class _Cut:
             looked_at = 0
             yield
 
-    def _count(self, entry: outbox.Entry) -> None:
+    def _count(self, entry: outbox.OutboxEntry) -> None:
         points = outbox.points_of(self.connection, entry, self.summarised_ms())
         if points:
             self.connection.execute("UPDATE outbox SET points = ? WHERE entry = ?", (points, entry.entry))
