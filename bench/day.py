@@ -24,8 +24,8 @@ from bench.queries import HOUR_MS, Cost, fill, measure
 from bench.sites import INTERVAL_S, START_LIMIT_S
 from monitoring.config import site_host
 from monitoring.models import Window
-from monitoring.storage.sqlite.schema import SITE_BITS
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.schema import SITE_BITS
 
 MINUTE_MS = 60_000
 LONG_OVER_MS = 10 * MINUTE_MS

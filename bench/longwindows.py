@@ -31,10 +31,10 @@ from monitoring.statistics.windows import from_whole_hour
 from monitoring.storage.base import Backend, Reader
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
-from monitoring.storage.sqlite import meta, summaries
-from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import SITE_MASK
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import meta, summaries
+from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.schema import SITE_MASK
 from monitoring.units import DAY_MS, HOUR_MS
 from tests.support.influxd import Influxd
 

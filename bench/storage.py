@@ -19,8 +19,8 @@ from typing import TypeVar
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import LocalFile
-from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.purge import Request
 
 START_MS = 1_767_225_600_000 - 25 * 60_000
 """After 25 minutes an hour and a day end."""

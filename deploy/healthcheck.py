@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from monitoring.clock import SystemClock
 from monitoring.errors import StoreError
 from monitoring.models import Window
-from monitoring.storage.sqlite.lock import written_file
+from monitoring.storage.sqlite.file.lock import written_file
 from monitoring.storage.sqlite.reader import FileReader
 
 QUIET_MS = 120_000

@@ -14,8 +14,8 @@ from monitoring.commands.cli import parse_arguments
 from monitoring.config import loading, parse_config, syntax, tokens, websites
 from monitoring.config.assertions import ASSERTIONS
 from monitoring.models import Cause, State
-from monitoring.storage.sqlite.migrations import NEWEST
-from monitoring.storage.sqlite.schema import SCHEMA
+from monitoring.storage.sqlite.tables.migrations import NEWEST
+from monitoring.storage.sqlite.tables.schema import SCHEMA
 from monitoring.trust import REPLACES
 from scripts.picture import PICTURE, draw
 from tests.support.documents import DOCUMENTS, ROOT, anchors, commands, fences, links, rows, section

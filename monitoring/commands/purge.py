@@ -22,12 +22,12 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.upkeep import monitor_upkeep
-from monitoring.storage.sqlite import purge
-from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S, transaction, translated
-from monitoring.storage.sqlite.lock import writer_is_alive
-from monitoring.storage.sqlite.purge import Preview, Request
+from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, transaction, translated
+from monitoring.storage.sqlite.file.lock import writer_is_alive
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import purge
+from monitoring.storage.sqlite.tables.purge import Preview, Request
 from monitoring.units import HOUR_MS
 
 if TYPE_CHECKING:

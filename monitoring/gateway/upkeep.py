@@ -15,7 +15,7 @@ from monitoring.models import Site
 from monitoring.storage.base import Backend
 from monitoring.storage.delivery.upkeep import Steps, Upkeep, delete_older
 from monitoring.storage.sqlite.database import SharedFile
-from monitoring.storage.sqlite.purge import Request
+from monitoring.storage.sqlite.tables.purge import Request
 
 PAUSE_S = 1.0
 

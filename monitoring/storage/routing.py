@@ -19,9 +19,9 @@ from monitoring.storage.delivery import words
 from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.notifications import Entry
-from monitoring.storage.sqlite.lock import Identity, identity_of, is_empty, writer_is_alive, written_file
+from monitoring.storage.sqlite.file.lock import Identity, identity_of, is_empty, writer_is_alive, written_file
+from monitoring.storage.sqlite.file.rescue import beside
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.rescue import beside
 from monitoring.units import DAY_MS
 
 NO_MONITOR = f"no monitor has run here yet: start {called('-m')}"

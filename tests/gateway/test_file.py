@@ -14,8 +14,8 @@ from monitoring.gateway.databases import Databases
 from monitoring.models import CheckResult
 from monitoring.storage.base import DeliveryRecord, Points
 from monitoring.storage.delivery.forwarder import Forwarder
-from monitoring.storage.sqlite import rescue
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
+from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain

@@ -16,8 +16,8 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.backends import open_backend
 from monitoring.storage.base import Deletion, Points
 from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep
-from monitoring.storage.sqlite import purge
 from monitoring.storage.sqlite.database import FileDatabase, SharedFile
+from monitoring.storage.sqlite.tables import purge
 from tests.support.clock import FakeClock
 from tests.support.influx_databases import new_database
 from tests.support.influxd import Influxd

@@ -10,7 +10,7 @@ import pytest
 
 from monitoring.errors import ConfigError
 from monitoring.models import Alert, AlertType, Cause, Window
-from monitoring.storage.sqlite.lock import writer_is_alive
+from monitoring.storage.sqlite.file.lock import writer_is_alive
 from tests.support.influxd import Influxd
 from tests.support.monitor import (
     FOREVER,

@@ -18,7 +18,7 @@ from monitoring.storage.backends import open_backend
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.routing import NO_MONITOR, ReaderChoice
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.file.lock import FileLock
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain

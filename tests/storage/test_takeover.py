@@ -20,8 +20,8 @@ from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.writer import Writer
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.opening import take_over_past
-from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.clock import FakeClock
 from tests.support.forwarded import drain, maintain
 from tests.support.influx_databases import address_of, store_at

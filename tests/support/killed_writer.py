@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from monitoring.models import Alert, AlertType, Cause, CheckResult
-from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.purge import Request
 
 START_MS = 1_767_221_940_000  # 2025-12-31 22:59 UTC: an hour and then a day end
 COMMIT_MS = 7_000

@@ -14,10 +14,10 @@ from monitoring.errors import StoreUnverified
 from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Points
-from monitoring.storage.sqlite import purge, queries, rows, schema, states, summaries
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.schema import SITE, SITE_BITS, first_key, site_of
+from monitoring.storage.sqlite.tables import purge, queries, rows, schema, states, summaries
+from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, first_key, site_of
 
 SEPARATOR = "\x1f"
 """Between a location and a host. No name holds it."""

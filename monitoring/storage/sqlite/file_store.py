@@ -11,8 +11,8 @@ from typing import Self
 
 from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.sqlite import blocks_1_1, meta, migrations, queries, rescue
-from monitoring.storage.sqlite.connection import (
+from monitoring.storage.sqlite.file import rescue
+from monitoring.storage.sqlite.file.connection import (
     BUSY_TIMEOUT_S,
     ReaderPool,
     is_about_schema,
@@ -20,9 +20,10 @@ from monitoring.storage.sqlite.connection import (
     transaction,
     translated,
 )
-from monitoring.storage.sqlite.file import OpenFile, Problem
-from monitoring.storage.sqlite.lock import FileLock, NameLock
+from monitoring.storage.sqlite.file.lock import FileLock, NameLock
+from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.tables import blocks_1_1, meta, migrations, queries
 
 READERS_END_S = 10.0
 """How long a file that has to be opened again waits for questions under way."""

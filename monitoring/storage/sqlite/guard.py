@@ -8,11 +8,11 @@ from pathlib import Path
 
 from monitoring.errors import MonitoringError, StoreDamaged, StoreError, StoreUnavailable
 from monitoring.models import Window
-from monitoring.storage.sqlite import rescue
-from monitoring.storage.sqlite.connection import BUSY_TIMEOUT_S
-from monitoring.storage.sqlite.file import Problem
+from monitoring.storage.sqlite.file import rescue
+from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S
+from monitoring.storage.sqlite.file.lock import FileLock, NameLock, identity_of, lock_path
+from monitoring.storage.sqlite.file.open_file import Problem
 from monitoring.storage.sqlite.file_store import FileStore
-from monitoring.storage.sqlite.lock import FileLock, NameLock, identity_of, lock_path
 from monitoring.units import HOUR_MS
 
 LATE_MS = 120_000

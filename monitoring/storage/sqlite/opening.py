@@ -7,9 +7,9 @@ from pathlib import Path
 
 from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreUnavailable
 from monitoring.models import Window
-from monitoring.storage.sqlite.lock import FileLock, NameLock
+from monitoring.storage.sqlite.file.lock import FileLock, NameLock
+from monitoring.storage.sqlite.file.rescue import carry_over, set_aside
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.rescue import carry_over, set_aside
 from monitoring.storage.sqlite.store import LocalStore
 
 SHORT_PATIENCE_S = 0.5

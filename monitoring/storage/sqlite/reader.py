@@ -15,10 +15,10 @@ from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.notifications import Entry
-from monitoring.storage.sqlite import meta, migrations, notifications, outbox, purge, queries, rows, states
-from monitoring.storage.sqlite.connection import ReaderPool
-from monitoring.storage.sqlite.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
-from monitoring.storage.sqlite.summaries import FAILED, JUDGED
+from monitoring.storage.sqlite.file.connection import ReaderPool
+from monitoring.storage.sqlite.tables import meta, migrations, notifications, outbox, purge, queries, rows, states
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
+from monitoring.storage.sqlite.tables.summaries import FAILED, JUDGED
 from monitoring.units import DAY_MS
 
 NEWEST_ALERTS = f"""

@@ -11,7 +11,11 @@ from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.notifications import Entry, Route, Warn, never, nowhere
-from monitoring.storage.sqlite import (
+from monitoring.storage.sqlite.file.connection import transaction
+from monitoring.storage.sqlite.file.open_file import OpenFile
+from monitoring.storage.sqlite.guard import GuardedStore
+from monitoring.storage.sqlite.reader import NEWEST_ALERTS
+from monitoring.storage.sqlite.tables import (
     from_1_1,
     meta,
     notifications,
@@ -23,15 +27,11 @@ from monitoring.storage.sqlite import (
     schema,
     summaries,
 )
-from monitoring.storage.sqlite import states as site_states
-from monitoring.storage.sqlite.connection import transaction
-from monitoring.storage.sqlite.file import OpenFile
-from monitoring.storage.sqlite.guard import GuardedStore
-from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
-from monitoring.storage.sqlite.reader import NEWEST_ALERTS
-from monitoring.storage.sqlite.schema import ALERT_COLUMNS, first_key, site_of, time_of
-from monitoring.storage.sqlite.summariser import Summariser
+from monitoring.storage.sqlite.tables import states as site_states
+from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, first_key, site_of, time_of
+from monitoring.storage.sqlite.tables.summariser import Summariser
 
 LOOK_MS = 10_000
 """How often retention runs."""

@@ -11,10 +11,10 @@ import pytest
 from monitoring.models import Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import blocks_1_1
 from monitoring.storage.sqlite.database import SharedFile
-from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import blocks_1_1
+from monitoring.storage.sqlite.tables.purge import Request
 from tests.fixtures.files_1_1_0 import FILES, LATE_MS, MINUTE_MS, START_MS, Written, check
 from tests.support.earlier_files import EVER, FIXTURES, LATER_MS, assert_holds, windows
 from tests.support.memory_backend import MemoryDatabase

@@ -14,10 +14,10 @@ import pytest
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.models import Alert, CheckResult
 from monitoring.storage.routing import ReadFile
-from monitoring.storage.sqlite import rescue
-from monitoring.storage.sqlite.connection import ReaderPool
+from monitoring.storage.sqlite.file import rescue
+from monitoring.storage.sqlite.file.connection import ReaderPool
+from monitoring.storage.sqlite.file.lock import FileLock, lock_path, writer_is_alive, written_file
 from monitoring.storage.sqlite.guard import ASIDE_MS, RETRY_MS
-from monitoring.storage.sqlite.lock import FileLock, lock_path, writer_is_alive, written_file
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
-from monitoring.storage.sqlite import lock as module
-from monitoring.storage.sqlite.lock import FileLock, lock_path, writer_is_alive
+from monitoring.storage.sqlite.file import lock as module
+from monitoring.storage.sqlite.file.lock import FileLock, lock_path, writer_is_alive
 
 HOLDER = """
 import sys
 from pathlib import Path
-from monitoring.storage.sqlite.lock import FileLock
+from monitoring.storage.sqlite.file.lock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.readline()

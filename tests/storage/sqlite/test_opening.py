@@ -15,7 +15,7 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.storage.sqlite import opening
-from monitoring.storage.sqlite.lock import FileLock, writer_is_alive, written_file
+from monitoring.storage.sqlite.file.lock import FileLock, writer_is_alive, written_file
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore

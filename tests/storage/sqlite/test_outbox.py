@@ -10,8 +10,8 @@ import pytest
 from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Delivery, Points, Refusal
-from monitoring.storage.sqlite import outbox, purge, rows
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import outbox, purge, rows
 
 START_MS = 1_767_225_600_000
 MINUTE_MS, HOUR_MS = Span.MINUTE.length_ms, Span.HOUR.length_ms

@@ -10,8 +10,8 @@ import pytest
 
 from monitoring.errors import StoreUnavailable
 from monitoring.models import CheckResult
+from monitoring.storage.sqlite.file.lock import written_file
 from monitoring.storage.sqlite.guard import RETRY_MS
-from monitoring.storage.sqlite.lock import written_file
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery

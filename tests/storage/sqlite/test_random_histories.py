@@ -14,8 +14,8 @@ from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Delivery
-from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.results import START_MS, checks_of
 from tests.support.stored import states_of

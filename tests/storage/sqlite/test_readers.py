@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import StoreUnavailable
-from monitoring.storage.sqlite.connection import ReaderPool
+from monitoring.storage.sqlite.file.connection import ReaderPool
 from monitoring.storage.sqlite.reader import FileReader
 
 

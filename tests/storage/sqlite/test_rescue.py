@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import StoreUnavailable
-from monitoring.storage.sqlite import rescue
+from monitoring.storage.sqlite.file import rescue
 
 NOW_MS = 1_795_891_200_000
 """2026-11-28, 18:40 UTC."""

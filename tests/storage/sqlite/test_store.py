@@ -14,10 +14,10 @@ import pytest
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, Failure, LastState, Window
 from monitoring.storage.base import Points
-from monitoring.storage.sqlite.migrations import NEWEST
-from monitoring.storage.sqlite.purge import Request
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.migrations import NEWEST
+from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.forwarded import maintain
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.points import alert, by_host, recovery

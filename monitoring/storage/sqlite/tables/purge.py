@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
-from monitoring.storage.sqlite import outbox, queries, rows, states, summaries
-from monitoring.storage.sqlite.schema import SITE, first_key, time_of
+from monitoring.storage.sqlite.tables import outbox, queries, rows, states, summaries
+from monitoring.storage.sqlite.tables.schema import SITE, first_key, time_of
 
 SITES_AT_ONCE = 25
 """A step adds up again the cut span of so many sites."""

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from monitoring.fields import CHECK_FIELDS
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import from_1_1, meta, schema
-from monitoring.storage.sqlite.schema import (
+from monitoring.storage.sqlite.tables import from_1_1, meta, schema
+from monitoring.storage.sqlite.tables.schema import (
     APPLICATION_ID,
     MAINTENANCE_BY_HAND,
     NOTIFICATIONS,

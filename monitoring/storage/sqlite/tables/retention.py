@@ -9,9 +9,9 @@ import sqlite3
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import blocks_1_1, meta, notifications, outbox, queries, rows
-from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import SITE, first_key, time_of
+from monitoring.storage.sqlite.tables import blocks_1_1, meta, notifications, outbox, queries, rows
+from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.schema import SITE, first_key, time_of
 
 BLOCKS_AT_ONCE = 20
 ALERTS_AT_ONCE = 1_000

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.errors import MonitoringError, StoreBusy, StoreDamaged, StoreUnavailable
-from monitoring.storage.sqlite import migrations
-from monitoring.storage.sqlite.lock import FileLock, Identity, identity_of, may_have_log
-from monitoring.storage.sqlite.schema import APPLICATION_ID
+from monitoring.storage.sqlite.file.lock import FileLock, Identity, identity_of, may_have_log
+from monitoring.storage.sqlite.tables import migrations
+from monitoring.storage.sqlite.tables.schema import APPLICATION_ID
 
 BUSY_TIMEOUT_S = 5.0
 JOURNAL_LIMIT_BYTES = 16 << 20

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from monitoring.models import LastState
 from monitoring.statistics.summary import FINER, Span, Summary
-from monitoring.storage.sqlite import meta, outbox, states, summaries
-from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE, SITE_MASK, first_key, site_of, time_of
+from monitoring.storage.sqlite.tables import meta, outbox, states, summaries
+from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, SITE, SITE_MASK, first_key, site_of, time_of
 from monitoring.units import MINUTE_MS
 
 SETTLED_MS = 15_000

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import blocks_1_1
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, SITE, Row, first_key, time_of
+from monitoring.storage.sqlite.tables import blocks_1_1
+from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, SITE, Row, first_key, time_of
 
 ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
 SCATTERED_AT_ONCE = 200

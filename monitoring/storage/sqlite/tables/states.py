@@ -10,8 +10,8 @@ from monitoring.errors import StoreRefused
 from monitoring.models import CheckResult, LastState, Window
 from monitoring.statistics.status import advance
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite import rows
-from monitoring.storage.sqlite.schema import (
+from monitoring.storage.sqlite.tables import rows
+from monitoring.storage.sqlite.tables.schema import (
     CAUSE,
     CERTIFICATE,
     CHECK_COLUMNS,

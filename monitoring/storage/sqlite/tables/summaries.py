@@ -9,7 +9,7 @@ from itertools import chain
 from monitoring.fields import CAUSES
 from monitoring.models import PHASES, Cause, CheckResult
 from monitoring.statistics.summary import FINER, TIMES, Span, Summary, merge, pack_times, unpack_times
-from monitoring.storage.sqlite.schema import SITE, SITE_BITS, SUMMARY_COLUMNS, SUMS, Row, first_key, site_of
+from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, SUMMARY_COLUMNS, SUMS, Row, first_key, site_of
 
 INSIDE = "id >= :first AND id < :last"
 MARK = f"(id >> {SITE_BITS}) / :width"

@@ -12,9 +12,9 @@ from typing import Any
 
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
-from monitoring.storage.sqlite import blocks_1_1, meta, schema, states, summaries
-from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import SITE_BITS, Row, check_from_row, first_key, site_of, stored_row
+from monitoring.storage.sqlite.tables import blocks_1_1, meta, schema, states, summaries
+from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.schema import SITE_BITS, Row, check_from_row, first_key, site_of, stored_row
 
 OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_checks"
 TABLES = frozenset({"sites", "checks", "minutes", "blocks", "alerts", "outbox", "purges", "meta"})

@@ -17,8 +17,8 @@ from monitoring.models import Bucket, CheckResult, SiteStats, Window
 from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import FINER, TIMES, Mark, Span, Summary, merge, pack_times, site_stats, unpack_times
-from monitoring.storage.sqlite import rows, summaries
-from monitoring.storage.sqlite.schema import (
+from monitoring.storage.sqlite.tables import rows, summaries
+from monitoring.storage.sqlite.tables.schema import (
     CHECK_COLUMNS,
     SITE,
     SITE_BITS,
@@ -28,7 +28,7 @@ from monitoring.storage.sqlite.schema import (
     site_of,
     time_of,
 )
-from monitoring.storage.sqlite.summaries import INSIDE, MARK
+from monitoring.storage.sqlite.tables.summaries import INSIDE, MARK
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"

@@ -6,8 +6,8 @@ from enum import Enum
 from pathlib import Path
 
 from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreUnavailable
-from monitoring.storage.sqlite import rescue
-from monitoring.storage.sqlite.connection import (
+from monitoring.storage.sqlite.file import rescue
+from monitoring.storage.sqlite.file.connection import (
     BUSY_TIMEOUT_S,
     HEADER_BYTES,
     MAGIC,
@@ -15,7 +15,7 @@ from monitoring.storage.sqlite.connection import (
     is_foreign,
     open_writer,
 )
-from monitoring.storage.sqlite.lock import FileLock, Identity, identity_of
+from monitoring.storage.sqlite.file.lock import FileLock, Identity, identity_of
 
 SHORT_MS = 50
 """How long the writer waits for another program's reader before it begins another log. After that it tries later."""

@@ -20,7 +20,15 @@ from typing import Any
 from monitoring.fields import LONGEST_TIME_US
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.sqlite.schema import CHECK_COLUMNS, INSERT_CHECK, SITE_BITS, Row, first_key, stored_row, time_of
+from monitoring.storage.sqlite.tables.schema import (
+    CHECK_COLUMNS,
+    INSERT_CHECK,
+    SITE_BITS,
+    Row,
+    first_key,
+    stored_row,
+    time_of,
+)
 from monitoring.units import MINUTE_MS
 
 WORD = array("Q").itemsize

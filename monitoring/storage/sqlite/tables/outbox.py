@@ -14,9 +14,9 @@ from itertools import groupby
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import KINDS, Delivery, DeliveryRecord, Pending, Points, Refusal
-from monitoring.storage.sqlite import meta, queries, rows, summaries
-from monitoring.storage.sqlite.meta import Value
-from monitoring.storage.sqlite.schema import (
+from monitoring.storage.sqlite.tables import meta, queries, rows, summaries
+from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.schema import (
     ALERT_COLUMNS,
     SITE,
     Row,
