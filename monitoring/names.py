@@ -40,6 +40,6 @@ def command() -> str:
     return BESIDE.name if BESIDE.exists() else "website-monitor"
 
 
-def called(arguments: str) -> str:
+def called(arguments: str = "") -> str:
     """What a person types to start it with these arguments."""
-    return f"{'./' if BESIDE.exists() else ''}{command()} {arguments}"
+    return f"{'./' if BESIDE.exists() else ''}{command()} {arguments}".rstrip()

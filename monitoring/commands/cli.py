@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
-from monitoring import __version__
+from monitoring import __version__, names
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -319,11 +319,12 @@ def _with_ages(argv: Sequence[str]) -> Sequence[str]:
 
 def make_parser(program: str) -> Parser:
     """Modes first, then the options that go with all of them, then those of some."""
+    typed = names.called() if program == names.command() else program
     parser = Parser(
         prog=program,
-        usage="%(prog)s MODE [options]",
+        usage=f"{typed} MODE [options]",
         description="Checks websites and tells when one goes down or comes back.",
-        epilog=EPILOG,
+        epilog=EPILOG % {"prog": typed},
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )

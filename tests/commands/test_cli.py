@@ -104,13 +104,13 @@ def test_help_says_modes_first_then_options_by_mode_then_how_to_go_on(capsys: py
     assert (every_mode, other) == ("options of every mode", "other")
     assert headings[-3:] == ["examples", "exit status", "documentation"]
     assert set(of_some) >= {"options of --monitor", "options of --alerts and --print", "options of --gateway and --web"}
-    assert len(re.findall("^  monitoringApp.py -", out, re.MULTILINE)) == 3
+    assert len(re.findall(r"^  \./monitoringApp\.py -", out, re.MULTILINE)) == 3
     assert "docs/" in out
 
 
 def test_every_example_of_the_help_is_one_that_the_program_takes(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = main(capsys, "--help")
-    for line in re.findall("^  monitoringApp.py (-.+?)  ", out, re.MULTILINE):
+    for line in re.findall(r"^  \./monitoringApp\.py (-.+?)  ", out, re.MULTILINE):
         cli.parse_arguments(line.split())
 
 
