@@ -44,6 +44,9 @@ ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()
 LOOK_S = 2.0
 """How often alerts and what is due are looked for; browsers ask every ten seconds."""
 
+SOON_S = 0.05
+"""The same while another window is due."""
+
 LAST_CHECKS = 20
 MOST_CHECKS = 20_000
 """So many are looked through for the last ones of a site."""
@@ -73,7 +76,10 @@ class PageReader:
         """`knows_deliveries`: the choice tells what has become of notifications."""
         questions = Questions(self._last_checks, self._month, self._explain, self._deliveries, self._series)
         self.board = Board(clock, say, questions)
-        self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher)
+        self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher, self._pick)
+        self._reading = 0
+        self._read_in: dict[int, int] = {}  # the number of the reading in which each window was read last
+        self._more_due = False
         self._choice = choice
         self._knows_deliveries = knows_deliveries
         self._charts = Charts(clock)
@@ -89,15 +95,23 @@ class PageReader:
         try:
             while not stop.is_set():
                 self.step()
-                self._clock.wait(stop, LOOK_S)
+                self._clock.wait(stop, SOON_S if self._more_due and self._printer.readers else LOOK_S)
                 if not is_wanted():
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
         finally:
             self._printer.close()
 
+    def _pick(self, due: Sequence[int]) -> Sequence[int]:
+        """One window a step, in turns: the first page need not wait for the past 90 days, nor later ones for each other."""
+        self._reading += 1
+        self._more_due = len(due) > 1
+        chosen = sorted(due, key=lambda length_ms: self._read_in.get(length_ms, 0))[:1]
+        self._read_in.update(dict.fromkeys(chosen, self._reading))
+        return chosen
+
     def step(self) -> None:
-        """Read what is due and publish it."""
+        """Read a window that is due, and publish it."""
         printer = self._printer
         printer.step()
         until_ms = printer.until_ms()

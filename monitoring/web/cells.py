@@ -236,7 +236,7 @@ class CellKeeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._of = 0
+        self._of: int | None = None
         self._rendered = Rendered()
 
     def rendered(self, snapshot: Snapshot) -> Rendered:

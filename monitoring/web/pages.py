@@ -75,7 +75,7 @@ class Pages:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._cells = CellKeeper()
-        self._whole = ((0, 0), "")  # the page of all sites, and of which versions it is
+        self._whole: tuple[tuple[int, int] | None, str] = (None, "")  # the page of all sites, and of which versions it is
         self._environment = Environment(
             loader=PackageLoader("monitoring.web"),
             autoescape=True,

@@ -92,7 +92,7 @@ def test_a_gateway_serves_the_page_to_those_who_may_read(tmp_path: Path) -> None
         assert page(gateway, "/status", READ_TOKEN).headers["Location"].endswith("/status/")
         assert "/status/incidents.atom" in page(gateway, "/status/incidents.atom", READ_TOKEN).text
         assert page(gateway, "/", None).json()["places"]["/status/"].startswith("the status page")
-        assert page(gateway, "/api/v2/locations", READ_TOKEN).json()["locations"] == [""]
+        assert page(gateway, "/api/v2/stats?window=600", READ_TOKEN).json()["sites"][0]["URL"] == SITE
         metrics = page(gateway, "/metrics", READ_TOKEN).text
         assert 'monitoring_gateway_refusals_total{status="401"} 2.0' in metrics
         assert gateway.terminate() == 0

@@ -58,9 +58,11 @@ def fill(config: Config) -> None:
 
 def test_it_shows_what_print_mode_prints(config: Config, clock: FakeClock, reader: PageReader) -> None:
     fill(config)
-    reader.step()
-    overview = reader.board.latest().overview
-    assert [row.status.state for row in overview.rows] == [State.UP, State.DOWN]
+    for count in range(1, len(WINDOWS_MS) + 1):
+        reader.step()
+        overview = reader.board.latest().overview
+        assert len(overview.view.reports) == count  # one at a time: the first page does not wait for the past 90 days
+        assert [row.status.state for row in overview.rows] == [State.UP, State.DOWN]
     for report in overview.view.reports:
         with closing(ReaderChoice(config, clock)) as choice:
             view = look_anywhere(config, choice, clock, PrintOptions(report.length_ms))
@@ -113,7 +115,8 @@ def test_a_monitor_that_died_leaves_unknown_sites(config: Config, reader: PageRe
     fill(config)
     reader.step()
     clock.advance(60)
-    reader.step()
+    for _ in WINDOWS_MS:
+        reader.step()
     overview = reader.board.latest().overview
     assert [row.status.state for row in overview.rows] == [State.UNKNOWN] * 2
     assert headline(overview) == "nothing is known of any of the 2 sites now: last data 1 min 1 s ago"
@@ -270,3 +273,12 @@ def test_an_outage_is_the_same_as_long_as_nothing_happens(config: Config, reader
     known = reader.board.latest().overview.incidents
     reader.step()
     assert reader.board.latest().overview.incidents is known
+
+
+def test_long_windows_do_not_wait_for_ever_for_the_short_one(config: Config, clock: FakeClock, reader: PageReader) -> None:
+    """Where a reading takes so long that ten minutes are due again at once, the others still have their turns."""
+    fill(config)
+    for _ in range(2 * len(WINDOWS_MS)):
+        reader.step()
+        clock.advance(11)
+    assert len(reader.board.latest().overview.view.reports) == len(WINDOWS_MS)

@@ -52,6 +52,11 @@ def test_the_overview_tells_the_worst_first() -> None:
     assert "reading the local file: stored in config.db" in page
 
 
+def test_before_the_first_answer_it_waits() -> None:
+    page = text(client_of(Shown(sites_named(["shop"]))).get("/"))
+    assert "<title>waiting for the first checks</title>" in page
+
+
 def test_the_numbers_are_those_of_the_json() -> None:
     shown = scene()
     client = client_of(shown)
