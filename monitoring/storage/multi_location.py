@@ -23,7 +23,7 @@ RECENTLY_MS = DAY_MS
 
 
 class MultiLocationReport:
-    """Asks one reader a location, joins the answers, and remembers between two questions which alerts are known."""
+    """Asks the reader of each location, joins the answers, and remembers which alerts are known."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = tuple(sites)
@@ -38,7 +38,7 @@ class MultiLocationReport:
             view.watch(sites)
 
     def new_alerts(self, readers: Readers, until_ms: int | None = None) -> Sequence[Alert]:
-        """The alert records of these sites that were not returned before, oldest first.
+        """The new alert records of these sites, oldest first.
 
         `until_ms`: only those decided before this moment. Raises `StoreError`.
         """
@@ -53,24 +53,24 @@ class MultiLocationReport:
         return sorted(found, key=lambda alert: alert.start_ms)
 
     def history(self) -> Sequence[Alert]:
-        """All alert records of these sites that were read so far, oldest first; the same list until there are others."""
+        """All alert records of these sites read so far, oldest first; the same list until there are new ones."""
         if self._history is None:
             found = [alert for view in self._current for alert in view.history()]
             self._history = sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
         return self._history
 
     def records(self) -> Sequence[Alert]:
-        """All alert records that were read so far, also of sites that are not these, oldest first."""
+        """All alert records read so far, also of other sites, oldest first."""
         found = [alert for view in self._current for alert in view.records()]
         return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
 
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
-        """A report for each of these lengths, on windows that end at `until_ms`. Raises `StoreError`."""
+        """A report on the window of each of these lengths that ends at `until_ms`. Raises `StoreError`."""
         found = [view.reports(reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
         return [self._joined(reports) for reports in zip(*found, strict=True)]
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        """The status of each site by the checks of the last reports and the alerts read since."""
+        """The status of each site, by the last reports and the alerts read since."""
         return {key: found for view in self._current for key, found in view.statuses().items()}
 
     def missing(self) -> int:
@@ -78,7 +78,7 @@ class MultiLocationReport:
         return sum(view.missing for view in self._current)
 
     def _choose(self, readers: Readers) -> Sequence[tuple["LocationView", Reader]]:
-        """The view of each of these locations; only they are reported on until others are chosen."""
+        """The views of these locations, which are the reported ones until others are chosen."""
         for location in readers:
             self._views.setdefault(location, LocationView(self._sites, location))
         chosen = [self._views[location] for location in readers]
@@ -87,7 +87,7 @@ class MultiLocationReport:
         return list(zip(self._current, readers.values(), strict=True))
 
     def _joined(self, reports: Sequence[StatsReport]) -> StatsReport:
-        """One report with a row for each site and location that has checked it recently; at least one row a site."""
+        """One report with a row for each site and each location that has checked it recently, at least one for each site."""
         if len(reports) == 1:
             return reports[0]
         rows: list[SiteRow] = []
@@ -152,7 +152,7 @@ class LocationView:
         }
 
     def has_seen(self, row: SiteRow) -> bool:
-        """Was this site checked from here, in the window or recently?"""
+        """Whether this site was checked from here, in the window or recently."""
         state = self._last_states.get(row.host)
         return row.stats.checks > 0 or (state is not None and self._at_ms - state.last_ms < RECENTLY_MS)
 
@@ -164,7 +164,7 @@ class LocationView:
 
 
 def last_time(readers: Readers) -> int:
-    """The newest time that any of them knows, in milliseconds; 0 when they are empty."""
+    """The newest time stored in any of them, in milliseconds; 0: they are empty."""
     return max((reader.last_time() or 0 for reader in readers.values()), default=0)
 
 

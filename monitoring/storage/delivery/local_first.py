@@ -135,7 +135,7 @@ class LocalFirstStore:
         return self._ask_file.ask(asked, until and until.in_all.left_s()), source
 
     def availability(self, window: Window, until: Deadline) -> Mapping[str, SiteStats]:
-        """Of a long window no more than how much of it each site was available, from the local file. Raises `StoreError`."""
+        """How available each site was in a long window, and nothing else, from the local file. Raises `StoreError`."""
         found = self._ask_file.ask(partial(self.own_reader().downtime, window), until.left_s())
         return {
             host: SiteStats(

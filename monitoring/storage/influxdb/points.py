@@ -51,7 +51,7 @@ US_PER_S = 1e6
 
 _BYTES = {"times": bytes, "sketch": bytes}
 _OFTEN_ABSENT = ("maintenance", "maintenance_ms")
-"""What was not in `packed` from the beginning."""
+"""The fields that earlier versions of `packed` lack."""
 Packed = msgspec.defstruct(
     "Packed",
     [
@@ -138,7 +138,7 @@ def pack(summary: Summary) -> str:
 
 
 def _plain_fields(summary: Summary) -> Iterator[str]:
-    """For people. Seconds are floats; what is unknown is absent, texts never are.
+    """The fields for people. Seconds are floats. What is unknown is absent, but texts are always there.
 
     `covers` is without maintenance, so that people's `down / covers` stays right.
     """

@@ -188,12 +188,10 @@ class FileReader:
             return self._summarised_ms(connection) or 0
 
     def pending(self) -> Pending:
-        """As `Outbox.pending`."""
         with self._snapshot() as connection:
             return outbox.pending(connection)
 
     def delivered(self) -> DeliveryRecord:
-        """As `Outbox.delivered`."""
         with self._snapshot() as connection:
             return outbox.delivered(connection)
 
@@ -203,7 +201,6 @@ class FileReader:
             return purge.preview(connection, request, self._summarised_ms(connection) or 0)
 
     def refusals(self) -> Sequence[Refusal]:
-        """As `Outbox.refusals`."""
         with self._snapshot() as connection:
             return outbox.refusals(connection)
 

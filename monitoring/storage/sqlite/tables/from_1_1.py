@@ -97,7 +97,7 @@ def _free_minutes(connection: sqlite3.Connection) -> None:
 
 
 def _add_maintenance(connection: sqlite3.Connection, kept: Collection[str]) -> None:
-    """It knew of none."""
+    """1.1.0 had no maintenance."""
     for table in kept:
         for column in schema.SUMS_OF_MAINTENANCE:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
