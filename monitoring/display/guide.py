@@ -12,6 +12,7 @@ KEYS: Mapping[str, str] = {
     "↑ ↓ PgUp PgDn": "move; Home, End: to the first, the last site",
     "w": "window of TREND, P50 and P95: 10 minutes or an hour",
     "!": "only sites with a fault, or all",
+    "v": "or Enter: the viewer on top, with filter, sort, other windows and the past; q there comes back",
     "?": "this help; any other key leaves it",
     "q": "stop monitoring, after a question",
 }

@@ -33,7 +33,7 @@ class Keyboard:
     A program in the background that changes its terminal or reads from it would be stopped: it does neither.
     """
 
-    def __init__(self, terminal: TextIO | None, press: Callable[[str], None]) -> None:
+    def __init__(self, terminal: TextIO | None, press: Callable[[str], object]) -> None:
         """`press` takes each key. Without a terminal there are no keys."""
         self._file = os.dup(terminal.fileno()) if terminal and terminal.isatty() else NOWHERE
         self._press = press

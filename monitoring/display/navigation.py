@@ -13,6 +13,7 @@ class Asked(StrEnum):
 
     NOTHING = ""
     QUIT = "quit"
+    VIEWER = "viewer"
 
 
 class Face(StrEnum):
@@ -25,7 +26,9 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Navigation:
-    """Where a person is. `help_top` is the first line of the help that is shown. `asks`: before it stops the program."""
+    """Where a person is. `help_top` is the first line of the help that is shown. `asks`: it is a monitor, which is
+    not stopped without a question, and over which a viewer may be opened.
+    """
 
     look: Look = field(default_factory=Look)
     face: Face = Face.SITES
@@ -45,6 +48,8 @@ class Navigation:
             return self, Asked.QUIT
         if key in ("q", "?"):
             return replace(self, face=Face.STOP if key == "q" else Face.HELP, help_top=0), Asked.NOTHING
+        if key in ("v", "enter") and self.asks:
+            return self, Asked.VIEWER
         return replace(self, look=_moved(self.look, key, drawn, windows_ms)), Asked.NOTHING
 
     def _in_help(self, key: str) -> "Navigation":

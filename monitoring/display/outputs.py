@@ -74,8 +74,8 @@ class MonitorOutput(Output, Protocol):
     def long_window(self, report: StatsReport) -> None:
         """Nothing but the availability of each site in a long window."""
 
-    def key(self, key: str) -> None:
-        """Somebody has pressed a key (see `keys`)."""
+    def key(self, key: str) -> bool:
+        """Somebody has pressed a key (see `keys`); returns whether it asks for a viewer."""
 
 
 class Display(MonitorOutput, Protocol):
@@ -121,7 +121,8 @@ class SilentOutput:
 
     def long_window(self, report: StatsReport) -> None: ...
 
-    def key(self, key: str) -> None: ...
+    def key(self, key: str) -> bool:
+        return False
 
     def suspend(self) -> None: ...
 
@@ -193,8 +194,8 @@ class LocatedOutput:
     def long_window(self, report: StatsReport) -> None:
         self._output.long_window(self._located(report))
 
-    def key(self, key: str) -> None:
-        self._output.key(key)
+    def key(self, key: str) -> bool:
+        return self._output.key(key)
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._output.state_change(replace(alert, location=self._location), name)

@@ -38,7 +38,7 @@ LONG_MS = (DAY_MS, 30 * DAY_MS)
 ASK_GROUND = "\x1b]11;?\x07"
 """Asks a terminal for the colour of its ground (xterm's control sequences, as nearly all have them)."""
 
-KEYS_TEXT = " ? help  ! faults  w window  ↑↓ PgUp PgDn move  q quit"
+KEYS_TEXT = " ? help  ! faults  w window  v viewer  ↑↓ PgUp PgDn move  q quit"
 NO_KEYS_TEXT = " Ctrl-C ends"
 
 DEAF = ("linux", "vt", "dumb", "ansi")
@@ -84,6 +84,7 @@ class ScreenOutput:
     def suspend(self) -> None:
         if self._live:
             self._live.stop()
+            self._live = None  # until it is resumed nothing is drawn: another program may have the terminal
 
     def resume(self) -> None:
         if self._view:
@@ -96,7 +97,8 @@ class ScreenOutput:
     def long_window(self, report: StatsReport) -> None:
         self._reports[report.length_ms] = report
 
-    def key(self, key: str) -> None:
+    def key(self, key: str) -> bool:
+        asked = Asked.NOTHING
         self._takes_keys = True
         if key == KEYS_COME:
             self._ask_ground()
@@ -106,8 +108,9 @@ class ScreenOutput:
             self._navigation, asked = self._navigation.after(key, self._drawing, self._to_choose_ms)
             if asked is Asked.QUIT:
                 os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
-        if self._view:
+        if self._view and asked is not Asked.VIEWER:
             self._draw(self._view)
+        return asked is Asked.VIEWER
 
     def _ask_ground(self) -> None:
         """The answer comes as a key. Whoever wants no colours need not be asked."""

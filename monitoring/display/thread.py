@@ -45,6 +45,8 @@ class DisplayThread:
         self._progress: Sequence[int | None] = ()
         self.failure: BrokenPipeError | None = None
         self.is_screen = output.is_screen
+        self._open_viewer: Callable[[], None] = _nothing
+        self._close_viewer: Callable[[], None] = _nothing
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
         self._thread.start()
@@ -56,8 +58,17 @@ class DisplayThread:
     def long_window(self, report: StatsReport) -> None:
         self._replace(("long window", report.length_ms), lambda: self._output.long_window(report))
 
-    def key(self, key: str) -> None:
-        self._append(lambda: self._output.key(key))
+    def lend_to(self, open_viewer: Callable[[], None], close_viewer: Callable[[], None]) -> None:
+        """What lets a viewer have the terminal when somebody asks for it, and what ends it before the end is shown."""
+        self._open_viewer, self._close_viewer = open_viewer, close_viewer
+
+    def key(self, key: str) -> bool:
+        self._append(lambda: self._press(key))
+        return False
+
+    def _press(self, key: str) -> None:
+        if self._output.key(key):
+            self._open_viewer()
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._append(lambda: self._output.state_change(alert, name))
@@ -91,6 +102,7 @@ class DisplayThread:
 
     def close(self, closing: Closing | None) -> None:
         """Show what is queued, then this, unless the terminal is stopped."""
+        self._close_viewer()
         if not self._thread.is_alive():
             return
         with self._more:
@@ -142,3 +154,7 @@ class DisplayThread:
         if text != self._last_said:
             self._last_said = text
             self.notice(text)
+
+
+def _nothing() -> None:
+    """There is no viewer."""

@@ -78,6 +78,16 @@ def test_a_key_chooses_the_window_and_another_only_faults() -> None:
     assert not after("!", "!")[0].look.choice.only_faults
 
 
+def test_a_viewer_is_asked_for_by_two_keys_and_only_over_a_monitor() -> None:
+    assert [after(key)[1] for key in ("v", "enter")] == [Asked.VIEWER] * 2
+    assert after("?", "v") == after("q", "enter") == (Navigation(), Asked.NOTHING)
+    assert Navigation(asks=False).after("v", DRAWN, WINDOWS_MS) == (Navigation(asks=False), Asked.NOTHING)
+
+
+def test_a_reader_ends_without_a_question() -> None:
+    assert Navigation(asks=False).after("q", DRAWN, WINDOWS_MS)[1] is Asked.QUIT
+
+
 def test_help_scrolls_and_any_other_key_leaves_it() -> None:
     assert after("?", "down", "down", "up")[0].help_top == 1
     assert after("?", "up")[0].help_top == 0

@@ -15,7 +15,7 @@ from monitoring.models import AlertType
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, wait_for_checks
 from tests.support.processes import command, environment, write_websites
 from tests.support.target import Target
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, is_cooked
 
 pytestmark = pytest.mark.promise
 
@@ -32,12 +32,6 @@ def config(target: Target, tmp_path: Path) -> Path:
 
 def shell(*_: str | Path) -> list[str]:
     return ["/bin/bash", "--norc", "--noprofile", "-i"]
-
-
-def is_cooked(terminal: Terminal) -> bool:
-    """Does the terminal edit lines itself, and show what is typed?"""
-    modes = termios.tcgetattr(terminal.master)[3]
-    return bool(modes & termios.ICANON and modes & termios.ECHO)
 
 
 def test_keys_move_choose_explain_and_stop(config: Path) -> None:

@@ -131,3 +131,9 @@ class Terminal:
                 with self._lock:
                     self.raw += data
                     self._stream.feed(data)
+
+
+def is_cooked(terminal: Terminal) -> bool:
+    """Does the terminal edit lines itself, and show what is typed?"""
+    modes = termios.tcgetattr(terminal.master)[3]
+    return bool(modes & termios.ICANON and modes & termios.ECHO)
