@@ -13,6 +13,7 @@ from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, 
 from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary
+from monitoring.statistics.windows import bucket_range
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite.file.connection import ReaderPool
@@ -75,7 +76,8 @@ class FileReader:
 
     def stats(self, window: Window, *, exact: bool, **_: object) -> Mapping[str, SiteStats]:
         """As `Reader.stats`. (A gateway calls it as `Backend.stats`, whose other arguments are of no use here.)"""
-        found = (parts.stats(host, window, exact=exact) for host, parts in self._parts(window, exact=exact))
+        marks = bucket_range(window, exact=exact)
+        found = (parts.stats(host, marks, exact=exact) for host, parts in self._parts(window, exact=exact))
         return {site.host: site for site in found if site.checks}
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:

@@ -53,12 +53,12 @@ class SiteParts:
 
     def __init__(self) -> None:
         self.summaries: list[Summary] = []
-        self.times: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self.times: defaultdict[int, list[bytes]] = defaultdict(list)  # in pieces that ascend
         self.sketch = 0
         self.marks: defaultdict[int, Mark] = defaultdict(Mark)
 
     def summary(self, *, exact: bool) -> Summary:
-        return self._summary(unpack_times(b"".join(self.times.values())), exact)
+        return self._summary(unpack_times(b"".join(chain.from_iterable(self.times.values()))), exact)
 
     def _summary(self, unordered: Iterable[int], exact: bool) -> Summary:
         times = array(TIMES, sorted(unordered))
@@ -67,16 +67,20 @@ class SiteParts:
             measured.shortest_us, measured.longest_us = times[0], times[-1]
         return merge([*self.summaries, measured, Summary(sketch=self.sketch)], exact=exact)
 
-    def stats(self, host: str, window: Window, *, exact: bool) -> SiteStats:
-        marks = windows.bucket_range(window, exact=exact)
+    def stats(self, host: str, marks: range, *, exact: bool) -> SiteStats:
+        """`marks`: see `windows.bucket_range`."""
         if not exact:
             return site_stats(host, self.summary(exact=False), [self._bucket(mark, ()) for mark in marks])
-        times = [sorted(unpack_times(self.times[mark])) if mark in self.times else [] for mark in marks]
+        times = [_ascending(self.times.get(mark, ())) for mark in marks]
         trend = [self._bucket(mark, own) for mark, own in zip(marks, times, strict=True)]
         return site_stats(host, self._summary(chain.from_iterable(times), True), trend)
 
     def _bucket(self, mark: int, times: Sequence[int]) -> Bucket:
         return self.marks[mark].bucket(times) if mark in self.marks else Bucket()
+
+
+def _ascending(pieces: Sequence[bytes]) -> Sequence[int]:
+    return unpack_times(pieces[0]) if len(pieces) == 1 else sorted(unpack_times(b"".join(pieces)))
 
 
 class WindowReader:
@@ -153,28 +157,33 @@ class WindowReader:
             summary.shortest_us, summary.longest_us = shortest, longest
             self._found[site].summaries.append(summary)
         values["width"] = self._width_ms
-        failures, responses = "SUM(checks - good - maintenance)", "SUM(responses_count), SUM(responses_sum)"
-        marks = f"SUM(checks - maintenance), {failures}, {responses}, GROUP_CONCAT(causes)"
-        query = f"SELECT {SITE}, {MARK}, {marks} FROM {table} WHERE {where} GROUP BY 1, 2"
-        for site, mark, checks, failures, responses, responses_us, causes in self._connection.execute(query, values):
-            counts = summaries.causes_of([causes]) if causes else {}
-            self._found[site].marks[mark].add(checks, failures, responses, responses_us, counts)
-        if is_minute:
-            query = f"SELECT {SITE}, {MARK}, times FROM minutes WHERE {where}"
-            for site, mark, times in self._connection.execute(query, values):
-                self._found[site].times[mark] += times
+        sums = ("checks - maintenance", "checks - good - maintenance", "responses_count", "responses_sum")
+        if is_minute:  # a row a minute and site: to sum it up takes no shorter than to read it
+            query = f"SELECT {SITE}, {MARK}, {', '.join(sums)}, causes, times FROM minutes WHERE {where}"
         else:
-            from monitoring.statistics import sketch
+            summed = ", ".join(f"SUM({number})" for number in sums)
+            query = f"SELECT {SITE}, {MARK}, {summed}, GROUP_CONCAT(causes), NULL FROM {table} WHERE {where} GROUP BY 1, 2"
+        for site, mark, checks, failures, responses, responses_us, causes, times in self._connection.execute(query, values):
+            own = self._found[site]
+            counts = summaries.causes_of([causes]) if causes else {}
+            own.marks[mark].add(checks, failures, responses, responses_us, counts)
+            if times:
+                own.times[mark].append(times)
+        if not is_minute:
+            self._add_sketches(table, where, values)
 
-            for site, packed in self._connection.execute(f"SELECT {SITE}, sketch FROM {table} WHERE {where}", values):
-                self._found[site].sketch += sketch.unpack(packed)
+    def _add_sketches(self, table: str, where: str, values: Mapping[str, Any]) -> None:
+        from monitoring.statistics import sketch
+
+        for site, packed in self._connection.execute(f"SELECT {SITE}, sketch FROM {table} WHERE {where}", values):
+            self._found[site].sketch += sketch.unpack(packed)
 
     def _add_checks(self, table: str, part: Window, sites: Collection[int] | None) -> None:
         where, values = inside(part, sites)
         for site, mark, sums in summaries.of_checks(self._connection, table, where, values, self._width_ms):
             own = self._found[site]
             own.marks[mark].add(sums.judged, sums.failures, sums.responses, sums.responses_us, sums.causes)
-            own.times[mark] += pack_times(sums.times)
+            own.times[mark].append(pack_times(sums.times))
             sums.times = array(TIMES)
             own.summaries.append(sums)
 
