@@ -114,7 +114,8 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(config: Path) -> No
         terminal.until("the alert", ALERT.search)
         assert terminal.interrupt() == 0
         assert b"\x1b" not in terminal.raw
-        assert b"^C\r\n== monitored 2 sites for " in terminal.raw
+        assert b"^C\r\nstill down: " in terminal.raw
+        assert "\n== monitored 2 sites for " in terminal.text
 
 
 def test_a_pipe_gets_plain_lines(config: Path) -> None:
