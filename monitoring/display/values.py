@@ -149,11 +149,6 @@ class View:
     alerts: Sequence[Alert] = ()
     ongoing: Sequence[Alert] = ()
 
-    @property
-    def past(self) -> Sequence[Alert]:
-        """The recent state changes but for those that are `ongoing`."""
-        return _without(self.ongoing, self.alerts)
-
     def row_of(self, alert: Alert) -> SiteRow | None:
         """What is known of the site of an alert; None before the first statistics, and of one that is no longer watched."""
         rows = self.reports[0].rows if self.reports else ()
