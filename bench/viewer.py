@@ -12,7 +12,6 @@ import pty
 import select
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 import termios
@@ -27,9 +26,10 @@ from rich.console import Console
 
 from bench.processes import cpu_s
 from bench.promises import Promise, at_most, conclude, facts_table
-from bench.queries import HOUR_MS, fill
+from bench.queries import fill
 from monitoring.models import Cause, CheckResult
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import MINUTE_MS
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (160, 45)
@@ -53,7 +53,7 @@ class Screen:
             env=environ,
             stdin=slave,
             stdout=slave,
-            stderr=subprocess.PIPE,
+            stderr=slave,
             start_new_session=True,
         )
         os.close(slave)
@@ -96,8 +96,9 @@ class Screen:
     def close(self) -> None:
         os.write(self._master, b"q")
         with suppress(psutil.TimeoutExpired):
-            self.process.wait(5)
-        self.process.kill()
+            self.process.wait(10)
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
         os.close(self._master)
 
 
@@ -169,20 +170,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sites", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--store", type=Path, help="a folder to keep the store in, and to find it in again")
+    parser.add_argument("--minutes", type=int, default=65, help="so much is stored before the viewer starts")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        directory = asked.store or Path(temporary)
+        directory = Path(temporary)
         hosts = [f"https://site-{number}.example.org/" for number in range(asked.sites)]
+        sites = [{"URL": host, "name": f"site {number}", "checkInterval": 2} for number, host in enumerate(hosts)]
         config = directory / "config.json"
+        config.write_text(json.dumps({"websites": sites, "database": "sqlite:"}))
         until_ms = time.time_ns() // 1_000_000
-        if not config.exists():
-            directory.mkdir(exist_ok=True)
-            sites = [{"URL": host, "name": f"site {number}", "checkInterval": 2} for number, host in enumerate(hosts)]
-            config.write_text(json.dumps({"websites": sites, "database": "sqlite:"}))
-            with closing(LocalStore(directory / "config.db")) as store:
-                fill([store], hosts, until_ms, HOUR_MS)
-        with writing(directory / "config.db", hosts, time.time_ns() // 1_000_000 - INTERVAL_MS):
+        with closing(LocalStore(directory / "config.db")) as store:
+            filled = fill([store], hosts, until_ms, asked.minutes * MINUTE_MS)
+        with writing(directory / "config.db", hosts, filled.until_ms):
             time.sleep(3)
             promises, facts = measure(config, asked.seconds)
     console = Console()

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitoring.clock import Clock
 from monitoring.commands.explain import explain_from
@@ -13,10 +13,11 @@ from monitoring.display import Header, View
 from monitoring.display.incidents import Incident, incidents
 from monitoring.display.latest import LatestView
 from monitoring.display.overview import Overview
-from monitoring.display.values import SiteKey, StatsReport
+from monitoring.display.values import SiteKey, StatsReport, Statuses
 from monitoring.display.viewing import WINDOWS_MS
 from monitoring.errors import StoreError
 from monitoring.models import Alert
+from monitoring.service.process import trim_memory
 from monitoring.storage.multi_location import DELAY_MS, MultiLocationReport
 from monitoring.storage.routing import ReaderChoice, Readers
 from monitoring.units import MINUTE_MS, NS_PER_MS
@@ -26,10 +27,19 @@ EVERY_MS = {"10m": 10_000, "1h": MINUTE_MS, "24h": 2 * MINUTE_MS, "7d": 10 * MIN
 ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()}
 """How often each window is read, by its length."""
 
+REST, LONGEST_REST_MS = 40, 15_000
+"""After reading, nothing is read again for so many times as long, at most so long, but for what was never read."""
+
+TRIM_AFTER_MS = 50
+"""What took so long has read windows, and has freed much."""
+
 FACTS_EVERY_MS = 5_000
 """How often more of the site that is looked at is read."""
 
 INCIDENTS_EVERY_MS = 10_000
+
+NOTICE_MS, MOST_NOTICES = 10 * MINUTE_MS, 3
+"""How long an event stays in the header, and how many do."""
 
 LAST_CHECKS = 20
 MOST_CHECKS = 200_000
@@ -68,6 +78,21 @@ class Listing:
         return found[: self.limit]
 
 
+class NoticedView(LatestView):
+    """Keeps events of the program itself in the header for a while, as the live screen does."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__(now_ms, lambda _: None)
+        self._notices: list[tuple[int, str]] = []
+
+    def notice(self, text: str) -> None:
+        self._notices = [*self._notices, (self.view.now_ms, text)][-MOST_NOTICES:]
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        recent = [text for since_ms, text in self._notices if now_ms - since_ms < NOTICE_MS]
+        super().refresh(replace(header, notes=(*header.notes, *recent)), now_ms, statuses, ongoing)
+
+
 class ViewerFeed:
     """Keeps `Feed`. Live it reads as print mode does, window by window; of a past moment once."""
 
@@ -83,13 +108,14 @@ class ViewerFeed:
         """`rounds_ms`: how often each window is read, by its length; `listing`: which incidents are listed."""
         self._clock = clock
         self._choice = choice
-        self._latest = LatestView(clock.now_ms(), lambda _: None)
+        self._latest = NoticedView(clock.now_ms())
         self._printer = Printer(config, choice, clock, self._latest, rounds_ms, watcher, self._next)
         self._listing = listing
         self._wanted = Wanted(WINDOWS_MS["10m"])
         self._show: Callable[[Snapshot], None] = lambda _: None
         self._bell = threading.Event()
         self._is_started = False
+        self._rests_until_ns = 0
         self._incidents: Sequence[Incident] = ()
         self._incidents_of: object = None
         self._past: PastView | None = None
@@ -98,8 +124,12 @@ class ViewerFeed:
         self._facts_ns = 0
 
     def start(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
-        self._show, self._wanted = show, wanted
+        self.look(show, wanted)
         threading.Thread(target=self._run, name="reader", daemon=True).start()
+
+    def look(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
+        """`show` what is wanted at every `step` from now on."""
+        self._show, self._wanted = show, wanted
 
     def want(self, wanted: Wanted) -> None:
         if wanted != self._wanted:
@@ -138,13 +168,22 @@ class ViewerFeed:
     # Live
 
     def _next(self, due: Sequence[int]) -> Sequence[int]:
-        return shortest_first(due, self._wanted, self._known())
+        """What was never read is read now; the rest when the store had its rest."""
+        known = self._known()
+        if self._clock.monotonic_ns() < self._rests_until_ns:
+            due = [length_ms for length_ms in due if length_ms not in known]
+        return shortest_first(due, self._wanted, known)
 
     def _known(self) -> Collection[int]:
         return {report.length_ms for report in self._latest.view.reports}
 
     def _read_now(self) -> tuple[Overview, bool]:
+        began_ns = self._clock.monotonic_ns()
         self._printer.step()
+        took_ns = self._clock.monotonic_ns() - began_ns
+        self._rests_until_ns = max(self._rests_until_ns, began_ns + min(REST * took_ns, LONGEST_REST_MS * NS_PER_MS))
+        if took_ns > TRIM_AFTER_MS * NS_PER_MS:
+            trim_memory()
         view = self._latest.view
         wanted = {*self._wanted.windows_ms, self._wanted.window_ms}
         return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted <= set(self._known())

@@ -76,7 +76,13 @@ class Picture:
 
     @cached_property
     def lines(self) -> Mapping[SiteKey, SiteLine]:
+        """What stands in the list of sites, by site."""
         return {line.key: line for line in site_lines(self.view.reports)}
+
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """The configured names by host."""
+        return {host: site.name for host, site in self.snapshot.sites.items()}
 
     @cached_property
     def events(self) -> Sequence[Event]:
@@ -85,7 +91,7 @@ class Picture:
 
     @cached_property
     def locations(self) -> Sequence[str]:
-        return sorted({location for _, location in self.lines})
+        return sorted({row.location for row in self.snapshot.overview.rows})
 
     @cached_property
     def recent(self) -> View:
@@ -142,11 +148,9 @@ class Picture:
     # The incidents
 
     def _list(self, state: State, head: Sequence[Text], footer: Text, scene: Scene, width: int, height: int) -> Frame:
-        names = {host: line.now.name for (host, _), line in self.lines.items()}
-        names |= {host: site.name for host, site in self.snapshot.sites.items()}
         cursor = max(0, min(state.line, len(self.events) - 1))
         top = max(0, min(cursor - scene.page // 2, len(self.events) - scene.page))
-        drawn = event_lines(self.events[top : top + scene.page], names, self.view.now_ms, width)
+        drawn = event_lines(self.events[top : top + scene.page], self.names, self.view.now_ms, width)
         lines = [_with_cursor(line, top + place == cursor, width) for place, line in enumerate(drawn)]
         lines = lines or [Text(" no incidents so far" if self.view.reports else f" {WAITING}", "weak")]
         rows = {len(head) + place: top + place for place in range(len(drawn))}

@@ -167,15 +167,21 @@ def test_sigterm_ends_it_like_ctrl_c(config: Path) -> None:
         assert any(line.startswith("== monitored 2 sites for ") for line in monitor.printed)
 
 
+def unfolded(text: str) -> str:
+    """What the screen says, without the ends of its lines."""
+    return " ".join(text.split())
+
+
 @pytest.mark.parametrize("mode", ["-m", "-p"])
 def test_a_wrong_configuration_stands_in_the_header_as_long_as_it_is_wrong(config: Path, mode: str) -> None:
     whole = config.read_text()
     with Terminal(140, 40, mode, "-c", config) as terminal:
         terminal.until("the sites", lambda text: "2 sites" in text or "no monitor has run here" in text)
         config.write_text("{")
-        terminal.until("what is wrong", lambda text: text.count("the configuration stays as it was") == 1)
+        terminal.until("what is wrong", lambda text: unfolded(text).count("the configuration stays as it was") == 1)
         config.write_text(whole)
         terminal.until(
-            "that it is over", lambda text: "stays as it was" not in text and "the configuration is fine again" in text
+            "that it is over",
+            lambda text: "stays as it was" not in unfolded(text) and "the configuration is fine again" in unfolded(text),
         )
         assert terminal.interrupt() == 0

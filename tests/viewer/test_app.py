@@ -249,7 +249,9 @@ def test_clicks_and_the_wheel() -> None:
     Stage(snapshot()).run(steps)
 
 
-def test_before_the_first_answer_every_key_is_answered() -> None:
+def test_before_the_first_answer_every_key_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
     async def steps(stage: Stage) -> None:
         assert "4 sites" in stage.text
         assert "reading …" in stage.text
