@@ -154,7 +154,7 @@ class Sender:
                 return False
             return self._failed(entries, str(error), is_final=error.is_final)
         except Exception as error:  # noqa: BLE001 - a channel's mistake is its own; its text may hold a secret
-            return self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
+            return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
         self._retry_ms = 0
         now_ms = self._clock.now_ms()
         state = Delivery.LATE if now_ms - due_ms >= LATE_MS else Delivery.SENT

@@ -1,6 +1,9 @@
 """Real channels: a web hook and a mail server by apprise, a program, a cluster of Alertmanagers."""
 
 import json
+import os
+import resource
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import pytest
 from monitoring.config.notifications import ChannelConfig
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.notifications.base import Message, Undelivered
+from monitoring.notifications.channels import command as commands
 from monitoring.notifications.channels import services
 from monitoring.notifications.channels.alertmanager import VALID_MS, Alertmanager
 from monitoring.notifications.channels.command import Command
@@ -106,6 +110,22 @@ def test_a_program_that_fails_says_why(status: int, is_final: bool) -> None:
     error = refusal(command("sh", "-c", f"echo bad news {SECRET} >&2; exit {status} # {SECRET}", SECRET))
     assert error.is_final is is_final
     assert str(error) == f"exit status {status}: bad news ***"
+
+
+def test_a_program_that_never_stops_writing_is_given_up_and_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "PATIENCE_S", 2.0)
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert str(refusal(command("sh", "-c", "yes & exec yes >&2"))) == "no answer within 2 s"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 30_000
+
+
+def test_a_program_that_leaves_something_in_the_background_has_told_it(tmp_path: Path) -> None:
+    command("sh", "-c", f"sleep 60 & echo $! > {tmp_path / 'pid'}").send(MESSAGE)
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # it is still there
+
+
+def test_a_program_need_not_read_what_it_is_given() -> None:
+    command("true").send(replace(MESSAGE, text="long " * 100_000))
 
 
 def test_a_program_that_is_not_there_is_tried_again() -> None:

@@ -1,15 +1,20 @@
 """Channels whose messages a program sends, with a time limit: what hangs can be given up only in a process of its own."""
 
 import os
+import selectors
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from monitoring.clock import Deadline, SystemClock
 from monitoring.models import Alert
 from monitoring.notifications.base import Undelivered
 
 LONGEST_OUTPUT = 100_000
+PIECE = 65_536
+LOOK_S = 0.1
+"""How often it is looked whether the program has ended."""
 PATIENCE_S = 30.0
 HIDDEN = "***"
 
@@ -28,14 +33,16 @@ class Child:
         except (OSError, ValueError) as error:
             raise Undelivered(getattr(error, "strerror", None) or "cannot be started") from None
         self._running = child
+        until = Deadline.after(SystemClock(), round(timeout_s * 1_000))
         try:
-            output, errors = child.communicate(given, timeout_s)
+            output, errors = Exchange(child, given).run(until)
+            child.wait(until.left_s())
         except subprocess.TimeoutExpired:
             raise Undelivered(f"no answer within {timeout_s:g} s") from None
         finally:
             self.close()
             self._running = None
-        return child.returncode, output[:LONGEST_OUTPUT], errors[:LONGEST_OUTPUT]
+        return child.returncode, output, errors
 
     def close(self) -> None:
         """Kill what is running, with all that it has started. From any thread."""
@@ -50,6 +57,51 @@ class Child:
             if stream:
                 with suppress(OSError):
                     stream.close()
+
+
+class Exchange:
+    """What goes into a program and comes out of it: of that the end is kept, however much it is."""
+
+    def __init__(self, child: subprocess.Popen[bytes], given: bytes) -> None:
+        self._child = child
+        self._left = memoryview(given)
+        self._found = {child.stdout: bytearray(), child.stderr: bytearray()}
+
+    def run(self, until: Deadline) -> tuple[bytes, bytes]:
+        """What it has written. Raises `subprocess.TimeoutExpired`.
+
+        It is over when the program has ended, also when something that it has started in the background goes on.
+        """
+        with selectors.DefaultSelector() as pipes:
+            for stream in (self._child.stdin, *self._found):
+                assert stream  # noqa: S101 - all are pipes
+                os.set_blocking(stream.fileno(), False)
+                pipes.register(stream, selectors.EVENT_WRITE if stream is self._child.stdin else selectors.EVENT_READ)
+            while pipes.get_map():
+                has_ended = self._child.poll() is not None
+                ready = pipes.select(min(LOOK_S, until.left_s()))
+                if has_ended and not ready:
+                    break
+                if not until.left_s():
+                    raise subprocess.TimeoutExpired(self._child.args, 0)
+                for key, _ in ready:
+                    if not self._goes_on(key):
+                        pipes.unregister(key.fileobj)
+                        key.fileobj.close()  # type: ignore[union-attr]
+        output, errors = self._found.values()
+        return bytes(output), bytes(errors)
+
+    def _goes_on(self, key: selectors.SelectorKey) -> bool:
+        """Write or read a piece. False: that was the last one."""
+        if key.fileobj is self._child.stdin:
+            with suppress(BrokenPipeError):
+                self._left = self._left[os.write(key.fd, self._left) :]
+                return bool(self._left)
+            return False  # nobody reads it any more
+        piece, taken = os.read(key.fd, PIECE), self._found[key.fileobj]  # type: ignore[index]
+        taken += piece
+        del taken[:-LONGEST_OUTPUT]
+        return bool(piece)
 
 
 class ByChild:
