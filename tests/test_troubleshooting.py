@@ -8,8 +8,11 @@ from tests.support.messages import GAP, every_template, said
 MESSAGES = [row[0].strip("` ") for row in rows(DOCUMENTS["docs/troubleshooting.md"])]
 TEMPLATES = every_template()
 
-ELSEWHERE = {"gateway.v1", "gateway.v2", "gateway.requests", "gateway.application"}
-"""Told to programs, by HTTP."""
+ELSEWHERE = {
+    *("gateway.v1", "gateway.v2", "gateway.requests", "gateway.application"),  # told to programs, by HTTP
+    *("display.screen", "viewer.frames", "web.cells"),  # drawn on a screen or a page, which have documents of their own
+}
+"""Modules that tell people of no trouble."""
 
 NO_TROUBLE = {
     *(
