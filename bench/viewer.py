@@ -27,6 +27,7 @@ from rich.console import Console
 from bench.processes import cpu_s
 from bench.promises import Promise, at_most, conclude, facts_table
 from bench.queries import fill
+from monitoring.config import site_host
 from monitoring.models import Cause, CheckResult
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import MINUTE_MS
@@ -174,8 +175,9 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        hosts = [f"https://site-{number}.example.org/" for number in range(asked.sites)]
-        sites = [{"URL": host, "name": f"site {number}", "checkInterval": 2} for number, host in enumerate(hosts)]
+        urls = [f"https://site-{number}.example.org/" for number in range(asked.sites)]
+        hosts = list(map(site_host, urls))
+        sites = [{"URL": url, "name": f"site {number}", "checkInterval": 2} for number, url in enumerate(urls)]
         config = directory / "config.json"
         config.write_text(json.dumps({"websites": sites, "database": "sqlite:"}))
         until_ms = time.time_ns() // 1_000_000

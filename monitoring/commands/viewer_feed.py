@@ -30,6 +30,9 @@ ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()
 REST, LONGEST_REST_MS = 40, 15_000
 """After reading, nothing is read again for so many times as long, at most so long, but for what was never read."""
 
+MANY_SITES = 500
+"""For so many more sites what is shown is looked at and drawn a second less often."""
+
 TRIM_AFTER_MS = 50
 """What took so long has read windows, and has freed much."""
 
@@ -144,7 +147,7 @@ class ViewerFeed:
                 more = False
                 self._tell_failure(error)
             if not more:
-                self._bell.wait(REFRESH_S)
+                self._bell.wait(REFRESH_S * (1 + len(self._printer.config.sites) // MANY_SITES))
             self._bell.clear()
 
     def _tell_failure(self, error: Exception) -> None:

@@ -12,6 +12,7 @@ from monitoring.display.events import Event, event_lines
 from monitoring.display.explanation import forecast_text, window_sum_text
 from monitoring.display.grid import fit, wrapped
 from monitoring.display.pane import cause_lines, state_lines, time_lines
+from monitoring.display.sparkline import height_us
 from monitoring.display.values import SiteRow
 from monitoring.display.viewing import SiteLine
 from monitoring.display.words import (
@@ -101,9 +102,9 @@ def _timeline(seen: SiteView, width: int) -> list[Text]:
 
 def _response(seen: SiteView, width: int) -> list[Text]:
     row = _row(seen)
-    if not row.stats.trend:
-        return []
     title = _title(f"Response time {brief_window(seen.window_ms)}", "p95 by mark")
+    if not any(map(height_us, row.stats.trend)):
+        return [title, Text("no good check", "weak")]
     return [title, *chart_lines(row.stats.trend, width, CHART_HEIGHT), *time_lines(row)]
 
 

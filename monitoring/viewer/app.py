@@ -25,7 +25,7 @@ from monitoring.viewer.snapshot import Feed, Snapshot, Wanted
 from monitoring.viewer.state import OF_ONE_SITE, Scene, State, asked, moved_by, pasted, pressed
 
 TICK_S = 1.0
-LATE_MS = 2_500
+LATE_MS = 5_000
 """After so long without news the screen goes on by itself: the store does not answer."""
 WHEEL_LINES = 3
 
