@@ -77,8 +77,9 @@ class Started:
             fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         command = [sys.executable, str(APP), *options, "-c", str(config)]
         environ = {**os.environ, "TERM": "xterm-256color"}
+        errors = terminal if on_terminal else None  # the viewer draws on stderr
         with pinned(Core.SERVERS):
-            self.process = psutil.Popen(command, cwd=ROOT, env=environ, stdin=terminal, stdout=terminal)
+            self.process = psutil.Popen(command, cwd=ROOT, env=environ, stdin=terminal, stdout=terminal, stderr=errors)
         if screen is not None:
             os.close(terminal)
             threading.Thread(target=self._read, args=(screen,), daemon=True).start()
