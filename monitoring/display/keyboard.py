@@ -18,6 +18,9 @@ LOOK_S = 0.5
 ESCAPE_S = 0.05
 """A key that begins with the escape character has come whole after so long; alone it is the key itself."""
 
+PASTED = 16
+"""So many keys at once were not typed but pasted. They mean nothing, nor does what follows at once: a text holds any key."""
+
 LOCAL_MODES = 3
 """Where the modes lie among the attributes of a terminal that say who edits a line, and who shows what is typed."""
 
@@ -96,20 +99,21 @@ class Keyboard:
         # Between looking and reading the program may go to the background: then it gets an error, and is not stopped.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN, signal.SIGTTOU})
         decoder = getincrementaldecoder("utf-8")("replace")
-        rest = ""
+        rest, is_paste = "", False
         with suppress(OSError):
             while not self._is_closed.is_set():
                 if not self._take():
                     self._is_closed.wait(LOOK_S)
                     continue
-                if self._has_come(ESCAPE_S if rest else LOOK_S):
+                if self._has_come(ESCAPE_S if rest or is_paste else LOOK_S):
                     data = self._read()
                     if not data:  # nobody is at the other end
                         return
                     found, rest = keys(rest + decoder.decode(data))
+                    is_paste = len(found) >= PASTED or (is_paste and len(found) > 1)
                 else:
-                    found, rest = (["esc"] if rest else []), ""
-                for key in found:
+                    found, rest, is_paste = (["esc"] if rest else []), "", False
+                for key in [] if is_paste else found:
                     self._press(key)
 
     def _has_come(self, within_s: float) -> bool:

@@ -75,7 +75,10 @@ class MonitorOutput(Output, Protocol):
         """Nothing but the availability of each site in a long window."""
 
     def key(self, key: str) -> bool:
-        """Somebody has pressed a key (see `keys`); returns whether it asks for a viewer."""
+        """Somebody has pressed a key (see `keys`); returns whether it asks for a viewer. `redraw` shows what it changes."""
+
+    def redraw(self) -> None:
+        """Draw the same once more, as it is to look after the last key."""
 
 
 class Display(MonitorOutput, Protocol):
@@ -123,6 +126,8 @@ class SilentOutput:
 
     def key(self, key: str) -> bool:
         return False
+
+    def redraw(self) -> None: ...
 
     def suspend(self) -> None: ...
 
@@ -196,6 +201,9 @@ class LocatedOutput:
 
     def key(self, key: str) -> bool:
         return self._output.key(key)
+
+    def redraw(self) -> None:
+        self._output.redraw()
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._output.state_change(replace(alert, location=self._location), name)

@@ -108,9 +108,11 @@ class ScreenOutput:
             self._navigation, asked = self._navigation.after(key, self._drawing, self._to_choose_ms)
             if asked is Asked.QUIT:
                 os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
-        if self._view and asked is not Asked.VIEWER:
-            self._draw(self._view)
         return asked is Asked.VIEWER
+
+    def redraw(self) -> None:
+        if self._view:
+            self._draw(self._view)
 
     def _ask_ground(self) -> None:
         """The answer comes as a key. Whoever wants no colours need not be asked."""
@@ -159,6 +161,7 @@ class ScreenOutput:
     def close(self, closing: Closing | None) -> None:
         if self._live:
             self._live.stop()
+            self._live = None  # nothing is drawn over what is said at the end
         if closing:
             self._console.print(render_closing(closing, self._console.width))
         elif self._view:  # what was on the screen stays in the terminal

@@ -69,6 +69,8 @@ class DisplayThread:
     def _press(self, key: str) -> None:
         if self._output.key(key):
             self._open_viewer()
+        else:  # once, however many keys wait: a key that is held down holds nothing else up
+            self._replace(("redraw", 0), self._output.redraw)
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._append(lambda: self._output.state_change(alert, name))

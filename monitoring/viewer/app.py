@@ -70,6 +70,7 @@ class Viewer(App[Sequence[Text]]):
         nothing = View(Header(settings.sites, "…"), clock.now_ms())
         self._picture = Picture(Snapshot(Overview(nothing)), settings.windows_ms)
         self._frame = Frame((), Scene())
+        self._is_leaving = False
         self._canvas = Canvas(self._look(settings.state.theme))
         self._effects: Mapping[str, Callable[[], None]] = {
             "q": self.action_leave,
@@ -103,6 +104,8 @@ class Viewer(App[Sequence[Text]]):
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
+        if self._is_leaving:  # keys that wait in a long row do not hold up its end
+            return
         if self._state.prompt is None and (effect := self._effects.get(event.key)):
             effect()
         else:
@@ -123,6 +126,7 @@ class Viewer(App[Sequence[Text]]):
 
     def action_leave(self) -> None:
         """End without leaving anything in the terminal."""
+        self._is_leaving = True
         self.exit(())
 
     def _roll(self, lines: int) -> None:

@@ -50,6 +50,13 @@ class Recorder(SilentOutput):
     def statistics(self, report: StatsReport) -> None:
         self._take((report.length_ms, report.window.until_ms))
 
+    def key(self, key: str) -> bool:
+        self._take(key)
+        return key == "v"
+
+    def redraw(self) -> None:
+        self._take("redrawn")
+
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._take(alert)
 
@@ -107,6 +114,23 @@ def test_of_a_terminal_that_stood_still_every_alert_is_seen_and_the_newest_of_ev
         alerts[9],
         CLOSING,
     ]
+
+
+def test_however_many_keys_wait_the_screen_is_drawn_once_and_news_are_not_behind_it(recorder: Recorder) -> None:
+    recorder.free.clear()
+    display = DisplayThread(recorder)
+    opened: list[bool] = []
+    display.lend_to(lambda: opened.append(True), lambda: None)
+    display.start(HEADER, 0)
+    for key in "www":
+        display.key(key)
+    display.refresh(HEADER, 1_000, dict, ())
+    recorder.free.set()
+    eventually(lambda: "redrawn" in recorder.given)
+    display.key("v")
+    display.close(CLOSING)
+    assert recorder.given == [HEADER, "w", "w", "w", 1, "redrawn", "v", CLOSING]
+    assert opened == [True]
 
 
 def test_what_cannot_be_drawn_is_said_once_and_the_rest_is_drawn(recorder: Recorder) -> None:

@@ -58,6 +58,19 @@ def test_keys_move_choose_explain_and_stop(config: Path) -> None:
         assert re.search(r"Monitored 3 sites", terminal.text)
 
 
+def test_a_text_that_is_pasted_stops_nothing(config: Path) -> None:
+    """It holds every key there is."""
+    with Terminal(80, 24, "-m", "-c", config) as terminal:
+        terminal.until("the worst site", lambda text: CURSOR.findall(text) == ["Bad"] and KEYS in text)
+        before = len(stored_checks(local_file(config)))
+        terminal.type(b"w!qy?y" * 500)
+        wait_for_checks(local_file(config), more_than=before + 5)
+        terminal.type(b"w")
+        terminal.until("the hour", lambda text: "TREND 1h" in text and KEYS in text)
+        terminal.type(b"qy")
+        assert terminal.end() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_terminal_is_left_as_it_was_at_every_end(config: Path, number: signal.Signals) -> None:
     with Terminal(80, 24, "-m", "-c", config) as terminal:

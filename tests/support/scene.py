@@ -210,7 +210,10 @@ class SceneDisplay:
         self.long_windows_at.append((self._clock.second, report.length_ms))
         self.last_long = report
 
-    def key(self, key: str) -> None: ...
+    def key(self, key: str) -> bool:
+        return False
+
+    def redraw(self) -> None: ...
 
     def suspend(self) -> None: ...
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -233,6 +234,19 @@ def test_q_leaves_nothing_and_capital_q_leaves_the_screen() -> None:
     stage.run(keep)
     assert stage.app.return_value
     assert any("orders" in line.plain for line in stage.app.return_value)
+
+
+def test_keys_that_wait_hold_up_no_end() -> None:
+    """A key that is held down, or a long text that is pasted: after the end was asked for nothing more is drawn."""
+    stage = Stage(snapshot())
+
+    async def steps(stage: Stage) -> None:
+        before = stage.text
+        stage.app.action_leave()
+        stage.app.on_key(events.Key("question_mark", "?"))
+        assert stage.text == before
+
+    stage.run(steps)
 
 
 def test_clicks_and_the_wheel() -> None:
