@@ -59,20 +59,13 @@ class Drawing:
 
 
 def draw_screen(
-    seen: View,
-    look: Look,
-    windows_ms: Sequence[int],
-    width: int,
-    height: int,
-    footer: Text | None = None,
-    every: Sequence[SiteLine] = (),
+    seen: View, look: Look, windows_ms: Sequence[int], width: int, height: int, footer: Text | None = None
 ) -> Drawing:
     """The whole screen: at most `height` lines of at most `width` cells. `windows_ms` have a column of availability.
 
-    `every` are the `site_lines` of this view, of who has them at hand.
     What does not fit is left out, the least important first: older incidents, good sites, the keys.
     """
-    every = every or site_lines(seen.reports)
+    every = site_lines(seen.reports)
     lines = chosen(every, look.choice)
     head = _head_lines(seen, look, width)[: max(1, height // 3)]
     foot = [footer] if footer and height >= WITH_FOOTER else []

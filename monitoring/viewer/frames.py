@@ -75,13 +75,9 @@ class Picture:
         return self.snapshot.overview.view
 
     @cached_property
-    def every(self) -> Sequence[SiteLine]:
-        return site_lines(self.view.reports)
-
-    @cached_property
     def lines(self) -> Mapping[SiteKey, SiteLine]:
         """What stands in the list of sites, by site."""
-        return {line.key: line for line in self.every}
+        return {line.key: line for line in site_lines(self.view.reports)}
 
     @property
     def names(self) -> Mapping[str, str | None]:
@@ -141,7 +137,7 @@ class Picture:
         look = Look(state.choice, state.cursor, state.scroll)
         room = max(1, height - len(banner))
         shown = shown_windows(self._windows_ms, width)
-        drawing = draw_screen(self.recent, look, shown, width, room, footer, self.every)
+        drawing = draw_screen(self.recent, look, shown, width, room, footer)
         first = drawing.first + len(banner)
         rows = {first + place: drawing.top + place for place in range(min(drawing.page, len(drawing.keys) - drawing.top))}
         cursor = drawing.keys.index(state.cursor) if state.cursor in drawing.keys else 0
