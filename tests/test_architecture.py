@@ -74,7 +74,7 @@ SEES: Mapping[str, Collection[str]] = {
         "storage.delivery.words",
     },
     "notifications.channels": {
-        *("trust", "config", "display.words", "display.jsonlines", "storage.sessions", "notifications.base"),
+        *("clock", "trust", "config", "display.words", "display.jsonlines", "storage.sessions", "notifications.base"),
     },
     "gateway": {"clock", "config", "statistics", "display", "service.signals", "service.health", "storage", "alerts.log"},
     "web": {

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from monitoring.alerts.explain import WindowSum, earliest_recovery_ms
-from monitoring.display.brief import brief_duration, brief_percent, brief_seconds, brief_window
+from monitoring.display.brief import brief_duration, brief_percent, brief_seconds, brief_window, measured_text
 from monitoring.display.chart import cause_legend, cause_strip, chart_lines
 from monitoring.display.columns import state_text
 from monitoring.display.explanation import down_sum, recovery_sum
@@ -136,7 +136,7 @@ def _availability(line: SiteLine, now_ms: int) -> list[Text]:
     """Each window with its availability, and how much of it was measured where that is not all."""
     said = []
     for length_ms, row in sorted(line.rows.items()):
-        measured = percent_text(coverage(row.stats.covered_ms, length_ms), 0)
+        measured = measured_text(coverage(row.stats.covered_ms, length_ms))
         partly = "" if measured == "100" else f" ({measured} % measured)"
         said.append(f"{brief_window(length_ms)} {brief_percent(percent_text(row.availability))} %{partly}")
     days = line.now.certificate_days(now_ms)
