@@ -80,7 +80,8 @@ class Series:
             if not deadline.left_s():
                 break
         for gone in self._marks.keys() - numbers:
-            del self._marks[gone], self._read_ms[gone]
+            del self._marks[gone]
+            self._read_ms.pop(gone, None)  # after `forget` it may have fallen out before its turn came
 
     def forget(self) -> None:
         """Read everything anew: other stores are asked from now on."""
