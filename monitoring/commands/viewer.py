@@ -14,6 +14,7 @@ from monitoring.commands.viewer_feed import ROUNDS_MS, Listing, ViewerFeed
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.outputs import is_operable, print_screen
 from monitoring.display.viewing import Choice
+from monitoring.service.process import prepare
 from monitoring.storage.routing import ReaderChoice
 from monitoring.viewer.ground import ground_while
 from monitoring.viewer.state import Place, State
@@ -50,6 +51,7 @@ def view(
     listing: Listing | None = None,
 ) -> int:
     """Show it until the person leaves; returns the exit status. With a `listing` it opens with the incidents."""
+    prepare(len(config.sites))  # a key is not to wait for the thread that reads
     arguments, clock = invocation.arguments, SystemClock()
     rounds_ms = dict(ROUNDS_MS)
     if arguments.window is not None:
