@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
+from monitoring.alerts.maintenance import MaintenanceCalendar
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.clock import Clock, Deadline, StopSignal
 from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer
@@ -78,12 +79,11 @@ class MonitoringApp:
         """`make_checkers` makes what checks the sites, given the function that takes each result."""
         self._config, self._watcher = config, watcher
         self._notifier: Notifier | None = None
-        self._store = store
-        self._clock = clock
-        self._display = display
+        self._store, self._clock, self._display = store, clock, display
         self._tracker = StatusTracker(config.sites, restored.last_states)
         self._evaluator = Evaluator(store, clock, restored.last_alerts, self._tracker.last_states, evaluate)
         self._checkers = make_checkers(self._record)
+        self._maintenance = MaintenanceCalendar(config.maintenance, store.maintenance_by_hand)
         self._recent = restored.recent_alerts
         self._open_at_start = self._evaluator.open_outages(config.sites)
         self._stopping = StopSignal()
@@ -124,11 +124,15 @@ class MonitoringApp:
         return self._evaluator.decide(site, observed or self._evaluator.observe([site]))
 
     def evaluate_alerts(self) -> None:
-        """Decide for every site; record and show what went down, recovered, or left in an outage. Raises `StoreError`."""
+        """Decide for every site; record and show what went down, recovered, or left in an outage. Raises `StoreError`.
+
+        Nothing is decided about a site that is in maintenance.
+        """
         self._announce(self._evaluator.end_unwatched(self._config.active_sites))
-        sites = self._config.active_sites
+        sites, now_ms = self._config.active_sites, self._clock.now_ms()
         self._observed = observed = self._evaluator.observe(sites)
-        changed = {site: change for site in sites if (change := self.check_alert_status(site, observed).change)}
+        judged = (site for site in sites if not self._maintenance.at(site.host, now_ms))
+        changed = {site: change for site in judged if (change := self.check_alert_status(site, observed).change)}
         self._announce(self._evaluator.record(changed, observed))
 
     def _announce(self, alerts: Sequence[Alert]) -> None:
@@ -148,8 +152,9 @@ class MonitoringApp:
         self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
         if self._notifier:
-            self._notifier.follow(self._config)
+            self._notifier.follow(self._config, self._maintenance.at)
         self._display.start(self._header(), self._clock.now_ms(), self._recent)
+        self._look_at_maintenance()
         self._checkers.start(self._config.active_sites)  # last: it may use up the threads that are allowed
         process.freeze()
         self._manager.ready(self._status_line())
@@ -245,6 +250,7 @@ class MonitoringApp:
             self._reread_after = Deadline.after(self._clock, REFRESH_MS * 9 // 10)
             if config := new_config(self._watcher, self._display.news, self._display.notice):
                 self._apply(config)
+        self._look_at_maintenance()
         for sentence in self._store.notices():
             self._display.notice(sentence)
         for sentence in self._health.news():
@@ -258,15 +264,20 @@ class MonitoringApp:
         if self._display.failure:
             self.stop()
 
+    def _look_at_maintenance(self) -> None:
+        for sentence in self._maintenance.look(self._clock.now_ms()):
+            self._display.notice(sentence)
+
     def _apply(self, config: Config) -> None:
         """Continue with another configuration: what takes in results first, then what makes them."""
         self._tracker.watch(config.sites)
+        self._maintenance.plan(config.maintenance)
         self._store.set_retention(config.check_retention_ms, config.alert_retention_ms)
         before, self._config = self._config, config
         if before.alert_interval_ms != config.alert_interval_ms:
             self._evaluation = Timer(self._clock, config.alert_interval_ms)
         if self._notifier:
-            self._notifier.follow(config)
+            self._notifier.follow(config, self._maintenance.at)
         change = self._checkers.change(config.active_sites)
         self._display.notice(
             f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
@@ -276,8 +287,9 @@ class MonitoringApp:
             self._display.notice(sentence)
 
     def _record(self, result: CheckResult) -> None:
-        self._tracker.observe(result)
-        self._store.record(result)
+        marked = self._maintenance.marked(result, self._clock.now_ms())
+        self._tracker.observe(marked)
+        self._store.record(marked)
 
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
         return self._tracker.status(site, self._evaluator.last_alert(site.host), now_ms)

@@ -25,6 +25,7 @@ class State(StrEnum):
     FAILING = "failing"  # the last check failed, no alert is open yet
     DOWN = "down"  # an alert is open
     RECOVERING = "recovering"  # an alert is open, the last check was good
+    MAINTENANCE = "maintenance"  # no alert is open, and none is raised: somebody works on it
     UNKNOWN = "unknown"  # nothing measured for more than three intervals
     PAUSED = "paused"  # not checked, because the configuration says so
 

@@ -5,6 +5,7 @@ surrogate is no text. Everything else is data: quotes, commas, blanks, any scrip
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 LONGEST_HOST = 8_000
@@ -15,6 +16,9 @@ LONGEST_ID = 200
 
 LONGEST_LOCATION = 64
 """Characters."""
+
+LISTED = 5
+"""How many names a sentence has."""
 
 _UNFIT = r"\x00-\x1f\x7f-\x9f\\\ud800-\udfff"
 _UNFIT_CHARACTER = re.compile(f"[{_UNFIT}]")
@@ -29,6 +33,12 @@ CHARACTERS = "no control characters or backslashes"
 def is_name(text: str, longest: int = LONGEST_HOST) -> bool:
     """Whether a store can hold this name, and a question find it again; the empty text is none."""
     return 1 <= len(text) <= longest and _UNFIT_CHARACTER.search(text) is None
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names in a sentence: "a, b, c, d, e and 3 more"."""
+    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + rest
 
 
 BESIDE = Path(__file__).resolve().parents[1] / "monitoringApp.py"

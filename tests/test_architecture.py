@@ -43,6 +43,7 @@ SEES: Mapping[str, Collection[str]] = {
     "checks": {"clock", "trust", "service.process", "checks.assertions", "checks.abilities"},
     "alerts.rule": {"statistics"},
     "alerts.log": {"statistics"},
+    "alerts.maintenance": {"config", "display.words"},
     "alerts.replay": {"statistics", "alerts.rule"},
     "alerts.backtest": (),
     "alerts.explain": {"statistics", "alerts.rule", "alerts.replay"},
@@ -86,6 +87,7 @@ SEES: Mapping[str, Collection[str]] = {
     "commands": {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web", "viewer"),
         *("importing", "alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest", "notifications"),
+        "alerts.maintenance",
     },
     # Scripts
     "utils": (),
@@ -103,7 +105,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
     "config": (
         *("text tokens positions", "structure", "syntax values addresses", "section databases durations"),
-        *("notifications assertions transport files", "settings", "websites"),
+        *("notifications assertions transport files", "maintenance", "settings", "websites"),
         *("watching describing loading", "__init__ lookup", "reload"),
     ),
     "display": (
@@ -122,7 +124,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("certificate upkeep v2", "dialect tls v1", "description", "application server", "serve"),
     ),
     "storage.sqlite.tables": (
-        *("meta notifications schema", "blocks_1_1 summaries", "rows", "queries states", "from_1_1 outbox"),
+        *("maintenance meta notifications schema", "blocks_1_1 summaries", "rows", "queries states", "from_1_1 outbox"),
         "migrations purge retention summariser",
     ),
     "storage.sqlite.file": ("lock rescue", "connection", "open_file"),
@@ -130,7 +132,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.influxdb": ("client points", "questions", "delete states window", "store"),
     "storage.gateway": ("messages", "interface", "client", "store"),
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
-    "alerts": ("rule log backtest", "evaluator replay", "explain"),
+    "alerts": ("rule log backtest maintenance", "evaluator replay", "explain"),
     "notifications": (
         *("base grouping routing words channels", "certificates hindsight messages outbox", "sender", "notifier"),
     ),
@@ -140,6 +142,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
         "rounds invocation series reading operating",
+        "maintenance",
         "printer purge check_config drill explain replay import_configuration",
         *("viewer_feed", "viewer", "print report test_notifications"),
         *("web", "page_process gateway_page", "monitor gateway", "cli"),

@@ -69,7 +69,7 @@ class Backtest:
 
 
 class Coverage:
-    """What the checks of a site cover, to be added up over parts of their time."""
+    """What the checks of a site cover outside of maintenance, to be added up over parts of their time."""
 
     def __init__(self) -> None:
         self._times = array("q")
@@ -79,8 +79,9 @@ class Coverage:
     def add(self, check: CheckResult) -> None:
         """Take in the next check."""
         self._times.append(check.time_ms)
-        self._covered.append(self._covered[-1] + check.covers_ms)
-        self._down.append(self._down[-1] + (0 if check.cause is None else check.covers_ms))
+        counts_ms = 0 if check.maintenance else check.covers_ms
+        self._covered.append(self._covered[-1] + counts_ms)
+        self._down.append(self._down[-1] + (0 if check.cause is None else counts_ms))
 
     def sums(self, window: Window) -> tuple[int, int]:
         """How many milliseconds were available, and how many are covered."""

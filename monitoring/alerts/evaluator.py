@@ -81,9 +81,14 @@ class Evaluator:
         return Observations(now_ms, downtimes)
 
     def _ended_in(self, window: Window, sites: Iterable[Site]) -> Mapping[str, int]:
-        """The ends of these sites' last outages, by host, where they lie in the window."""
-        ends = ((site.host, ended_ms(self._last.get(site.host))) for site in sites)
+        """The ends of these sites' last outages and maintenance, by host, where they lie in the window."""
+        ends = ((site.host, self._counts_after_ms(site.host)) for site in sites)
         return {host: end_ms for host, end_ms in ends if end_ms >= window.from_ms}
+
+    def _counts_after_ms(self, host: str) -> int:
+        """What failed up to this moment counts towards no alert: its outage, or maintenance, came to an end after it."""
+        state = self._last_states.get(host)
+        return max(ended_ms(self._last.get(host)), (state.last_maintenance_ms or 0) if state else 0)
 
     def decide(self, site: Site, observed: Observations) -> Decision:
         """What the rule decides for a site."""
@@ -118,7 +123,7 @@ class Evaluator:
                 seen = observed.of(site)
                 # Failures after `seen` stand at the end; the decision did not know them.
                 known = failures.get(site.host, ())[: seen.failures]
-                yield alert_record(site.host, window.until_ms, seen, known, ended_ms(self._last.get(site.host)))
+                yield alert_record(site.host, window.until_ms, seen, known, self._counts_after_ms(site.host))
 
     def _recovery(self, site: Site, observed: Observations) -> Alert:
         state = self._last_states.get(site.host)

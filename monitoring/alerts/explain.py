@@ -29,6 +29,7 @@ class Run:
     status: int
     cause: Cause | None
     detail: str
+    maintenance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Explanation:
     `good` and `failed` are the newest check of each kind that is known. `forecast` is None when it cannot be told.
     `silent_since_ms` is the slot since which no check is known to have ended (None: all have that were due). At first such a
     check is under way. When it `has_stopped`, nobody checks the site any more.
+    `maintenance` is what the site is in at this moment as far as is known; `is_maintained` also by its last check.
     """
 
     site: Site
@@ -113,6 +115,8 @@ class Explanation:
     failed: CheckResult | None
     forecast: Forecast | None
     silent_since_ms: int | None = None
+    maintenance: Window | None = None
+    is_maintained: bool = False
 
     @property
     def has_stopped(self) -> bool:
@@ -123,27 +127,38 @@ class Explanation:
         return outage_is_open(self.last_alert)
 
 
-def explain(site: Site, at_ms: int, checks: Iterable[CheckResult], history: History, every_ms: int) -> Explanation:
-    """Explain a site at a moment by its checks before it, in order.
+def explain(
+    site: Site,
+    at_ms: int,
+    checks: Iterable[CheckResult],
+    history: History,
+    every_ms: int,
+    maintenance: Window | None = None,
+) -> Explanation:
+    """Explain a site at a moment by its checks before it, in order, and the maintenance that it is in, if that is known.
 
     They must reach over the alert window before `at_ms`, and over that of the alert if one is open; what else is known, such
     as the last good check, may lie before. `every_ms`: how often the rule is evaluated.
     """
     own = [check for check in checks if check.host == site.host and check.time_ms < at_ms]
-    last = history.last_alert
-    now = window_sum(own, Window.before(at_ms, site.rule.window_ms), ended_ms(last))
+    last, before = history.last_alert, history.alert_before
+    now = window_sum(own, Window.before(at_ms, site.rule.window_ms), _ended_ms(last, own))
+    is_open = outage_is_open(last)
+    is_maintained = maintenance is not None or bool(own and own[-1].maintenance)
     return Explanation(
         site=site,
         at_ms=at_ms,
         status=status(history.state, site, last, at_ms),
-        decision=evaluate(outage_is_open(last), now.sums, site.rule),
+        decision=Decision(None, "in maintenance") if is_maintained else evaluate(is_open, now.sums, site.rule),
         now=now,
         last_alert=last,
-        crossing=_crossing(site, own, last, ended_ms(history.alert_before)) if last and outage_is_open(last) else None,
+        crossing=_crossing(site, own, last, before) if last and is_open else None,
         good=next((check for check in reversed(own) if check.available), None),
         failed=next((check for check in reversed(own) if not check.available), None),
-        forecast=_forecast(site, own, last, at_ms, every_ms),
+        forecast=None if is_maintained else _forecast(site, own, last, at_ms, every_ms),
         silent_since_ms=_silent_since_ms(site, own, at_ms),
+        maintenance=maintenance,
+        is_maintained=is_maintained,
     )
 
 
@@ -157,6 +172,11 @@ def earliest_recovery_ms(sums: Downtime, rule: Rule) -> int:
     return max(0, ceil(sums.down_ms - allowed_ms), ceil(unmeasured_ms))
 
 
+def _ended_ms(last: Alert | None, checks: Iterable[CheckResult]) -> int:
+    """What failed up to this moment counts towards no alert: by the record before it, and by maintenance."""
+    return max(ended_ms(last), *(check.time_ms for check in checks if check.maintenance), 0)
+
+
 def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> WindowSum:
     """What the checks of one site in this window add up to; what failed up to `ended` belongs to an earlier outage."""
     inside = [check for check in checks if window.from_ms <= check.time_ms < window.until_ms]
@@ -168,8 +188,8 @@ def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> Win
 def _folded(checks: Iterable[CheckResult]) -> Sequence[Run]:
     runs: list[Run] = []
     for check in checks:
-        alike = (check.status, check.cause, check.detail)
-        if runs and alike == (runs[-1].status, runs[-1].cause, runs[-1].detail):
+        alike = (check.status, check.cause, check.detail, bool(check.maintenance))
+        if runs and alike == (runs[-1].status, runs[-1].cause, runs[-1].detail, runs[-1].maintenance):
             last = runs.pop()
             first_ms, count, covers_ms = last.first_ms, last.checks + 1, last.covers_ms + check.covers_ms
         else:
@@ -181,15 +201,16 @@ def _folded(checks: Iterable[CheckResult]) -> Sequence[Run]:
 def _causes(checks: Iterable[CheckResult]) -> Sequence[CauseSum]:
     found: dict[Cause, CauseSum] = {}
     for check in checks:
-        if check.cause:
+        if check.cause and not check.maintenance:
             known = found.get(check.cause, CauseSum(check.cause, 0, 0, ""))
             down_ms, detail = known.down_ms + check.covers_ms, check.detail or known.detail
             found[check.cause] = CauseSum(check.cause, known.checks + 1, down_ms, detail)
     return sorted(found.values(), key=lambda one: -one.down_ms)
 
 
-def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, ended: int) -> Crossing:
-    """How this alert came about."""
+def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, before: Alert | None) -> Crossing:
+    """How this alert came about; `before` is the record before it."""
+    ended = _ended_ms(before, (check for check in checks if check.time_ms < alert.time_ms))
     decided = window_sum(checks, Window.before(alert.time_ms, site.rule.window_ms), ended)
     counted = [
         check

@@ -25,8 +25,9 @@ class Replay:
         self._failed: deque[Failure] = deque()
         self._covered_ms = self._down_ms = 0
         self._at_ms = 0
-        self._is_undecided = self._was_good = False
+        self._is_undecided = self._was_good = self._is_maintained = False
         self._good_since_ms: int | None = None
+        self._maintenance_ms = 0  # of the last check made during maintenance
 
     @property
     def outage_is_open(self) -> bool:
@@ -54,15 +55,21 @@ class Replay:
         return self.changes
 
     def _take(self, check: CheckResult) -> None:
-        self._checks.append((check.time_ms, check.covers_ms))
-        self._covered_ms += check.covers_ms
+        self._is_maintained = bool(check.maintenance)
+        counts_ms = 0 if check.maintenance else check.covers_ms
+        self._checks.append((check.time_ms, counts_ms))
+        self._covered_ms += counts_ms
         if check.cause is None:
             self._good_since_ms = self._good_since_ms if self._was_good else check.time_ms
             self._was_good = True
+        elif check.maintenance:
+            self._was_good = False
         else:
             self._failed.append(Failure(check.time_ms, check.covers_ms, check.cause, check.detail))
             self._down_ms += check.covers_ms
             self._was_good, self._is_undecided = False, True
+        if check.maintenance:
+            self._maintenance_ms = check.time_ms
 
     def _known_ms(self, check: CheckResult) -> int:
         """When the monitor knew of a check. What skipped slots took all of their time."""
@@ -88,9 +95,11 @@ class Replay:
     def _decide(self, at_ms: int) -> None:
         self._is_undecided = False
         seen = self._seen(at_ms)
+        if self._is_maintained:
+            return
         match evaluate(self.outage_is_open, seen, self._site.rule).change:
             case AlertType.ALERT:
-                self._record(alert_record(self._site.host, at_ms, seen, tuple(self._failed), ended_ms(self._last)))
+                self._record(alert_record(self._site.host, at_ms, seen, tuple(self._failed), self._ended_ms()))
             case AlertType.RECOVERY if self._last:
                 self._record(recovery_record(self._last, at_ms, seen, self._good_since_ms or at_ms))
 
@@ -100,11 +109,15 @@ class Replay:
 
     def _seen(self, at_ms: int) -> Downtime:
         """What the window before this moment holds."""
-        from_ms, end_ms = at_ms - self._site.rule.window_ms, ended_ms(self._last)
+        from_ms, end_ms = at_ms - self._site.rule.window_ms, self._ended_ms()
         self._forget(from_ms)
         ended = [it.covers_ms for it in self._failed if it.time_ms <= end_ms] if end_ms >= from_ms else []
         sums = (len(self._failed), self._covered_ms, self._down_ms, len(ended), sum(ended))
         return Downtime(len(self._checks), *sums)
+
+    def _ended_ms(self) -> int:
+        """What failed up to this moment counts towards no alert."""
+        return max(ended_ms(self._last), self._maintenance_ms)
 
     def _forget(self, before_ms: int) -> None:
         while self._checks and self._checks[0][0] < before_ms:

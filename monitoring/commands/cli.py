@@ -74,6 +74,11 @@ MODES = {
         ),
         Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(
+            *(None, "maintenance", "monitoring.commands.maintenance"),
+            'begin maintenance of a site (or tag:WORD, group:NAME, "all"): "30m"; "end" ends it',
+            value={"dest": "maintained", "nargs": 2, "metavar": ("SITE", "LENGTH")},
+        ),
+        Mode(
             *(None, "test-notifications", "monitoring.commands.test_notifications"),
             "send a marked message through every channel of the configuration",
         ),
@@ -89,12 +94,8 @@ MODES = {
             value={"dest": "imported", "metavar": "FILE", "type": Path},
         ),
         Mode(
-            *(
-                None,
-                "print-completion",
-                "monitoring.commands.completion",
-                "print a script by which a shell completes all this",
-            ),
+            *(None, "print-completion", "monitoring.commands.completion"),
+            "print a script by which a shell completes all this",
             value={"dest": "shell", "choices": SHELLS},
         ),
     )
@@ -181,12 +182,7 @@ OPTIONS = (
     Option("-c", "--config", metavar="FILE", type=Path, help='default: config.json; "-" is standard input'),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
     Option("--local-database", metavar="FILE", type=Path, help="use this local file instead of the configuration's"),
-    Option(
-        *("--format",),
-        choices=("text", "json", "csv"),
-        default="text",
-        help="json: one object a line; csv: with --report",
-    ),
+    Option("--format", choices=("text", "json", "csv"), default="text", help="json: one object a line; csv: with --report"),
     Option("--notify", modes=["test"], action="store_true", help="play an outage through your own channels, as a drill"),
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),

@@ -6,7 +6,7 @@ parsers that few files need are imported when one needs them.
 """
 
 from monitoring.config.databases import DEFAULT_DATABASE, DatabaseAddress
-from monitoring.config.describing import describe
+from monitoring.config.describing import describe, describe_maintenance
 from monitoring.config.loading import load_config, parse_config, parse_database, parse_urls, site_host
 from monitoring.config.settings import Config
 from monitoring.config.watching import ConfigWatcher
@@ -17,6 +17,7 @@ __all__ = [
     "ConfigWatcher",
     "DatabaseAddress",
     "describe",
+    "describe_maintenance",
     "load_config",
     "parse_config",
     "parse_database",

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from monitoring.checks.assertions import in_force
 from monitoring.config.databases import DEFAULT_DATABASE
+from monitoring.config.durations import show_time
+from monitoring.config.maintenance import Maintenance
 from monitoring.config.notifications import ChannelConfig
 from monitoring.config.settings import Config
 from monitoring.config.transport import describe_transport
 from monitoring.config.values import show_ms, show_number
 from monitoring.models import Site
+from monitoring.names import listed
 from monitoring.thresholds import Rule
 from monitoring.trust import MOZILLA
 
@@ -26,6 +29,20 @@ def describe(config: Config) -> list[str]:
         f" what is older is deleted from {_pruned(config)}",
         *map(_channel_line, config.notifications),
     ]
+
+
+def describe_maintenance(config: Config, now_ms: int) -> list[str]:
+    """A line for each maintenance that is planned: when it is, and when it is next."""
+    return [_maintenance_line(config, one, now_ms) for one in config.maintenance]
+
+
+def _maintenance_line(config: Config, planned: Maintenance, now_ms: int) -> str:
+    hosts = [site.host for site in config.sites if site.host in planned.hosts]
+    of = "all websites" if len(hosts) == len(config.sites) else printable(listed(hosts))
+    when = f'"{planned.cron}" in {planned.timezone} for {show_ms(planned.length_ms)}: ' if planned.cron else ""
+    window = planned.next(now_ms)
+    span = f"{show_time(window.from_ms)} until {show_time(window.until_ms)}" if window else "over"
+    return f"maintenance of {of}: {when}{'next ' if planned.cron else ''}{span}"
 
 
 def _channel_line(channel: ChannelConfig) -> str:

@@ -91,6 +91,11 @@ def moment_ms(text: str) -> int:
     return (first - EPOCH) // timedelta(milliseconds=1)
 
 
+def show_time(time_ms: int) -> str:
+    """A moment in this machine's time zone, with its offset, for people."""
+    return _local(EPOCH + timedelta(milliseconds=time_ms))
+
+
 def _local(moment: datetime) -> str:
     """A moment in this machine's time zone, with its offset."""
     return moment.astimezone().isoformat(timespec="minutes")

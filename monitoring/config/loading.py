@@ -8,9 +8,10 @@ from monitoring.config import settings, values
 from monitoring.config.addresses import site_address
 from monitoring.config.databases import DatabaseAddress, database_address
 from monitoring.config.files import Files, read_files
+from monitoring.config.maintenance import Maintenance, read_maintenance
 from monitoring.config.notifications import channel_names, read_channels
 from monitoring.config.section import Report, Section
-from monitoring.config.settings import Config
+from monitoring.config.settings import DEFAULT_ALERT_INTERVAL_MS, Config
 from monitoring.config.text import Invalid, expand, unexpanded
 from monitoring.config.websites import (
     CERTIFICATE_WARNING,
@@ -42,6 +43,7 @@ ROOT_KEYS = (
     "localDatabase",
     "retention",
     "notifications",
+    "maintenance",
 )
 ALERTING_KEYS = (*RULE_KEYS, "interval")
 RETENTION_KEYS = ("checks", "alerts")
@@ -113,8 +115,8 @@ def read_config(
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
     trust = _read_trust(report, root, path)
-    every_ms = alerting.take("interval", _ALERT_INTERVAL, settings.DEFAULT_ALERT_INTERVAL_MS)
-    sites = _read_websites([root, *(files.included if files else ())], read_rule(alerting, Rule()), every_ms)
+    rule, every_ms = read_rule(alerting, Rule()), alerting.take("interval", _ALERT_INTERVAL, DEFAULT_ALERT_INTERVAL_MS)
+    sites, own_maintenance = _read_websites([root, *(files.included if files else ())], rule, every_ms)
     location = root.take("location", values.location, "")
     config = Config(
         sites=sites,
@@ -126,6 +128,7 @@ def read_config(
         check_retention_ms=retention.take("checks", _RETENTION, settings.DEFAULT_CHECK_RETENTION_MS),
         alert_retention_ms=retention.take("alerts", _RETENTION, settings.DEFAULT_ALERT_RETENTION_MS),
         notifications=read_channels(root, sites, location, trust),
+        maintenance=(*own_maintenance, *read_maintenance(root, sites)),
         warnings=tuple(report.warnings),
         files=tuple(files.patterns if files else ()),
     )
@@ -161,8 +164,10 @@ def site_host(url: str) -> str:
         raise ConfigError([f"a website's URL {error}"]) from None
 
 
-def _read_websites(files: Sequence[Section], rule: Rule, evaluated_every_ms: int) -> tuple[Site, ...]:
-    """The websites of all files; the first has the defaults."""
+def _read_websites(
+    files: Sequence[Section], rule: Rule, evaluated_every_ms: int
+) -> tuple[tuple[Site, ...], list[Maintenance]]:
+    """The websites of all files, with their own maintenance; the first file has the defaults."""
     root = files[0]
     plain = Defaults()
     defaults = Defaults(
@@ -174,10 +179,11 @@ def _read_websites(files: Sequence[Section], rule: Rule, evaluated_every_ms: int
         evaluated_every_ms=evaluated_every_ms,
     )
     known = len(root.report.problems)
-    sites = read_sites((section for file in files for section in file.sections("websites", SITE_KEYS)), defaults)
+    listed = (section for file in files for section in file.sections("websites", SITE_KEYS))
+    sites, maintenance = read_sites(listed, defaults)
     if root.is_object and not sites and len(root.report.problems) == known:
         root.problem("websites", "nothing to check: no website with a URL")
-    return sites
+    return sites, maintenance
 
 
 def _read_database(report: Report, root: Section, flag: str | None, trust: Trust) -> DatabaseAddress | None:

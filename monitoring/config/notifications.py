@@ -115,8 +115,8 @@ def _read_channel(index: int, section: Section, sites: Sequence[Site]) -> Channe
     url, command = section.take("url", _url, None), section.take("command", _command, ())
     if section.is_object and section.has("url") == section.has("command"):
         section.problem(None, "must have either url or command")
-    selectors = section.take("sites", _selectors, ())
-    for place, selector in enumerate(selectors):
+    chosen = section.take("sites", selectors, ())
+    for place, selector in enumerate(chosen):
         if not any(selects(selector, site) for site in sites):
             section.problem("sites", f"entry {place + 1} stands for no website")
     reminder_ms = section.take("reminder", _REMINDER, None)
@@ -132,7 +132,7 @@ def _read_channel(index: int, section: Section, sites: Sequence[Site]) -> Channe
         name=name,
         url=url or "",
         command=command,
-        sites=selectors,
+        sites=chosen,
         on=on,
         reminder_ms=reminder_ms,
     )
@@ -168,7 +168,7 @@ def _command(value: object) -> tuple[str, ...]:
 
 
 @accepts({"type": "array", "items": values.NONEMPTY, "minItems": 1})
-def _selectors(value: object) -> tuple[str, ...]:
+def selectors(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise Invalid('must be a list of websites: URLs, names, ids, "tag:…" or "group:…"')
     return tuple(map(_selector, value))

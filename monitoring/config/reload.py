@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import ConfigError
 from monitoring.models import Site
+from monitoring.names import listed
 
 STAYS = "the configuration stays as it was"
-
-NAMED = 5
-"""How many sites a sentence names."""
 
 
 def new_config(
@@ -55,12 +53,7 @@ def _pauses(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
     known = {site.host: site.enabled for site in before}
     changed = [site for site in after if known.get(site.host, site.enabled) != site.enabled]
     paused, resumed = ([site.host for site in changed if site.enabled is enabled] for enabled in (False, True))
-    return [f"{words}: {_listed(hosts)}" for words, hosts in (("paused", paused), ("no longer paused", resumed)) if hosts]
-
-
-def _listed(hosts: Sequence[str]) -> str:
-    rest = f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else ""
-    return ", ".join(hosts[:NAMED]) + rest
+    return [f"{words}: {listed(hosts)}" for words, hosts in (("paused", paused), ("no longer paused", resumed)) if hosts]
 
 
 def _new_histories(before: Sequence[Site], after: Sequence[Site]) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitoring.config.databases import DatabaseAddress
+from monitoring.config.maintenance import Maintenance
 from monitoring.config.notifications import ChannelConfig
 from monitoring.models import Site
 from monitoring.trust import MOZILLA, Trust
@@ -20,8 +21,9 @@ class Config:
 
     `database` is None when none is named: then the default InfluxDB is used if it answers. `location` says where checks
     are made ("": not configured), `trust` which certificates sites, databases and gateways are verified with.
-    `notifications` are the channels. `warnings` are lines for people, `files` those that it was read from, as `glob` takes
-    them. The sites are kept out of `repr`, because values of their variables may be secrets.
+    `notifications` are the channels, `maintenance` is what is planned. `warnings` are lines for people, `files` those that
+    it was read from, as `glob` takes them. The sites are kept out of `repr`, because values of their variables may be
+    secrets.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
@@ -33,6 +35,7 @@ class Config:
     check_retention_ms: int = DEFAULT_CHECK_RETENTION_MS
     alert_retention_ms: int = DEFAULT_ALERT_RETENTION_MS
     notifications: tuple[ChannelConfig, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from monitoring.config import values
 from monitoring.config.addresses import SiteAddress, site_address
 from monitoring.config.assertions import ASSERTIONS, read_assertions, read_header_names, refuse_impossible
+from monitoring.config.maintenance import Maintenance, read_own_maintenance
 from monitoring.config.notifications import names_of_channels, refuse_unknown_channels
 from monitoring.config.section import Section
 from monitoring.config.settings import DEFAULT_ALERT_INTERVAL_MS
@@ -33,6 +34,7 @@ SITE_KEYS = (
     *ASSERTIONS,
     "alerting",
     "notify",
+    "maintenance",
 )
 RULE_KEYS = ("threshold", "recoveryThreshold", "window", "minimumFailures")
 
@@ -75,18 +77,24 @@ def read_rule(section: Section, inherited: Rule) -> Rule:
     )
 
 
-def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[Site, ...]:
-    """The sites that have a valid URL, in order; no two may have the same name in the stores."""
+def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[tuple[Site, ...], list[Maintenance]]:
+    """The sites that have a valid URL, in order, and the maintenance that they plan for themselves.
+
+    No two may have the same name in the stores.
+    """
     sites: dict[str, Site] = {}
+    maintenance: list[Maintenance] = []
     known = _Known()
     for section in sections:
         site = _read_site(section, defaults)
+        own = read_own_maintenance(section) if section.has("URL") else []
         if site is None:
             continue
         known.compare(section, site)
         known.add(section, site)
         sites.setdefault(site.host, site)
-    return tuple(sites.values())
+        maintenance += [replace(one, hosts=frozenset({site.host})) for one in own]
+    return tuple(sites.values()), maintenance
 
 
 class _Known:

@@ -37,7 +37,7 @@ NAME_SHARE = 0.55
 SOON_DAYS = 14
 """A certificate that expires sooner is named where nothing else is wrong."""
 
-BRIEF_STATES = {State.RECOVERING: "recov"}
+BRIEF_STATES = {State.RECOVERING: "recov", State.MAINTENANCE: "maint"}
 
 ANSWERING = frozenset((State.UP, State.RECOVERING))
 

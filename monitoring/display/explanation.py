@@ -120,6 +120,7 @@ def _run_lines(runs: Sequence[Run], moment: Moments) -> list[str]:
 def _run_words(run: Run, moment: Moments) -> tuple[str, ...]:
     until = f" … {moment(run.last_ms)}" if run.checks > 1 else ""
     what = _outcome(run.cause is None, str(run.cause), run.status, run.detail)
+    what = f"in maintenance, {what}" if run.maintenance else what
     return f"{moment(run.first_ms)}{until}", plural(run.checks, "check"), _seconds(run.covers_ms), what
 
 
@@ -155,6 +156,9 @@ def _forecast_line(found: Explanation, moment: Moments) -> str:
     ended = ""
     if last is not None and not found.is_open:
         ended = f"last outage: {duration_text(outage_ms(last))} until {_end(last.end_ms, moment)}; "
+    if found.is_maintained:
+        until = f" until {moment(found.maintenance.until_ms)}" if found.maintenance else ""
+        return f"{ended}no alert and no recovery: maintenance{until}"
     if found.has_stopped:
         return f"{ended}nothing is decided while no check is made"
     if forecast is None:

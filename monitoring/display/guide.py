@@ -23,6 +23,7 @@ STATES: Mapping[str, str] = {
     "down": "an alert is open",
     "recovering": "an alert is open, the last check was good",
     "unknown": "nothing measured for more than three intervals",
+    "maintenance": "somebody works on it: no alert, and neither up nor down",
     "paused": "not checked: the configuration says so",
 }
 

@@ -14,15 +14,16 @@ from monitoring.models import Cause, Window
 from monitoring.statistics import windows
 
 MONTH_RULE = (
-    "Months are those of UTC. Availability and downtime are by the checks that were made; an incident counts in each month"
-    " that it touches, its length as far as it lies in there. Outages by cause are lengths of incidents, by the cause that"
-    " most of their downtime had."
+    "Months are those of UTC. Availability and downtime are by the checks that were made outside of maintenance; an incident"
+    " counts in each month that it touches, its length as far as it lies in there. Outages by cause are lengths of"
+    " incidents, by the cause that most of their downtime had."
 )
 
 CSV_TITLES = (
     *("month", "until", "URL", "name", "location", "availability percent", "coverage percent", "downtime seconds"),
     *("incidents", "longest outage seconds", "mean seconds", "p50 seconds", "p95 seconds", "p99 seconds", "checks"),
     *(f"{cause} outages seconds" for cause in Cause),
+    "maintenance seconds",
 )
 
 
@@ -104,4 +105,5 @@ def _numbers(report: MonthReport, row: MonthRow) -> list[object]:
         *("" if time_us is None else round(time_us / 1_000_000, 6) for time_us in times_us),
         stats.checks,
         *(row.outages_ms.get(cause, 0) / 1_000 for cause in Cause),
+        stats.maintenance_ms / 1_000,
     ]

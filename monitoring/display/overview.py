@@ -84,8 +84,8 @@ class Group:
 
     @property
     def has_trouble(self) -> bool:
-        """Is any of its sites neither up nor paused?"""
-        return self.worst not in {State.UP, State.PAUSED}
+        """Is any of its sites neither up nor paused or in maintenance?"""
+        return self.worst not in {State.UP, State.MAINTENANCE, State.PAUSED}
 
 
 def grouped(rows: Iterable[SiteRow]) -> Sequence[Group]:
@@ -116,10 +116,15 @@ def headline(overview: Overview) -> str:
         return f"nothing is known of {'the site' if total == 1 else f'any of the {total} sites'} now{last_data(overview)}"
     if unknown:
         return f"nothing is known of {unknown} of {plural(total, 'site')} now"
-    paused = len({row.host for row in rows if row.status.state is State.PAUSED})
-    up = total - paused
-    every = f"all {up} sites are up" if up != 1 else "1 site is up"
-    return f"{every}, {paused} paused" if paused else every
+    maintained, paused = (
+        len({row.host for row in rows if row.status.state is state}) for state in (State.MAINTENANCE, State.PAUSED)
+    )
+    up = total - maintained - paused
+    others = [f"{maintained} in maintenance"] if maintained else []
+    others += [f"{paused} paused"] if paused else []
+    if others and not up:
+        return f"{plural(total, 'site')}: {', '.join(others)}"
+    return ", ".join([f"all {up} sites are up" if up != 1 else "1 site is up", *others])
 
 
 def last_data(overview: Overview) -> str:

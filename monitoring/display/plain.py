@@ -26,7 +26,7 @@ from monitoring.display.words import (
     time_text,
     window_text,
 )
-from monitoring.models import Alert, ResponseTimes
+from monitoring.models import Alert, ResponseTimes, SiteStats
 
 LABELS = ("location", "group", "tags")
 """What lines show only if some site has it."""
@@ -58,6 +58,7 @@ def _month_words(report: MonthReport, row: MonthRow) -> list[str]:
         _percent("availability", percent_text(row.site.availability)),
         _percent("coverage", percent_text(report.coverage(row))),
         _word("downtime", duration_text(row.down_ms)),
+        *_maintenance_words([it.site for it in report.rows], row.site.stats),
         f"incidents={row.incidents}",
         _word("longest-outage", NOTHING if row.longest_ms is None else duration_text(row.longest_ms)),
         _word("outages", lengths_text(row.outages_ms)),
@@ -128,9 +129,17 @@ def _site_words(report: StatsReport, row: SiteRow, labels: Sequence[str]) -> lis
         _word("last-failure", NOTHING if row.last_failure_ms is None else time_text(row.last_failure_ms)),
         _word("for", NOTHING if since_ms is None else duration_text(report.window.until_ms - since_ms)),
         *([] if days is None else [_word("cert", f"{days}d")]),
+        *_maintenance_words(report.rows, stats),
         *(_word(label, _label_text(getattr(row, label))) for label in labels),
         *_site_name(row),
     ]
+
+
+def _maintenance_words(rows: Sequence[SiteRow], stats: SiteStats) -> list[str]:
+    """Shown only if some site has any."""
+    if not any(row.stats.maintenance_ms for row in rows):
+        return []
+    return [_word("maintenance", duration_text(stats.maintenance_ms) if stats.maintenance_ms else NOTHING)]
 
 
 def _label_text(found: str | Sequence[str] | None) -> str:

@@ -9,7 +9,10 @@ from monitoring.display.values import ClosingRow, SiteRow
 from monitoring.display.words import percent_text
 from monitoring.models import Alert, State
 
-WORST_FIRST = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN, State.UP, State.PAUSED)
+WORST_FIRST = (
+    *(State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN),
+    *(State.MAINTENANCE, State.UP, State.PAUSED),
+)
 
 
 def closing_shown_and_rest(rows: Sequence[ClosingRow], room: int) -> tuple[Sequence[ClosingRow], Sequence[ClosingRow]]:

@@ -21,6 +21,7 @@ MONO: Mapping[str, str] = {
     "state.down": "bold",
     "state.recovering": "bold",
     "state.unknown": "dim",
+    "state.maintenance": "none",
     "state.paused": "dim",
     "good": "none",
     "bad": "bold",
@@ -33,12 +34,13 @@ MONO: Mapping[str, str] = {
 """Every token, by attributes alone."""
 
 
-def _coloured(good: str, bad: str, warning: str, change: str) -> Mapping[str, str]:
+def _coloured(good: str, bad: str, warning: str, change: str, work: str) -> Mapping[str, str]:
     return dict(MONO) | {
         "state.up": good,
         "state.failing": warning,
         "state.down": f"bold {bad}",
         "state.recovering": change,
+        "state.maintenance": work,
         "good": good,
         "bad": bad,
         "warning": warning,
@@ -46,8 +48,8 @@ def _coloured(good: str, bad: str, warning: str, change: str) -> Mapping[str, st
     }
 
 
-DARK = _coloured(good="#5fd787", bad="#ff8787", warning="#ffd75f", change="#5fd7ff")
-LIGHT = _coloured(good="#005f00", bad="#af0000", warning="#875f00", change="#005f87")
+DARK = _coloured(good="#5fd787", bad="#ff8787", warning="#ffd75f", change="#5fd7ff", work="#d7afff")
+LIGHT = _coloured(good="#005f00", bad="#af0000", warning="#875f00", change="#005f87", work="#5f00af")
 
 
 class ThemeName(StrEnum):

@@ -50,8 +50,8 @@ class SiteRow:
 
     @property
     def detail(self) -> str:
-        """Why the site fails, or failed until its last check; "" once it is up."""
-        return "" if self.status.state in {State.UP, State.UNKNOWN, State.PAUSED} else self.status.detail
+        """Why the site fails, or failed until its last check; "" once it is up, and while somebody works on it."""
+        return self.status.detail if self.status.state in {State.FAILING, State.DOWN, State.RECOVERING} else ""
 
     @property
     def measured_until_ms(self) -> int | None:

@@ -15,7 +15,7 @@ from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
 """The windows to choose from, the shortest first, by what they are called in titles."""
 
-HEALTHY = frozenset({State.UP, State.PAUSED})
+HEALTHY = frozenset({State.UP, State.MAINTENANCE, State.PAUSED})
 
 
 class Order(StrEnum):

@@ -23,6 +23,7 @@ GLYPHS = {
     State.FAILING: "▲",
     State.DOWN: "✖",
     State.RECOVERING: "◐",
+    State.MAINTENANCE: "◆",
     State.UNKNOWN: "○",
     State.PAUSED: "‖",
 }

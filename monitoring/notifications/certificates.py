@@ -28,6 +28,8 @@ def warner(channels: Sequence[ChannelConfig], sites: Iterable[Site]) -> Warn:
 
     def warn(check: CheckResult, told: Collection[Alert], now_ms: int) -> CertificateWarning | None:
         site = by_host.get(check.host)
+        if check.maintenance:
+            return None  # the first check after it that looks tells of it
         if site is None or check.certificate_s is None or (record := due(site, check.certificate_s, told, now_ms)) is None:
             return None
         wanting = [channel.label for channel in channels if channel.wants(site, Event.CERTIFICATE)]

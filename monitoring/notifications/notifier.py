@@ -14,7 +14,7 @@ from monitoring.notifications.base import Channel
 from monitoring.notifications.certificates import warner
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import route_of
-from monitoring.notifications.sender import Sender, Watched
+from monitoring.notifications.sender import InMaintenance, Sender, Watched, never_maintained
 from monitoring.storage.base import OwnReader
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import NotificationStore
@@ -48,8 +48,11 @@ class Notifier:
         self._senders: list[Sender] = []
         self._known: tuple[int, Sequence[Condition]] | None = None
 
-    def follow(self, config: Config) -> None:
-        """Use these channels from now on; what others were to send is given up. The first call starts."""
+    def follow(self, config: Config, in_maintenance: InMaintenance = never_maintained) -> None:
+        """Use these channels from now on; what others were to send is given up. The first call starts.
+
+        Nobody is reminded of a site that is in maintenance.
+        """
         channels, now_ms = config.notifications, self._clock.now_ms()
         with suppress(StoreError):  # then what is recorded from now on is routed by memory alone
             labels = [channel.label for channel in channels]
@@ -63,7 +66,7 @@ class Notifier:
                 sender.stop()  # it ends when it has sent what it is sending
         new = [self._open(channel, before.get(channel.label)) for channel in channels if channel not in known]
         self._senders = [*kept, *new]
-        watched = Watched({site.host: site for site in config.sites}, config.location, self._is_drill)
+        watched = Watched({site.host: site for site in config.sites}, config.location, self._is_drill, in_maintenance)
         for sender in self._senders:
             sender.watched = watched
         for sender in new:

@@ -36,13 +36,22 @@ KILLED_S = 0.5
 """How soon a channel ends that was told to give up."""
 
 
+InMaintenance = Callable[[str, int], object]
+"""True for a host and a moment (ms) in maintenance, about now; from any thread."""
+
+
+def never_maintained(host: str, time_ms: int) -> None:
+    """Nobody works on any site."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is watched at present."""
+    """What is watched at present. `in_maintenance` says whether a host is, or was, in maintenance at a moment."""
 
     sites: Mapping[str, Site]
     location: str = ""
     is_drill: bool = False
+    in_maintenance: InMaintenance = never_maintained
 
     @property
     def active(self) -> int:
@@ -210,7 +219,12 @@ class Sender:
             return
         told = self._outbox.last_told(self.config.label)
         ongoing = [entry.alert for entry in told.values() if entry.event is Event.ALERT]
-        due = list(reminders(self.config, told, ongoing, self.watched.sites, self._clock.now_ms()))
+        now_ms = self._clock.now_ms()
+        due = [
+            it
+            for it in reminders(self.config, told, ongoing, self.watched.sites, now_ms)
+            if not any(self.watched.in_maintenance(it.alert.host, moment_ms) for moment_ms in (it.time_ms, now_ms))
+        ]
         if due:
             with suppress(StoreError):  # tried again at the next step
                 self._outbox.add_reminders(due)

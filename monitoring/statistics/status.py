@@ -49,6 +49,11 @@ def ended_ms(last_alert: Alert | None) -> int:
     return last_alert.over_ms
 
 
+def is_maintained(state: LastState | None) -> bool:
+    """Was the site in maintenance at its last check?"""
+    return state is not None and state.last_maintenance_ms == state.last_ms
+
+
 def status(state: LastState | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
     """A site's state at `now_ms`. `since_ms` is the first check that showed it."""
     if not site.enabled:
@@ -65,6 +70,8 @@ def _measured(state: LastState, site: Site, last_alert: Alert | None, now_ms: in
         if state.last_available:
             return replace(seen, state=State.RECOVERING, since_ms=state.good_since_ms)
         return replace(seen, state=State.DOWN, since_ms=last_alert.start_ms)
+    if is_maintained(state):
+        return replace(seen, state=State.MAINTENANCE)
     if state.last_available:
         return replace(seen, state=State.UP, since_ms=state.good_since_ms)
     return replace(seen, state=State.FAILING, since_ms=state.failing_since_ms)

@@ -262,7 +262,6 @@ class Outbox(Protocol):
 
     def requeue(self, from_ms: int, until_ms: int) -> int:
         """Put all checks and alerts of this time into the outbox again, and the summaries of all spans that overlap it.
-
         Returns the number of checks and alerts. Until they are delivered, `pending` and `delivered` treat them as new.
         """
 
@@ -334,6 +333,9 @@ class LocalFile(Reader, OwnReader, Outbox, Protocol):
 
     def hosts(self) -> Collection[str]:
         """Every host that has or had something here."""
+
+    def maintenance_by_hand(self) -> Mapping[str, Window]:
+        """The newest maintenance of each host that was begun by hand, by any process. Raises `StoreError`."""
 
     def expired(self) -> int:
         """How many checks grew older than retention before any database had them."""

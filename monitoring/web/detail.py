@@ -219,6 +219,7 @@ def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequ
         ("availability", with_sign(percent_text(row.availability))),
         ("measured", with_sign(percent_text(report.coverage(row)))),
         ("down", duration_text(stats.down_ms)),
+        *([("maintenance", duration_text(stats.maintenance_ms))] if stats.maintenance_ms else []),
         ("checks", str(stats.checks)),
         *(
             (name, seconds_text(None if time_s is None else time_s * 1_000_000))
@@ -238,6 +239,7 @@ def _check(check: CheckResult) -> Mapping[str, object]:
         "status": check.status or NOTHING,
         "took": seconds_text(check.response_us),
         "cause": str(check.cause or ""),
+        "maintenance": bool(check.maintenance),
         "why": name_html(telling_text(check.detail)) if check.detail else Markup(""),
     }
 

@@ -27,6 +27,7 @@ BADGE_COLOURS = {
     State.FAILING: "#8a5a00",
     State.DOWN: "#b3261e",
     State.RECOVERING: "#0b6a8f",
+    State.MAINTENANCE: "#6f42c1",
     State.UNKNOWN: "#5c6370",
     State.PAUSED: "#5c6370",
 }
@@ -34,17 +35,17 @@ BADGE_COLOURS = {
 
 
 def days_svg(days: Sequence[Mark]) -> Markup:
-    """A bar for each day: green as far as it was up, red above it, grey above both as far as nobody measured."""
-    paths = {"up": "", "down": "", "unknown": ""}
+    """A bar for each day: green as far as it was up; above it red, then maintenance, then grey as far as nobody measured."""
+    paths = {"up": "", "down": "", "maintenance": "", "unknown": ""}
     start = 0
-    for (down, unknown), run in groupby(map(_parts, days)):
-        width = len(list(run))
-        if unknown:
-            paths["unknown"] += f"M{start} 0h{width}v{unknown}h-{width}z"
-        if down:
-            paths["down"] += f"M{start} {unknown}h{width}v{down}h-{width}z"
-        if unknown + down < HEIGHT:
-            paths["up"] += f"M{start} {unknown + down}h{width}V{HEIGHT}h-{width}z"
+    for parts, run in groupby(map(_parts, days)):
+        width, top = len(list(run)), 0
+        for name, height in zip(("unknown", "maintenance", "down"), parts, strict=True):
+            if height:
+                paths[name] += f"M{start} {top}h{width}v{height}h-{width}z"
+                top += height
+        if top < HEIGHT:
+            paths["up"] += f"M{start} {top}h{width}V{HEIGHT}h-{width}z"
         start += width
     frame = f'<svg class="days" viewBox="0 0 {max(1, len(days))} {HEIGHT}" preserveAspectRatio="none" role="img"'
     return Markup(f'{frame} aria-label="{days_text(days)}">{_paths(paths)}</svg>')  # noqa: S704 - numbers and our own words
@@ -56,22 +57,26 @@ def _paths(paths: Mapping[str, str]) -> Markup:
 
 
 def days_text(days: Sequence[Mark]) -> str:
-    """The bars in words: "90 days: 2 with downtime, 3 not measured"."""
-    down, unknown = sum(day.covered_ms != day.available_ms for day in days), sum(not day.covered_ms for day in days)
-    return f"{plural(len(days), 'day')}: {down} with downtime, {unknown} not measured"
+    """The bars in words: "90 days: 2 with downtime, 1 with maintenance, 3 not measured"."""
+    down, unknown = sum(day.down_ms > 0 for day in days), sum(not day.covered_ms for day in days)
+    maintained = sum(day.maintenance_ms > 0 for day in days)
+    work = f", {maintained} with maintenance" if maintained else ""
+    return f"{plural(len(days), 'day')}: {down} with downtime{work}, {unknown} not measured"
 
 
-def _parts(day: Mark) -> tuple[int, int]:
-    """How much of a bar's height is down, and how much nobody measured. Plain numbers: there are many thousand bars."""
+def _parts(day: Mark) -> tuple[int, int, int]:
+    """How much of a bar's height nobody measured, is maintenance, is down. Plain numbers: there are many thousand bars."""
     covered_ms, available_ms, whole_ms = day.covered_ms, day.available_ms, day.length_ms
     if covered_ms == available_ms >= whole_ms:
-        return (0, 0) if covered_ms else (0, HEIGHT)
-    whole_ms = max(whole_ms, covered_ms)
+        return (0, 0, 0) if covered_ms else (HEIGHT, 0, 0)
+    whole_ms, work_ms = max(whole_ms, covered_ms), day.maintenance_ms
     unknown = HEIGHT - max(SEEN if covered_ms else 0, round(HEIGHT * covered_ms / whole_ms))
-    if covered_ms == available_ms:
-        return 0, unknown
-    down = min(HEIGHT, max(LEAST, round(HEIGHT * (covered_ms - available_ms) / whole_ms)))
-    return down, min(unknown, HEIGHT - down)
+    down = work = 0
+    if lost_ms := covered_ms - work_ms - available_ms:
+        down = min(HEIGHT, max(LEAST, round(HEIGHT * lost_ms / whole_ms)))
+    if work_ms:
+        work = min(HEIGHT - down, max(LEAST, round(HEIGHT * work_ms / whole_ms)))
+    return min(unknown, HEIGHT - down - work), work, down
 
 
 def series_svg(marks: Sequence[Mark], label: str) -> Markup:

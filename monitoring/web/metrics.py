@@ -99,6 +99,12 @@ class SiteMetrics(Collector):
             labels,
             [(it, row.stats.down_ms / 1_000) for _, row, it in rows],
         )
+        yield _gauge(
+            "monitoring_site_maintenance_seconds",
+            "Time in maintenance, which is neither up nor down.",
+            labels,
+            [(it, row.stats.maintenance_ms / 1_000) for _, row, it in rows],
+        )
         yield _gauge("monitoring_site_checks", "Checks.", labels, [(it, float(row.stats.checks)) for _, row, it in rows])
 
 
@@ -121,7 +127,7 @@ Values = Iterable[tuple[object, float | None]]
 
 def _up(row: SiteRow) -> Values:
     if row.status.state not in {State.UNKNOWN, State.PAUSED}:
-        yield "", float(row.status.state in {State.UP, State.FAILING})
+        yield "", float(row.status.state in {State.UP, State.FAILING, State.MAINTENANCE})
 
 
 def _last_check(row: SiteRow) -> Values:

@@ -85,6 +85,9 @@ class MemoryFile(MemoryBackend):
     def take_over(self, alerts: Sequence[Alert]) -> None:
         self.write(Points(alerts=alerts))
 
+    def maintenance_by_hand(self) -> Mapping[str, Window]:
+        return {}
+
     def maintain(self, now_ms: int) -> bool:
         """Summaries of all spans that are over, as one step."""
         if self.trouble:

@@ -16,6 +16,7 @@ from monitoring.alerts.rule import evaluate
 from monitoring.checks.checkers import Change, Checkers
 from monitoring.clock import Deadline
 from monitoring.config import Config, ConfigWatcher
+from monitoring.config.maintenance import Maintenance
 from monitoring.display import Closing, Header, StatsReport
 from monitoring.display.values import Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
@@ -62,11 +63,17 @@ class SceneStore(MemoryStore):
         self.database_s = self.file_s = 0.0
         self.trouble: str | None = None
         self.broken: str | None = None
+        self.by_hand: dict[str, Window] = {}
         self.observed: list[float] = []
         self.questions: list[tuple[str, Sequence[str] | None]] = []
         self.given_up_questions = self.flushed = False
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None: ...
+
+    def maintenance_by_hand(self) -> Mapping[str, Window]:
+        if self.broken:
+            raise StoreUnavailable(self.broken)
+        return dict(self.by_hand)
 
     def start(self) -> None: ...
 
@@ -276,14 +283,22 @@ class SceneWatcher:
 class Scene:
     """A monitor of these sites, and the world around it. `causes`: why checks of a host fail, by second."""
 
-    def __init__(self, sites: Sequence[Site], rule: Evaluate = evaluate, alert_interval_ms: int = 2_000) -> None:
+    def __init__(
+        self,
+        sites: Sequence[Site],
+        rule: Evaluate = evaluate,
+        alert_interval_ms: int = 2_000,
+        maintenance: tuple[Maintenance, ...] = (),
+    ) -> None:
         self.clock = SceneClock()
         self.store, self.display = SceneStore(self.clock), SceneDisplay(self.clock)
         self.watcher = SceneWatcher(self.clock)
         self.causes: dict[str, Callable[[float], Cause | None]] = {}
         self.events: list[tuple[float, Callable[[], object]]] = []
         self._until_s = 0.0
-        self.config = Config(tuple(sites), None, Path("scene.db"), alert_interval_ms=alert_interval_ms)
+        self.config = Config(
+            *(tuple(sites), None, Path("scene.db")), alert_interval_ms=alert_interval_ms, maintenance=maintenance
+        )
         self.app = MonitoringApp(
             self.config,
             cast(LocalFirstStore, self.store),

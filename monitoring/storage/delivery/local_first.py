@@ -106,6 +106,10 @@ class LocalFirstStore:
         """A reader of everything that this monitor has recorded, in its file or still in memory. It asks no database."""
         return self._unwritten if self._writer.trouble else self._file
 
+    def maintenance_by_hand(self) -> Mapping[str, Window]:
+        """The newest maintenance of each host that was begun by hand. Raises `StoreError`."""
+        return self._file.maintenance_by_hand()
+
     def unwritten_alerts(self) -> Sequence[Alert]:
         """The alerts that are not in the local file yet."""
         return [point for point in self._writer.unwritten() if isinstance(point, Alert)]

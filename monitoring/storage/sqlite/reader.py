@@ -17,7 +17,17 @@ from monitoring.statistics.windows import bucket_range
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite.file.connection import ReaderPool
-from monitoring.storage.sqlite.tables import meta, migrations, notifications, outbox, purge, queries, rows, states
+from monitoring.storage.sqlite.tables import (
+    maintenance,
+    meta,
+    migrations,
+    notifications,
+    outbox,
+    purge,
+    queries,
+    rows,
+    states,
+)
 from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
 from monitoring.storage.sqlite.tables.summaries import FAILED, JUDGED
 from monitoring.units import DAY_MS
@@ -217,6 +227,11 @@ class FileReader:
     def deliveries(self, window: Window) -> Sequence[Entry]:
         with self._snapshot() as connection:
             return notifications.deliveries(connection, window)
+
+    def maintenance_by_hand(self) -> Mapping[str, Window]:
+        """The newest maintenance of each host that was begun by hand."""
+        with self._snapshot() as connection:
+            return maintenance.by_hand(connection)
 
     def close(self) -> None:
         self.readers.close()

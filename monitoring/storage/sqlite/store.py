@@ -17,6 +17,7 @@ from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
 from monitoring.storage.sqlite.tables import (
     from_1_1,
+    maintenance,
     meta,
     notifications,
     outbox,
@@ -60,16 +61,18 @@ class LocalStore(GuardedStore):
         if not is_copy:  # the delivery in flight has no entries there
             self._generation += 1
             self._in_flight = NOTHING_IN_FLIGHT
-            self._carry_notifications(file)
+            self._carry_over(file)
         super().become(file, is_copy=is_copy)
 
-    def _carry_notifications(self, file: OpenFile) -> None:
-        """Copy notifications to the other file, as far as this one can be read."""
+    def _carry_over(self, file: OpenFile) -> None:
+        """Copy notifications and maintenance to the other file, as far as this one can be read."""
         with suppress(StoreError, sqlite3.Error):
-            found = notifications.newest(self.opened.connection)
+            found, by_hand = notifications.newest(self.opened.connection), maintenance.by_hand(self.opened.connection)
             with transaction(file.connection):
                 file.stamp()
                 notifications.add(file.connection, found)
+                for host, window in by_hand.items():
+                    maintenance.begin(file.connection, [host], window)
             file.has_written()
 
     def newest_alerts(self) -> Sequence[Alert]:

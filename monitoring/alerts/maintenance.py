@@ -1,0 +1,90 @@
+"""Which sites are in maintenance now, or were a moment ago: as the configuration plans it, or begun by hand."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from monitoring.config.maintenance import Maintenance, joined
+from monitoring.display.words import printable, time_text
+from monitoring.errors import StoreError
+from monitoring.models import CheckResult, Window
+from monitoring.names import listed
+from monitoring.units import HOUR_MS
+
+BEFORE_MS, AHEAD_MS = 2 * HOUR_MS, 2 * HOUR_MS
+"""How far around now maintenance is worked out: longer than any check, and longer than until it is done again."""
+AGAIN_MS = HOUR_MS
+
+ByHand = Callable[[], Mapping[str, Window]]
+"""The newest maintenance of each host that was begun by hand. Raises `StoreError`."""
+
+
+def windows_of(
+    planned: Iterable[Maintenance], by_hand: Mapping[str, Window], span: Window
+) -> Mapping[str, Sequence[Window]]:
+    """By host, when it is in maintenance in this span: windows that do not touch, in order."""
+    found: defaultdict[str, list[Window]] = defaultdict(list)
+    for one in planned:
+        windows = list(one.windows(span))
+        for host in one.hosts if windows else ():
+            found[host] += windows
+    for host, window in by_hand.items():
+        if window.from_ms < span.until_ms and window.until_ms > span.from_ms:
+            found[host].append(window)
+    return {host: joined(windows) for host, windows in found.items()}
+
+
+class MaintenanceCalendar:
+    """Answers from any thread; one thread calls `plan` and `look`."""
+
+    def __init__(self, planned: Collection[Maintenance], by_hand: ByHand) -> None:
+        self._planned = planned
+        self._read = by_hand
+        self._by_hand: Mapping[str, Window] = {}
+        self._known_at_ms: int | None = None
+        self._windows: Mapping[str, Sequence[Window]] = {}
+        self._current: Mapping[str, Window] = {}
+
+    def plan(self, planned: Collection[Maintenance]) -> None:
+        """From the next `look` on this is what is planned."""
+        self._planned = planned
+        self._known_at_ms = None
+
+    def look(self, now_ms: int) -> Sequence[str]:
+        """Take in what was begun or ended by hand; returns sentences on what began or is over. Call it every second."""
+        by_hand = self._by_hand
+        with suppress(StoreError):  # then it stays as it was
+            by_hand = self._read()
+        known_ms = self._known_at_ms
+        if known_ms is None or by_hand != self._by_hand or not 0 <= now_ms - known_ms < AGAIN_MS:
+            self._windows = windows_of(self._planned, by_hand, Window(now_ms - BEFORE_MS, now_ms + AHEAD_MS))
+            self._by_hand, self._known_at_ms = by_hand, now_ms
+        before, self._current = self._current, {host: it for host in self._windows if (it := self.at(host, now_ms))}
+        return _changes(before, self._current)
+
+    def at(self, host: str, time_ms: int) -> Window | None:
+        """The maintenance that the site is in at this moment; None: it is in none."""
+        return self._touched(host, Window(time_ms, time_ms + 1))
+
+    def marked(self, check: CheckResult, ended_ms: int) -> CheckResult:
+        """The check as it is to be stored: made during maintenance if there was any between its slot and its end."""
+        if check.host not in self._windows:  # as nearly always
+            return check
+        is_marked = self._touched(check.host, Window(check.time_ms, max(ended_ms, check.time_ms) + 1))
+        return replace(check, maintenance=1) if is_marked else check
+
+    def _touched(self, host: str, span: Window) -> Window | None:
+        windows = self._windows.get(host, ())
+        return next((it for it in windows if it.from_ms < span.until_ms and it.until_ms > span.from_ms), None)
+
+
+def _changes(before: Mapping[str, Window], now: Mapping[str, Window]) -> Sequence[str]:
+    """ "maintenance until 2026-01-01T03:00:00.000Z: shop, blog", "maintenance is over: shop"."""
+    begun: defaultdict[int, list[str]] = defaultdict(list)
+    for host, window in now.items():
+        if host not in before or before[host].until_ms != window.until_ms:
+            begun[window.until_ms].append(host)
+    over = [host for host in before if host not in now]
+    sentences = [f"maintenance until {time_text(until_ms)}: {printable(listed(hosts))}" for until_ms, hosts in begun.items()]
+    return [*sentences, *([f"maintenance is over: {printable(listed(over))}"] if over else [])]
