@@ -94,13 +94,19 @@ class PageReader:
         self._printer.start()
         try:
             while not stop.is_set():
-                self.step()
+                self._step_or_say_why()
                 self._clock.wait(stop, SOON_S if self._more_due and self._printer.readers else LOOK_S)
                 if not is_wanted():
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
         finally:
             self._printer.close()
+
+    def _step_or_say_why(self) -> None:
+        try:
+            self.step()
+        except Exception as error:  # noqa: BLE001 - what goes wrong once must not leave the page as it is for ever
+            self.board.fail(f"the page could not be read: {type(error).__name__}: {error}")
 
     def _pick(self, due: Sequence[int]) -> Sequence[int]:
         """One window a step, in turns: the first page need not wait for the past 90 days, nor later ones for each other."""

@@ -84,3 +84,10 @@ class Board(LatestView):
         before = replace(kept.overview, view=replace(kept.overview.view, now_ms=overview.view.now_ms))
         is_new = before != overview or kept.sites != known
         self._latest = Snapshot(kept.version + is_new, overview, known, self._clock.monotonic_ns())
+
+    def fail(self, reason: str) -> None:
+        """Show why nothing new can be read, beside what was read before, which grows old."""
+        self.read_error(reason)
+        kept = self._latest
+        if kept.overview.read_error != reason:
+            self._latest = replace(kept, version=kept.version + 1, overview=replace(kept.overview, read_error=reason))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.clock import StopSignal
 from monitoring.commands.explain import explain_from
 from monitoring.commands.printer import PrintOptions, look_anywhere
 from monitoring.commands.series import DAYS_OF_QUARTER, HOURS, MINUTES, Charts, Scale, Series, last_checks_window
@@ -70,6 +71,26 @@ def test_it_shows_what_print_mode_prints(config: Config, clock: FakeClock, reade
     (incident,) = overview.incidents
     assert (incident.host, incident.is_open) == ("b", True)
     assert [row.last_check_ms for row in overview.rows] == [START_MS + 56_000, START_MS + 57_000]
+
+
+def test_what_goes_wrong_once_is_said_and_the_page_goes_on(
+    config: Config, clock: FakeClock, reader: PageReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that ended would leave the page as it is, for ever."""
+    fill(config)
+    stop, seen = StopSignal(), []
+
+    def read(*_: object) -> None:
+        if not seen:
+            seen.append(reader.board.latest().overview.read_error)
+            raise KeyError("a minute")
+        seen.append(reader.board.latest().overview.read_error)
+        if len(seen) == 4:
+            stop.set()
+
+    monkeypatch.setattr("monitoring.commands.series.Charts.read", read)
+    reader.run(stop)
+    assert seen == [None, "the page could not be read: KeyError: 'a minute'", None, None]
 
 
 def test_a_day_is_what_its_checks_add_up_to(config: Config, reader: PageReader) -> None:
