@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from monitoring.display.overview import slug
-from monitoring.models import Cause, CheckResult, SiteStatus, State
-from monitoring.units import MINUTE_MS
+from monitoring.models import Cause
+from monitoring.units import DAY_MS, MINUTE_MS
 from tests.support.browser import Browser
-from tests.support.page import NOW_MS, Shown, outage, serving_page, sites_named
+from tests.support.page import LENGTHS_MS, NOW_MS, serving_page, sites_named
+from tests.support.page_past import Outage, Past, Remembered
 from tests.support.page_scenes import NAMES
 from tests.support.sources import ROOT
 
@@ -17,21 +18,37 @@ WIDTH = 1100
 PICTURES = {"page": "", "page-site": "site/{}?window=1h"}
 
 
-def shown_scene() -> Shown:
+def outage(days_ago: float, minutes: float, cause: Cause, detail: str) -> Outage:
+    start_ms = NOW_MS - round(days_ago * DAY_MS)
+    return Outage(start_ms, start_ms + round(minutes * MINUTE_MS), cause, detail)
+
+
+def shown_scene() -> Remembered:
     """A small shop with some trouble."""
-    shown = Shown(sites_named(NAMES))
-    down, recovering = shown.sites[1].host, shown.sites[0].host
-    shown.states[down] = SiteStatus(State.DOWN, NOW_MS - 13 * MINUTE_MS, NOW_MS, "no answer within 5 s")
-    shown.states[recovering] = SiteStatus(State.RECOVERING, NOW_MS - 16_000, NOW_MS, "status 503")
-    before = outage(recovering, NOW_MS - 60 * MINUTE_MS, NOW_MS - 50 * MINUTE_MS, "status 503")
-    shown.alerts = [*before, *outage(down, NOW_MS - 13 * MINUTE_MS, None)]
-    phases = (900, 11_000, 22_500, 20_000, 2_600)
-    shown.checks = [
-        CheckResult(down, NOW_MS - 20_000 + at * 2_000, 2_000, 100, cause=Cause.TIMEOUT, detail="no answer within 5 s")
-        if at % 5
-        else CheckResult(down, NOW_MS - 20_000 + at * 2_000, 2_000, 100, 200, 57_000, phases)
-        for at in range(10)
+    slow, busy = (Cause.TIMEOUT, "no answer within 5 s"), (Cause.STATUS, "status 503")
+    refused = (Cause.CONNECT, "Connection refused")
+    troubles = {
+        "shop": [
+            outage(41, 12, *busy), outage(9, 25, *refused), outage(50 / 1440, 10, *busy), outage(130 / 86400, 1.9, *busy),
+        ],
+        "orders API": [
+            outage(63, 95, *refused), outage(62.8, 20, *refused), outage(20, 40, *slow), outage(5, 18, *slow),
+            outage(13 / 1440, 15, *slow),
+        ],
+        "search": [outage(33, 30, *slow)],
+        "docs": [outage(52, 210, Cause.TLS, "certificate has expired")],
+        "payments": [outage(70, 6, *refused), outage(12, 3, *busy)],
+        "legacy": [outage(80, 55, *busy), outage(58, 75, *busy), outage(28, 50, *busy), outage(3, 35, *busy)],
+    }  # fmt: skip
+    pasts = [
+        Past(
+            NOW_MS - (67 if name == "search" else 400) * DAY_MS,
+            18_000 + 7_000 * number,
+            troubles.get(name, ()),
+        )
+        for number, name in enumerate(NAMES)
     ]
+    shown = Remembered(sites_named(NAMES), pasts)
     shown.publish()
     return shown
 
@@ -50,3 +67,12 @@ def test_a_picture_is_taken(chromium: Browser, name: str, theme: str, tmp_path: 
         chromium.picture(picture, most=820 if path else 780)
     assert picture.stat().st_size > 10_000
     assert (ROOT / "docs" / picture.name).exists()
+
+
+def test_the_numbers_in_the_pictures_agree() -> None:
+    shown = shown_scene()
+    reports = [shown.report(length_ms, NOW_MS) for length_ms in sorted(LENGTHS_MS)]
+    for number, site in enumerate(shown.sites):
+        down_ms = [report.rows[number].stats.down_ms for report in reports]
+        assert down_ms == sorted(down_ms), "a window holds the shorter ones"
+        assert down_ms[-1] == sum(day.down_ms for day in shown.days(site.host)), "90 days are the bars beside them"
