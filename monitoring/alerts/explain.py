@@ -20,7 +20,10 @@ QUICK_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Checks in a row that ended alike: the times of the first and the last one, how many, and the time they cover."""
+    """Checks in a row that ended alike: the times of the first and the last one, how many, and the time they cover.
+
+    `detail` is that of the last one.
+    """
 
     first_ms: int
     last_ms: int
@@ -188,14 +191,22 @@ def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> Win
 def _folded(checks: Iterable[CheckResult]) -> Sequence[Run]:
     runs: list[Run] = []
     for check in checks:
-        alike = (check.status, check.cause, check.detail, bool(check.maintenance))
-        if runs and alike == (runs[-1].status, runs[-1].cause, runs[-1].detail, runs[-1].maintenance):
+        if runs and _ended_alike(check, runs[-1]):
             last = runs.pop()
             first_ms, count, covers_ms = last.first_ms, last.checks + 1, last.covers_ms + check.covers_ms
         else:
             first_ms, count, covers_ms = check.time_ms, 1, check.covers_ms
-        runs.append(Run(first_ms, check.time_ms, count, covers_ms, *alike))
+        runs.append(
+            Run(first_ms, check.time_ms, count, covers_ms, check.status, check.cause, check.detail, bool(check.maintenance))
+        )
     return runs
+
+
+def _ended_alike(check: CheckResult, run: Run) -> bool:
+    """Timeouts differ by the milliseconds that libcurl counted ("timed out after 3003 milliseconds"), which say nothing."""
+    if (check.status, check.cause, bool(check.maintenance)) != (run.status, run.cause, run.maintenance):
+        return False
+    return check.cause is Cause.TIMEOUT or check.detail == run.detail
 
 
 def _causes(checks: Iterable[CheckResult]) -> Sequence[CauseSum]:

@@ -128,6 +128,18 @@ def test_what_servers_say_is_data() -> None:
     assert explanation_json(found, "", "local").isascii()
 
 
+def test_timeouts_that_differ_by_milliseconds_alone_are_one_line() -> None:
+    waited_ms = (3_003, 3_012, 3_000)
+    hung = [
+        CheckResult(
+            SITE.host, START_MS + place * 4_000, 4_000, 0, cause=Cause.TIMEOUT, detail=f"timed out after {ms} milliseconds"
+        )
+        for place, ms in enumerate(waited_ms)
+    ]
+    text = lines(explain(SITE, START_MS + 12_000, hung, History(stands_at(hung)), EVALUATE_EVERY_MS))
+    assert [line for line in text if "3 checks  12.0 s  timeout: timed out after 3000 milliseconds" in line]
+
+
 @busy_machine
 @given(script=without_pauses, second=st.integers(100, 400))
 def test_the_sum_is_what_the_rule_decided_and_the_crossing_lies_in_the_outage(script: Script, second: int) -> None:
