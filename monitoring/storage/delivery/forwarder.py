@@ -217,7 +217,8 @@ class Forwarder:
             return self._try_refused()
         if self._compares_next:
             self._compares_next = False
-            return self._send_lost_again()
+            if self._send_lost_again():
+                return True
         if now_ms >= self._look_at_ms:
             self._look()
         return self._upkeep.step(now_ms)

@@ -9,6 +9,7 @@ import pytest
 
 from monitoring.config.databases import DatabaseAddress
 from monitoring.errors import StoreUnavailable
+from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, LocalFile
 from monitoring.storage.delivery.forwarder import RETRY_MS, Forwarder
@@ -73,6 +74,13 @@ def test_it_goes_after_the_last_hour_has_arrived_and_that_of_others_stays(
     assert_same_summaries(file, database)
     assert files(client) == of_the_other(file)
     assert file.next_deletion() is None, "once"
+
+
+def test_a_database_that_lacks_what_1_1_0_delivered_gets_it_again(file: LocalStore, database: InfluxStore) -> None:
+    drain(Forwarder(file, database, FakeClock(LATER_MS), is_ours=True))
+    always = Window(0, LATER_MS)
+    assert list(database.results(always)) == list(file.results(always))
+    assert list(database.alerts(always)) == list(file.alerts(always))
 
 
 def test_it_stays_while_the_database_refuses_hours(file: LocalStore, database: InfluxStore, client: InfluxClient) -> None:

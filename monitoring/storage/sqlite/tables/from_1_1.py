@@ -12,9 +12,9 @@ from typing import Any
 
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
-from monitoring.storage.sqlite.tables import blocks_1_1, meta, schema, states, summaries
+from monitoring.storage.sqlite.tables import blocks_1_1, meta, rows, schema, states, summaries
 from monitoring.storage.sqlite.tables.meta import Value
-from monitoring.storage.sqlite.tables.schema import SITE_BITS, Row, check_from_row, first_key, site_of, stored_row
+from monitoring.storage.sqlite.tables.schema import SITE_BITS, Row, check_from_row, first_key, site_of, stored_row, time_of
 
 OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_checks"
 TABLES = frozenset({"sites", "checks", "minutes", "blocks", "alerts", "outbox", "purges", "meta"})
@@ -46,6 +46,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     _drop_unfinished(connection, summarised_ms)
     _add_late(connection, late, summarised_ms)
     _move_outbox(connection, summarised_ms)
+    _note_delivered(connection)
     _move_refused(connection)
     connection.execute("INSERT INTO purges (host, before_ms, forget) SELECT host, before_ms, forget FROM old_purges")
     for table in (
@@ -167,6 +168,13 @@ def _move_outbox(connection: sqlite3.Connection, summarised_ms: int) -> None:
         if first is not None:
             points = _about(connection, span.kind)
             connection.execute(insert, (span.kind, first, last, points, summarised_ms + span.length_ms))
+
+
+def _note_delivered(connection: sqlite3.Connection) -> None:
+    """What is older than everything that waits was delivered, so a database that lacks it gets it again."""
+    (waiting,) = connection.execute("SELECT MIN(first) FROM outbox WHERE kind = 'checks'").fetchone()
+    until_ms = rows.ends(connection)[1] + 1 if waiting is None else time_of(waiting)
+    meta.put(connection, Value.DELIVERED_NEWEST_MS, until_ms - 1)
 
 
 def _add_alerts(connection: sqlite3.Connection, condition: str, values: Sequence[int], created_ms: int) -> None:
