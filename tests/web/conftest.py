@@ -8,14 +8,14 @@ from tests.support.browser import Browser, browser
 
 
 @pytest.fixture(scope="module")
-def window() -> Iterator[Browser]:
+def opened_browser() -> Iterator[Browser]:
     with browser() as one:
         yield one
 
 
 @pytest.fixture
-def chromium(window: Browser) -> Iterator[Browser]:
+def chromium(opened_browser: Browser) -> Iterator[Browser]:
     """It leaves the page of each test, whose server is gone: what that page says of it is not the next test's business."""
-    yield window
-    window.open("about:blank")
-    assert window.errors is not None
+    yield opened_browser
+    opened_browser.open("about:blank")
+    assert opened_browser.errors is not None
