@@ -164,7 +164,7 @@ class SelfTest:
             self._site.become(step.behaviour)
             alert: Alert | None = None
             left_s = 3 * (len(steps) + 1 - number)  # mostly
-            with suppress(queue.Empty), progress(f"waiting, about {left_s} s left", plain_s=PATIENCE_S):
+            with suppress(queue.Empty), progress(f"waiting, about {left_s} s left", plain_s=2 * PATIENCE_S):
                 alert = self._announcements.seen.get(timeout=QUIET_S if step.expected is None else PATIENCE_S)
             self._check(step, alert)
 

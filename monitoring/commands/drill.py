@@ -56,8 +56,10 @@ def tell(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: 
     say("a notification to a web hook here, which must get one message")
     with web_hook() as (hook, received):
         trouble = drill(outage[:1], [hook], directory)[hook.label]
-        say(f"      received: {', '.join(message['title'] for message in received) or trouble}")
-    if trouble or len(received) != 1:
+        say(f"      received: {', '.join(message['title'] for message in received) or 'nothing'}")
+    if trouble:
+        raise SelfTestFailed(f"the web hook was not told: {trouble}")
+    if len(received) != 1:
         raise SelfTestFailed(f"expected one message, not {len(received)}")
 
 
