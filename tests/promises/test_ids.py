@@ -65,7 +65,7 @@ def test_one_url_is_three_sites_of_which_one_is_down(tmp_path: Path, server: Htt
     shown = run_program("-p", "--once", "--format", "json", "--window", "1h", "-c", config)
     sites = json.loads(shown.stdout)["sites"]
     assert [(site["URL"], site["state"]) for site in sites] == [(plain, "up"), (ID, "down"), ("post", "up")]
-    assert f"Website {ID} is down." in run_program("-a", "--once", "--all", "-c", config).stdout
+    assert f"Website {ID} (a word that is missing) is down." in run_program("-a", "--once", "--all", "-c", config).stdout
 
     purged = run_program("--purge", "--site", "a word that is missing", "--yes", "-c", config)
     assert (purged.returncode, purged.stderr) == (0, "")
