@@ -75,6 +75,7 @@ class SiteObject(Struct, rename="camel", kw_only=True, forbid_unknown_fields=Tru
     available: int
     availability: _Percent | None
     coverage: float
+    maintenance: float
     response_time: _Times
     phases: _Times
     statuses: dict[str, int]
