@@ -97,6 +97,7 @@ def browser() -> Iterator[Browser]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = Chrome(options=options, service=Service(driver, env=libraries()))
+    chrome.set_script_timeout(PATIENCE_S)
     try:
         yield Browser(chrome)
     finally:
