@@ -180,14 +180,13 @@ def test_the_history_in_json_holds_what_was_stored(seen: Seen) -> None:
     assert [json.loads(line) for line in answer.stdout.splitlines()] == [json.loads(line) for line in wanted]
 
 
-def test_the_history_on_a_terminal_shows_urls_harmlessly(seen: Seen) -> None:
+def test_the_history_on_a_terminal_shows_names_harmlessly(seen: Seen) -> None:
     with Terminal(200, 60, "-a", "--all", "-c", seen.config) as terminal:
         terminal.until("the outages", lambda text: text.count(" has been down for ") == len(BAD_PATHS))
         assert terminal.interrupt() == 0
         assert terminal.title == ""
-        assert [
-            host for host in (alert.host for alert in stored_alerts(local_file(seen.config))) if host not in terminal.text
-        ] == []
+        down = [printable(seen.names[alert.host])[:16] for alert in stored_alerts(local_file(seen.config))]
+        assert [name for name in down if name not in terminal.text] == []
 
 
 def test_check_config_shows_names_harmlessly(seen: Seen) -> None:

@@ -136,4 +136,4 @@ def test_an_address_that_is_taken_ends_the_monitor_before_it_begins(tmp_path: Pa
 def test_web_goes_with_no_other_mode(tmp_path: Path) -> None:
     ended = run_program("-p", "--web")
     assert ended.returncode == 2
-    assert "--web goes with --monitor or alone, not with --print" in ended.stderr
+    assert "--web goes with --monitor and --gateway or alone, not with --print" in ended.stderr
