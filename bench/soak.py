@@ -264,7 +264,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     arguments = parse_arguments(argv)
     console, progress = Console(highlight=False, width=None if sys.stdout.isatty() else 120), Console(stderr=True)
-    rule = Rule(Fraction(THRESHOLD), Fraction(THRESHOLD), arguments.window * 1_000, MINIMUM_FAILURES)
+    rule = Rule(Fraction(THRESHOLD), window_ms=arguments.window * 1_000, minimum_failures=MINIMUM_FAILURES)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         directory = arguments.keep or Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import HOUR_MS
 
 DRILL_SITE = Site("drill", "http://drill.invalid/", name="drill", masked_url="http://drill.invalid")
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 """How long a channel may take for a message."""
 LOOK_S = 0.2
 
