@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os.path import isdir
 from pathlib import Path
 
 from monitoring.config import settings, values
@@ -219,7 +220,7 @@ def _read_local_database(root: Section, path: Path, default: Path | None) -> Pat
     local = path.parent / root.take("localDatabase", values.file_name, str(default or f"{path.stem}.db"))
     if local == path:
         root.problem("localDatabase", "must not be the configuration file itself")
-    elif local.is_dir():
+    elif isdir(local):  # not `Path.is_dir`, which raises for a name that is too long
         root.problem("localDatabase", "must not be a directory")
     return local
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -112,6 +112,7 @@ def test_it_agrees_on_every_key_of_a_website(key: str, value: object) -> None:
 
 
 @given(key=st.sampled_from([*ROOT_KEYS, "website"]), value=VALUES)
+@example(key="localDatabase", value="x" * 300)
 def test_it_agrees_on_every_general_key(key: str, value: object) -> None:
     data = {"websites": [{"URL": "http://a"}], key: value}
     assert_agree(data, is_hidden(value, data))
