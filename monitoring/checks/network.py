@@ -200,9 +200,7 @@ class NetworkThread(threading.Thread):
         if self._due_ns is not None and self._due_ns <= self._clock.monotonic_ns():
             self._due_ns = None
             self._act(pycurl.SOCKET_TIMEOUT, 0)
-            if (
-                self._due_ns is None
-            ):  # libcurl asks for a timer once; if it was called a little early, it would wait for ever
+            if self._due_ns is None:  # libcurl asks for a timer once; called a little early, it would wait for ever
                 self._set_timer(self._multi.timeout())
 
     def _patience_s(self) -> float:
