@@ -43,7 +43,7 @@ SEES: Mapping[str, Collection[str]] = {
     "checks": {"clock", "trust", "service.process", "checks.assertions", "checks.abilities"},
     "alerts.rule": {"statistics"},
     "alerts.log": {"statistics"},
-    "alerts.maintenance": {"config", "display.words"},
+    "alerts.maintenance": {"config", "statistics", "display.words"},
     "alerts.replay": {"statistics", "alerts.rule"},
     "alerts.backtest": (),
     "alerts.explain": {"statistics", "alerts.rule", "alerts.replay"},

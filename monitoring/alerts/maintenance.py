@@ -5,11 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from monitoring.config.maintenance import Maintenance, joined
+from monitoring.config.maintenance import Maintenance
 from monitoring.display.words import printable, time_text
 from monitoring.errors import StoreError
 from monitoring.models import CheckResult, Window
 from monitoring.names import listed
+from monitoring.statistics.windows import joined
 from monitoring.units import HOUR_MS
 
 BEFORE_MS, AHEAD_MS = 2 * HOUR_MS, 2 * HOUR_MS

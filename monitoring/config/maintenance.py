@@ -4,7 +4,7 @@ A time of day that is skipped when clocks go forward comes as they do, one that 
 Debian's cron has it). Its duration is time that passes, whatever clocks show.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -74,17 +74,6 @@ class Maintenance:
     def _from(self, start: datetime) -> Window:
         from_ms = (start.astimezone(UTC) - EPOCH) // _MILLISECOND
         return Window(from_ms, from_ms + self.length_ms)
-
-
-def joined(windows: Iterable[Window]) -> Sequence[Window]:
-    """The same time in windows that neither overlap nor touch, in order."""
-    found: list[Window] = []
-    for window in sorted(windows, key=lambda one: one.from_ms):
-        if found and window.from_ms <= found[-1].until_ms:
-            found[-1] = Window(found[-1].from_ms, max(found[-1].until_ms, window.until_ms))
-        else:
-            found.append(window)
-    return found
 
 
 def read_maintenance(root: Section, sites: Sequence[Site]) -> list[Maintenance]:

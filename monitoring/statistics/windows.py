@@ -1,5 +1,6 @@
 """A window of statistics: how exact its numbers are, how long its marks are, its availability and coverage. Pure."""
 
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from monitoring.models import Window
@@ -61,3 +62,14 @@ def bucket_range(window: Window, *, exact: bool) -> range:
     """The numbers (time // width) of the window's marks, the first and the last of which it may cut through."""
     width = bucket_width_ms(window, exact=exact)
     return range(window.from_ms // width, (window.until_ms - 1) // width + 1)
+
+
+def joined(windows: Iterable[Window]) -> Sequence[Window]:
+    """The same time in windows that neither overlap nor touch, in order."""
+    found: list[Window] = []
+    for window in sorted(windows, key=lambda one: one.from_ms):
+        if found and window.from_ms <= found[-1].until_ms:
+            found[-1] = Window(found[-1].from_ms, max(found[-1].until_ms, window.until_ms))
+        else:
+            found.append(window)
+    return found

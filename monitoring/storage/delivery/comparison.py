@@ -1,13 +1,14 @@
 """Compares a database with a local file by counting points: what it has lost, and where it knows more than the file."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
 from monitoring.errors import StoreDenied
 from monitoring.models import AlertType, Window
 from monitoring.statistics.summary import Span
+from monitoring.statistics.windows import joined
 from monitoring.storage.base import Backend, Counts, LocalFile, Refusal
 from monitoring.units import DAY_MS, HOUR_MS
 
@@ -147,14 +148,3 @@ def superseded(backend: Backend, span: Span, own: Counts) -> Collection[tuple[in
 def overlaps(refusal: Refusal, window: Window) -> bool:
     """Whether refused points may lie in this window."""
     return refusal.first_ms < window.until_ms and window.from_ms <= refusal.last_ms
-
-
-def joined(windows: Iterable[Window]) -> Sequence[Window]:
-    """The same time in as few windows as possible, in order."""
-    found: list[Window] = []
-    for window in sorted(windows, key=lambda window: window.from_ms):
-        if found and window.from_ms <= found[-1].until_ms:
-            found[-1] = Window(found[-1].from_ms, max(found[-1].until_ms, window.until_ms))
-        else:
-            found.append(window)
-    return found
