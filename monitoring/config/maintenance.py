@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitoring.config import values
 from monitoring.config.durations import EPOCH
-from monitoring.config.notifications import selectors, selects
+from monitoring.config.notifications import chosen_sites, selects
 from monitoring.config.section import Section
 from monitoring.config.text import Invalid, accepts
 from monitoring.models import Site, Window
@@ -80,10 +80,7 @@ def read_maintenance(root: Section, sites: Sequence[Site]) -> list[Maintenance]:
     """The maintenance that the configuration plans for some of these sites, or for all."""
     found = []
     for section in root.sections("maintenance", MAINTENANCE_KEYS):
-        chosen = section.take("sites", selectors, ())
-        for place, selector in enumerate(chosen, start=1):
-            if not any(selects(selector, site) for site in sites):
-                section.problem("sites", f"entry {place} stands for no website")
+        chosen = chosen_sites(section, sites)
         meant = (site for site in sites if not chosen or any(selects(selector, site) for selector in chosen))
         found += _read(section, frozenset(site.host for site in meant))
     return found

@@ -115,10 +115,7 @@ def _read_channel(index: int, section: Section, sites: Sequence[Site]) -> Channe
     url, command = section.take("url", _url, None), section.take("command", _command, ())
     if section.is_object and section.has("url") == section.has("command"):
         section.problem(None, "must have either url or command")
-    chosen = section.take("sites", selectors, ())
-    for place, selector in enumerate(chosen):
-        if not any(selects(selector, site) for site in sites):
-            section.problem("sites", f"entry {place + 1} stands for no website")
+    chosen = chosen_sites(section, sites)
     reminder_ms = section.take("reminder", _REMINDER, None)
     on = section.take("on", _events, frozenset(EVENTS))
     if reminder_ms is not None and "reminder" not in on:
@@ -136,6 +133,15 @@ def _read_channel(index: int, section: Section, sites: Sequence[Site]) -> Channe
         on=on,
         reminder_ms=reminder_ms,
     )
+
+
+def chosen_sites(section: Section, sites: Sequence[Site]) -> tuple[str, ...]:
+    """The selectors of a section's key `sites`; none stand for all. One that stands for none of `sites` is reported."""
+    chosen = section.take("sites", _selectors, ())
+    for place, selector in enumerate(chosen, start=1):
+        if not any(selects(selector, site) for site in sites):
+            section.problem("sites", f"entry {place} stands for no website")
+    return chosen
 
 
 def _kind_of(scheme: str) -> ChannelKind:
@@ -168,7 +174,7 @@ def _command(value: object) -> tuple[str, ...]:
 
 
 @accepts({"type": "array", "items": values.NONEMPTY, "minItems": 1})
-def selectors(value: object) -> tuple[str, ...]:
+def _selectors(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise Invalid('must be a list of websites: URLs, names, ids, "tag:…" or "group:…"')
     return tuple(map(_selector, value))
