@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from monitoring.display.words import duration_text, label, percent_text, plural, printable, with_reason
+from monitoring.display.words import duration_text, label, local_text, percent_text, plural, printable, with_reason
 from monitoring.models import Alert, Downtime, Site
 from monitoring.names import called
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteNews
-from monitoring.notifications.words import expiry_text, moment_text
+from monitoring.notifications.words import expiry_text
 from monitoring.storage.notifications import Event
 
 LATE_MS = 60_000
@@ -126,7 +126,7 @@ def _about_all(group: Group, background: Background, now_ms: int) -> Iterator[st
 def _what(one: SiteNews, now_ms: int) -> str:
     """The predicate of a sentence about a site."""
     alert = one.last.alert
-    since = moment_text(alert.start_ms)
+    since = local_text(alert.start_ms)
     if one.event is Event.REMINDER:
         return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
     if one.is_down:
@@ -135,8 +135,8 @@ def _what(one: SiteNews, now_ms: int) -> str:
         return f"is no longer watched; it was down for {duration_text(alert.time_ms - alert.start_ms)} (from {since})"
     lasted = duration_text(alert.end_ms - alert.start_ms)
     if one.was_told_down:
-        return f"has been up again since {moment_text(alert.end_ms)}; it was down for {lasted} (from {since})"
-    return f"was down for {lasted}, from {since} to {moment_text(alert.end_ms)}, and is up again"
+        return f"has been up again since {local_text(alert.end_ms)}; it was down for {lasted} (from {since})"
+    return f"was down for {lasted}, from {since} to {local_text(alert.end_ms)}, and is up again"
 
 
 def cause_text(alert: Alert) -> str:

@@ -1,8 +1,8 @@
-"""What is said of a channel that does not work, so that header, `-p`, stderr and systemd say the same; of moments. Pure."""
+"""What is said of a channel that does not work, so that header, `-p`, stderr and systemd say the same. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
 
-from monitoring.display.words import local_time, plural
+from monitoring.display.words import local_text, plural
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import Delivery, Entry
 from monitoring.units import DAY_MS
@@ -38,17 +38,11 @@ def failed(channel: str, reason: str, count: int) -> Condition:
     return Condition(f"notifications {channel}", text, reason, f"notifications by {channel} are sent again")
 
 
-def moment_text(moment_ms: int) -> str:
-    """Local time with its offset: "2026-11-28 18:22:04 +01:00"."""
-    text = local_time(moment_ms).isoformat(" ", "seconds")
-    return f"{text[:19]} {text[19:]}"
-
-
 def expiry_text(expires_ms: int, now_ms: int) -> str:
     """ "its certificate expires in 5 days, on 2026-11-28 18:22:04 +01:00"; whole days, as the column `cert` counts them."""
     days = (expires_ms - now_ms) // DAY_MS
     when = f"expires in {plural(days, 'day')}" if days > 0 else "expires within a day" if days == 0 else "has expired"
-    return f"its certificate {when}, on {moment_text(expires_ms)}"
+    return f"its certificate {when}, on {local_text(expires_ms)}"
 
 
 def _verb(count: int) -> str:
