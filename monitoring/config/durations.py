@@ -61,7 +61,7 @@ def month(text: str) -> Month:
         raise ArgumentTypeError('must be a month, as "2026-01"')
     year, number = int(match[1]), int(match[2])
     first, next_first = datetime(year, number, 1, tzinfo=UTC), datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    from_ms, until_ms = ((it - EPOCH) // timedelta(milliseconds=1) for it in (first, next_first))
+    from_ms, until_ms = map(since_epoch_ms, (first, next_first))
     return Month(text, from_ms, until_ms)
 
 
@@ -88,7 +88,12 @@ def moment_ms(text: str) -> int:
         raise ArgumentTypeError(f"{text}: there was no such time: clocks went forward, to {_local(max(first, second))}")
     if first != second:
         raise ArgumentTypeError(f"{text}: there were two such times: say {_local(first)} or {_local(second)}")
-    return (first - EPOCH) // timedelta(milliseconds=1)
+    return since_epoch_ms(first)
+
+
+def since_epoch_ms(moment: datetime) -> int:
+    """Milliseconds of a time with an offset."""
+    return (moment.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
 def show_time(time_ms: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitoring.config import values
-from monitoring.config.durations import EPOCH
+from monitoring.config.durations import EPOCH, since_epoch_ms
 from monitoring.config.notifications import chosen_sites, selects
 from monitoring.config.section import Section
 from monitoring.config.text import Invalid, accepts
@@ -60,11 +60,9 @@ class Maintenance:
         from cronsim import CronSim
 
         begin = (EPOCH + span.from_ms * _MILLISECOND).astimezone(ZoneInfo(self.timezone))
-        for before in CronSim(self.cron, begin + _MILLISECOND, reverse=True):
-            window = self._from(before)
-            if window.until_ms > span.from_ms:
-                yield window
-            break
+        before = next(CronSim(self.cron, begin + _MILLISECOND, reverse=True), None)
+        if before and (window := self._from(before)).until_ms > span.from_ms:
+            yield window
         for start in CronSim(self.cron, begin):
             window = self._from(start)
             if window.from_ms >= span.until_ms:
@@ -72,7 +70,7 @@ class Maintenance:
             yield window
 
     def _from(self, start: datetime) -> Window:
-        from_ms = (start.astimezone(UTC) - EPOCH) // _MILLISECOND
+        from_ms = since_epoch_ms(start)
         return Window(from_ms, from_ms + self.length_ms)
 
 
@@ -123,7 +121,7 @@ def _moment(value: object) -> int:
     try:
         found = datetime.fromisoformat(values.text(value))
         if found.tzinfo is not None:
-            return (found.astimezone(UTC) - EPOCH) // _MILLISECOND
+            return since_epoch_ms(found)
     except (ValueError, OverflowError):
         pass
     raise Invalid('must be a time with its offset, as in "2026-12-01T02:00+01:00" or "2026-12-01T01:00Z"')
