@@ -32,7 +32,7 @@ def as_plain(text: str) -> str | None:
 def fault(text: str, at: int) -> str | None:
     """Why nothing can be read at this place, where the text up to it tells; None: it does not."""
     letter = text[at : at + 1]
-    if letter in ("\r", "\n") and letter:
+    if letter in ("\r", "\n"):
         begin = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
         column = text.rfind('"', begin, at) - begin + 1
         return f"the string that begins in column {column} is not closed on its line" if column > 0 else None

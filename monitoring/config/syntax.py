@@ -31,6 +31,7 @@ class Misplaced(Invalid):
 
     def __init__(self, line: int, column: int, sentence: str) -> None:
         super().__init__(f"{line}:{column}: {sentence}")
+        self.line, self.column, self.sentence = line, column, sentence
 
 
 class RepeatedKeys(dict[str, object]):
@@ -67,8 +68,6 @@ def _loaded(text: str) -> object:
 
 
 def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
-    if not text.strip():
-        raise Invalid("is empty") from None
     if "\0" in text[:2]:
         raise Invalid(UTF_16) from None
     if _YAML.match(text):

@@ -57,7 +57,6 @@ def _json(text: str) -> object:
     try:
         return syntax.parse(text.encode())
     except syntax.Misplaced as error:
-        line, column, why = str(error).split(":", 2)
-        raise ValueError(f"is no JSON: line {line}, column {column}:{why}") from None
+        raise ValueError(f"is no JSON: line {error.line}, column {error.column}: {error.sentence}") from None
     except Invalid as error:
         raise ValueError(str(error)) from None
