@@ -1,14 +1,13 @@
 """The gateway as a WSGI application: who may ask, what becomes of errors, and how answers look."""
 
 import gzip
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from monitoring.clock import Clock
@@ -95,9 +94,7 @@ class Routes:
 
     def _admit(self) -> None:
         """Raises `TooManyRequests`, `Unauthorised` or `Forbidden`."""
-        wait_s = self._rate.take(request.remote_addr or "")
-        if wait_s:
-            raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
+        self._rate.admit(request.remote_addr or "")
         if role := self._roles.get(request.endpoint or ""):
             authorise(self._tokens, role, request.headers.get("Authorization", ""))
 

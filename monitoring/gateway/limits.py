@@ -1,9 +1,12 @@
 """How much anybody may ask of a gateway."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from werkzeug.exceptions import TooManyRequests
 
 from monitoring.clock import Clock
 from monitoring.errors import StoreRefused
@@ -48,6 +51,11 @@ class RateLimiter:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()  # what is left, and when that was
+
+    def admit(self, address: str) -> None:
+        """Let a request of this address in. Raises `TooManyRequests`."""
+        if wait_s := self.take(address):
+            raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
 
     def take(self, address: str) -> float:
         """Seconds until this address may ask again; 0: it may now, and has done so."""

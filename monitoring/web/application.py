@@ -3,14 +3,13 @@
 import base64
 import binascii
 import gzip
-import math
 from collections.abc import Callable
 from functools import partial
 
 import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden as NotHere
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from monitoring.clock import Clock
@@ -98,9 +97,7 @@ def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
 
 def _admit(tokens: Tokens, rate: RateLimiter, names: frozenset[str] | None) -> None:
     """Raises `TooManyRequests`, `NotHere`, `Unauthorised` or `Forbidden`."""
-    wait_s = rate.take(request.remote_addr or "")
-    if wait_s:
-        raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
+    rate.admit(request.remote_addr or "")
     if names is not None and _host_name(request.headers.get("Host", "")) not in names:
         raise NotHere("this page answers to " + ", ".join(sorted(names)) + " only")
     if request.path != HEALTH:
