@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from monitoring.display.series import Mark, causes_of
 from monitoring.display.words import plural
@@ -124,7 +124,7 @@ def badge_svg(name: str, state: State, availability: str) -> str:
         left=left,
         inner=right - 3,
         colour=BADGE_COLOURS[state],
-        name=escape(name),
+        name=name,
         value=value,
         name_length=left - 12,
         value_x=left + 6,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from monitoring.display.incidents import Incident
 from monitoring.display.months import MonthReport, MonthRow
@@ -40,9 +40,9 @@ def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str
     return [
         ("first failed check", time_html(incident.start_ms)),
         ("answers again since", time_html(incident.end_ms) if incident.end_ms is not None else Markup("not yet")),
-        ("lasted", Markup("{}").format(duration_text(incident.lasted_ms(overview.view.now_ms)))),
-        ("cause", Markup("{}").format(incident.cause or NOTHING)),
-        ("reason", name_html(telling_text(incident.detail)) if incident.detail else Markup("{}").format(NOTHING)),
+        ("lasted", escape(duration_text(incident.lasted_ms(overview.view.now_ms)))),
+        ("cause", escape(incident.cause or NOTHING)),
+        ("reason", name_html(telling_text(incident.detail)) if incident.detail else escape(NOTHING)),
         *decided,
         *place,
     ]
@@ -55,9 +55,9 @@ def delivery_rows(entries: Sequence[Entry] | None) -> Sequence[Sequence[Markup]]
     return [
         [
             name_html(it.channel),
-            Markup("{}").format(it.event),
-            Markup("{}").format(DELIVERY_WORDS[it.state]),
-            Markup("{}").format(NOTHING) if it.done_ms is None else time_html(it.done_ms),
+            escape(it.event),
+            escape(DELIVERY_WORDS[it.state]),
+            escape(NOTHING) if it.done_ms is None else time_html(it.done_ms),
             name_html(it.reason) if it.reason else Markup(""),
         ]
         for it in entries
@@ -111,7 +111,7 @@ def report_row(report: MonthReport, row: MonthRow) -> Sequence[Markup]:
         counts_text(site.stats.causes),
     ]
     link = Markup('<a href="site/{}">{}</a>').format(slug(site.host), name_html((site.name or site.host) + place))
-    return [link, *(Markup("{}").format(it) for it in texts)]
+    return [link, *map(escape, texts)]
 
 
 def neighbours(month: str) -> tuple[str, str]:
