@@ -15,7 +15,7 @@ from monitoring.display.incidents import Incident
 from monitoring.display.overview import Group, Overview, grouped, headline, last_data, slug
 from monitoring.display.ranking import state_counts
 from monitoring.display.series import Mark
-from monitoring.display.values import SiteKey, SiteRow
+from monitoring.display.values import SiteKey, SiteRow, StatsReport
 from monitoring.display.words import (
     GLYPHS,
     NOTHING,
@@ -50,10 +50,13 @@ def name_html(text: str) -> Markup:
     return Markup(f"<bdi>{escape(printable(text))}</bdi>")  # noqa: S704 - escaped
 
 
-STATES_HTML = {
-    state: Markup('<span class="state {0}"><span aria-hidden="true">{1}</span> {0}</span>').format(str(state), glyph)
-    for state, glyph in GLYPHS.items()
-}
+def _glyph_and_word(state: State, glyph: str, word: str) -> Markup:
+    """In the colour of a state."""
+    return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(str(state), glyph, word)
+
+
+STATES_HTML = {state: _glyph_and_word(state, glyph, str(state)) for state, glyph in GLYPHS.items()}
+ONGOING, OVER = _glyph_and_word(State.DOWN, GLYPHS[State.DOWN], "ongoing"), _glyph_and_word(State.UP, "✔", "over")
 
 
 def state_html(state: State) -> Markup:
@@ -69,7 +72,12 @@ def time_html(moment_ms: int) -> Markup:
 
 def row_id(row: SiteRow) -> str:
     """The key of a row: the site's address on the page, with the location that sees it."""
-    return f"{slug(row.host)}@{sha256(row.location.encode()).hexdigest()[:6]}" if row.location else slug(row.host)
+    return f"{slug(row.host)}@{_place_id(row.location)}" if row.location else slug(row.host)
+
+
+def _place_id(location: str) -> str:
+    """A location in addresses and keys, whatever is in its name."""
+    return sha256(location.encode()).hexdigest()[:6]
 
 
 Cells = Mapping[str, Markup]
@@ -78,15 +86,19 @@ Cells = Mapping[str, Markup]
 COLUMNS = ("state", "site", "days", *LONG_MS, "now")
 
 
-def row_cells(row: SiteRow, overview: Overview, long: Mapping[str, Mapping[SiteKey, SiteRow]]) -> Cells:
-    """The cells of a site in the overview but its days; `long` has the rows of longer windows, by their column."""
+LongWindow = tuple[StatsReport, Mapping[SiteKey, SiteRow]]
+"""The report on a longer window, and its rows by site and location."""
+
+
+def row_cells(row: SiteRow, now_ms: int, long: Mapping[str, LongWindow]) -> Cells:
+    """The cells of a site in the overview but its days; `long` has the longer windows that were read, by their column."""
     cells = {
-        "state": state_html(row.status.state) + _since(row, overview.view.now_ms),
+        "state": state_html(row.status.state) + _since(row, now_ms),
         "site": _site(row),
         "now": escape(seconds_text(row.stats.response.p50_us if row.stats.response else None)),
     }
-    for title, length_ms in LONG_MS.items():
-        cells[title] = _availability(long[title].get(row.key), overview, length_ms)
+    for title in LONG_MS:
+        cells[title] = _availability(row.key, long.get(title))
     return cells
 
 
@@ -97,17 +109,21 @@ def _since(row: SiteRow, now_ms: int) -> Markup:
 
 
 def _site(row: SiteRow) -> Markup:
-    place = f' <span class="place">{escape(printable(row.location))}</span>' if row.location else ""
     host = f' <span class="host">{name_html(row.host)}</span>' if row.name else ""
     why = f'<span class="why">{name_html(telling_text(row.detail))}</span>' if row.detail else ""
     link = f'<a href="site/{escape(slug(row.host))}">{name_html(row.name or row.host)}</a>'
-    return Markup(link + place + host + why)  # noqa: S704 - each is escaped
+    return Markup(f"{link}{_place(row.location)}{host}{why}")  # noqa: S704 - each is escaped
 
 
-def _availability(row: SiteRow | None, overview: Overview, length_ms: int) -> Markup:
-    report = overview.report(length_ms)
-    if row is None or report is None:
+def _place(location: str) -> Markup:
+    """From where something is seen, to be put behind a name."""
+    return Markup(f' <span class="place">{escape(printable(location))}</span>' if location else "")  # noqa: S704 - escaped
+
+
+def _availability(key: SiteKey, window: LongWindow | None) -> Markup:
+    if window is None or key not in window[1]:
         return escape(NOTHING)
+    report, row = window[0], window[1][key]
     covered_ms = row.stats.covered_ms
     text = FULL if covered_ms == row.stats.available_ms > 0 else percent_text(row.availability)
     if text == NOTHING or 100 * covered_ms >= FULL_COVERAGE * report.window.length_ms:
@@ -146,18 +162,13 @@ def _source(overview: Overview) -> Markup:
 
 def incident_id(incident: Incident) -> str:
     """Its name in addresses: that of the site, when it began, and from where it was seen if that has a name."""
-    place = f"-{sha256(incident.location.encode()).hexdigest()[:6]}" if incident.location else ""
+    place = f"-{_place_id(incident.location)}" if incident.location else ""
     return f"{slug(incident.host)}-{incident.start_ms}{place}"
 
 
 def incident_html(incident: Incident, overview: Overview) -> Markup:
     """An outage in one line."""
-    kind = State.DOWN if incident.is_open else State.UP
-    state = Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(
-        str(kind), GLYPHS[State.DOWN] if incident.is_open else "✔", "ongoing" if incident.is_open else "over"
-    )
     reason = telling_text(incident.detail) if incident.detail else str(incident.cause or "cause unknown")
-    place = Markup(' <span class="place">{}</span>').format(printable(incident.location)) if incident.location else ""
     return Markup(
         '<a class="when" href="incidents/{}">{}</a> <span class="lasted">{}</span> {} <a href="site/{}">{}</a>{}'
         ' <span class="why">{}</span>'
@@ -165,12 +176,16 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
         incident_id(incident),
         time_html(incident.start_ms),
         duration_text(incident.lasted_ms(overview.view.now_ms)),
-        state,
+        ONGOING if incident.is_open else OVER,
         slug(incident.host),
-        name_html(overview.names.get(incident.host) or incident.host),
-        place,
+        _name_of(incident, overview),
+        _place(incident.location),
         name_html(reason),
     )
+
+
+def _name_of(incident: Incident, overview: Overview) -> Markup:
+    return name_html(overview.names.get(incident.host) or incident.host)
 
 
 LATELY_DAYS, MOST_OF_A_DAY = 14, 5
@@ -203,10 +218,13 @@ def _of_day(found: Sequence[Incident], overview: Overview) -> Markup:
 
 
 def _briefly(incident: Incident, overview: Overview) -> Markup:
-    name = name_html(overview.names.get(incident.host) or incident.host)
     lasted = "ongoing" if incident.is_open else duration_text(incident.lasted_ms(overview.view.now_ms))
     return Markup('<span class="{}"><a href="incidents/{}">{}</a> {}, {}</span>').format(
-        "down" if incident.is_open else "over", incident_id(incident), name, incident.cause or "cause unknown", lasted
+        "down" if incident.is_open else "over",
+        incident_id(incident),
+        _name_of(incident, overview),
+        incident.cause or "cause unknown",
+        lasted,
     )
 
 
@@ -250,12 +268,15 @@ class CellKeeper:
 def _render(overview: Overview, before: Rendered) -> Rendered:
     version = before.version + 1
     groups = grouped(overview.rows)
-    found = {title: overview.report(length_ms) for title, length_ms in LONG_MS.items()}
-    long = {title: {row.key: row for row in report.rows} if report else {} for title, report in found.items()}
+    long = {
+        title: (report, {row.key: row for row in report.rows})
+        for title, length_ms in LONG_MS.items()
+        if (report := overview.report(length_ms))
+    }
     cells = dict(head_cells(overview))
     for row in overview.rows:
         own = row_id(row)
-        for column, html in row_cells(row, overview, long).items():
+        for column, html in row_cells(row, overview.view.now_ms, long).items():
             cells[f"{own}.{column}"] = html
         cells[f"{own}.days"] = before.bars(f"{own}.days", row, overview.days.get(row.key, ()))
     ongoing = [it for it in overview.incidents if it.is_open]

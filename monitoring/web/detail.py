@@ -174,14 +174,14 @@ def site_detail(view: SiteView) -> SiteDetail:
 def _seen(view: SiteView, report: StatsReport, place: Place) -> Seen:
     overview, row, now, marks = view.snapshot.overview, place.row, place.now, place.marks
     days = overview.days.get(row.key, ())
-    slowest = max((mark.p95_us for mark in marks if mark.p95_us is not None), default=None)
+    slowest = seconds_text(max((mark.p95_us for mark in marks if mark.p95_us is not None), default=None))
     return Seen(
         place=printable(row.location),
         state=state_html(now.status.state),
         since="" if now.status.since_ms is None else f"for {duration_text(overview.view.now_ms - now.status.since_ms)}",
         why=name_html(telling_text(now.detail)) if now.detail else None,
-        chart=series_svg(marks, _spoken(report, marks)),
-        scale=seconds_text(slowest),
+        chart=series_svg(marks, _spoken(report, marks, slowest)),
+        scale=slowest,
         causes=list(causes_of(marks).items()),
         table=[_mark(mark) for mark in reversed(marks)],
         facts=_facts(report, row, now, overview.view.now_ms),
@@ -191,12 +191,11 @@ def _seen(view: SiteView, report: StatsReport, place: Place) -> Seen:
     )
 
 
-def _spoken(report: StatsReport, marks: Sequence[Mark]) -> str:
+def _spoken(report: StatsReport, marks: Sequence[Mark], slowest: str) -> str:
     """The chart for those who do not see it."""
     failed = counts_text(causes_of(marks))
-    slowest = max((mark.p95_us for mark in marks if mark.p95_us is not None), default=None)
     return (
-        f"response times of the {window_text(report.length_ms)}: the highest 95th percentile is {seconds_text(slowest)};"
+        f"response times of the {window_text(report.length_ms)}: the highest 95th percentile is {slowest};"
         f" failed checks: {'none' if failed == NOTHING else failed}; all numbers are in the table below"
     )
 

@@ -222,7 +222,7 @@ class Pages:
         """The worst state that a site has from anywhere, with its availability there. Raises `NoSuchPage`."""
         snapshot = self._board.latest()
         host, length_ms = _host_of(snapshot, name), WINDOWS_MS.get(window, DAY_MS)
-        rows = selected_host(snapshot.overview.rows, host)
+        rows = [row for row in snapshot.overview.rows if row.host == host]
         long = snapshot.overview.report(length_ms)
         if not rows:
             return badge_svg(printable(host), State.UNKNOWN, "")
@@ -243,11 +243,6 @@ class Pages:
 
     def _page(self, template: str, rendered: Rendered, **values: Any) -> str:
         return self._environment.get_template(template).render(cells=rendered.cells, **values)
-
-
-def selected_host(rows: Sequence[SiteRow], host: str) -> Sequence[SiteRow]:
-    """The rows of one site, from wherever it is seen."""
-    return [row for row in rows if row.host == host]
 
 
 def _worst(overview: Overview) -> State:
