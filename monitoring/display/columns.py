@@ -53,8 +53,8 @@ class Cell:
 
     @property
     def row(self) -> SiteRow:
-        """The site in the window that is looked at, before that was read in the shortest one."""
-        return self.line.row(self.window_ms) or self.line.now
+        """The site in the window that is looked at."""
+        return self.line.shown(self.window_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from monitoring.display.screen import Drawing, Look
-from monitoring.display.values import SiteKey
+from monitoring.display.viewing import next_window, place_of
 
 
 class Asked(StrEnum):
@@ -63,15 +63,10 @@ def _moved(look: Look, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> L
     if key == "!":
         return replace(look, choice=replace(choice, only_faults=not choice.only_faults), cursor=None, top=0)
     if key == "w" and windows_ms:
-        later = [length_ms for length_ms in windows_ms if length_ms > choice.window_ms]
-        return replace(look, choice=replace(choice, window_ms=(later or windows_ms)[0]))
+        return replace(look, choice=replace(choice, window_ms=next_window(windows_ms, choice.window_ms)))
     steps = {"up": -1, "down": 1, "pageup": -drawn.page, "pagedown": drawn.page}
     ends = {"home": 0, "end": len(drawn.keys) - 1}
     if not drawn.keys or key not in steps | ends:
         return replace(look, top=drawn.top)
-    place = ends[key] if key in ends else _place(look.cursor, drawn.keys) + steps[key]
+    place = ends[key] if key in ends else place_of(look.cursor, drawn.keys) + steps[key]
     return replace(look, cursor=drawn.keys[min(max(0, place), len(drawn.keys) - 1)], top=drawn.top)
-
-
-def _place(cursor: SiteKey | None, keys: Sequence[SiteKey]) -> int:
-    return keys.index(cursor) if cursor in keys else 0

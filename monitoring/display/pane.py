@@ -36,16 +36,18 @@ OPEN = frozenset((State.DOWN, State.RECOVERING))
 
 def pane_lines(line: SiteLine, window_ms: int, now_ms: int, width: int, height: int) -> Sequence[Text]:
     """At most `height` lines: the state and why, the rule, the hour, causes, phases, percentiles, a chart of the window."""
-    row = line.row(window_ms) or line.now
+    row = line.shown(window_ms)
     parts = (
         state_lines(line.now, now_ms, width),
         _rule(line.now, width),
         _hour(line, width),
         cause_lines(row),
         _phases(row, width),
+        time_lines(row),
+        _availability(line, now_ms),
     )
     lines: list[Text] = []
-    for part in (*parts, time_lines(row), _availability(line, now_ms)):
+    for part in parts:
         if part and len(lines) + len(part) + 1 <= height:
             lines += [*([Text("")] if lines else []), *part]
     room = min(MOST_CHART, height - len(lines) - 2)

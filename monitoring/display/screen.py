@@ -13,7 +13,7 @@ from monitoring.display.pane import forecast_text, pane_lines
 from monitoring.display.ranking import state_counts
 from monitoring.display.sparkline import Scale
 from monitoring.display.values import SiteKey, SiteRow, View
-from monitoring.display.viewing import Choice, SiteLine, site_lines
+from monitoring.display.viewing import Choice, SiteLine, place_of, site_lines
 from monitoring.display.viewing import view as chosen
 from monitoring.display.words import WAITING, duration_text, label, local_time, plural, printable, source_text, telling_text
 
@@ -164,8 +164,7 @@ class _Table:
         self._look = look
         self._now_ms = seen.now_ms
         self._columns = chosen
-        keys = [line.key for line in lines]
-        self._place = keys.index(look.cursor) if look.cursor in keys else 0
+        self._place = place_of(look.cursor, [line.key for line in lines])
 
     @property
     def under_cursor(self) -> SiteLine:
@@ -178,7 +177,7 @@ class _Table:
         top = min(max(self._look.top, self._place - page + 1), self._place, max(0, count - page))
         shown = self._lines[top : top + page]
         window_ms = self._look.choice.window_ms
-        scale = Scale.of((line.row(window_ms) or line.now).stats.trend for line in shown)
+        scale = Scale.of(line.shown(window_ms).stats.trend for line in shown)
         drawn = [
             site_line(
                 self._columns,

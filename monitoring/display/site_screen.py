@@ -49,6 +49,11 @@ class SiteView:
     events: Sequence[Event] = ()
     note: str = ""
 
+    @property
+    def row(self) -> SiteRow:
+        """The site in the window that is looked at."""
+        return self.line.shown(self.window_ms)
+
 
 Section = Callable[[SiteView, int], list[Text]]
 
@@ -101,7 +106,7 @@ def _timeline(seen: SiteView, width: int) -> list[Text]:
 
 
 def _response(seen: SiteView, width: int) -> list[Text]:
-    row = _row(seen)
+    row = seen.row
     title = _title(f"Response time {brief_window(seen.window_ms)}", "p95 by mark")
     if not any(map(height_us, row.stats.trend)):
         return [title, Text("no good check", "weak")]
@@ -110,7 +115,7 @@ def _response(seen: SiteView, width: int) -> list[Text]:
 
 def _phases(seen: SiteView, width: int) -> list[Text]:
     """One bar of all phases, then each of them."""
-    row = _row(seen)
+    row = seen.row
     found: Mapping[str, float] = row.stats.phases_us
     total = sum(found.values())
     if not total:
@@ -176,7 +181,3 @@ def _check_line(check: CheckResult) -> Text:
     if check.available:
         return line.append("good", "good")
     return line.append(cause_text(check.cause, telling_text(check.detail)), "bad")
-
-
-def _row(seen: SiteView) -> SiteRow:
-    return seen.line.row(seen.window_ms) or seen.line.now

@@ -63,6 +63,10 @@ class SiteLine:
         """The site in this window; None: it was not read yet."""
         return self.rows.get(window_ms)
 
+    def shown(self, window_ms: int) -> SiteRow:
+        """The site in this window; before that was read in the shortest one."""
+        return self.rows.get(window_ms) or self.now
+
 
 def site_lines(reports: Sequence[StatsReport]) -> Sequence[SiteLine]:
     """A line for each site and location of the first report, which is the shortest, in its order."""
@@ -92,7 +96,7 @@ def view(lines: Sequence[SiteLine], choice: Choice) -> Sequence[SiteLine]:
 
 def _row(line: SiteLine, window_ms: int) -> SiteRow:
     """The site in this window, in the state in which it is now."""
-    row = line.row(window_ms) or line.now
+    row = line.shown(window_ms)
     return row if row.status is line.now.status else replace(row, status=line.now.status)
 
 
@@ -119,6 +123,16 @@ RANKS: Mapping[Order, Callable[[SiteRow], Any]] = {
     Order.RESPONSE: _by_response,
     Order.SINCE: _by_since,
 }
+
+
+def place_of(cursor: SiteKey | None, keys: Sequence[SiteKey]) -> int:
+    """Where the cursor is among these sites; on the first one where its site is not there."""
+    return keys.index(cursor) if cursor in keys else 0
+
+
+def next_window(windows_ms: Sequence[int], window_ms: int) -> int:
+    """The next longer one of these windows, which stand the shortest first; after the longest the shortest."""
+    return next((length_ms for length_ms in windows_ms if length_ms > window_ms), windows_ms[0])
 
 
 def earlier_ms(at_ms: int | None, window_ms: int, now_ms: int) -> int:

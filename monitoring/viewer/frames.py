@@ -22,7 +22,7 @@ from monitoring.models import State as SiteState
 from monitoring.units import DAY_MS
 from monitoring.viewer.keys import help_rows
 from monitoring.viewer.snapshot import Snapshot
-from monitoring.viewer.state import Place, Scene, State
+from monitoring.viewer.state import Place, Scene, State, cursor_line
 
 KEY_WIDTH = 14
 RECENT_MS = DAY_MS
@@ -79,7 +79,7 @@ class Picture:
         """What stands in the list of sites, by site."""
         return {line.key: line for line in site_lines(self.view.reports)}
 
-    @property
+    @cached_property
     def names(self) -> Mapping[str, str | None]:
         """The configured names by host."""
         return {host: site.name for host, site in self.snapshot.sites.items()}
@@ -126,7 +126,6 @@ class Picture:
             incidents=incidents,
             locations=self.locations,
             windows_ms=self._windows_ms,
-            now_ms=self.view.now_ms,
             clock_ms=self.snapshot.clock_ms or self.view.now_ms,
             page=page,
         )
@@ -140,15 +139,15 @@ class Picture:
         drawing = draw_screen(self.recent, look, shown, width, room, footer)
         first = drawing.first + len(banner)
         rows = {first + place: drawing.top + place for place in range(min(drawing.page, len(drawing.keys) - drawing.top))}
-        cursor = drawing.keys.index(state.cursor) if state.cursor in drawing.keys else 0
         scene = replace(self._scene(page=drawing.page), keys=drawing.keys)
+        cursor = cursor_line(state, scene)
         lines = bounded([*banner, *drawing.lines], width, height)
         return Frame(lines, scene, rows, cursor, [lines[y] for y, line in rows.items() if line == cursor and y < len(lines)])
 
     # The incidents
 
     def _list(self, state: State, head: Sequence[Text], footer: Text, scene: Scene, width: int, height: int) -> Frame:
-        cursor = max(0, min(state.line, len(self.events) - 1))
+        cursor = cursor_line(state, scene)
         top = max(0, min(cursor - scene.page // 2, len(self.events) - scene.page))
         drawn = event_lines(self.events[top : top + scene.page], self.names, self.view.now_ms, width)
         lines = [_with_cursor(line, top + place == cursor, width) for place, line in enumerate(drawn)]
@@ -227,11 +226,9 @@ class Picture:
             at_ms = self.snapshot.at_ms if state.at_ms is None else state.at_ms
             reading = "" if self.snapshot.at_ms == state.at_ms and self.snapshot.is_complete else "  reading …"
             when = local_text(at_ms or self.view.now_ms)
-            lines.append(
-                Text(fit(Text(f" PAST  {when}  {window_text(state.choice.window_ms)}{reading}"), width).plain, "past")
-            )
+            lines.append(fit(Text(f" PAST  {when}  {window_text(state.choice.window_ms)}{reading}", "past"), width))
         if state.is_paused:
-            lines.append(Text(fit(Text(f" PAUSED  {local_text(self.view.now_ms)}  p: go on"), width).plain, "past"))
+            lines.append(fit(Text(f" PAUSED  {local_text(self.view.now_ms)}  p: go on", "past"), width))
         if self._is_old(state):
             lines += marked("!", f"nothing new was measured{last_data(self.snapshot.overview)}", "warning", width)
         if said := _said_of(state):

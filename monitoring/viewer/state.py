@@ -7,7 +7,7 @@ from enum import StrEnum
 from monitoring.display.incidents import Incident
 from monitoring.display.theme import ThemeName
 from monitoring.display.values import SiteKey
-from monitoring.display.viewing import WINDOWS_MS, Choice, earlier_ms, later_ms
+from monitoring.display.viewing import WINDOWS_MS, Choice, earlier_ms, later_ms, next_window, place_of
 from monitoring.viewer.prompt import Asking, Prompt, time_of
 
 
@@ -58,15 +58,14 @@ class State:
 class Scene:
     """What keys act on: the sites that are listed, the newest incident of each line, and how much is on the screen.
 
-    `page` is how many lines of the list or text there is room for, `length` how many there are of a text. `now_ms` is the
-    moment that is shown, `clock_ms` that of the store's clock.
+    `page` is how many lines of the list or text there is room for, `length` how many there are of a text. `clock_ms` is the
+    moment by the store's clock.
     """
 
     keys: Sequence[SiteKey] = ()
     incidents: Sequence[Incident] = ()
     locations: Sequence[str] = ()
     windows_ms: Sequence[int] = tuple(WINDOWS_MS.values())
-    now_ms: int = 0
     clock_ms: int = 0
     page: int = 1
     length: int = 0
@@ -134,7 +133,7 @@ def cursor_line(state: State, scene: Scene) -> int:
     """The line of the cursor in the list that is shown."""
     if state.place is Place.INCIDENTS:
         return max(0, min(state.line, len(scene.incidents) - 1))
-    return scene.keys.index(state.cursor) if state.cursor in scene.keys else 0
+    return place_of(state.cursor, scene.keys)
 
 
 def moved_to(state: State, scene: Scene, line: int) -> State:
@@ -182,9 +181,9 @@ def chosen(state: State, **changes: object) -> State:
 def opened(state: State, scene: Scene) -> State:
     """On the screen of the site under the cursor."""
     key = site_under_cursor(state, scene)
-    return (
-        state if state.place not in LISTS or key is None else entered(replace(state, site=key, explain_ms=None), Place.SITE)
-    )
+    if state.place not in LISTS or key is None:
+        return state
+    return entered(replace(state, site=key, explain_ms=None), Place.SITE)
 
 
 def explained(state: State, scene: Scene) -> State:
@@ -225,11 +224,9 @@ def windowed(number: int) -> Step:
     return choose
 
 
-def next_window(state: State, scene: Scene) -> State:
+def with_next_window(state: State, scene: Scene) -> State:
     """With the next longer window, after the longest the shortest."""
-    windows = list(scene.windows_ms)
-    number = windows.index(state.choice.window_ms) if state.choice.window_ms in windows else -1
-    return chosen(state, window_ms=windows[(number + 1) % len(windows)])
+    return chosen(state, window_ms=next_window(scene.windows_ms, state.choice.window_ms))
 
 
 def next_location(state: State, scene: Scene) -> State:
@@ -272,7 +269,7 @@ KEYS: Mapping[str, Step] = {
     "exclamation_mark": lambda state, _: chosen(state, only_faults=not state.choice.only_faults),
     "s": lambda state, _: chosen(state, order=state.choice.order.next),
     "r": lambda state, _: chosen(state, is_reversed=not state.choice.is_reversed),
-    "w": next_window,
+    "w": with_next_window,
     **{str(number + 1): windowed(number) for number in range(len(WINDOWS_MS))},
     "left": _earlier,
     "right": _later,

@@ -14,7 +14,7 @@ from tests.support.viewing import snapshot
 NOW_MS = 1_780_000_000_000
 KEYS = [(name, "") for name in "abcdefghij"]
 INCIDENTS = snapshot().overview.incidents
-SCENE = Scene(KEYS, INCIDENTS, ("", "paris"), now_ms=NOW_MS, clock_ms=NOW_MS, page=4)
+SCENE = Scene(KEYS, INCIDENTS, ("", "paris"), clock_ms=NOW_MS, page=4)
 TEXT = replace(SCENE, length=30)
 
 
