@@ -3,8 +3,8 @@
 import math
 from fractions import Fraction
 
-from monitoring.display.words import DURATIONS, NOTHING, local_time, percent_text
-from monitoring.units import MINUTE_MS
+from monitoring.display.words import DURATIONS, NOTHING, local_text, local_time, percent_text
+from monitoring.units import DAY_MS
 
 UNITS = tuple(zip((size for _, size in DURATIONS), ("d", "h", "m", "s"), strict=True))
 
@@ -36,8 +36,7 @@ def brief_seconds(time_us: float | None) -> str:
 
 def brief_window(length_ms: int) -> str:
     """The length of a window as a title: "10m", "1h", "30d", "1d12"."""
-    hours_and_more = 24 * 60 * MINUTE_MS
-    if length_ms == hours_and_more:
+    if length_ms == DAY_MS:
         return "24h"
     for size, unit in UNITS:
         if length_ms % size == 0:
@@ -47,8 +46,7 @@ def brief_window(length_ms: int) -> str:
 
 def clock_text(moment_ms: int) -> str:
     """The time of day where this machine is, with its offset: "18:24:07 +01:00"."""
-    text = local_time(moment_ms).isoformat(sep=" ", timespec="seconds")
-    return f"{text[11:19]} {text[19:]}"
+    return local_text(moment_ms)[11:]
 
 
 def minute_text(moment_ms: int) -> str:

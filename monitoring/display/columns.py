@@ -1,6 +1,6 @@
 """The table of sites: columns that the width of the terminal decides, never what stands in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -14,10 +14,18 @@ from monitoring.display.viewing import HEALTHY, SiteLine
 from monitoring.display.words import GLYPHS, label, percent_text, telling_text
 from monitoring.models import ResponseTimes, State
 
-NEEDS = (
-    *(("state", 24), ("why", 34), ("10m", 41), ("1h", 48), ("now", 56), ("24h", 68), ("trend", 78), ("p95", 96)),
-    *(("30d", 106), ("p50", 106)),
-)
+NEEDS: Mapping[str, int] = {
+    "state": 24,
+    "why": 34,
+    "10m": 41,
+    "1h": 48,
+    "now": 56,
+    "24h": 68,
+    "trend": 78,
+    "p95": 96,
+    "30d": 106,
+    "p50": 106,
+}
 """From which width on there is a column; the site's name is always there."""
 
 ROOMY = 106
@@ -87,10 +95,9 @@ def columns(width: int, windows_ms: Sequence[int], window_ms: int) -> Sequence[C
         Column("p95", "P95", 6, _response(lambda response: response.p95_us), right=True),
         _trend_column(width, window_ms),
     ]
-    needs = dict(NEEDS)
-    found = [column for column in found if width >= needs.get(column.key, needs["24h"])]
+    found = [column for column in found if width >= NEEDS.get(column.key, NEEDS["24h"])]
     left = max(1, width - 3 - sum(column.gap + column.width for column in found))
-    if width < needs["why"]:
+    if width < NEEDS["why"]:
         return [Column("site", "SITE", left, _site, gap=1), *found]
     name = min(MOST_NAME, max(LEAST_NAME, int((left - 2) * NAME_SHARE)))
     why = Column("why", "WHY", max(1, left - 2 - name), _why, gap=2)
@@ -99,7 +106,7 @@ def columns(width: int, windows_ms: Sequence[int], window_ms: int) -> Sequence[C
 
 def title_line(chosen: Sequence[Column]) -> Text:
     """The titles."""
-    return _joined("  ", [Text(column.title, "weak") for column in chosen], chosen)
+    return _joined(Text("  "), [Text(column.title, "weak") for column in chosen], chosen)
 
 
 def site_line(chosen: Sequence[Column], cell: Cell, marked: bool) -> Text:
@@ -114,8 +121,8 @@ def state_text(state: State, text: str = "") -> Text:
     return Text(f"{GLYPHS[state]} {text or state}", STATE_TOKENS[state])
 
 
-def _joined(begin: str | Text, cells: Sequence[Text], chosen: Sequence[Column]) -> Text:
-    line = begin.copy() if isinstance(begin, Text) else Text(begin)
+def _joined(begin: Text, cells: Sequence[Text], chosen: Sequence[Column]) -> Text:
+    line = begin.copy()
     for cell, column in zip(cells, chosen, strict=True):
         line.append(" " * column.gap)
         if column.key == "site":

@@ -56,7 +56,7 @@ def events_of(outages: Sequence[Incident], forecast: Callable[[SiteKey], str] = 
 
 def _is_right(outage: Incident, still_open: Iterable[SiteKey]) -> bool:
     """An outage without an end is open only if the monitor says so."""
-    return not outage.is_open or (outage.host, outage.location) in still_open
+    return not outage.is_open or outage.key in still_open
 
 
 def _note(group: Sequence[Incident], forecast: Callable[[SiteKey], str]) -> str:
@@ -66,7 +66,7 @@ def _note(group: Sequence[Incident], forecast: Callable[[SiteKey], str]) -> str:
         flaps = f"{len(group)} times in {duration_text(last.end_ms - group[0].start_ms)}, merged"
     elif len(group) > 1:
         flaps = f"{len(group)} times, merged"
-    return ", ".join(filter(None, (flaps, forecast((last.host, last.location)) if last.is_open else "")))
+    return ", ".join(filter(None, (flaps, forecast(last.key) if last.is_open else "")))
 
 
 def counts_text(found: Sequence[Event], now_ms: int) -> str:

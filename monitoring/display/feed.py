@@ -65,7 +65,7 @@ def merged(found: Iterable[Incident]) -> list[list[Incident]]:
     groups: list[list[Incident]] = []
     newest: dict[tuple[str, str], list[Incident]] = {}
     for one in found:
-        group = newest.get((one.host, one.location))
+        group = newest.get(one.key)
         if group and (end_ms := group[-1].end_ms) is not None and one.start_ms - end_ms < FLAP_MS:
             group.append(one)
         else:

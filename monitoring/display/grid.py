@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
@@ -103,6 +104,17 @@ def wrapped(text: str, width: int) -> list[str]:
 def marked(mark: str, text: str, style: str, width: int) -> list[Text]:
     """The text behind a mark of one cell, wrapped, with further lines indented like the first."""
     return [Text(f"{' ' if place else mark} {line}", style) for place, line in enumerate(wrapped(text, width - 2))]
+
+
+def heading(text: str, more: str = "") -> Text:
+    """A title, and what there is to say beside it."""
+    return Text.assemble((text, "title"), (f"  {more}" if more else "", "weak"))
+
+
+def beside(left: Sequence[Text], right: Sequence[Text], width: int, between: Text) -> list[Text]:
+    """Two texts side by side, the left one in exactly `width` cells."""
+    both = zip_longest(left, right, fillvalue=Text(""))
+    return [Text.assemble(fit(one, width), between, other) for one, other in both]
 
 
 def bounded(lines: Sequence[Text], width: int, height: int) -> list[Text]:

@@ -21,6 +21,11 @@ class Incident:
     recovery: Alert | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """The site, as the location saw it."""
+        return self.host, self.location
+
+    @property
     def is_open(self) -> bool:
         return self.recovery is None
 

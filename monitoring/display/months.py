@@ -65,7 +65,7 @@ def month_report(name: str, report: StatsReport, incidents: Sequence[Incident]) 
     lasted: dict[SiteKey, list[tuple[int, Cause | None]]] = {}
     for incident in incidents:
         if overlap_ms := incident.overlap_ms(window.from_ms, window.until_ms):
-            lasted.setdefault((incident.host, incident.location), []).append((overlap_ms, incident.cause))
+            lasted.setdefault(incident.key, []).append((overlap_ms, incident.cause))
     return MonthReport(name, window, report.source, [_row(row, lasted.get(row.key, [])) for row in report.rows])
 
 

@@ -10,6 +10,7 @@ from monitoring.display.incidents import Incident
 from monitoring.display.ranking import WORST_FIRST
 from monitoring.display.series import Mark
 from monitoring.display.values import SiteKey, SiteRow, StatsReport, View
+from monitoring.display.viewing import HEALTHY
 from monitoring.display.words import WAITING, duration_text, plural, time_text
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS
@@ -85,7 +86,7 @@ class Group:
     @property
     def has_trouble(self) -> bool:
         """Is any of its sites neither up nor paused or in maintenance?"""
-        return self.worst not in {State.UP, State.MAINTENANCE, State.PAUSED}
+        return self.worst not in HEALTHY
 
 
 def grouped(rows: Iterable[SiteRow]) -> Sequence[Group]:

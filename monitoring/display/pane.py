@@ -9,7 +9,7 @@ from monitoring.display.brief import brief_duration, brief_percent, brief_second
 from monitoring.display.chart import cause_legend, cause_strip, chart_lines
 from monitoring.display.columns import state_text
 from monitoring.display.explanation import down_sum, recovery_sum
-from monitoring.display.grid import wrapped
+from monitoring.display.grid import heading, wrapped
 from monitoring.display.sparkline import height_us
 from monitoring.display.theme import STATE_TOKENS
 from monitoring.display.values import SiteRow
@@ -98,8 +98,7 @@ def _hour(line: SiteLine, width: int) -> list[Text]:
         return []
     trend = line.rows[length_ms].stats.trend
     legend = cause_legend(trend)
-    title = Text.assemble((window_text(length_ms).capitalize(), "title"), (f"  {legend}" if legend else "", "weak"))
-    return [title, cause_strip(trend, width)]
+    return [heading(window_text(length_ms).capitalize(), legend), cause_strip(trend, width)]
 
 
 def cause_lines(row: SiteRow) -> list[Text]:
@@ -141,5 +140,11 @@ def _availability(line: SiteLine, now_ms: int) -> list[Text]:
         measured = measured_text(coverage(row.stats.covered_ms, length_ms))
         partly = "" if measured == "100" else f" ({measured} % measured)"
         said.append(f"{brief_window(length_ms)} {brief_percent(percent_text(row.availability))} %{partly}")
-    days = line.now.certificate_days(now_ms)
-    return [Text(text) for text in (*said, *([] if days is None else [f"certificate valid for {days} d"]))]
+    return [*map(Text, said), *certificate_lines(line.now, now_ms)]
+
+
+def certificate_lines(row: SiteRow, now_ms: int) -> list[Text]:
+    days = row.certificate_days(now_ms)
+    if days is None:
+        return []
+    return [Text("certificate expired" if days < 0 else f"certificate valid for {days} d")]

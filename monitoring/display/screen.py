@@ -8,14 +8,14 @@ from rich.text import Text
 from monitoring.display.brief import brief_window, clock_text
 from monitoring.display.columns import Cell, Column, columns, site_line, state_text, title_line
 from monitoring.display.events import counts_text, event_lines, events
-from monitoring.display.grid import bounded, fit, marked, wrapped
+from monitoring.display.grid import beside, bounded, heading, marked, wrapped
 from monitoring.display.pane import forecast_text, pane_lines
 from monitoring.display.ranking import state_counts
 from monitoring.display.sparkline import Scale
 from monitoring.display.values import SiteKey, SiteRow, View
 from monitoring.display.viewing import Choice, SiteLine, place_of, site_lines
 from monitoring.display.viewing import view as chosen
-from monitoring.display.words import WAITING, duration_text, label, local_time, plural, printable, source_text, telling_text
+from monitoring.display.words import WAITING, duration_text, label, local_text, plural, printable, source_text, telling_text
 
 WITH_PANE = 150
 """From this width on, the site under the cursor has a pane of its own."""
@@ -83,7 +83,7 @@ def draw_screen(
         body = [*drawn, *reason, *incidents]
         if pane_width:
             pane = pane_lines(table.under_cursor, look.choice.window_ms, seen.now_ms, pane_width, room)
-            body = _side_by_side(body[:room], pane, left)
+            body = beside(body[:room], pane, left, Text(SEPARATOR, "weak"))
     body += [Text("")] * (room - len(body)) if foot else []
     whole = bounded([*head, *body[:room], *foot], width, height)
     return Drawing(whole, [line.key for line in lines], top, page, len(head) + 1)
@@ -119,8 +119,7 @@ def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
         sites.append("  only faults", "title")
     clock = clock_text(seen.now_ms)
     live = f"{brief_window(look.choice.window_ms)}  {clock}"
-    printed = f"{local_time(seen.now_ms):%Y-%m-%d} {clock}"
-    for right in (printed if look.cursor == NOWHERE else live, clock, clock[:8], ""):
+    for right in (local_text(seen.now_ms) if look.cursor == NOWHERE else live, clock, clock[:8], ""):
         spare = width - sites.cell_len - len(right)
         if spare >= 2:
             break
@@ -145,8 +144,7 @@ def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int
     names = {row.host: row.name for row in rows.values()}
 
     found = events(seen, lambda key: _prospect(rows[key], seen.now_ms) if key in rows else "")
-    title = Text.assemble((" INCIDENTS", "title"), (f"  {counts_text(found, seen.now_ms)}", "weak"))
-    return [title, *event_lines(found[:room], names, seen.now_ms, width)]
+    return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *event_lines(found[:room], names, seen.now_ms, width)]
 
 
 def _prospect(row: SiteRow, now_ms: int) -> str:
@@ -198,9 +196,3 @@ def _rest_text(hidden: Sequence[SiteLine], above: int) -> str:
     if len(counts) == 1:
         return f"{more}, all {counts[0][0]}"
     return f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"
-
-
-def _side_by_side(left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:
-    height = max(len(left), len(right))
-    both = zip([*left, *[Text("")] * (height - len(left))], [*right, *[Text("")] * (height - len(right))], strict=True)
-    return [Text.assemble(fit(one, width), (SEPARATOR, "weak"), other) for one, other in both]

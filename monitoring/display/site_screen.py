@@ -10,8 +10,8 @@ from monitoring.display.brief import brief_percent, brief_seconds, brief_window,
 from monitoring.display.chart import cause_legend, cause_strip, chart_lines
 from monitoring.display.events import Event, event_lines
 from monitoring.display.explanation import forecast_text, window_sum_text
-from monitoring.display.grid import fit, wrapped
-from monitoring.display.pane import cause_lines, state_lines, time_lines
+from monitoring.display.grid import beside, heading, wrapped
+from monitoring.display.pane import cause_lines, certificate_lines, state_lines, time_lines
 from monitoring.display.sparkline import height_us
 from monitoring.display.values import SiteRow
 from monitoring.display.viewing import SiteLine
@@ -67,7 +67,7 @@ def site_screen(seen: SiteView, width: int) -> Sequence[Text]:
         return [*head, *_sections(seen, (_timeline, _response, _phases, _rule, _windows, _events, _last_checks), width)]
     left = (width - len(BETWEEN)) // 2
     right = width - len(BETWEEN) - left
-    return [*head, *_beside(_sections(seen, measured, left), _sections(seen, decided, right), left)]
+    return [*head, *beside(_sections(seen, measured, left), _sections(seen, decided, right), left, Text(BETWEEN))]
 
 
 def _sections(seen: SiteView, sections: Sequence[Section], width: int) -> list[Text]:
@@ -80,34 +80,20 @@ def _sections(seen: SiteView, sections: Sequence[Section], width: int) -> list[T
     return lines
 
 
-def _beside(left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:
-    blank = Text("")
-    return [
-        Text.assemble(
-            fit(left[place] if place < len(left) else blank, width), BETWEEN, right[place] if place < len(right) else blank
-        )
-        for place in range(max(len(left), len(right)))
-    ]
-
-
-def _title(text: str, more: str = "") -> Text:
-    return Text.assemble((text, "title"), (f"  {more}" if more else "", "weak"))
-
-
 def _timeline(seen: SiteView, width: int) -> list[Text]:
     """The past day: a letter where checks failed, by cause, and what it adds up to."""
     row = seen.line.row(DAY_MS)
     if row is None:
-        return [_title("Past 24h", "reading …")]
+        return [heading("Past 24h", "reading …")]
     strip = cause_strip(row.stats.trend, width)
     begin, end = (f"{local_time(moment_ms):%d %b %H:%M}" for moment_ms in (seen.now_ms - DAY_MS, seen.now_ms))
     axis = Text(f"{begin}{end:>{max(1, strip.cell_len - len(begin))}}", "weak")
-    return [_title("Past 24h", cause_legend(row.stats.trend)), strip, axis, *cause_lines(row)]
+    return [heading("Past 24h", cause_legend(row.stats.trend)), strip, axis, *cause_lines(row)]
 
 
 def _response(seen: SiteView, width: int) -> list[Text]:
     row = seen.row
-    title = _title(f"Response time {brief_window(seen.window_ms)}", "p95 by mark")
+    title = heading(f"Response time {brief_window(seen.window_ms)}", "p95 by mark")
     if not any(map(height_us, row.stats.trend)):
         return [title, Text("no good check", "weak")]
     return [title, *chart_lines(row.stats.trend, width, CHART_HEIGHT), *time_lines(row)]
@@ -126,16 +112,14 @@ def _phases(seen: SiteView, width: int) -> list[Text]:
         until += found.get(name, 0.0)
         bar.append(PHASE_GLYPHS[name] * (round(until / total * width) - bar.cell_len), "good")
     legend = "  ".join(f"{PHASE_GLYPHS[name]} {name} {brief_seconds(found[name])}" for name in PHASES if name in found)
-    return [_title("Phases", f"mean {brief_seconds(total)}"), bar, *(Text(text) for text in wrapped(legend, width))]
+    return [heading("Phases", f"mean {brief_seconds(total)}"), bar, *(Text(text) for text in wrapped(legend, width))]
 
 
 def _windows(seen: SiteView, _: int) -> list[Text]:
     """Each window with its availability, how much of it was measured, and its times."""
     titles = Text(f"{'':6}{'avail':>8}{'measured':>10}{'checks':>9}{'p50':>8}{'p95':>8}", "weak")
     lines = [_window_line(length_ms, row) for length_ms, row in sorted(seen.line.rows.items())]
-    days = seen.line.now.certificate_days(seen.now_ms)
-    certificate = [] if days is None else [Text(f"certificate valid for {days} d" if days >= 0 else "certificate expired")]
-    return [_title("Windows"), titles, *lines, *certificate]
+    return [heading("Windows"), titles, *lines, *certificate_lines(seen.line.now, seen.now_ms)]
 
 
 def _window_line(length_ms: int, row: SiteRow) -> Text:
@@ -151,11 +135,11 @@ def _rule(seen: SiteView, width: int) -> list[Text]:
     """The sum that the rule compares now, and what comes next."""
     found = seen.explanation
     if found is None:
-        return [_title("Rule"), Text(seen.note or "reading …", "weak")]
+        return [heading("Rule"), Text(seen.note or "reading …", "weak")]
     said = [window_sum_text(found)]
     if found.forecast and found.site.enabled:
         said.append(forecast_text(found.forecast))
-    return [_title("Rule", f"window {duration_text(found.site.rule.window_ms)}"), *_wrapped(said, width)]
+    return [heading("Rule", f"window {duration_text(found.site.rule.window_ms)}"), *_wrapped(said, width)]
 
 
 def _wrapped(texts: Sequence[str], width: int) -> list[Text]:
@@ -165,14 +149,14 @@ def _wrapped(texts: Sequence[str], width: int) -> list[Text]:
 def _events(seen: SiteView, width: int) -> list[Text]:
     host = seen.line.now.host
     names = {host: seen.line.now.name}
-    title = _title("Incidents, 30d", "" if seen.events else "none")
+    title = heading("Incidents, 30d", "" if seen.events else "none")
     return [title, *event_lines(seen.events, names, seen.now_ms, width)]
 
 
 def _last_checks(seen: SiteView, _: int) -> list[Text]:
     if not seen.checks:
-        return [_title("Last checks", seen.note or ("reading …" if seen.explanation is None else "none"))]
-    return [_title("Last checks"), *map(_check_line, reversed(seen.checks))]
+        return [heading("Last checks", seen.note or ("reading …" if seen.explanation is None else "none"))]
+    return [heading("Last checks"), *map(_check_line, reversed(seen.checks))]
 
 
 def _check_line(check: CheckResult) -> Text:

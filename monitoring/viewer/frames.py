@@ -10,7 +10,7 @@ from rich.text import Text
 from monitoring.display import explanation_lines
 from monitoring.display.columns import ROOMY
 from monitoring.display.events import Event, event_lines, events_of
-from monitoring.display.grid import bounded, fit, marked, wrapped
+from monitoring.display.grid import bounded, fit, heading, marked, wrapped
 from monitoring.display.incidents import Incident
 from monitoring.display.overview import last_data
 from monitoring.display.screen import Look, draw_screen
@@ -162,11 +162,11 @@ class Picture:
         if state.place is Place.EXPLANATION:
             facts = self.snapshot.facts_of(state.site)
             at_ms = facts.at_ms if facts and facts.at_ms else self.view.now_ms
-            return [Text.assemble((" EXPLANATION", "title"), (f"  at {local_text(at_ms)}", "weak")), Text("")]
+            return [heading(" EXPLANATION", f"at {local_text(at_ms)}"), Text("")]
         if state.place is Place.INCIDENTS:
             still_open = sum(it.is_open for it in self.snapshot.overview.incidents)
             found = f"{len(self.snapshot.overview.incidents)} recorded, {still_open} open"
-            return [Text.assemble((" INCIDENTS", "title"), (f"  {found}", "weak")), Text("")]
+            return [heading(" INCIDENTS", found), Text("")]
         return []
 
     def _text(self, state: State, width: int) -> Sequence[Text]:
@@ -195,9 +195,7 @@ class Picture:
     def _incidents_of(self, key: SiteKey) -> Sequence[Incident]:
         from_ms = self.view.now_ms - MONTH_MS
         return [
-            it
-            for it in self.snapshot.overview.incidents
-            if (it.host, it.location) == key and (it.is_open or it.last.time_ms >= from_ms)
+            it for it in self.snapshot.overview.incidents if it.key == key and (it.is_open or it.last.time_ms >= from_ms)
         ]
 
     def _explanation(self, state: State, width: int) -> Sequence[Text]:

@@ -206,7 +206,7 @@ def site_under_cursor(state: State, scene: Scene) -> SiteKey | None:
         return state.site
     line = cursor_line(state, scene)
     if state.place is Place.INCIDENTS:
-        return (scene.incidents[line].host, scene.incidents[line].location) if scene.incidents else None
+        return scene.incidents[line].key if scene.incidents else None
     return scene.keys[line] if scene.keys else None
 
 

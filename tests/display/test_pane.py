@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitoring.alerts.explain import earliest_recovery_ms
 from monitoring.alerts.rule import evaluate
-from monitoring.display.pane import forecast_text, pane_lines
+from monitoring.display.pane import certificate_lines, forecast_text, pane_lines
 from monitoring.display.viewing import SiteLine
 from monitoring.models import AlertType, Downtime, State
 from monitoring.thresholds import Rule
@@ -48,6 +48,13 @@ def test_of_a_site_that_is_up_it_says_what_an_alert_needs() -> None:
     text = words(pane(2_000, State.UP))
     assert "2.0 s down of 120 s = 1.6 %, an alert needs more than 20 %" in text
     assert "recovers" not in text
+
+
+def test_a_certificate_that_has_expired_is_not_said_to_be_valid() -> None:
+    row = site(HOSTS[0], State.UP)
+    for days, said in ((-1, "certificate expired"), (3, "certificate valid for 3 d")):
+        ends = replace(row, status=replace(row.status, certificate_s=NOON // 1_000 + days * 86_400))
+        assert [line.plain for line in certificate_lines(ends, NOON)] == [said]
 
 
 def test_nothing_is_forecast_where_the_window_is_not_known() -> None:
