@@ -11,7 +11,7 @@ from monitoring.commands.series import last_checks_window
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display import Header, View
 from monitoring.display.incidents import Incident, incidents
-from monitoring.display.latest import LatestView
+from monitoring.display.latest import LatestView, Notices
 from monitoring.display.overview import Overview
 from monitoring.display.values import SiteKey, StatsReport, Statuses
 from monitoring.display.viewing import WINDOWS_MS
@@ -40,9 +40,6 @@ FACTS_EVERY_MS = 5_000
 """How often more of the site that is looked at is read."""
 
 INCIDENTS_EVERY_MS = 10_000
-
-NOTICE_MS, MOST_NOTICES = 10 * MINUTE_MS, 3
-"""How long an event stays in the header, and how many do."""
 
 LAST_CHECKS = 20
 MOST_CHECKS = 200_000
@@ -86,14 +83,14 @@ class NoticedView(LatestView):
 
     def __init__(self, now_ms: int) -> None:
         super().__init__(now_ms, lambda _: None)
-        self._notices: list[tuple[int, str]] = []
+        self._notices = Notices()
 
     def notice(self, text: str) -> None:
-        self._notices = [*self._notices, (self.view.now_ms, text)][-MOST_NOTICES:]
+        self._notices.add(text, self.view.now_ms)
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        recent = [text for since_ms, text in self._notices if now_ms - since_ms < NOTICE_MS]
-        super().refresh(replace(header, notes=(*header.notes, *recent)), now_ms, statuses, ongoing)
+        notes = (*header.notes, *self._notices.recent(now_ms))
+        super().refresh(replace(header, notes=notes), now_ms, statuses, ongoing)
 
 
 class ViewerFeed:

@@ -24,7 +24,7 @@ _KEY = re.compile(
     r"|\x1b(?P<sequence>\[[0-9;?]*[@-~]|O[@-~])"
     r"|(?P<character>[^\x1b])"
 )
-_GROUND = re.compile(r"11;rgba?:([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})")
+_GROUND = re.compile(r"\x1b\]11;rgba?:([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})")
 
 GROUND = "ground:"
 """Begins what stands for a terminal's answer: its ground follows, "#rrggbb"."""
@@ -48,10 +48,16 @@ def keys(text: str) -> tuple[Sequence[str], str]:
     return found, rest if len(rest) <= LONGEST else ""
 
 
+def ground_in(told: str) -> str | None:
+    """The ground that a terminal has told when it was asked, "#rrggbb"; None where it has not."""
+    found = _GROUND.search(told)
+    return f"#{''.join(found.groups()).lower()}" if found else None
+
+
 def _key(match: re.Match[str]) -> str:
-    if told := match["told"]:
-        ground = _GROUND.match(told)
-        return f"{GROUND}#{''.join(ground.groups()).lower()}" if ground else ""
+    if match["told"]:
+        ground = ground_in(match[0])
+        return f"{GROUND}{ground}" if ground else ""
     if sequence := match["sequence"]:
         return NAMES.get(sequence, "")
     return {"\r": "enter", "\n": "enter"}.get(match["character"], match["character"])

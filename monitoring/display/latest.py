@@ -1,10 +1,25 @@
-"""An output that shows nothing itself: it keeps the newest of everything for who draws or serves it."""
+"""What is kept of everything that is newest: by an output that shows nothing itself, for who draws or serves it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from monitoring.display.values import Closing, Header, StatsReport, Statuses, View
+from monitoring.display.values import Closing, Header, StatsReport, Statuses, View, with_statuses
 from monitoring.models import Alert
+
+NOTICE_MS, MOST_NOTICES = 600_000, 3
+"""How long an event stays in the header, and how many do. What lasts stands there as long as it does."""
+
+
+class Notices:
+    """Events of the program itself, which stay in the header for a while."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[str, int]] = []
+
+    def add(self, text: str, now_ms: int) -> None:
+        self._told = [*self._told, (text, now_ms)][-MOST_NOTICES:]
+
+    def recent(self, now_ms: int) -> Sequence[str]:
+        return [text for text, since_ms in self._told if now_ms - since_ms < NOTICE_MS]
 
 
 class LatestView:
@@ -39,9 +54,7 @@ class LatestView:
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         reports = [self._reports[length_ms] for length_ms in sorted(self._reports)]
         if reports:
-            found = statuses()
-            rows = (replace(row, status=found.get(row.key, row.status)) for row in reports[0].rows)
-            reports[0] = replace(reports[0], rows=tuple(rows))
+            reports[0] = with_statuses(reports[0], statuses())
         self.view = View(header, now_ms, tuple(reports), (), tuple(ongoing))
 
     def suspend(self) -> None: ...

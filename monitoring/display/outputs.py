@@ -318,6 +318,4 @@ def is_terminal(environ: Mapping[str, str]) -> bool:
 
 def is_operable(environ: Mapping[str, str]) -> bool:
     """Are stdin and stdout a terminal that can move its cursor?"""
-    return (
-        all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)) and environ.get("TERM") != "dumb"
-    )
+    return is_terminal(environ) and bool(sys.stdin) and sys.stdin.isatty()

@@ -11,23 +11,21 @@ from rich.screen import Screen
 from rich.style import Style
 from rich.text import Text
 
-from monitoring.display import Closing, Header, SiteKey, StatsReport, View
+from monitoring.display import Closing, Header, StatsReport, View
 from monitoring.display.closing import render_closing
 from monitoring.display.consoles import is_mono, open_console, take_ground
 from monitoring.display.guide import guide_lines
 from monitoring.display.keys import GROUND, KEYS_COME
+from monitoring.display.latest import Notices
 from monitoring.display.navigation import Asked, Face, Navigation
 from monitoring.display.screen import Drawing, Look, draw_all, draw_screen
 from monitoring.display.streams import Descriptor
-from monitoring.display.values import Statuses
+from monitoring.display.values import Statuses, with_statuses
 from monitoring.display.viewing import Choice
-from monitoring.models import Alert, SiteStatus
+from monitoring.models import Alert
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 REMEMBERED_ALERTS = 50
-
-NOTICE_MS = 600_000
-"""How long an event stays in the header. What lasts stands there as long as it does."""
 
 MONITORED_MS = (10 * MINUTE_MS, HOUR_MS)
 """The windows that a monitor reads whole: those to choose from."""
@@ -60,7 +58,7 @@ class ScreenOutput:
         self._live: Live | None = None
         self._reports: dict[int, StatsReport] = {}
         self._alerts: list[Alert] = []
-        self._notices: list[tuple[str, int]] = []
+        self._notices = Notices()
         self._now_ms = 0
         self._read_error: str | None = None
         self._view: View | None = None
@@ -124,7 +122,7 @@ class ScreenOutput:
         self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
 
     def notice(self, text: str) -> None:
-        self._notices = [*self._notices, (text, self._now_ms)][-3:]
+        self._notices.add(text, self._now_ms)
 
     def news(self, text: str) -> None:
         """The header shows it."""
@@ -135,9 +133,9 @@ class ScreenOutput:
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         reports = [self._reports[length] for length in sorted(self._reports)]
         if reports:  # the state of a site is that of its row in the shortest window
-            reports[0] = _with_statuses(reports[0], statuses())
+            reports[0] = with_statuses(reports[0], statuses())
         self._now_ms = now_ms
-        notices = [text for text, since_ms in self._notices if now_ms - since_ms < NOTICE_MS]
+        notices = self._notices.recent(now_ms)
         header = replace(header, notes=(*header.notes, *notices, *filter(None, [self._read_error])))
         self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
 
@@ -166,8 +164,3 @@ class ScreenOutput:
             self._console.print(render_closing(closing, self._console.width))
         elif self._view:  # what was on the screen stays in the terminal
             self._console.print(Group(*draw_all(self._view, self._console.width)))
-
-
-def _with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
-    rows = tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows)
-    return replace(report, rows=rows)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -91,6 +91,11 @@ class StatsReport:
     def coverage(self, row: SiteRow) -> Fraction:
         """Percent of the window that the row's checks stand for, exact."""
         return windows.coverage(row.stats.covered_ms, self.window.length_ms)
+
+
+def with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
+    """The same with the states of now, as far as they are known."""
+    return replace(report, rows=tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows))
 
 
 def stats_report(

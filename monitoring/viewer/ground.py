@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from monitoring.clock import Clock, Deadline
+from monitoring.display.keyboard import LOCAL_MODES, MODES
+from monitoring.display.keys import ground_in
 
 Result = TypeVar("Result")
 
@@ -16,7 +18,6 @@ ASK = b"\x1b]11;?\x1b\\\x1b[c"
 
 PATIENCE_MS = 500
 
-_GROUND = re.compile(rb"\x1b\]11;rgba?:([0-9a-fA-F]{2})[0-9a-fA-F]*/([0-9a-fA-F]{2})[0-9a-fA-F]*/([0-9a-fA-F]{2})")
 _END = re.compile(rb"\x1b\[\?[0-9;]*c")
 
 
@@ -27,13 +28,13 @@ def ground_while(work: Callable[[], Result], terminal: int, clock: Clock) -> tup
     """
     before = termios.tcgetattr(terminal)
     quiet = termios.tcgetattr(terminal)
-    quiet[3] &= ~(termios.ECHO | termios.ICANON)
+    quiet[LOCAL_MODES] &= ~MODES
     termios.tcsetattr(terminal, termios.TCSANOW, quiet)
     try:
         os.write(terminal, ASK)
         deadline = Deadline.after(clock, PATIENCE_MS)
         result = work()
-        return result, ground_in(_answer(terminal, deadline))
+        return result, ground_in(_answer(terminal, deadline).decode("ascii", "replace"))
     finally:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)  # what comes later is no key
 
@@ -46,9 +47,3 @@ def _answer(terminal: int, deadline: Deadline) -> bytes:
             break
         answer += more
     return answer
-
-
-def ground_in(answer: bytes) -> str | None:
-    """The ground that a terminal has told: "#rrggbb"; None where it has not."""
-    found = _GROUND.search(answer)
-    return f"#{b''.join(found.groups()).decode('ascii').lower()}" if found else None

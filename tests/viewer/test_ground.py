@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from monitoring.clock import SystemClock
-from monitoring.viewer.ground import ASK, ground_in, ground_while
+from monitoring.display.keys import ground_in
+from monitoring.viewer.ground import ASK, ground_while
 from tests.support.clock import FakeClock
 
 
@@ -21,7 +22,7 @@ from tests.support.clock import FakeClock
     (b"\x1b]11;rgb:zz/zz/zz\x07", None),
 ])  # fmt: skip
 def test_the_ground_is_in_the_answer(answer: bytes, ground: str | None) -> None:
-    assert ground_in(answer) == ground
+    assert ground_in(answer.decode()) == ground
 
 
 def test_a_terminal_is_asked_while_something_else_is_done_and_left_as_it_was() -> None:
