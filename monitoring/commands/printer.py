@@ -24,7 +24,7 @@ from monitoring.units import DAY_MS
 
 REFRESH_S = 1.0
 
-RECENT_MS = 86_400_000
+RECENT_MS = DAY_MS
 """How old the alerts on the screen may be."""
 
 LIVE_PATIENCE_S = 10.0
@@ -111,16 +111,20 @@ class Printer:
         """All alert records that were read so far, also of other sites, oldest first."""
         return self._locations.records()
 
+    def now_ms(self) -> int:
+        """The time by the clock of the monitors that are read, where that runs ahead of this machine's."""
+        return self._clock.now_ms() + self._ahead_ms
+
     def until_ms(self) -> int:
         """Where a window that ends now ends: all that was measured before has been stored."""
-        return self._clock.now_ms() + self._ahead_ms - DELAY_MS
+        return self.now_ms() - DELAY_MS
 
     def step(self) -> None:
         """Ask for what is due and show it. While the store cannot be read, the output says why."""
         if config := new_config(self._watcher, self._output.news, self._output.notice):
             self._apply(config)
         self._output.read_error(self._read())
-        now_ms = self._clock.now_ms() + self._ahead_ms
+        now_ms = self.now_ms()
         statuses = self._locations.statuses()  # now: the display draws while this thread reads on
         self._output.refresh(self._header(), now_ms, lambda: statuses, self._locations.ongoing())
 
@@ -129,11 +133,11 @@ class Printer:
         recent: Sequence[Alert] = ()
         try:
             alerts = self._locations.new_alerts(self._choose())
-            self._new_from_ms = self._clock.now_ms() + self._ahead_ms
+            self._new_from_ms = self.now_ms()
             recent = [alert for alert in alerts if alert.time_ms > self._new_from_ms - RECENT_MS]
         except StoreError as error:
             self.forget_readers(error)
-        self._output.start(self._header(), self._clock.now_ms() + self._ahead_ms, recent)
+        self._output.start(self._header(), self.now_ms(), recent)
 
     def _read(self) -> str | None:
         """Ask for new alerts and for the windows that are due; returns the error, if there is one."""
@@ -186,7 +190,7 @@ class Printer:
 
     def _header(self) -> Header:
         of_stores = store_notes(self._choice, self._locations.missing())
-        of_channels = channel_notes(self._choice, self._config, self._clock.now_ms() + self._ahead_ms)
+        of_channels = channel_notes(self._choice, self._config, self.now_ms())
         notes = (*self._config.warnings, *config_notes(self._watcher), *of_stores, *of_channels)
         return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
 

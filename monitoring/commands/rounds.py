@@ -4,10 +4,18 @@ from collections.abc import Mapping, Sequence
 
 from monitoring.checks.schedule import next_round
 from monitoring.clock import Clock
-from monitoring.units import NS_PER_MS
+from monitoring.units import MINUTE_MS, NS_PER_MS
 
 ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
 """How often each window is shown, by its length."""
+
+EVERY_MS = {
+    "10m": 10_000,
+    "1h": MINUTE_MS,
+    "24h": 2 * MINUTE_MS,
+    **dict.fromkeys(("7d", "30d", "90d"), 10 * MINUTE_MS),
+}
+"""How often a page and a viewer read each window, by its name."""
 
 OFTEN_MS, SELDOM_MS = 10_000, 60_000
 ROUNDS_A_WINDOW = 60
@@ -16,6 +24,11 @@ ROUNDS_A_WINDOW = 60
 def round_every_ms(window_ms: int) -> int:
     """How often a window of this length is shown: ten minutes every 10 s, an hour or longer every 60 s."""
     return min(SELDOM_MS, max(OFTEN_MS, window_ms // ROUNDS_A_WINDOW))
+
+
+def rounds_of(windows_ms: Mapping[str, int]) -> Mapping[int, int]:
+    """How often these windows are read, by their length."""
+    return {length_ms: EVERY_MS[name] for name, length_ms in windows_ms.items()}
 
 
 class Timer:

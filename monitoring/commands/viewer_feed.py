@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from monitoring.clock import Clock
 from monitoring.commands.explain import explain_from
 from monitoring.commands.printer import REFRESH_S, Printer
+from monitoring.commands.rounds import rounds_of
 from monitoring.commands.series import last_checks_window
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display import Header, View
@@ -18,13 +20,12 @@ from monitoring.display.viewing import WINDOWS_MS
 from monitoring.errors import StoreError
 from monitoring.models import Alert
 from monitoring.service.process import trim_memory
-from monitoring.storage.multi_location import DELAY_MS, MultiLocationReport
+from monitoring.storage.multi_location import MultiLocationReport
 from monitoring.storage.routing import ReaderChoice, Readers
-from monitoring.units import MINUTE_MS, NS_PER_MS
+from monitoring.units import NS_PER_MS
 from monitoring.viewer.snapshot import SiteFacts, Snapshot, Wanted
 
-EVERY_MS = {"10m": 10_000, "1h": MINUTE_MS, "24h": 2 * MINUTE_MS, "7d": 10 * MINUTE_MS, "30d": 10 * MINUTE_MS}
-ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()}
+ROUNDS_MS = rounds_of(WINDOWS_MS)
 """How often each window is read, by its length."""
 
 REST, LONGEST_REST_MS = 40, 15_000
@@ -48,7 +49,7 @@ MOST_CHECKS = 200_000
 
 def shortest_first(due: Collection[int], wanted: Wanted, known: Collection[int]) -> Sequence[int]:
     """Which of the windows that are due is read next: the shortest names the sites, then the one that is looked at."""
-    needed = [length_ms for length_ms in sorted(due) if length_ms in {*wanted.windows_ms, wanted.window_ms}]
+    needed = [length_ms for length_ms in sorted(due) if length_ms in wanted.every_ms]
     if known and wanted.window_ms in needed:
         return [wanted.window_ms]
     return needed[:1]
@@ -157,12 +158,11 @@ class ViewerFeed:
             self._is_started = True
             self._printer.start()
         wanted = self._wanted
-        overview, is_complete = self._read_now() if wanted.at_ms is None else self._read_past(wanted, wanted.at_ms)
+        overview, is_complete = self._read_now(wanted) if wanted.at_ms is None else self._read_past(wanted, wanted.at_ms)
         if is_complete or wanted.key:
             self._read_facts(wanted)
         sites = {site.host: site for site in self._printer.config.sites}
-        clock_ms = self._printer.until_ms() + DELAY_MS
-        self._show(Snapshot(overview, sites, wanted.at_ms, clock_ms, is_complete, self._facts))
+        self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts))
         return not is_complete and overview.read_error is None and bool(overview.view.reports)
 
     # Live
@@ -174,10 +174,10 @@ class ViewerFeed:
             due = [length_ms for length_ms in due if length_ms not in known]
         return shortest_first(due, self._wanted, known)
 
-    def _known(self) -> Collection[int]:
+    def _known(self) -> AbstractSet[int]:
         return {report.length_ms for report in self._latest.view.reports}
 
-    def _read_now(self) -> tuple[Overview, bool]:
+    def _read_now(self, wanted: Wanted) -> tuple[Overview, bool]:
         began_ns = self._clock.monotonic_ns()
         self._printer.step()
         took_ns = self._clock.monotonic_ns() - began_ns
@@ -185,8 +185,7 @@ class ViewerFeed:
         if took_ns > TRIM_AFTER_MS * NS_PER_MS:
             trim_memory()
         view = self._latest.view
-        wanted = {*self._wanted.windows_ms, self._wanted.window_ms}
-        return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted <= set(self._known())
+        return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted.every_ms <= self._known()
 
     def _incidents_now(self, view: View) -> Sequence[Incident]:
         """A new record changes the open outages, unless its outage was over at once."""
@@ -261,9 +260,9 @@ class PastView:
     def is_of(self, config: Config, at_ms: int) -> bool:
         return self._config is config and self._at_ms == at_ms
 
-    def missing(self, wanted: Wanted) -> Sequence[int]:
+    def missing(self, wanted: Wanted) -> Collection[int]:
         """The windows that are wanted and were not read yet."""
-        return [it for it in {*wanted.windows_ms, wanted.window_ms} if it not in self.reports]
+        return wanted.every_ms - self.reports.keys()
 
     def read(self, readers: Readers, windows_ms: Sequence[int]) -> None:
         """Read these windows. Raises `StoreError`."""

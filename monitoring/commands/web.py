@@ -12,6 +12,7 @@ from monitoring.commands.explain import explain_from
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.printer import LIVE_PATIENCE_S, Printer
 from monitoring.commands.report import read_month
+from monitoring.commands.rounds import rounds_of
 from monitoring.commands.series import Charts, last_checks_window
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.databases import parse_listen
@@ -28,7 +29,6 @@ from monitoring.gateway.certificate import tls_files
 from monitoring.gateway.server import end
 from monitoring.models import CheckResult, Site, Window
 from monitoring.service.signals import heed_signals
-from monitoring.storage.multi_location import DELAY_MS
 from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Choice, ReaderChoice
 from monitoring.units import MINUTE_MS
@@ -36,10 +36,6 @@ from monitoring.web.board import WINDOWS_MS, Board, Questions
 from monitoring.web.serve import Entrance, open_entrance, serve
 
 DEFAULT_LISTEN = "127.0.0.1:8088"
-
-EVERY_MS = {"10m": 10_000, "1h": MINUTE_MS, "24h": 2 * MINUTE_MS, "30d": 10 * MINUTE_MS, "90d": 10 * MINUTE_MS}
-ROUNDS_MS = {length_ms: EVERY_MS[name] for name, length_ms in WINDOWS_MS.items()}
-"""How often each window is read, by its length."""
 
 LOOK_S = 2.0
 """How often alerts and what is due are looked for; browsers ask every ten seconds."""
@@ -76,7 +72,7 @@ class PageReader:
         """`knows_deliveries`: the choice tells what has become of notifications."""
         questions = Questions(self._last_checks, self._month, self._explain, self._deliveries, self._series)
         self.board = Board(clock, say, questions)
-        self._printer = Printer(config, choice, clock, self.board, ROUNDS_MS, watcher, self._pick)
+        self._printer = Printer(config, choice, clock, self.board, rounds_of(WINDOWS_MS), watcher, self._pick)
         self._reading = 0
         self._read_in: dict[int, int] = {}  # the number of the reading in which each window was read last
         self._more_due = False
@@ -165,7 +161,7 @@ class PageReader:
         if not self._knows_deliveries or incident.location != self._printer.config.location:
             return None
         last = incident.recovery
-        window = Window(incident.start_ms, self._printer.until_ms() + DELAY_MS if last is None else last.time_ms + 1)
+        window = Window(incident.start_ms, self._printer.now_ms() if last is None else last.time_ms + 1)
         with self._turn():
             found = self._choice.deliveries(window)
         return [it for it in found if (it.alert.host, it.alert.start_ms) == (incident.host, incident.start_ms)]

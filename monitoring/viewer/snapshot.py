@@ -24,6 +24,11 @@ class Wanted:
     key: SiteKey | None = None
     explain_ms: int | None = None
 
+    @property
+    def every_ms(self) -> frozenset[int]:
+        """All windows that are wanted."""
+        return self.windows_ms | {self.window_ms}
+
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
