@@ -8,7 +8,7 @@ from typing import Protocol
 from monitoring.alerts.rule import Decision, alert_record, recovery_record, unwatched_record
 from monitoring.clock import Clock
 from monitoring.models import Alert, AlertType, Downtime, LastState, Site, Window
-from monitoring.statistics.status import ended_ms, outage_is_open
+from monitoring.statistics.status import counts_after_ms, outage_is_open
 from monitoring.storage.base import OwnReader
 from monitoring.thresholds import Rule
 
@@ -86,9 +86,8 @@ class Evaluator:
         return {host: end_ms for host, end_ms in ends if end_ms >= window.from_ms}
 
     def _counts_after_ms(self, host: str) -> int:
-        """What failed up to this moment counts towards no alert: its outage, or maintenance, came to an end after it."""
         state = self._last_states.get(host)
-        return max(ended_ms(self._last.get(host)), (state.last_maintenance_ms or 0) if state else 0)
+        return counts_after_ms(self._last.get(host), state.last_maintenance_ms if state else None)
 
     def decide(self, site: Site, observed: Observations) -> Decision:
         """What the rule decides for a site."""

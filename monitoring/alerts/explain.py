@@ -11,7 +11,7 @@ from monitoring.alerts.replay import Replay
 from monitoring.alerts.rule import RECOVERY_COVERAGE, Decision, evaluate
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Downtime, LastState, Site, SiteStatus, Window
 from monitoring.statistics.reference import downtime
-from monitoring.statistics.status import ended_ms, outage_is_open, status
+from monitoring.statistics.status import counts_after_ms, outage_is_open, status
 from monitoring.thresholds import Rule
 
 QUICK_MS = 1_000
@@ -145,7 +145,7 @@ def explain(
     """
     own = [check for check in checks if check.host == site.host and check.time_ms < at_ms]
     last, before = history.last_alert, history.alert_before
-    now = window_sum(own, Window.before(at_ms, site.rule.window_ms), _ended_ms(last, own))
+    now = window_sum(own, Window.before(at_ms, site.rule.window_ms), counts_after_ms(last, _last_maintenance_ms(own)))
     is_open = outage_is_open(last)
     is_maintained = maintenance is not None or bool(own and own[-1].maintenance)
     return Explanation(
@@ -175,9 +175,8 @@ def earliest_recovery_ms(sums: Downtime, rule: Rule) -> int:
     return max(0, ceil(sums.down_ms - allowed_ms), ceil(unmeasured_ms))
 
 
-def _ended_ms(last: Alert | None, checks: Iterable[CheckResult]) -> int:
-    """What failed up to this moment counts towards no alert: by the record before it, and by maintenance."""
-    return max(ended_ms(last), *(check.time_ms for check in checks if check.maintenance), 0)
+def _last_maintenance_ms(checks: Iterable[CheckResult]) -> int | None:
+    return max((check.time_ms for check in checks if check.maintenance), default=None)
 
 
 def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> WindowSum:
@@ -221,7 +220,7 @@ def _causes(checks: Iterable[CheckResult]) -> Sequence[CauseSum]:
 
 def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, before: Alert | None) -> Crossing:
     """How this alert came about; `before` is the record before it."""
-    ended = _ended_ms(before, (check for check in checks if check.time_ms < alert.time_ms))
+    ended = counts_after_ms(before, _last_maintenance_ms(it for it in checks if it.time_ms < alert.time_ms))
     decided = window_sum(checks, Window.before(alert.time_ms, site.rule.window_ms), ended)
     counted = [
         check

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from monitoring.alerts.rule import alert_record, evaluate, recovery_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Failure, Site
-from monitoring.statistics.status import ended_ms, outage_is_open
+from monitoring.statistics.status import counts_after_ms, outage_is_open
 
 
 class Replay:
@@ -27,7 +27,7 @@ class Replay:
         self._at_ms = 0
         self._is_undecided = self._was_good = self._is_maintained = False
         self._good_since_ms: int | None = None
-        self._maintenance_ms = 0  # of the last check made during maintenance
+        self._maintenance_ms: int | None = None  # of the last check made during maintenance
 
     @property
     def outage_is_open(self) -> bool:
@@ -99,7 +99,7 @@ class Replay:
             return
         match evaluate(self.outage_is_open, seen, self._site.rule).change:
             case AlertType.ALERT:
-                self._record(alert_record(self._site.host, at_ms, seen, tuple(self._failed), self._ended_ms()))
+                self._record(alert_record(self._site.host, at_ms, seen, tuple(self._failed), self._counts_after_ms()))
             case AlertType.RECOVERY if self._last:
                 self._record(recovery_record(self._last, at_ms, seen, self._good_since_ms or at_ms))
 
@@ -109,15 +109,14 @@ class Replay:
 
     def _seen(self, at_ms: int) -> Downtime:
         """What the window before this moment holds."""
-        from_ms, end_ms = at_ms - self._site.rule.window_ms, self._ended_ms()
+        from_ms, end_ms = at_ms - self._site.rule.window_ms, self._counts_after_ms()
         self._forget(from_ms)
         ended = [it.covers_ms for it in self._failed if it.time_ms <= end_ms] if end_ms >= from_ms else []
         sums = (len(self._failed), self._covered_ms, self._down_ms, len(ended), sum(ended))
         return Downtime(len(self._checks), *sums)
 
-    def _ended_ms(self) -> int:
-        """What failed up to this moment counts towards no alert."""
-        return max(ended_ms(self._last), self._maintenance_ms)
+    def _counts_after_ms(self) -> int:
+        return counts_after_ms(self._last, self._maintenance_ms)
 
     def _forget(self, before_ms: int) -> None:
         while self._checks and self._checks[0][0] < before_ms:

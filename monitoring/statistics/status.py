@@ -49,6 +49,11 @@ def ended_ms(last_alert: Alert | None) -> int:
     return last_alert.over_ms
 
 
+def counts_after_ms(last_alert: Alert | None, last_maintenance_ms: int | None) -> int:
+    """Failed checks up to this moment count towards no alert: their outage, or maintenance, has ended. 0: all count."""
+    return max(ended_ms(last_alert), last_maintenance_ms or 0)
+
+
 def is_maintained(state: LastState | None) -> bool:
     """Was the site in maintenance at its last check?"""
     return state is not None and state.last_maintenance_ms == state.last_ms
