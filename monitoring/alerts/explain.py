@@ -123,7 +123,7 @@ class Explanation:
 
     @property
     def has_stopped(self) -> bool:
-        return self.silent_since_ms is not None and self.at_ms - self.silent_since_ms > self.site.timeout_ms + QUICK_MS
+        return _has_stopped(self.site, self.silent_since_ms, self.at_ms)
 
     @property
     def is_open(self) -> bool:
@@ -238,7 +238,7 @@ def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, before: A
 def _forecast(site: Site, checks: Sequence[CheckResult], last: Alert | None, at_ms: int, every_ms: int) -> Forecast | None:
     """When the next state change comes if from now on every check passes, or fails."""
     silent_ms = _silent_since_ms(site, checks, at_ms)
-    if not checks or not site.enabled or (silent_ms is not None and at_ms - silent_ms > site.timeout_ms + QUICK_MS):
+    if not checks or not site.enabled or _has_stopped(site, silent_ms, at_ms):
         return None
     replay = Replay(site, every_ms, last)
     for check in checks:
@@ -265,6 +265,11 @@ def _silent_since_ms(site: Site, checks: Sequence[CheckResult], at_ms: int) -> i
         return None
     due_ms = checks[-1].time_ms + checks[-1].covers_ms
     return due_ms if at_ms - due_ms > QUICK_MS else None
+
+
+def _has_stopped(site: Site, silent_since_ms: int | None, at_ms: int) -> bool:
+    """Whether it has been silent for longer than a check takes."""
+    return silent_since_ms is not None and at_ms - silent_since_ms > site.timeout_ms + QUICK_MS
 
 
 def _most_checks(rule: Rule, interval_ms: int) -> int:
