@@ -186,12 +186,8 @@ CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumera
 _plain_values = attrgetter(*(field.attribute for field in _PLAIN))
 PLAIN_COUNT = len(_PLAIN)
 
-_attributes = tuple(field.attribute for field in _PLAIN)
-_slots = CheckResult.__slots__[2:]  # after host and time
-_take_before, _take_after = (
-    itemgetter(*map(_attributes.index, slots))
-    for slots in (_slots[: _slots.index("phases_us")], _slots[_slots.index("phases_us") + 1 :])
-)
+_attributes = (*(field.attribute for field in _PLAIN), "phases_us")
+_in_order_of_slots = itemgetter(*map(_attributes.index, CheckResult.__slots__[2:]))  # after host and time
 
 
 def values(check: CheckResult) -> tuple[Any, ...]:
@@ -202,6 +198,5 @@ def values(check: CheckResult) -> tuple[Any, ...]:
 def check_of(host: str, time_ms: int, found: Sequence[Any]) -> CheckResult:
     """The check that has these values, given in the order of `CHECK_FIELDS`."""
     resolve, connect, tls, processing, transfer = found[PLAIN_COUNT:]
-    phases_us = (resolve, connect, tls, processing, transfer)
-    rest: tuple[Any, ...] = (*_take_before(found), phases_us, *_take_after(found))
-    return CheckResult(host, time_ms, *rest)  # by name it takes twice as long
+    attributes = (*found[:PLAIN_COUNT], (resolve, connect, tls, processing, transfer))
+    return CheckResult(host, time_ms, *_in_order_of_slots(attributes))  # by name it takes twice as long
