@@ -39,6 +39,14 @@ _LEADS = re.compile(
 _VERIFY_NUMBER = re.compile(r"(?<=\S) \(\d{1,3}\)\Z")
 """OpenSSL's number of what its words say already."""
 
+DELIVERY_WORDS = {
+    Delivery.PENDING: "not sent yet",
+    Delivery.SENT: "sent",
+    Delivery.LATE: "sent late",
+    Delivery.FAILED: "not sent",
+}
+"""What has become of a notification."""
+
 DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 
 
@@ -212,7 +220,7 @@ def _delivery_text(entry: Entry) -> str:
     if entry.state is Delivery.LATE and entry.done_ms is not None:
         return f"{printable(entry.channel)}: late by {duration_text(entry.done_ms - entry.time_ms)}"
     why = f" ({printable(entry.reason)})" if entry.reason else ""
-    return f"{printable(entry.channel)}: {'not sent yet' if entry.state is Delivery.PENDING else 'not sent'}{why}"
+    return f"{printable(entry.channel)}: {DELIVERY_WORDS[entry.state]}{why}"
 
 
 def ongoing_text(alert: Alert, now_ms: int, called: str = "", measured_until_ms: int | None = None) -> str:

@@ -9,6 +9,7 @@ from monitoring.display.incidents import Incident
 from monitoring.display.months import MonthReport, MonthRow
 from monitoring.display.overview import Overview, slug
 from monitoring.display.words import (
+    DELIVERY_WORDS,
     NOTHING,
     alert_detail,
     alert_sentence,
@@ -22,15 +23,8 @@ from monitoring.display.words import (
     time_text,
     with_sign,
 )
-from monitoring.storage.notifications import Delivery, Entry
+from monitoring.storage.notifications import Entry
 from monitoring.web.cells import incident_id, name_html, time_html
-
-DELIVERY_WORDS = {
-    Delivery.PENDING: "not sent yet",
-    Delivery.SENT: "sent",
-    Delivery.LATE: "sent late",
-    Delivery.FAILED: "not sent",
-}
 
 
 def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str, Markup]]:
