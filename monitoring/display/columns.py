@@ -7,10 +7,11 @@ from rich.text import Text
 
 from monitoring.display.brief import brief_duration, brief_percent, brief_seconds, brief_window
 from monitoring.display.grid import fit, fit_name
+from monitoring.display.ranking import HEALTHY
 from monitoring.display.sparkline import Scale, sparkline
 from monitoring.display.theme import STATE_TOKENS
 from monitoring.display.values import SiteRow
-from monitoring.display.viewing import HEALTHY, SiteLine
+from monitoring.display.viewing import SiteLine
 from monitoring.display.words import GLYPHS, label, percent_text, telling_text
 from monitoring.models import ResponseTimes, State
 

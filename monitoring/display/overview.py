@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from monitoring.display.incidents import Incident
-from monitoring.display.ranking import WORST_FIRST
+from monitoring.display.ranking import HEALTHY, WORST_FIRST
 from monitoring.display.series import Mark
 from monitoring.display.values import SiteKey, SiteRow, StatsReport, View
-from monitoring.display.viewing import HEALTHY
 from monitoring.display.words import WAITING, duration_text, plural, time_text
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS

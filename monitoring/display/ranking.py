@@ -13,6 +13,7 @@ WORST_FIRST = (
     *(State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN),
     *(State.MAINTENANCE, State.UP, State.PAUSED),
 )
+HEALTHY = frozenset({State.UP, State.MAINTENANCE, State.PAUSED})
 
 
 def closing_shown_and_rest(rows: Sequence[ClosingRow], room: int) -> tuple[Sequence[ClosingRow], Sequence[ClosingRow]]:

@@ -6,16 +6,13 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from monitoring.display.ranking import badness
+from monitoring.display.ranking import HEALTHY, badness
 from monitoring.display.selection import selected
 from monitoring.display.values import SiteKey, SiteRow, StatsReport
-from monitoring.models import State
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
 """The windows to choose from, the shortest first, by what they are called in titles."""
-
-HEALTHY = frozenset({State.UP, State.MAINTENANCE, State.PAUSED})
 
 
 class Order(StrEnum):
