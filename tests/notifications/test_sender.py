@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.models import Cause, Window
+from monitoring.models import Alert, Cause, Window
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.words import conditions
 from monitoring.storage.notifications import Delivery
@@ -202,13 +202,19 @@ def test_other_causes_and_other_times_are_other_messages(desk: Desk) -> None:
     assert desk.scripted.titles == ["DOWN: blog", "DOWN: shop", "DOWN: site0"]
 
 
-def test_when_the_own_network_is_gone_one_message_says_so_when_it_is_back(desk: Desk) -> None:
+def lose_the_own_network(desk: Desk) -> list[Alert]:
+    """Nearly all sites fail by network causes, and no message gets out; the alerts of that."""
     desk.watch(MANY)
     desk.scripted.trouble = AWAY
     alerts = desk.down(*MANY[:10], cause=Cause.DNS, detail="")
     desk.go_on(30)
     alerts += desk.down(*MANY[10:28], cause=Cause.TIMEOUT, detail="")
     desk.go_on(300)
+    return alerts
+
+
+def test_when_the_own_network_is_gone_one_message_says_so_when_it_is_back(desk: Desk) -> None:
+    alerts = lose_the_own_network(desk)
     desk.scripted.trouble = None
     desk.go_on(300)
     assert desk.scripted.titles == ["DOWN: 28 of 30 sites, probably on this side"]
@@ -218,12 +224,7 @@ def test_when_the_own_network_is_gone_one_message_says_so_when_it_is_back(desk: 
 
 
 def test_when_the_own_network_is_back_and_all_sites_with_it_one_message_says_what_it_was(desk: Desk) -> None:
-    desk.watch(MANY)
-    desk.scripted.trouble = AWAY
-    alerts = desk.down(*MANY[:10], cause=Cause.DNS, detail="")
-    desk.go_on(30)
-    alerts += desk.down(*MANY[10:28], cause=Cause.TIMEOUT, detail="")
-    desk.go_on(300)
+    alerts = lose_the_own_network(desk)
     desk.up(*alerts)
     desk.go_on(10)
     desk.scripted.trouble = None
