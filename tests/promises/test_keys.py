@@ -15,7 +15,7 @@ from monitoring.models import AlertType
 from tests.support.monitor import PATIENCE_S, local_file, stored_alerts, stored_checks, wait_for, wait_for_checks
 from tests.support.processes import command, environment, write_websites
 from tests.support.target import Target
-from tests.support.terminal import Terminal, is_cooked
+from tests.support.terminal import Terminal, is_cooked, shell_terminal
 
 pytestmark = pytest.mark.promise
 
@@ -28,10 +28,6 @@ def config(target: Target, tmp_path: Path) -> Path:
     target.go_down("/bad")
     sites = [{"URL": target.url(f"/{name.lower()}"), "name": name} for name in ("Good", "Bad", "Also")]
     return write_websites(tmp_path, sites)
-
-
-def shell(*_: str | Path) -> list[str]:
-    return ["/bin/bash", "--norc", "--noprofile", "-i"]
 
 
 def test_keys_move_choose_explain_and_stop(config: Path) -> None:
@@ -95,7 +91,7 @@ def test_a_stopped_terminal_is_left_as_it_was_and_delays_no_alert(target: Target
 
 
 def test_ctrl_z_gives_the_keys_to_the_shell_and_fg_takes_them_again(config: Path) -> None:
-    with Terminal(80, 24, program=shell, environ={"PS1": "shell> "}) as terminal:
+    with shell_terminal(80, 24) as terminal:
         terminal.type(f"{shlex.join(command('-m', '-c', config))}\n".encode())
         terminal.until("keys", lambda text: KEYS in text)
         terminal.type(b"\x1a")
@@ -115,7 +111,7 @@ def test_ctrl_z_gives_the_keys_to_the_shell_and_fg_takes_them_again(config: Path
 
 def test_in_the_background_it_takes_no_key_and_is_not_stopped(config: Path) -> None:
     """The shell has the terminal, and its keys; the monitor goes on checking. `fg` gives it the keys."""
-    with Terminal(80, 24, program=shell, environ={"PS1": "shell> "}) as terminal:
+    with shell_terminal(80, 24) as terminal:
         terminal.type(f"{shlex.join(command('-m', '-c', config))} >/dev/null 2>&1 &\n".encode())
         wait_for_checks(local_file(config), more_than=5)
         terminal.type(b"jobs; echo $((40 + 2)) qy\n")

@@ -15,7 +15,7 @@ from tests.support.monitor import PATIENCE_S, Monitor, local_file, stored_alerts
 from tests.support.processes import Running, command, environment, without_textual, write_websites
 from tests.support.servers import closed_port
 from tests.support.target import Target
-from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal
+from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal, shell_terminal
 
 pytestmark = pytest.mark.promise
 
@@ -79,14 +79,10 @@ def test_what_was_started_under_nohup_outlives_its_terminal(config: Path) -> Non
         assert terminal.end() == 0
 
 
-def shell(*_: str | Path) -> list[str]:
-    return ["/bin/bash", "--norc", "--noprofile", "-i"]
-
-
 @pytest.mark.parametrize(("mode", "program"), [*((mode, command) for mode in ("-m", "-p", "-a")), *BARE])
 def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(config: Path, mode: str, program: Program) -> None:
     """Screen and cursor are the shell's while it is stopped."""
-    with Terminal(100, 30, program=shell, environ={"PS1": "shell> "}) as terminal:
+    with shell_terminal(100, 30) as terminal:
         terminal.type(f"{shlex.join(program(mode, '-c', config))}\n".encode())
         is_line = mode == "-a" and program is without_textual
         shown = "has been down for" if is_line else "INCIDENTS"

@@ -16,7 +16,7 @@ import pytest
 from tests.support.monitor import local_file, stored_checks, wait_for, wait_for_checks
 from tests.support.processes import command, environment, write_websites
 from tests.support.target import Target
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, shell_terminal
 
 pytestmark = pytest.mark.promise
 
@@ -97,8 +97,15 @@ def assert_ends_in_order(process: int, config: Path) -> None:
     assert not Path(f"{local_file(config)}-wal").exists()
 
 
-def shell(*_: str | Path) -> list[str]:
-    return ["/bin/bash", "--norc", "--noprofile", "-i"]
+def assert_goes_on_reloads_and_ends(process: int, config: Path, errors: Path) -> None:
+    """It goes on checking, on SIGHUP it reads its configuration again, and on SIGTERM it ends."""
+    wait_for_checks(local_file(config), more_than=checks(config) + 10)
+    config.write_text("{")
+    os.kill(process, signal.SIGHUP)
+    wait_for(lambda: REFUSED in errors.read_text(), "that it has read the configuration again")
+    wait_for_checks(local_file(config), more_than=checks(config) + 10)
+    os.kill(process, signal.SIGTERM)
+    assert_ends_in_order(process, config)
 
 
 def in_background(config: Path, errors: Path) -> str:
@@ -109,19 +116,13 @@ def in_background(config: Path, errors: Path) -> str:
 
 def test_what_was_started_with_setsid_outlives_its_terminal_and_reloads_on_sighup(config: Path, tmp_path: Path) -> None:
     errors = tmp_path / "errors"
-    with Terminal(100, 30, program=shell, environ={"PS1": "shell> "}) as terminal:
+    with shell_terminal(100, 30) as terminal:
         terminal.type(in_background(config, errors).encode())
         wait_for_checks(local_file(config))
         terminal.hang_up()
         terminal.end()
     process = int(errors.read_text().split()[0])
-    wait_for_checks(local_file(config), more_than=checks(config) + 10)
-    config.write_text("{")
-    os.kill(process, signal.SIGHUP)
-    wait_for(lambda: REFUSED in errors.read_text(), "that it has read the configuration again")
-    wait_for_checks(local_file(config), more_than=checks(config) + 10)
-    os.kill(process, signal.SIGTERM)
-    assert_ends_in_order(process, config)
+    assert_goes_on_reloads_and_ends(process, config, errors)
 
 
 @contextmanager
@@ -145,10 +146,4 @@ def test_what_cron_starts_outlives_it_reloads_on_sighup_and_ends_on_sigterm(conf
     with cron(tmp_path, job):
         process = int(wait_for(lambda: said.exists() and said.read_text(), "the minute", CRON_S))
         wait_for_checks(local_file(config))
-    wait_for_checks(local_file(config), more_than=checks(config) + 5)
-    config.write_text("{")
-    os.kill(process, signal.SIGHUP)
-    wait_for(lambda: REFUSED in errors.read_text(), "that it has read the configuration again")
-    wait_for_checks(local_file(config), more_than=checks(config) + 5)
-    os.kill(process, signal.SIGTERM)
-    assert_ends_in_order(process, config)
+    assert_goes_on_reloads_and_ends(process, config, errors)

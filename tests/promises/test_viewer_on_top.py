@@ -10,7 +10,7 @@ import pytest
 from tests.support.monitor import local_file, stored_checks, wait_for, wait_for_checks
 from tests.support.processes import command, write_config, write_websites
 from tests.support.target import Target
-from tests.support.terminal import Terminal, is_cooked
+from tests.support.terminal import Terminal, is_cooked, shell_terminal
 
 pytestmark = pytest.mark.promise
 
@@ -70,9 +70,7 @@ def test_a_viewer_that_is_killed_costs_nothing(config: Path) -> None:
 
 
 def test_ctrl_z_in_the_viewer_gives_the_shell_the_terminal(config: Path) -> None:
-    with Terminal(
-        100, 24, program=lambda *_: ["/bin/bash", "--norc", "--noprofile", "-i"], environ={"PS1": "shell> "}
-    ) as terminal:
+    with shell_terminal(100, 24) as terminal:
         terminal.type(f"{shlex.join(command('-m', '-c', config))}\n".encode())
         terminal.until("the monitor", lambda text: MONITOR in text)
         terminal.type(b"v")

@@ -133,6 +133,12 @@ class Terminal:
                     self._stream.feed(data)
 
 
+def shell_terminal(width: int, height: int) -> Terminal:
+    """A terminal of this size with a shell, whose prompt is "shell> "."""
+    shell = ["/bin/bash", "--norc", "--noprofile", "-i"]
+    return Terminal(width, height, program=lambda: shell, environ={"PS1": "shell> "})
+
+
 def is_cooked(terminal: Terminal) -> bool:
     """Does the terminal edit lines itself, and show what is typed?"""
     modes = termios.tcgetattr(terminal.master)[3]
