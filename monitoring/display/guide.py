@@ -53,16 +53,26 @@ def guide_lines(width: int, height: int, top: int) -> Sequence[Text]:
     return bounded([*lines[first : first + max(0, height - 1)], foot], width, height)
 
 
+def marked_states() -> Mapping[str, str]:
+    """The states, each behind its glyph, with what they mean."""
+    return {f"{glyph} {state}": STATES[state] for state, glyph in GLYPHS.items()}
+
+
 def _all_lines(width: int) -> list[Text]:
-    states = {f"{GLYPHS[state]} {state}": STATES[state] for state in GLYPHS}
     causes = ", ".join(f"{letter} {cause}" for cause, letter in LETTERS.items())
     letters = {"letters": f"causes in the strip of the past hour, small where less than half failed: {causes}"}
-    parts = {"KEYS": KEYS, "STATES": states, "ON THE SCREEN": {**COLUMNS, **letters}}
+    parts = {"KEYS": KEYS, "STATES": marked_states(), "ON THE SCREEN": {**COLUMNS, **letters}}
     lines: list[Text] = []
     for title, terms in parts.items():
-        lines.append(Text(f" {title}", "title"))
-        for term, meaning in terms.items():
-            said = wrapped(meaning, width - TERM_WIDTH - 3)
-            named = [f"  {term:<{TERM_WIDTH}} ", *([" " * (TERM_WIDTH + 3)] * (len(said) - 1))]
-            lines += [Text.assemble((name, "title"), text) for name, text in zip(named, said, strict=True)]
+        lines += [Text(f" {title}", "title"), *term_lines(terms, width)]
+    return lines
+
+
+def term_lines(terms: Mapping[str, str], width: int) -> list[Text]:
+    """Words with what they mean, which is wrapped beside them."""
+    lines: list[Text] = []
+    for term, meaning in terms.items():
+        said = wrapped(meaning, max(8, width - TERM_WIDTH - 3))
+        named = [f"  {term:<{TERM_WIDTH}} ", *([" " * (TERM_WIDTH + 3)] * (len(said) - 1))]
+        lines += [Text.assemble((name, "title"), text) for name, text in zip(named, said, strict=True)]
     return lines

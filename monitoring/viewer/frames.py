@@ -11,6 +11,7 @@ from monitoring.display import explanation_lines
 from monitoring.display.columns import ROOMY
 from monitoring.display.events import Event, event_lines, events_of
 from monitoring.display.grid import bounded, fit, heading, marked, wrapped
+from monitoring.display.guide import term_lines
 from monitoring.display.incidents import Incident
 from monitoring.display.overview import last_data
 from monitoring.display.screen import Look, draw_screen
@@ -20,11 +21,10 @@ from monitoring.display.viewing import Order, SiteLine, site_lines
 from monitoring.display.words import WAITING, label, local_text, local_time, printable, window_text
 from monitoring.models import State as SiteState
 from monitoring.units import DAY_MS
-from monitoring.viewer.keys import help_rows
+from monitoring.viewer.keys import help_parts
 from monitoring.viewer.snapshot import Snapshot
 from monitoring.viewer.state import Place, Scene, State, cursor_line
 
-KEY_WIDTH = 14
 RECENT_MS = DAY_MS
 """How old the incidents beside the list of sites may be."""
 MONTH_MS = 30 * DAY_MS
@@ -297,12 +297,8 @@ def _with_cursor(line: Text, is_marked: bool, width: int) -> Text:
 
 def _help(width: int) -> Sequence[Text]:
     lines: list[Text] = []
-    for name, words in help_rows():
-        if not words:
-            lines.append(Text(f" {name}" if name else "", "title"))
-            continue
-        for place, part in enumerate(wrapped(words, max(8, width - KEY_WIDTH - 2))):
-            lines.append(Text(f" {'' if place else name:<{KEY_WIDTH}} {part}"))
+    for title, terms in help_parts().items():
+        lines += [*([Text("")] if lines else []), Text(f" {title}", "title"), *term_lines(terms, width)]
     return lines
 
 

@@ -166,7 +166,7 @@ def test_outages_that_flap_are_one_line() -> None:
 
 def test_the_help_names_every_key_and_every_state() -> None:
     drawn = shown(Looking((Place.SITES, Place.HELP)), None, 100, 80)
-    for keys, _ in KEYS:
+    for keys in KEYS:
         assert keys in drawn
     for state in State:
         assert f" {state}" in drawn

@@ -31,7 +31,7 @@ def test_no_program_loads_it_before_a_viewer_starts(module: str) -> None:
 def test_the_document_names_every_key() -> None:
     table = DOCUMENT.partition("## Keys")[2].partition("## Filter")[0]
     named = set(re.findall(r"`([^` ]+)`", " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
-    helped = {key for keys, _ in KEYS for key in keys.split() if keys != "mouse"}
+    helped = {key for keys in KEYS for key in keys.split() if keys != "mouse"}
     assert named == helped
 
 
