@@ -71,9 +71,10 @@ def site_lines(reports: Sequence[StatsReport]) -> Sequence[SiteLine]:
         return []
     found: dict[SiteKey, dict[int, SiteRow]] = {row.key: {} for row in reports[0].rows}
     for report in reports:
+        length_ms = report.length_ms
         for row in report.rows:
-            if row.key in found:
-                found[row.key][report.length_ms] = row
+            if (of_site := found.get(row.key)) is not None:
+                of_site[length_ms] = row
     return [SiteLine(row, found[row.key]) for row in reports[0].rows]
 
 
@@ -84,8 +85,7 @@ def view(lines: Sequence[SiteLine], choice: Choice) -> Sequence[SiteLine]:
     fitting = [
         row
         for row in selected(rows, choice.wanted)
-        if not (choice.only_faults and known[row.key].now.status.state in HEALTHY)
-        and choice.location in (None, row.location)
+        if not (choice.only_faults and row.status.state in HEALTHY) and choice.location in (None, row.location)
     ]
     ordered = sorted(fitting, key=RANKS[choice.order])
     return [known[row.key] for row in (reversed(ordered) if choice.is_reversed else ordered)]
