@@ -7,8 +7,8 @@ from contextlib import closing
 
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
-from monitoring.commands import viewer
 from monitoring.commands.invocation import Invocation
+from monitoring.commands.operating import viewer_is_possible
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.lookup import chosen_hosts, sites_of
 from monitoring.config.reload import new_config
@@ -144,7 +144,9 @@ def run(invocation: Invocation) -> int:
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         current = CurrentConfig(config, watcher, choice, arguments)
         since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
-        if viewer.is_possible(invocation) and not arguments.all:  # it has a line an outage, and not one a record
+        if viewer_is_possible(invocation) and not arguments.all:  # it has a line an outage, and not one a record
+            from monitoring.commands import viewer  # late: pipes need nothing of it
+
             return viewer.view(invocation, config, watcher, viewer.Listing(current.is_wanted, since_ms, arguments.limit))
         options = HistoryOptions(arguments.limit, arguments.all)
         output = open_history_output(arguments.format, current.names, invocation.environ, options, live=not arguments.once)

@@ -1,6 +1,6 @@
 """`-m`: everything that a monitor needs is opened, handed to `MonitoringApp`, and closed again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from functools import partial
 
@@ -8,7 +8,7 @@ from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.operating import keys_for, no_viewer
+from monitoring.commands.operating import keys_for, viewer_command
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.outputs import open_output
 from monitoring.display.progress import progress, size_text
@@ -46,15 +46,6 @@ def run(invocation: Invocation) -> int:
     finally:
         page.end()
     return 0
-
-
-def viewer_command(invocation: Invocation) -> Sequence[str] | str:
-    """What starts a viewer, or why there is none."""
-    from monitoring.commands import viewer  # late: it takes a while
-
-    if not viewer.has_textual():
-        return no_viewer()
-    return viewer.command(invocation) or "a viewer cannot read again what was piped in: give the configuration as a file"
 
 
 Tell = Callable[[Callable[[str], None]], None]

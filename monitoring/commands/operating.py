@@ -8,8 +8,11 @@ import termios
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import Any
 
+from monitoring.commands.invocation import Invocation, is_piped
+from monitoring.display.outputs import is_operable
 from monitoring.display.thread import DisplayThread
 from monitoring.service.signals import heed_suspension
 
@@ -105,9 +108,32 @@ def _modes() -> list[Any] | None:
         return None
 
 
+def viewer_is_possible(invocation: Invocation) -> bool:
+    """Is there a person at a terminal who wants to see what goes on, and textual to show it by?"""
+    arguments = invocation.arguments
+    asks_once = arguments.once or arguments.at is not None
+    return arguments.format == "text" and not asks_once and is_operable(invocation.environ) and _has_textual()
+
+
+def viewer_command(invocation: Invocation) -> Sequence[str] | str:
+    """What starts a viewer of the same configuration, or in a sentence why there is none."""
+    arguments = invocation.arguments
+    if not _has_textual():
+        return no_viewer()
+    if arguments.config is not None and is_piped(arguments.config):
+        return "a viewer cannot read again what was piped in: give the configuration as a file"
+    config = [] if arguments.config is None else ["--config", str(arguments.config)]
+    database = [] if arguments.database is None else ["--database", arguments.database]
+    return [sys.executable, sys.argv[0], "--print", *config, *database, *arguments.urls]
+
+
 def no_viewer() -> str:
     """For a screen that is shown because there is none."""
     return "the viewer needs textual: pip install textual"
+
+
+def _has_textual() -> bool:
+    return find_spec("textual") is not None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from contextlib import closing
 
 from monitoring.clock import StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.operating import keys_for
+from monitoring.commands.operating import keys_for, viewer_is_possible
 from monitoring.commands.printer import LIVE_PATIENCE_S, Printer, PrintOptions, look_anywhere
 from monitoring.commands.reading import SCRIPT_PATIENCE_S
 from monitoring.display.outputs import open_output, print_view
@@ -25,9 +25,9 @@ def run(invocation: Invocation) -> int:
             view = look_anywhere(config, choice, clock, options)
         print_view(view, form, environ)
         return 0
-    from monitoring.commands import viewer  # late: pipes need nothing of it
+    if viewer_is_possible(invocation):
+        from monitoring.commands import viewer  # late: pipes need nothing of it
 
-    if viewer.is_possible(invocation):
         return viewer.view(invocation, config, watcher)
     stop = StopSignal()
 
