@@ -110,8 +110,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "display": (
         *("words values theme", "incidents selection series", "ranking months explanation", "jsonlines"),
-        "overview backtest",
-        *("plain viewing brief keys", "__init__ grid streams", "sparkline feed"),
+        "backtest",
+        *("plain viewing brief keys", "__init__ grid streams overview", "sparkline feed"),
         "columns chart events closing consoles keyboard",
         *("pane guide latest", "screen site_screen", "navigation", "screen_output", "outputs", "progress history thread"),
     ),
@@ -141,8 +141,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "viewer": ("snapshot prompt keys ground", "state", "frames canvas", "app"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": (
-        "rounds invocation series reading operating",
-        "maintenance",
+        "rounds invocation series reading",
+        "maintenance operating",
         "printer purge check_config drill explain replay import_configuration",
         *("viewer_feed", "viewer", "print report test_notifications"),
         *("web", "page_process gateway_page", "monitor gateway", "cli"),
