@@ -1,6 +1,5 @@
 """`--maintenance`: begins maintenance of sites by hand, or ends it; the monitor of this configuration follows."""
 
-import sqlite3
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
@@ -20,7 +19,7 @@ from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.models import Site, Window
 from monitoring.names import listed
 from monitoring.storage.routing import NO_MONITOR
-from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, transaction, translated
+from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
 from monitoring.storage.sqlite.file.lock import writer_is_alive
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.tables import maintenance
@@ -69,7 +68,7 @@ def _length_ms(length: str) -> int:
 
 
 def _begin(path: Path, sites: Sequence[Site], window: Window) -> None:
-    with translated(path), closing(_connect(path)) as connection, transaction(connection):
+    with opened_briefly(path) as connection, transaction(connection):
         maintenance.begin(connection, [site.host for site in sites], window)
     say(f"maintenance until {time_text(window.until_ms)}: {_names(sites)}")
 
@@ -77,7 +76,7 @@ def _begin(path: Path, sites: Sequence[Site], window: Window) -> None:
 def _end(config: Config, sites: Sequence[Site], now_ms: int) -> None:
     """What the configuration plans goes on: it is said."""
     path = config.local_database
-    with translated(path), closing(_connect(path)) as connection, transaction(connection):
+    with opened_briefly(path) as connection, transaction(connection):
         ended = set(maintenance.end(connection, [site.host for site in sites], now_ms))
     over = [site for site in sites if site.host in ended]
     say(f"maintenance is over: {_names(over)}" if over else f"no maintenance by hand goes on: {_names(sites)}")
@@ -90,10 +89,6 @@ def _end(config: Config, sites: Sequence[Site], now_ms: int) -> None:
 def _by_hand(path: Path) -> Mapping[str, Window]:
     with closing(FileReader(path)) as reader:
         return reader.maintenance_by_hand()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
 def _names(sites: Sequence[Site]) -> str:

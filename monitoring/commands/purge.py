@@ -1,6 +1,5 @@
 """`--purge`: shows what would be deleted, asks, and deletes it from the local file and from the database."""
 
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.upkeep import monitor_upkeep
-from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, transaction, translated
+from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
 from monitoring.storage.sqlite.file.lock import writer_is_alive
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -193,7 +192,7 @@ class LocalFilePurge:
 
         `backend` is None when there is no database, or when it is unreachable: then its part is `deferred`.
         """
-        with translated(self._path), closing(self._connect()) as connection, transaction(connection):
+        with opened_briefly(self._path) as connection, transaction(connection):
             number = purge.ask(connection, request)
         seen, polls_left = None, MOST_IDLE_POLLS
         while (found := self._find(number)) is not None:
@@ -212,11 +211,11 @@ class LocalFilePurge:
 
     def _acknowledge(self, request: Request) -> None:
         """Without a database nothing remains to be done."""
-        with translated(self._path), closing(self._connect()) as connection, transaction(connection):
+        with opened_briefly(self._path) as connection, transaction(connection):
             purge.finish(connection, request.deletion())
 
     def _find(self, number: int) -> Request | None:
-        with translated(self._path), closing(self._connect()) as connection:
+        with opened_briefly(self._path) as connection:
             return purge.find(connection, "id = ?", number)
 
     def _work(self, backend: "Backend | None", shown: Progress) -> bool:
@@ -237,9 +236,6 @@ class LocalFilePurge:
             if backend is not None:
                 _finish(store, backend, self._clock.now_ms(), shown)
         return True
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
 def _finish(store: LocalStore, backend: "Backend", now_ms: int, shown: Progress) -> None:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -151,6 +151,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # SQLite itself rolls back when the disk is full
             connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def opened_briefly(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for a short transaction beside the process that writes the file. Raises `StoreUnavailable`."""
+    with translated(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
+        yield connection
 
 
 class ReaderPool:
