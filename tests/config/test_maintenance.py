@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.config import describe_maintenance
-from monitoring.config.maintenance import Maintenance, joined
+from monitoring.config.maintenance import Maintenance
 from monitoring.models import Window
+from monitoring.statistics.windows import joined
 from tests.support.configurations import parse
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
