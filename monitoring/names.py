@@ -1,7 +1,7 @@
-"""What the name of a site or of a location may hold: what every store can hold, and find again. And the program's own name.
+"""Which names of sites and locations every store can keep and find again, and the name of the program itself.
 
-Line ends and backslashes break InfluxDB's line protocol, other control characters cannot be asked for again, and a lone
-surrogate is no text. Everything else is data: quotes, commas, blanks, any script.
+Line ends and backslashes break InfluxDB's line protocol, no query can contain other control characters, and a lone
+surrogate is not text. Everything else is allowed: quotes, commas, blanks, any script.
 """
 
 import re
@@ -9,29 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LONGEST_HOST = 8_000
-"""Characters of the name of a site in the stores: a URL can be that long."""
+"""Characters in the name of a site in the stores: a URL can be that long."""
 
 LONGEST_ID = 200
-"""Characters of a name that people give to a site."""
+"""Characters in a name that people give to a site."""
 
 LONGEST_LOCATION = 64
 """Characters."""
 
 LISTED = 5
-"""How many names a sentence has."""
+"""How many names a sentence lists."""
 
 _UNFIT = r"\x00-\x1f\x7f-\x9f\\\ud800-\udfff"
 _UNFIT_CHARACTER = re.compile(f"[{_UNFIT}]")
 
 PATTERN = f"^[^{_UNFIT}]+$"
-"""The same for other programs, without the length."""
+"""The rule as a regular expression for other programs, without the length."""
 
 CHARACTERS = "no control characters or backslashes"
 """The rule in words."""
 
 
 def is_name(text: str, longest: int = LONGEST_HOST) -> bool:
-    """Whether a store can hold this name, and a question find it again; the empty text is none."""
+    """Can every store keep this name and find it again? The empty text is not a name."""
     return 1 <= len(text) <= longest and _UNFIT_CHARACTER.search(text) is None
 
 
@@ -41,15 +41,15 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + rest
 
 
-BESIDE = Path(__file__).resolve().parents[1] / "monitoringApp.py"
-"""The program, where it is not installed."""
+SCRIPT = Path(__file__).resolve().parents[1] / "monitoringApp.py"
+"""The program in a working copy; an installed package does not have it."""
 
 
-def command() -> str:
-    """The name of the program: an installation puts it on the PATH under another one."""
-    return BESIDE.name if BESIDE.exists() else "website-monitor"
+def program_name() -> str:
+    """The name of the script in a working copy, `website-monitor` when installed."""
+    return SCRIPT.name if SCRIPT.exists() else "website-monitor"
 
 
-def called(arguments: str = "") -> str:
-    """What a person types to start it with these arguments."""
-    return f"{'./' if BESIDE.exists() else ''}{command()} {arguments}".rstrip()
+def shell_command(arguments: str = "") -> str:
+    """What people type to start the program with these arguments."""
+    return f"{'./' if SCRIPT.exists() else ''}{program_name()} {arguments}".rstrip()

@@ -315,7 +315,7 @@ def _with_ages(argv: Sequence[str]) -> Sequence[str]:
 
 def make_parser(program: str) -> Parser:
     """Modes first, then the options that go with all of them, then those of some."""
-    typed = names.called() if program == names.command() else program
+    typed = names.shell_command() if program == names.program_name() else program
     parser = Parser(
         prog=program,
         usage=f"{typed} MODE [options]",

@@ -5,12 +5,12 @@ from pathlib import Path
 from monitoring.commands import cli
 from monitoring.commands.invocation import Invocation
 from monitoring.display.outputs import say
-from monitoring.names import command
+from monitoring.names import program_name
 
 
 def run(invocation: Invocation) -> int:
     """Print it; returns the exit status."""
-    say(completion(command(), invocation.arguments.shell))
+    say(completion(program_name(), invocation.arguments.shell))
     return 0
 
 

@@ -16,7 +16,7 @@ from monitoring.config.lookup import sites_of
 from monitoring.config.text import Invalid
 from monitoring.display.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
-from monitoring.names import called
+from monitoring.names import shell_command
 from monitoring.notifications.notifier import Notifier
 from monitoring.service.systemd import ServiceManager
 
@@ -34,8 +34,9 @@ class App(Protocol):
 
 
 NO_CONFIGURATION = (
-    f"there is no such file; {called('-m https://example.org')} needs none, the smallest one is "
-    f'{{"websites": [{{"URL": "https://example.org"}}]}}, and {called("--import FILE")} makes one of another program\'s'
+    f"there is no such file; {shell_command('-m https://example.org')} needs none, the smallest one is "
+    f'{{"websites": [{{"URL": "https://example.org"}}]}}, and {shell_command("--import FILE")} makes one of another '
+    "program's"
 )
 """For a newcomer."""
 

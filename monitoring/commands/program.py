@@ -30,7 +30,7 @@ def main(
     for stream in (sys.stdout, sys.stderr):  # a name in any script must not fail in a plain locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    arguments = cli.parse_arguments(argv, names.command())
+    arguments = cli.parse_arguments(argv, names.program_name())
     try:
         prepare()
         return _run(arguments, environ, package)

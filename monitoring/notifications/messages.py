@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from monitoring.display.words import duration_text, label, local_text, percent_text, plural, printable, with_reason
 from monitoring.models import Alert, Downtime, Site
-from monitoring.names import called
+from monitoring.names import shell_command
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteNews
 from monitoring.notifications.words import expiry_text
@@ -82,7 +82,7 @@ def _lines(group: Group, background: Background, now_ms: int) -> Iterator[str]:
         yield from _about_all(group, background, now_ms)
     host = group.news[0].host
     shown = _quoted(_name(host, background)) if len(group.news) == 1 else "SITE"
-    yield f"More: {called(f'--explain {shown}')}"
+    yield f"More: {shell_command(f'--explain {shown}')}"
 
 
 def _certificates(group: Group, background: Background, now_ms: int) -> Iterator[str]:

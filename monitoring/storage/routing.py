@@ -12,7 +12,7 @@ from monitoring.clock import Clock
 from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import StoreError
 from monitoring.models import Window
-from monitoring.names import called
+from monitoring.names import shell_command
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.base import MOST_LOCATIONS, Reader
 from monitoring.storage.delivery import words
@@ -24,7 +24,7 @@ from monitoring.storage.sqlite.file.rescue import beside
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.units import DAY_MS
 
-NO_MONITOR = f"no monitor has run here yet: start {called('-m')}"
+NO_MONITOR = f"no monitor has run here yet: start {shell_command('-m')}"
 
 PROBE_PATIENCE_S = 2.0
 

@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.config.notifications import ChannelConfig
 from monitoring.display.words import percent_text, printable, time_text
 from monitoring.models import Alert, AlertType
-from monitoring.names import called
+from monitoring.names import shell_command
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.units import MINUTE_MS
 
@@ -66,7 +66,7 @@ class Alertmanager:
             "detail": printable(alert.detail),
             "since": time_text(alert.start_ms),
             "availability": f"{percent_text(alert.availability)} %",
-            "more": called(f"--explain {shown}"),
+            "more": shell_command(f"--explain {shown}"),
         }
         return {
             "labels": {"alertname": ALERT_NAME, "site": alert.host, **self._place()},
