@@ -1,6 +1,6 @@
-"""Whose certificates are trusted: Mozilla's list or another one in its place, and private authorities beside it.
+"""Which certificate authorities are trusted: Mozilla's list or a replacement for it, and private authorities.
 
-One bundle serves libcurl (sites) and requests (databases, gateways): all of them trust the same.
+libcurl (sites) and requests (databases, gateways) use the same bundle.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import IO, Self
 
 from monitoring.errors import ConfigError
 
-REPLACES = "SSL_CERT_FILE"
+ROOTS_VARIABLE = "SSL_CERT_FILE"
 """The environment variable that names a PEM file in place of Mozilla's list, as it does for OpenSSL."""
 
 SPELLINGS = 1_000
@@ -22,19 +22,19 @@ SPELLINGS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """`roots` is a PEM file in place of Mozilla's list (None: that list), `beside` are PEM files trusted as well."""
+    """`roots` is a PEM file in place of Mozilla's list (None: that list), `additional` are PEM files trusted as well."""
 
     roots: str | None = None
-    beside: tuple[str, ...] = ()
+    additional: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], *beside: str) -> "Trust":
-        """What the environment says, and these files."""
-        return cls(environ.get(REPLACES) or None, beside)
+    def of(cls, environ: Mapping[str, str], *additional: str) -> "Trust":
+        """The roots that the environment names, and these additional files."""
+        return cls(environ.get(ROOTS_VARIABLE) or None, additional)
 
     def __str__(self) -> str:
-        roots = f"{self.roots} ({REPLACES})" if self.roots else "Mozilla's list"
-        return " and ".join((roots, *self.beside))
+        roots = f"{self.roots} ({ROOTS_VARIABLE})" if self.roots else "Mozilla's list"
+        return " and ".join((roots, *self.additional))
 
 
 MOZILLA = Trust()
@@ -50,13 +50,13 @@ class Bundle:
         """Raises `ConfigError` when a file cannot be read any more."""
         import certifi
 
-        self._files = (trust.roots or certifi.where(), *trust.beside)
+        self._files = (trust.roots or certifi.where(), *trust.additional)
         self._seen = _versions(self._files)
         self._lock = threading.Lock()
         self._copy: IO[bytes] | None = None
         self.path = self._files[0]
         self.trouble: str | None = None
-        """Which file cannot be used as it is now, and why; None: all can."""
+        """The file that cannot be used at present, and why; None: all can."""
         if trust != MOZILLA:
             try:
                 certificates = self._read()
@@ -68,7 +68,7 @@ class Bundle:
                 raise ConfigError([f"certificates to trust: {where}: {error.strerror}"]) from None
         self._changes = 0
         self.spelling = self.path
-        """`path`, spelled in another way after each change: libcurl caches certificates by the file's name."""
+        """`path`, spelled differently after each change, because libcurl caches certificates by the name of their file."""
 
     def _read(self) -> bytes:
         return b"\n".join(Path(file).read_bytes() for file in self._files)
@@ -76,7 +76,7 @@ class Bundle:
     def refresh(self) -> bool:
         """Read the files again if they have changed. Returns whether they had.
 
-        A file that is missing or holds no certificate may be about to be written: until then, its former content counts.
+        A file that is missing or holds no certificate may be about to be written. Until it is, its former content is used.
         """
         with self._lock:
             seen = _versions(self._files)
@@ -109,33 +109,34 @@ class Bundle:
 
 
 class Certificates:
-    """The bundles that sites are verified with: one for most of them, and another for each `caFile` of a site."""
+    """The bundles that verify sites: one for each `caFile`, and one for all sites without it."""
 
     def __init__(self, trust: Trust = MOZILLA) -> None:
         """Raises `ConfigError` when a file cannot be read any more."""
         self._trust = trust
         self._lock = threading.Lock()
         self._bundles: dict[str | None, Bundle] = {None: bundle(trust)}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def of(self, ca_file: str | None) -> Bundle:
-        """The bundle for a site with this `caFile` (None: it has none). Any thread may ask."""
+        """The bundle for a site with this `caFile` (None: it has none). Any thread may call it."""
         with self._lock:
             if ca_file not in self._bundles:
                 try:
-                    self._bundles[ca_file] = bundle(replace(self._trust, beside=(*self._trust.beside, str(ca_file))))
-                except ConfigError:  # gone since the configuration was read
+                    trust = replace(self._trust, additional=(*self._trust.additional, str(ca_file)))
+                    self._bundles[ca_file] = bundle(trust)
+                except ConfigError:  # the file was removed after the configuration was read
                     return self._bundles[None]
             return self._bundles[ca_file]
 
     def news(self) -> list[str]:
-        """Refresh all bundles; return a sentence, once, for each file that cannot be used. Call it once a second."""
+        """Refresh all bundles. Returns a sentence for each file that has become unusable. Call it once a second."""
         with self._lock:
             bundles = list(self._bundles.values())
         for one in bundles:
             one.refresh()
         troubles = {one.trouble for one in bundles if one.trouble}
-        new, self._told = troubles - self._told, troubles
+        new, self._reported = troubles - self._reported, troubles
         return [f"{trouble}; what was trusted before still is" for trouble in sorted(new)]
 
     def __enter__(self) -> Self:
@@ -163,7 +164,7 @@ def _versions(files: Sequence[str]) -> Sequence[object]:
     for file in files:
         try:
             status = os.stat(file)
-            # Its last change of any kind, because what copies a file may keep the date of its content.
+            # ctime as well, because programs that copy a file may keep its mtime.
             found.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
         except OSError:
             found.append(None)
@@ -174,12 +175,12 @@ _IN_MEMORY = "/proc/self/fd/"
 
 
 def _private_file() -> tuple[str, IO[bytes]]:
-    """A file that only this process sees, and its path.
+    """A file for this process alone, and its path.
 
-    In memory where the system can (Linux): what cleans the directory for temporary files after some days would take the
-    certificates away from a monitor that runs for months.
+    It is in memory if the system allows that (Linux). A job that cleans the directory for temporary files would otherwise
+    take the certificates away from a monitor that runs for months.
     """
-    with suppress(AttributeError, OSError):  # not every system has it, nor lets everybody use it
+    with suppress(AttributeError, OSError):  # not every system has `memfd_create`, or allows it
         file = os.fdopen(os.memfd_create("certificates"), "wb")
         path = f"{_IN_MEMORY}{file.fileno()}"
         if os.path.exists(path):
@@ -192,7 +193,7 @@ def _private_file() -> tuple[str, IO[bytes]]:
 
 
 def _overwrite(file: IO[bytes], path: str, content: bytes) -> None:
-    """Replace the content of a private file. In memory this is atomic for readers who open the path meanwhile."""
+    """Replace the content of a private file. In memory this is atomic for those who open the path meanwhile."""
     if path.startswith(_IN_MEMORY):
         with os.fdopen(os.memfd_create("certificates"), "wb") as another:
             another.write(content)
@@ -206,7 +207,7 @@ def _overwrite(file: IO[bytes], path: str, content: bytes) -> None:
 
 
 def why_unusable(file: str) -> str | None:
-    """Why this file cannot be used to verify anybody; None: it holds certificates."""
+    """Why this file cannot verify any server; None: it holds certificates."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -220,7 +221,7 @@ def why_unusable(file: str) -> str | None:
 
 
 def why_no_identity(certificate: str, key: str) -> str | None:
-    """Why these two files (which may be one) identify nobody; None: they hold a certificate and its key."""
+    """Why these two files (or this one, given twice) are no client certificate; None: they hold one and its key."""
     import ssl
 
     for file in (certificate, key):
@@ -240,7 +241,7 @@ def why_no_identity(certificate: str, key: str) -> str | None:
 
 
 def tls_trouble(error: BaseException) -> str:
-    """What a failed TLS connection means, with OpenSSL's own words; `error` is what requests raised."""
+    """Why a TLS connection failed, in OpenSSL's words; `error` is what requests raised."""
     for cause in _causes(error):
         if words := getattr(cause, "verify_message", None):
             return f"does not prove who it is (TLS): {words.rstrip('.')}"
@@ -250,7 +251,7 @@ def tls_trouble(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and those inside it, from the outermost: requests and urllib3 keep them as arguments and as reasons."""
+    """The error and those inside it, the outermost first: requests and urllib3 keep them in `args` and `reason`."""
     found = [error]
     for one in found:
         inner = (*one.args, getattr(one, "reason", None), one.__cause__, one.__context__)

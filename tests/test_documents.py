@@ -16,7 +16,7 @@ from monitoring.config.assertions import ASSERTIONS
 from monitoring.models import Cause, State
 from monitoring.storage.sqlite.tables.migrations import NEWEST
 from monitoring.storage.sqlite.tables.schema import SCHEMA
-from monitoring.trust import REPLACES
+from monitoring.trust import ROOTS_VARIABLE
 from scripts.picture import PICTURE, draw
 from tests.support.documents import DOCUMENTS, ROOT, anchors, commands, fences, links, rows, section
 
@@ -99,7 +99,7 @@ def test_every_general_key_is_explained() -> None:
     assert sorted(explained) == sorted([*keys, *(key for key in loading.ROOT_KEYS if key not in grouped)])
 
 
-@pytest.mark.parametrize("name", [tokens.CLIENT, tokens.WRITE, tokens.READ, REPLACES, "NO_COLOR"])
+@pytest.mark.parametrize("name", [tokens.CLIENT, tokens.WRITE, tokens.READ, ROOTS_VARIABLE, "NO_COLOR"])
 def test_every_environment_variable_is_explained(name: str) -> None:
     assert any(f"`{name}`" in text for path, text in DOCUMENTS.items() if path.startswith("docs/"))
 

@@ -70,7 +70,7 @@ def test_a_bundle_holds_both_lists_and_is_gone_afterwards(
         monkeypatch.delattr(os, "memfd_create")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for trust, count in (
-        (Trust(beside=(authority.ca_file, other.ca_file)), certificates(certifi.where()) + 2),
+        (Trust(additional=(authority.ca_file, other.ca_file)), certificates(certifi.where()) + 2),
         (Trust(authority.ca_file, (other.ca_file,)), 2),
         (Trust(authority.ca_file), 1),
     ):
@@ -90,7 +90,7 @@ def test_a_list_that_does_not_end_its_last_line_does_no_harm(authority: Authorit
 
 def test_a_file_that_has_gone_since_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"{tmp_path}/ca\.pem: No such file or directory$"):
-        bundle(Trust(beside=(str(tmp_path / "ca.pem"),)))
+        bundle(Trust(additional=(str(tmp_path / "ca.pem"),)))
 
 
 # The configuration

@@ -27,7 +27,7 @@ from monitoring.config.websites import (
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.thresholds import Rule
-from monitoring.trust import REPLACES, Trust, why_unusable
+from monitoring.trust import ROOTS_VARIABLE, Trust, why_unusable
 from monitoring.units import DAY_MS, HOUR_MS
 
 ROOT_KEYS = (
@@ -205,7 +205,7 @@ def _read_trust(report: Report, root: Section, path: Path) -> Trust:
     name = root.take("caFile", values.file_name, None)
     trust = Trust.of(report.environ, *([] if name is None else [str(path.parent / name)]))
     report.problems += _problems_of_roots(trust)
-    for file in trust.beside:
+    for file in trust.additional:
         if trouble := why_unusable(file):
             root.problem("caFile", f"{file}: {trouble}")
     return trust
@@ -213,7 +213,7 @@ def _read_trust(report: Report, root: Section, path: Path) -> Trust:
 
 def _problems_of_roots(trust: Trust) -> list[str]:
     trouble = why_unusable(trust.roots) if trust.roots else None
-    return [f"{REPLACES}: {trust.roots}: {trouble}"] if trouble else []
+    return [f"{ROOTS_VARIABLE}: {trust.roots}: {trouble}"] if trouble else []
 
 
 def _read_local_database(root: Section, path: Path, default: Path | None) -> Path:

@@ -44,7 +44,7 @@ def certificates_of(trust: Trust) -> Sequence[str]:
     """The files of what is trusted; none where that is Mozilla's list alone, which is what services expect."""
     import certifi
 
-    return [] if trust == MOZILLA else [trust.roots or certifi.where(), *trust.beside]
+    return [] if trust == MOZILLA else [trust.roots or certifi.where(), *trust.additional]
 
 
 def problems(urls: Sequence[str]) -> Sequence[str | None]:
