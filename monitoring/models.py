@@ -1,7 +1,7 @@
-"""The values that cross module borders: frozen, slotted, without I/O. Those of a check are in `monitoring.fields`.
+"""The values that cross module borders: frozen, slotted, without I/O. The values of a check are in `monitoring.fields`.
 
-Units are in the names: `_ms` is integer milliseconds (of UTC since 1970 where it is a moment), `_us` integer
-microseconds. Integers, because every number shown must be recomputable by hand: no sum of floats decides anything.
+Names end in units: `_ms` is integer milliseconds (a point in time counts from 1970, UTC), `_us` integer microseconds. They
+are integers so that everybody can recompute each number by hand.
 """
 
 from abc import ABC, abstractmethod
@@ -19,15 +19,15 @@ from monitoring.transport import PLAIN, Transport
 
 
 class State(StrEnum):
-    """What people see of a site at a glance."""
+    """The state of a site, as people see it."""
 
     UP = "up"
     FAILING = "failing"  # the last check failed, no alert is open yet
     DOWN = "down"  # an alert is open
     RECOVERING = "recovering"  # an alert is open, the last check was good
-    MAINTENANCE = "maintenance"  # no alert is open, and none is raised: somebody works on it
+    MAINTENANCE = "maintenance"  # somebody works on it: no alert is open, and none is raised
     UNKNOWN = "unknown"  # nothing measured for more than three intervals
-    PAUSED = "paused"  # not checked, because the configuration says so
+    PAUSED = "paused"  # disabled in the configuration
 
 
 class AlertType(StrEnum):
@@ -39,10 +39,10 @@ class AlertType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response that came whole, or up to the cap (`cut`).
+    """A complete response, or its beginning if it is longer than the limit (`cut`).
 
-    `left_us` is what remains of the check's time. `headers` (names in lower case, in order) and `text`, the body in its
-    charset, are there only when an assertion of the site needs them.
+    `left_us` is the rest of the check's time limit. `headers` (names in lower case, in order) and `text` (the decoded body)
+    are empty unless an assertion of the site needs them.
     """
 
     status: int
@@ -54,7 +54,7 @@ class Answer:
 
 
 class Assertion(ABC):
-    """What a site expects of its answers under one key of the configuration; a frozen value. See `checks.assertions`."""
+    """A condition on the answers of a site: one key of its configuration. A frozen value; see `checks.assertions`."""
 
     __slots__ = ()
     cause: ClassVar[Cause]
@@ -63,28 +63,29 @@ class Assertion(ABC):
 
     @abstractmethod
     def failure(self, answer: Answer) -> str | None:
-        """What is wrong with the answer, for people and without a secret of the configuration; None: nothing."""
+        """What is wrong with the answer, in words without secrets; None: nothing."""
 
     @abstractmethod
     def __str__(self) -> str:
-        """What is expected, for people and without a secret; it ends the sentence "expects ..."."""
+        """What is expected, in words without secrets, to complete the sentence "expects ..."."""
 
     def impossible(self, site: "Site") -> str | None:  # noqa: ARG002 - most can always be met
-        """Why no answer to this site's request can ever meet it; None: some can."""
+        """Why no answer to this site's request can meet the condition; None: some can."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One website to check, complete: every default is filled in.
+    """One website to check, with every default filled in.
 
-    `host` names it in the stores and for people: its id, or, where it has none, its normalised URL with secrets masked.
-    `masked_url` is that URL where `host` is an id, else None.
-    `url`, `headers` and `body` may hold secrets and are kept out of `repr`. `private_headers` are the names (in lower case)
-    of headers whose values came from a variable.
+    `host` identifies the site in the stores and for people: its id or, without one, its normalised URL with secrets masked.
+    `masked_url` is that URL if `host` is an id, else None.
+    `url`, `headers` and `body` may hold secrets, so `repr` omits them. `private_headers` are the names (in lower case) of
+    headers whose values came from a variable.
     A site that is not `enabled` is not checked. `group` and `tags` are for lists and filters. `notify` names its channels
-    (None: those that ask for it). People are told `certificate_warning_ms` before its certificate expires (0: never).
-    `assertions` stand in the order in which they are judged; without one on the status it must be below 400.
+    (None: every channel whose own settings select the site). A message goes out `certificate_warning_ms` before its
+    certificate expires (0: never).
+    `assertions` are evaluated in their order. Unless one of them is about the status, the status must be below 400.
     """
 
     host: str
@@ -110,11 +111,11 @@ class Site:
 
     @property
     def address(self) -> str:
-        """Its URL for people."""
+        """The URL to show to people."""
         return self.masked_url or self.host
 
     def has_label(self, selector: str) -> bool | None:
-        """Does `tag:WORD` or `group:NAME` stand for it? None: the selector is neither."""
+        """Does the selector `tag:WORD` or `group:NAME` include this site? None: the selector is of another form."""
         kind, _, word = selector.partition(":")
         return word in self.tags if kind == "tag" else word == self.group if kind == "group" else None
 
@@ -152,7 +153,7 @@ class ResponseTimes:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One mark of a sparkline: of response times (`p95_us` where percentiles are exact), and the cause of most failures."""
+    """One mark of a sparkline: response times (`p95_us` if percentiles are exact), failures and their main cause."""
 
     mean_us: float | None = None
     failures: int = 0
@@ -165,10 +166,11 @@ class Bucket:
 class SiteStats:
     """The statistics of one site in one window.
 
-    Of `checks` and `covered_ms`, `maintenance` and `maintenance_ms` were made during maintenance, which counts nowhere else.
-    `response` is None and `phases_us` lacks a phase when no available check had them. `phases_us` are means over the
-    available checks in which the phase happened. `statuses` counts responses by status, `causes` failures by cause.
-    `trend` holds a bucket for each of `windows.bucket_range`, oldest first.
+    `checks` and `covered_ms` include the checks during maintenance, of which `maintenance` and `maintenance_ms` are the
+    number and the time; all other values exclude them.
+    `response` is None if no available check has a response time. `phases_us` has the mean of each phase over the available
+    checks in which it ran. `statuses` counts responses by status, `causes` failures by cause.
+    `trend` has one bucket for each number in `windows.bucket_range`, the oldest first.
     """
 
     host: str
@@ -187,7 +189,7 @@ class SiteStats:
 
     @property
     def judged_ms(self) -> int:
-        """The time that is up or down: what is covered without maintenance."""
+        """The time in which the site was either up or down: the covered time without maintenance."""
         return self.covered_ms - self.maintenance_ms
 
     @property
@@ -197,9 +199,9 @@ class SiteStats:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """What the alert rule needs to know about a site's window; maintenance counts in `checks` alone.
+    """The sums over a site's alert window that the alert rule needs. Only `checks` includes those during maintenance.
 
-    `ended_…` is the part that belongs to an earlier outage.
+    `ended_…` are the parts that belong to an earlier outage.
     """
 
     checks: int = 0
@@ -212,7 +214,7 @@ class Downtime:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed check as an alert needs it."""
+    """The parts of a failed check that an alert needs."""
 
     time_ms: int
     covers_ms: int
@@ -222,11 +224,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class LastState:
-    """What a site's stored checks say about its state; a monitor that starts goes on from here.
+    """The state of a site by its stored checks, from which a starting monitor resumes.
 
-    `last_…` is its last check, `last_failure_ms` the time of the last failed one. `good_since_ms` and `failing_since_ms` are
-    when the latest unbroken runs of good and of failed checks began, maintenance or not. `last_maintenance_ms` is the last
-    check made during maintenance. None: no such check is known.
+    `last_…` describe its last check, `last_failure_ms` is the time of the last failed one. `good_since_ms` and
+    `failing_since_ms` are the beginnings of the latest unbroken runs of good and of failed checks, with or without
+    maintenance. `last_maintenance_ms` is the time of the last check during maintenance. None: no such check is known.
     """
 
     last_ms: int
@@ -235,19 +237,19 @@ class LastState:
     last_failure_ms: int | None = None
     good_since_ms: int | None = None
     failing_since_ms: int | None = None
-    detail: str = ""  # what the last failed check said, for people
+    detail: str = ""  # of the last failed check, for people
     certificate_s: int | None = None  # when its certificate expires, by the last check that looked
     last_maintenance_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """A site's state now, and since when (None: unknown). `downtime` is that of its alert window, where it is known."""
+    """The current state of a site, and since when (None: unknown). `downtime` is that of its alert window, if known."""
 
     state: State = State.UNKNOWN
     since_ms: int | None = None
     last_failure_ms: int | None = None
-    detail: str = ""  # what the last failed check said, for people
+    detail: str = ""  # of the last failed check, for people
     certificate_s: int | None = None  # when its certificate expires, by the last check that looked
     downtime: Downtime | None = None
 
@@ -256,10 +258,10 @@ class SiteStatus:
 class Alert:
     """A state change of a site, recorded once.
 
-    `time_ms` is the moment the rule decided, `start_ms` the first failed check of the outage, `end_ms` the first good
-    check after its last failure (recoveries only), `availability` percent of the window, `cause` the one with the
-    most seconds, `detail` the newest reason that was given for it. A recovery without `end_ms`: the site is no longer
-    watched. `location` is filled in for people who read of several; a store is of one, and does not keep it.
+    `time_ms` is the time of the decision, `start_ms` the first failed check of the outage, `end_ms` the first good check
+    after its last failure (recoveries only), `availability` the percentage in the window, `cause` the cause with the most
+    downtime, `detail` the newest reason for it. A recovery without `end_ms` means that the site is no longer watched.
+    `location` is set only for reports on several locations; a store belongs to one location and does not keep it.
     """
 
     type: AlertType
@@ -274,10 +276,10 @@ class Alert:
 
     @property
     def is_unwatched(self) -> bool:
-        """Did an outage end because its site is no longer watched?"""
+        """Did the outage end because its site is no longer watched?"""
         return self.type is AlertType.RECOVERY and self.end_ms is None
 
     @property
-    def over_ms(self) -> int:
-        """Of a recovery: when the outage was over, as far as is known."""
+    def outage_end_ms(self) -> int:
+        """The end of the outage, for a recovery: the first good check or, if there is none, the time of the record."""
         return self.time_ms if self.end_ms is None else self.end_ms

@@ -48,7 +48,7 @@ class Incident:
     @property
     def end_ms(self) -> int | None:
         """The first good check after it; of a site that left the configuration, when that was. None: it is open."""
-        return None if self.recovery is None else self.recovery.over_ms
+        return None if self.recovery is None else self.recovery.outage_end_ms
 
     def lasted_ms(self, now_ms: int) -> int:
         """From its first failed check to its end, or to now."""

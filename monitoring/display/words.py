@@ -246,7 +246,7 @@ def telling_text(detail: str) -> str:
 
 def outage_ms(recovery: Alert) -> int:
     """The length of the outage that this recovery ended, in milliseconds."""
-    return max(0, recovery.over_ms - recovery.start_ms)
+    return max(0, recovery.outage_end_ms - recovery.start_ms)
 
 
 def cause_text(cause: Cause | None, detail: str) -> str:

@@ -46,7 +46,7 @@ def ended_ms(last_alert: Alert | None) -> int:
     """
     if last_alert is None or outage_is_open(last_alert):
         return 0
-    return last_alert.over_ms
+    return last_alert.outage_end_ms
 
 
 def counts_after_ms(last_alert: Alert | None, last_maintenance_ms: int | None) -> int:
