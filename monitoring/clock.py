@@ -9,7 +9,7 @@ from typing import Protocol
 from monitoring.units import NS_PER_MS
 
 STEP_NS = 500 * NS_PER_MS
-"""How far the wall clock may differ from the monotonic one before it counts as stepped (or the machine as suspended)."""
+"""A larger difference between the wall clock and the monotonic one means that the clock was set or the machine slept."""
 
 
 class Stop(Protocol):
@@ -33,20 +33,20 @@ class Clock(Protocol):
         """The time of `monotonic_ns`, as `now_ms` would have returned it then."""
 
     def ahead_ms(self) -> int:
-        """How far the monitor's time is ahead of a wall clock that was set back; 0 when they agree."""
+        """The monitor's lead over a wall clock that was set back; 0 when they agree."""
 
     def start_after(self, last_ms: int | None) -> None:
-        """From now on every time is later than `last_ms`, the newest one that was used anywhere."""
+        """Return only times after `last_ms`, the newest one that is stored anywhere."""
 
     def wait(self, stop: Stop, seconds: float) -> bool:
         """Wait until `stop` is set (True) or `seconds` are over (False)."""
 
 
 class StopSignal(threading.Event):
-    """An event that a signal handler may set while its own thread waits for it; one thread waits.
+    """An event that a signal handler may set while the thread that it interrupts waits for it. Only one thread may wait.
 
-    `threading.Event` takes a lock to be set. A handler that interrupts `wait` while that holds the same lock waits for
-    ever; a `SimpleQueue` may be used in handlers.
+    `threading.Event.set` takes a lock. If the handler interrupts a `wait` that holds this lock, both wait for ever.
+    A `SimpleQueue` is safe in handlers.
     """
 
     def __init__(self) -> None:
@@ -88,10 +88,9 @@ class Deadline:
 class SystemClock:
     """The machine's clocks, combined so that stored times only rise.
 
-    It reads the wall clock once and goes on by the monotonic one. When the wall clock has jumped ahead (it was set, or the
-    machine slept), this clock jumps with it, and the time between is unknown. When the wall clock was set back, this clock
-    goes on ahead of it, because a time that was used must never be used again. `start_after` ensures the same across
-    restarts.
+    It reads the wall clock once and then follows the monotonic clock. If the wall clock jumps forward (it was set, or the
+    machine slept), this clock jumps with it, and the time in between is unknown. If the wall clock is set back, this clock
+    stays ahead of it, because no time may be used twice. `start_after` ensures the same across restarts.
     """
 
     def __init__(self) -> None:

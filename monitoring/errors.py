@@ -3,18 +3,18 @@
     MonitoringError
     ├── ConfigError        the user's configuration or command line is wrong (exit status 2)
     ├── InUse              another monitor writes this local file
-    ├── CheckAbandoned     a check could not be carried to its end: it says nothing about the site
+    ├── CheckAbandoned     a check could not be completed: it says nothing about the site
     └── StoreError         a store could not do what was asked
         ├── StoreUnavailable   try again later: refused, hung, restarting, disk full
         │   ├── StoreBusy      somebody else holds the file's write lock
         │   ├── StoreOverwritten  another program has written into the file
-        │   ├── StoreDamaged   the file cannot be read any more: another one must take its place
-        │   └── StoreUnverified  the database has begun anew since it was verified
+        │   ├── StoreDamaged   the file cannot be read any more and must be replaced
+        │   └── StoreUnverified  the database was replaced or emptied since it was verified
         ├── StoreDenied        wrong or missing credentials: shown to the user, tried again later
-        └── StoreRefused       these data will never be taken (400, 413, 422): find the bad point
+        └── StoreRefused       the store will never accept these data (400, 413, 422): find the bad point
 
-Drivers' own exceptions (sqlite3, requests, influxdb, pycurl) are translated where they are caught and
-never travel further. Only `main` turns an error into words and an exit status.
+Exceptions of drivers (sqlite3, requests, influxdb, pycurl) are translated into these where they are caught.
+Only `main` turns an error into words and an exit status.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ class MonitoringError(Exception):
 
 
 class ConfigError(MonitoringError):
-    """All that is wrong with a configuration, one line each, secrets masked.
+    """Everything that is wrong with a configuration, one line for each problem, with secrets masked.
 
-    `files` are the files that it was read from, as `glob` takes them.
+    `files` are the paths or glob patterns of the files that hold the configuration.
     """
 
     def __init__(self, problems: Sequence[str], files: Sequence[str] = ()) -> None:
@@ -56,19 +56,19 @@ class StoreUnavailable(StoreError):
 
 
 class StoreBusy(StoreUnavailable):
-    """Another program has held the file's write lock for longer than we waited."""
+    """Another program held the file's write lock for longer than the time-out."""
 
 
 class StoreOverwritten(StoreUnavailable):
-    """Somebody else has written into the file, or is writing there just now: nothing may be added to that."""
+    """Another program has written into the file, or is doing so now: this monitor must not add to it."""
 
 
 class StoreDamaged(StoreUnavailable):
-    """The file no longer holds a complete database: waiting does not help."""
+    """The file no longer holds a complete database, and waiting does not help."""
 
 
 class StoreUnverified(StoreUnavailable):
-    """The database has begun anew since it was verified: whoever delivers verifies it again, and sends everything."""
+    """The database was replaced or emptied since it was verified: verify it again and send everything."""
 
 
 class StoreDenied(StoreError):
@@ -78,8 +78,8 @@ class StoreDenied(StoreError):
 class StoreRefused(StoreError):
     """The store rejects these data.
 
-    `dropped` is how many points of the request the store dropped (None: it does not say), `field` the field that it objects
-    to ("": it names none). `by_age`: the points are older than what the store keeps.
+    `dropped` is the number of points that the store dropped (None: unknown), `field` the name of the field that it rejects
+    ("": unknown). `by_age`: the points are older than the store's retention.
     """
 
     def __init__(self, text: str, *, dropped: int | None = None, field: str = "", by_age: bool = False) -> None:
@@ -102,11 +102,11 @@ class StoreRefused(StoreError):
 
 
 def untraced(error: Error) -> Error:
-    """The same error without the tracebacks of it and of its causes.
+    """Remove the tracebacks of an error and of its causes; returns the error.
 
-    Call it where errors of urllib3 are caught. A traceback keeps the frames it passed, and urllib3's frames keep their
-    error: a circle, which also holds what the callers were about to send until the garbage collector runs. In a monitor that
-    happens once in hours (`process.prepare`), and a database may be away for days.
+    Call it where errors of urllib3 are caught. A traceback refers to the frames that it passed, and urllib3's frames refer
+    to their error. This cycle keeps the data that the callers were about to send until the garbage collector runs, which
+    in a monitor happens once in hours (`process.prepare`). A database may be away for days.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -1,9 +1,12 @@
 """A check, and the one table of its fields: what SQL, InfluxDB and JSON call each of them, its unit and its bounds.
 
-Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`. So do the columns that are added
-to files of earlier versions. To store a new field everywhere, give `ProbeResult` and `CheckResult` an attribute, and
-`_PLAIN` a line, all at the end. The line says `optional=True`, because stored checks lack the field, and by `since` which
-version of the local file has its column first: one more than `migrations.NEWEST` was. Then measure it and show it.
+Rows, points, messages, their validation and their description follow from `CHECK_FIELDS`, and so do the columns that are
+added to files of earlier versions. To store a new field everywhere:
+
+1. Add an attribute at the end of `ProbeResult` and of `CheckResult`.
+2. Add a line at the end of `_PLAIN`, with `optional=True` (stored checks lack the field) and with `since`, the first version
+   of the local file that has the column: `migrations.NEWEST` rises by one.
+3. Measure the value and show it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,13 +36,13 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one check saw, before it is given its place in the schedule.
+    """The outcome of one check, before it is assigned to a slot of the schedule.
 
-    `status` is 0 without a response; `response_us` is None without one, else the sum of the phases that happened.
-    `phases_us` stands in the order of `PHASES`, None for a phase that never ran.
-    `cause` is None exactly when the site was available; `detail` is text for people, free of secrets.
-    `waited_us` is how long requests waited inside the monitor before they began; it is in no other time here.
-    `certificate_s` is when the first certificate of the chains that were sent expires (Unix time), if the check looked.
+    `status` is 0 without a response. `response_us` is the sum of the phases that ran, or None without a response.
+    `phases_us` is in the order of `PHASES`, with None for a phase that did not run.
+    `cause` is None exactly when the site was available. `detail` is text for people, free of secrets.
+    `waited_us` is the time that requests waited inside the monitor; no other time here includes it.
+    `certificate_s` is the earliest expiry date (Unix time) in the certificate chains, None if the check did not look.
     """
 
     status: int = 0
@@ -51,17 +54,18 @@ class ProbeResult:
     certificate_s: int | None = None
 
     def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
-        """The check to store: this result at the time of its slot; the check started `late_us` after it."""
-        seen = dict(zip(_SEEN, _seen(self), strict=True))
-        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, **seen)
+        """The check to store: this result in the slot at `time_ms`. The check started `late_us` after the slot."""
+        shared = dict(zip(_SHARED, _shared_values(self), strict=True))
+        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, **shared)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A stored check: a `ProbeResult` with its site, its slot and the schedule it stands for.
+    """A stored check: a `ProbeResult` with its site, its slot and the time that it stands for.
 
-    `time_ms` is the slot, `covers_ms` the schedule it covers (interval x (1 + skipped slots)), `lag_us` how late it really
-    started. `maintenance` is 1 for a check made during maintenance, which is neither up nor down, else None.
+    `time_ms` is the slot, `covers_ms` the scheduled time that the check covers (interval x (1 + skipped slots)), `lag_us`
+    the delay of its start after the slot. `maintenance` is 1 for a check during maintenance, which counts neither as up nor
+    as down; otherwise None.
     """
 
     host: str
@@ -81,30 +85,30 @@ class CheckResult:
         return self.cause is None
 
 
-_SEEN = tuple(name for name in CheckResult.__slots__ if name in ProbeResult.__slots__)
-_seen = attrgetter(*_SEEN)
+_SHARED = tuple(name for name in CheckResult.__slots__ if name in ProbeResult.__slots__)
+_shared_values = attrgetter(*_SHARED)
 
 
 OLDEST_MS = 946_684_800_000
-"""2000-01-01: no check or alert is older."""
+"""2000-01-01: earlier checks and alerts are invalid."""
 NEWEST_MS = 4_102_444_800_000
-"""2100-01-01: every check and alert is older. Fixed, because no machine's clock can tell when another one measured."""
+"""2100-01-01: later checks and alerts are invalid. A fixed date, because the clocks of two machines may differ."""
 
 LONGEST_SPAN_MS = 10**12
-"""More than thirty years: whole in a float, and longer than anything real."""
+"""More than thirty years: longer than anything real, and still exact as a float."""
 
 LONGEST_TIME_US = 2**32 - 1
-"""More than an hour. Response times are kept in four bytes each."""
+"""More than an hour. Each response time is stored in four bytes."""
 
 LONGEST_DETAIL = 300
 """Characters."""
 
 CAUSES = tuple(Cause)
-"""A cause's place in here is its number in SQL: new ones are added at the end only."""
+"""The index of a cause is its number in SQL: append new ones at the end."""
 
 
 class Kind(Enum):
-    """How a value is written. InfluxDB gets seconds in place of microseconds, because people read it and it has no units."""
+    """How a value is written. In InfluxDB, which has no units, people read times as seconds."""
 
     MILLISECONDS = "integer milliseconds everywhere"
     MICROSECONDS = "integer microseconds; float seconds in InfluxDB"
@@ -115,10 +119,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `attribute` is that of `CheckResult`; for a phase, `phase` is its place in `phases_us`.
+    """One field. `attribute` is its name in `CheckResult`; for a phase, `phase` is its index in `phases_us`.
 
-    `low` and `high` bound integers (inclusive), `high` the characters of a text. `optional`: None is allowed. `since` is the
-    first version of the local file that has the column; 0: all have it.
+    `low` and `high` are the bounds of an integer (inclusive); `high` is the greatest length of a text. `optional`: None is
+    allowed. `since` is the first version of the local file that has the column (0: all have it).
     """
 
     attribute: str
@@ -179,7 +183,7 @@ _PHASES = tuple(
 )
 
 CHECK_FIELDS: Sequence[Field] = (*_PLAIN, *_PHASES)
-"""In the order of `values`: plain fields first, then the phases in their order."""
+"""In the order of `values`: plain fields, then phases."""
 
 CAUSE_NUMBERS: Mapping[Cause, int] = {cause: number for number, cause in enumerate(CAUSES)}
 
@@ -195,8 +199,8 @@ def values(check: CheckResult) -> tuple[Any, ...]:
     return (*_plain_values(check), *check.phases_us)
 
 
-def check_of(host: str, time_ms: int, found: Sequence[Any]) -> CheckResult:
-    """The check that has these values, given in the order of `CHECK_FIELDS`."""
-    resolve, connect, tls, processing, transfer = found[PLAIN_COUNT:]
-    attributes = (*found[:PLAIN_COUNT], (resolve, connect, tls, processing, transfer))
-    return CheckResult(host, time_ms, *_in_order_of_slots(attributes))  # by name it takes twice as long
+def check_of(host: str, time_ms: int, row: Sequence[Any]) -> CheckResult:
+    """The check with these values, which are in the order of `CHECK_FIELDS`."""
+    resolve, connect, tls, processing, transfer = row[PLAIN_COUNT:]
+    attributes = (*row[:PLAIN_COUNT], (resolve, connect, tls, processing, transfer))
+    return CheckResult(host, time_ms, *_in_order_of_slots(attributes))  # keyword arguments take twice as long

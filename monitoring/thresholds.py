@@ -7,10 +7,10 @@ from math import ceil
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a site is alerted and when it has recovered; `alerts.rule.evaluate` applies it.
+    """When an alert is raised and when the site has recovered; `alerts.rule.evaluate` applies it.
 
-    `threshold` and `recovery_threshold` are percent, exact; `recovery_threshold >= threshold > 0`.
-    The rule of a `Site` is `fitted_to` it: then `asked_window_ms` is the window that was too short (None: it was not).
+    `threshold` and `recovery_threshold` are exact percentages; `recovery_threshold >= threshold > 0`.
+    The rule of a `Site` is `fitted_to` it. `asked_window_ms` is the configured window if that was too short, else None.
     """
 
     threshold: Fraction = Fraction(80)
@@ -20,11 +20,11 @@ class Rule:
     asked_window_ms: int | None = field(default=None, compare=False)
 
     def fitted_to(self, interval_ms: int, timeout_ms: int, every_ms: int) -> "Rule":
-        """The rule for a site with this interval and timeout, when it is evaluated every `every_ms`.
+        """The rule for a site with this interval and timeout, if the monitor evaluates it every `every_ms`.
 
-        Its window is long enough for a site that hangs. A check is known at its end, and stands for the time until the next
-        one: up to timeout + interval. While the first failed check is still in the window, the monitor must have learnt of
-        enough failures, and of enough downtime, and must have evaluated the rule once more.
+        The window must be long enough for a site that hangs. The result of a check is known when the check ends, and it
+        stands for the time until the next one: up to timeout + interval. Before the first failed check leaves the window,
+        the monitor must see enough failures and enough downtime, and evaluate the rule once more.
         """
         check_ms = timeout_ms + interval_ms
         failures_ms = self.minimum_failures * check_ms + every_ms

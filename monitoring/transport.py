@@ -1,14 +1,14 @@
-"""How a website is reached, as its configuration says."""
+"""How the monitor connects to a website."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """What says more about the way to a site than its URL does. None: not given.
+    """The settings of the connection beside the URL. None: not configured.
 
-    `connect_to` is `host` or `host:port`, `proxy` a URL (`shown_proxy` without its password), `client_certificate` the files
-    of certificate and key.
+    `connect_to` is `host` or `host:port`, `proxy` a URL (`shown_proxy` is the same without its password),
+    `client_certificate` the files of the certificate and of its key.
     """
 
     ip_version: int | None = None
@@ -23,4 +23,4 @@ class Transport:
 
 
 PLAIN = Transport()
-"""The transport of a site that gives none of these keys; all such sites share it."""
+"""The transport of a site that has none of these keys; all such sites share it."""
