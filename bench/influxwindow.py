@@ -54,7 +54,9 @@ def long(store: InfluxStore) -> None:
     end_ms = until_ms - 40_000
     measure("100 sites, 24 h", lambda: store.stats(Window.before(end_ms, DAY_MS), exact=True))
     hosts = [host_of(number) for number in range(100)]
-    hour = Summary.of(one for one in store.results(Window(START_MS, START_MS + HOUR_MS)) if one.host == hosts[0]).rolled()
+    hour = Summary.of(
+        one for one in store.results(Window(START_MS, START_MS + HOUR_MS)) if one.host == hosts[0]
+    ).with_sketch()
     day = merge([hour] * 24, exact=False)
     for start_ms in range(START_MS - 92 * DAY_MS, START_MS, DAY_MS):
         store.write(Points(summaries=[SiteSummary(host, Span.DAY, start_ms, day) for host in hosts]))

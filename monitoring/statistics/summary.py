@@ -1,8 +1,7 @@
-"""Summaries of the checks of one site in a span of time, so that spans can be added up instead of checks. Pure.
+"""Summaries of the checks of one site in a span of time, so that a window is the sum of a few spans. Pure.
 
-Everything is an integer. A summary of a minute keeps its response times, so that percentiles of windows made of minutes
-are exact. Summaries of hours and days keep a sketch instead (`monitoring.statistics.sketch`): their percentiles are within
-1 %.
+All values are integers. The summary of a minute keeps every response time, so percentiles from minutes are exact. Summaries
+of hours and days keep a sketch instead (`monitoring.statistics.sketch`), so their percentiles are within 1 %.
 """
 
 import sys
@@ -20,7 +19,7 @@ from monitoring.statistics import percentiles, windows
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIMES = "I"
-"""Type code of arrays of response times: microseconds, four bytes each."""
+"""The type code of arrays of response times: microseconds in four bytes."""
 
 NO_PHASES = (0,) * len(PHASES)
 
@@ -28,7 +27,7 @@ Key = TypeVar("Key")
 
 
 class Span(Enum):
-    """How long summaries are, and what those of this length are called. They begin at whole multiples of it (UTC)."""
+    """The length of a summary, and the name of its kind. Summaries begin at whole multiples of their length (UTC)."""
 
     MINUTE = MINUTE_MS, "minutes"
     HOUR = HOUR_MS, "hours"
@@ -44,18 +43,18 @@ class Span(Enum):
 
 
 FINER = {Span.HOUR: Span.MINUTE, Span.DAY: Span.HOUR}
-"""Which summaries those of an hour and of a day are added up from."""
+"""An hour is the sum of its minutes, a day the sum of its hours."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What checks add up to. `covers_ms` and `down_ms` are the schedule they stand for, `down_ms` that of failed ones.
+    """The sums over some checks. `covers_ms` is the time that they cover, `down_ms` the time that failed ones cover.
 
-    Responses and phases are those of available checks: counts, and sums in microseconds. `times` are their response
-    times in ascending order, empty where `sketch` (see `monitoring.statistics.sketch`; 0: empty) stands for them.
-    `last_failure_ms`, `shortest_us` and `longest_us` are None when there was none. Statuses and causes are counts.
-    Of the `checks` and of `covers_ms`, `maintenance` and `maintenance_ms` are those made during maintenance, which count
-    nowhere else.
+    Responses and phases are counts and sums (microseconds) over available checks. `times` has their response times in
+    ascending order; it is empty if a `sketch` replaces it (see `monitoring.statistics.sketch`; 0: empty).
+    `last_failure_ms`, `shortest_us` and `longest_us` are None if there was none. `statuses` and `causes` are counts.
+    `checks` and `covers_ms` include the checks during maintenance, of which `maintenance` and `maintenance_ms` are the
+    number and the time; all other values exclude them.
     """
 
     checks: int = 0
@@ -78,7 +77,7 @@ class Summary:
 
     @classmethod
     def of(cls, checks: Iterable[CheckResult]) -> "Summary":
-        """The summary of checks of one site, with exact times."""
+        """The summary of these checks of one site, with every response time."""
         every = list(checks)
         judged = [check for check in every if not check.maintenance]
         good = [check for check in judged if check.cause is None]
@@ -106,15 +105,15 @@ class Summary:
 
     @property
     def judged(self) -> int:
-        """The checks that were not made during maintenance."""
+        """The number of checks outside of maintenance: those that count as up or down."""
         return self.checks - self.maintenance
 
-    def rolled(self) -> "Summary":
-        """The same with a sketch in place of the times, as hours and days have it."""
+    def with_sketch(self) -> "Summary":
+        """The same with a sketch in place of the times, as for hours and days."""
         return merge([self], exact=False)
 
     def mark(self) -> Bucket:
-        """The mark of this summary in a sparkline."""
+        """This summary as a mark of a sparkline."""
         sums = Mark()
         sums.add(self.judged, self.failures, self.responses, self.responses_us, self.causes)
         return sums.bucket(self.times)
@@ -136,12 +135,12 @@ _SUMS = attrgetter(
 
 
 def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
-    """The sum of these summaries. `exact`: it keeps all times, which all parts must have; otherwise it has a sketch."""
+    """The sum of these summaries. If `exact`, it keeps all times, which every part must have; otherwise it has a sketch."""
     checks, failures, covers_ms, down_ms, responses, responses_us, *maintenance = _columns(map(_SUMS, parts), 8)
     times = array(TIMES)
     for part in parts:
         times.extend(part.times)
-    ordered = sorted(times)  # ascending runs, which this merges
+    ordered = sorted(times)  # fast: `sorted` merges runs that are ascending already
     return Summary(
         checks=checks,
         failures=failures,
@@ -164,7 +163,7 @@ def merge(parts: Sequence[Summary], *, exact: bool) -> Summary:
 
 
 def _columns(rows: Iterable[Sequence[int]], width: int) -> tuple[int, ...]:
-    """The sums of the columns of rows of this width."""
+    """The sum of each column."""
     return tuple(map(sum, zip(*rows, strict=True))) or (0,) * width
 
 
@@ -179,13 +178,13 @@ def _counted(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
 def _sketch_of(ordered: Sequence[int]) -> int:
     if not ordered:
         return 0
-    from monitoring.statistics import sketch  # late: its buckets take a while
+    from monitoring.statistics import sketch  # late: computing its buckets takes a while
 
     return sketch.of(ordered)
 
 
 class Mark:
-    """Adds up what a mark of a sparkline shows."""
+    """Adds up the values of one mark of a sparkline."""
 
     __slots__ = ("_causes", "_sums")
 
@@ -200,7 +199,7 @@ class Mark:
             self._causes = _counted((self._causes, causes))
 
     def bucket(self, times: Sequence[int]) -> Bucket:
-        """`times` are all response times, ascending; none where percentiles are not exact."""
+        """The finished mark. `times` are all response times in ascending order, empty if percentiles are not exact."""
         checks, failures, responses, responses_us = self._sums
         return Bucket(
             responses_us / responses if responses else None,
@@ -212,7 +211,7 @@ class Mark:
 
 
 class SiteTotals:
-    """Adds up one site's window from summaries of spans that do not overlap, each of which lies within one mark."""
+    """Adds up the window of one site from summaries that do not overlap; each lies within one mark of the sparkline."""
 
     def __init__(self, window: Window, *, exact: bool) -> None:
         self._exact = exact
@@ -222,7 +221,7 @@ class SiteTotals:
         self._total = Summary()
 
     def add(self, parts: Iterable[tuple[int, Summary]]) -> None:
-        """Add parts, each with the start of its span in milliseconds."""
+        """Add summaries, each with the start of its span in milliseconds."""
         known = list(parts)
         for start_ms, part in known:
             number = start_ms // self._width_ms
@@ -232,7 +231,7 @@ class SiteTotals:
         self._total = merge([self._total, *(part for _, part in known)], exact=self._exact)
 
     def stats(self, host: str) -> SiteStats | None:
-        """The statistics of the site; None without any check."""
+        """The statistics of the site; None if it has no checks."""
         if not self._total.checks:
             return None
         trend = [mark.bucket(sorted(self._times.pop(number, ()))) for number, mark in self._marks.items()]
@@ -240,7 +239,7 @@ class SiteTotals:
 
 
 def site_stats(host: str, summed: Summary, trend: Sequence[Bucket]) -> SiteStats:
-    """The statistics of a window whose checks add up to `summed`; `trend` are its marks."""
+    """The statistics of a window from the sum over its checks and the marks of its sparkline."""
     return SiteStats(
         host=host,
         checks=summed.checks,
@@ -279,9 +278,9 @@ _ALL = attrgetter(*(one.name for one in fields(Summary)))
 
 
 def packed(summary: Summary) -> tuple[Any, ...]:
-    """All of a summary in the order of its fields, as databases get it: the times and the sketch as bytes.
+    """The values of a summary in the order of its fields, for databases: the times and the sketch are bytes.
 
-    A new field comes last, and has a default: what is stored may lack it.
+    Append new fields at the end, with a default, because stored summaries lack them.
     """
     sketched = b""
     if summary.sketch:
@@ -293,7 +292,7 @@ def packed(summary: Summary) -> tuple[Any, ...]:
 
 
 def unpacked(values: Sequence[Any]) -> Summary:
-    """Back from `packed`. Raises ValueError where the times or the sketch are none."""
+    """The inverse of `packed`. Raises ValueError if the times or the sketch are malformed."""
     *plain, times, sketched, maintenance, maintenance_ms = values
     plain += (unpack_times(times), 0, maintenance, maintenance_ms)
     found = Summary(*plain)
@@ -305,19 +304,19 @@ def unpacked(values: Sequence[Any]) -> Summary:
 
 
 def pack_times(times: "array[int]") -> bytes:
-    """Response times as every store keeps them: four bytes each, the lowest first."""
+    """Response times as every store keeps them: four bytes each, little-endian."""
     return _little_endian(times).tobytes()
 
 
 def unpack_times(packed: bytes | bytearray) -> "array[int]":
-    """Back from `pack_times`. Raises ValueError when these are not whole numbers of four bytes."""
+    """The inverse of `pack_times`. Raises ValueError if the length is not a multiple of four."""
     times = array(TIMES)
     times.frombytes(packed)
     return _little_endian(times)
 
 
 def _little_endian(times: "array[int]") -> "array[int]":
-    """In that order of bytes, whatever this machine's is, or back from it."""
+    """Convert between this machine's byte order and little-endian."""
     if sys.byteorder == "little":
         return times
     swapped = times[:]

@@ -28,7 +28,7 @@ def parts_of(checks: list[CheckResult], window: Window, until_ms: int, *, exact:
             by_start[span.start_of(check.time_ms)].append(check)
         summaries = {start: Summary.of(own) for start, own in by_start.items()}
         if span is not Span.MINUTE:
-            summaries = {start: summary.rolled() for start, summary in summaries.items()}
+            summaries = {start: summary.with_sketch() for start, summary in summaries.items()}
         found += summaries.items()
     for part in planned.checks:
         found += [(check.time_ms, Summary.of([check])) for check in checks if part.from_ms <= check.time_ms < part.until_ms]

@@ -105,7 +105,7 @@ spans = st.sampled_from(Span)
 
 def summary_of(recording: Recording, span: Span) -> Summary:
     summary = Summary.of(recording.checks)
-    return summary if span is Span.MINUTE else summary.rolled()
+    return summary if span is Span.MINUTE else summary.with_sketch()
 
 
 @given(recording=recordings(), span=spans)
@@ -133,7 +133,7 @@ def test_a_summary_of_nothing_comes_back(span: Span) -> None:
         *(pack(Summary())[:-1], pack(Summary()).replace("[0,0", "[0,0,0", 1), pack(Summary()).replace("[0,0", '["0",0')),
         *(pack(Summary()).replace("{}", "7", 1), pack(Summary.of([check()])).replace('"200"', '"x"')),
         *(pack(Summary.of([check()])).replace("A", "!"), pack(Summary.of([check(), check(1)])).replace(",2,", ",3,")),
-        pack(Summary.of([check()]).rolled())[:-8] + '!!",0,0]',
+        pack(Summary.of([check()]).with_sketch())[:-8] + '!!",0,0]',
     ],
 )
 def test_what_is_no_packed_summary_is_none(packed: object) -> None:
@@ -233,7 +233,7 @@ def counted(counts: object) -> str:
 
 def test_a_summary_is_never_written_with_fewer_texts() -> None:
     """InfluxDB merges the fields of a point: a text that was left out would stay what it was."""
-    line = PointWriter().summary(SiteSummary("h", Span.HOUR, 3_600_000, Summary.of([check()]).rolled()))
+    line = PointWriter().summary(SiteSummary("h", Span.HOUR, 3_600_000, Summary.of([check()]).with_sketch()))
     assert line.startswith("website_availability_1h,host=h checks=1i,failures=0i,covers=2000i,down=0i,")
     assert 'statuses="200:1",causes="",packed="' in line
     assert line.endswith(" 3600000")

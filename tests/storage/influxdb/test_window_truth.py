@@ -176,7 +176,7 @@ class World:
 
     def _send(self, span: Span, host: str, start_ms: int, checks: list[CheckResult]) -> None:
         self.summaries[span, host, start_ms] = checks
-        summary = Summary.of(checks) if span is Span.MINUTE else Summary.of(checks).rolled()
+        summary = Summary.of(checks) if span is Span.MINUTE else Summary.of(checks).with_sketch()
         self.store.write(Points(summaries=[SiteSummary(host, span, start_ms, summary)]))
 
     def _statement(self, statement: str) -> None:

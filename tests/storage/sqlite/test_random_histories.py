@@ -208,7 +208,7 @@ def summaries_until(checks: Iterable[CheckResult], until_ms: int) -> dict[tuple[
             start_ms = span.start_of(check.time_ms)
             if start_ms + span.length_ms <= until_ms:
                 found.setdefault((span, start_ms, check.host), []).append(check)
-    return {key: Summary.of(own) if key[0] is Span.MINUTE else Summary.of(own).rolled() for key, own in found.items()}
+    return {key: Summary.of(own) if key[0] is Span.MINUTE else Summary.of(own).with_sketch() for key, own in found.items()}
 
 
 TestHistory = History.TestCase

@@ -175,7 +175,7 @@ def of_finer(
             parts[site].append((newest or {})[site])
     is_exact = finer is Span.MINUTE  # one sketch of many times is quicker than many sketches of few
     merged = {site: merge(own, exact=is_exact) for site, own in parts.items()}
-    return {site: whole.rolled() if is_exact else whole for site, whole in merged.items()}
+    return {site: whole.with_sketch() if is_exact else whole for site, whole in merged.items()}
 
 
 def store(connection: sqlite3.Connection, span: Span, start_ms: int, found: Mapping[int, Summary]) -> None:
