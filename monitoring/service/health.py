@@ -10,15 +10,15 @@ from monitoring.storage.delivery.words import Condition, ConditionLog, expired_t
 from monitoring.units import NS_PER_MS
 
 REPORT_AFTER_MS = 2_000
-"""A burst is reported this long after it began: by then all checkers have counted what they missed."""
+"""How long after its beginning a burst is reported: by then all checkers have counted their missed checks."""
 
 STALL_MS = 60_000
 EXPIRY_MS = 2 * 3_600_000
-"""Missed checks, and checks that expire undelivered, belong to one burst while no pause between them is longer."""
+"""Missed checks and checks that expire undelivered belong to one burst as long as no pause between them is longer."""
 
 
 class BurstCounter:
-    """Watches a counter that grows in bursts. A burst is reported soon after it began, and its rest when it is over."""
+    """Watches a counter that grows in bursts. Reports a burst soon after its beginning, and the rest at its end."""
 
     def __init__(self, pause_ms: int) -> None:
         """A burst is over when the counter has not grown for `pause_ms`."""
@@ -29,7 +29,7 @@ class BurstCounter:
         self._was_reported = False
 
     def step(self, count: int, now_ns: int) -> int:
-        """How much of the counter, which is at `count`, to report now; usually 0."""
+        """The part of the counter to report now, usually 0. The counter is at `count`."""
         if count > self._seen:
             if self._began_ns is None:
                 self._began_ns, self._was_reported = now_ns, False
@@ -47,14 +47,14 @@ class BurstCounter:
 
 
 class FailureReporter:
-    """Reports something that fails: when it starts to, when the reason changes, and once when it works again."""
+    """Reports when something starts to fail, when the reason changes, and when it works again."""
 
     def __init__(
         self, report: Callable[[str], None], what: str, recovered: str, *, once: bool = False, tolerated: int = 0
     ) -> None:
-        """`what` fails; `recovered` is reported when it works again.
+        """`what` is in the report of a failure; `recovered` is the report when it works again.
 
-        `once`: another reason is not reported. `tolerated`: this many failures in a row are not reported.
+        `once`: changes of the reason are not reported. `tolerated`: this many failures in a row are not reported.
         """
         self._report = report
         self._what = what
@@ -66,7 +66,7 @@ class FailureReporter:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What fails, while it does and was reported."""
+        """The present failure, if it was reported."""
         return [f"{self._what}: {self._reported}"] if self._reported else []
 
     @property
@@ -75,7 +75,7 @@ class FailureReporter:
         return self._failures == 0
 
     def result(self, error: str | None) -> None:
-        """How the last attempt went; None: it succeeded."""
+        """Take in the outcome of an attempt; None: it succeeded."""
         if not error:
             if self._reported:
                 self._report(self._recovered)
@@ -88,7 +88,7 @@ class FailureReporter:
             self._reported = error
 
     def attempt(self, action: Callable[[], object]) -> None:
-        """Do it; an exception is the reason why it failed."""
+        """Call the action; if it raises an exception, that is the reason for the failure."""
         try:
             action()
         except StoreError as error:
@@ -100,21 +100,21 @@ class FailureReporter:
 
 
 class StoreHealth(Protocol):
-    """What a store knows of its own state."""
+    """A store that reports on its own state."""
 
     @property
     def name(self) -> str:
         """The database's name for people."""
 
     def conditions(self) -> Sequence[Condition]:
-        """What a person should know of storage now."""
+        """The conditions of storage that people should know about now."""
 
     def expired(self) -> int:
-        """How many checks retention has deleted before they were delivered."""
+        """How many checks reached the end of their retention, and were deleted, before they were delivered."""
 
 
 class Health:
-    """What fails in the monitor itself. The main loop asks about once a second."""
+    """Failures in the monitor itself. The main loop asks about once a second."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Health:
         clock: Clock,
         others: Callable[[], Sequence[Condition]] | None = None,
     ) -> None:
-        """`missed` returns how many checks were not made, `others` what else is to be known beside storage."""
+        """`missed` returns the number of checks that were not made, `others` the conditions beside those of storage."""
         self._store = store
         self._count_missed = missed
         self._others = others or tuple
@@ -133,11 +133,11 @@ class Health:
         self._log = ConditionLog()
 
     def conditions(self) -> Sequence[Condition]:
-        """What a person should know of storage and of the channels now."""
+        """The conditions of storage and of the channels that people should know about now."""
         return [*self._store.conditions(), *self._others()]
 
     def header_notes(self) -> Sequence[str]:
-        """What the header shows beside the source of the numbers and the reason for it."""
+        """The notes in the header, beside the source of the numbers and the reason for it."""
         missed, ahead_ms, expired = self._count_missed(), self._clock.ahead_ms(), self._store.expired()
         return [
             *([ahead_text(ahead_ms)] if ahead_ms else []),
@@ -147,7 +147,7 @@ class Health:
         ]
 
     def news(self) -> Iterator[str]:
-        """What has changed, for outputs without a header."""
+        """Sentences on what has changed, for outputs without a header."""
         now_ns = self._clock.monotonic_ns()
         if more := self._missed.step(self._count_missed(), now_ns):
             yield missed_text(more)

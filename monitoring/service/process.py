@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 SWITCH_INTERVAL_S = 0.0001
 """How long a thread may keep the interpreter while others wait for it. The network thread and each checker wait for it
-several times a check, so that Python's default of 5 ms shows in the response times: with another thread busy for a quarter
-of the time, checks of 1000 sites start 5.8 ms late (p99) instead of 1.3."""
+several times in each check, so Python's default of 5 ms would distort the response times: with another thread busy for a
+quarter of the time, checks of 1000 sites would start 5.8 ms late (p99) instead of 1.3 ms."""
 
 GARBAGE_THRESHOLD = 200_000
-"""Statistics of thousands of sites create this many objects at once; a collection in between would stop all threads."""
+"""Statistics of thousands of sites create this many objects at once; a garbage collection meanwhile stops all threads."""
 
 SPARE_FILES = 256
 
@@ -24,18 +24,17 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """`M_MMAP_THRESHOLD` and `M_ARENA_MAX` of glibc's malloc.h."""
 
 BIG_BYTES = 256 << 10
-"""Blocks of this size are mapped from the kernel and unmapped when they are freed. glibc starts like that but raises the
-limit to the largest block that was freed: after the first answer of megabytes, others leave holes in the heap."""
-
+"""Blocks of this size are mapped from the kernel and unmapped when they are freed. By default glibc raises this limit to the
+size of the largest freed block: after one answer of several megabytes, all others would leave holes in the heap."""
 
 STACK_BYTES = 256 << 10
-"""Enough for a checker or a lookup. Deeper recursion ends in a RecursionError, as everywhere in Python."""
+"""Enough for a checker or a lookup. Deeper recursion raises RecursionError, as everywhere in Python."""
 
 
 def prepare(sites: int) -> None:
-    """Prepare for this many sites: short switch interval, few collections, one heap, enough file descriptors.
+    """Prepare for this many sites: a short switch interval, few garbage collections, one heap, enough file descriptors.
 
-    Call it before other threads start.
+    Call it before starting other threads.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
@@ -44,9 +43,9 @@ def prepare(sites: int) -> None:
 
 
 def allow_files(sites: int) -> None:
-    """Raise the limit of open files to what this many sites need, as far as the hard limit allows. Never lowers it."""
+    """Raise the limit of open files for this many sites, as far as the hard limit allows. Never lowers it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # For each site: two descriptors that wake its checker, a connection that hangs, and a lookup beside it.
+    # For each site: two descriptors that wake its checker, a hanging connection, and a lookup at the same time.
     wanted = 4 * sites + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -62,8 +61,8 @@ def allowed_files() -> int:
 def _keep_the_heap_small() -> None:
     """Let all threads share one heap, and keep big blocks out of it.
 
-    glibc gives each thread its own heap (an arena) so that none waits for another. Here they wait for the interpreter
-    anyway, and a heap that once grew for a statistic keeps its size, a third of it empty.
+    By default glibc gives each thread its own heap (an arena), so that no thread waits for another. Python's threads wait
+    for the interpreter anyway, and each heap that once grew for statistics would keep its size, a third of it empty.
     """
     with suppress(AttributeError):  # not glibc: it has no arenas
         malloc_option = _libc().mallopt
@@ -72,10 +71,10 @@ def _keep_the_heap_small() -> None:
 
 
 def trim_memory() -> None:
-    """Return the free pages of the heap to the kernel, also those between used ones.
+    """Return the free pages of the heap to the kernel, including those between used ones.
 
-    A peak (a backlog, a long window) leaves holes in the heap. They are never all filled at the same time, so that the
-    resident memory would creep up for hours. With 1000 sites this takes one to two milliseconds.
+    A peak (a backlog, a long window) leaves holes in the heap. They are never all filled at the same time, so the resident
+    memory would grow slowly for hours. With 1000 sites this call takes one to two milliseconds.
     """
     with suppress(AttributeError):
         _libc().malloc_trim(0)
@@ -97,6 +96,6 @@ def start_small(thread: threading.Thread) -> None:
 
 
 def freeze() -> None:
-    """Exclude all objects that exist now from garbage collection: they stay."""
+    """Exclude all present objects from garbage collection, because they live as long as the process."""
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""What ends a program, what makes it read its configuration again, and what Ctrl-Z does."""
+"""Signals that end a program, reload its configuration, or suspend it."""
 
 import os
 import signal
@@ -7,9 +7,9 @@ from contextlib import suppress
 
 
 def heed_signals(stop: Callable[[], None], reload: Callable[[], None]) -> None:
-    """Ctrl-C and SIGTERM call `stop`; so does SIGHUP where that says that the terminal is closed, else it calls `reload`.
+    """Ctrl-C and SIGTERM call `stop`. SIGHUP calls `stop` if the program has a terminal, which was closed; else `reload`.
 
-    Both are called in the middle of whatever the main thread does: they may wait for no lock.
+    Both may interrupt the main thread anywhere, so they must not wait for a lock.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop())
@@ -18,34 +18,34 @@ def heed_signals(stop: Callable[[], None], reload: Callable[[], None]) -> None:
 
 
 def end_at_signals() -> None:
-    """SIGTERM and a terminal that is closed end the program as Ctrl-C does: what it leaves behind is cleaned up."""
+    """Let SIGTERM and the closing of the terminal end the program as Ctrl-C does, so that it cleans up."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not _is_ignored(signal.SIGHUP):
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def end_at_second_signal() -> None:
-    """From now on Ctrl-C and SIGTERM raise `KeyboardInterrupt` wherever the program is: who asks twice need not wait."""
+    """From now on, let Ctrl-C and SIGTERM raise `KeyboardInterrupt` anywhere, to end the program at once."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 
 
-def heed_suspension(give_back: Callable[[], None], take_again: Callable[[], None]) -> None:
-    """Ctrl-Z stops the program when `give_back` has left the terminal in order; `take_again` is called by `fg`."""
+def heed_suspension(release_terminal: Callable[[], None], resume: Callable[[], None]) -> None:
+    """At Ctrl-Z, call `release_terminal`, which restores the terminal, and suspend the program. `fg` leads to `resume`."""
 
     def suspend(*_: object) -> None:
-        give_back()
+        release_terminal()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)  # ignored by the kernel where no shell could continue it
+        os.kill(os.getpid(), signal.SIGTSTP)  # the kernel ignores it if no shell could continue the program
         signal.signal(signal.SIGTSTP, suspend)
-        take_again()
+        resume()
 
     if not _is_ignored(signal.SIGTSTP):
         signal.signal(signal.SIGTSTP, suspend)
 
 
 def _ends_with_terminal() -> bool:
-    """Was the program started on a terminal, and not with `nohup`? A service, a cron job or a container has none."""
+    """Does the program have a terminal, and was it started without `nohup`? Services, cron jobs and containers have none."""
     if _is_ignored(signal.SIGHUP):
         return False
     with suppress(OSError):

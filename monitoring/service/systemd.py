@@ -1,4 +1,4 @@
-"""Reports the state of the service to systemd (sd_notify). Does nothing when no service manager listens."""
+"""Reports the state of the service to systemd (sd_notify). Does nothing without a service manager."""
 
 import socket
 import threading
@@ -17,17 +17,17 @@ def ready(environ: Mapping[str, str], status: str = "") -> None:
 
 
 def alive(environ: Mapping[str, str], status: str = "") -> None:
-    """Report that the service works. Without it for `watchdog_us` the manager kills and restarts the service."""
+    """Report that the service works. If no report comes for `watchdog_us`, the manager kills and restarts the service."""
     _send(environ, "WATCHDOG=1", *_status_lines(status))
 
 
 def stopping(environ: Mapping[str, str]) -> None:
-    """Report that the service is about to end."""
+    """Report that the service is ending."""
     _send(environ, "STOPPING=1")
 
 
 def watchdog_us(environ: Mapping[str, str]) -> int | None:
-    """How many microseconds may pass between two `alive`; None when the watchdog is off, or of another process."""
+    """The longest time between two calls of `alive`; None if the watchdog is off or watches another process."""
     limit, process = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not limit.isdecimal() or int(limit) == 0 or process not in ("", str(getpid())):
         return None
@@ -35,10 +35,10 @@ def watchdog_us(environ: Mapping[str, str]) -> int | None:
 
 
 class ServiceManager:
-    """Reports `alive` while the main loop calls `step` and no other thread is stuck.
+    """Reports `alive` as long as the main loop calls `step` and no other thread is stuck.
 
-    Other threads prove that they are not stuck by ending work that was begun for them, under a name. Without a service
-    manager in `environ` all of this does nothing.
+    The main loop calls `begin` with a name before it gives a thread something to do, and the thread calls `end` with that
+    name: a thread that is stuck does not. Without a service manager in `environ` all methods do nothing.
     """
 
     def __init__(self, environ: Mapping[str, str], monotonic_ns: Callable[[], int]) -> None:
@@ -57,7 +57,7 @@ class ServiceManager:
         stopping(self._environ)
 
     def begin(self, name: str) -> bool:
-        """Some thread must now `end` this work. False when nobody watches, or the work has begun already."""
+        """Expect that another thread calls `end` with this name. False if no watchdog is set or it is expected already."""
         if self._limit_ns is None:
             return False
         with self._lock:
@@ -69,8 +69,8 @@ class ServiceManager:
         with self._lock:
             self._begun.pop(name, None)
 
-    def standing_still(self) -> list[str]:
-        """The names of the work that was begun more than half the watchdog's limit ago."""
+    def stuck(self) -> list[str]:
+        """The names that have waited for their `end` for more than half the watchdog's limit."""
         if self._limit_ns is None:
             return []
         latest_ns = self._monotonic_ns() - self._limit_ns // 2
@@ -78,9 +78,12 @@ class ServiceManager:
             return [name for name, begun_ns in self._begun.items() if begun_ns < latest_ns]
 
     def step(self, status: str = "") -> bool:
-        """Call it about once a second. Reports `alive` four times within the limit, unless work is stuck. Was it?"""
+        """Report `alive` four times within the limit, unless a thread is stuck. Returns whether it did.
+
+        Call it about once a second.
+        """
         now_ns = self._monotonic_ns()
-        if self._limit_ns is None or now_ns < self._due_ns or self.standing_still():
+        if self._limit_ns is None or now_ns < self._due_ns or self.stuck():
             return False
         self._due_ns = now_ns + self._limit_ns // 4
         alive(self._environ, status)
@@ -88,13 +91,13 @@ class ServiceManager:
 
 
 def _status_lines(status: str) -> list[str]:
-    """At most one line: a line break would start another message."""
+    """The status on one line, because a line break would start another message."""
     text = "".join(character if character.isprintable() else " " for character in status)
     return [f"STATUS={text[:LONGEST_STATUS]}"] if status else []
 
 
 def _send(environ: Mapping[str, str], *messages: str) -> None:
-    """Send one datagram. It does not matter whether the manager receives it."""
+    """Send one datagram; the program does not depend on its arrival."""
     path = environ.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
         return

@@ -91,13 +91,13 @@ def test_work_that_does_not_end_silences_the_main_loop(systemd: Systemd, clock: 
     clock.advance(29)
     assert told.step()
     clock.advance(16)
-    assert told.standing_still() == ["display"]
+    assert told.stuck() == ["display"]
     assert not told.step()
     told.end("display")
     assert told.step()
 
 
-def test_what_has_ended_is_not_standing_still(systemd: Systemd, clock: FakeClock) -> None:
+def test_what_has_ended_is_not_stuck(systemd: Systemd, clock: FakeClock) -> None:
     """A loop that turns once an hour is no reason to be killed after a minute."""
     told = ServiceManager(systemd.environ, clock.monotonic_ns)
     told.begin("display")
@@ -113,7 +113,7 @@ def test_work_counts_from_when_it_was_begun_first(systemd: Systemd, clock: FakeC
     for _ in range(40):
         clock.advance(1)
         assert not told.begin("checkers")
-    assert told.standing_still() == ["checkers"]
+    assert told.stuck() == ["checkers"]
     told.end("checkers")
     told.end("checkers")
-    assert told.standing_still() == []
+    assert told.stuck() == []
