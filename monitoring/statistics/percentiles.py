@@ -9,7 +9,7 @@ SLOW = 95
 
 
 def rank(count: int, percent: int) -> int:
-    """The place of the nearest rank as InfluxQL's `percentile()` picks it: `floor(n*p/100 + 0.5) - 1`, clamped, from 0.
+    """The index of the nearest rank, as InfluxQL's `percentile()` picks it: `floor(n*p/100 + 0.5) - 1`, clamped to the data.
 
     In integers: floor((2*n*p + 100) / 200) - 1.
     """
@@ -17,5 +17,5 @@ def rank(count: int, percent: int) -> int:
 
 
 def percentile(ordered: Sequence[int], percent: int) -> int:
-    """By nearest rank; `ordered` is ascending and not empty."""
+    """The percentile by nearest rank; `ordered` is ascending and not empty."""
     return ordered[rank(len(ordered), percent)]

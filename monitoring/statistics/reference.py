@@ -1,4 +1,4 @@
-"""Statistics of a window, in plain Python: the reference that every store's numbers must equal."""
+"""The statistics of a window in plain Python: the reference that the numbers of every store must equal."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from monitoring.statistics.percentiles import PERCENTS, SLOW, percentile
 from monitoring.statistics.windows import bucket_range, bucket_width_ms
 
 Ended = Mapping[str, int]
-"""When the last outage of a host ended, see `status.ended_ms`; of a host that is missing, none did."""
+"""When the last outage of each host ended (see `status.ended_ms`). A host without an ended outage is missing."""
 
 NONE_ENDED: Ended = MappingProxyType({})
 
@@ -23,7 +23,7 @@ def _by_host(results: Iterable[CheckResult], window: Window) -> Mapping[str, Seq
 
 
 def summarise(results: Iterable[CheckResult], window: Window, *, exact: bool) -> dict[str, SiteStats]:
-    """The statistics of each host that has a check in the window; percentiles are exact or within 1 %."""
+    """The statistics of each host with a check in the window; percentiles are `exact` or within 1 %."""
     return {host: _summarise_site(host, checks, window, exact) for host, checks in _by_host(results, window).items()}
 
 
@@ -49,7 +49,7 @@ def _summarise_site(host: str, checks: Sequence[CheckResult], window: Window, ex
 
 
 def _judged(checks: Iterable[CheckResult]) -> list[CheckResult]:
-    """Those that were not made during maintenance."""
+    """The checks outside of maintenance: those that count as up or down."""
     return [check for check in checks if not check.maintenance]
 
 
@@ -60,7 +60,7 @@ def _response_times(times_us: Iterable[int], exact: bool) -> ResponseTimes | Non
     if exact:
         p50, p95, p99 = (percentile(ordered, percent) for percent in PERCENTS)
     else:
-        from monitoring.statistics import sketch  # late: its buckets take a while
+        from monitoring.statistics import sketch  # late: computing its buckets takes a while
 
         p50, p95, p99 = sketch.percentiles(sketch.of(ordered), ordered[0], ordered[-1])
     return ResponseTimes(sum(ordered) / len(ordered), ordered[0], ordered[-1], p50, p95, p99)
@@ -98,7 +98,7 @@ def _mark(checks: Sequence[CheckResult], exact: bool) -> Bucket:
 def downtime(
     results: Iterable[CheckResult], window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
 ) -> dict[str, Downtime]:
-    """What the alert rule needs of each host (None: of any) that has a check in the window."""
+    """The sums for the alert rule, for each of these hosts (None: for all) with a check in the window."""
     return {
         host: _downtime(checks, ended.get(host, 0))
         for host, checks in _by_host(results, window).items()
@@ -121,9 +121,9 @@ def _downtime(checks: Sequence[CheckResult], ended_ms: int) -> Downtime:
 
 
 def failures(results: Iterable[CheckResult], window: Window, hosts: Collection[str]) -> dict[str, list[Failure]]:
-    """The failed checks of these hosts in the window, in order of time; a host without any is missing.
+    """The failed checks of these hosts in the window, in order of time and without those during maintenance.
 
-    Those made during maintenance are left out.
+    A host without any is missing.
     """
     found = {
         host: [Failure(it.time_ms, it.covers_ms, it.cause, it.detail) for it in _judged(checks) if it.cause]

@@ -1,10 +1,10 @@
-"""How often response times of about the same length occurred: what percentiles of long windows come from. Pure.
+"""A histogram of response times, for the percentiles of long windows. Pure.
 
-The buckets are DDSketch's (https://arxiv.org/abs/1908.10693): the middle of one is within 1 % of all times in it. A
-sketch is one integer, the count of bucket n standing in its bits 32n to 32n + 31. So sketches are merged by adding
-them, in any order, and every store comes to the same one.
+The buckets are those of DDSketch (https://arxiv.org/abs/1908.10693): the middle of a bucket is within 1 % of every time in
+it. A sketch is one integer, whose bits 32n to 32n + 31 are the count of bucket n. Adding sketches as integers merges
+them, in any order, so every store gets the same result.
 
-Import it late, where a long window is asked about or hours are added up: making the buckets takes a while.
+Import it late, only for a long window or for summing hours: computing the buckets takes a while.
 """
 
 import sys
@@ -21,17 +21,17 @@ from monitoring.statistics.percentiles import PERCENTS, rank
 ACCURACY = 0.01
 
 LONGEST_US = 10**12
-"""Longer times count as this long: eleven days."""
+"""Eleven days; longer times count as this long."""
 
 FIELD_BITS = 32
 WORD = FIELD_BITS // 8
 
 HEAD = 3
-"""Bytes before the counts of a packed sketch: one for the bytes of a count, two for the number of the first bucket."""
+"""The header of a packed sketch in bytes: one for the width of a count, two for the number of the first bucket."""
 
 
 def _buckets() -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The largest time of each bucket, and its middle. The first one holds the time 0 alone, the last one has no end."""
+    """The largest time and the middle of each bucket. The first holds only the time 0, the last has no upper bound."""
     mapping = LogarithmicMapping(ACCURACY)
     largest, middles = [0], [0]
     for key in range(mapping.key(LONGEST_US) + 1):
@@ -62,19 +62,19 @@ def bucket(time_us: int) -> int:
 
 
 def ends(sketch: int) -> tuple[int, int] | None:
-    """The numbers of the first and the last bucket that is not empty; None when all are."""
+    """The numbers of the first and the last bucket that are not empty; None if all are empty."""
     return (((sketch & -sketch).bit_length() - 1) // FIELD_BITS, (sketch.bit_length() - 1) // FIELD_BITS) if sketch else None
 
 
 def count(sketch: int) -> int:
-    """How many times it holds."""
+    """The number of response times in the sketch."""
     return sum(_counts(sketch))
 
 
 def percentiles(sketch: int, shortest_us: int, longest_us: int) -> tuple[int, int, int]:
-    """The `percentiles.PERCENTS` of a sketch that is not empty, in microseconds, within the shortest and the longest time.
+    """The `percentiles.PERCENTS` of a non-empty sketch in microseconds.
 
-    Each is the middle of the bucket that the nearest rank lies in.
+    Each is the middle of the bucket that contains the nearest rank, limited to the shortest and the longest time.
     """
     totals = list(accumulate(_counts(sketch)))
     middles = (MIDDLES[bisect_right(totals, rank(totals[-1], percent))] for percent in PERCENTS)
@@ -83,7 +83,10 @@ def percentiles(sketch: int, shortest_us: int, longest_us: int) -> tuple[int, in
 
 
 def pack(sketch: int) -> bytes:
-    """The sketch in few bytes: the lowest byte of each count from the first that is not 0, then the next bytes."""
+    """The sketch as few bytes: a header, then the lowest byte of every count, the next byte of every count, and so on.
+
+    The counts begin at the first bucket that is not empty.
+    """
     known = ends(sketch)
     if known is None:
         return b""
@@ -95,7 +98,7 @@ def pack(sketch: int) -> bytes:
 
 
 def unpack(data: bytes) -> int:
-    """The sketch that `pack` made these bytes of."""
+    """The inverse of `pack`."""
     if not data:
         return 0
     width, first = data[0], int.from_bytes(data[1:HEAD], "little")
@@ -107,7 +110,7 @@ def unpack(data: bytes) -> int:
 
 
 def read(data: bytes) -> int:
-    """As `unpack`, for bytes from elsewhere. Raises ValueError when they are no packed sketch."""
+    """As `unpack`, for untrusted bytes. Raises ValueError if `pack` cannot have made them."""
     if data:
         width, size = data[0], len(data) - HEAD
         if not 1 <= width <= WORD or size <= 0 or size // width + int.from_bytes(data[1:HEAD], "little") > len(LARGEST):
@@ -124,7 +127,7 @@ def _counts(sketch: int) -> "array[int]":
 
 
 def _little(words: "array[int]") -> "array[int]":
-    """Words of this machine's byte order as little-endian ones, or back; in place."""
+    """Convert words between this machine's byte order and little-endian, in place."""
     if sys.byteorder == "big":
         words.byteswap()
     return words

@@ -10,7 +10,7 @@ from monitoring.statistics.windows import bucket_width_ms
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A window in parts that do not overlap: spans of whole days, hours and minutes, and the rest, to be read as checks."""
+    """A window in disjoint parts: whole days, hours and minutes to read as summaries, and the rest to read as checks."""
 
     days: Sequence[Window]
     hours: Sequence[Window]
@@ -18,16 +18,16 @@ class Plan:
     checks: Sequence[Window]
 
     def summaries(self) -> Iterator[tuple[Span, Window]]:
-        """Each part that summaries answer, the longest spans first."""
+        """The parts to read as summaries, the longest spans first."""
         for span, parts in ((Span.DAY, self.days), (Span.HOUR, self.hours), (Span.MINUTE, self.minutes)):
             yield from ((span, part) for part in parts)
 
 
 def plan(window: Window, summarised_until_ms: int, *, exact: bool) -> Plan:
-    """How to add up a window, when summaries exist of everything before `summarised_until_ms` (a whole minute).
+    """How to add up a window if summaries exist of everything before `summarised_until_ms` (a whole minute).
 
-    Exact percentiles need response times, which only minutes keep. Otherwise the longest spans that lie whole in the window
-    and in one mark of its sparkline (`windows.bucket_width_ms`) are taken.
+    Exact percentiles need response times, which only minutes keep. Otherwise the plan takes the longest spans that lie
+    within the window and within one mark of its sparkline (`windows.bucket_width_ms`).
     """
     width_ms = bucket_width_ms(window, exact=exact)
     spans = [span for span in (Span.DAY, Span.HOUR, Span.MINUTE) if width_ms % span.length_ms == 0]
@@ -49,13 +49,13 @@ def plan(window: Window, summarised_until_ms: int, *, exact: bool) -> Plan:
 
 
 def in_marks(gap: Window, width_ms: int) -> Iterator[Window]:
-    """A gap in parts that lie in one mark of this width each."""
+    """The gap, split at the borders of marks of this width."""
     for mark in range(gap.from_ms // width_ms, (gap.until_ms - 1) // width_ms + 1):
         yield Window(max(mark * width_ms, gap.from_ms), min((mark + 1) * width_ms, gap.until_ms))
 
 
 def _whole(gap: Window, span: Span, until_ms: int) -> Window | None:
-    """The whole spans that lie in this gap and are over at `until_ms`; None when there is none."""
+    """The whole spans within this gap that end by `until_ms`; None if there are none."""
     start_ms = span.start_of(gap.from_ms + span.length_ms - 1)
     end_ms = span.start_of(min(gap.until_ms, until_ms))
     return Window(start_ms, end_ms) if start_ms < end_ms else None

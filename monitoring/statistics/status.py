@@ -1,4 +1,4 @@
-"""The state of a site, from its checks. Pure."""
+"""Derives the state of a site from its checks. Pure."""
 
 from dataclasses import replace
 
@@ -28,9 +28,9 @@ def advance(state: LastState | None, result: CheckResult) -> LastState:
 
 
 def unknown_after_ms(site: Site) -> int:
-    """How long after the end of its last check's interval a site still counts as measured.
+    """How long after the time covered by its last check the site becomes `unknown`.
 
-    Three intervals, or as long as a check may be under way.
+    It is three intervals, or the longest time between two results if that is longer.
     """
     return max(UNKNOWN_AFTER_INTERVALS * site.interval_ms, site.timeout_ms + site.interval_ms)
 
@@ -40,27 +40,24 @@ def outage_is_open(last_alert: Alert | None) -> bool:
 
 
 def ended_ms(last_alert: Alert | None) -> int:
-    """Failed checks up to this moment belong to an outage that has ended, by a site's newest alert record; 0: none do.
-
-    It is the end of that outage, or where nobody knows it (no longer watched) the moment of the record.
-    """
+    """The end of the site's last outage, if it has ended; otherwise 0. Failed checks up to then belong to that outage."""
     if last_alert is None or outage_is_open(last_alert):
         return 0
     return last_alert.outage_end_ms
 
 
 def counts_after_ms(last_alert: Alert | None, last_maintenance_ms: int | None) -> int:
-    """Failed checks up to this moment count towards no alert: their outage, or maintenance, has ended. 0: all count."""
+    """Only failed checks after this moment count towards an alert: the end of the last outage or maintenance (0: none)."""
     return max(ended_ms(last_alert), last_maintenance_ms or 0)
 
 
 def is_maintained(state: LastState | None) -> bool:
-    """Was the site in maintenance at its last check?"""
+    """Was the last check of the site made during maintenance?"""
     return state is not None and state.last_maintenance_ms == state.last_ms
 
 
 def status(state: LastState | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
-    """A site's state at `now_ms`. `since_ms` is the first check that showed it."""
+    """The status of a site at `now_ms`; its `since_ms` is the first check in the present state."""
     if not site.enabled:
         return SiteStatus(State.PAUSED, last_failure_ms=state.last_failure_ms if state else None)
     return SiteStatus() if state is None else _measured(state, site, last_alert, now_ms)

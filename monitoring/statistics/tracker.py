@@ -1,4 +1,4 @@
-"""Tracks the status of every site while its checks are made."""
+"""Tracks the status of each site, check by check."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from monitoring.statistics.status import advance, status
 
 @dataclass(slots=True)
 class RunTotals:
-    """What one run has measured of a site; `maintenance_ms` is a part of `covered_ms`."""
+    """The totals of a site in one run of the monitor; `covered_ms` includes `maintenance_ms`."""
 
     checks: int = 0
     covered_ms: int = 0
@@ -19,7 +19,7 @@ class RunTotals:
 
 @dataclass(frozen=True, slots=True)
 class RestoredState:
-    """What a monitor that starts knows from the runs before it."""
+    """The state that a starting monitor takes over from earlier runs."""
 
     last_alerts: Mapping[str, Alert] = field(default_factory=dict)
     last_states: Mapping[str, LastState] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class RestoredState:
 
 
 class StatusTracker:
-    """Keeps the state and the totals of each site, by host. Only a site's own checker writes them: no lock is needed."""
+    """Keeps the state and the totals of each site, by host. No lock is needed: only the checker of a site writes them."""
 
     def __init__(self, sites: Iterable[Site], last_states: Mapping[str, LastState]) -> None:
         self.last_states = dict(last_states)
@@ -35,7 +35,7 @@ class StatusTracker:
         self.watch(sites)
 
     def watch(self, sites: Iterable[Site]) -> None:
-        """Accept checks of these sites from now on. Nothing that is known of other sites is lost."""
+        """Accept checks of these sites from now on. The state of all other sites is kept."""
         for site in sites:
             self.totals.setdefault(site.host, RunTotals())
 
