@@ -1,4 +1,4 @@
-"""The alerts that another rule would have raised, beside those that were raised. Pure."""
+"""Compares the alerts that another rule would have raised with those that were raised. Pure."""
 
 from array import array
 from bisect import bisect_left
@@ -11,20 +11,20 @@ from monitoring.models import Alert, AlertType, CheckResult, Site, Window
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same outage as it was raised and as the rule that is tried would have raised it."""
+    """One outage: the alert that was raised, and the alert that the other rule would have raised."""
 
     raised: Alert
     replayed: Alert
 
     @property
     def later_ms(self) -> int:
-        """How much later the rule that is tried alerts; below 0: earlier."""
+        """How much later the other rule raises the alert; below 0: earlier."""
         return self.replayed.time_ms - self.raised.time_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """How many messages tell of the state changes that were raised, and of those of the rule that is tried."""
+    """How many messages announce the state changes that were raised, and how many those of the other rule."""
 
     raised: int = 0
     replayed: int = 0
@@ -32,10 +32,10 @@ class Messages:
 
 @dataclass(frozen=True, slots=True)
 class SiteBacktest:
-    """One site, seen from one location. `site` has the rule that was tried.
+    """The comparison for one site, seen from one location. `site` has the other rule.
 
-    `raised` and `replayed` are all state changes, in order. Of the alerts among them `missed` are those raised that the rule
-    would not have raised, `added` the other way round, `pairs` those that both have. `messages` are those that tell of it.
+    `raised` and `replayed` are all state changes of either rule, in order. `missed` are the alerts that only were raised,
+    `added` those that only the other rule raises, and `pairs` those of both. `messages` counts the messages on this site.
     """
 
     site: Site
@@ -48,16 +48,16 @@ class SiteBacktest:
     messages: Messages = Messages()
 
     def moved(self, every_ms: int) -> Sequence[Pair]:
-        """The pairs that are apart by more than two evaluations may be: at other moments the same rule decides, too."""
+        """The pairs that differ by more than two evaluations. The same rule, evaluated at other moments, differs by less."""
         return [pair for pair in self.pairs if abs(pair.later_ms) > 2 * every_ms]
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """The back-test of a window. `from_ms` is later than it begins where no checks reach so far back, None without any.
+    """The back-test of a window. `from_ms` is its start, or the first check if checks do not reach that far back.
 
-    `source` is the store that was asked, as JSON names it; `every_ms` how often the rule is evaluated. One of the `messages`
-    may tell of several sites.
+    Without any check `from_ms` is None. `source` is the store that was read, as JSON names it. The rule is evaluated every
+    `every_ms`. One of the `messages` may announce several sites.
     """
 
     window: Window
@@ -69,11 +69,11 @@ class Backtest:
 
 
 class Coverage:
-    """What the checks of a site cover outside of maintenance, to be added up over parts of their time."""
+    """The time that the checks of a site cover outside of maintenance, summed over any window."""
 
     def __init__(self) -> None:
         self._times = array("q")
-        self._covered = array("q", [0])  # before each of these times, and in the end
+        self._covered = array("q", [0])  # the sum before each of these times; the last one is the total
         self._down = array("q", [0])
 
     def add(self, check: CheckResult) -> None:
@@ -84,16 +84,16 @@ class Coverage:
         self._down.append(self._down[-1] + (0 if check.cause is None else counts_ms))
 
     def sums(self, window: Window) -> tuple[int, int]:
-        """How many milliseconds were available, and how many are covered."""
+        """The available and the covered milliseconds in a window."""
         first, last = (bisect_left(self._times, bound_ms) for bound_ms in (window.from_ms, window.until_ms))
         covered_ms = self._covered[last] - self._covered[first]
         return covered_ms - (self._down[last] - self._down[first]), covered_ms
 
 
 def compare(site: Site, location: str, raised: Sequence[Alert], replayed: Sequence[Alert]) -> SiteBacktest:
-    """Two histories of state changes of one site, both in order: outages that overlap in time are the same one.
+    """Compare two histories of state changes of one site, both in order. Outages that overlap in time form a pair.
 
-    Where several of one history overlap one of the other, the first is that one, the rest were missed or added.
+    If several outages of one history overlap one of the other, the first forms the pair; the others are missed or added.
     """
     before, after = deque(_outages(raised)), deque(_outages(replayed))
     missed: list[Alert] = []
@@ -112,7 +112,7 @@ def compare(site: Site, location: str, raised: Sequence[Alert], replayed: Sequen
 
 
 def _outages(changes: Iterable[Alert]) -> list[tuple[Alert, Window]]:
-    """Each alert, with the time from its first failed check until its recovery."""
+    """Each alert, with the window from its first failed check to its recovery."""
     found: list[tuple[Alert, Window]] = []
     for change in changes:
         if change.type is AlertType.ALERT:

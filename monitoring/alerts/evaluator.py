@@ -13,17 +13,17 @@ from monitoring.storage.base import OwnReader
 from monitoring.thresholds import Rule
 
 Evaluate = Callable[[bool, Downtime, Rule], Decision]
-"""The rule, from whether an alert is open, the downtime in the window, and the thresholds. See `rule.evaluate`."""
+"""The rule: a function of whether an alert is open, the downtime in the window, and the thresholds. See `rule.evaluate`."""
 
 
 class AlertStore(Protocol):
-    """What the evaluator needs of a store. It decides only from what this monitor has recorded itself."""
+    """The parts of a store that the evaluator needs. It decides only from checks that this monitor has recorded itself."""
 
     def commit(self) -> None:
         """Make everything recorded so far readable."""
 
     def own_reader(self) -> OwnReader:
-        """A reader of the local file, which waits for no database."""
+        """A reader of the local file, which never waits for a database."""
 
     def record(self, point: Alert) -> None:
         """Store an alert record."""
@@ -31,7 +31,7 @@ class AlertStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """The downtime of sites before one moment, by length of window (ms) and host."""
+    """The downtime of sites in the windows that end at `until_ms`, by the length of the window (ms) and host."""
 
     until_ms: int
     downtimes: Mapping[int, Mapping[str, Downtime]]
@@ -42,7 +42,7 @@ class Observations:
 
 
 class Evaluator:
-    """One round is `observe` all sites, `decide` for each of them, `record` the state changes."""
+    """In each round, `observe` all sites, `decide` for each of them, and `record` the state changes."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Evaluator:
         last_states: Mapping[str, LastState],
         evaluate: Evaluate,
     ) -> None:
-        """`last_states` by host, which others keep up to date; it is read at every recovery."""
+        """`last_states`, by host, belongs to the status tracker, which keeps it up to date."""
         self._store = store
         self._clock = clock
         self._last = dict(last_alerts)
@@ -69,19 +69,19 @@ class Evaluator:
         return sorted((alert for alert in last if alert and outage_is_open(alert)), key=lambda alert: alert.start_ms)
 
     def observe(self, sites: Iterable[Site]) -> Observations:
-        """Read the downtime of these sites, with one question for each length of window. Raises `StoreError`."""
+        """Read the downtime of these sites, with one query for each length of window. Raises `StoreError`."""
         self._store.commit()
         now_ms, reader = self._clock.now_ms(), self._store.own_reader()
         downtimes = {}
         for window_ms, group in _by_window(sites).items():
-            # For several sites everything is added up: that is cheaper than to name them.
+            # For several sites, adding up all hosts is cheaper than naming them.
             hosts = [group[0].host] if len(group) == 1 else None
             window = Window.before(now_ms, window_ms)
             downtimes[window_ms] = reader.downtime(window, hosts, self._ended_in(window, group))
         return Observations(now_ms, downtimes)
 
     def _ended_in(self, window: Window, sites: Iterable[Site]) -> Mapping[str, int]:
-        """The ends of these sites' last outages and maintenance, by host, where they lie in the window."""
+        """When the last outage or maintenance of each site ended, by host, if that was within the window."""
         ends = ((site.host, self._counts_after_ms(site.host)) for site in sites)
         return {host: end_ms for host, end_ms in ends if end_ms >= window.from_ms}
 
@@ -90,17 +90,17 @@ class Evaluator:
         return counts_after_ms(self._last.get(host), state.last_maintenance_ms if state else None)
 
     def decide(self, site: Site, observed: Observations) -> Decision:
-        """What the rule decides for a site."""
+        """The decision of the rule for a site."""
         return self._evaluate(outage_is_open(self._last.get(site.host)), observed.of(site), site.rule)
 
     def record(self, changed: Mapping[Site, AlertType], observed: Observations) -> list[Alert]:
-        """Store and return a record of each state change that was decided from `observed`. Raises `StoreError`."""
+        """Store and return a record of each of these changes, which were decided from `observed`. Raises `StoreError`."""
         down = [site for site, change in changed.items() if change is AlertType.ALERT]
         recovered = [site for site, change in changed.items() if change is AlertType.RECOVERY]
         return self._store_all([*self._alerts(down, observed), *(self._recovery(site, observed) for site in recovered)])
 
     def end_unwatched(self, watched: Iterable[Site]) -> list[Alert]:
-        """End the outages of sites that are not among these: store and return their records. Raises `StoreError`."""
+        """End the outages of all other sites; store and return their records. Raises `StoreError`."""
         hosts, now_ms = {site.host for site in watched}, self._clock.now_ms()
         left = [alert for host, alert in self._last.items() if host not in hosts and outage_is_open(alert)]
         return self._store_all([unwatched_record(alert, now_ms) for alert in left])
@@ -110,7 +110,7 @@ class Evaluator:
             self._last[alert.host] = alert
             self._store.record(alert)
         if found:
-            self._store.commit()  # stored before it is announced: a monitor killed in between announces nothing twice
+            self._store.commit()  # before anything is announced, so that a monitor killed in between announces nothing twice
         return found
 
     def _alerts(self, sites: Iterable[Site], observed: Observations) -> Iterator[Alert]:
@@ -120,7 +120,7 @@ class Evaluator:
             failures = reader.failures(window, [site.host for site in group])
             for site in group:
                 seen = observed.of(site)
-                # Failures after `seen` stand at the end; the decision did not know them.
+                # Failures that were stored after the observation come last. The decision did not include them.
                 known = failures.get(site.host, ())[: seen.failures]
                 yield alert_record(site.host, window.until_ms, seen, known, self._counts_after_ms(site.host))
 
@@ -131,7 +131,7 @@ class Evaluator:
 
 
 def _by_window(sites: Iterable[Site]) -> Mapping[int, Sequence[Site]]:
-    """The sites by the length of their alert window, in milliseconds."""
+    """The sites, grouped by the length of their alert window in milliseconds."""
     groups: defaultdict[int, list[Site]] = defaultdict(list)
     for site in sites:
         groups[site.rule.window_ms].append(site)

@@ -1,6 +1,6 @@
-"""Why a site is up, failing, down or recovering: the checks of its alert window, the sum, the rule. Pure.
+"""Why a site is up, failing, down or recovering: the checks of its alert window, their sums, and the rule. Pure.
 
-One value for everybody who shows it: the command line, messages, screens, pages.
+The command line, messages, screens and pages all show the same `Explanation`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from monitoring.statistics.status import counts_after_ms, outage_is_open, status
 from monitoring.thresholds import Rule
 
 QUICK_MS = 1_000
-"""A check of which nothing is known so long after its slot is said to be under way."""
+"""If a check has no result this long after its slot, people are told that it is under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Checks in a row that ended alike: the times of the first and the last one, how many, and the time they cover.
+    """Consecutive checks with the same outcome: the times of the first and the last one, their number, the covered time.
 
-    `detail` is that of the last one.
+    `detail` is that of the last check.
     """
 
     first_ms: int
@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class CauseSum:
-    """What one cause adds to the downtime of a window; `detail` is the newest reason that was given for it."""
+    """The part of a window's downtime that has this cause; `detail` is its newest reason."""
 
     cause: Cause
     checks: int
@@ -47,7 +47,7 @@ class CauseSum:
 
 @dataclass(frozen=True, slots=True)
 class WindowSum:
-    """An alert window: its checks with equal ones folded, what they add up to, and the causes, most seconds first."""
+    """An alert window: its checks as runs, their sums, and the causes in order of downtime, the largest first."""
 
     window: Window
     runs: Sequence[Run]
@@ -57,9 +57,9 @@ class WindowSum:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """How an open alert came about: the window of its decision, and the check with which the site was down for too long.
+    """How an open alert came about: the window of its decision, and the check that crossed the threshold.
 
-    `check_ms` is None when the checks of that time are not there (any more).
+    `check_ms` is None if the checks of that time are not stored (any more).
     """
 
     alert: Alert
@@ -69,9 +69,9 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The next state change and when: recovery if every check passes, alert if every check fails.
+    """The next state change, and in how long: a recovery if every check passes, or an alert if every check fails.
 
-    `is_hanging`: an alert if every check hangs until its timeout, as the one does that is under way.
+    `is_hanging`: an alert if every check hangs until its timeout, like the one under way.
     """
 
     change: AlertType
@@ -81,7 +81,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is stored of a site before a moment: where it stands, and its newest alert records, the newest last."""
+    """The stored past of a site before a moment: its state, and its newest alert records, the newest last."""
 
     state: LastState | None = None
     alerts: Sequence[Alert] = ()
@@ -92,7 +92,7 @@ class History:
 
     @property
     def alert_before(self) -> Alert | None:
-        """The record before the newest one: what an open outage was decided by."""
+        """The record before the newest one, on which the decision for an open outage was based."""
         return self.alerts[-2] if len(self.alerts) > 1 else None
 
 
@@ -100,11 +100,12 @@ class History:
 class Explanation:
     """Why a site is (or was) in its state at `at_ms`.
 
-    `last_alert` is its newest alert record, which is open or the end of an outage. `crossing` belongs to an open one.
-    `good` and `failed` are the newest check of each kind that is known. `forecast` is None when it cannot be told.
-    `silent_since_ms` is the slot since which no check is known to have ended (None: all have that were due). At first such a
-    check is under way. When it `has_stopped`, nobody checks the site any more.
-    `maintenance` is what the site is in at this moment as far as is known; `is_maintained` also by its last check.
+    `last_alert` is its newest alert record: an open alert or the end of an outage. `crossing` is set for an open alert.
+    `good` and `failed` are the newest known check of each kind. `forecast` is None if no change can be predicted.
+    `silent_since_ms` is the first slot whose check should have ended but has no result (None: there is none). At first that
+    check is under way; when the site `has_stopped`, nobody checks it any more.
+    `maintenance` is the known maintenance at this moment. `is_maintained` is also true if the last check was made during
+    maintenance.
     """
 
     site: Site
@@ -138,10 +139,10 @@ def explain(
     every_ms: int,
     maintenance: Window | None = None,
 ) -> Explanation:
-    """Explain a site at a moment by its checks before it, in order, and the maintenance that it is in, if that is known.
+    """Explain the state of a site at a moment from its earlier checks, in order, and from its maintenance, if known.
 
-    They must reach over the alert window before `at_ms`, and over that of the alert if one is open; what else is known, such
-    as the last good check, may lie before. `every_ms`: how often the rule is evaluated.
+    The checks must cover the alert window before `at_ms` and, if an alert is open, the window of its decision. Older ones,
+    such as the last good check, are optional. The rule is evaluated every `every_ms`.
     """
     own = [check for check in checks if check.host == site.host and check.time_ms < at_ms]
     last, before = history.last_alert, history.alert_before
@@ -166,9 +167,9 @@ def explain(
 
 
 def earliest_recovery_ms(sums: Downtime, rule: Rule) -> int:
-    """How long at least a site with an open alert takes to recover if every check passes, by its alert window's sums.
+    """The shortest time to the recovery of a site with an open alert and these sums, if every check passes.
 
-    Each second at most a second of downtime leaves the window, and at most a second more of it is measured.
+    In each second, at most one second of downtime leaves the window, and at most one more second is measured.
     """
     allowed_ms = (100 - rule.recovery_threshold) * rule.window_ms / 100
     unmeasured_ms = RECOVERY_COVERAGE * rule.window_ms / 100 - sums.covered_ms
@@ -180,7 +181,7 @@ def _last_maintenance_ms(checks: Iterable[CheckResult]) -> int | None:
 
 
 def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> WindowSum:
-    """What the checks of one site in this window add up to; what failed up to `ended` belongs to an earlier outage."""
+    """The sums over the checks of one site in this window; failures up to `ended` belong to an earlier outage."""
     inside = [check for check in checks if window.from_ms <= check.time_ms < window.until_ms]
     host = inside[0].host if inside else ""
     sums = downtime(inside, window, ended={host: ended}).get(host, Downtime())
@@ -190,7 +191,7 @@ def window_sum(checks: Sequence[CheckResult], window: Window, ended: int) -> Win
 def _folded(checks: Iterable[CheckResult]) -> Sequence[Run]:
     runs: list[Run] = []
     for check in checks:
-        if runs and _ended_alike(check, runs[-1]):
+        if runs and _has_same_outcome(check, runs[-1]):
             last = runs.pop()
             first_ms, count, covers_ms = last.first_ms, last.checks + 1, last.covers_ms + check.covers_ms
         else:
@@ -201,8 +202,8 @@ def _folded(checks: Iterable[CheckResult]) -> Sequence[Run]:
     return runs
 
 
-def _ended_alike(check: CheckResult, run: Run) -> bool:
-    """Timeouts differ by the milliseconds that libcurl counted ("timed out after 3003 milliseconds"), which say nothing."""
+def _has_same_outcome(check: CheckResult, run: Run) -> bool:
+    """Details of timeouts are not compared: they differ only by libcurl's milliseconds ("timed out after 3003 ...")."""
     if (check.status, check.cause, bool(check.maintenance)) != (run.status, run.cause, run.maintenance):
         return False
     return check.cause is Cause.TIMEOUT or check.detail == run.detail
@@ -219,7 +220,7 @@ def _causes(checks: Iterable[CheckResult]) -> Sequence[CauseSum]:
 
 
 def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, before: Alert | None) -> Crossing:
-    """How this alert came about; `before` is the record before it."""
+    """How this alert came about; `before` is the previous record."""
     ended = counts_after_ms(before, _last_maintenance_ms(it for it in checks if it.time_ms < alert.time_ms))
     decided = window_sum(checks, Window.before(alert.time_ms, site.rule.window_ms), ended)
     counted = [
@@ -236,7 +237,7 @@ def _crossing(site: Site, checks: Sequence[CheckResult], alert: Alert, before: A
 
 
 def _forecast(site: Site, checks: Sequence[CheckResult], last: Alert | None, at_ms: int, every_ms: int) -> Forecast | None:
-    """When the next state change comes if from now on every check passes, or fails."""
+    """The next state change if every further check passes (an alert is open) or fails (none is)."""
     silent_ms = _silent_since_ms(site, checks, at_ms)
     if not checks or not site.enabled or _has_stopped(site, silent_ms, at_ms):
         return None
@@ -260,7 +261,7 @@ def _forecast(site: Site, checks: Sequence[CheckResult], last: Alert | None, at_
 
 
 def _silent_since_ms(site: Site, checks: Sequence[CheckResult], at_ms: int) -> int | None:
-    """The first slot of which a check should have ended by now, unless it takes long; None: there is none."""
+    """The first slot whose check should have ended by now but has no result; None: there is none."""
     if not checks or not site.enabled:
         return None
     due_ms = checks[-1].time_ms + checks[-1].covers_ms
@@ -268,10 +269,10 @@ def _silent_since_ms(site: Site, checks: Sequence[CheckResult], at_ms: int) -> i
 
 
 def _has_stopped(site: Site, silent_since_ms: int | None, at_ms: int) -> bool:
-    """Whether it has been silent for longer than a check takes."""
+    """Has the site been without a result for longer than a check can take?"""
     return silent_since_ms is not None and at_ms - silent_since_ms > site.timeout_ms + QUICK_MS
 
 
 def _most_checks(rule: Rule, interval_ms: int) -> int:
-    """After so many checks that ended alike the rule has decided."""
+    """After this many checks with the same outcome the rule has decided."""
     return 2 * (rule.window_ms // interval_ms) + rule.minimum_failures + 2

@@ -1,4 +1,4 @@
-"""The alert records that a reader has seen, so that each of them is shown once."""
+"""The alert records that have been read so far, so that each is shown only once."""
 
 from bisect import insort
 from collections import defaultdict
@@ -10,14 +10,14 @@ from monitoring.statistics.status import outage_is_open
 from monitoring.units import DAY_MS
 
 END_MS = 7_258_118_400_000
-"""The year 2200: later than any record, whatever the clocks of the monitors said."""
+"""The year 2200: later than any record, even of a monitor whose clock was wrong."""
 
 LATE_MS = DAY_MS
-"""How far before the newest record older ones are looked for: a database may receive them late."""
+"""How far to look back from the newest known record, because a database may receive records late."""
 
 
 class AlertLog:
-    """The alert history of one location. Its alerts bear the name of the location."""
+    """The alert history of one location. Each of its records carries the name of the location."""
 
     def __init__(self, location: str = "") -> None:
         self._location = location
@@ -26,11 +26,11 @@ class AlertLog:
         self._newest_ms = 0
 
     def window(self) -> Window:
-        """The window that may hold new records: at first all of time."""
+        """The window to read for new records: at first, all of time."""
         return Window(max(0, self._newest_ms - LATE_MS), END_MS)
 
     def add(self, found: Iterable[Alert]) -> list[Alert]:
-        """Remember these records; returns those that were not known, in the given order."""
+        """Remember these records. Returns those that are new, in the given order."""
         unknown = (alert for alert in found if (alert.time_ms, alert.host) not in self._known)
         new = [replace(alert, location=self._location) for alert in unknown]
         for alert in new:
@@ -40,7 +40,7 @@ class AlertLog:
         return new
 
     def hosts(self) -> Collection[str]:
-        """All that have records."""
+        """The hosts that have records."""
         return self._by_host.keys()
 
     def of(self, host: str) -> Sequence[Alert]:
@@ -48,7 +48,7 @@ class AlertLog:
         return self._by_host.get(host, ())
 
     def last(self, host: str, before_ms: int = END_MS) -> Alert | None:
-        """The newest record of a site that was decided before this moment."""
+        """The newest record of a site before this moment."""
         return next((alert for alert in reversed(self._by_host.get(host, ())) if alert.time_ms < before_ms), None)
 
     def ongoing(self, hosts: Collection[str] | None = None) -> Sequence[Alert]:

@@ -1,4 +1,4 @@
-"""Which sites are in maintenance now, or were a moment ago: as the configuration plans it, or begun by hand."""
+"""Which sites are in maintenance now or were so a moment ago, by the configuration's plan or started by hand."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -14,17 +14,17 @@ from monitoring.statistics.windows import joined
 from monitoring.units import HOUR_MS
 
 BEFORE_MS, AHEAD_MS = 2 * HOUR_MS, 2 * HOUR_MS
-"""How far around now maintenance is worked out: longer than any check, and longer than until it is done again."""
-AGAIN_MS = HOUR_MS
+"""The span around the present for which maintenance is computed: longer than a check, and than `RECOMPUTE_MS`."""
+RECOMPUTE_MS = HOUR_MS
 
 ByHand = Callable[[], Mapping[str, Window]]
-"""The newest maintenance of each host that was begun by hand. Raises `StoreError`."""
+"""Returns, for each host, the newest maintenance that was started by hand. Raises `StoreError`."""
 
 
 def windows_of(
     planned: Iterable[Maintenance], by_hand: Mapping[str, Window], span: Window
 ) -> Mapping[str, Sequence[Window]]:
-    """By host, when it is in maintenance in this span: windows that do not touch, in order."""
+    """The maintenance of each host in this span: windows in order that neither overlap nor touch."""
     found: defaultdict[str, list[Window]] = defaultdict(list)
     for one in planned:
         windows = list(one.windows(span))
@@ -37,40 +37,40 @@ def windows_of(
 
 
 class MaintenanceCalendar:
-    """Answers from any thread; one thread calls `plan` and `look`."""
+    """The maintenance around now. Any thread may ask; only one thread calls `plan` and `look`."""
 
     def __init__(self, planned: Collection[Maintenance], by_hand: ByHand) -> None:
         self._planned = planned
         self._read = by_hand
         self._by_hand: Mapping[str, Window] = {}
-        self._known_at_ms: int | None = None
+        self._computed_at_ms: int | None = None
         self._windows: Mapping[str, Sequence[Window]] = {}
         self._current: Mapping[str, Window] = {}
 
     def plan(self, planned: Collection[Maintenance]) -> None:
-        """From the next `look` on this is what is planned."""
+        """Use another plan from the next `look` on."""
         self._planned = planned
-        self._known_at_ms = None
+        self._computed_at_ms = None
 
     def look(self, now_ms: int) -> Sequence[str]:
-        """Take in what was begun or ended by hand; returns sentences on what began or is over. Call it every second."""
+        """Read what was started or ended by hand. Returns sentences on what began or is over. Call it every second."""
         by_hand = self._by_hand
-        with suppress(StoreError):  # then it stays as it was
+        with suppress(StoreError):  # keep what was read before
             by_hand = self._read()
-        known_ms = self._known_at_ms
-        if known_ms is None or by_hand != self._by_hand or not 0 <= now_ms - known_ms < AGAIN_MS:
+        at_ms = self._computed_at_ms
+        if at_ms is None or by_hand != self._by_hand or not 0 <= now_ms - at_ms < RECOMPUTE_MS:
             self._windows = windows_of(self._planned, by_hand, Window(now_ms - BEFORE_MS, now_ms + AHEAD_MS))
-            self._by_hand, self._known_at_ms = by_hand, now_ms
+            self._by_hand, self._computed_at_ms = by_hand, now_ms
         before, self._current = self._current, {host: it for host in self._windows if (it := self.at(host, now_ms))}
         return _changes(before, self._current)
 
     def at(self, host: str, time_ms: int) -> Window | None:
-        """The maintenance that the site is in at this moment; None: it is in none."""
+        """The maintenance of the site at this moment; None: it is in none."""
         return self._touched(host, Window(time_ms, time_ms + 1))
 
     def marked(self, check: CheckResult, ended_ms: int) -> CheckResult:
-        """The check as it is to be stored: made during maintenance if there was any between its slot and its end."""
-        if check.host not in self._windows:  # as nearly always
+        """The check to store, marked if any maintenance fell between its slot and its end."""
+        if check.host not in self._windows:  # the usual case
             return check
         is_marked = self._touched(check.host, Window(check.time_ms, max(ended_ms, check.time_ms) + 1))
         return replace(check, maintenance=1) if is_marked else check

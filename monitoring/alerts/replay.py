@@ -1,7 +1,7 @@
-"""The rule over the checks of a site in order of time, whenever they were made: what it would have recorded. Pure.
+"""Applies the rule to stored checks of a site, in order, as a monitor would have done at their time. Pure.
 
-Decisions fall on whole multiples of the interval at which a monitor evaluates. They need no look at each of these moments:
-an alert can only come with a failed check, a recovery only with a check or when a failed one leaves the window.
+A monitor evaluates the rule at whole multiples of an interval. The replay skips those at which nothing can change: an alert
+needs another failed check, and a recovery needs another check or a failed one that leaves the window.
 """
 
 from collections import deque
@@ -13,29 +13,29 @@ from monitoring.statistics.status import counts_after_ms, outage_is_open
 
 
 class Replay:
-    """What the rule decides for one site. Give it `add` each check in order, then `finish`."""
+    """The decisions of the rule for one site. `add` each check in order, then `finish`."""
 
     def __init__(self, site: Site, every_ms: int, last: Alert | None = None) -> None:
-        """`site` with the rule to try. `every_ms`: how often it is evaluated. `last`: the newest alert record until then."""
+        """`site` has the rule to try, which is evaluated every `every_ms`. `last` is the newest alert record before."""
         self.changes: list[Alert] = []
         self._site = site
         self._every_ms = every_ms
         self._last = last
-        self._checks: deque[tuple[int, int]] = deque()  # of the window: time and what it covers
+        self._checks: deque[tuple[int, int]] = deque()  # the window's checks: time and covered time
         self._failed: deque[Failure] = deque()
         self._covered_ms = self._down_ms = 0
         self._at_ms = 0
         self._is_undecided = self._was_good = self._is_maintained = False
         self._good_since_ms: int | None = None
-        self._maintenance_ms: int | None = None  # of the last check made during maintenance
+        self._maintenance_ms: int | None = None  # the time of the last check during maintenance
 
     @property
     def outage_is_open(self) -> bool:
         return outage_is_open(self._last)
 
     def add(self, check: CheckResult) -> None:
-        """Take in the next check; decide what was due before the monitor knew of it."""
-        if check.cause is None and not self._failed and not self.outage_is_open:  # as of most: nothing can be due
+        """Take in the next check, after all evaluations that were due before its result was known."""
+        if check.cause is None and not self._failed and not self.outage_is_open:  # the usual case: nothing can change
             self._take(check)
             self._forget(check.time_ms - self._site.rule.window_ms)
             return
@@ -45,12 +45,12 @@ class Replay:
         self.remember(check)
 
     def remember(self, check: CheckResult) -> None:
-        """Take in the next check, and decide nothing."""
+        """Take in the next check without evaluating the rule."""
         self._at_ms = max(self._at_ms, self._evaluated_ms(self._known_ms(check)))
         self._take(check)
 
     def finish(self, until_ms: int) -> Sequence[Alert]:
-        """The state changes that are decided before `until_ms`, when no other check comes."""
+        """All state changes that the rule decides before `until_ms`, if no further check follows."""
         self._decide_until(until_ms)
         return self.changes
 
@@ -72,16 +72,16 @@ class Replay:
             self._maintenance_ms = check.time_ms
 
     def _known_ms(self, check: CheckResult) -> int:
-        """When the monitor knew of a check. What skipped slots took all of their time."""
+        """When the monitor knew the result of a check. A check that skipped slots took all of their time."""
         took_ms = max((check.response_us or 0) // 1_000, check.covers_ms - self._site.interval_ms)
         return check.time_ms + max(1, check.lag_us // 1_000 + took_ms)
 
     def _evaluated_ms(self, moment_ms: int) -> int:
-        """The first evaluation at this moment or after it."""
+        """The time of the first evaluation at or after this moment."""
         return -(-moment_ms // self._every_ms) * self._every_ms
 
     def _decide_until(self, until_ms: int) -> None:
-        """Decide by the newest check, then each time that a failed one leaves the window, before `until_ms`."""
+        """Evaluate the rule after the newest check, and then whenever a failed one leaves the window, until `until_ms`."""
         if self._at_ms < until_ms and (self._is_undecided or self.outage_is_open):
             self._decide(self._at_ms)
         elif not self.outage_is_open:
@@ -108,7 +108,7 @@ class Replay:
         self.changes.append(alert)
 
     def _seen(self, at_ms: int) -> Downtime:
-        """What the window before this moment holds."""
+        """The sums over the window that ends at this moment."""
         from_ms, end_ms = at_ms - self._site.rule.window_ms, self._counts_after_ms()
         self._forget(from_ms)
         ended = [it.covers_ms for it in self._failed if it.time_ms <= end_ms] if end_ms >= from_ms else []

@@ -1,9 +1,9 @@
-"""When a site is down and when it has recovered: decided here, purely; acted upon elsewhere.
+"""The alert rule: decides when a site is down and when it has recovered. Pure; other modules act on its decisions.
 
-A second of downtime belongs to one outage: what failed up to the end of the last one does not count towards the next.
+Each second of downtime belongs to one outage: failures before the end of an outage do not count towards the next one.
 
 All arithmetic is in integers and fractions. In floating point `24/120 > 1 - 0.8` and `96/120 >= 0.8` are both true,
-and a rule written that way flaps for ever at exactly 80 %.
+so a rule in floating point would flap for ever at exactly 80 %.
 """
 
 from collections import Counter
@@ -17,19 +17,19 @@ from monitoring.thresholds import Rule
 NO_LONGER_WATCHED = "no longer watched"
 
 RECOVERY_COVERAGE = 80
-"""Percent of its window that must have been measured before a recovery is believed."""
+"""The percentage of the window that must have been measured before a site counts as recovered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rule decided for one site, and the sentence that says why."""
+    """The decision of the rule for one site, and the reason in words."""
 
     change: AlertType | None
     reason: str
 
 
 def evaluate(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
-    """Decide for one site from what its window `[now - rule.window_ms, now)` held."""
+    """Decide for one site from the sums over its window `[now - rule.window_ms, now)`."""
     return _recovered(seen, rule) if open_alert else _is_down(seen, rule)
 
 
@@ -52,14 +52,14 @@ def _recovered(seen: Downtime, rule: Rule) -> Decision:
     good = availability(seen.covered_ms - seen.down_ms, seen.covered_ms)
     if good is None or good < rule.recovery_threshold:
         return Decision(None, "available for less than a recovery needs")
-    # The last check may cover time after the window, so that both rules could hold at once: then the alert stays.
+    # The last check may cover time after the window, so both conditions can hold at once. The alert stays open then.
     if _too_much_downtime(seen.down_ms, rule):
         return Decision(None, "still down for more than the rule allows")
     return Decision(AlertType.RECOVERY, f"available for {seen.covered_ms - seen.down_ms} of {seen.covered_ms} ms")
 
 
 def main_cause(failures: Sequence[Failure]) -> Cause | None:
-    """The cause with the most seconds; among equals the one that came first."""
+    """The cause with the most downtime; of several with equal downtime, the earliest."""
     seconds: Counter[Cause] = Counter()
     for failure in failures:
         seconds[failure.cause] += failure.covers_ms
@@ -67,7 +67,7 @@ def main_cause(failures: Sequence[Failure]) -> Cause | None:
 
 
 def newest_detail(failures: Sequence[Failure], cause: Cause | None) -> str:
-    """What the last failure with this cause said; "" when none of them said anything."""
+    """The detail of the last failure with this cause that has one; "" if none has."""
     return next((failure.detail for failure in reversed(failures) if failure.cause is cause and failure.detail), "")
 
 
@@ -76,9 +76,9 @@ def _percent_available(seen: Downtime) -> float:
 
 
 def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Failure], ended_ms: int) -> Alert:
-    """The record of an outage that begins: `failures` are those of the window, in order.
+    """The record of the beginning of an outage. `failures` are those in the window, in order.
 
-    Failures up to `ended_ms` (the end of the outage before) belong to that one.
+    Failures up to `ended_ms`, the end of the previous outage, belong to that outage.
     """
     own = [failure for failure in failures if failure.time_ms > ended_ms]
     cause = main_cause(own)
@@ -95,12 +95,12 @@ def alert_record(host: str, now_ms: int, seen: Downtime, failures: Sequence[Fail
 
 
 def unwatched_record(opened: Alert, now_ms: int) -> Alert:
-    """The record that ends the outage which `opened` began because its site is no longer watched."""
+    """The record that ends the outage of `opened`, because its site is no longer watched."""
     return replace(opened, type=AlertType.RECOVERY, time_ms=now_ms, detail=NO_LONGER_WATCHED)
 
 
 def recovery_record(opened: Alert, now_ms: int, seen: Downtime, good_since_ms: int) -> Alert:
-    """The record that ends the outage which `opened` began; the site answers since `good_since_ms`."""
+    """The record that ends the outage of `opened`; the site has been available since `good_since_ms`."""
     return Alert(
         type=AlertType.RECOVERY,
         host=opened.host,

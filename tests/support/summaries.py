@@ -14,6 +14,6 @@ def summaries_of(checks: Iterable[CheckResult], spans: Sequence[Span] = tuple(Sp
         for span in spans:
             by_span[span, span.start_of(check.time_ms), check.host].append(check)
     return [
-        SiteSummary(host, span, start_ms, Summary.of(own) if span is Span.MINUTE else Summary.of(own).rolled())
+        SiteSummary(host, span, start_ms, Summary.of(own) if span is Span.MINUTE else Summary.of(own).with_sketch())
         for (span, start_ms, host), own in by_span.items()
     ]
