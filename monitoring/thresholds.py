@@ -4,6 +4,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 
+from monitoring.units import SECOND_MS
+
+DEFAULT_ALERT_INTERVAL_MS = 2 * SECOND_MS
+"""How often the rule is evaluated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -29,6 +29,7 @@ DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessi
 SEES: Mapping[str, Collection[str]] = {
     **dict.fromkeys(SHARED, ()),
     "models": {"fields", "thresholds", "transport"},
+    "thresholds": {"units"},
     "clock": (),
     "trust": (),
     # Rooms that need no storage

@@ -12,7 +12,7 @@ from monitoring.config.files import Files, read_files
 from monitoring.config.maintenance import Maintenance, read_maintenance
 from monitoring.config.notifications import channel_names, read_channels
 from monitoring.config.section import Report, Section
-from monitoring.config.settings import DEFAULT_ALERT_INTERVAL_MS, Config
+from monitoring.config.settings import Config
 from monitoring.config.text import Invalid, expand, unexpanded
 from monitoring.config.websites import (
     CERTIFICATE_WARNING,
@@ -26,7 +26,7 @@ from monitoring.config.websites import (
 )
 from monitoring.errors import ConfigError
 from monitoring.models import Site
-from monitoring.thresholds import Rule
+from monitoring.thresholds import DEFAULT_ALERT_INTERVAL_MS, Rule
 from monitoring.trust import ROOTS_VARIABLE, Trust, why_unusable
 from monitoring.units import DAY_MS, HOUR_MS
 

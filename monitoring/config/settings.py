@@ -7,10 +7,10 @@ from monitoring.config.databases import DatabaseAddress
 from monitoring.config.maintenance import Maintenance
 from monitoring.config.notifications import ChannelConfig
 from monitoring.models import Site
+from monitoring.thresholds import DEFAULT_ALERT_INTERVAL_MS
 from monitoring.trust import MOZILLA, Trust
-from monitoring.units import DAY_MS, SECOND_MS
+from monitoring.units import DAY_MS
 
-DEFAULT_ALERT_INTERVAL_MS = 2 * SECOND_MS
 DEFAULT_CHECK_RETENTION_MS = 30 * DAY_MS
 DEFAULT_ALERT_RETENTION_MS = 365 * DAY_MS
 

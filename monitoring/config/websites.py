@@ -9,10 +9,9 @@ from monitoring.config.assertions import ASSERTIONS, read_assertions, read_heade
 from monitoring.config.maintenance import Maintenance, read_own_maintenance
 from monitoring.config.notifications import names_of_channels, refuse_unknown_channels
 from monitoring.config.section import Section
-from monitoring.config.settings import DEFAULT_ALERT_INTERVAL_MS
 from monitoring.config.transport import TRANSPORT_KEYS, read_transport, refuse_contradictions
 from monitoring.models import Site
-from monitoring.thresholds import Rule
+from monitoring.thresholds import DEFAULT_ALERT_INTERVAL_MS, Rule
 from monitoring.units import DAY_MS, HOUR_MS, SECOND_MS
 
 SITE_KEYS = (
