@@ -23,9 +23,9 @@ Value = TypeVar("Value")
 class Mode(NamedTuple):
     """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
 
-    A module that begins with a dot lies beside `monitoringApp`. `interrupted` is the exit status after Ctrl-C.
-    Where the flag is followed by a value, `value` is what `add_argument` takes for it. `beside` are other modes that it may
-    run beside.
+    A module lies in `monitoring.commands`; one that begins with a dot lies beside `monitoringApp`. `interrupted` is the
+    exit status after Ctrl-C. Where the flag is followed by a value, `value` is what `add_argument` takes for it. `beside`
+    are other modes that it may run beside.
     """
 
     short: str | None
@@ -53,14 +53,14 @@ def _month(text: str) -> "Month":
 MODES = {
     mode.name: mode
     for mode in (
-        Mode("-m", "monitor", "monitoring.commands.monitor", "check the sites and show statistics, states and alerts"),
+        Mode("-m", "monitor", "monitor", "check the sites and show statistics, states and alerts"),
         Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
-        Mode("-p", "print", "monitoring.commands.print", "show what monitors elsewhere measure, without checking anything"),
+        Mode("-p", "print", "print", "show what monitors elsewhere measure, without checking anything"),
         Mode(
-            *("-w", "web", "monitoring.commands.web", "serve the status page and numbers for Prometheus; also with -m, -g"),
+            *("-w", "web", "web", "serve the status page and numbers for Prometheus; also with -m, -g"),
             beside=("monitor", "gateway"),
         ),
-        Mode("-g", "gateway", "monitoring.commands.gateway", "serve the database over HTTP to monitors and readers"),
+        Mode("-g", "gateway", "gateway", "serve the database over HTTP to monitors and readers"),
         Mode(
             "-t",
             "test",
@@ -69,32 +69,32 @@ MODES = {
             interrupted=1,
         ),
         Mode(
-            *(None, "report", "monitoring.commands.report", "sum up a month: availability, incidents, response times"),
+            *(None, "report", "report", "sum up a month: availability, incidents, response times"),
             value={"dest": "month", "metavar": "YYYY-MM", "type": _month},
         ),
-        Mode(None, "purge", "monitoring.commands.purge", "delete stored checks and alerts; says which, and asks"),
+        Mode(None, "purge", "purge", "delete stored checks and alerts; says which, and asks"),
         Mode(
-            *(None, "maintenance", "monitoring.commands.maintenance"),
+            *(None, "maintenance", "maintenance"),
             'begin maintenance of a site (or tag:WORD, group:NAME, "all"): "30m"; "end" ends it',
             value={"dest": "maintained", "nargs": 2, "metavar": ("SITE", "LENGTH")},
         ),
         Mode(
-            *(None, "test-notifications", "monitoring.commands.test_notifications"),
+            *(None, "test-notifications", "test_notifications"),
             "send a marked message through every channel of the configuration",
         ),
-        Mode(None, "check-config", "monitoring.commands.check_config", "say what is wrong or what would run"),
+        Mode(None, "check-config", "check_config", "say what is wrong or what would run"),
         Mode(
-            *(None, "explain", "monitoring.commands.explain", "say why a site is up, failing or down: checks, sum and rule"),
+            *(None, "explain", "explain", "say why a site is up, failing or down: checks, sum and rule"),
             value={"dest": "explained", "metavar": "SITE"},
         ),
-        Mode(None, "replay", "monitoring.commands.replay", "say what another rule would have alerted on"),
+        Mode(None, "replay", "replay", "say what another rule would have alerted on"),
         Mode(
-            *(None, "import", "monitoring.commands.import_configuration"),
+            *(None, "import", "import_configuration"),
             help="print the websites of Gatus, Uptime Kuma, Prometheus, a sitemap or a list as a configuration",
             value={"dest": "imported", "metavar": "FILE", "type": Path},
         ),
         Mode(
-            *(None, "print-completion", "monitoring.commands.completion"),
+            *(None, "print-completion", "completion"),
             "print a script by which a shell completes all this",
             value={"dest": "shell", "choices": SHELLS},
         ),

@@ -68,5 +68,5 @@ def installed() -> int:
 
 
 def _placed(module: str, package: str) -> str:
-    """The full name of a module; one that begins with a dot lies in `package`."""
-    return f"{package}{module}".removeprefix(".") if module.startswith(".") else module
+    """The full name of a mode's module; one that begins with a dot lies in `package`."""
+    return f"{package}{module}".removeprefix(".") if module.startswith(".") else f"monitoring.commands.{module}"
