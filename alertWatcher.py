@@ -8,12 +8,12 @@ from contextlib import closing
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.operating import viewer_is_possible
+from monitoring.commands.live.operating import viewer_is_possible
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.lookup import chosen_hosts, sites_of
 from monitoring.config.reload import new_config
-from monitoring.display.history import HistoryOptions, HistoryOutput, open_history_output
-from monitoring.display.outputs import warn
+from monitoring.display.output.history import HistoryOptions, HistoryOutput, open_history_output
+from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Window
 from monitoring.service.signals import heed_signals, heed_suspension
@@ -145,7 +145,7 @@ def run(invocation: Invocation) -> int:
         current = CurrentConfig(config, watcher, choice, arguments)
         since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
         if viewer_is_possible(invocation) and not arguments.all:  # it has a line an outage, and not one a record
-            from monitoring.commands import viewer  # late: pipes need nothing of it
+            from monitoring.commands.live import viewer  # late: pipes need nothing of it
 
             return viewer.view(invocation, config, watcher, viewer.Listing(current.is_wanted, since_ms, arguments.limit))
         options = HistoryOptions(arguments.limit, arguments.all)

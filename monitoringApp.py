@@ -20,11 +20,11 @@ from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
 from monitoring.alerts.maintenance import MaintenanceCalendar
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.clock import Clock, Deadline, StopSignal
-from monitoring.commands.rounds import ROUNDS_MS, Rounds, Timer
+from monitoring.commands.live.rounds import ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, consequences, new_config
 from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
-from monitoring.display.outputs import Display
+from monitoring.display.output.outputs import Display
 from monitoring.display.words import plural
 from monitoring.errors import MonitoringError
 from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window

@@ -23,14 +23,14 @@ from monitoring.alerts.rule import Decision, evaluate
 from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
-from monitoring.commands.drill import SelfTestFailed, channels_of, tell
 from monitoring.commands.invocation import Invocation, MakeApp
+from monitoring.commands.oneshot.drill import SelfTestFailed, channels_of, tell
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display import alert_sentence
-from monitoring.display.outputs import SilentOutput
-from monitoring.display.progress import progress
-from monitoring.display.streams import Streams
-from monitoring.display.thread import DisplayThread
+from monitoring.display.output.outputs import SilentOutput
+from monitoring.display.output.progress import progress
+from monitoring.display.output.streams import Streams
+from monitoring.display.output.thread import DisplayThread
 from monitoring.display.words import SOURCES
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Site, Window

@@ -11,9 +11,9 @@ from itertools import cycle
 
 from werkzeug.test import Client
 
-from monitoring.display.overview import slug
-from monitoring.display.series import Mark
-from monitoring.display.values import SiteKey
+from monitoring.display.view_model.overview import slug
+from monitoring.display.view_model.series import Mark
+from monitoring.display.view_model.values import SiteKey
 from monitoring.models import SiteStatus, State
 from monitoring.web.application import make_application
 from monitoring.web.serve import LIMITS

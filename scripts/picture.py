@@ -21,9 +21,9 @@ from rich.theme import Theme
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
 from monitoring.display import Header, View, stats_report
-from monitoring.display.screen import Look, draw_screen
-from monitoring.display.screen_output import KEYS_TEXT, LONG_MS, MONITORED_MS
-from monitoring.display.theme import DARK
+from monitoring.display.drawing.screen import Look, draw_screen
+from monitoring.display.drawing.theme import DARK
+from monitoring.display.output.screen_output import KEYS_TEXT, LONG_MS, MONITORED_MS
 from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, Window
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.words import stored_text

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from monitoring.config.files import included_names
 from monitoring.config.loading import ROOT_KEYS, read_config
-from monitoring.config.section import Report, Section
+from monitoring.config.parsing.files import included_names
+from monitoring.config.parsing.section import Report, Section
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "config.schema.json"

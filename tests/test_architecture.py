@@ -1,13 +1,13 @@
 """The rules of the code, executed: where imports point, who reads a clock, who prints, how long a function may be."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from monitoring.config.databases import DATABASES
+from tests.support.rooms import FLOORS, SEES, SHARED
 from tests.support.sources import (
     ROOT,
     Module,
@@ -20,142 +20,10 @@ from tests.support.sources import (
     prints,
 )
 
-SHARED = ("models", "thresholds", "transport", "errors", "units", "names", "fields")
-"""The values and errors that every room may use."""
-
-DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessions"}
-"""What each of `DATABASES` may look into: they know nothing of each other."""
-
-SEES: Mapping[str, Collection[str]] = {
-    **dict.fromkeys(SHARED, ()),
-    "models": {"fields", "thresholds", "transport"},
-    "thresholds": {"units"},
-    "clock": (),
-    "trust": (),
-    # Rooms that need no storage
-    "statistics": (),
-    "checks.assertions": (),
-    "checks.abilities": (),
-    "config": {"trust", "checks.assertions", "checks.abilities"},
-    "display": {"statistics", "storage.notifications", "alerts.rule", "alerts.explain", "alerts.backtest"},
-    "service.process": (),
-    "service.systemd": (),
-    "service.signals": (),
-    "checks": {"clock", "trust", "service.process", "checks.assertions", "checks.abilities"},
-    "alerts.rule": {"statistics"},
-    "alerts.log": {"statistics"},
-    "alerts.maintenance": {"config", "statistics", "display.words"},
-    "alerts.replay": {"statistics", "alerts.rule"},
-    "alerts.backtest": (),
-    "alerts.explain": {"statistics", "alerts.rule", "alerts.replay"},
-    # Storage: the databases know nothing of each other
-    "storage.base": {"statistics"},
-    "storage.notifications": (),
-    "storage.sessions": {"trust"},
-    "storage.sqlite.tables": {"statistics", "storage.base", "storage.notifications"},
-    "storage.sqlite.file": {"storage.sqlite.tables"},
-    "storage.sqlite": {
-        *("statistics", "storage.base", "storage.notifications", "storage.sqlite.tables", "storage.sqlite.file"),
-    },
-    **{kind.store.rpartition(".")[0].removeprefix("monitoring."): DATABASE_SEES for kind in DATABASES},
-    "storage.backends": {"config", "storage.base"},
-    "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
-    "storage.routing": {
-        "storage.notifications",
-        *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
-    },
-    "storage.multi_location": {"clock", "statistics", "display", "alerts.log", "storage.base", "storage.routing"},
-    "storage.opening": {
-        *("clock", "config", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),
-    },
-    # What decides and serves with it
-    "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
-    "service.health": {"clock", "display.words", "storage.delivery"},
-    "notifications": {
-        *("clock", "config", "statistics", "display.words", "storage.base", "storage.notifications"),
-        "storage.delivery.words",
-    },
-    "notifications.channels": {
-        *("clock", "trust", "config", "display.words", "display.jsonlines", "storage.sessions", "notifications.base"),
-    },
-    "gateway": {"clock", "config", "statistics", "display", "service.signals", "service.health", "storage", "alerts.log"},
-    "web": {
-        *("clock", "config", "statistics", "display", "checks.assertions", "service.signals", "storage.notifications"),
-        *("gateway.access", "gateway.limits", "gateway.output", "gateway.server", "gateway.tls", "gateway.certificate"),
-    },
-    "viewer": {"clock", "config", "display", "alerts.explain"},
-    "importing": {"config", "display.words"},
-    "commands": {
-        *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web", "viewer"),
-        *("importing", "alerts.log", "alerts.explain", "alerts.replay", "alerts.backtest", "notifications"),
-        "alerts.maintenance",
-    },
-    # Scripts
-    "utils": (),
-    "alertWatcher": {"clock", "config", "display", "service.signals", "alerts", "storage", "commands"},
-    "test": {"clock", "config", "statistics", "display", "service.signals", "checks", "alerts", "storage", "commands"},
-    "monitoringApp": {
-        *("clock", "config", "statistics", "display", "service", "checks", "alerts", "storage", "commands", "utils"),
-        "notifications",
-    },
-}
-"""Which rooms each room may look into beside itself and `SHARED`. A name stands for everything in it; the longest one that
-fits a module is its room. `monitoring.` is left out, and everybody may ask `monitoring` itself for the version."""
-
-FLOORS: Mapping[str, Sequence[str]] = {
-    "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
-    "config": (
-        *("text tokens positions", "structure", "syntax values addresses", "section databases durations"),
-        *("notifications assertions transport files", "maintenance", "settings", "websites"),
-        *("watching describing loading", "__init__ lookup", "reload"),
-    ),
-    "display": (
-        *("words values theme", "incidents selection series", "ranking months explanation", "jsonlines"),
-        "backtest",
-        *("plain viewing brief keys", "__init__ grid streams overview", "sparkline feed"),
-        "columns chart events closing consoles keyboard",
-        *("pane guide latest", "screen site_screen", "navigation", "screen_output", "outputs", "progress history thread"),
-    ),
-    "checks": (
-        "abilities assertions charset decoding failure limits phases readiness resolver schedule",
-        *("network redirects response", "transport", "handle", "probe", "checker", "checkers"),
-    ),
-    "gateway": (
-        "access databases entrance limits metrics output refusals requests",
-        *("certificate upkeep v2", "dialect tls v1", "description", "application server", "serve"),
-    ),
-    "storage.sqlite.tables": (
-        *("maintenance meta notifications schema", "blocks_1_1 summaries", "rows", "queries states", "from_1_1 outbox"),
-        "migrations purge retention summariser",
-    ),
-    "storage.sqlite.file": ("lock rescue", "connection", "open_file"),
-    "storage.sqlite": ("reader", "file_store", "guard", "database store", "opening"),
-    "storage.influxdb": ("client points", "questions", "delete states window", "store"),
-    "storage.gateway": ("messages", "interface", "client", "store"),
-    "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
-    "alerts": ("rule log backtest maintenance", "evaluator replay", "explain"),
-    "notifications": (
-        *("base grouping routing words channels", "certificates hindsight messages outbox", "sender", "notifier"),
-    ),
-    "service": ("process systemd signals health",),
-    "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
-    "viewer": ("snapshot prompt keys ground", "state", "frames canvas", "app"),
-    "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
-    "commands": (
-        "rounds invocation series reading",
-        "maintenance operating",
-        "printer purge check_config drill explain replay import_configuration",
-        *("viewer_feed", "viewer", "print report test_notifications"),
-        *("web", "page_process gateway_page", "monitor gateway", "cli"),
-        "completion program",
-    ),
-}
-"""The floors of a room, from the bottom up: a module imports from floors below its own."""
-
 PRINTERS = (
-    *("monitoring.commands.program", "monitoring.display.progress"),
-    *("monitoring.display.streams", "monitoring.display.outputs", "monitoring.display.screen_output"),
-    *("monitoring.display.history", "monitoring.gateway.output"),
+    *("monitoring.commands.program", "monitoring.gateway.output", "monitoring.display.output.progress"),
+    *("monitoring.display.output.streams", "monitoring.display.output.outputs"),
+    *("monitoring.display.output.screen_output", "monitoring.display.output.history"),
 )
 SCRIPTS = ("utils", "monitoringApp", "alertWatcher", "test")
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from monitoring.commands.cli import parse_arguments
-from monitoring.config import loading, parse_config, syntax, tokens, websites
-from monitoring.config.assertions import ASSERTIONS
+from monitoring.config import loading, parse_config, tokens
+from monitoring.config.keys import websites
+from monitoring.config.keys.assertions import ASSERTIONS
+from monitoring.config.parsing import syntax
 from monitoring.models import Cause, State
 from monitoring.storage.sqlite.tables.migrations import NEWEST
 from monitoring.storage.sqlite.tables.schema import SCHEMA

@@ -10,7 +10,7 @@ TEMPLATES = every_template()
 
 ELSEWHERE = {
     *("gateway.v1", "gateway.v2", "gateway.requests", "gateway.application"),  # told to programs, by HTTP
-    *("display.screen", "viewer.frames", "web.cells"),  # drawn on a screen or a page, which have documents of their own
+    *("display.drawing.screen", "viewer.frames", "web.cells"),  # drawn on a screen or a page, which docs/ describe
 }
 """Modules that tell people of no trouble."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from monitoring.checks.probe import Probe
 from monitoring.config import Config, describe, load_config, parse_config, parse_database
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Cause, CheckResult
 from monitoring.storage.base import Points

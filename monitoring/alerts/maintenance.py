@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from monitoring.config.maintenance import Maintenance
+from monitoring.config.keys.maintenance import Maintenance
 from monitoring.display.words import printable, time_text
 from monitoring.errors import StoreError
 from monitoring.models import CheckResult, Window

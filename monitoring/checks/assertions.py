@@ -1,6 +1,6 @@
 """The assertions on an answer, one class for each key of the configuration. Pure, except for the time limit of patterns.
 
-A new assertion is a class in this module and a line in `config.assertions`.
+A new assertion is a class in this module and a line in `config.keys.assertions`.
 """
 
 import json

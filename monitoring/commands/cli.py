@@ -14,7 +14,7 @@ from monitoring import __version__, names
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from monitoring.config.durations import Moment, Month
+    from monitoring.config.parsing.durations import Moment, Month
 
 
 Value = TypeVar("Value")
@@ -45,7 +45,7 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 
 def _month(text: str) -> "Month":
-    from monitoring.config.durations import month
+    from monitoring.config.parsing.durations import month
 
     return month(text)
 
@@ -53,14 +53,14 @@ def _month(text: str) -> "Month":
 MODES = {
     mode.name: mode
     for mode in (
-        Mode("-m", "monitor", "monitor", "check the sites and show statistics, states and alerts"),
+        Mode("-m", "monitor", "live.monitor", "check the sites and show statistics, states and alerts"),
         Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
-        Mode("-p", "print", "print", "show what monitors elsewhere measure, without checking anything"),
+        Mode("-p", "print", "live.print", "show what monitors elsewhere measure, without checking anything"),
         Mode(
-            *("-w", "web", "web", "serve the status page and numbers for Prometheus; also with -m, -g"),
+            *("-w", "web", "live.web", "serve the status page and numbers for Prometheus; also with -m, -g"),
             beside=("monitor", "gateway"),
         ),
-        Mode("-g", "gateway", "gateway", "serve the database over HTTP to monitors and readers"),
+        Mode("-g", "gateway", "live.gateway", "serve the database over HTTP to monitors and readers"),
         Mode(
             "-t",
             "test",
@@ -69,32 +69,32 @@ MODES = {
             interrupted=1,
         ),
         Mode(
-            *(None, "report", "report", "sum up a month: availability, incidents, response times"),
+            *(None, "report", "oneshot.report", "sum up a month: availability, incidents, response times"),
             value={"dest": "month", "metavar": "YYYY-MM", "type": _month},
         ),
-        Mode(None, "purge", "purge", "delete stored checks and alerts; says which, and asks"),
+        Mode(None, "purge", "oneshot.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(
-            *(None, "maintenance", "maintenance"),
+            *(None, "maintenance", "oneshot.maintenance"),
             'begin maintenance of a site (or tag:WORD, group:NAME, "all"): "30m"; "end" ends it',
             value={"dest": "maintained", "nargs": 2, "metavar": ("SITE", "LENGTH")},
         ),
         Mode(
-            *(None, "test-notifications", "test_notifications"),
+            *(None, "test-notifications", "oneshot.test_notifications"),
             "send a marked message through every channel of the configuration",
         ),
-        Mode(None, "check-config", "check_config", "say what is wrong or what would run"),
+        Mode(None, "check-config", "oneshot.check_config", "say what is wrong or what would run"),
         Mode(
-            *(None, "explain", "explain", "say why a site is up, failing or down: checks, sum and rule"),
+            *(None, "explain", "oneshot.explain", "say why a site is up, failing or down: checks, sum and rule"),
             value={"dest": "explained", "metavar": "SITE"},
         ),
-        Mode(None, "replay", "replay", "say what another rule would have alerted on"),
+        Mode(None, "replay", "oneshot.replay", "say what another rule would have alerted on"),
         Mode(
-            *(None, "import", "import_configuration"),
+            *(None, "import", "oneshot.import_configuration"),
             help="print the websites of Gatus, Uptime Kuma, Prometheus, a sitemap or a list as a configuration",
             value={"dest": "imported", "metavar": "FILE", "type": Path},
         ),
         Mode(
-            *(None, "print-completion", "completion"),
+            *(None, "print-completion", "oneshot.completion"),
             "print a script by which a shell completes all this",
             value={"dest": "shell", "choices": SHELLS},
         ),
@@ -125,8 +125,8 @@ class Option:
 
 def _location(text: str) -> str:
     """The name of a location, also the empty one of those without a name."""
-    from monitoring.config import values
-    from monitoring.config.text import Invalid, Segment, Text
+    from monitoring.config.parsing import values
+    from monitoring.config.parsing.text import Invalid, Segment, Text
 
     try:
         return values.location(Text((Segment(text),))) if text else text
@@ -135,31 +135,31 @@ def _location(text: str) -> str:
 
 
 def _length_ms(text: str) -> int:
-    from monitoring.config.durations import length_ms
+    from monitoring.config.parsing.durations import length_ms
 
     return length_ms(text)
 
 
 def _moment(text: str) -> "Moment":
-    from monitoring.config.durations import moment
+    from monitoring.config.parsing.durations import moment
 
     return moment(text)
 
 
 def _percent(text: str) -> "Fraction":
-    from monitoring.config.values import percent
+    from monitoring.config.parsing.values import percent
 
     return _converted(percent, text)
 
 
 def _failures(text: str) -> int:
-    from monitoring.config.websites import FAILURES
+    from monitoring.config.keys.websites import FAILURES
 
     return _converted(FAILURES, text)
 
 
 def _limit(text: str) -> int:
-    from monitoring.config.values import whole
+    from monitoring.config.parsing.values import whole
 
     return _converted(whole(1, 1_000_000), text)
 
@@ -168,7 +168,7 @@ def _converted(convert: Callable[[object], Value], text: str) -> Value:
     """A number as the configuration takes it."""
     from decimal import Decimal
 
-    from monitoring.config.text import Invalid
+    from monitoring.config.parsing.text import Invalid
 
     try:
         return convert(Decimal(text) if "." in text else int(text))

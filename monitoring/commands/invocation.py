@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
-from monitoring.config.files import limited
 from monitoring.config.loading import load_piped
 from monitoring.config.lookup import sites_of
-from monitoring.config.text import Invalid
-from monitoring.display.outputs import warn
+from monitoring.config.parsing.files import limited
+from monitoring.config.parsing.text import Invalid
+from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.names import shell_command
 from monitoring.notifications.notifier import Notifier

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from monitoring.display.progress import progress
+from monitoring.display.output.progress import progress
 from monitoring.errors import StoreError
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.routing import ReaderChoice, Readers

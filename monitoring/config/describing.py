@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from monitoring.checks.assertions import in_force
-from monitoring.config.databases import DEFAULT_DATABASE
-from monitoring.config.durations import show_time
-from monitoring.config.maintenance import Maintenance
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.databases import DEFAULT_DATABASE
+from monitoring.config.keys.maintenance import Maintenance
+from monitoring.config.keys.notifications import ChannelConfig
+from monitoring.config.keys.transport import describe_transport
+from monitoring.config.parsing.durations import show_time
+from monitoring.config.parsing.values import show_ms, show_number
 from monitoring.config.settings import Config
-from monitoring.config.transport import describe_transport
-from monitoring.config.values import show_ms, show_number
 from monitoring.models import Site
 from monitoring.names import listed
 from monitoring.thresholds import Rule

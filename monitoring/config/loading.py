@@ -5,16 +5,11 @@ from dataclasses import replace
 from os.path import isdir
 from pathlib import Path
 
-from monitoring.config import settings, values
-from monitoring.config.addresses import site_address
-from monitoring.config.databases import DatabaseAddress, database_address
-from monitoring.config.files import Files, read_files
-from monitoring.config.maintenance import Maintenance, read_maintenance
-from monitoring.config.notifications import channel_names, read_channels
-from monitoring.config.section import Report, Section
-from monitoring.config.settings import Config
-from monitoring.config.text import Invalid, expand, unexpanded
-from monitoring.config.websites import (
+from monitoring.config import settings
+from monitoring.config.keys.databases import DatabaseAddress, database_address
+from monitoring.config.keys.maintenance import Maintenance, read_maintenance
+from monitoring.config.keys.notifications import channel_names, read_channels
+from monitoring.config.keys.websites import (
     CERTIFICATE_WARNING,
     INTERVAL,
     RULE_KEYS,
@@ -24,6 +19,12 @@ from monitoring.config.websites import (
     read_rule,
     read_sites,
 )
+from monitoring.config.parsing import values
+from monitoring.config.parsing.addresses import site_address
+from monitoring.config.parsing.files import Files, read_files
+from monitoring.config.parsing.section import Report, Section
+from monitoring.config.parsing.text import Invalid, expand, unexpanded
+from monitoring.config.settings import Config
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.thresholds import DEFAULT_ALERT_INTERVAL_MS, Rule

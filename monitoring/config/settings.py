@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitoring.config.databases import DatabaseAddress
-from monitoring.config.maintenance import Maintenance
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.databases import DatabaseAddress
+from monitoring.config.keys.maintenance import Maintenance
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.models import Site
 from monitoring.thresholds import DEFAULT_ALERT_INTERVAL_MS
 from monitoring.trust import MOZILLA, Trust

@@ -9,9 +9,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from monitoring import names
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock
-from monitoring.config.durations import length_ms, moment
 from monitoring.config.lookup import chosen_hosts
-from monitoring.display.jsonlines import alert_json, stats_json
+from monitoring.config.parsing.durations import length_ms, moment
+from monitoring.display.text.jsonlines import alert_json, stats_json
 from monitoring.errors import ConfigError
 from monitoring.gateway.v2 import Interface
 from monitoring.models import Alert, AlertType, Cause, Site, State

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 from monitoring.clock import SystemClock
 from monitoring.config import DEFAULT_DATABASE, Config, ConfigWatcher, parse_database
-from monitoring.config.databases import ListenAddress
+from monitoring.config.keys.databases import ListenAddress
 from monitoring.config.tokens import READ, WRITE, Tokens, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output

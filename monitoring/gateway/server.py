@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask
 
-from monitoring.config.databases import ListenAddress
+from monitoring.config.keys.databases import ListenAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.gateway.certificate import ServedCertificate
 from monitoring.gateway.limits import Limits

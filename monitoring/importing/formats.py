@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from monitoring.config import syntax
-from monitoring.config.text import Invalid
+from monitoring.config.parsing import syntax
+from monitoring.config.parsing.text import Invalid
 from monitoring.importing import gatus, plain, prometheus, sitemap, uptime_kuma
 from monitoring.importing.draft import Imported
 

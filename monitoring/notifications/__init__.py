@@ -9,5 +9,5 @@ words      what is said of a channel that does not work   (pure)
 outbox     what is to be sent, in the local file or still in memory
 sender     one channel at work, in a thread of its own
 notifier   all channels of a monitor
-channels/  one module for each kind of channel; the registry is `monitoring.config.notifications.CHANNELS`
+channels/  one module for each kind of channel; the registry is `monitoring.config.keys.notifications.CHANNELS`
 """

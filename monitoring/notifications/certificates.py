@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.display.words import label
 from monitoring.models import Alert, AlertType, CheckResult, Site
 from monitoring.notifications.words import expiry_text

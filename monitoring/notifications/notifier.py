@@ -6,7 +6,7 @@ from importlib import import_module
 
 from monitoring.clock import Clock, Deadline
 from monitoring.config import Config
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.errors import StoreError
 from monitoring.models import Window
 from monitoring.notifications import words

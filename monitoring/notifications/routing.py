@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.models import Alert, AlertType, Site
 from monitoring.storage.notifications import Entry, Event, Route
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from monitoring.clock import Clock
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered

@@ -1,4 +1,4 @@
-"""From the address of a database to its backend; which kinds there are says `monitoring.config.databases.DATABASES`."""
+"""From the address of a database to its backend; which kinds there are says `monitoring.config.keys.databases.DATABASES`."""
 
 from typing import TYPE_CHECKING, cast
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock
-from monitoring.display.values import SiteKey, SiteRow, StatsReport, stats_report
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, stats_report
 from monitoring.display.words import time_text
 from monitoring.errors import ConfigError
 from monitoring.models import Alert, LastState, Site, SiteStatus, Window

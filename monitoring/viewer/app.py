@@ -14,9 +14,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from monitoring.clock import Clock
-from monitoring.display.overview import Overview
-from monitoring.display.theme import Theme, ThemeName, theme
-from monitoring.display.values import Header, View
+from monitoring.display.drawing.theme import Theme, ThemeName, theme
+from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.values import Header, View
 from monitoring.display.words import local_time, plural
 from monitoring.units import NS_PER_MS
 from monitoring.viewer.canvas import Canvas

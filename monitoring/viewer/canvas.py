@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from monitoring.display.theme import Theme
+from monitoring.display.drawing.theme import Theme
 
 
 class Canvas(Widget):

@@ -8,16 +8,16 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from monitoring.display import explanation_lines
-from monitoring.display.columns import ROOMY
-from monitoring.display.events import Event, event_lines, events_of
-from monitoring.display.grid import bounded, fit, heading, marked, wrapped
-from monitoring.display.guide import term_lines
-from monitoring.display.incidents import Incident
-from monitoring.display.overview import last_data
-from monitoring.display.screen import Look, draw_screen
-from monitoring.display.site_screen import SiteView, site_screen
-from monitoring.display.values import SiteKey, View
-from monitoring.display.viewing import Order, SiteLine, site_lines
+from monitoring.display.drawing.columns import ROOMY
+from monitoring.display.drawing.events import Event, event_lines, events_of
+from monitoring.display.drawing.grid import bounded, fit, heading, marked, wrapped
+from monitoring.display.drawing.guide import term_lines
+from monitoring.display.drawing.screen import Look, draw_screen
+from monitoring.display.drawing.site_screen import SiteView, site_screen
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.overview import last_data
+from monitoring.display.view_model.values import SiteKey, View
+from monitoring.display.view_model.viewing import Order, SiteLine, site_lines
 from monitoring.display.words import WAITING, label, local_text, local_time, printable, window_text
 from monitoring.models import State as SiteState
 from monitoring.units import DAY_MS

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from monitoring.clock import Clock, Deadline
-from monitoring.display.keyboard import LOCAL_MODES, MODES
-from monitoring.display.keys import ground_in
+from monitoring.display.output.keyboard import LOCAL_MODES, MODES
+from monitoring.display.output.keys import ground_in
 
 Result = TypeVar("Result")
 

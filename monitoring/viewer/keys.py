@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from monitoring.display.guide import COLUMNS, marked_states
+from monitoring.display.drawing.guide import COLUMNS, marked_states
 
 KEYS: Mapping[str, str] = {
     "↑ ↓ j k": "one line up or down",

@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from monitoring.config.durations import moment
+from monitoring.config.parsing.durations import moment
 from monitoring.display.words import local_time
 from monitoring.units import DAY_MS
 

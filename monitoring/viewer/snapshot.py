@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitoring.alerts.explain import Explanation
-from monitoring.display.overview import Overview
-from monitoring.display.values import SiteKey
+from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.values import SiteKey
 from monitoring.models import CheckResult, Site
 
 

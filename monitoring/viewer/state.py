@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from monitoring.display.incidents import Incident
-from monitoring.display.theme import ThemeName
-from monitoring.display.values import SiteKey
-from monitoring.display.viewing import WINDOWS_MS, Choice, earlier_ms, later_ms, next_window, place_of
+from monitoring.display.drawing.theme import ThemeName
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.values import SiteKey
+from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, earlier_ms, later_ms, next_window, place_of
 from monitoring.viewer.prompt import Asking, Prompt, time_of
 
 

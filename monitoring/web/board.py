@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitoring.clock import Clock
-from monitoring.config.durations import Month
-from monitoring.display.incidents import Incident, incidents
-from monitoring.display.latest import LatestView
-from monitoring.display.months import MonthReport
-from monitoring.display.overview import Overview
-from monitoring.display.series import Mark
-from monitoring.display.values import SiteKey
+from monitoring.config.parsing.durations import Month
+from monitoring.display.view_model.incidents import Incident, incidents
+from monitoring.display.view_model.latest import LatestView
+from monitoring.display.view_model.months import MonthReport
+from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.series import Mark
+from monitoring.display.view_model.values import SiteKey
 from monitoring.models import Alert, CheckResult, Site
 from monitoring.storage.notifications import Entry
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS

@@ -11,11 +11,11 @@ from hashlib import sha256
 
 from markupsafe import Markup, escape
 
-from monitoring.display.incidents import Incident
-from monitoring.display.overview import Group, Overview, grouped, headline, last_data, slug
-from monitoring.display.ranking import state_counts
-from monitoring.display.series import Mark
-from monitoring.display.values import SiteKey, SiteRow, StatsReport
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.overview import Group, Overview, grouped, headline, last_data, slug
+from monitoring.display.view_model.ranking import state_counts
+from monitoring.display.view_model.series import Mark
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
 from monitoring.display.words import (
     GLYPHS,
     NOTHING,

@@ -7,8 +7,7 @@ from markupsafe import Markup
 
 from monitoring.checks.assertions import in_force
 from monitoring.config.describing import request_words
-from monitoring.display.incidents import Incident
-from monitoring.display.jsonlines import (
+from monitoring.display.text.jsonlines import (
     alert_values,
     check_values,
     json_line,
@@ -17,9 +16,10 @@ from monitoring.display.jsonlines import (
     response_times,
     site_values,
 )
-from monitoring.display.overview import slug
-from monitoring.display.series import Mark, causes_of, series_csv
-from monitoring.display.values import SiteRow, StatsReport
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.overview import slug
+from monitoring.display.view_model.series import Mark, causes_of, series_csv
+from monitoring.display.view_model.values import SiteRow, StatsReport
 from monitoring.display.words import (
     NOTHING,
     counts_text,

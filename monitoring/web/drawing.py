@@ -5,7 +5,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from monitoring.display.series import Mark, causes_of
+from monitoring.display.view_model.series import Mark, causes_of
 from monitoring.display.words import plural
 from monitoring.models import State
 

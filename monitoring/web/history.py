@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from monitoring.display.incidents import Incident
-from monitoring.display.months import MonthReport, MonthRow
-from monitoring.display.overview import Overview, slug
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.months import MonthReport, MonthRow
+from monitoring.display.view_model.overview import Overview, slug
 from monitoring.display.words import (
     DELIVERY_WORDS,
     NOTHING,

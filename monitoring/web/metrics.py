@@ -12,9 +12,9 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from monitoring import __version__
-from monitoring.display.jsonlines import response_times
-from monitoring.display.overview import Overview
-from monitoring.display.values import SiteRow
+from monitoring.display.text.jsonlines import response_times
+from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.values import SiteRow
 from monitoring.models import State
 from monitoring.web.board import WINDOWS_MS, Snapshot
 

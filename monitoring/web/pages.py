@@ -11,12 +11,12 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from monitoring.config.durations import month
-from monitoring.display.months import MONTH_RULE, MonthReport
-from monitoring.display.overview import Group, Overview, grouped, headline, slug
-from monitoring.display.ranking import badness, state_counts
-from monitoring.display.selection import selected
-from monitoring.display.values import SiteRow
+from monitoring.config.parsing.durations import month
+from monitoring.display.view_model.months import MONTH_RULE, MonthReport
+from monitoring.display.view_model.overview import Group, Overview, grouped, headline, slug
+from monitoring.display.view_model.ranking import badness, state_counts
+from monitoring.display.view_model.selection import selected
+from monitoring.display.view_model.values import SiteRow
 from monitoring.display.words import percent_text, printable, time_text, with_sign
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import State

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitoring.clock import Clock
-from monitoring.config.databases import ListenAddress
+from monitoring.config.keys.databases import ListenAddress
 from monitoring.config.tokens import READ, Tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway import output

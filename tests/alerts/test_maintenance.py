@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.config.maintenance import Maintenance
+from monitoring.config.keys.maintenance import Maintenance
 from monitoring.models import AlertType, Cause, LastState, State, Window
 from monitoring.statistics.reference import downtime, summarise
 from tests.support.scene import START_MS, Scene, site

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from monitoring.config.addresses import site_address
-from monitoring.config.text import expand
+from monitoring.config.parsing.addresses import site_address
+from monitoring.config.parsing.text import expand
 from monitoring.models import Cause
 from tests.support.probing import check
 from tests.support.servers import OK, HttpServer, RawServer, redirect, sends

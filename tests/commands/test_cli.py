@@ -10,7 +10,7 @@ import pytest
 
 from monitoring import __version__
 from monitoring.commands import cli, program
-from monitoring.config.databases import DEFAULT_LISTEN
+from monitoring.config.keys.databases import DEFAULT_LISTEN
 from tests.support.contents import file_bytes, influx_text
 from tests.support.influxd import Influxd
 from tests.support.monitor import wait_for

@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from monitoring.config import load_config, syntax
+from monitoring.config import load_config
+from monitoring.config.keys.websites import RULE_KEYS, SITE_KEYS
 from monitoring.config.loading import ALERTING_KEYS, RETENTION_KEYS, ROOT_KEYS
-from monitoring.config.websites import RULE_KEYS, SITE_KEYS
+from monitoring.config.parsing import syntax
 from monitoring.errors import ConfigError
 from scripts import schema
 from tests.support.documents import DOCUMENTS, fences

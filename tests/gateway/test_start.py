@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.config.databases import parse_listen
+from monitoring.config.keys.databases import parse_listen
 from monitoring.config.tokens import Tokens, client_token, gateway_tokens
 from monitoring.errors import ConfigError
 from monitoring.gateway.certificate import TlsFiles

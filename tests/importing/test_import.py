@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.config.syntax import parse
+from monitoring.config.parsing.syntax import parse
 from monitoring.importing import formats, trial, writing
 from tests.support.monitor import PATIENCE_S, ROOT
 from tests.support.processes import command, environment, run_program

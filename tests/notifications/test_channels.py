@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.channels import command as commands

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.config.durations import moment_ms
+from monitoring.config.parsing.durations import moment_ms
 from monitoring.config.tokens import Tokens
 from monitoring.models import CheckResult
 from monitoring.storage.base import Points

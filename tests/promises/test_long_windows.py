@@ -10,7 +10,7 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.config import parse_database
-from monitoring.config.durations import moment_ms
+from monitoring.config.parsing.durations import moment_ms
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.config.durations import moment_ms
+from monitoring.config.parsing.durations import moment_ms
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influx_databases import address_of, store_at

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monitoring.display.outputs import SilentOutput
+from monitoring.display.output.outputs import SilentOutput
 from monitoring.service.health import EXPIRY_MS, REPORT_AFTER_MS, STALL_MS, BurstCounter, FailureReporter, Health
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Condition

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from tests.support.influx_databases import new_database
 from tests.support.influxd import Influxd
 

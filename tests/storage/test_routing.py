@@ -11,7 +11,7 @@ import pytest
 
 from monitoring.clock import SystemClock
 from monitoring.config import Config, parse_database
-from monitoring.config.databases import DATABASES, DatabaseKind
+from monitoring.config.keys.databases import DATABASES, DatabaseKind
 from monitoring.errors import ConfigError, StoreError, StoreUnavailable
 from monitoring.models import Site
 from monitoring.storage.backends import open_backend

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.alerts import evaluator
-from monitoring.commands import rounds
-from monitoring.display import outputs, screen_output
+from monitoring.commands.live import rounds
+from monitoring.display.output import outputs, screen_output
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.reader import FileReader

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.influxd import Influxd

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from monitoring.config.notifications import CHANNELS, ChannelConfig
+from monitoring.config.keys.notifications import CHANNELS, ChannelConfig
 from monitoring.models import Alert, AlertType, Cause, Site
 from monitoring.notifications.base import Channel, Message, Undelivered
 from monitoring.notifications.certificates import warner

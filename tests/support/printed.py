@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.config.durations import moment_ms
+from monitoring.config.parsing.durations import moment_ms
 from monitoring.display import SiteRow, StatsReport, stats_json
 from monitoring.models import Alert, AlertType, Cause, CheckResult, SiteStats, SiteStatus, Window
 from monitoring.statistics.reference import summarise

@@ -8,7 +8,7 @@ from pathlib import Path
 from monitoring.checks.failure import DETAIL_LENGTH
 from monitoring.checks.probe import Probe
 from monitoring.config import parse_config
-from monitoring.config.assertions import ASSERTIONS
+from monitoring.config.keys.assertions import ASSERTIONS
 from monitoring.models import PHASES, Assertion, ProbeResult, Site
 from monitoring.trust import Certificates, Trust
 from tests.support.driving import running_network

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from monitoring.clock import SystemClock
-from monitoring.commands.purge import Purge, Terminal, scope_of
+from monitoring.commands.oneshot.purge import Purge, Terminal, scope_of
 from monitoring.config import load_config
-from monitoring.config.durations import moment
+from monitoring.config.parsing.durations import moment
 from monitoring.models import Alert, CheckResult
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from monitoring.display import Closing, Header, SiteKey, StatsReport
-from monitoring.display.values import Statuses
+from monitoring.display.view_model.values import Statuses
 from monitoring.models import Alert, SiteStatus
 
 

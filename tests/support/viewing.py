@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from monitoring.display import SiteRow
-from monitoring.display.incidents import Incident, incidents
-from monitoring.display.overview import Overview
-from monitoring.display.values import Header, View
-from monitoring.display.viewing import WINDOWS_MS
+from monitoring.display.view_model.incidents import Incident, incidents
+from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.values import Header, View
+from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.models import Alert, Cause, CheckResult, Site, State
 from monitoring.viewer.frames import Frame, Picture
 from monitoring.viewer.snapshot import SiteFacts, Snapshot, Wanted

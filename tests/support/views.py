@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from monitoring.display import Header, SiteRow, StatsReport, View
-from monitoring.display.screen import Look, draw_screen
+from monitoring.display.drawing.screen import Look, draw_screen
 from monitoring.models import (
     Alert,
     AlertType,

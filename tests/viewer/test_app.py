@@ -10,8 +10,8 @@ from textual import events
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from monitoring.display.theme import DARK, LIGHT, colours
-from monitoring.display.viewing import WINDOWS_MS, Order
+from monitoring.display.drawing.theme import DARK, LIGHT, colours
+from monitoring.display.view_model.viewing import WINDOWS_MS, Order
 from monitoring.models import State as SiteState
 from monitoring.viewer.app import Settings, Viewer
 from monitoring.viewer.canvas import Canvas

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.display.theme import DARK
-from monitoring.display.viewing import WINDOWS_MS, Choice, Order
+from monitoring.display.drawing.theme import DARK
+from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, Order
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS
 from monitoring.viewer.keys import KEYS

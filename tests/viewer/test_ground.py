@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from monitoring.clock import SystemClock
-from monitoring.display.keys import ground_in
+from monitoring.display.output.keys import ground_in
 from monitoring.viewer.ground import ASK, ground_while
 from tests.support.clock import FakeClock
 

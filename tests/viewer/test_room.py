@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from monitoring.display.selection import FIELDS
-from monitoring.display.theme import ThemeName
-from monitoring.display.viewing import Order
+from monitoring.display.drawing.theme import ThemeName
+from monitoring.display.view_model.selection import FIELDS
+from monitoring.display.view_model.viewing import Order
 from monitoring.viewer.keys import KEYS
 from tests.support.sources import ROOT, modules
 
@@ -21,7 +21,7 @@ def test_nothing_else_imports_textual() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["monitoringApp", "alertWatcher", "monitoring.commands.print", "monitoring.commands.viewer"]
+    "module", ["monitoringApp", "alertWatcher", "monitoring.commands.live.print", "monitoring.commands.live.viewer"]
 )
 def test_no_program_loads_it_before_a_viewer_starts(module: str) -> None:
     source = f"import sys, {module}; sys.exit('textual' in sys.modules or 'rich' in sys.modules)"

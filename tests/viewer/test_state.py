@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitoring.display.theme import ThemeName
-from monitoring.display.viewing import WINDOWS_MS, Order
+from monitoring.display.drawing.theme import ThemeName
+from monitoring.display.view_model.viewing import WINDOWS_MS, Order
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 from monitoring.viewer.prompt import Asking
 from monitoring.viewer.state import Place, Scene, State, asked, cursor_line, moved_by, pasted, pressed

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitoring.display.overview import slug
+from monitoring.display.view_model.overview import slug
 from monitoring.models import SiteStatus, State
 from monitoring.storage.notifications import Delivery, Entry, Event
 from tests.support.browser import Browser

@@ -8,10 +8,10 @@ from html import unescape
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from monitoring.config.databases import parse_listen
+from monitoring.config.keys.databases import parse_listen
 from monitoring.config.tokens import Tokens
 from monitoring.display import stats_json
-from monitoring.display.overview import STALE_MS, slug
+from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Cause, SiteStatus, State
 from monitoring.web.application import LOOPBACK_NAMES, POLICY, make_application

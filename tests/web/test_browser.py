@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.display.overview import slug
+from monitoring.display.view_model.overview import slug
 from monitoring.models import SiteStatus, State
 from tests.support.browser import Browser
 from tests.support.page import NOW_MS, Shown, serving_page, sites_named

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.display.overview import slug
+from monitoring.display.view_model.overview import slug
 from monitoring.models import Cause
 from monitoring.units import DAY_MS, MINUTE_MS
 from tests.support.browser import Browser

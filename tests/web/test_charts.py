@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from monitoring.display.overview import slug
+from monitoring.display.view_model.overview import slug
 from monitoring.models import SiteStatus, State
 from monitoring.web.board import WINDOWS_MS
 from tests.support.browser import Browser

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitoring.display.series import Mark
+from monitoring.display.view_model.series import Mark
 from monitoring.models import Cause
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.drawing import HEIGHT, days_svg, days_text, series_svg

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from werkzeug.test import Client
 
-from monitoring.display.overview import slug
+from monitoring.display.view_model.overview import slug
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application

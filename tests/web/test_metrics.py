@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.clock import SystemClock
-from monitoring.display.overview import STALE_MS
+from monitoring.display.view_model.overview import STALE_MS
 from monitoring.models import SiteStatus, State
 from monitoring.web.metrics import MetricsKeeper, metrics_text
 from tests.support.page import HOSTILE, NOW_MS, Shown, serving_page, sites_named

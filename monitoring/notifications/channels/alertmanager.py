@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.display.words import percent_text, printable, time_text
 from monitoring.models import Alert, AlertType
 from monitoring.names import shell_command

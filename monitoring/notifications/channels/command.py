@@ -1,7 +1,7 @@
 """A program of the user's: it gets each message as one JSON object on its standard input."""
 
-from monitoring.config.notifications import ChannelConfig
-from monitoring.display.jsonlines import alert_values, json_line
+from monitoring.config.keys.notifications import ChannelConfig
+from monitoring.display.text.jsonlines import alert_values, json_line
 from monitoring.display.words import printable
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.channels.child import PATIENCE_S, ByChild, without

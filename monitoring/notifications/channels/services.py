@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from monitoring.config.notifications import ChannelConfig
+from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.display.words import printable
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.channels.child import PATIENCE_S, ByChild, Child, without

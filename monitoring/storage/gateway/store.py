@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.config.tokens import client_token
 from monitoring.errors import StoreDenied, StoreRefused, untraced
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window

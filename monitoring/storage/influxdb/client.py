@@ -14,7 +14,7 @@ import requests
 from influxdb import InfluxDBClient
 from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure, one_line
 

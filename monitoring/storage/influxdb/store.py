@@ -12,7 +12,7 @@ from itertools import chain, groupby
 from threading import Lock
 from typing import TypeVar
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreRefused, StoreUnavailable, untraced
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.names import LONGEST_LOCATION, is_name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics.summary import Span

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Points

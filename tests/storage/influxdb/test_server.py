@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from monitoring.config.databases import DatabaseAddress
+from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import CheckResult, Window
 from monitoring.storage.base import Deletion, DeliveryRecord, Points

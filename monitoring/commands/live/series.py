@@ -1,0 +1,141 @@
+"""What each minute of the past hour, each hour of the past day and each day of the past quarter added up to.
+
+They are read one by one, for all sites at once, and remembered: one that is over hardly changes. So a chart costs the store
+nothing, whoever looks at it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitoring.clock import Clock, Deadline
+from monitoring.display.view_model.overview import DAYS
+from monitoring.display.view_model.series import Mark, mark_of
+from monitoring.display.view_model.values import SiteKey
+from monitoring.models import Site, Window
+from monitoring.statistics.windows import may_be_exact
+from monitoring.storage.routing import Readers
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
+
+LATELY = 3
+"""So many marks that are over may still get checks that were delivered late."""
+
+PATIENCE_MS = 200
+"""So long marks are read at a time: other questions are asked in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """So many marks of this length, and how often each is read: the one that is not over, the last ones, the others.
+
+    `now_every_ms` is None where marks are shown only when they are over.
+    """
+
+    length_ms: int
+    count: int
+    now_every_ms: int | None
+    lately_every_ms: int
+    others_every_ms: int
+
+    def every_ms(self, age: int) -> int:
+        """How often a mark is read that ended so many marks ago; 0: it is not over."""
+        if age == 0:
+            return self.now_every_ms or 0
+        return self.lately_every_ms if age <= LATELY else self.others_every_ms
+
+    def numbers(self, until_ms: int) -> range:
+        """The marks up to this moment, the oldest first."""
+        end = until_ms // self.length_ms + (self.now_every_ms is not None)
+        return range(end - self.count, end)
+
+
+MINUTES = Scale(MINUTE_MS, 60, None, MINUTE_MS, 10 * MINUTE_MS)
+HOURS = Scale(HOUR_MS, 24, 2 * MINUTE_MS, 10 * MINUTE_MS, HOUR_MS)
+DAYS_OF_QUARTER = Scale(DAY_MS, DAYS, 2 * MINUTE_MS, 10 * MINUTE_MS, 6 * HOUR_MS)
+
+
+class Series:
+    """Remembers the marks of one scale of each site and location. Filled by one thread, read by any."""
+
+    def __init__(self, clock: Clock, scale: Scale) -> None:
+        self._clock = clock
+        self._scale = scale
+        self._marks: dict[int, Mapping[SiteKey, Mark]] = {}
+        self._read_ms: dict[int, int] = {}
+        self._by_site: Mapping[SiteKey, Sequence[Mark]] = {}
+
+    def read(self, readers: Readers, until_ms: int, sites: int) -> None:
+        """Read some of the marks that are due, the newest first; there are so many sites. Raises `StoreError`."""
+        scale, length_ms = self._scale, self._scale.length_ms
+        deadline = Deadline.after(self._clock, PATIENCE_MS)
+        numbers = scale.numbers(until_ms)
+        exact = may_be_exact(Window.before(until_ms, scale.count * length_ms), sites)
+        for number in reversed(numbers):
+            age = until_ms // length_ms - number
+            if until_ms - self._read_ms.get(number, 0) < scale.every_ms(age):
+                continue
+            window = Window(number * length_ms, min((number + 1) * length_ms, until_ms))
+            self._marks[number] = {} if window.length_ms <= 0 else _read(readers, window, exact=exact)
+            self._read_ms[number] = until_ms
+            self._by_site = {}
+            if not deadline.left_s():
+                break
+        for gone in self._marks.keys() - numbers:
+            del self._marks[gone]
+            self._read_ms.pop(gone, None)  # after `forget` it may have fallen out before its turn came
+
+    def forget(self) -> None:
+        """Read everything anew: other stores are asked from now on."""
+        self._read_ms.clear()
+
+    def of_all(self, keys: Sequence[SiteKey], until_ms: int) -> Mapping[SiteKey, Sequence[Mark]]:
+        """The marks of these sites; the same object as long as nothing was read. For the thread that reads."""
+        if self._by_site.keys() != set(keys):
+            self._by_site = {key: self.of(key, until_ms) for key in keys}
+        return self._by_site
+
+    def of(self, key: SiteKey, until_ms: int) -> Sequence[Mark]:
+        """The marks of a site, the oldest first; one that was not read yet has nothing."""
+        return [self._mark(number, key, until_ms) for number in self._scale.numbers(until_ms)]
+
+    def _mark(self, number: int, key: SiteKey, until_ms: int) -> Mark:
+        start_ms, length_ms = number * self._scale.length_ms, self._scale.length_ms
+        return self._marks.get(number, {}).get(key) or Mark(start_ms, max(0, min(length_ms, until_ms - start_ms)))
+
+
+def _read(readers: Readers, window: Window, *, exact: bool) -> Mapping[SiteKey, Mark]:
+    return {
+        (host, location): mark_of(window.from_ms, window.length_ms, stats)
+        for location, reader in readers.items()
+        for host, stats in reader.stats(window, exact=exact).items()
+    }
+
+
+class Charts:
+    """The series of all scales."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.days = Series(clock, DAYS_OF_QUARTER)
+        hours, minutes = Series(clock, HOURS), Series(clock, MINUTES)
+        self._every = (minutes, self.days, hours)
+        self._of_window = {"10m": (minutes, 10), "1h": (minutes, 60), "24h": (hours, 24), "30d": (self.days, 30)}
+
+    def read(self, readers: Readers, until_ms: int, sites: int) -> None:
+        """Read some of what is due. Raises `StoreError`."""
+        for series in self._every:
+            series.read(readers, until_ms, sites)
+
+    def forget(self) -> None:
+        """Read everything anew."""
+        for series in self._every:
+            series.forget()
+
+    def of(self, key: SiteKey, window: str, until_ms: int) -> Sequence[Mark]:
+        """The marks of a site in this window, by its name; from any thread."""
+        series, count = self._of_window.get(window, (self.days, DAYS))
+        return series.of(key, until_ms)[-count:]
+
+
+def last_checks_window(site: Site, sites: Sequence[Site], until_ms: int, count: int, most: int) -> Window:
+    """A window with about the last `count` checks of this site, and no more than `most` of all sites together."""
+    rate_per_ms = sum(1 / other.interval_ms for other in sites) or 1.0
+    return Window.before(until_ms, max(1, min((count + 1) * site.interval_ms, round(most / rate_per_ms))))

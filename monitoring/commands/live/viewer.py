@@ -1,0 +1,44 @@
+"""The interactive viewer, which `-p` and `-a` open on a terminal. Without textual they show what they show elsewhere."""
+
+import sys
+from functools import partial
+from importlib import import_module
+
+from monitoring.clock import SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.commands.live.printer import LIVE_PATIENCE_S
+from monitoring.commands.live.rounds import round_every_ms
+from monitoring.commands.live.viewer_feed import ROUNDS_MS, Listing, ViewerFeed
+from monitoring.config import Config, ConfigWatcher
+from monitoring.display.output.outputs import print_screen
+from monitoring.display.view_model.viewing import Choice
+from monitoring.service.process import prepare
+from monitoring.storage.routing import ReaderChoice
+from monitoring.viewer.ground import ground_while
+from monitoring.viewer.state import Place, State
+
+__all__ = ["Listing", "view"]
+
+
+def view(
+    invocation: Invocation,
+    config: Config,
+    watcher: ConfigWatcher,
+    listing: Listing | None = None,
+) -> int:
+    """Show it until the person leaves; returns the exit status. With a `listing` it opens with the incidents."""
+    prepare(len(config.sites))  # a key is not to wait for the thread that reads
+    arguments, clock = invocation.arguments, SystemClock()
+    rounds_ms = dict(ROUNDS_MS)
+    if arguments.window is not None:
+        rounds_ms.setdefault(arguments.window, round_every_ms(arguments.window))
+    choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, arguments.location)
+    feed = ViewerFeed(config, choice, clock, watcher, rounds_ms, listing or Listing())
+
+    app, ground = ground_while(partial(import_module, "monitoring.viewer.app"), sys.stdin.fileno(), clock)
+    places = (Place.SITES, Place.INCIDENTS) if listing else (Place.SITES,)
+    state = State(places, Choice(arguments.window or min(rounds_ms)))
+    kept = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), ground)).run()
+    if kept:
+        print_screen(kept, invocation.environ)
+    return 0

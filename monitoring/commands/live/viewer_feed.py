@@ -1,0 +1,279 @@
+"""What the viewer shows, read as print mode reads it, in a thread of its own: no key ever waits for a store."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from monitoring.clock import Clock
+from monitoring.commands.live.printer import REFRESH_S, Printer
+from monitoring.commands.live.rounds import rounds_of
+from monitoring.commands.live.series import last_checks_window
+from monitoring.commands.oneshot.explain import explain_from
+from monitoring.config import Config, ConfigWatcher
+from monitoring.display import Header, View
+from monitoring.display.view_model.incidents import Incident, incidents
+from monitoring.display.view_model.latest import LatestView, Notices
+from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.values import SiteKey, StatsReport, Statuses
+from monitoring.display.view_model.viewing import WINDOWS_MS
+from monitoring.errors import StoreError
+from monitoring.models import Alert
+from monitoring.service.process import trim_memory
+from monitoring.storage.multi_location import MultiLocationReport
+from monitoring.storage.routing import ReaderChoice, Readers
+from monitoring.units import NS_PER_MS
+from monitoring.viewer.snapshot import SiteFacts, Snapshot, Wanted
+
+ROUNDS_MS = rounds_of(WINDOWS_MS)
+"""How often each window is read, by its length."""
+
+REST, LONGEST_REST_MS = 40, 15_000
+"""After reading, nothing is read again for so many times as long, at most so long, but for what was never read."""
+
+MANY_SITES = 500
+"""For so many more sites what is shown is looked at and drawn a second less often."""
+
+TRIM_AFTER_MS = 50
+"""What took so long has read windows, and has freed much."""
+
+FACTS_EVERY_MS = 5_000
+"""How often more of the site that is looked at is read."""
+
+INCIDENTS_EVERY_MS = 10_000
+
+LAST_CHECKS = 20
+MOST_CHECKS = 200_000
+"""So many are looked through for the last ones of a site."""
+
+
+def shortest_first(due: Collection[int], wanted: Wanted, known: Collection[int]) -> Sequence[int]:
+    """Which of the windows that are due is read next: the shortest names the sites, then the one that is looked at."""
+    needed = [length_ms for length_ms in sorted(due) if length_ms in wanted.every_ms]
+    if known and wanted.window_ms in needed:
+        return [wanted.window_ms]
+    return needed[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which incidents are listed: of which hosts (`is_wanted` None: of the configured sites), since when, how many."""
+
+    is_wanted: Callable[[str], bool] | None = None
+    since_ms: int = 0
+    limit: int | None = None
+
+    @property
+    def is_of_all(self) -> bool:
+        """Also of sites that are not configured?"""
+        return self.is_wanted is not None
+
+    def of(self, alerts: Sequence[Alert]) -> Sequence[Incident]:
+        """The incidents to list of these records, which stand the oldest first; the newest first."""
+        wanted = self.is_wanted or (lambda _: True)
+        found = [
+            one
+            for one in incidents(alert for alert in alerts if wanted(alert.host))
+            if one.is_open or one.last.time_ms >= self.since_ms
+        ]
+        return found[: self.limit]
+
+
+class NoticedView(LatestView):
+    """Keeps events of the program itself in the header for a while, as the live screen does."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__(now_ms, lambda _: None)
+        self._notices = Notices()
+
+    def notice(self, text: str) -> None:
+        self._notices.add(text, self.view.now_ms)
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        notes = (*header.notes, *self._notices.recent(now_ms))
+        super().refresh(replace(header, notes=notes), now_ms, statuses, ongoing)
+
+
+class ViewerFeed:
+    """Keeps `Feed`. Live it reads as print mode does, window by window; of a past moment once."""
+
+    def __init__(
+        self,
+        config: Config,
+        choice: ReaderChoice,
+        clock: Clock,
+        watcher: ConfigWatcher | None = None,
+        rounds_ms: Mapping[int, int] = ROUNDS_MS,
+        listing: Listing = Listing(),
+    ) -> None:
+        """`rounds_ms`: how often each window is read, by its length; `listing`: which incidents are listed."""
+        self._clock = clock
+        self._choice = choice
+        self._latest = NoticedView(clock.now_ms())
+        self._printer = Printer(config, choice, clock, self._latest, rounds_ms, watcher, self._next)
+        self._listing = listing
+        self._wanted = Wanted(WINDOWS_MS["10m"])
+        self._show: Callable[[Snapshot], None] = lambda _: None
+        self._bell = threading.Event()
+        self._is_started = False
+        self._rests_until_ns = 0
+        self._incidents: Sequence[Incident] = ()
+        self._incidents_of: object = None
+        self._past: PastView | None = None
+        self._facts: SiteFacts | None = None
+        self._facts_of: object = None
+        self._facts_ns = 0
+
+    def start(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
+        self.look(show, wanted)
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
+
+    def look(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
+        """`show` what is wanted at every `step` from now on."""
+        self._show, self._wanted = show, wanted
+
+    def want(self, wanted: Wanted) -> None:
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._bell.set()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                more = self.step()
+            except Exception as error:  # noqa: BLE001 - what goes wrong once must not leave the screen as it is for ever
+                more = False
+                self._tell_failure(error)
+            if not more:
+                self._bell.wait(REFRESH_S * (1 + len(self._printer.config.sites) // MANY_SITES))
+            self._bell.clear()
+
+    def _tell_failure(self, error: Exception) -> None:
+        view = self._latest.view
+        self._show(Snapshot(Overview(view, self._incidents, {}, f"{type(error).__name__}: {error}"), clock_ms=view.now_ms))
+
+    def step(self) -> bool:
+        """Read something of what is wanted, and show it; is there more to be read at once?"""
+        if not self._is_started:
+            self._is_started = True
+            self._printer.start()
+        wanted = self._wanted
+        overview, is_complete = self._read_now(wanted) if wanted.at_ms is None else self._read_past(wanted, wanted.at_ms)
+        if is_complete or wanted.key:
+            self._read_facts(wanted)
+        sites = {site.host: site for site in self._printer.config.sites}
+        self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts))
+        return not is_complete and overview.read_error is None and bool(overview.view.reports)
+
+    # Live
+
+    def _next(self, due: Sequence[int]) -> Sequence[int]:
+        """What was never read is read now; the rest when the store had its rest."""
+        known = self._known()
+        if self._clock.monotonic_ns() < self._rests_until_ns:
+            due = [length_ms for length_ms in due if length_ms not in known]
+        return shortest_first(due, self._wanted, known)
+
+    def _known(self) -> AbstractSet[int]:
+        return {report.length_ms for report in self._latest.view.reports}
+
+    def _read_now(self, wanted: Wanted) -> tuple[Overview, bool]:
+        began_ns = self._clock.monotonic_ns()
+        self._printer.step()
+        took_ns = self._clock.monotonic_ns() - began_ns
+        self._rests_until_ns = max(self._rests_until_ns, began_ns + min(REST * took_ns, LONGEST_REST_MS * NS_PER_MS))
+        if took_ns > TRIM_AFTER_MS * NS_PER_MS:
+            trim_memory()
+        view = self._latest.view
+        return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted.every_ms <= self._known()
+
+    def _incidents_now(self, view: View) -> Sequence[Incident]:
+        """A new record changes the open outages, unless its outage was over at once."""
+        of = (view.ongoing, view.now_ms // INCIDENTS_EVERY_MS)
+        if self._incidents_of != of:
+            self._incidents_of = of
+            self._incidents = self._listing.of(
+                self._printer.records() if self._listing.is_of_all else self._printer.history()
+            )
+        return self._incidents
+
+    # A moment in the past
+
+    def _read_past(self, wanted: Wanted, at_ms: int) -> tuple[Overview, bool]:
+        config = self._printer.config
+        if self._past is None or not self._past.is_of(config, at_ms):
+            self._past = PastView(config, at_ms)
+        past = self._past
+        try:
+            readers, source = self._choice.choose()
+            past.read(readers, shortest_first(past.missing(wanted), wanted, past.reports))
+            header, error = Header(len(config.sites), source.kind, source.why), None
+        except StoreError as failure:
+            self._printer.forget_readers(failure)
+            header, error = self._latest.view.header, str(failure)
+        reports = tuple(past.reports[length_ms] for length_ms in sorted(past.reports))
+        view = View(header, at_ms, reports, (), tuple(past.ongoing()))
+        found = self._listing.of(past.records(of_all=self._listing.is_of_all))
+        return Overview(view, found, {}, error), not past.missing(wanted)
+
+    # One site
+
+    def _read_facts(self, wanted: Wanted) -> None:
+        """Read more of the site that is looked at, if that is due."""
+        if wanted.key is None:
+            return
+        now_ns = self._clock.monotonic_ns()
+        is_fresh = wanted.at_ms is not None or now_ns - self._facts_ns < FACTS_EVERY_MS * NS_PER_MS
+        of = (wanted.key, wanted.at_ms, wanted.explain_ms)
+        if of == self._facts_of and is_fresh and self._facts and self._facts.error is None:
+            return
+        self._facts_of, self._facts_ns = of, now_ns
+        try:
+            self._facts = self._facts_at(wanted.key, wanted)
+        except StoreError as error:
+            self._facts = SiteFacts(wanted.key, error=str(error))
+
+    def _facts_at(self, key: SiteKey, wanted: Wanted) -> SiteFacts:
+        config = self._printer.config
+        site = next((it for it in config.sites if it.host == key[0]), None)
+        reader = (self._printer.readers or self._choice.choose()[0]).get(key[1])
+        if site is None:
+            return SiteFacts(key, error="it is not configured any more")
+        if reader is None:
+            return SiteFacts(key, error="nothing is known of it")
+        at_ms = self._printer.until_ms() if wanted.at_ms is None else wanted.at_ms
+        window = last_checks_window(site, config.sites, at_ms, LAST_CHECKS, MOST_CHECKS)
+        checks = list(reader.results(window, [site.host]))[-LAST_CHECKS:]
+        explain_ms = at_ms if wanted.explain_ms is None else wanted.explain_ms
+        return SiteFacts(key, explain_ms, checks, explain_from(reader, site, explain_ms, config.alert_interval_ms))
+
+
+class PastView:
+    """All sites as they were at a moment, read window by window."""
+
+    def __init__(self, config: Config, at_ms: int) -> None:
+        self._config = config
+        self._at_ms = at_ms
+        self._locations = MultiLocationReport(config.sites)
+        self.reports: dict[int, StatsReport] = {}
+
+    def is_of(self, config: Config, at_ms: int) -> bool:
+        return self._config is config and self._at_ms == at_ms
+
+    def missing(self, wanted: Wanted) -> Collection[int]:
+        """The windows that are wanted and were not read yet."""
+        return wanted.every_ms - self.reports.keys()
+
+    def read(self, readers: Readers, windows_ms: Sequence[int]) -> None:
+        """Read these windows. Raises `StoreError`."""
+        if not self.reports:
+            self._locations.new_alerts(readers, self._at_ms)
+        if windows_ms:
+            for report in self._locations.reports(readers, windows_ms, self._at_ms):
+                self.reports[report.length_ms] = report
+
+    def records(self, *, of_all: bool) -> Sequence[Alert]:
+        return self._locations.records() if of_all else self._locations.history()
+
+    def ongoing(self) -> Sequence[Alert]:
+        return self._locations.ongoing()

@@ -1,0 +1,221 @@
+"""`-w`: the status page, read from the store as `-p` reads it."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from monitoring.clock import Clock, StopSignal, SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.commands.live.printer import LIVE_PATIENCE_S, Printer
+from monitoring.commands.live.rounds import rounds_of
+from monitoring.commands.live.series import Charts, last_checks_window
+from monitoring.commands.oneshot.explain import explain_from
+from monitoring.commands.oneshot.report import read_month
+from monitoring.config import Config, ConfigWatcher
+from monitoring.config.keys.databases import parse_listen
+from monitoring.config.parsing.durations import Month
+from monitoring.config.tokens import page_tokens
+from monitoring.display import explanation_lines
+from monitoring.display.output.outputs import warn
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.months import MonthReport
+from monitoring.display.view_model.series import Mark
+from monitoring.display.view_model.values import SiteKey
+from monitoring.errors import StoreError, StoreUnavailable
+from monitoring.gateway.certificate import tls_files
+from monitoring.gateway.server import end
+from monitoring.models import CheckResult, Site, Window
+from monitoring.service.signals import heed_signals
+from monitoring.storage.notifications import Entry
+from monitoring.storage.routing import Choice, ReaderChoice
+from monitoring.units import MINUTE_MS
+from monitoring.web.board import WINDOWS_MS, Board, Questions
+from monitoring.web.serve import Entrance, open_entrance, serve
+
+DEFAULT_LISTEN = "127.0.0.1:8088"
+
+LOOK_S = 2.0
+"""How often alerts and what is due are looked for; browsers ask every ten seconds."""
+
+SOON_S = 0.05
+"""The same while another window is due."""
+
+LAST_CHECKS = 20
+MOST_CHECKS = 20_000
+"""So many are looked through for the last ones of a site."""
+
+
+MOST_MONTHS = 24
+"""So many are remembered."""
+
+MOST_QUESTIONS, PATIENCE_S = 3, 2.0
+"""So many pages ask the store themselves at a time; others wait so long for their turn. The rest of the server's threads
+answers from what was read already, however long the store takes."""
+
+
+class PageReader:
+    """Reads the store that knows most, as print mode does, and hands what it finds to a board."""
+
+    def __init__(
+        self,
+        config: Config,
+        choice: Choice,
+        clock: Clock,
+        watcher: ConfigWatcher | None = None,
+        say: Callable[[str], None] = warn,
+        *,
+        knows_deliveries: bool = True,
+    ) -> None:
+        """`knows_deliveries`: the choice tells what has become of notifications."""
+        questions = Questions(self._last_checks, self._month, self._explain, self._deliveries, self._series)
+        self.board = Board(clock, say, questions)
+        self._printer = Printer(config, choice, clock, self.board, rounds_of(WINDOWS_MS), watcher, self._pick)
+        self._reading = 0
+        self._read_in: dict[int, int] = {}  # the number of the reading in which each window was read last
+        self._more_due = False
+        self._choice = choice
+        self._knows_deliveries = knows_deliveries
+        self._charts = Charts(clock)
+        self._clock = clock
+        self._months: dict[str, tuple[int, MonthReport]] = {}
+        self._one_month = threading.Lock()
+        self._turns = threading.BoundedSemaphore(MOST_QUESTIONS)
+        self._read_from = self._printer.readers
+
+    def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Read until `stop`. When nobody wants it any more, the process is asked to end."""
+        self._printer.start()
+        try:
+            while not stop.is_set():
+                self._step_or_say_why()
+                self._clock.wait(stop, SOON_S if self._more_due and self._printer.readers else LOOK_S)
+                if not is_wanted():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+        finally:
+            self._printer.close()
+
+    def _step_or_say_why(self) -> None:
+        try:
+            self.step()
+        except Exception as error:  # noqa: BLE001 - what goes wrong once must not leave the page as it is for ever
+            self.board.fail(f"the page could not be read: {type(error).__name__}: {error}")
+
+    def _pick(self, due: Sequence[int]) -> Sequence[int]:
+        """One window a step, in turns: the first page need not wait for the past 90 days, nor later ones for each other."""
+        self._reading += 1
+        self._more_due = len(due) > 1
+        chosen = sorted(due, key=lambda length_ms: self._read_in.get(length_ms, 0))[:1]
+        self._read_in.update(dict.fromkeys(chosen, self._reading))
+        return chosen
+
+    def step(self) -> None:
+        """Read a window that is due, and publish it."""
+        printer = self._printer
+        printer.step()
+        until_ms = printer.until_ms()
+        if printer.readers != self._read_from:
+            self._charts.forget()
+            self._read_from = printer.readers
+        try:
+            self._charts.read(printer.readers, until_ms, len(printer.config.sites))
+        except StoreError as error:
+            printer.forget_readers(error)
+        days = self._charts.days.of_all(self.board.keys(), until_ms)
+        self.board.publish(printer.config.sites, printer.history(), days)
+
+    def _last_checks(self, site: Site) -> Sequence[CheckResult]:
+        """Called from any thread. Raises `StoreError`."""
+        printer = self._printer
+        window = last_checks_window(site, printer.config.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
+        with self._turn():
+            found = [it for reader in printer.readers.values() for it in reader.results(window, [site.host])]
+        return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
+
+    def _month(self, month: Month) -> MonthReport:
+        """Called from any thread, which waits for the others; read anew when it is a minute old. Raises `StoreError`."""
+        with self._turn(), self._one_month:
+            until_ms = self._printer.until_ms()
+            read_ms, report = self._months.get(month.name, (0, None))
+            if report is None or until_ms - read_ms > MINUTE_MS:
+                report = read_month(self._printer.config.sites, self._printer.readers, month, until_ms)
+                self._months = {**dict(list(self._months.items())[-MOST_MONTHS:]), month.name: (until_ms, report)}
+            return report
+
+    def _explain(self, incident: Incident) -> Sequence[str]:
+        """Called from any thread; nothing of a site that is no longer configured. Raises `StoreError`."""
+        config, reader = self._printer.config, self._printer.readers.get(incident.location)
+        site = next((it for it in config.sites if it.host == incident.host), None)
+        if site is None or reader is None or incident.alert is None:
+            return ()
+        at_ms = self._printer.until_ms() if incident.is_open else incident.alert.time_ms + 1
+        with self._turn():
+            explanation = explain_from(reader, site, at_ms, config.alert_interval_ms)
+        return explanation_lines(explanation, incident.location, reader.kind)
+
+    def _deliveries(self, incident: Incident) -> Sequence[Entry] | None:
+        """Called from any thread. What other monitors told is not known here."""
+        if not self._knows_deliveries or incident.location != self._printer.config.location:
+            return None
+        last = incident.recovery
+        window = Window(incident.start_ms, self._printer.now_ms() if last is None else last.time_ms + 1)
+        with self._turn():
+            found = self._choice.deliveries(window)
+        return [it for it in found if (it.alert.host, it.alert.start_ms) == (incident.host, incident.start_ms)]
+
+    def _series(self, key: SiteKey, window: str) -> Sequence[Mark]:
+        return self._charts.of(key, window, self._printer.until_ms())
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """A place among those that ask the store. Raises `StoreUnavailable` when none becomes free."""
+        if not self._turns.acquire(timeout=PATIENCE_S):
+            raise StoreUnavailable("the page is waiting for its store: try again in a moment")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
+class PageServer:
+    """The page of this configuration, from its entrance to its end."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        config: Config,
+        watcher: ConfigWatcher,
+        entrance: Entrance,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """It ends when it is no longer wanted, or by a signal."""
+        self._invocation = invocation
+        self._config = config
+        self._watcher = watcher
+        self._entrance = entrance
+        self._is_wanted = is_wanted
+
+    def run(self, say: Callable[[str], None] = warn) -> int:
+        """Serve; returns the exit status. `say` hears of stores and of the configuration. Raises `MonitoringError`."""
+        clock, stop = SystemClock(), StopSignal()
+        choice = ReaderChoice(self._config, clock, LIVE_PATIENCE_S, self._invocation.arguments.location)
+        reader = PageReader(self._config, choice, clock, self._watcher, say)
+        heed_signals(end, self._watcher.ask)
+        thread = threading.Thread(target=partial(reader.run, stop, self._is_wanted), name="reader", daemon=True)
+        return serve(reader.board, self._entrance, clock, thread.start, stop.set)
+
+
+def entrance_of(invocation: Invocation) -> Entrance:
+    """Where the command line wants the page to be. Raises `ConfigError` and `StoreUnavailable`."""
+    arguments = invocation.arguments
+    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
+    return open_entrance(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))
+
+
+def run(invocation: Invocation) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit status. Raises `MonitoringError`."""
+    config, watcher = invocation.load()
+    return PageServer(invocation, config, watcher, entrance_of(invocation)).run()

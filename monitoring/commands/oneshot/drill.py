@@ -1,0 +1,119 @@
+"""What the self-test ends with: its outage goes through an outbox and real channels, marked as a drill."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from monitoring.clock import Deadline, StopSignal, SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.config import Config
+from monitoring.config.keys.notifications import CHANNELS, ChannelConfig
+from monitoring.display.output.outputs import say
+from monitoring.display.words import plural
+from monitoring.errors import MonitoringError
+from monitoring.models import Alert, Site, Window
+from monitoring.notifications.notifier import Notifier
+from monitoring.notifications.outbox import Outbox
+from monitoring.storage.notifications import Delivery, Entry
+from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import HOUR_MS
+
+DRILL_SITE = Site("drill", "http://drill.invalid/", name="drill", masked_url="http://drill.invalid")
+PATIENCE_MS = 45_000
+"""How long a channel may take for a message."""
+LOOK_S = 0.2
+
+
+class SelfTestFailed(MonitoringError):
+    """What was seen is not what was expected."""
+
+
+def channels_of(invocation: Invocation) -> Sequence[ChannelConfig]:
+    """The user's own channels. Raises `MonitoringError` when there are none."""
+    channels = invocation.load()[0].notifications
+    if not channels:
+        raise MonitoringError("there are no channels: the configuration has no notifications")
+    return channels
+
+
+def tell(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> None:
+    """Tell an outage by these channels; without any, its beginning by a web hook of this process. Says what is seen.
+
+    Raises `SelfTestFailed`.
+    """
+    if channels:
+        say(f"a drill: {plural(len(channels), 'channel')} of yours: a site goes down, and comes back")
+        answers = drill(outage, channels, directory)
+        for label, trouble in answers.items():
+            say(f"      {label}: {trouble or 'told'}")
+        if any(answers.values()):
+            raise SelfTestFailed("not every channel was told")
+        return
+    say("a notification to a web hook here, which must get one message")
+    with web_hook() as (hook, received):
+        trouble = drill(outage[:1], [hook], directory)[hook.label]
+        say(f"      received: {', '.join(message['title'] for message in received) or 'nothing'}")
+    if trouble:
+        raise SelfTestFailed(f"the web hook was not told: {trouble}")
+    if len(received) != 1:
+        raise SelfTestFailed(f"expected one message, not {len(received)}")
+
+
+def drill(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> Mapping[str, str | None]:
+    """Tell the records of an outage, one after the other, by these channels, whatever their sites.
+
+    Returns, by the label of each channel, why it was not told (None: it was).
+    """
+    clock, stop = SystemClock(), StopSignal()
+    told_of_all = tuple(replace(channel, sites=(), reminder_ms=None) for channel in channels)
+    with closing(LocalStore(directory / "drill.db")) as store:
+        notifier = Notifier(store, Outbox(store, tuple), lambda: store, clock, is_drill=True)
+        notifier.follow(Config((DRILL_SITE,), None, store.path, notifications=told_of_all))
+        try:
+            for record in outage:
+                store.append((), [replace(record, host=DRILL_SITE.host, time_ms=clock.now_ms())], clock.now_ms())
+                notifier.notify()
+                until = Deadline.after(clock, PATIENCE_MS)
+                while until.left_s() and any(it.state is Delivery.PENDING for it in _entries(store, clock)):
+                    clock.wait(stop, LOOK_S)
+            entries = _entries(store, clock)
+        finally:
+            notifier.close()
+    return {channel.label: _trouble([it for it in entries if it.channel == channel.label]) for channel in channels}
+
+
+def _entries(store: LocalStore, clock: SystemClock) -> Sequence[Entry]:
+    now_ms = clock.now_ms()
+    return store.deliveries(Window(now_ms - HOUR_MS, now_ms + 1))
+
+
+def _trouble(entries: Sequence[Entry]) -> str | None:
+    unsent = [it for it in entries if it.state not in (Delivery.SENT, Delivery.LATE)]
+    return (unsent[0].reason or "it does not answer in time") if unsent else None
+
+
+@contextmanager
+def web_hook() -> Iterator[tuple[ChannelConfig, Sequence[Mapping[str, str]]]]:
+    """A channel that leads to this very process, and what has come by it."""
+    received: list[Mapping[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the self-test has its own words."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), name="web hook", daemon=True).start()
+    try:
+        yield ChannelConfig("web hook", CHANNELS[-1], url=f"json://127.0.0.1:{server.server_port}/"), received
+    finally:
+        server.shutdown()
+        server.server_close()

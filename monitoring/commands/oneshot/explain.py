@@ -1,0 +1,88 @@
+"""`--explain`: says why a site is, or was, up, failing, down or recovering."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import partial
+
+from monitoring.alerts.explain import Explanation, History, explain
+from monitoring.clock import Clock, SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.commands.oneshot.maintenance import maintenance_at
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
+from monitoring.config.lookup import site_of
+from monitoring.display import explanation_json, explanation_lines
+from monitoring.display.output.outputs import say
+from monitoring.display.words import label
+from monitoring.models import Alert, CheckResult, LastState, Site, Window
+from monitoring.statistics.status import outage_is_open
+from monitoring.storage.base import Reader
+from monitoring.storage.delivery.words import Source
+from monitoring.storage.multi_location import moment_to_show
+from monitoring.storage.routing import ReaderChoice, Readers
+
+GOOD_BEFORE_INTERVALS = 20
+"""How far before a run of failed checks the last good one is looked for."""
+
+
+def run(invocation: Invocation) -> int:
+    """Explain the site from each location that has checked it; returns the exit status. Raises `MonitoringError`."""
+    config, _ = invocation.load()
+    arguments, clock = invocation.arguments, SystemClock()
+    site = site_of(arguments.explained, config.sites, "--explain")
+    with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
+        at_ms = None if arguments.at is None else arguments.at.at(clock.now_ms())
+        maintenance = partial(maintenance_at, config, site)
+        question = partial(look, site, config.alert_interval_ms, clock, at_ms, maintenance)
+        found, source = ask_anywhere(choice, question, f"what {label(site.host, site.name)} did")
+    for location, explanation in found.items():
+        if arguments.format == "json":
+            say(explanation_json(explanation, location, source.kind))
+        else:
+            for line in explanation_lines(explanation, location, source.kind):
+                say(line)
+    return 0
+
+
+def look(
+    site: Site,
+    every_ms: int,
+    clock: Clock,
+    at_ms: int | None,
+    maintenance: Callable[[int], Window | None],
+    readers: Readers,
+    source: Source,
+) -> tuple[Mapping[str, Explanation], Source]:
+    """The explanation by location, of those that know the site; of any one if none does.
+
+    Raises `StoreError`, and `ConfigError` for a time in the future.
+    """
+    moment_ms = moment_to_show(readers, clock, at_ms)
+    window = maintenance(moment_ms)
+    found = {location: explain_from(reader, site, moment_ms, every_ms, window) for location, reader in readers.items()}
+    known = {location: one for location, one in found.items() if one.good or one.failed}
+    return known or dict(list(found.items())[:1]), source
+
+
+def explain_from(reader: Reader, site: Site, at_ms: int, every_ms: int, maintenance: Window | None = None) -> Explanation:
+    """Explain a site by what this reader knows of it, and the maintenance that it is in. Raises `StoreError`."""
+    alerts = [alert for alert in reader.alerts(Window(0, at_ms + 1)) if alert.host == site.host]
+    history = History(reader.last_states(at_ms).get(site.host), alerts[-2:])
+    found: dict[int, CheckResult] = {}
+    for window in _windows(site, at_ms, history.last_alert, history.state):
+        found |= {check.time_ms: check for check in reader.results(window, [site.host])}
+    return explain(site, at_ms, [found[time_ms] for time_ms in sorted(found)], history, every_ms, maintenance)
+
+
+def _windows(site: Site, at_ms: int, last: Alert | None, state: LastState | None) -> list[Window]:
+    """Where the checks lie that explain a site: its alert window, that of an open alert, the last of each kind."""
+    windows = [Window.before(at_ms, site.rule.window_ms)]
+    if last and outage_is_open(last):
+        windows.append(Window.before(last.time_ms, site.rule.window_ms))
+    if state is None:
+        return windows
+    moments = [state.last_ms, state.last_failure_ms or state.last_ms]
+    windows += [Window(moment_ms, moment_ms + 1) for moment_ms in moments if moment_ms < windows[0].from_ms]
+    if state.failing_since_ms and not state.last_available:
+        before_ms = GOOD_BEFORE_INTERVALS * site.interval_ms + site.timeout_ms
+        windows.append(Window.before(state.failing_since_ms, before_ms))
+    return windows

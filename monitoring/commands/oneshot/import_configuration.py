@@ -1,0 +1,34 @@
+"""`--import`: prints the configuration or the list of another program as one of this program."""
+
+import sys
+
+from monitoring.commands.invocation import Invocation
+from monitoring.display.output.outputs import say
+from monitoring.errors import ConfigError
+
+LARGEST = 64 << 20
+
+
+def run(invocation: Invocation) -> int:
+    """The exit status. Raises `ConfigError` for a file that cannot be read, or is nothing that can be imported."""
+    from monitoring.importing import formats, trial, writing
+
+    path = invocation.arguments.imported
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        raw = sys.stdin.buffer.read(LARGEST + 1) if str(path) == "-" else path.read_bytes()
+        if len(raw) > LARGEST:
+            raise ValueError(f"is larger than {LARGEST >> 20} MB")  # noqa: TRY301 - one place says all that is wrong
+        imported = formats.read(raw)
+        trial.try_out(imported.sites)
+        if all(draft.refused for draft in imported.sites):
+            why = imported.notes[0] if imported.notes else "it names none"
+            first = next((f"{draft.label}: {draft.refused}" for draft in imported.sites), why)
+            raise ValueError(f"has no website that can be checked: {first}")  # noqa: TRY301
+    except OSError as error:
+        raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from None
+    except ValueError as error:
+        raise ConfigError([f"{name}: {error}"]) from None
+    for line in writing.lines(imported, name):
+        say(line)
+    return 0

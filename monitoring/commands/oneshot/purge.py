@@ -1,0 +1,330 @@
+"""`--purge`: shows what would be deleted, asks, and deletes it from the local file and from the database."""
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitoring.clock import Clock, SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.config import Config
+from monitoring.config.lookup import hosts_of
+from monitoring.config.parsing.durations import Moment
+from monitoring.display.output.outputs import say
+from monitoring.display.output.progress import Progress, progress
+from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
+from monitoring.models import Window
+from monitoring.statistics.summary import Span
+from monitoring.storage.backends import database_address, open_backend
+from monitoring.storage.delivery.upkeep import monitor_upkeep
+from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
+from monitoring.storage.sqlite.file.lock import writer_is_alive
+from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import purge
+from monitoring.storage.sqlite.tables.purge import Preview, Request
+from monitoring.units import HOUR_MS
+
+if TYPE_CHECKING:
+    from monitoring.storage.base import Backend
+
+PROBE_TIMEOUT_S = 2.0
+QUESTION_TIMEOUT_S = 120.0
+"""A database needs a while to count and delete millions of points."""
+
+POLL_S = 0.2
+MOST_IDLE_POLLS = 300
+"""How often to ask for the progress of a running monitor while there is none."""
+
+SHOWN_HOSTS = 5
+
+
+def run(invocation: Invocation) -> int:
+    """The exit status. Raises `MonitoringError`."""
+    config, _ = invocation.load()
+    arguments, clock = invocation.arguments, SystemClock()
+    hosts = (None,) if arguments.site is None else hosts_of(arguments.site, config.sites, "--site")
+    scopes = [scope_of(host, arguments.before, arguments.location, clock.now_ms()) for host in hosts]
+    terminal = Terminal(say=say, ask=input if sys.stdin.isatty() else None)
+    return max(Purge(config, scope, clock, terminal).run(yes=arguments.yes) for scope in scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to delete: of one site (None: all), before a moment (None: all until now), from one location (None: all)."""
+
+    host: str | None
+    before_ms: int | None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """How to talk to the user. `ask` asks a question and returns the answer; None: nobody can answer."""
+
+    say: Callable[[str], None]
+    ask: Callable[[str], str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCounts:
+    """How much the database holds of it, at one location."""
+
+    checks: int = 0
+    alerts: int = 0
+    summarised: int = 0
+
+
+def scope_of(host: str | None, before: Moment | None, location: str | None, now_ms: int) -> Scope:
+    """The scope for a site and a location. Raises `ConfigError`."""
+    return Scope(host, None if before is None else _before_ms(before, now_ms), location)
+
+
+def _before_ms(before: Moment, now_ms: int) -> int:
+    """In whole hours: older statistics are kept by the hour."""
+    before_ms = before.at(now_ms)
+    if before_ms > now_ms:
+        raise ConfigError(["--before: must not lie in the future"])
+    return before_ms // HOUR_MS * HOUR_MS
+
+
+class Purge:
+    """One run of `--purge`."""
+
+    def __init__(self, config: Config, scope: Scope, clock: Clock, terminal: Terminal) -> None:
+        self._config = config
+        self._local = LocalFilePurge(config, scope.location, clock)
+        self._database = DatabasePurge(config, scope.location, self._local.has_delivered())
+        self._terminal = terminal
+        before_ms = clock.now_ms() if scope.before_ms is None else scope.before_ms
+        self._request = Request(scope.host, before_ms, forget=scope.before_ms is None)
+
+    def run(self, *, yes: bool) -> int:
+        """Returns the exit status. Raises `MonitoringError`."""
+        with closing(self._database):
+            with progress("counting what would be deleted"):
+                local = self._local.preview(self._request)
+                hosts = self._hosts(local)
+                if self._request.host is None:
+                    self._request = replace(self._request, hosts=tuple(hosts))
+                held = self._database.held(self._request, hosts, self._terminal.say)
+            is_empty = local == Preview(hosts=local.hosts) and all(found == StoredCounts() for found in held.values())
+            if is_empty and not self._is_deferred:
+                self._terminal.say(f"There is nothing of {self._request.host or 'that'} to delete.")
+                return 0
+            self._announce(hosts, local, held)
+            if not self._confirmed(yes=yes):
+                self._terminal.say("Nothing was deleted.")
+                return 0
+            with progress("deleting") as shown:
+                self._delete(held, shown)
+            self._terminal.say("Deleted here." if self._is_deferred else "Deleted.")
+        return 0
+
+    @property
+    def _is_deferred(self) -> bool:
+        """Is the deletion in the database left to a monitor that reaches it?"""
+        return self._database.unreachable is not None and self._local.is_concerned
+
+    def _hosts(self, local: Preview) -> list[str]:
+        if self._request.host is not None:
+            return [self._request.host]
+        return sorted({*local.hosts, *(site.host for site in self._config.sites)})
+
+    def _announce(self, hosts: list[str], local: Preview, held: Mapping[str, StoredCounts]) -> None:
+        say = self._terminal.say
+        say(f"To be deleted: everything before {_date(self._request.before_ms)} of {_listed(hosts)}")
+        if self._local.is_concerned:
+            since = "" if local.from_ms is None else f", from {_date(local.from_ms)} on"
+            say(f"  {self._config.local_database}: {_counted(local.checks, local.alerts)}{since}")
+        if local.summed_from_ms is not None:
+            say(f"    and what hours and days add up to, from {_date(local.summed_from_ms)} on")
+        for location, found in held.items():
+            place = ", ".join(filter(None, (database_address(self._config).masked, location)))
+            say(f"  {place}: {_counted(found.checks, found.alerts)}")
+        if self._is_deferred:
+            say(f"  {self._database.unreachable}: what it holds goes when a monitor of this configuration reaches it")
+
+    def _confirmed(self, *, yes: bool) -> bool:
+        if yes:
+            return True
+        if self._terminal.ask is None:
+            raise ConfigError(["--purge: nobody can be asked here; --yes deletes without asking"])
+        return self._terminal.ask("Delete it? [y/N] ").strip().lower() in ("y", "yes")
+
+    def _delete(self, held: Mapping[str, StoredCounts], shown: Progress) -> None:
+        """Delete from the file and, through its request, from the database at its location; then at the other locations."""
+        if self._local.is_concerned:
+            self._local.delete(self._request, self._database.own(), shown, deferred=self._is_deferred)
+        for location in held:
+            if location != self._config.location or not self._local.is_concerned:
+                self._database.delete(self._request, location, shown)
+
+
+class LocalFilePurge:
+    """Deletes from the local file, if its location is concerned. A running monitor does the work, else this process."""
+
+    def __init__(self, config: Config, location: str | None, clock: Clock) -> None:
+        self._path: Path = config.local_database
+        self._clock = clock
+        self._never = threading.Event()
+        self.is_concerned = self._path.exists() and location in (None, config.location)
+
+    def has_delivered(self) -> bool:
+        """Was anything ever delivered from this file to a database?"""
+        if not self._path.exists():
+            return False
+        with closing(FileReader(self._path)) as reader:
+            return reader.delivered().delivery > 0
+
+    def preview(self, request: Request) -> Preview:
+        if not self.is_concerned:
+            return Preview()
+        with closing(FileReader(self._path)) as reader:
+            return reader.preview(request)
+
+    def delete(self, request: Request, backend: "Backend | None", shown: Progress, *, deferred: bool) -> None:
+        """Write the request into the file and wait until it is done, in the database as well.
+
+        `backend` is None when there is no database, or when it is unreachable: then its part is `deferred`.
+        """
+        with opened_briefly(self._path) as connection, transaction(connection):
+            number = purge.ask(connection, request)
+        seen, polls_left = None, MOST_IDLE_POLLS
+        while (found := self._find(number)) is not None:
+            if found.is_done and backend is None:
+                if not deferred:
+                    self._acknowledge(found)
+                return
+            if not self._work(backend, shown):
+                shown.tell(f"the running monitor deletes from {self._path.name}", _step(found.steps))
+                self._clock.wait(self._never, POLL_S)
+            polls_left = polls_left - 1 if found == seen else MOST_IDLE_POLLS
+            seen = found
+            if not polls_left:
+                left = "the running monitor has yet to finish this; it will, or its next start"
+                raise StoreUnavailable(f"{self._path}: {left}")
+
+    def _acknowledge(self, request: Request) -> None:
+        """Without a database nothing remains to be done."""
+        with opened_briefly(self._path) as connection, transaction(connection):
+            purge.finish(connection, request.deletion())
+
+    def _find(self, number: int) -> Request | None:
+        with opened_briefly(self._path) as connection:
+            return purge.find(connection, "id = ?", number)
+
+    def _work(self, backend: "Backend | None", shown: Progress) -> bool:
+        """Do the work, unless a monitor writes the file: then that does it, and False is returned."""
+        if writer_is_alive(self._path):
+            return False
+        try:
+            store = LocalStore(self._path)
+        except StoreError:
+            raise
+        except MonitoringError:  # a monitor has just started
+            return False
+        with closing(store):
+            done = 0
+            while store.maintain(self._clock.now_ms()):
+                done += 1
+                shown.tell(f"deleting from {self._path.name}", _step(done))
+            if backend is not None:
+                _finish(store, backend, self._clock.now_ms(), shown)
+        return True
+
+
+def _finish(store: LocalStore, backend: "Backend", now_ms: int, shown: Progress) -> None:
+    """Delete from the database what was deleted from the file. Raises `StoreUnavailable` when it does not finish."""
+    upkeep = monitor_upkeep(store, backend, is_ours=True)
+    done = 0
+    while upkeep.step(now_ms):
+        done += 1
+        shown.tell(f"deleting from {backend.name}", _step(done))
+    if store.next_deletion() is not None:
+        raise StoreUnavailable(f"{backend.name} has left off; the next start of the monitor deletes what it still holds")
+
+
+class DatabasePurge:
+    """The database of the configuration, at the locations that are purged; the default one if it ever had this file's data.
+
+    `unreachable`: why it cannot be reached now.
+    """
+
+    def __init__(self, config: Config, location: str | None, has_delivered: bool) -> None:
+        self._address = database_address(config)
+        self._kind = self._address.backend
+        self._is_expected = config.database is not None or has_delivered
+        self._location = location
+        self._here = config.location
+        self._opened: dict[str, Backend] = {}
+        self.unreachable: str | None = None
+
+    def held(self, request: Request, hosts: Sequence[str], say: Callable[[str], None]) -> Mapping[str, StoredCounts]:
+        """How much it holds of the request, by location; nothing when it cannot be reached: then `unreachable` says why."""
+        if self._kind is None or not self._is_expected:
+            return {}
+        if not self._kind.is_ours:
+            say("What is behind the gateway stays: purge it there, where the database is.")
+            return {}
+        try:
+            with closing(open_backend(self._address, PROBE_TIMEOUT_S, self._here)) as probe:
+                locations = (probe.locations() or [self._here]) if probe.is_known() else []
+            wanted = [location for location in locations if self._location in (None, location)]
+            return {location: _held(self._at(location), request, hosts) for location in wanted}
+        except StoreError as error:
+            self.unreachable = str(error)
+            return {}
+
+    def own(self) -> "Backend | None":
+        """The database at the location of the local file; None when there is none, or it cannot be reached."""
+        if self._kind is None or not self._kind.is_ours or not self._is_expected or self.unreachable:
+            return None
+        return self._at(self._here)
+
+    def delete(self, request: Request, location: str, shown: Progress) -> None:
+        """Delete at a location other than that of the local file. Raises `StoreError`."""
+        if self._kind:
+            database = self._at(location)
+            for done, _ in enumerate(database.delete(request.deletion()), start=1):
+                shown.tell(f"deleting from {database.name}", _step(done))
+
+    def _at(self, location: str) -> "Backend":
+        if location not in self._opened:
+            self._opened[location] = open_backend(self._address, QUESTION_TIMEOUT_S, location)
+        return self._opened[location]
+
+    def close(self) -> None:
+        for backend in self._opened.values():
+            backend.close()
+
+
+def _step(number: int) -> str:
+    return f"step {number:,}"
+
+
+def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredCounts:
+    window, wanted = Window(0, request.before_ms), set(hosts)
+
+    def count(kind: str) -> int:
+        return sum(number for (_, host), number in backend.counts(window, kind).items() if host in wanted)
+
+    return StoredCounts(count("checks"), count("alerts"), sum(count(span.kind) for span in Span))
+
+
+def _listed(hosts: list[str]) -> str:
+    names = ", ".join(hosts[:SHOWN_HOSTS])
+    more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
+    return f"{len(hosts)} {'site' if len(hosts) == 1 else 'sites'} ({names}{more})"
+
+
+def _counted(checks: int, alerts: int) -> str:
+    return f"{checks:,} checks and {alerts:,} alerts and recoveries"
+
+
+def _date(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,44 @@
+"""`--report`: what a month adds up to."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from monitoring.clock import SystemClock
+from monitoring.commands.invocation import Invocation
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
+from monitoring.config.parsing.durations import Month
+from monitoring.display import month_csv, month_json, month_lines
+from monitoring.display.output.outputs import print_lines
+from monitoring.display.view_model.incidents import incidents
+from monitoring.display.view_model.months import MonthReport, month_report
+from monitoring.errors import ConfigError
+from monitoring.models import Site
+from monitoring.storage.delivery.words import Source
+from monitoring.storage.multi_location import MultiLocationReport, moment_to_show
+from monitoring.storage.routing import ReaderChoice, Readers
+
+
+def read_month(sites: Sequence[Site], readers: Readers, month: Month, until_ms: int) -> MonthReport:
+    """The month, as far as it is over at `until_ms`. Raises `StoreError`, and `ConfigError` when it has not begun."""
+    if month.from_ms >= until_ms:
+        raise ConfigError([f"--report {month.name}: this month is yet to come"])
+    ends_ms = min(month.until_ms, until_ms)
+    locations = MultiLocationReport(sites)
+    locations.new_alerts(readers)
+    (report,) = locations.reports(readers, [ends_ms - month.from_ms], ends_ms)
+    return month_report(month.name, report, incidents(locations.history()))
+
+
+def run(invocation: Invocation) -> int:
+    """Print the month; returns the exit status. Raises `MonitoringError`."""
+    config, _ = invocation.load()
+    arguments, clock = invocation.arguments, SystemClock()
+
+    def read(readers: Readers, _: Source) -> MonthReport:
+        return read_month(config.sites, readers, arguments.month, moment_to_show(readers, clock, None))
+
+    with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
+        report = ask_anywhere(choice, read, arguments.month.name)
+    forms = {"json": lambda: [month_json(report)], "csv": lambda: month_csv(report).splitlines()}
+    print_lines(forms.get(arguments.format, lambda: month_lines(report))())
+    return 0

@@ -1,0 +1,170 @@
+"""Addresses of databases, and the registry of their kinds. Pure.
+
+A new kind of database is a folder in `monitoring.storage` and a line in `DATABASES`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import unquote
+
+from monitoring.config.parsing.addresses import URL, address_text, masked_user, read_authority
+from monitoring.config.parsing.text import Invalid, Segment, Text, accepts
+from monitoring.errors import ConfigError
+from monitoring.trust import MOZILLA, Trust
+
+DEFAULT_DATABASE = "influxdb://localhost:8086/monitoring"
+"""The database when the configuration names none, if it answers."""
+
+DEFAULT_LISTEN = "127.0.0.1:8087"
+"""Where a gateway listens by default: reachable only from its own machine."""
+
+_DATABASE_NAME = re.compile(r"/([A-Za-z0-9_.-]{1,64})")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseKind:
+    """What is particular about one kind of database.
+
+    `store` is "module:callable", which makes the backend from a `DatabaseAddress`, a location and the seconds to wait for
+    an answer, without connecting. (It is a name, so that only the configured backend is imported, and not by
+    this room.) `port` is the default one; None: addresses must name it. `has_name`: an address ends with the name of a
+    database. `no_user` says why an address may not hold a user and a password; "": it may.
+    `is_ours`: monitors and gateways delete in it what was purged or is older than retention, because nobody else does.
+    """
+
+    name: str
+    scheme: str
+    tls_scheme: str
+    store: str
+    port: int | None = None
+    has_name: bool = True
+    no_user: str = ""
+    is_ours: bool = True
+
+
+DATABASES = (
+    DatabaseKind("influxdb", "influxdb", "influxdb+https", "monitoring.storage.influxdb.store:InfluxStore", port=8086),
+    DatabaseKind(
+        *("gateway", "gateway+http", "gateway+https", "monitoring.storage.gateway.store:open_gateway"),
+        has_name=False,
+        no_user="the gateway's token stands in MONITORING_TOKEN",
+        is_ours=False,
+    ),
+)
+"""Every kind of database. (`sqlite:` is not one: it means that there is only the local file.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """Where checks go besides the local file. `kind` is the name of one of `DATABASES`, or "sqlite".
+
+    `masked` is the address for people. `tls` is None for plain HTTP, else whom to trust. `host` is without brackets,
+    `database` empty for a gateway.
+    """
+
+    kind: str
+    masked: str
+    tls: Trust | None = None
+    host: str = ""
+    port: int = 0
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    database: str = ""
+
+    @property
+    def backend(self) -> DatabaseKind | None:
+        """None: there is no database, only the local file."""
+        return next((known for known in DATABASES if known.name == self.kind), None)
+
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return str(ListenAddress(self.host, self.port))
+
+    @property
+    def url(self) -> str:
+        """The address of the server by HTTP, without credentials."""
+        return f"{'https' if self.tls else 'http'}://{self.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a gateway listens; `host` is without brackets."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Can it be reached from its own machine only?"""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_listen(value: str) -> ListenAddress:
+    """The address of the flag `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
+    try:
+        authority = read_authority(Text((Segment(value),)))
+        host = authority.bare_host
+    except Invalid as error:
+        raise ConfigError([f"--listen: {error}"]) from None
+    if authority.port is None or "@" in value:
+        raise ConfigError([f"--listen: must be a host and a port, as in {DEFAULT_LISTEN}"])
+    return ListenAddress(host, authority.port)
+
+
+@accepts({"type": "string", "minLength": 1})
+def database_address(value: object) -> DatabaseAddress:
+    """The address in a string of the configuration or of `--database`; by TLS it trusts Mozilla's list. Raises `Invalid`."""
+    text = address_text(value)
+    if text.value.lower() == "sqlite:":
+        return DatabaseAddress("sqlite", "sqlite:")
+    if text.value.lower().startswith("sqlite:"):
+        raise Invalid("sqlite: stands alone; localDatabase names the file")
+    match = URL.fullmatch(text.value)
+    scheme = match["scheme"].lower() if match else ""
+    kind = next((known for known in DATABASES if scheme in (known.scheme, known.tls_scheme)), None)
+    if match is None or kind is None:
+        *some, last = (f"{scheme}://" for known in DATABASES for scheme in (known.scheme, known.tls_scheme))
+        raise Invalid(f"must be sqlite: or begin with {', '.join(some)} or {last}")
+    if match["query"]:
+        raise Invalid("must end before a question mark")
+    return _server(kind, scheme, text.between(*match.span("authority")), match["path"])
+
+
+def _server(kind: DatabaseKind, scheme: str, server: Text, path: str) -> DatabaseAddress:
+    authority = read_authority(server)
+    database = _database(kind, path)
+    if kind.no_user and "@" in server.value:
+        raise Invalid(f"must not hold a user: {kind.no_user}")
+    port = authority.port or kind.port
+    if port is None:
+        raise Invalid(f"must name the {kind.name}'s port")
+    return DatabaseAddress(
+        kind=kind.name,
+        masked=f"{scheme}://{masked_user(authority)}{authority.host}:{port}{database and '/' + database}",
+        tls=MOZILLA if scheme == kind.tls_scheme else None,
+        host=authority.bare_host,
+        port=port,
+        username=unquote(authority.user.value),
+        password=unquote(authority.password.value),
+        database=database,
+    )
+
+
+def _database(kind: DatabaseKind, path: str) -> str:
+    if kind.has_name:
+        name = _DATABASE_NAME.fullmatch(path)
+        if name is None:
+            example = f"{kind.scheme}://localhost:{kind.port or 'PORT'}/monitoring"
+            raise Invalid(f"must end with the name of a database, as in {example}")
+        return name[1]
+    if path not in ("", "/"):
+        raise Invalid(f"must end after the {kind.name}'s port")
+    return ""

@@ -1,0 +1,18 @@
+"""What screens consist of, drawn with rich. Pure.
+
+theme        the colours, by name
+brief        numbers and times as narrow tables show them
+grid         columns and lines of an exact width
+sparkline    response times as a line of bars
+chart        response times and causes as bars of several lines
+columns      the table of sites
+events       the newest outages, one a line
+pane         one site, beside the table
+screen       the live screen, made of these
+site_screen  everything about one site
+guide        the help of the live screen
+closing      what remains on the terminal when a run is over
+
+Sites' names, URLs and errors' texts are data: `words.printable` makes them harmless, and they reach rich only inside
+`Text`, where markup means nothing.
+"""

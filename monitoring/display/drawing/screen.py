@@ -1,0 +1,198 @@
+"""Draws the live screen within the size of the terminal: one table of sites, incidents, and the site under the cursor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.text import Text
+
+from monitoring.display.drawing.brief import brief_window, clock_text
+from monitoring.display.drawing.columns import Cell, Column, columns, site_line, state_text, title_line
+from monitoring.display.drawing.events import counts_text, event_lines, events
+from monitoring.display.drawing.grid import beside, bounded, heading, marked, wrapped
+from monitoring.display.drawing.pane import forecast_text, pane_lines
+from monitoring.display.drawing.sparkline import Scale
+from monitoring.display.view_model.ranking import state_counts
+from monitoring.display.view_model.values import SiteKey, SiteRow, View
+from monitoring.display.view_model.viewing import Choice, SiteLine, place_of, site_lines
+from monitoring.display.view_model.viewing import view as chosen
+from monitoring.display.words import WAITING, duration_text, label, local_text, plural, printable, source_text, telling_text
+
+WITH_PANE = 150
+"""From this width on, the site under the cursor has a pane of its own."""
+
+PANE_SHARE = 0.31
+PANE_WIDTHS = (48, 76)
+SEPARATOR = " │ "
+
+WITH_FOOTER = 8
+"""From this height on, the last line names the keys."""
+
+NOWHERE: SiteKey = ("", "")
+"""Where the cursor is when it is not shown."""
+
+REASON_LINES = 2
+
+LEAST_EVENTS = 2
+"""The incidents have at least so many lines: how many there are, and the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a person looks at the screen: their choice, the cursor (None: on the worst site), the first site that is shown."""
+
+    choice: Choice = field(default_factory=Choice)
+    cursor: SiteKey | None = None
+    top: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What was drawn: the lines, the sites in their order, the first of them that is shown, how many are, and in which line
+    the first one stands.
+    """
+
+    lines: Sequence[Text]
+    keys: Sequence[SiteKey] = ()
+    top: int = 0
+    page: int = 0
+    first: int = 0
+
+
+def draw_screen(
+    seen: View, look: Look, windows_ms: Sequence[int], width: int, height: int, footer: Text | None = None
+) -> Drawing:
+    """The whole screen: at most `height` lines of at most `width` cells. `windows_ms` have a column of availability.
+
+    What does not fit is left out, the least important first: older incidents, good sites, the keys.
+    """
+    every = site_lines(seen.reports)
+    lines = chosen(every, look.choice)
+    head = _head_lines(seen, look, width)[: max(1, height // 3)]
+    foot = [footer] if footer and height >= WITH_FOOTER else []
+    room = max(0, height - len(head) - len(foot))
+    pane_width = _pane_width(width) if lines else 0
+    left = width - pane_width - (len(SEPARATOR) if pane_width else 0)
+    incidents = _incident_lines(seen, every, left, room)
+    if not lines:
+        body, top, page = [Text(_nothing(seen, look), "weak"), *incidents], 0, 0
+    else:
+        table = _Table(lines, look, seen, columns(left, windows_ms, look.choice.window_ms))
+        reason = _reason_lines(table.under_cursor.now, left) if not pane_width and height >= WITH_FOOTER else []
+        most = max(room - len(incidents), room - max(LEAST_EVENTS, room // 3)) if room > LEAST_EVENTS else room
+        drawn, top, page = table.lines(most - len(reason))
+        body = [*drawn, *reason, *incidents]
+        if pane_width:
+            pane = pane_lines(table.under_cursor, look.choice.window_ms, seen.now_ms, pane_width, room)
+            body = beside(body[:room], pane, left, Text(SEPARATOR, "weak"))
+    body += [Text("")] * (room - len(body)) if foot else []
+    whole = bounded([*head, *body[:room], *foot], width, height)
+    return Drawing(whole, [line.key for line in lines], top, page, len(head) + 1)
+
+
+def draw_all(seen: View, width: int) -> Sequence[Text]:
+    """The same without an end: all sites and all incidents, in the windows that were read."""
+    lengths = [report.length_ms for report in seen.reports]
+    look = Look(Choice(window_ms=min(lengths, default=Choice().window_ms)), cursor=NOWHERE)
+    room = sum(len(report.rows) for report in seen.reports) + len(seen.alerts) + len(seen.ongoing) + 100
+    return draw_screen(seen, look, lengths, min(width, WITH_PANE - 1), room).lines
+
+
+def _pane_width(width: int) -> int:
+    least, most = PANE_WIDTHS
+    return min(most, max(least, int(width * PANE_SHARE))) if width >= WITH_PANE else 0
+
+
+def _nothing(seen: View, look: Look) -> str:
+    if not seen.reports:
+        return WAITING
+    return "no site has a fault" if look.choice.only_faults else "no sites"
+
+
+def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
+    """How many sites are in which state, the window and the time; where the numbers come from; notes."""
+    source = source_text(seen.header.source, seen.header.why)
+    notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
+    sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
+    for state, count in state_counts(seen.reports[0].rows) if seen.reports else ():
+        sites.append_text(Text("  ").append_text(state_text(state, f"{count} {state}")))
+    if look.choice.only_faults:
+        sites.append("  only faults", "title")
+    clock = clock_text(seen.now_ms)
+    live = f"{brief_window(look.choice.window_ms)}  {clock}"
+    for right in (local_text(seen.now_ms) if look.cursor == NOWHERE else live, clock, clock[:8], ""):
+        spare = width - sites.cell_len - len(right)
+        if spare >= 2:
+            break
+    together = f" · {source}"
+    if len(together) + 2 <= spare:
+        return [Text.assemble(sites, (together, "weak"), " " * (spare - len(together)), (right, "weak")), *notes]
+    first = Text.assemble(sites, " " * max(0, spare), (right, "weak"))
+    return [first, *(Text(f" {line}", "weak") for line in wrapped(source, width - 1)), *notes]
+
+
+def _reason_lines(row: SiteRow, width: int) -> list[Text]:
+    """Why the site under the cursor fails, in the server's words, where there is no pane to say so."""
+    if not row.detail:
+        return []
+    said = wrapped(f"{label(row.host, row.name, row.location)}: {telling_text(row.detail)}", width - 2)
+    return [Text(f"  {line}", "bad") for line in said[:REASON_LINES]]
+
+
+def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int) -> list[Text]:
+    """How many there are, and as many of them as there is room for."""
+    rows: Mapping[SiteKey, SiteRow] = {line.key: line.now for line in every}
+    names = {row.host: row.name for row in rows.values()}
+
+    found = events(seen, lambda key: _prospect(rows[key], seen.now_ms) if key in rows else "")
+    return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *event_lines(found[:room], names, seen.now_ms, width)]
+
+
+def _prospect(row: SiteRow, now_ms: int) -> str:
+    """What is to be said of an open outage beside its duration: nobody knows whether what is not measured goes on."""
+    if row.measured_until_ms is not None:
+        return f"last measured {duration_text(now_ms - row.measured_until_ms)} ago"
+    return forecast_text(row)
+
+
+class _Table:
+    """The table of sites, scrolled so that the cursor is seen."""
+
+    def __init__(self, lines: Sequence[SiteLine], look: Look, seen: View, chosen: Sequence[Column]) -> None:
+        self._lines = lines
+        self._look = look
+        self._now_ms = seen.now_ms
+        self._columns = chosen
+        self._place = place_of(look.cursor, [line.key for line in lines])
+
+    @property
+    def under_cursor(self) -> SiteLine:
+        return self._lines[self._place]
+
+    def lines(self, room: int) -> tuple[list[Text], int, int]:
+        """The lines in this room, which site is the first one shown, and how many are."""
+        count = len(self._lines)
+        page = max(1, room - 1 if count <= room - 1 else room - 2)
+        top = min(max(self._look.top, self._place - page + 1), self._place, max(0, count - page))
+        shown = self._lines[top : top + page]
+        window_ms = self._look.choice.window_ms
+        scale = Scale.of(line.shown(window_ms).stats.trend for line in shown)
+        drawn = [
+            site_line(
+                self._columns,
+                Cell(line, window_ms, self._now_ms, scale),
+                self._look.cursor != NOWHERE and line is self.under_cursor,
+            )
+            for line in shown
+        ]
+        hidden = [*self._lines[:top], *self._lines[top + page :]]
+        rest = [Text(f" {_rest_text(hidden, top)}", "weak")] if hidden else []
+        return [title_line(self._columns), *drawn, *rest][: max(0, room)], top, page
+
+
+def _rest_text(hidden: Sequence[SiteLine], above: int) -> str:
+    """ "… 2 more, all up"; "… 12 more (3 above): 1 failing, 11 up"."""
+    counts = state_counts(line.now for line in hidden)
+    more = f"… {len(hidden)} more" + (f" ({above} above)" if above else "")
+    if len(counts) == 1:
+        return f"{more}, all {counts[0][0]}"
+    return f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"

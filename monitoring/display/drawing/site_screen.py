@@ -1,0 +1,167 @@
+"""Everything there is to say of one site, as the lines of a text that may be longer than the screen. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from monitoring.alerts.explain import Explanation
+from monitoring.display.drawing.brief import brief_percent, brief_seconds, brief_window, measured_text
+from monitoring.display.drawing.chart import cause_legend, cause_strip, chart_lines
+from monitoring.display.drawing.events import Event, event_lines
+from monitoring.display.drawing.grid import beside, heading, wrapped
+from monitoring.display.drawing.pane import cause_lines, certificate_lines, state_lines, time_lines
+from monitoring.display.drawing.sparkline import height_us
+from monitoring.display.text.explanation import forecast_text, window_sum_text
+from monitoring.display.view_model.values import SiteRow
+from monitoring.display.view_model.viewing import SiteLine
+from monitoring.display.words import (
+    cause_text,
+    duration_text,
+    local_time,
+    percent_text,
+    telling_text,
+)
+from monitoring.models import PHASES, CheckResult
+from monitoring.statistics.windows import coverage
+from monitoring.units import DAY_MS
+
+TWO_COLUMNS = 120
+"""From this width on, what was measured stands on the left, and what was decided on the right."""
+
+BETWEEN = "   "
+CHART_HEIGHT = 6
+PHASE_GLYPHS: Mapping[str, str] = {"resolve": "░", "connect": "▒", "tls": "▓", "processing": "█", "transfer": "▄"}
+"""What a stacked bar shows of each phase: told apart without colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """A site with what is read of it alone. `events` are its outages of 30 days, the newest first; `note` is why `checks`
+    and `explanation` are not there.
+    """
+
+    line: SiteLine
+    window_ms: int
+    now_ms: int
+    checks: Sequence[CheckResult] = ()
+    explanation: Explanation | None = None
+    events: Sequence[Event] = ()
+    note: str = ""
+
+    @property
+    def row(self) -> SiteRow:
+        """The site in the window that is looked at."""
+        return self.line.shown(self.window_ms)
+
+
+Section = Callable[[SiteView, int], list[Text]]
+
+
+def site_screen(seen: SiteView, width: int) -> Sequence[Text]:
+    """All lines, of at most `width` cells."""
+    head = state_lines(seen.line.now, seen.now_ms, width)
+    measured: Sequence[Section] = (_timeline, _response, _phases, _windows)
+    decided: Sequence[Section] = (_rule, _events, _last_checks)
+    if width < TWO_COLUMNS:
+        return [*head, *_sections(seen, (_timeline, _response, _phases, _rule, _windows, _events, _last_checks), width)]
+    left = (width - len(BETWEEN)) // 2
+    right = width - len(BETWEEN) - left
+    return [*head, *beside(_sections(seen, measured, left), _sections(seen, decided, right), left, Text(BETWEEN))]
+
+
+def _sections(seen: SiteView, sections: Sequence[Section], width: int) -> list[Text]:
+    lines: list[Text] = []
+    for section in sections:
+        if found := section(seen, width):
+            lines += [Text(""), *found]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _timeline(seen: SiteView, width: int) -> list[Text]:
+    """The past day: a letter where checks failed, by cause, and what it adds up to."""
+    row = seen.line.row(DAY_MS)
+    if row is None:
+        return [heading("Past 24h", "reading …")]
+    strip = cause_strip(row.stats.trend, width)
+    begin, end = (f"{local_time(moment_ms):%d %b %H:%M}" for moment_ms in (seen.now_ms - DAY_MS, seen.now_ms))
+    axis = Text(f"{begin}{end:>{max(1, strip.cell_len - len(begin))}}", "weak")
+    return [heading("Past 24h", cause_legend(row.stats.trend)), strip, axis, *cause_lines(row)]
+
+
+def _response(seen: SiteView, width: int) -> list[Text]:
+    row = seen.row
+    title = heading(f"Response time {brief_window(seen.window_ms)}", "p95 by mark")
+    if not any(map(height_us, row.stats.trend)):
+        return [title, Text("no good check", "weak")]
+    return [title, *chart_lines(row.stats.trend, width, CHART_HEIGHT), *time_lines(row)]
+
+
+def _phases(seen: SiteView, width: int) -> list[Text]:
+    """One bar of all phases, then each of them."""
+    row = seen.row
+    found: Mapping[str, float] = row.stats.phases_us
+    total = sum(found.values())
+    if not total:
+        return []
+    bar = Text("")
+    until = 0.0
+    for name in PHASES:
+        until += found.get(name, 0.0)
+        bar.append(PHASE_GLYPHS[name] * (round(until / total * width) - bar.cell_len), "good")
+    legend = "  ".join(f"{PHASE_GLYPHS[name]} {name} {brief_seconds(found[name])}" for name in PHASES if name in found)
+    return [heading("Phases", f"mean {brief_seconds(total)}"), bar, *(Text(text) for text in wrapped(legend, width))]
+
+
+def _windows(seen: SiteView, _: int) -> list[Text]:
+    """Each window with its availability, how much of it was measured, and its times."""
+    titles = Text(f"{'':6}{'avail':>8}{'measured':>10}{'checks':>9}{'p50':>8}{'p95':>8}", "weak")
+    lines = [_window_line(length_ms, row) for length_ms, row in sorted(seen.line.rows.items())]
+    return [heading("Windows"), titles, *lines, *certificate_lines(seen.line.now, seen.now_ms)]
+
+
+def _window_line(length_ms: int, row: SiteRow) -> Text:
+    times = row.stats.response
+    measured = measured_text(coverage(row.stats.covered_ms, length_ms))
+    return Text(
+        f"{brief_window(length_ms):6}{brief_percent(percent_text(row.availability)):>8}{measured:>8} %{row.stats.checks:>9}"
+        f"{brief_seconds(times.p50_us if times else None):>8}{brief_seconds(times.p95_us if times else None):>8}"
+    )
+
+
+def _rule(seen: SiteView, width: int) -> list[Text]:
+    """The sum that the rule compares now, and what comes next."""
+    found = seen.explanation
+    if found is None:
+        return [heading("Rule"), Text(seen.note or "reading …", "weak")]
+    said = [window_sum_text(found)]
+    if found.forecast and found.site.enabled:
+        said.append(forecast_text(found.forecast))
+    return [heading("Rule", f"window {duration_text(found.site.rule.window_ms)}"), *_wrapped(said, width)]
+
+
+def _wrapped(texts: Sequence[str], width: int) -> list[Text]:
+    return [Text(line) for text in texts for line in wrapped(text, width)]
+
+
+def _events(seen: SiteView, width: int) -> list[Text]:
+    host = seen.line.now.host
+    names = {host: seen.line.now.name}
+    title = heading("Incidents, 30d", "" if seen.events else "none")
+    return [title, *event_lines(seen.events, names, seen.now_ms, width)]
+
+
+def _last_checks(seen: SiteView, _: int) -> list[Text]:
+    if not seen.checks:
+        return [heading("Last checks", seen.note or ("reading …" if seen.explanation is None else "none"))]
+    return [heading("Last checks"), *map(_check_line, reversed(seen.checks))]
+
+
+def _check_line(check: CheckResult) -> Text:
+    status = str(check.status) if check.status else "-"
+    line = Text(f"{local_time(check.time_ms):%d %b %H:%M:%S}  {status:>3}  {brief_seconds(check.response_us):>6}  ")
+    if check.available:
+        return line.append("good", "good")
+    return line.append(cause_text(check.cause, telling_text(check.detail)), "bad")

@@ -1,0 +1,282 @@
+"""Shows the alert history: on a terminal, in a pipe, as JSON."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from monitoring.display import (
+    alert_detail,
+    alert_json,
+    alert_sentence,
+    delivery_lines,
+    host_and_name,
+    ongoing_text,
+    printable,
+)
+from monitoring.display.output.outputs import is_terminal
+from monitoring.display.output.streams import Descriptor, Printing, Stream, Streams, begin_line
+from monitoring.display.text.feed import IncidentFeed
+from monitoring.display.words import label
+from monitoring.models import Alert
+from monitoring.storage.notifications import Entry
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+NO_ALERTS = "no alerts so far"
+
+
+class HistoryOutput(Protocol):
+    """What `-a` shows."""
+
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        """One alert record, and what has become of its notifications; they come in order of time."""
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        """After each question to the store: the open outages, and why it cannot be read (None: it can)."""
+
+    def suspend(self) -> None:
+        """The program is about to be stopped by Ctrl-Z: leave the terminal in order."""
+
+    def resume(self) -> None:
+        """It goes on."""
+
+    def close(self) -> None:
+        """The end."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """`limit`: so much of the history at most, the newest (None: all). `each_record`: not one line an incident."""
+
+    limit: int | None = None
+    each_record: bool = False
+
+
+Deliveries = Mapping[Alert, Sequence[Entry]]
+"""Alert records in their order, with what has become of the notifications of each."""
+
+
+class Records:
+    """Alert records that are to be shown at the next refresh; of the first ones, the history, no more than the limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._waiting: dict[Alert, Sequence[Entry]] = {}
+
+    def add(self, alert: Alert, delivery: Sequence[Entry]) -> None:
+        self._waiting[alert] = delivery
+
+    def take(self) -> Deliveries:
+        found, self._waiting = self._waiting, {}
+        if found and self._limit is not None:
+            found, self._limit = dict(list(found.items())[-self._limit :]), None
+        return found
+
+
+def told(records: Iterable[Alert], deliveries: Deliveries) -> list[str]:
+    """Who was told of these records."""
+    return [line for record in records for line in delivery_lines(deliveries.get(record, ()))]
+
+
+class JsonHistory:
+    """One JSON object a line; errors go to stderr, a repeated one once."""
+
+    def __init__(
+        self, names: Mapping[str, str | None], stdout: Stream, errors: Stream, options: HistoryOptions = HistoryOptions()
+    ) -> None:
+        self._names = names
+        self._stdout = stdout
+        self._errors = errors
+        self._read_error: str | None = None
+        self._records = Records(options.limit)
+
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self._records.add(alert, delivery)
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        self._show(self._records.take(), now_ms)
+        if read_error and read_error != self._read_error:
+            print(printable(read_error), file=self._errors, flush=True)
+        self._read_error = read_error
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def _show(self, new: Deliveries, now_ms: int) -> None:
+        for alert, delivery in new.items():
+            self._print(alert_json(alert, self._names.get(alert.host), delivery))
+
+    def _print(self, *lines: str) -> None:
+        print(*lines, sep="\n", file=self._stdout, flush=True)
+
+
+class PlainHistory(JsonHistory):
+    """Lines: one an incident, or two a record; with these the open outages are listed once, after the history."""
+
+    _listed_ongoing = False
+    _shown_any = False
+    _day = ""
+
+    def __init__(
+        self, names: Mapping[str, str | None], stdout: Stream, errors: Stream, options: HistoryOptions = HistoryOptions()
+    ) -> None:
+        super().__init__(names, stdout, errors, HistoryOptions(options.limit if options.each_record else None))
+        self._feed = None if options.each_record else IncidentFeed(names, options.limit)
+
+    def _show(self, new: Deliveries, now_ms: int) -> None:
+        self._shown_any = self._shown_any or bool(new)
+        if self._feed is None:
+            for alert, delivery in new.items():
+                called = host_and_name(alert.host, self._names.get(alert.host))
+                self._print(alert_sentence(alert, called), f"  {alert_detail(alert)}", *delivery_lines(delivery))
+            return
+        for line in self._feed.lines(list(new), now_ms):
+            self._print(*([""] if self._day not in ("", line.day) else []), line.text, *told(line.records, new))
+            self._day = line.day
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        super().refresh(ongoing, now_ms, read_error)
+        if self._listed_ongoing or read_error:
+            return
+        self._listed_ongoing = True
+        lines = [] if self._feed else [self._ongoing_line(alert, now_ms) for alert in ongoing]
+        self._print(*(lines or ([] if self._shown_any else [NO_ALERTS])))
+
+    def _ongoing_line(self, alert: Alert, now_ms: int) -> str:
+        return ongoing_text(alert, now_ms, host_and_name(alert.host, self._names.get(alert.host)))
+
+    def _print(self, *lines: str) -> None:
+        if lines:
+            super()._print(*lines)
+
+    def close(self) -> None:
+        begin_line(self._stdout)
+
+
+class TerminalHistory:
+    """The history scrolls in colours; the open outages stay below it, with their duration."""
+
+    def __init__(
+        self,
+        names: Mapping[str, str | None],
+        stdout: Descriptor,
+        options: HistoryOptions,
+        environ: Mapping[str, str],
+        *,
+        live: bool,
+    ) -> None:
+        from monitoring.display.output.consoles import open_console
+
+        self._console = open_console(environ, stdout)
+        self._names = names
+        self._live: Live | None = self._new_live() if live else None
+        self._records = Records(options.limit if options.each_record else None)
+        self._feed = None if options.each_record else IncidentFeed(names, options.limit)
+        self._shown_any = False
+        self._day = ""
+
+    def _new_live(self) -> "Live":
+        from rich.live import Live
+
+        live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        live.start()
+        return live
+
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self._records.add(alert, delivery)
+
+    def _show(self, new: Deliveries, now_ms: int) -> None:
+        from rich.text import Text
+
+        from monitoring.display.drawing.closing import history_text
+
+        self._shown_any = self._shown_any or bool(new)
+        if self._feed is None:
+            for alert, delivery in new.items():
+                self._console.print(history_text(alert, self._names.get(alert.host)))
+                self._print_told(delivery_lines(delivery))
+            return
+        for line in self._feed.lines(list(new), now_ms):
+            if self._day not in ("", line.day):
+                self._console.print()
+            self._day = line.day
+            self._console.print(Text(line.text, "bad" if line.is_open else "good"))
+            self._print_told(told(line.records, new))
+
+    def _print_told(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._console.print(line, style="weak", markup=False)
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        from rich.text import Text
+
+        self._show(self._records.take(), now_ms)
+        below = [Text(f"✖ {self._ongoing_text(alert, now_ms)}", "state.down") for alert in ongoing]
+        if read_error:
+            below.append(Text(printable(read_error), "warning"))
+        elif not self._shown_any:
+            below.append(Text(NO_ALERTS, "weak"))
+        below_text = Text("\n").join(below)
+        if self._live:
+            self._live.update(below_text, refresh=True)
+        elif below:
+            self._console.print(below_text)
+
+    def _ongoing_text(self, alert: Alert, now_ms: int) -> str:
+        return ongoing_text(alert, now_ms, label(alert.host, self._names.get(alert.host)))
+
+    def suspend(self) -> None:
+        self.close()
+
+    def resume(self) -> None:
+        if self._live:
+            self._live = self._new_live()
+
+    def close(self) -> None:
+        if self._live:
+            self._live.stop()
+
+
+class SteadyHistory:
+    """Keeps `HistoryOutput` while nothing can be written; raises `BrokenPipeError` when nobody reads any more."""
+
+    def __init__(self, output: HistoryOutput, streams: Streams) -> None:
+        self._output = output
+        self._errors = streams.errors
+        self._printing = Printing(streams, self._report)
+
+    def _report(self, text: str) -> None:
+        with suppress(OSError):  # on the same disk
+            print(text, file=self._errors, flush=True)
+
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self._printing.attempt(lambda: self._output.state_change(alert, delivery))
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        self._printing.attempt(lambda: self._output.refresh(ongoing, now_ms, read_error))
+
+    def suspend(self) -> None:
+        self._printing.attempt(self._output.suspend)
+
+    def resume(self) -> None:
+        self._printing.attempt(self._output.resume)
+
+    def close(self) -> None:
+        self._printing.attempt(self._output.close)
+
+
+def open_history_output(
+    form: str, names: Mapping[str, str | None], environ: Mapping[str, str], options: HistoryOptions, *, live: bool
+) -> HistoryOutput:
+    """The output for this terminal or pipe. `form` is "text" or "json"; `live`: the history is followed."""
+    streams = Streams.standard()
+    if form == "json":
+        return SteadyHistory(JsonHistory(names, *streams, options), streams)
+    if is_terminal(environ):
+        return SteadyHistory(TerminalHistory(names, streams.stdout, options, environ, live=live), streams)
+    return SteadyHistory(PlainHistory(names, *streams, options), streams)

@@ -1,0 +1,321 @@
+"""The outputs of a monitor and of print mode: screen, lines, JSON, nothing. A monitor draws in a `thread` of its own."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from monitoring.display import (
+    Closing,
+    Header,
+    SiteKey,
+    StatsReport,
+    View,
+    alert_detail,
+    alert_json,
+    alert_sentence,
+    closing_lines,
+    host_and_name,
+    ongoing_line,
+    placeholder_line,
+    printable,
+    stats_json,
+    stats_lines,
+)
+from monitoring.display.output.streams import Stream, Streams, begin_line
+from monitoring.display.view_model.values import Statuses
+from monitoring.display.words import source_text
+from monitoring.models import Alert, SiteStatus
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+class Output(Protocol):
+    """What a monitor, or a printer, shows."""
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        """Monitoring starts. `recent` are alert records of the runs before."""
+
+    def statistics(self, report: StatsReport) -> None:
+        """A round of statistics."""
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        """A site went down or recovered; `name` is the one of the configuration."""
+
+    def notice(self, text: str) -> None:
+        """An event of the monitor itself: something fails, or works again."""
+
+    def news(self, text: str) -> None:
+        """An event that the header shows from now on: only outputs without a header show it here."""
+
+    def read_error(self, text: str | None) -> None:
+        """Why the store cannot be read now; None: it can be read. Repeated while it lasts, shown once."""
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        """About once a second: the current state. `statuses` is called only by an output that shows them."""
+
+    def suspend(self) -> None:
+        """The program is about to be stopped by Ctrl-Z: leave the terminal in order."""
+
+    def resume(self) -> None:
+        """It goes on."""
+
+    def close(self, closing: Closing | None) -> None:
+        """The end; `closing` sums up the run of a monitor (None: nothing to sum up)."""
+
+
+class MonitorOutput(Output, Protocol):
+    """An output that a monitor shows more, and that people may operate."""
+
+    is_screen: bool
+    """Does it show the availability of long windows, and take keys?"""
+
+    def long_window(self, report: StatsReport) -> None:
+        """Nothing but the availability of each site in a long window."""
+
+    def key(self, key: str) -> bool:
+        """Somebody has pressed a key (see `keys`); returns whether it asks for a viewer. `redraw` shows what it changes."""
+
+    def redraw(self) -> None:
+        """Draw the same once more, as it is to look after the last key."""
+
+
+class Display(MonitorOutput, Protocol):
+    """An output whose calls return at once; it shows later what it was given."""
+
+    failure: BrokenPipeError | None
+    """Set when the reader of a pipe or a terminal has gone."""
+
+    def call_back(self, heard: Callable[[], None]) -> None:
+        """Call `heard` once everything given before has been shown; never, if the display is stuck."""
+
+    def stands_still(self) -> bool:
+        """Has the terminal accepted nothing since the last call?"""
+
+
+class SilentOutput:
+    """`--silent`: only errors and notices, on stderr; a repeated error once."""
+
+    is_screen = False
+
+    def __init__(self, errors: Stream) -> None:
+        self._errors = errors
+        self._read_error: str | None = None
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None: ...
+
+    def statistics(self, report: StatsReport) -> None: ...
+
+    def state_change(self, alert: Alert, name: str | None) -> None: ...
+
+    def notice(self, text: str) -> None:
+        print(printable(text), file=self._errors, flush=True)
+
+    def news(self, text: str) -> None:
+        self.notice(text)
+
+    def read_error(self, text: str | None) -> None:
+        if text and text != self._read_error:
+            self.notice(text)
+        self._read_error = text
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None: ...
+
+    def long_window(self, report: StatsReport) -> None: ...
+
+    def key(self, key: str) -> bool:
+        return False
+
+    def redraw(self) -> None: ...
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def close(self, closing: Closing | None) -> None: ...
+
+
+class JsonOutput(SilentOutput):
+    """One JSON object a line: statistics and state changes as they happen."""
+
+    def __init__(self, stdout: Stream, errors: Stream) -> None:
+        super().__init__(errors)
+        self._stdout = stdout
+
+    def statistics(self, report: StatsReport) -> None:
+        print(stats_json(report), file=self._stdout, flush=True)
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        print(alert_json(alert, name), file=self._stdout, flush=True)
+
+
+class PlainOutput(SilentOutput):
+    """Lines for pipes and logs."""
+
+    def __init__(self, stdout: Stream, errors: Stream) -> None:
+        super().__init__(errors)
+        self._stdout = stdout
+        self._header: Header | None = None
+
+    def _print(self, *lines: str) -> None:
+        print(*lines, sep="\n", file=self._stdout, flush=True)
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._header = header
+        self._print(placeholder_line(header), *(f"== {printable(note)}" for note in header.notes))
+
+    def statistics(self, report: StatsReport) -> None:
+        self._print(*stats_lines(report))
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._print(alert_sentence(alert, host_and_name(alert.host, name)), f"  {alert_detail(alert)}")
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        if self._header and header.source != self._header.source:
+            self._print(f"== {source_text(header.source, header.why)}")
+        self._header = header
+
+    def close(self, closing: Closing | None) -> None:
+        begin_line(self._stdout)
+        if closing:
+            self._print(*closing_lines(closing))
+
+
+class LocatedOutput:
+    """Adds the name of the monitor's location to everything that another output shows."""
+
+    def __init__(self, output: MonitorOutput, location: str) -> None:
+        self._output = output
+        self._location = location
+        self.is_screen = output.is_screen
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._output.start(header, now_ms, self._named(recent))
+
+    def statistics(self, report: StatsReport) -> None:
+        self._output.statistics(self._located(report))
+
+    def long_window(self, report: StatsReport) -> None:
+        self._output.long_window(self._located(report))
+
+    def key(self, key: str) -> bool:
+        return self._output.key(key)
+
+    def redraw(self) -> None:
+        self._output.redraw()
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._output.state_change(replace(alert, location=self._location), name)
+
+    def notice(self, text: str) -> None:
+        self._output.notice(text)
+
+    def news(self, text: str) -> None:
+        self._output.news(text)
+
+    def read_error(self, text: str | None) -> None:
+        self._output.read_error(text)
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        def here() -> Mapping[SiteKey, SiteStatus]:
+            return {(host, self._location): status for (host, _), status in statuses().items()}
+
+        self._output.refresh(header, now_ms, here, self._named(ongoing))
+
+    def suspend(self) -> None:
+        self._output.suspend()
+
+    def resume(self) -> None:
+        self._output.resume()
+
+    def close(self, closing: Closing | None) -> None:
+        if closing:
+            closing = replace(closing, location=self._location, alerts=self._named(closing.alerts))
+        self._output.close(closing)
+
+    def _located(self, report: StatsReport) -> StatsReport:
+        return replace(report, rows=tuple(replace(row, location=self._location) for row in report.rows))
+
+    def _named(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+        return tuple(replace(alert, location=self._location) for alert in alerts)
+
+
+def say(text: str) -> None:
+    """A line on stdout."""
+    print(printable(text), flush=True)
+
+
+def warn(text: str) -> None:
+    """A line on stderr."""
+    print(printable(text), file=sys.stderr)
+
+
+def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
+    """Print a view once: as JSON the statistics, as text the open outages as well."""
+    if form == "json":
+        print(*map(stats_json, view.reports), sep="\n", flush=True)
+    elif is_terminal(environ):
+        _print_table(view, environ)
+    else:
+        lines = [line for report in view.reports for line in stats_lines(report)]
+        ongoing = [ongoing_line(alert, view) for alert in view.ongoing]
+        print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing, sep="\n", flush=True)
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print these, once."""
+    print(*lines, sep="\n", flush=True)
+
+
+def print_screen(lines: Sequence["Text"], environ: Mapping[str, str]) -> None:
+    """Print what was on a screen, to stay in the terminal."""
+    from monitoring.display.output.consoles import open_console
+
+    open_console(environ).print(*lines, sep="\n", soft_wrap=True)
+
+
+def _print_table(view: View, environ: Mapping[str, str]) -> None:
+    """The table, with as many lines as it needs."""
+    from monitoring.display.drawing.screen import draw_all
+    from monitoring.display.output.consoles import open_console
+
+    console = open_console(environ)
+    console.print(*draw_all(view, console.width), sep="\n", soft_wrap=True)
+
+
+def open_output(
+    form: str,
+    *,
+    silent: bool,
+    environ: Mapping[str, str],
+    streams: Streams,
+    location: str = "",
+    reads_ms: Sequence[int] | None = None,
+) -> MonitorOutput:
+    """The output for this terminal or pipe. `form` is "text" or "json"; `location` is the monitor's, "" without one.
+
+    `reads_ms` are the lengths of the windows that a reader shows; None: it is for a monitor.
+    """
+    output: MonitorOutput
+    if silent:
+        output = SilentOutput(streams.errors)
+    elif form == "json":
+        output = JsonOutput(*streams)
+    elif is_terminal(environ):
+        from monitoring.display.output.screen_output import ScreenOutput  # late: rich takes a while
+
+        output = ScreenOutput(streams.stdout, environ, reads_ms)
+    else:
+        output = PlainOutput(*streams)
+    return LocatedOutput(output, location) if location else output
+
+
+def is_terminal(environ: Mapping[str, str]) -> bool:
+    """Is stdout a terminal that can be drawn on? One that wants no colours (NO_COLOR) is."""
+    return bool(sys.stdout) and sys.stdout.isatty() and environ.get("TERM") != "dumb"
+
+
+def is_operable(environ: Mapping[str, str]) -> bool:
+    """Are stdin and stdout a terminal that can move its cursor?"""
+    return is_terminal(environ) and bool(sys.stdin) and sys.stdin.isatty()

@@ -1,0 +1,166 @@
+"""The screen of a terminal, redrawn about once a second and at every key."""
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rich.console import Group
+from rich.live import Live
+from rich.screen import Screen
+from rich.style import Style
+from rich.text import Text
+
+from monitoring.display import Closing, Header, StatsReport, View
+from monitoring.display.drawing.closing import render_closing
+from monitoring.display.drawing.guide import guide_lines
+from monitoring.display.drawing.screen import Drawing, Look, draw_all, draw_screen
+from monitoring.display.output.consoles import is_mono, open_console, take_ground
+from monitoring.display.output.keys import GROUND, KEYS_COME
+from monitoring.display.output.navigation import Asked, Face, Navigation
+from monitoring.display.output.streams import Descriptor
+from monitoring.display.view_model.latest import Notices
+from monitoring.display.view_model.values import Statuses, with_statuses
+from monitoring.display.view_model.viewing import Choice
+from monitoring.models import Alert
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
+
+REMEMBERED_ALERTS = 50
+
+MONITORED_MS = (10 * MINUTE_MS, HOUR_MS)
+"""The windows that a monitor reads whole: those to choose from."""
+
+LONG_MS = (DAY_MS, 30 * DAY_MS)
+"""Those of which it reads the availability."""
+
+ASK_GROUND = "\x1b]11;?\x07"
+"""Asks a terminal for the colour of its ground (xterm's control sequences, as nearly all have them)."""
+
+KEYS_TEXT = " ? help  ! faults  w window  v viewer  ↑↓ PgUp PgDn move  q quit"
+NO_KEYS_TEXT = " Ctrl-C ends"
+
+DEAF = ("linux", "vt", "dumb", "ansi")
+"""Terminals that may show the question instead of answering it, by the beginning of TERM."""
+
+
+class ScreenOutput:
+    """Uses the terminal's alternate screen; the closing summary stays on the normal one."""
+
+    is_screen = True
+
+    def __init__(self, stdout: Descriptor, environ: Mapping[str, str], reads_ms: Sequence[int] | None = None) -> None:
+        """`reads_ms` are the windows that a reader shows; None: a monitor shows its own."""
+        self._console = open_console(environ, stdout)
+        self._environ = environ
+        self._style = Style()
+        self._to_choose_ms = MONITORED_MS if reads_ms is None else sorted(reads_ms)
+        self._columns_ms = (*self._to_choose_ms, *(LONG_MS if reads_ms is None else ()))
+        self._live: Live | None = None
+        self._reports: dict[int, StatsReport] = {}
+        self._alerts: list[Alert] = []
+        self._notices = Notices()
+        self._now_ms = 0
+        self._read_error: str | None = None
+        self._view: View | None = None
+        self._navigation = Navigation(Look(Choice(window_ms=self._to_choose_ms[0])), asks=reads_ms is None)
+        self._takes_keys = False
+        self._drawing = Drawing(())
+
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
+        self._open()
+        self._now_ms = now_ms
+        self._alerts = list(recent)[-REMEMBERED_ALERTS:]
+        self._draw(View(header, now_ms))
+
+    def _open(self) -> None:
+        # Redirect nothing: nobody would wait for a stopped screen to give stdout back at the end.
+        self._live = Live(
+            console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
+        self._live.start()
+
+    def suspend(self) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None  # until it is resumed nothing is drawn: another program may have the terminal
+
+    def resume(self) -> None:
+        if self._view:
+            self._open()
+            self._draw(self._view)
+
+    def statistics(self, report: StatsReport) -> None:
+        self._reports[report.length_ms] = report
+
+    def long_window(self, report: StatsReport) -> None:
+        self._reports[report.length_ms] = report
+
+    def key(self, key: str) -> bool:
+        asked = Asked.NOTHING
+        self._takes_keys = True
+        if key == KEYS_COME:
+            self._ask_ground()
+        elif key.startswith(GROUND):
+            self._style = take_ground(self._console, key.removeprefix(GROUND))
+        else:
+            self._navigation, asked = self._navigation.after(key, self._drawing, self._to_choose_ms)
+            if asked is Asked.QUIT:
+                os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+        return asked is Asked.VIEWER
+
+    def redraw(self) -> None:
+        if self._view:
+            self._draw(self._view)
+
+    def _ask_ground(self) -> None:
+        """The answer comes as a key. Whoever wants no colours need not be asked."""
+        if not is_mono(self._environ) and not self._environ.get("TERM", "").startswith(DEAF):
+            self._console.file.write(ASK_GROUND)
+            self._console.file.flush()
+
+    def state_change(self, alert: Alert, name: str | None) -> None:
+        self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
+
+    def notice(self, text: str) -> None:
+        self._notices.add(text, self._now_ms)
+
+    def news(self, text: str) -> None:
+        """The header shows it."""
+
+    def read_error(self, text: str | None) -> None:
+        self._read_error = text
+
+    def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
+        reports = [self._reports[length] for length in sorted(self._reports)]
+        if reports:  # the state of a site is that of its row in the shortest window
+            reports[0] = with_statuses(reports[0], statuses())
+        self._now_ms = now_ms
+        notices = self._notices.recent(now_ms)
+        header = replace(header, notes=(*header.notes, *notices, *filter(None, [self._read_error])))
+        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
+
+    def _draw(self, view: View) -> None:
+        self._view = view
+        if self._live:
+            width, height = self._console.size
+            self._live.update(Screen(Group(*self._lines(view, width, height)), style=self._style), refresh=True)
+
+    def _lines(self, view: View, width: int, height: int) -> Sequence[Text]:
+        if self._navigation.face is Face.HELP:
+            return guide_lines(width, height, self._navigation.help_top)
+        self._drawing = draw_screen(view, self._navigation.look, self._columns_ms, width, height, self._footer())
+        return self._drawing.lines
+
+    def _footer(self) -> Text:
+        if self._navigation.face is Face.STOP:
+            return Text(" Stop monitoring? y/N", "title")
+        return Text(KEYS_TEXT if self._takes_keys else NO_KEYS_TEXT, "weak")
+
+    def close(self, closing: Closing | None) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None  # nothing is drawn over what is said at the end
+        if closing:
+            self._console.print(render_closing(closing, self._console.width))
+        elif self._view:  # what was on the screen stays in the terminal
+            self._console.print(Group(*draw_all(self._view, self._console.width)))

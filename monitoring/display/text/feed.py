@@ -1,0 +1,74 @@
+"""The history of alerts as people read it: one line an incident, and what flaps in one line together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitoring.display.view_model.incidents import Incident, incidents
+from monitoring.display.words import cause_text, duration_text, label, local_time, percent_text
+from monitoring.models import Alert
+from monitoring.units import MINUTE_MS
+
+FLAP_MS = 30 * MINUTE_MS
+"""Outages of a site that follow each other by less are one line of the history."""
+
+LASTED_WIDTH = len("ongoing, 59 min 59 s")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the history. `is_open`: the outage goes on. `records`: those of the outage, of merged ones of the last."""
+
+    day: str
+    text: str
+    is_open: bool
+    records: Sequence[Alert]
+
+
+class IncidentFeed:
+    """Turns alert records, as they come, into lines. An outage that was shown as ongoing is shown again when it is over."""
+
+    def __init__(self, names: Mapping[str, str | None], limit: int | None) -> None:
+        """`limit`: so many lines of the history at most, the newest; None: all. What comes later is not limited."""
+        self._names = names
+        self._limit = limit
+        self._open: list[Alert] = []
+        self._is_history = True
+
+    def lines(self, new: Sequence[Alert], now_ms: int) -> Sequence[Line]:
+        """What these records add, the oldest first: at the first call the history, flaps merged, then one by one."""
+        found = list(reversed(incidents(sorted([*self._open, *new], key=lambda alert: alert.time_ms))))
+        self._open = [one.alert for one in found if one.is_open and one.alert]
+        touched = [one for one in found if one.alert in new or one.recovery in new]
+        groups = merged(touched) if self._is_history else [[one] for one in touched]
+        if self._is_history and self._limit is not None:
+            groups = groups[-self._limit :]
+        self._is_history = self._is_history and not new
+        return [self._line(group, now_ms) for group in groups]
+
+    def _line(self, group: Sequence[Incident], now_ms: int) -> Line:
+        first, last = group[0], group[-1]
+        start = local_time(first.start_ms)
+        lasted = duration_text(sum(one.lasted_ms(now_ms) for one in group))
+        what = f"{'ongoing, ' if last.is_open else ''}{lasted}".ljust(LASTED_WIDTH)
+        why = "no longer watched" if last.last.is_unwatched else cause_text(last.cause, last.detail)
+        name = label(last.host, self._names.get(last.host), last.location)
+        percent = percent_text(min((one.alert or one.last).availability for one in group))
+        text = f"{start:%Y-%m-%d %H:%M:%S}  {what}  {'✖' if last.is_open else '✔'}  {name}  {why}  {percent} %"
+        if len(group) > 1:
+            until_ms = now_ms if last.end_ms is None else last.end_ms
+            text += f"  {len(group)} times in {duration_text(until_ms - first.start_ms)}, merged"
+        return Line(f"{start:%Y-%m-%d}", text, last.is_open, [it for it in (last.alert, last.recovery) if it])
+
+
+def merged(found: Iterable[Incident]) -> list[list[Incident]]:
+    """Incidents, the oldest first, with those of a site that follow each other closely in one group, at its first place."""
+    groups: list[list[Incident]] = []
+    newest: dict[tuple[str, str], list[Incident]] = {}
+    for one in found:
+        group = newest.get(one.key)
+        if group and (end_ms := group[-1].end_ms) is not None and one.start_ms - end_ms < FLAP_MS:
+            group.append(one)
+        else:
+            groups.append([one])
+            newest[one.host, one.location] = groups[-1]
+    return groups

@@ -1,0 +1,156 @@
+"""What there is to say of all sites at once: the one view of the page, its feeds and its numbers for machines. Pure."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from monitoring.display.view_model.incidents import Incident
+from monitoring.display.view_model.ranking import HEALTHY, WORST_FIRST
+from monitoring.display.view_model.series import Mark
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View
+from monitoring.display.words import WAITING, duration_text, plural, time_text
+from monitoring.models import SiteStatus, State
+from monitoring.units import DAY_MS
+
+DAYS = 90
+"""So many days, today's included, are shown one by one."""
+
+STALE_MS = 30_000
+"""What was read so long ago says nothing of now."""
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_OTHERS = re.compile(r"[^A-Za-z0-9._]+")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A `View` with what lies further back: outages, the newest first, and the days of each site, the oldest first.
+
+    `read_error` is why the store cannot be read now. Its `reports` are of the same sites and locations.
+    """
+
+    view: View
+    incidents: Sequence[Incident] = ()
+    days: Mapping[SiteKey, Sequence[Mark]] = field(default_factory=dict)
+    read_error: str | None = None
+
+    @property
+    def rows(self) -> Sequence[SiteRow]:
+        """The sites in the shortest window, in the order of the configuration; none before the first answer."""
+        return self.view.reports[0].rows if self.view.reports else ()
+
+    @cached_property
+    def names(self) -> Mapping[str, str | None]:
+        """The configured names by host."""
+        return {row.host: row.name for row in self.rows}
+
+    @property
+    def is_stale(self) -> bool:
+        """Was the store read so long ago that nothing is known of now?"""
+        return bool(self.view.reports) and self.view.now_ms - self.view.reports[0].window.until_ms > STALE_MS
+
+    def report(self, length_ms: int) -> StatsReport | None:
+        """The report on the window of this length; None: there is none."""
+        return next((report for report in self.view.reports if report.length_ms == length_ms), None)
+
+    def later(self, waited_ms: int) -> "Overview":
+        """The same as it reads `waited_ms` later: when it has become stale, the states are unknown."""
+        view = replace(self.view, now_ms=self.view.now_ms + waited_ms)
+        if not replace(self, view=view).is_stale:
+            return self
+        return replace(self, view=replace(view, reports=tuple(map(_unknown, view.reports))))
+
+
+def _unknown(report: StatsReport) -> StatsReport:
+    until_ms = report.window.until_ms
+    rows = (
+        replace(row, status=SiteStatus(since_ms=until_ms, last_failure_ms=row.status.last_failure_ms)) for row in report.rows
+    )
+    return replace(report, rows=tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The sites of one group, the worst first; `name` is None for those without one."""
+
+    name: str | None
+    rows: Sequence[SiteRow]
+
+    @property
+    def worst(self) -> State:
+        return self.rows[0].status.state
+
+    @property
+    def has_trouble(self) -> bool:
+        """Is any of its sites neither up nor paused or in maintenance?"""
+        return self.worst not in HEALTHY
+
+
+def grouped(rows: Iterable[SiteRow]) -> Sequence[Group]:
+    """The groups of these sites, the one with the worst site first; otherwise in the order of the configuration."""
+    found: dict[str | None, list[SiteRow]] = {}
+    for row in rows:
+        found.setdefault(row.group, []).append(row)
+    groups = [Group(name, sorted(members, key=_state_rank)) for name, members in found.items()]
+    return sorted(groups, key=lambda group: _state_rank(group.rows[0]))
+
+
+def _state_rank(row: SiteRow) -> int:
+    return WORST_FIRST.index(row.status.state)
+
+
+def headline(overview: Overview) -> str:
+    """One sentence on all sites, the worst news first."""
+    rows = overview.rows
+    if not rows:
+        return WAITING
+    total = len({row.host for row in rows})
+    for state in (State.DOWN, State.RECOVERING, State.FAILING):
+        hosts = {row.host for row in rows if row.status.state is state}
+        if hosts:
+            return _of_some(state, len(hosts), total) + _since(rows, state, overview.view.now_ms)
+    unknown = len({row.host for row in rows if row.status.state is State.UNKNOWN})
+    if unknown == total:
+        return f"nothing is known of {'the site' if total == 1 else f'any of the {total} sites'} now{last_data(overview)}"
+    if unknown:
+        return f"nothing is known of {unknown} of {plural(total, 'site')} now"
+    maintained, paused = (
+        len({row.host for row in rows if row.status.state is state}) for state in (State.MAINTENANCE, State.PAUSED)
+    )
+    up = total - maintained - paused
+    others = [f"{maintained} in maintenance"] if maintained else []
+    others += [f"{paused} paused"] if paused else []
+    if others and not up:
+        return f"{plural(total, 'site')}: {', '.join(others)}"
+    return ", ".join([f"all {up} sites are up" if up != 1 else "1 site is up", *others])
+
+
+def last_data(overview: Overview) -> str:
+    """How old the newest check is, to be put behind a sentence; "" when there is none."""
+    newest_ms = max((row.last_check_ms for row in overview.rows if row.last_check_ms is not None), default=None)
+    return "" if newest_ms is None else f": last data {duration_text(max(0, overview.view.now_ms - newest_ms))} ago"
+
+
+def _of_some(state: State, count: int, total: int) -> str:
+    return f"{count} of {plural(total, 'site')} {'is' if count == 1 else 'are'} {state}"
+
+
+def _since(rows: Iterable[SiteRow], state: State, now_ms: int) -> str:
+    """Since when the first of them is in this state. A sentence that stays the same is not read aloud again and again."""
+    since = [row.status.since_ms for row in rows if row.status.state is state and row.status.since_ms is not None]
+    if not since:
+        return ""
+    first_ms = min(since)
+    date, time = time_text(first_ms)[:10], time_text(first_ms)[11:16]
+    when = f"since {time} UTC" if now_ms - first_ms < DAY_MS else f"since {date} {time} UTC"
+    return f", the first {when}" if len(since) > 1 else f" {when}"
+
+
+def slug(host: str) -> str:
+    """The site's name in addresses of the page, for ever the same: its id as it is; else readable, with a checksum."""
+    if _PLAIN_ID.fullmatch(host):
+        return host
+    readable = _OTHERS.sub("-", host.partition("://")[2] or host).strip("-.")[:60]
+    return f"{readable}-{hashlib.sha256(host.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}".lstrip("-")

@@ -1,0 +1,191 @@
+"""What the viewer reads, and when: live window by window, the past once, more of the site that is looked at."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitoring.commands.live.viewer_feed import Listing, ViewerFeed, shortest_first
+from monitoring.config import Config, parse_database
+from monitoring.display.view_model.viewing import WINDOWS_MS
+from monitoring.errors import StoreUnavailable
+from monitoring.models import Cause, Site, State
+from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.sqlite.store import LocalStore
+from monitoring.viewer.snapshot import Snapshot, Wanted
+from tests.support.clock import FakeClock
+from tests.support.points import START_MS, alert, checks, recovery
+
+TEN, HOUR, DAY, WEEK, MONTH = WINDOWS_MS.values()
+SITE = Site("a", "http://a/", "shop", interval_ms=2_000, timeout_ms=10_000)
+KEY = ("a", "")
+USUAL = Wanted(TEN, frozenset((TEN, HOUR, DAY)))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(START_MS + 60_000)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config((SITE, Site("b", "http://b/")), parse_database("sqlite:", {}), tmp_path / "config.db")
+
+
+@pytest.fixture
+def store(config: Config) -> Iterator[LocalStore]:
+    with closing(LocalStore(config.local_database)) as store:
+        yield store
+
+
+class Seen:
+    """A feed in this thread, and what it has shown."""
+
+    def __init__(self, config: Config, choice: ReaderChoice, clock: FakeClock, listing: Listing | None = None) -> None:
+        self.feed = ViewerFeed(config, choice, clock, listing=listing or Listing())
+        self.shown: list[Snapshot] = []
+
+    def steps(self, wanted: Wanted, most: int = 10) -> Snapshot:
+        """Read until there is nothing more to be read at once; what was shown last."""
+        self.feed.look(self.shown.append, wanted)
+        for _ in range(most):
+            if not self.feed.step():
+                break
+        return self.shown[-1]
+
+
+@pytest.fixture
+def seen(config: Config, clock: FakeClock) -> Iterator[Seen]:
+    with closing(ReaderChoice(config, clock)) as choice:
+        yield Seen(config, choice, clock)
+
+
+def lengths(found: Snapshot) -> Sequence[int]:
+    return [report.length_ms for report in found.overview.view.reports]
+
+
+def test_sites_are_shown_before_all_windows_are_read(store: LocalStore, seen: Seen) -> None:
+    """So the first screen is there as soon as the shortest window is."""
+    store.append(checks(range(0, 60, 2)), [], 0)
+    last = seen.steps(USUAL)
+    assert [lengths(found) for found in seen.shown] == [[TEN], [TEN, HOUR], [TEN, HOUR, DAY]]
+    assert [found.is_complete for found in seen.shown] == [False, False, True]
+    assert [row.status.state for row in last.overview.rows] == [State.UP, State.UNKNOWN]
+
+
+@pytest.mark.parametrize(("due", "wanted", "known", "first"), [
+    ([TEN, HOUR, DAY, WEEK, MONTH], USUAL, (), [TEN]),
+    ([HOUR, DAY, WEEK], USUAL, (TEN,), [HOUR]),
+    ([WEEK, MONTH], USUAL, (TEN,), []),
+    ([TEN, HOUR, WEEK], replace(USUAL, window_ms=WEEK), (TEN,), [WEEK]),
+    ([TEN, WEEK], replace(USUAL, window_ms=WEEK), (), [TEN]),
+])  # fmt: skip
+def test_what_is_looked_at_is_read_first_and_what_nobody_sees_not_at_all(
+    due: list[int], wanted: Wanted, known: tuple[int, ...], first: list[int]
+) -> None:
+    assert shortest_first(due, wanted, known) == first
+
+
+def test_a_longer_window_is_read_when_it_is_chosen(store: LocalStore, seen: Seen) -> None:
+    store.append(checks(range(0, 60, 2)), [], 0)
+    assert WEEK not in lengths(seen.steps(USUAL))
+    assert WEEK in lengths(seen.steps(replace(USUAL, window_ms=WEEK)))
+
+
+def test_each_window_is_read_at_its_own_rate(store: LocalStore, seen: Seen, clock: FakeClock) -> None:
+    store.append(checks(range(0, 60, 2)), [], 0)
+    seen.steps(USUAL)
+    clock.advance(10)
+    found = {report.length_ms: report.window.until_ms for report in seen.steps(USUAL).overview.view.reports}
+    assert found[TEN] - found[HOUR] == 10_000
+    assert found[HOUR] == found[DAY]
+
+
+def test_without_a_monitor_it_is_said_and_when_one_comes_it_is_shown(config: Config, seen: Seen, clock: FakeClock) -> None:
+    found = seen.steps(USUAL)
+    assert (found.overview.read_error, lengths(found)) == (NO_MONITOR, [])
+    with closing(LocalStore(config.local_database)) as store:
+        store.append(checks(range(0, 60, 2)), [], 0)
+        clock.advance(1)
+        found = seen.steps(USUAL)
+    assert (found.overview.read_error, lengths(found)) == (None, [TEN, HOUR, DAY])
+
+
+def test_the_past_is_as_it_was(store: LocalStore, seen: Seen) -> None:
+    """What came later is not known there: no check, no alert."""
+    stored = [*checks(range(0, 30, 2)), *checks(range(30, 60, 2), cause=Cause.DNS)]
+    store.append(stored, [alert(40)], 0)
+    now = seen.steps(USUAL)
+    assert now.overview.rows[0].status.state is State.DOWN
+    assert len(now.overview.incidents) == 1
+    then = seen.steps(replace(USUAL, at_ms=START_MS + 28_000))
+    assert then.at_ms == then.overview.view.now_ms == START_MS + 28_000
+    assert then.clock_ms > then.at_ms
+    assert lengths(then) == [TEN, HOUR, DAY]
+    assert then.overview.rows[0].status.state is State.UP
+    assert then.overview.rows[0].stats.checks == 14
+    assert list(then.overview.incidents) == []
+    assert seen.steps(USUAL).at_ms is None
+
+
+def test_more_of_a_site_is_read_while_it_is_looked_at(store: LocalStore, seen: Seen, clock: FakeClock) -> None:
+    store.append([*checks(range(0, 40, 2)), *checks(range(40, 60, 2), cause=Cause.DNS)], [alert(50)], 0)
+    assert seen.steps(USUAL).facts is None
+    facts = seen.steps(replace(USUAL, key=KEY)).facts_of(KEY)
+    assert facts
+    assert facts.explanation
+    assert [check.available for check in facts.checks][-10:] == [True] + [False] * 9
+    assert facts.explanation.is_open
+    assert seen.steps(replace(USUAL, key=KEY)).facts_of(KEY) is facts, "it is fresh"
+    clock.advance(5)
+    assert seen.steps(replace(USUAL, key=KEY)).facts_of(KEY) is not facts
+
+
+def test_an_alert_is_explained_by_what_was_known_then(store: LocalStore, seen: Seen) -> None:
+    store.append([*checks(range(0, 40, 2), cause=Cause.DNS), *checks(range(40, 60, 2))], [alert(30), recovery(55)], 0)
+    facts = seen.steps(replace(USUAL, key=KEY, explain_ms=START_MS + 30_001)).facts_of(KEY)
+    assert facts
+    assert facts.explanation
+    assert (facts.at_ms, facts.explanation.is_open) == (START_MS + 30_001, True)
+
+
+@pytest.mark.parametrize(("key", "why"), [(("gone", ""), "not configured any more"), (("a", "paris"), "nothing is known")])
+def test_of_what_is_not_there_it_is_said_why(store: LocalStore, seen: Seen, key: tuple[str, str], why: str) -> None:
+    store.append(checks(range(0, 60, 2)), [], 0)
+    facts = seen.steps(replace(USUAL, key=key)).facts_of(key)
+    assert facts
+    assert why in (facts.error or "")
+
+
+def test_incidents_are_of_the_configured_sites_unless_others_are_asked_for(
+    store: LocalStore, config: Config, clock: FakeClock
+) -> None:
+    store.append(checks(range(0, 60, 2)), [alert(1), recovery(10), alert(20), alert(5, "gone"), recovery(30, "gone")], 0)
+
+    def listed(listing: Listing) -> list[tuple[str, bool]]:
+        with closing(ReaderChoice(config, clock)) as choice:
+            found = Seen(config, choice, clock, listing).steps(USUAL).overview.incidents
+        return [(one.host, one.is_open) for one in found]
+
+    assert listed(Listing()) == [("a", True), ("a", False)]
+    assert listed(Listing(lambda host: True)) == [("a", True), ("gone", False), ("a", False)]
+    assert listed(Listing(lambda host: host == "gone")) == [("gone", False)]
+    assert listed(Listing(lambda host: True, since_ms=START_MS + 15_000)) == [("a", True), ("gone", False)]
+    assert listed(Listing(limit=1)) == [("a", True)]
+
+
+class Hanging(ReaderChoice):
+    """A choice that finds nobody."""
+
+    def choose(self):  # type: ignore[no-untyped-def]
+        raise StoreUnavailable("InfluxDB does not answer")
+
+
+def test_a_database_that_does_not_answer_is_said_live_and_in_the_past(config: Config, clock: FakeClock) -> None:
+    with closing(Hanging(config, clock)) as choice:
+        seen = Seen(config, choice, clock)
+        for wanted in (USUAL, replace(USUAL, at_ms=START_MS), replace(USUAL, key=KEY)):
+            found = seen.steps(wanted)
+            assert found.overview.read_error == "InfluxDB does not answer"

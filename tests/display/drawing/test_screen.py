@@ -1,0 +1,171 @@
+"""The screen: it fits every terminal, shows the worst first, and takes names for nothing but names."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.text import Text
+
+from monitoring.display import Header, View
+from monitoring.display.drawing.brief import clock_text
+from monitoring.display.drawing.screen import NOWHERE, Look, draw_all, draw_screen
+from monitoring.display.view_model.viewing import Choice
+from monitoring.models import SiteStats, State
+from tests.support.views import (
+    HEADER,
+    HOSTS,
+    NOON,
+    WINDOWS_MS,
+    down,
+    drawn,
+    few,
+    many,
+    measured,
+    names,
+    recovered,
+    reports,
+    site,
+    words,
+)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    hosts = draw(st.lists(names, max_size=12))
+    rows = [
+        site(host, draw(st.sampled_from(State)), draw(st.integers(0, 300)), draw(st.none() | names), draw(names))
+        for host in hosts
+    ]
+    rows = [replace(row, stats=SiteStats(row.host)) if draw(st.booleans()) else measured(row, 40_000) for row in rows]
+    alerts = [draw(st.sampled_from([down, recovered]))(host) for host in hosts]
+    notes = tuple(draw(st.lists(names, max_size=2)))
+    header = Header(len(hosts), draw(names), draw(names), notes)
+    windows = WINDOWS_MS[: draw(st.integers(0, 4))]
+    return View(header, NOON, reports(rows, windows), alerts, [down(host) for host in hosts[::2]])
+
+
+@settings(deadline=None, max_examples=150)
+@given(views(), st.integers(1, 220), st.integers(1, 60), st.sampled_from(["", "? help"]), st.integers(0, 12))
+def test_no_screen_is_ever_larger_than_its_terminal(view: View, width: int, height: int, footer: str, top: int) -> None:
+    lines = draw_screen(view, Look(top=top), WINDOWS_MS, width, height, Text(footer) if footer else None).lines
+    assert len(lines) <= height
+    assert all(line.cell_len <= width and line.plain.isprintable() for line in lines)
+
+
+def test_eighty_columns_show_what_matters_most() -> None:
+    lines = drawn(few())
+    assert words(lines[:1]) == f"4 sites ✖ 1 down ● 3 up 10m {clock_text(NOON)}"
+    assert lines[1] == " reading local file config.db: no InfluxDB answers at localhost:8086"
+    assert words(lines[2:3]) == "SITE STATE 10m 1h 24h NOW TREND 10m WHY"
+    assert words(lines[3:4]) == ">✖ example.…alth down 3m20 86.6 86.6 - - ▁▃▄▅▆▇▇███ no answer"
+    assert words(lines[4:5]) == "● via.ecp.fr up 3m20 100.0 100.0 - 10ms ▁▃▄▅▆▇▇███"
+    assert lines[7:9] == ["  https://example.org/health: no answer", " INCIDENTS  1 open, 2 today"]
+
+
+def test_a_terminal_of_sixty_columns_still_says_why() -> None:
+    lines = drawn(few(), 60)
+    assert words(lines[3:4]) == "SITE STATE 10m 1h NOW WHY"
+    assert lines[4].endswith("  no answer")
+
+
+def test_a_wide_terminal_shows_more_columns_and_the_site_under_the_cursor() -> None:
+    lines = drawn(few(), 200, 50)
+    assert lines[0].startswith(
+        " 4 sites  ✖ 1 down  ● 3 up · reading local file config.db: no InfluxDB answers at localhost:8086  "
+    )
+    titles, _, name = lines[1].partition(" │ ")
+    assert words([titles]) == "SITE STATE 10m 1h 24h 30d NOW P50 P95 TREND 10m WHY"
+    assert name == HOSTS[1]
+    assert "✖ down for 3 min 20 s, since " in words(lines)
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 120, 160, 200])
+def test_columns_stand_where_they_stand_whatever_is_in_them(width: int) -> None:
+    long = site("https://" + "x" * 200, State.RECOVERING, 300, "n" * 200, "why " * 50)
+    one, other = (drawn(View(HEADER, NOON, reports(rows)), width, 30) for rows in ([long], [site("a")]))
+    titles = [next(line for line in lines if "SITE" in line).partition(" │ ")[0] for lines in (one, other)]
+    assert titles[0] == titles[1]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (200, 50), (100, 12)])
+def test_of_a_thousand_sites_the_worst_come_first_and_the_rest_is_summed_up(width: int, height: int) -> None:
+    lines = drawn(many(), width, height)
+    top = next(place for place, line in enumerate(lines) if line.startswith("   SITE"))
+    assert "down" in lines[top + 1]
+    assert "unknown" in lines[top + 2]
+    assert "worst" in lines[top + 3]
+    assert any(line.startswith(" … 9") and " more, all up" in line for line in lines)
+
+
+@pytest.mark.parametrize("height", [10, 24, 50])
+def test_the_newest_outage_stays_on_the_screen_however_many_sites_there_are(height: int) -> None:
+    view = many()
+    ongoing = [down(f"https://site{place:04d}.example.org", NOON - 90_000 - place) for place in range(71, 300)]
+    lines = drawn(replace(view, ongoing=[*ongoing, *view.ongoing]), 80, height)
+    title = next(place for place, line in enumerate(lines) if "INCIDENTS" in line)
+    assert "site0070" in lines[title + 1]
+
+
+def test_the_table_scrolls_so_that_the_cursor_is_seen() -> None:
+    view = many()
+    drawing = draw_screen(view, Look(), WINDOWS_MS, 80, 24)
+    far = draw_screen(view, Look(cursor=drawing.keys[500]), WINDOWS_MS, 80, 24)
+    text = "\n".join(line.plain for line in far.lines)
+    assert any(line.plain.startswith(">") for line in far.lines)
+    assert f" … {1_000 - far.page} more ({far.top} above): " in text
+    assert far.top == 500 - far.page + 1
+    back = draw_screen(view, Look(cursor=drawing.keys[499], top=far.top), WINDOWS_MS, 80, 24)
+    assert back.top == far.top
+
+
+def test_only_faults_leaves_out_what_is_up() -> None:
+    look = Look(Choice(only_faults=True))
+    assert sum(line.startswith((">●", " ●")) for line in drawn(few(), look=look)) == 0
+    assert "only faults" in drawn(few(), look=look)[0]
+    well = View(HEADER, NOON, reports([site(HOSTS[0])]))
+    assert "no site has a fault" in drawn(well, look=look)
+
+
+def test_the_screen_says_when_it_waits_for_the_first_checks() -> None:
+    lines = drawn(View(HEADER, NOON))
+    assert "waiting for the first checks" in lines
+    assert lines[-1] == " INCIDENTS  none today"
+
+
+def test_a_window_that_is_not_read_yet_has_no_numbers() -> None:
+    view = replace(few(), reports=few().reports[:1])
+    assert words(drawn(view)[3:4]) == ">✖ example.…alth down 3m20 86.6 - - - ▁▃▄▅▆▇▇███ no answer"
+
+
+def test_notes_are_shown_with_a_mark() -> None:
+    view = replace(few(), header=replace(HEADER, notes=("config.json: not applied",)))
+    assert "! config.json: not applied" in drawn(view)
+
+
+def test_markup_in_names_and_addresses_means_nothing() -> None:
+    name = "[bold red]boom[/]"
+    alert = down("http://[::1]/[red]")
+    view = View(HEADER, NOON, reports([site(alert.host, name=name)]), [alert], [alert])
+    text = words(drawn(view, 200, 40))
+    assert text.count(name) == 3  # the table, the pane, the incident
+    assert "http://[::1]/[red]" in text
+
+
+def test_sites_of_one_host_can_be_told_apart_on_a_narrow_screen() -> None:
+    hosts = [f"https://a-long-name.example.org/section/{page}" for page in ("shop", "docs")]
+    text = "\n".join(drawn(View(HEADER, NOON, reports([site(host) for host in hosts]))))
+    assert "shop " in text
+    assert "docs " in text
+
+
+def test_printed_once_it_shows_all_sites_without_a_cursor() -> None:
+    lines = [line.plain for line in draw_all(many(), 140)]
+    assert sum("example.org" in line for line in lines) == 1_001  # and one incident
+    assert not any(line.startswith(">") for line in lines)
+    assert Look(cursor=NOWHERE).cursor == NOWHERE
+
+
+def test_the_last_line_is_for_the_keys() -> None:
+    assert drawn(few(), footer=" ? help")[-1] == " ? help"
+    assert len(drawn(few(), footer=" ? help")) == 24

@@ -1,0 +1,102 @@
+"""The one view of all sites: its sentence, its order, its age, and what a filter leaves."""
+
+import re
+
+import pytest
+from hypothesis import given
+
+from monitoring.display.view_model.overview import STALE_MS, Overview, grouped, headline, last_data, slug
+from monitoring.display.view_model.selection import selected
+from monitoring.display.view_model.values import SiteRow
+from monitoring.models import SiteStatus, State
+from tests.support.page import HOSTILE, NOW_MS, Shown, sites_named
+from tests.support.results import hosts
+
+NAMES = ("shop", "orders", "docs")
+
+
+def shown(**states: SiteStatus) -> Overview:
+    """These three sites, up but for the states given."""
+    scene = Shown(sites_named(NAMES))
+    scene.states = {site.host: states[site.name] for site in scene.sites if site.name in states}
+    scene.publish()
+    return scene.board.latest().overview
+
+
+DOWN = SiteStatus(State.DOWN, NOW_MS - 73_000)
+EARLIER = SiteStatus(State.DOWN, NOW_MS - 720_000)
+RECOVERING = SiteStatus(State.RECOVERING, NOW_MS - 16_000)
+UNKNOWN = SiteStatus(State.UNKNOWN, NOW_MS - 240_000)
+
+
+@pytest.mark.parametrize(("states", "words"), [
+    ({}, "all 3 sites are up"),
+    ({"docs": SiteStatus(State.PAUSED)}, "all 2 sites are up, 1 paused"),
+    ({"shop": DOWN}, "1 of 3 sites is down since 20:25 UTC"),
+    ({"shop": DOWN, "docs": EARLIER, "orders": RECOVERING}, "2 of 3 sites are down, the first since 20:14 UTC"),
+    ({"shop": RECOVERING}, "1 of 3 sites is recovering since 20:26 UTC"),
+    ({"shop": SiteStatus(State.DOWN, NOW_MS - 90_000_000)}, "1 of 3 sites is down since 2026-05-27 19:26 UTC"),
+    ({"shop": UNKNOWN}, "nothing is known of 1 of 3 sites now"),
+    (dict.fromkeys(NAMES, UNKNOWN), "nothing is known of any of the 3 sites now: last data 1 s ago"),
+])  # fmt: skip
+def test_the_sentence_tells_the_worst(states: dict[str, SiteStatus], words: str) -> None:
+    assert headline(shown(**states)) == words
+
+
+def test_before_the_first_answer_it_waits() -> None:
+    scene = Shown(sites_named(NAMES))
+    scene.has_data = False
+    scene.publish()
+    assert headline(scene.board.latest().overview) == "waiting for the first checks"
+
+
+def test_what_was_read_long_ago_is_known_no_more() -> None:
+    overview = shown(shop=DOWN)
+    assert overview.later(STALE_MS) is overview
+    aged = overview.later(STALE_MS + 60_000)
+    assert {row.status.state for row in aged.rows} == {State.UNKNOWN}
+    assert headline(aged) == "nothing is known of any of the 3 sites now: last data 1 min 31 s ago"
+    assert last_data(aged) == ": last data 1 min 31 s ago"
+
+
+def names(rows: "list[SiteRow] | tuple[SiteRow, ...]") -> list[str | None]:
+    return [row.name for row in rows]
+
+
+def test_groups_and_sites_with_trouble_come_first_the_others_as_configured() -> None:
+    scene = Shown(sites_named(["a", "b", "c", "d"], lambda number: "odd" if number % 2 else "even"))
+    scene.states[scene.sites[3].host] = DOWN
+    scene.publish()
+    groups = grouped(scene.board.latest().overview.rows)
+    assert [(group.name, names(list(group.rows)), group.has_trouble) for group in groups] == [
+        ("odd", ["d", "b"], True),
+        ("even", ["a", "c"], False),
+    ]
+
+
+@pytest.mark.parametrize(("wanted", "left"), [
+    ("", ["shop", "orders", "docs"]),
+    ("SHOP", ["shop"]),
+    ("!shop", ["orders", "docs"]),
+    ("site-1.example", ["orders"]),
+    ("state:down", ["shop"]),
+    ("!state:down o", ["orders", "docs"]),
+    ("cause:timeout", ["shop"]),
+    ("group:none", []),
+    ("https://site-2", ["docs"]),
+    ("nonsense:", []),
+])  # fmt: skip
+def test_every_word_of_a_filter_must_fit(wanted: str, left: list[str]) -> None:
+    assert names(list(selected(shown(shop=DOWN).rows, wanted))) == left
+
+
+@given(hosts)
+def test_an_address_of_a_site_needs_no_escaping(host: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,80}", slug(host))
+
+
+def test_no_two_sites_share_an_address_and_it_never_changes() -> None:
+    named = ["https://example.org/", "http://example.org/", "https://example.org", "shop", "Shop", *HOSTILE]
+    assert len({slug(host) for host in named}) == len(named)
+    assert slug("shop") == "shop"
+    assert slug("https://example.org/health?a=b") == "example.org-health-a-b-861d4f03"
