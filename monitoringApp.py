@@ -23,8 +23,8 @@ from monitoring.clock import Clock, Deadline, StopSignal
 from monitoring.commands.live.rounds import ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, consequences, new_config
-from monitoring.display import Closing, Header, StatsReport, closing_rows, stats_report
 from monitoring.display.output.outputs import Display
+from monitoring.display.view_model.values import Closing, Header, StatsReport, closing_rows, stats_report
 from monitoring.display.words import plural
 from monitoring.errors import MonitoringError
 from monitoring.models import Alert, CheckResult, Downtime, Site, SiteStatus, Window

@@ -26,12 +26,11 @@ from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation, MakeApp
 from monitoring.commands.oneshot.drill import SelfTestFailed, channels_of, tell
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
-from monitoring.display import alert_sentence
 from monitoring.display.output.outputs import SilentOutput
 from monitoring.display.output.progress import progress
 from monitoring.display.output.streams import Streams
 from monitoring.display.output.thread import DisplayThread
-from monitoring.display.words import SOURCES
+from monitoring.display.words import SOURCES, alert_sentence
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Site, Window
 from monitoring.service.signals import end_at_signals

@@ -20,10 +20,10 @@ from rich.theme import Theme
 
 from monitoring.alerts.evaluator import Evaluator
 from monitoring.alerts.rule import evaluate
-from monitoring.display import Header, View, stats_report
 from monitoring.display.drawing.screen import Look, draw_screen
 from monitoring.display.drawing.theme import DARK
 from monitoring.display.output.screen_output import KEYS_TEXT, LONG_MS, MONITORED_MS
+from monitoring.display.view_model.values import Header, View, stats_report
 from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, Window
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.storage.delivery.words import stored_text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.alerts.rule import Decision, evaluate
-from monitoring.display import alert_sentence
+from monitoring.display.words import alert_sentence
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import AlertType, Cause, CheckResult, Downtime, Site, State, Window
 from monitoring.statistics import reference

@@ -7,13 +7,13 @@ from functools import cached_property, partial
 from rich.cells import cell_len
 from rich.text import Text
 
-from monitoring.display import explanation_lines
 from monitoring.display.drawing.columns import ROOMY
 from monitoring.display.drawing.events import Event, event_lines, events_of
 from monitoring.display.drawing.grid import bounded, fit, heading, marked, wrapped
 from monitoring.display.drawing.guide import term_lines
 from monitoring.display.drawing.screen import Look, draw_screen
 from monitoring.display.drawing.site_screen import SiteView, site_screen
+from monitoring.display.text.explanation import explanation_lines
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import last_data
 from monitoring.display.view_model.values import SiteKey, View

@@ -14,7 +14,8 @@ from werkzeug.routing import RequestRedirect
 
 from monitoring.clock import Clock
 from monitoring.config.tokens import Tokens
-from monitoring.display import alert_json, month_csv, month_json, stats_json
+from monitoring.display.text.jsonlines import alert_json, month_json, stats_json
+from monitoring.display.view_model.months import month_csv
 from monitoring.errors import StoreError
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.limits import Limits, RateLimiter

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.alerts.explain import Explanation, History, explain
-from monitoring.display import explanation_json, explanation_lines
+from monitoring.display.text.explanation import explanation_lines
+from monitoring.display.text.jsonlines import explanation_json
 from monitoring.models import Alert, AlertType, Cause, CheckResult, LastState, State
 from monitoring.statistics.status import advance, outage_is_open
 from tests.support.scripts import Script, busy_machine, without_pauses

@@ -14,10 +14,11 @@ from monitoring.clock import SystemClock
 from monitoring.commands.cli import parse_arguments
 from monitoring.commands.oneshot.purge import Purge, Terminal, scope_of
 from monitoring.config import Config, describe, parse_config, parse_database
-from monitoring.display import Closing, ClosingRow, Header, alert_json, alert_sentence, ongoing_text, stats_json, stats_lines
 from monitoring.display.output.outputs import JsonOutput, LocatedOutput, PlainOutput
-from monitoring.display.view_model.values import stats_report
-from monitoring.display.words import label
+from monitoring.display.text.jsonlines import alert_json, stats_json
+from monitoring.display.text.plain import stats_lines
+from monitoring.display.view_model.values import Closing, ClosingRow, Header, stats_report
+from monitoring.display.words import alert_sentence, label, ongoing_text
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Cause, CheckResult, Site, SiteStatus, State, Window
 from monitoring.statistics import reference

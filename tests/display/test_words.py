@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.display import (
+from monitoring.display.text.plain import history_line
+from monitoring.display.words import (
     alert_detail,
     alert_sentence,
     duration_text,
-    history_line,
     ongoing_text,
     percent_text,
     printable,
     seconds_text,
+    telling_text,
     time_text,
+    window_text,
 )
-from monitoring.display.words import telling_text, window_text
 from monitoring.models import Alert, AlertType, Cause
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z

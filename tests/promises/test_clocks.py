@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.display import time_text
+from monitoring.display.words import time_text
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.reference import summarise
 from monitoring.storage.influxdb.points import from_rfc3339

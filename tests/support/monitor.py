@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
-from monitoring.display import alert_json
+from monitoring.display.text.jsonlines import alert_json
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.sqlite.reader import FileReader

@@ -9,12 +9,11 @@ from monitoring.clock import Clock
 from monitoring.config import Config
 from monitoring.config.parsing.durations import Month
 from monitoring.config.tokens import Tokens
-from monitoring.display import Header, SiteRow, StatsReport
 from monitoring.display.view_model.incidents import incidents
 from monitoring.display.view_model.months import MonthReport, month_report
 from monitoring.display.view_model.overview import DAYS
 from monitoring.display.view_model.series import Mark
-from monitoring.display.view_model.values import SiteKey
+from monitoring.display.view_model.values import Header, SiteKey, SiteRow, StatsReport
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import (
     Alert,

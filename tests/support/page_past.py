@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sin, tau
 
-from monitoring.display import SiteRow, StatsReport
 from monitoring.display.view_model.overview import DAYS
 from monitoring.display.view_model.series import Mark
-from monitoring.display.view_model.values import SiteKey
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
 from monitoring.models import Alert, AlertType, Cause, CheckResult, ResponseTimes, Site, SiteStats, SiteStatus, State, Window
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.support.page import MARKS, NOW_MS, Shown

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from monitoring.config.parsing.durations import moment_ms
-from monitoring.display import SiteRow, StatsReport, stats_json
+from monitoring.display.text.jsonlines import stats_json
+from monitoring.display.view_model.values import SiteRow, StatsReport
 from monitoring.models import Alert, AlertType, Cause, CheckResult, SiteStats, SiteStatus, Window
 from monitoring.statistics.reference import summarise
 from monitoring.statistics.windows import may_be_exact

@@ -17,8 +17,7 @@ from monitoring.checks.checkers import Change, Checkers
 from monitoring.clock import Deadline
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.keys.maintenance import Maintenance
-from monitoring.display import Closing, Header, StatsReport
-from monitoring.display.view_model.values import Statuses
+from monitoring.display.view_model.values import Closing, Header, StatsReport, Statuses
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site, SiteStats, Window
 from monitoring.service.systemd import ServiceManager

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from monitoring.display import Closing, Header, SiteKey, StatsReport
-from monitoring.display.view_model.values import Statuses
+from monitoring.display.view_model.values import Closing, Header, SiteKey, StatsReport, Statuses
 from monitoring.models import Alert, SiteStatus
 
 

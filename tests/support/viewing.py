@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from monitoring.display import SiteRow
 from monitoring.display.view_model.incidents import Incident, incidents
 from monitoring.display.view_model.overview import Overview
-from monitoring.display.view_model.values import Header, View
+from monitoring.display.view_model.values import Header, SiteRow, View
 from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.models import Alert, Cause, CheckResult, Site, State
 from monitoring.viewer.frames import Frame, Picture

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from rich.text import Text
 
-from monitoring.display import Header, SiteRow, StatsReport, View
 from monitoring.display.drawing.screen import Look, draw_screen
+from monitoring.display.view_model.values import Header, SiteRow, StatsReport, View
 from monitoring.models import (
     Alert,
     AlertType,

@@ -10,7 +10,7 @@ from werkzeug.test import Client, TestResponse
 
 from monitoring.config.keys.databases import parse_listen
 from monitoring.config.tokens import Tokens
-from monitoring.display import stats_json
+from monitoring.display.text.jsonlines import stats_json
 from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Cause, SiteStatus, State

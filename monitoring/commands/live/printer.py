@@ -10,8 +10,8 @@ from monitoring.commands.live.rounds import ROUNDS_MS, Rounds, round_every_ms
 from monitoring.commands.reading import ask_anywhere
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
-from monitoring.display import Header, View
 from monitoring.display.output.outputs import Output
+from monitoring.display.view_model.values import Header, View
 from monitoring.display.words import window_text
 from monitoring.errors import StoreError
 from monitoring.models import Alert, Window

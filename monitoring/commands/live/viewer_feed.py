@@ -11,11 +11,10 @@ from monitoring.commands.live.rounds import rounds_of
 from monitoring.commands.live.series import last_checks_window
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.config import Config, ConfigWatcher
-from monitoring.display import Header, View
 from monitoring.display.view_model.incidents import Incident, incidents
 from monitoring.display.view_model.latest import LatestView, Notices
 from monitoring.display.view_model.overview import Overview
-from monitoring.display.view_model.values import SiteKey, StatsReport, Statuses
+from monitoring.display.view_model.values import Header, SiteKey, StatsReport, Statuses, View
 from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.errors import StoreError
 from monitoring.models import Alert

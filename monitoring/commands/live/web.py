@@ -18,8 +18,8 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.config.keys.databases import parse_listen
 from monitoring.config.parsing.durations import Month
 from monitoring.config.tokens import page_tokens
-from monitoring.display import explanation_lines
 from monitoring.display.output.outputs import warn
+from monitoring.display.text.explanation import explanation_lines
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.months import MonthReport
 from monitoring.display.view_model.series import Mark

@@ -10,8 +10,9 @@ from monitoring.commands.invocation import Invocation
 from monitoring.commands.oneshot.maintenance import maintenance_at
 from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.lookup import site_of
-from monitoring.display import explanation_json, explanation_lines
 from monitoring.display.output.outputs import say
+from monitoring.display.text.explanation import explanation_lines
+from monitoring.display.text.jsonlines import explanation_json
 from monitoring.display.words import label
 from monitoring.models import Alert, CheckResult, LastState, Site, Window
 from monitoring.statistics.status import outage_is_open

@@ -17,8 +17,9 @@ from monitoring.commands.invocation import Invocation
 from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.parsing.durations import Moment
 from monitoring.config.parsing.values import show_ms, show_number
-from monitoring.display import backtest_json, backtest_lines, time_text
 from monitoring.display.output.outputs import say
+from monitoring.display.text.backtest import backtest_json, backtest_lines
+from monitoring.display.words import time_text
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import Alert, CheckResult, Site, Window
 from monitoring.notifications.hindsight import messages

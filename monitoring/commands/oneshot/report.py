@@ -7,10 +7,11 @@ from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
 from monitoring.config.parsing.durations import Month
-from monitoring.display import month_csv, month_json, month_lines
 from monitoring.display.output.outputs import print_lines
+from monitoring.display.text.jsonlines import month_json
+from monitoring.display.text.plain import month_lines
 from monitoring.display.view_model.incidents import incidents
-from monitoring.display.view_model.months import MonthReport, month_report
+from monitoring.display.view_model.months import MonthReport, month_csv, month_report
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.storage.delivery.words import Source

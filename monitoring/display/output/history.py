@@ -5,19 +5,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from monitoring.display import (
-    alert_detail,
-    alert_json,
-    alert_sentence,
-    delivery_lines,
-    host_and_name,
-    ongoing_text,
-    printable,
-)
 from monitoring.display.output.outputs import is_terminal
 from monitoring.display.output.streams import Descriptor, Printing, Stream, Streams, begin_line
 from monitoring.display.text.feed import IncidentFeed
-from monitoring.display.words import label
+from monitoring.display.text.jsonlines import alert_json
+from monitoring.display.words import (
+    alert_detail,
+    alert_sentence,
+    delivery_lines,
+    host_and_name,
+    label,
+    ongoing_text,
+    printable,
+)
 from monitoring.models import Alert
 from monitoring.storage.notifications import Entry
 

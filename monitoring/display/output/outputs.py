@@ -5,26 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from monitoring.display import (
-    Closing,
-    Header,
-    SiteKey,
-    StatsReport,
-    View,
-    alert_detail,
-    alert_json,
-    alert_sentence,
-    closing_lines,
-    host_and_name,
-    ongoing_line,
-    placeholder_line,
-    printable,
-    stats_json,
-    stats_lines,
-)
 from monitoring.display.output.streams import Stream, Streams, begin_line
-from monitoring.display.view_model.values import Statuses
-from monitoring.display.words import source_text
+from monitoring.display.text.jsonlines import alert_json, stats_json
+from monitoring.display.text.plain import closing_lines, ongoing_line, placeholder_line, stats_lines
+from monitoring.display.view_model.values import Closing, Header, SiteKey, StatsReport, Statuses, View
+from monitoring.display.words import alert_detail, alert_sentence, host_and_name, printable, source_text
 from monitoring.models import Alert, SiteStatus
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from rich.screen import Screen
 from rich.style import Style
 from rich.text import Text
 
-from monitoring.display import Closing, Header, StatsReport, View
 from monitoring.display.drawing.closing import render_closing
 from monitoring.display.drawing.guide import guide_lines
 from monitoring.display.drawing.screen import Drawing, Look, draw_all, draw_screen
@@ -20,7 +19,7 @@ from monitoring.display.output.keys import GROUND, KEYS_COME
 from monitoring.display.output.navigation import Asked, Face, Navigation
 from monitoring.display.output.streams import Descriptor
 from monitoring.display.view_model.latest import Notices
-from monitoring.display.view_model.values import Statuses, with_statuses
+from monitoring.display.view_model.values import Closing, Header, StatsReport, Statuses, View, with_statuses
 from monitoring.display.view_model.viewing import Choice
 from monitoring.models import Alert
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS

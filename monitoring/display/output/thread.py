@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 
-from monitoring.display import Closing, Header, StatsReport
 from monitoring.display.output.outputs import MonitorOutput
 from monitoring.display.output.streams import Descriptor, Printing
-from monitoring.display.view_model.values import Statuses
+from monitoring.display.view_model.values import Closing, Header, StatsReport, Statuses
 from monitoring.models import Alert
 
 SUSPENSION_S = 0.5

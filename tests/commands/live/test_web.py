@@ -14,7 +14,8 @@ from monitoring.commands.live.series import DAYS_OF_QUARTER, HOURS, MINUTES, Cha
 from monitoring.commands.live.web import MOST_QUESTIONS, PageReader
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.config import Config, parse_database
-from monitoring.display import explanation_lines, stats_json
+from monitoring.display.text.explanation import explanation_lines
+from monitoring.display.text.jsonlines import stats_json
 from monitoring.display.view_model.overview import DAYS, headline
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State, Window

@@ -12,8 +12,9 @@ import pytest
 from monitoring.commands.oneshot.report import read_month
 from monitoring.config import Config, parse_database
 from monitoring.config.parsing.durations import month
-from monitoring.display import month_csv, month_json, month_lines
-from monitoring.display.view_model.months import MonthReport
+from monitoring.display.text.jsonlines import month_json
+from monitoring.display.text.plain import month_lines
+from monitoring.display.view_model.months import MonthReport, month_csv
 from monitoring.errors import ConfigError
 from monitoring.models import Cause, Site
 from monitoring.storage.sqlite.reader import FileReader

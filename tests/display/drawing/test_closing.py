@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from monitoring.display import Closing, ClosingRow, alert_sentence
 from monitoring.display.drawing.closing import history_text, render_closing
+from monitoring.display.view_model.values import Closing, ClosingRow
+from monitoring.display.words import alert_sentence
 from monitoring.storage.delivery.words import undelivered_text
 from tests.support.views import HOSTS, NOON, down, names, recovered, words
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitoring.display import View
 from monitoring.display.drawing.events import counts_text, event_lines, events
+from monitoring.display.view_model.values import View
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.units import DAY_MS, MINUTE_MS
 from tests.support.views import HEADER, NOON

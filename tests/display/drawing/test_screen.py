@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from monitoring.display import Header, View
 from monitoring.display.drawing.brief import clock_text
 from monitoring.display.drawing.screen import NOWHERE, Look, draw_all, draw_screen
+from monitoring.display.view_model.values import Header, View
 from monitoring.display.view_model.viewing import Choice
 from monitoring.models import SiteStats, State
 from tests.support.views import (

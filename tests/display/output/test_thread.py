@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.display import Closing, Header, StatsReport
 from monitoring.display.output.outputs import PlainOutput, SilentOutput
 from monitoring.display.output.streams import Descriptor
 from monitoring.display.output.thread import DisplayThread
+from monitoring.display.view_model.values import Closing, Header, StatsReport
 from monitoring.models import Alert, AlertType, Window
 from tests.support.waiting import eventually
 

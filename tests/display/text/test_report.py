@@ -9,22 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.display import (
-    Closing,
-    ClosingRow,
-    Header,
-    SiteRow,
-    StatsReport,
-    alert_json,
-    alert_sentence,
-    closing_lines,
-    ongoing_text,
-    placeholder_line,
-    printable,
-    stats_json,
-    stats_lines,
-)
+from monitoring.display.text.jsonlines import alert_json, stats_json
+from monitoring.display.text.plain import closing_lines, placeholder_line, stats_lines
 from monitoring.display.view_model.ranking import longest_outages
+from monitoring.display.view_model.values import Closing, ClosingRow, Header, SiteRow, StatsReport
+from monitoring.display.words import alert_sentence, ongoing_text, printable
 from monitoring.models import Alert, AlertType, Cause, ResponseTimes, SiteStats, SiteStatus, State, Window
 from monitoring.storage.delivery.words import undelivered_text
 
