@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from monitoring.models import Alert, AlertType, Cause, State
 from monitoring.storage.notifications import Delivery, Entry
+from monitoring.units import DAY_MS
 
 NOTHING = "—"
 """Shown in place of an unknown value."""
@@ -143,6 +144,12 @@ def counts_text(counts: Mapping[int, int] | Mapping[Cause, int], after: str = " 
 def lengths_text(lengths_ms: Mapping[Cause, int]) -> str:
     """Durations by cause: "timeout: 3 min 20 s, dns: 10 s"; "—" when there are none."""
     return ", ".join(f"{cause}: {duration_text(length_ms)}" for cause, length_ms in lengths_ms.items()) or NOTHING
+
+
+def expiry_text(expires_ms: int, now_ms: int) -> str:
+    """ "expires in 5 days", in whole days; "expires within a day"; "has expired"."""
+    days = (expires_ms - now_ms) // DAY_MS
+    return f"expires in {plural(days, 'day')}" if days > 0 else "expires within a day" if days == 0 else "has expired"
 
 
 def plural(count: int, noun: str) -> str:

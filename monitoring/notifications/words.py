@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
+from monitoring.display import words
 from monitoring.display.words import local_text, plural
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import Delivery, Entry
-from monitoring.units import DAY_MS
 
 PATIENCE_MS = 15_000
 """What has waited for less is on its way."""
@@ -40,9 +40,7 @@ def failed(channel: str, reason: str, count: int) -> Condition:
 
 def expiry_text(expires_ms: int, now_ms: int) -> str:
     """ "its certificate expires in 5 days, on 2026-11-28 18:22:04 +01:00"; whole days, as the column `cert` counts them."""
-    days = (expires_ms - now_ms) // DAY_MS
-    when = f"expires in {plural(days, 'day')}" if days > 0 else "expires within a day" if days == 0 else "has expired"
-    return f"its certificate {when}, on {local_text(expires_ms)}"
+    return f"its certificate {words.expiry_text(expires_ms, now_ms)}, on {local_text(expires_ms)}"
 
 
 def _verb(count: int) -> str:

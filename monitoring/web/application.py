@@ -35,7 +35,8 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 """Nothing comes from another host, nothing runs that stands in the page, nobody frames it."""
 
-HEALTH = "/healthz"
+HEALTH, STATIC = "/healthz", "/static/"
+"""What is open to everybody: it tells nothing of the sites."""
 
 WORTH_PACKING = 2_048
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -64,8 +65,8 @@ def make_application(
     for path, answer in _routes(board, pages).items():
         application.add_url_rule(path, path, answer, methods=["GET"], provide_automatic_options=False)
     for kind, status in ((Unauthorised, 401), (Forbidden, 403), (NoSuchPage, 404), (StoreError, 503)):
-        application.register_error_handler(kind, partial(_refuse, status))
-    application.register_error_handler(HTTPException, lambda error: _refuse(error.code or 500, error))
+        application.register_error_handler(kind, partial(_refuse, pages, status))
+    application.register_error_handler(HTTPException, lambda error: _refuse(pages, error.code or 500, error))
     application.after_request(_finish)
     application.after_request(partial(_tell, refused))
     return application
@@ -101,7 +102,7 @@ def _admit(tokens: Tokens, rate: RateLimiter, names: frozenset[str] | None) -> N
     rate.admit(request.remote_addr or "")
     if names is not None and _host_name(request.headers.get("Host", "")) not in names:
         raise NotHere("this page answers to " + ", ".join(sorted(names)) + " only")
-    if request.path != HEALTH:
+    if request.path != HEALTH and not request.path.startswith(STATIC):
         authorise(tokens, "read", _bearer(request.headers.get("Authorization", "")))
     if not request.environ.get("PATH_INFO"):  # mounted without the slash from which relative links go on
         raise RequestRedirect(request.url_root)
@@ -160,9 +161,13 @@ def _health(board: Board) -> Response:
     return Response(msgspec.json.encode({"readable": good}), 200 if good else 503, content_type=JSON)
 
 
-def _refuse(status: int, error: Exception) -> Response:
+def _refuse(pages: Pages, status: int, error: Exception) -> Response:
+    """One line for programs, a page for browsers."""
     words = (error.description if isinstance(error, HTTPException) else str(error)) or "not here"
-    response = Response(f"{words}\n", status, content_type="text/plain; charset=utf-8")
+    if "text/html" in request.headers.get("Accept", ""):
+        response = Response(pages.refusal(status, words, f"{request.script_root}/"), status, content_type=HTML)
+    else:
+        response = Response(f"{words}\n", status, content_type="text/plain; charset=utf-8")
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="status page", charset="UTF-8"'
     if isinstance(error, HTTPException):
@@ -184,7 +189,7 @@ def _finish(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers.setdefault("Cache-Control", "no-cache")
-    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Vary"] = "Accept, Accept-Encoding"
     response.add_etag()
     response.make_conditional(request)
     packs = response.status_code == 200 and request.accept_encodings.quality("gzip")

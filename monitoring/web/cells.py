@@ -12,7 +12,7 @@ from hashlib import sha256
 from markupsafe import Markup, escape
 
 from monitoring.display.view_model.incidents import Incident
-from monitoring.display.view_model.overview import Group, Overview, grouped, headline, last_data, slug
+from monitoring.display.view_model.overview import Expiry, Group, Overview, expiries, grouped, headline, last_data, slug
 from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.series import Mark
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
@@ -20,7 +20,9 @@ from monitoring.display.words import (
     GLYPHS,
     NOTHING,
     duration_text,
+    expiry_text,
     percent_text,
+    plural,
     printable,
     seconds_text,
     source_text,
@@ -94,7 +96,7 @@ def row_cells(row: SiteRow, now_ms: int, long: Mapping[str, LongWindow]) -> Cell
     """The cells of a site in the overview but its days; `long` has the longer windows that were read, by their column."""
     cells = {
         "state": state_html(row.status.state) + _since(row, now_ms),
-        "site": _site(row),
+        "site": _site(row, now_ms),
         "now": escape(seconds_text(row.stats.response.p50_us if row.stats.response else None)),
     }
     for title in LONG_MS:
@@ -108,11 +110,17 @@ def _since(row: SiteRow, now_ms: int) -> Markup:
     return Markup(" <small>{}</small>").format(duration_text(now_ms - row.status.since_ms))
 
 
-def _site(row: SiteRow) -> Markup:
+def _site(row: SiteRow, now_ms: int) -> Markup:
     host = f' <span class="host">{name_html(row.host)}</span>' if row.name else ""
     why = f'<span class="why">{name_html(telling_text(row.detail))}</span>' if row.detail else ""
-    link = f'<a href="site/{escape(slug(row.host))}">{name_html(row.name or row.host)}</a>'
-    return Markup(f"{link}{_place(row.location)}{host}{why}")  # noqa: S704 - each is escaped
+    due_ms = row.certificate_due_ms(now_ms)
+    soon = "" if due_ms is None else f'<small class="soon">certificate {expiry_text(due_ms, now_ms)}</small>'
+    return Markup(f"{_link(row)}{_place(row.location)}{host}{why}{soon}")  # noqa: S704 - each is escaped
+
+
+def _link(row: SiteRow) -> Markup:
+    """The name of a site, which leads to its page."""
+    return Markup(f'<a href="site/{escape(slug(row.host))}">{name_html(row.name or row.host)}</a>')  # noqa: S704 - escaped
 
 
 def _place(location: str) -> Markup:
@@ -186,6 +194,24 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
 
 def _name_of(incident: Incident, overview: Overview) -> Markup:
     return name_html(overview.names.get(incident.host) or incident.host)
+
+
+MOST_EXPIRIES = 10
+"""So many certificates are listed in the overview."""
+
+
+def expiries_html(overview: Overview) -> Markup:
+    """The certificates that expire soon, the next one first."""
+    found, now_ms = expiries(overview), overview.view.now_ms
+    lines = [Markup("<li>{}</li>").format(_expiry(it, now_ms)) for it in found[:MOST_EXPIRIES]]
+    if len(found) > MOST_EXPIRIES:
+        lines.append(Markup("<li>{} more, marked below</li>").format(plural(len(found) - MOST_EXPIRIES, "site")))
+    return Markup("").join(lines)
+
+
+def _expiry(expiry: Expiry, now_ms: int) -> Markup:
+    words = expiry_text(expiry.expires_ms, now_ms)
+    return Markup('{} <span class="soon">{}</span>: {}').format(time_html(expiry.expires_ms), words, _link(expiry.row))
 
 
 LATELY_DAYS, MOST_OF_A_DAY = 14, 5
@@ -267,7 +293,7 @@ class CellKeeper:
 
 def _render(overview: Overview, before: Rendered) -> Rendered:
     version = before.version + 1
-    groups = grouped(overview.rows)
+    groups = grouped(overview.rows, overview.view.now_ms)
     long = {
         title: (report, {row.key: row for row in report.rows})
         for title, length_ms in LONG_MS.items()
@@ -281,6 +307,7 @@ def _render(overview: Overview, before: Rendered) -> Rendered:
         cells[f"{own}.days"] = before.bars(f"{own}.days", row, overview.days.get(row.key, ()))
     ongoing = [it for it in overview.incidents if it.is_open]
     cells["ongoing"] = Markup("").join(Markup("<li>{}</li>").format(incident_html(it, overview)) for it in ongoing)
+    cells["expiries"] = expiries_html(overview)
     cells["lately"] = lately_html(overview)
     changed = {key: before.changed[key] if before.cells.get(key) == html else version for key, html in cells.items()}
     if version > 1 and all(moment < version for moment in changed.values()) and cells.keys() == before.cells.keys():

@@ -24,6 +24,7 @@ from monitoring.display.words import (
     NOTHING,
     counts_text,
     duration_text,
+    expiry_text,
     percent_text,
     printable,
     seconds_text,
@@ -32,6 +33,7 @@ from monitoring.display.words import (
     window_text,
     with_sign,
 )
+from monitoring.errors import StoreError
 from monitoring.models import PHASES, Cause, CheckResult, Site
 from monitoring.web.board import WINDOWS_MS, Questions, Snapshot
 from monitoring.web.cells import incident_html, name_html, state_html, time_html
@@ -51,19 +53,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """Everything there is to show of a site; `report` is None before the first answer. Checks stand the oldest first."""
+    """Everything there is to show of a site; `report` is None before the first answer. Checks stand the oldest first.
+
+    `checks` is None when they cannot be read now, and `trouble` says why.
+    """
 
     snapshot: Snapshot
     site: Site
     window: str
     report: StatsReport | None
     places: Sequence[Place]
-    checks: Sequence[CheckResult]
+    checks: Sequence[CheckResult] | None
     incidents: Sequence[Incident]
+    trouble: str = ""
 
 
 def site_view(snapshot: Snapshot, host: str, window: str, questions: Questions) -> SiteView:
-    """This site in the window of this name; of another name it is the first one. Raises `StoreError`."""
+    """This site in the window of this name; of another name it is the first one."""
     overview, site = snapshot.overview, snapshot.sites[host]
     name = window if window in WINDOWS_MS else next(iter(WINDOWS_MS))
     report = overview.report(WINDOWS_MS[name])
@@ -71,7 +77,11 @@ def site_view(snapshot: Snapshot, host: str, window: str, questions: Questions) 
     rows = [row for row in report.rows if row.host == host] if report else []
     places = [Place(row, now.get(row.key, row), questions.series(row.key, name)) for row in rows]
     incidents = [it for it in overview.incidents if it.host == host][:MOST_INCIDENTS]
-    return SiteView(snapshot, site, name, report, places, questions.last_checks(site), incidents)
+    try:
+        checks, trouble = questions.last_checks(site), ""
+    except StoreError as error:
+        checks, trouble = None, str(error)
+    return SiteView(snapshot, site, name, report, places, checks, incidents, trouble)
 
 
 # As JSON and CSV
@@ -90,7 +100,7 @@ def site_json(view: SiteView) -> str:
             "until": window and time_text(window.until_ms),
             "source": view.report and view.report.source,
             "places": [_place_values(view, place) for place in view.places],
-            "lastChecks": [check_values(it) for it in view.checks],
+            "lastChecks": None if view.checks is None else [check_values(it) for it in view.checks],
             "alerts": [
                 alert_values(it, overview.names.get(it.host))
                 for incident in view.incidents
@@ -149,6 +159,7 @@ class SiteDetail:
     incidents: Sequence[Markup]
     settings: Sequence[tuple[str, str]]
     slug: str
+    trouble: str
 
 
 def site_detail(view: SiteView) -> SiteDetail:
@@ -164,10 +175,11 @@ def site_detail(view: SiteView) -> SiteDetail:
         span=window_text(WINDOWS_MS[view.window]),
         mark=duration_text(lengths[0]) if lengths else "",
         seen=[_seen(view, view.report, place) for place in view.places] if view.report else [],
-        checks=[_check(it) for it in reversed(view.checks)],
+        checks=[_check(it) for it in reversed(view.checks or ())],
         incidents=[incident_html(it, overview) for it in view.incidents],
         settings=list(_settings(site)),
         slug=slug(site.host),
+        trouble=printable(view.trouble),
     )
 
 
@@ -213,7 +225,7 @@ def _mark(mark: Mark) -> Sequence[object]:
 
 
 def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequence[tuple[str, str]]:
-    stats, days = row.stats, now.certificate_days(now_ms)
+    stats, expires_s = row.stats, now.status.certificate_s
     return [
         ("availability", with_sign(percent_text(row.availability))),
         ("measured", with_sign(percent_text(report.coverage(row)))),
@@ -226,7 +238,7 @@ def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequ
         ),
         ("statuses", counts_text(stats.statuses)),
         ("causes", counts_text(stats.causes)),
-        *([] if days is None else [("certificate", f"{days} d left")]),
+        *([] if expires_s is None else [("certificate", expiry_text(expires_s * 1_000, now_ms))]),
         *([] if now.last_check_ms is None else [("last check", f"{duration_text(max(0, now_ms - now.last_check_ms))} ago")]),
     ]
 

@@ -1,11 +1,12 @@
 """The pages: from the newest snapshot to HTML."""
 
 from argparse import ArgumentTypeError
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from importlib import resources
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +19,7 @@ from monitoring.display.view_model.ranking import badness, state_counts
 from monitoring.display.view_model.selection import selected
 from monitoring.display.view_model.values import SiteRow
 from monitoring.display.words import percent_text, printable, time_text, with_sign
-from monitoring.errors import ConfigError, MonitoringError
+from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.models import State
 from monitoring.units import DAY_MS
 from monitoring.web.board import WINDOWS_MS, Board, Snapshot
@@ -61,8 +62,20 @@ STATIC_TYPES = {
 }
 
 
+REFUSALS = {
+    401: "A token is needed",
+    403: "Not allowed",
+    404: "There is nothing here",
+    429: "Too many requests",
+    503: "The store cannot be read",
+}
+"""What is said first, by the status."""
+
 MOST_INCIDENTS = 500
 MOST_ENTRIES = 50
+
+
+Answer = TypeVar("Answer")
 
 
 class NoSuchPage(MonitoringError):
@@ -94,7 +107,7 @@ class Pages:
         snapshot = self._board.latest()
         rendered = self._cells.rendered(snapshot)
         if wanted.strip():
-            return self._overview(snapshot, rendered, wanted, grouped(selected(snapshot.overview.rows, wanted)))
+            return self._overview(snapshot, rendered, wanted, _groups(snapshot.overview, wanted))
         whole = self._whole
         if whole[0] != (snapshot.version, rendered.version):
             page = self._overview(snapshot, rendered, "", rendered.groups)
@@ -132,7 +145,7 @@ class Pages:
         )
 
     def site(self, name: str, window: str, address: str) -> str:
-        """One site; `address` is that of the page. Raises `NoSuchPage`, and `StoreError` when its checks cannot be read."""
+        """One site; `address` is that of the page. Raises `NoSuchPage`."""
         view = self.view(name, window)
         detail, rendered = site_detail(view), self._cells.rendered(view.snapshot)
         badge, here = f"{address}badge/{name}.svg?window={detail.window}", f"{address}site/{name}"
@@ -150,7 +163,7 @@ class Pages:
         )
 
     def view(self, name: str, window: str) -> SiteView:
-        """All that there is to show of a site. Raises `NoSuchPage` and `StoreError`."""
+        """All that there is to show of a site. Raises `NoSuchPage`."""
         snapshot = self._board.latest()
         return site_view(snapshot, _host_of(snapshot, name), window, self._board.questions)
 
@@ -165,22 +178,26 @@ class Pages:
         return self._page("incidents.html", rendered, page="incidents", root="./", here="incidents", days=days)
 
     def incident(self, name: str) -> str:
-        """One outage, explained. Raises `NoSuchPage` and `StoreError`."""
+        """One outage, explained as far as the store can be read. Raises `NoSuchPage`."""
         snapshot = self._board.latest()
         found = next((it for it in snapshot.overview.incidents if incident_id(it) == name), None)
         if found is None:
             raise NoSuchPage("no incident that is still kept has this address")
-        rendered = self._cells.rendered(snapshot)
+        questions = self._board.questions
+        lines, unexplained = _or_why(partial(questions.explain, found))
+        entries, unknown = _or_why(partial(questions.deliveries, found))
         return self._page(
             "incident.html",
-            rendered,
+            self._cells.rendered(snapshot),
             page="incidents",
             root="../",
             here=f"incidents/{name}",
             line=incident_html(found, snapshot.overview),
             facts=incident_facts(found, snapshot.overview),
-            lines=self._board.questions.explain(found),
-            told=delivery_rows(self._board.questions.deliveries(found)),
+            lines=lines,
+            unexplained=unexplained,
+            told=delivery_rows(entries),
+            unknown=unknown,
         )
 
     def atom(self, address: str) -> str:
@@ -235,6 +252,12 @@ class Pages:
         """A disc in the colour of the worst state."""
         return favicon_svg(_worst(self._board.latest().overview))
 
+    def refusal(self, status: int, reason: str, root: str) -> str:
+        """Why there is no answer, for people; it tells nothing of the sites. `root` is the path of the overview."""
+        title = REFUSALS.get(status) or HTTPStatus(status).phrase
+        template = self._environment.get_template("refusal.html")
+        return template.render(cells={"source": ""}, page="", root=root, status=status, title=title, reason=reason)
+
     def static(self, name: str) -> tuple[bytes, str]:
         """A file that belongs to the pages, and its type. Raises `NoSuchPage`."""
         if name not in STATIC_TYPES:
@@ -256,6 +279,19 @@ def _host_of(snapshot: Snapshot, name: str) -> str:
     if host is None:
         raise NoSuchPage("no site of the configuration has this address")
     return host
+
+
+def _or_why(ask: Callable[[], Answer]) -> tuple[Answer | None, str]:
+    """What the store answers; or None, and why it does not."""
+    try:
+        return ask(), ""
+    except StoreError as error:
+        return None, printable(str(error))
+
+
+def _groups(overview: Overview, wanted: str) -> Sequence[Group]:
+    """The sites that the filter leaves."""
+    return grouped(selected(overview.rows, wanted), overview.view.now_ms)
 
 
 def _row_html(cells: Mapping[str, Markup], row: SiteRow) -> Markup:

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from monitoring.clock import Clock
 from monitoring.config import Config
@@ -126,6 +127,9 @@ def outage(host: str, start_ms: int, end_ms: int | None, detail: str = "no answe
     return [begun, Alert(AlertType.RECOVERY, host, end_ms + 90_000, start_ms, end_ms, 91.0, Cause.TIMEOUT, detail=detail)]
 
 
+Asked = TypeVar("Asked")
+
+
 class Shown:
     """What the store is said to hold: change it, then `publish`."""
 
@@ -138,7 +142,8 @@ class Shown:
         self.store_error: StoreError | None = None
         self.entries: Sequence[Entry] | None = ()
         why = ["<b>why</b> it is so", "  26.0 s of 120 s"]
-        questions = Questions(self._last_checks, self._month, lambda _: why, lambda _: self.entries, self._series)
+        explain, deliveries = (lambda _: self._asked(why)), (lambda _: self._asked(self.entries))
+        questions = Questions(self._last_checks, self._month, explain, deliveries, self._series)
         self.board = Board(self.clock, lambda _: None, questions)
         self.error: str | None = None
         self.last_check_ms: int | None = None
@@ -150,10 +155,13 @@ class Shown:
             marks_of(window, status is not None and status.state in {State.DOWN, State.RECOVERING}) if self.has_data else ()
         )
 
-    def _last_checks(self, site: Site) -> Sequence[CheckResult]:
+    def _asked(self, answer: Asked) -> Asked:
         if self.store_error:
             raise self.store_error
-        return [it for it in self.checks if it.host == site.host]
+        return answer
+
+    def _last_checks(self, site: Site) -> Sequence[CheckResult]:
+        return self._asked([it for it in self.checks if it.host == site.host])
 
     def _month(self, month: Month) -> MonthReport:
         if self.store_error:
@@ -190,7 +198,8 @@ class Shown:
             down = 40 if status.state in {State.DOWN, State.RECOVERING} else 0
             stats = stats_of(site.host, length_ms, down, 18_000 + 7_000 * (number % 11))
             last_ms = self.last_check_ms or now_ms - 1_000
-            rows.append(SiteRow(site.host, site.name, stats, status, "", site.group, site.tags, last_ms))
+            place = ("", site.group, site.tags, last_ms, site.address, site.rule, site.certificate_warning_ms)
+            rows.append(SiteRow(site.host, site.name, stats, status, *place))
         return StatsReport(window, "local", tuple(rows), length_ms)
 
 

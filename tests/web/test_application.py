@@ -198,12 +198,20 @@ def test_what_grew_old_is_said_in_the_words_of_elsewhere() -> None:
     assert "these numbers are old: last data 4 min 1 s ago" in page
 
 
-def test_a_store_that_fails_is_said_on_the_page_of_a_site() -> None:
+def test_a_store_that_fails_takes_from_a_page_only_what_must_be_asked_for() -> None:
     shown = scene()
     shown.store_error = StoreUnavailable("InfluxDB at localhost:8086: connection refused")
-    for path in (f"/site/{slug(shown.sites[0].host)}", "/report"):
-        failed = client_of(shown).get(path)
-        assert (failed.status_code, failed.text) == (503, "InfluxDB at localhost:8086: connection refused\n")
+    client, site = client_of(shown), f"/site/{slug(shown.sites[0].host)}"
+    page = text(client.get(site))
+    assert '<p class="note" data-part="trouble">InfluxDB at localhost:8086: connection refused</p>' in page
+    assert "60.00 %" in page
+    assert "None lately" not in page
+    assert client.get(f"{site}/data.json").json["lastChecks"] is None
+    incident = text(client.get(f"/incidents/{slug(shown.sites[0].host)}-{NOW_MS - 73_000}"))
+    assert "first failed check" in incident
+    assert incident.count("InfluxDB at localhost:8086: connection refused") == 2  # in place of why, and of who was told
+    failed = client.get("/report")
+    assert (failed.status_code, failed.text) == (503, "InfluxDB at localhost:8086: connection refused\n")
 
 
 def test_who_asks_too_often_waits() -> None:

@@ -13,6 +13,7 @@ from monitoring.commands.live.printer import LIVE_PATIENCE_S, Printer
 from monitoring.commands.live.rounds import rounds_of
 from monitoring.commands.live.series import Charts, last_checks_window
 from monitoring.commands.oneshot.explain import explain_from
+from monitoring.commands.oneshot.maintenance import maintenance_at
 from monitoring.commands.oneshot.report import read_month
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.keys.databases import parse_listen
@@ -30,7 +31,7 @@ from monitoring.gateway.server import end
 from monitoring.models import CheckResult, Site, Window
 from monitoring.service.signals import heed_signals
 from monitoring.storage.notifications import Entry
-from monitoring.storage.routing import Choice, ReaderChoice
+from monitoring.storage.routing import Choice, ReaderChoice, Readers
 from monitoring.units import MINUTE_MS
 from monitoring.web.board import WINDOWS_MS, Board, Questions
 from monitoring.web.serve import Entrance, open_entrance, serve
@@ -132,7 +133,7 @@ class PageReader:
         printer = self._printer
         window = last_checks_window(site, printer.config.sites, printer.until_ms(), LAST_CHECKS, MOST_CHECKS)
         with self._turn():
-            found = [it for reader in printer.readers.values() for it in reader.results(window, [site.host])]
+            found = [it for reader in self._readers().values() for it in reader.results(window, [site.host])]
         return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
 
     def _month(self, month: Month) -> MonthReport:
@@ -141,19 +142,20 @@ class PageReader:
             until_ms = self._printer.until_ms()
             read_ms, report = self._months.get(month.name, (0, None))
             if report is None or until_ms - read_ms > MINUTE_MS:
-                report = read_month(self._printer.config.sites, self._printer.readers, month, until_ms)
+                report = read_month(self._printer.config.sites, self._readers(), month, until_ms)
                 self._months = {**dict(list(self._months.items())[-MOST_MONTHS:]), month.name: (until_ms, report)}
             return report
 
     def _explain(self, incident: Incident) -> Sequence[str]:
         """Called from any thread; nothing of a site that is no longer configured. Raises `StoreError`."""
-        config, reader = self._printer.config, self._printer.readers.get(incident.location)
+        config, reader = self._printer.config, self._readers().get(incident.location)
         site = next((it for it in config.sites if it.host == incident.host), None)
         if site is None or reader is None or incident.alert is None:
             return ()
         at_ms = self._printer.until_ms() if incident.is_open else incident.alert.time_ms + 1
+        maintenance = maintenance_at(config, site, at_ms) if incident.is_open else None
         with self._turn():
-            explanation = explain_from(reader, site, at_ms, config.alert_interval_ms)
+            explanation = explain_from(reader, site, at_ms, config.alert_interval_ms, maintenance)
         return explanation_lines(explanation, incident.location, reader.kind)
 
     def _deliveries(self, incident: Incident) -> Sequence[Entry] | None:
@@ -168,6 +170,12 @@ class PageReader:
 
     def _series(self, key: SiteKey, window: str) -> Sequence[Mark]:
         return self._charts.of(key, window, self._printer.until_ms())
+
+    def _readers(self) -> Readers:
+        """What can be asked. Raises `StoreUnavailable` while nothing can."""
+        if not self._printer.readers:
+            raise StoreUnavailable(self.board.error or "nothing was read yet: try again in a moment")
+        return self._printer.readers
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

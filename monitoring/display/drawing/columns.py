@@ -14,6 +14,7 @@ from monitoring.display.view_model.values import SiteRow
 from monitoring.display.view_model.viewing import SiteLine
 from monitoring.display.words import GLYPHS, label, percent_text, telling_text
 from monitoring.models import ResponseTimes, State
+from monitoring.units import DAY_MS
 
 NEEDS: Mapping[str, int] = {
     "state": 24,
@@ -42,9 +43,6 @@ MOST_MARKS = 20
 LEAST_NAME, MOST_NAME = 8, 40
 NAME_SHARE = 0.55
 """How much of what the other columns leave goes to the site's name; the rest to the reason why it fails."""
-
-SOON_DAYS = 14
-"""A certificate that expires sooner is named where nothing else is wrong."""
 
 BRIEF_STATES = {State.RECOVERING: "recov", State.MAINTENANCE: "maint"}
 
@@ -199,7 +197,7 @@ def _why(cell: Cell) -> Text:
     row = cell.line.now
     if row.detail:
         return Text(telling_text(row.detail).removeprefix("status "), "bad")
-    days = row.certificate_days(cell.now_ms)
-    if days is None or days >= SOON_DAYS:
+    due_ms = row.certificate_due_ms(cell.now_ms)
+    if due_ms is None:
         return Text("")
-    return Text("cert expired" if days < 0 else f"cert {days} d", "warning")
+    return Text("cert expired" if due_ms <= cell.now_ms else f"cert {(due_ms - cell.now_ms) // DAY_MS} d", "warning")

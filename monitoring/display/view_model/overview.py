@@ -66,17 +66,23 @@ class Overview:
 def _unknown(report: StatsReport) -> StatsReport:
     until_ms = report.window.until_ms
     rows = (
-        replace(row, status=SiteStatus(since_ms=until_ms, last_failure_ms=row.status.last_failure_ms)) for row in report.rows
+        replace(row, status=SiteStatus(State.UNKNOWN, until_ms, was.last_failure_ms, "", was.certificate_s))
+        for row in report.rows
+        for was in (row.status,)
     )
     return replace(report, rows=tuple(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The sites of one group, the worst first; `name` is None for those without one."""
+    """The sites of one group, the worst first; `name` is None for those without one.
+
+    `warns`: the certificate of one of them expires soon.
+    """
 
     name: str | None
     rows: Sequence[SiteRow]
+    warns: bool = False
 
     @property
     def worst(self) -> State:
@@ -84,21 +90,40 @@ class Group:
 
     @property
     def has_trouble(self) -> bool:
-        """Is any of its sites neither up nor paused or in maintenance?"""
-        return self.worst not in HEALTHY
+        """Is any of its sites neither up nor paused or in maintenance, or does a certificate expire soon?"""
+        return self.worst not in HEALTHY or self.warns
 
 
-def grouped(rows: Iterable[SiteRow]) -> Sequence[Group]:
-    """The groups of these sites, the one with the worst site first; otherwise in the order of the configuration."""
-    found: dict[str | None, list[SiteRow]] = {}
+def grouped(rows: Iterable[SiteRow], now_ms: int) -> Sequence[Group]:
+    """The groups of these sites, the one with the worst site first; otherwise in the order of the configuration.
+
+    Of sites in the same state, those whose certificate expires soon are the worst.
+    """
+    found: dict[str | None, list[tuple[int, SiteRow]]] = {}
     for row in rows:
-        found.setdefault(row.group, []).append(row)
-    groups = [Group(name, sorted(members, key=_state_rank)) for name, members in found.items()]
-    return sorted(groups, key=lambda group: _state_rank(group.rows[0]))
+        rank = 2 * WORST_FIRST.index(row.status.state) + (row.certificate_due_ms(now_ms) is None)
+        found.setdefault(row.group, []).append((rank, row))
+    ranked = [(name, sorted(members, key=lambda it: it[0])) for name, members in found.items()]
+    ranked.sort(key=lambda group: group[1][0][0])
+    return [Group(name, [row for _, row in members], not all(rank % 2 for rank, _ in members)) for name, members in ranked]
 
 
-def _state_rank(row: SiteRow) -> int:
-    return WORST_FIRST.index(row.status.state)
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """A certificate that people are warned of, of the site that `row` is."""
+
+    row: SiteRow
+    expires_ms: int
+
+
+def expiries(overview: Overview) -> Sequence[Expiry]:
+    """The certificates that people are warned of now, the one that expires first first; one for each site."""
+    found: dict[str, Expiry] = {}
+    for row in overview.rows:
+        due_ms = row.certificate_due_ms(overview.view.now_ms)
+        if due_ms is not None and (row.host not in found or due_ms < found[row.host].expires_ms):
+            found[row.host] = Expiry(row, due_ms)
+    return sorted(found.values(), key=lambda it: it.expires_ms)
 
 
 def headline(overview: Overview) -> str:

@@ -25,7 +25,8 @@ class SiteRow:
     """One site in one window, seen from one location ("" is the one without a name).
 
     A site with nothing in the window has an empty `SiteStats`. `last_check_ms` is its newest check; None: not known.
-    `address` is its URL for people, `rule` when it is alerted; "" and None where that is not known.
+    `address` is its URL for people, `rule` when it is alerted; "" and None where that is not known. People are warned
+    `certificate_warning_ms` before its certificate expires (0: never).
     """
 
     host: str
@@ -38,6 +39,7 @@ class SiteRow:
     last_check_ms: int | None = None
     address: str = ""
     rule: Rule | None = None
+    certificate_warning_ms: int = 0
 
     @property
     def key(self) -> SiteKey:
@@ -62,6 +64,13 @@ class SiteRow:
         """How many whole days its certificate is still valid, negative when it is not any more; None: not known."""
         certificate_s = self.status.certificate_s
         return None if certificate_s is None else (certificate_s * 1_000 - now_ms) // DAY_MS
+
+    def certificate_due_ms(self, now_ms: int) -> int | None:
+        """When its certificate expires, if people are to be warned of that by now; None: they are not."""
+        certificate_s, warning_ms = self.status.certificate_s, self.certificate_warning_ms
+        if certificate_s is None or not warning_ms or self.status.state is State.PAUSED:
+            return None
+        return certificate_s * 1_000 if certificate_s * 1_000 - warning_ms <= now_ms else None
 
     @property
     def last_failure_ms(self) -> int | None:
@@ -121,6 +130,7 @@ def stats_report(
             state.last_ms if (state := last_states.get(site.host)) else None,
             site.address,
             site.rule,
+            site.certificate_warning_ms,
         )
         for site in sites
     )

@@ -45,6 +45,7 @@
     }
 
     draw(marks) {
+      const wasAt = this.plots?.[0].cursor.idx, hadFocus = this.place.contains(document.activeElement);
       this.plots?.forEach(it => it.destroy());
       this.marks = marks;
       const {causes, times, failed} = this.columns = columns(marks);
@@ -79,6 +80,12 @@
         }))],
       }, failed, frame));
       frame.addEventListener("keydown", event => this.move(event));
+      if (hadFocus) frame.focus();
+      if (hadFocus && marks[wasAt]) this.point(wasAt);
+    }
+
+    point(at) {
+      this.plots[0].setCursor({left: this.plots[0].valToPos(this.columns.times[0][at], "x"), top: 10});
     }
 
     move(event) {
@@ -86,8 +93,7 @@
       if (by === undefined) return;
       event.preventDefault();
       const last = this.marks.length - 1;
-      const at = Math.max(0, Math.min(last, (this.plots[0].cursor.idx ?? (by < 0 ? last + 1 : -1)) + by));
-      this.plots[0].setCursor({left: this.plots[0].valToPos(this.columns.times[0][at], "x"), top: 10});
+      this.point(Math.max(0, Math.min(last, (this.plots[0].cursor.idx ?? (by < 0 ? last + 1 : -1)) + by)));
     }
 
     read(at) {

@@ -19,15 +19,19 @@
     known = places();
   };
 
-  // The page of one site or incident: short, so it is asked for whole, and the parts that differ are swapped.
+  // The page of one site or incident: short, so it is asked for whole, and the parts that differ are swapped. Where there
+  // are other parts than before (the first checks have come), the whole of it is. Charts draw themselves.
+  const parts = root => new Map([...root.querySelectorAll("[data-part], [data-live]")]
+    .map(it => [it.dataset.part || it.dataset.live, it]).filter(([name]) => !name.startsWith("chart")));
   const refresh = async () => {
     const answer = await fetch(location.href, {headers: {Accept: "text/html"}});
     if (!answer.ok) throw new Error(answer.status);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-part], [data-live]")) {
-      const {part: name, live} = part.dataset;
-      const now = fresh.querySelector(name ? `[data-part="${name}"]` : `[data-live="${live}"]`);
-      if (now && now.innerHTML !== part.innerHTML) part.innerHTML = now.innerHTML;
+    const now = parts(fresh), shown = parts(document);
+    if (String([...now.keys()]) !== String([...shown.keys()])) main.replaceChildren(...fresh.getElementById("main").childNodes);
+    for (const [name, part] of shown) {
+      const html = now.get(name)?.innerHTML;
+      if (html !== undefined && html !== part.innerHTML) part.innerHTML = html;
     }
     document.title = fresh.title;
     document.dispatchEvent(new Event("refreshed"));
@@ -44,8 +48,10 @@
       const place = known.get(key);
       if (place && place.innerHTML !== html) place.innerHTML = html;
     }
-    const list = known.get("ongoing");
-    list?.parentElement.classList.toggle("none", !list.childElementCount);
+    for (const key of ["ongoing", "expiries"]) {
+      const list = known.get(key);
+      list?.parentElement.classList.toggle("none", !list.childElementCount);
+    }
     const summary = main.querySelector(".summary");
     if (summary) summary.className = `summary ${worst}`;
     main.dataset.version = version;

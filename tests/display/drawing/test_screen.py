@@ -80,6 +80,17 @@ def test_a_wide_terminal_shows_more_columns_and_the_site_under_the_cursor() -> N
     assert "✖ down for 3 min 20 s, since " in words(lines)
 
 
+@pytest.mark.parametrize(
+    ("days", "warning", "said"),
+    [(9, 14, "cert 9 d"), (9, 5, ""), (40, 60, "cert 40 d"), (-1, 14, "cert expired"), (1, 0, "")],
+)
+def test_a_certificate_is_named_as_long_before_it_expires_as_its_site_asks_for(days: int, warning: int, said: str) -> None:
+    row = site(HOSTS[0])
+    status = replace(row.status, certificate_s=NOON // 1_000 + days * 86_400 + 60)
+    row = replace(row, certificate_warning_ms=warning * 86_400_000, status=status)
+    assert drawn(View(HEADER, NOON, reports([row])), 80)[3].partition("10ms")[2].lstrip("▁▃▄▅▆▇█ ") == said
+
+
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 120, 160, 200])
 def test_columns_stand_where_they_stand_whatever_is_in_them(width: int) -> None:
     long = site("https://" + "x" * 200, State.RECOVERING, 300, "n" * 200, "why " * 50)

@@ -1,14 +1,17 @@
 """The one view of all sites: its sentence, its order, its age, and what a filter leaves."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 
-from monitoring.display.view_model.overview import STALE_MS, Overview, grouped, headline, last_data, slug
+from monitoring.display.view_model.overview import STALE_MS, Overview, expiries, grouped, headline, last_data, slug
 from monitoring.display.view_model.selection import selected
 from monitoring.display.view_model.values import SiteRow
+from monitoring.display.words import expiry_text
 from monitoring.models import SiteStatus, State
+from monitoring.units import DAY_MS
 from tests.support.page import HOSTILE, NOW_MS, Shown, sites_named
 from tests.support.results import hosts
 
@@ -67,11 +70,34 @@ def test_groups_and_sites_with_trouble_come_first_the_others_as_configured() -> 
     scene = Shown(sites_named(["a", "b", "c", "d"], lambda number: "odd" if number % 2 else "even"))
     scene.states[scene.sites[3].host] = DOWN
     scene.publish()
-    groups = grouped(scene.board.latest().overview.rows)
+    groups = grouped(scene.board.latest().overview.rows, NOW_MS)
     assert [(group.name, names(list(group.rows)), group.has_trouble) for group in groups] == [
         ("odd", ["d", "b"], True),
         ("even", ["a", "c"], False),
     ]
+
+
+def expiring(days: float, state: State = State.UP) -> SiteStatus:
+    return SiteStatus(state, NOW_MS - 9_000, certificate_s=(NOW_MS + round(days * DAY_MS)) // 1_000)
+
+
+def test_certificates_that_people_are_warned_of_are_listed_the_next_one_first() -> None:
+    statuses = {"a": expiring(60), "b": expiring(9), "c": expiring(-1), "d": expiring(3, State.PAUSED), "e": expiring(2.5)}
+    scene = Shown(sites_named([*statuses, "f", "g"]))
+    scene.states = {site.host: statuses[site.name] for site in scene.sites[:5] if site.name}
+    scene.sites[5] = replace(scene.sites[5], certificate_warning_ms=0)
+    scene.sites[6] = replace(scene.sites[6], certificate_warning_ms=90 * DAY_MS)
+    scene.states |= {scene.sites[5].host: expiring(1), scene.sites[6].host: expiring(80)}
+    scene.publish()
+    overview = scene.board.latest().overview
+    told = [(it.row.name, expiry_text(it.expires_ms, NOW_MS)) for it in expiries(overview)]
+    assert told == [
+        ("c", "has expired"), ("e", "expires in 2 days"), ("b", "expires in 9 days"), ("g", "expires in 80 days"),
+    ]  # fmt: skip
+    (group,) = grouped(overview.rows, NOW_MS)
+    assert names(list(group.rows)) == ["b", "c", "e", "g", "a", "f", "d"]
+    assert (group.worst, group.has_trouble) == (State.UP, True)
+    assert expiries(overview.later(STALE_MS + 60_000))[0].row.name == "c"  # what grows old forgets no certificate
 
 
 @pytest.mark.parametrize(("wanted", "left"), [
