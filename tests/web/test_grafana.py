@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,13 @@ def influx(influxd: Influxd) -> Iterator[InfluxClient]:
             yield client
 
 
+MAINTAINED = range(100, 160)
+"""The checks of the shop that were made during maintenance, by their numbers: 600 s."""
+
+
 def made(host: str, time_ms: int, number: int) -> CheckResult:
+    if host == "shop" and number in MAINTAINED:
+        return CheckResult(host, time_ms, 10_000, 90, cause=Cause.CONNECT, detail="Connection refused", maintenance=1)
     if host == "shop" and number % 9 == 5:
         return CheckResult(host, time_ms, 10_000, 90, cause=Cause.TIMEOUT, detail="no answer within 5 s")
     phases = (900, 11_000, 22_500, 20_000, 2_600)
@@ -67,8 +74,26 @@ def test_every_panel_finds_something_in_influxdb(influx: InfluxClient, query: ob
 def test_the_states_are_counted(prometheus: Prometheus) -> None:
     counts = {query.panel: prometheus.answers(query.text) for query in BY_PROMETHEUS}
     assert (counts["Down"], counts["Failing"], counts["Not measured"]) == ([2.0], [1.0], [1.0])
+    assert counts["In maintenance"] == [1.0]
     assert counts["Numbers are read"] == [1.0]
     assert counts["State"] == [0.0, 0.0, 1.0, 1.0, 1.0]  # 1 without an alert, in maintenance too; none if paused or unknown
+
+
+def test_maintenance_is_shown_and_is_in_no_availability(influx: InfluxClient) -> None:
+    panels = {query.panel: query.text for query in BY_INFLUXDB}
+    (maintained,) = by_host(influx, panels["Maintenance by site"]).values()
+    assert sum(row["maintenance"] for row in maintained) == 600
+    known = {row["time"] for row in by_host(influx, panels["Availability by minute"])["shop"]}
+    whole = {row["time"] for row in maintained if row["maintenance"] == 60}
+    assert whole
+    assert known.isdisjoint(whole), "it would be 100 % there"
+
+
+def by_host(influx: InfluxClient, query: str) -> dict[str, list[dict[str, Any]]]:
+    return {
+        series["tags"]["host"]: [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
+        for series in influx.query(query)
+    }
 
 
 def test_what_can_be_chosen_is_found(prometheus: Prometheus, influx: InfluxClient) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from tests.support.summaries import summaries_of
 
 BLOCK = re.compile(r"^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)
 HOSTS = ("https://example.org/", "shop")
+KEPT = "in maintenance for five minutes"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def monitored(influxd: Influxd) -> Iterator[Monitored]:
     """Two hours of two sites until a minute ago; the second one fails in runs, with different causes."""
     now_ms = Span.MINUTE.start_of(int(time.time() * 1_000))  # the statements ask for the time before the server's now
     checks = [made(host, now_ms - 60_000 - 10_000 * number, number) for number in range(720) for host in HOSTS]
+    checks += [replace(made(KEPT, now_ms - 60_000 - 10_000 * number, number), maintenance=1) for number in range(30)]
     alerts = [
         Alert(AlertType.ALERT, "shop", now_ms - 50_000, now_ms - 60_000, None, 70.0, Cause.TLS),
         Alert(AlertType.RECOVERY, HOSTS[0], now_ms - 9_000, now_ms - 90_000, now_ms - 30_000, 95.0, Cause.DNS),
@@ -83,6 +85,7 @@ def test_the_document_has_the_charts_that_people_ask_for() -> None:
         "Availability by hour",
         "Response time: 95th percentile by minute",
         "Downtime by cause",
+        "Maintenance",
         "Current state of all sites",
     ]
 
@@ -128,12 +131,21 @@ def test_downtime_by_cause_is_that_of_the_checks(monitored: Monitored) -> None:
     failed = [one for one in monitored.of("shop") if not one.available]
     assert {host: rows[0]["down"] for host, rows in monitored.rows(together).items()} == {
         HOSTS[0]: 0,
+        KEPT: 0,
         "shop": sum(one.covers_ms for one in failed) / 1_000,
     }
     newest = sorted(failed, key=lambda one: -one.time_ms)[:20]
     assert [(row["time"], row["cause"], row["detail"]) for row in monitored.rows(last)[""]] == [
         (one.time_ms, one.cause, one.detail) for one in newest
     ]
+
+
+def test_maintenance_has_its_seconds_and_no_availability(monitored: Monitored) -> None:
+    (statement,) = sections()["Maintenance"]
+    found = {host: rows[0]["maintenance"] for host, rows in monitored.rows(statement).items()}
+    assert found == {KEPT: 300}
+    for availability in sections()["Availability by hour"]:
+        assert monitored.rows(availability).keys() == set(HOSTS)
 
 
 def test_the_document_names_every_cause(monitored: Monitored) -> None:
@@ -143,7 +155,7 @@ def test_the_document_names_every_cause(monitored: Monitored) -> None:
 
 def test_the_current_state_is_that_of_the_last_check_and_the_last_alert(monitored: Monitored) -> None:
     checks, alerts = sections()["Current state of all sites"]
-    newest = {host: max(monitored.of(host), key=lambda one: one.time_ms) for host in HOSTS}
+    newest = {host: max(monitored.of(host), key=lambda one: one.time_ms) for host in (*HOSTS, KEPT)}
     found = monitored.rows(checks)
     assert {host: rows[0]["available"] for host, rows in found.items()} == {
         host: int(one.available) for host, one in newest.items()
