@@ -1,5 +1,6 @@
 """What the status page reads: the same as print mode, and the days one by one."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +15,7 @@ from monitoring.commands.live.series import DAYS_OF_QUARTER, HOURS, MINUTES, Cha
 from monitoring.commands.live.web import MOST_QUESTIONS, PageReader
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.config import Config, parse_database
+from monitoring.config.parsing.durations import month
 from monitoring.display.text.explanation import explanation_lines
 from monitoring.display.text.jsonlines import stats_json
 from monitoring.display.view_model.overview import DAYS, headline
@@ -127,6 +129,9 @@ def test_without_a_monitor_it_says_so_and_waits(config: Config, reader: PageRead
     reader.step()
     overview = reader.board.latest().overview
     assert (overview.read_error, headline(overview)) == (NO_MONITOR, "waiting for the first checks")
+    for ask in (lambda: reader.board.questions.last_checks(SITE), lambda: reader.board.questions.month(month("2026-01"))):
+        with pytest.raises(StoreUnavailable, match=re.escape(NO_MONITOR)):  # not "none lately", nor an empty month
+            ask()
     fill(config)
     clock.advance(1)
     reader.step()
