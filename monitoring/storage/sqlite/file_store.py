@@ -239,7 +239,7 @@ class FileStore(FileReader, ABC):
         return self.opened
 
     def close(self) -> None:
-        super().close()
+        self.readers.end()
         self.close_former()
         with self.mutex:
             if not self._is_detached:

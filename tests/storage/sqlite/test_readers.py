@@ -1,8 +1,10 @@
-"""What connections that read keep in memory between two questions."""
+"""Connections that read: what they keep in memory between two questions, and what becomes of them at the end."""
 
 import _sqlite3
 import ctypes
+import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +14,9 @@ import pytest
 from monitoring.errors import StoreUnavailable
 from monitoring.storage.sqlite.file.connection import ReaderPool
 from monitoring.storage.sqlite.reader import FileReader
+from monitoring.storage.sqlite.store import LocalStore
+from tests.support.points import EVER, START_MS, checks
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -62,3 +67,42 @@ def test_a_file_of_another_kind_is_not_read_and_it_is_said_which_kind_that_is(
     with closing(FileReader(path)) as reader, pytest.raises(StoreUnavailable) as raised:
         reader.pending()
     assert str(raised.value) == f"{path}: {why}"
+
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000000) SELECT COUNT(*) FROM n"
+
+
+def test_a_store_that_is_closed_leaves_no_log_although_a_question_is_under_way(tmp_path: Path) -> None:
+    """Statistics of many sites take a while, and a monitor may be ended at any moment."""
+    store, is_asking, failed = LocalStore(tmp_path / "file.db"), threading.Event(), []
+
+    def ask() -> None:
+        try:
+            with store.readers.snapshot() as connection:
+                connection.execute("SELECT * FROM sites").fetchall()
+                is_asking.set()
+                connection.execute(ENDLESS).fetchall()
+        except StoreUnavailable as error:
+            failed.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert is_asking.wait(PATIENCE_S)
+    store.close()
+    assert not (tmp_path / "file.db-wal").exists()
+    asking.join()
+    assert failed == [f"{store.path}: interrupted"]
+    with pytest.raises(StoreUnavailable, match="is closed"):
+        store.last_time()
+
+
+def test_a_file_that_is_closed_while_another_program_reads_it_has_everything_in_itself(tmp_path: Path) -> None:
+    """Whoever copies the file, and not the log beside it, has everything."""
+    store = LocalStore(tmp_path / "file.db")
+    store.append(checks([1, 2, 3]), [], START_MS)
+    with closing(FileReader(store.path)) as reader:
+        assert reader.last_time()
+        store.close()
+        copy = Path(shutil.copy(store.path, tmp_path / "copy.db"))
+    with closing(FileReader(copy)) as reader:
+        assert len(list(reader.results(EVER))) == 3

@@ -16,6 +16,9 @@ from monitoring.storage.sqlite.tables.schema import APPLICATION_ID
 BUSY_TIMEOUT_S = 5.0
 JOURNAL_LIMIT_BYTES = 16 << 20
 
+INTERRUPT_S, INTERRUPTIONS = 0.02, 100
+"""How often a question is interrupted that does not end, and how many times: between two statements it does not notice."""
+
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
 PAGE_BYTES = 4096
@@ -169,8 +172,9 @@ class ReaderPool:
         self._identity = identity
         self._turn = threading.Condition()
         self._idle: list[sqlite3.Connection] = []
+        self._used: set[sqlite3.Connection] = set()
         self._busy = 0
-        self._is_resting = False
+        self._is_resting = self._is_closed = False
         self._generation = 0
         self.damage: str | None = None
         """SQLite's words when it found the file damaged."""
@@ -186,8 +190,7 @@ class ReaderPool:
                 connection.execute("ROLLBACK")
                 connection.execute("PRAGMA shrink_memory")  # frees pages that the next commit makes useless
         except BaseException as error:
-            connection.close()
-            self._give_back(None, generation)
+            self._give_back(connection, generation, is_good=False)
             if isinstance(error, StoreDamaged) and generation == self._generation:
                 self.damage = str(error)
             raise
@@ -220,8 +223,20 @@ class ReaderPool:
             self._turn.notify_all()
 
     def close(self) -> None:
+        """Close all connections, those in use as soon as their questions end. No question can be asked any more."""
         with self._turn:
+            self._is_closed = True
             self._close_idle()
+
+    def end(self) -> None:
+        """As `close`, but what is under way fails, so that SQLite can put its log into the file and delete it."""
+        self.close()
+        with self._turn:
+            for _ in range(INTERRUPTIONS):
+                for connection in self._used:
+                    connection.interrupt()
+                if self._turn.wait_for(lambda: self._busy == 0, INTERRUPT_S):
+                    return
 
     def _close_idle(self) -> None:
         while self._idle:
@@ -231,29 +246,35 @@ class ReaderPool:
         with self._turn:
             if not self._turn.wait_for(self._may_take, BUSY_TIMEOUT_S):
                 raise StoreUnavailable(f"{self._path}: cannot be opened just now")
+            if self._is_closed:
+                raise StoreUnavailable(f"{self._path}: is closed")
             self._busy += 1
             generation = self._generation
-            if self._idle:
-                return self._idle.pop(), generation
+            connection = self._idle.pop() if self._idle else None
         try:
-            return self._open(), generation
+            connection = connection or self._open()
         except BaseException:
-            self._give_back(None, generation)
+            self._give_back(None, generation, is_good=False)
             raise
+        with self._turn:
+            self._used.add(connection)
+        return connection, generation
 
     def _may_take(self) -> bool:
         """A connection is idle or can be opened. (It is also tried when waiting for one is no use.)"""
-        if self._is_resting:
+        if self._is_resting and not self._is_closed:
             return False
-        return bool(self._idle) or self._is_there() or not self._busy
+        return self._is_closed or bool(self._idle) or self._is_there() or not self._busy
 
-    def _give_back(self, connection: sqlite3.Connection | None, generation: int) -> None:
+    def _give_back(self, connection: sqlite3.Connection | None, generation: int, *, is_good: bool = True) -> None:
         with self._turn:
             self._busy -= 1
-            if connection and generation == self._generation and not self._is_resting:
-                self._idle.append(connection)
-            elif connection:
-                connection.close()
+            if connection:
+                self._used.remove(connection)
+                if is_good and generation == self._generation and not self._is_resting and not self._is_closed:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
             self._turn.notify_all()
 
     def _is_there(self) -> bool:

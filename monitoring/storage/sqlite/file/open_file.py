@@ -161,11 +161,10 @@ class OpenFile:
         Raises `sqlite3.Error` or `StoreError`. Then it is to be tried again.
         """
         if self._connection:
-            self._connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
-            is_busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            is_empty = self._empty_log(self._connection)
             self.has_written()
             self._connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
-            if is_busy:
+            if not is_empty:
                 raise StoreBusy(f"{self.path}: another program reads it")
             self._connection.close()
             self._connection = None
@@ -173,11 +172,22 @@ class OpenFile:
         self.real, self._log_names, self._logs = rescue.real(self.path), self._names_of_logs(), self._current_logs()
         self.has_written()
 
+    def _empty_log(self, connection: sqlite3.Connection) -> bool:
+        """Copy the log's content into the file. False while another program's question needs it. Raises `sqlite3.Error`."""
+        connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
+        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
     def close(self) -> None:
-        """Close the file. If somebody has overwritten it, nothing of our log may get into it."""
+        """Close the file, which then has everything, also while somebody reads it and so keeps the log beside it.
+
+        If somebody has overwritten it, nothing of our log may get into it.
+        """
         if self._connection:
             is_ours = self.is_ours()
-            if not is_ours:
+            if is_ours:
+                with suppress(sqlite3.Error):
+                    self._empty_log(self._connection)
+            else:
                 self.lock.keep_log_out()
             self._connection.close()
             if not is_ours:
