@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.monitor import local_file, stored_checks, wait_for, wait_for_checks
-from tests.support.processes import command, environment, write_websites
+from tests.support.processes import command, environment, has_ended, write_websites
 from tests.support.target import Target
 from tests.support.terminal import Terminal, shell_terminal
 
@@ -93,7 +93,7 @@ def test_a_session_that_is_left_goes_on_and_its_end_ends_the_program(config: Pat
 
 def assert_ends_in_order(process: int, config: Path) -> None:
     """What it has measured is in the file, and the file is closed."""
-    wait_for(lambda: not Path(f"/proc/{process}").exists(), "its end")
+    wait_for(lambda: has_ended(process), "its end")
     assert not Path(f"{local_file(config)}-wal").exists()
 
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.support.monitor import local_file, stored_checks, wait_for, wait_for_checks
-from tests.support.processes import command, write_config, write_websites
+from tests.support.processes import command, started_with, write_config, write_websites
 from tests.support.target import Target
 from tests.support.terminal import Terminal, is_cooked, shell_terminal
 
@@ -24,7 +24,7 @@ def config(target: Target, tmp_path: Path) -> Path:
 
 
 def viewers() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children(recursive=True) if "--print" in process.cmdline()]
+    return started_with("--print")
 
 
 def test_a_viewer_has_the_terminal_until_it_ends_and_the_monitor_goes_on(config: Path) -> None:

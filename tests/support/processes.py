@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 from tests.support.monitor import PATIENCE_S, ROOT, Monitor, wait_for, write_config
 
@@ -38,6 +41,27 @@ def run_program(*arguments: str | Path, environ: Mapping[str, str] | None = None
     return subprocess.run(
         command(*arguments), env=environment(environ), capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
+
+
+def has_ended(process: int) -> bool:
+    """Whether this process has ended, also where nobody has asked for its exit status yet."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def started_with(argument: str) -> list[psutil.Process]:
+    """What this test has started, and what that has started in turn, with such an argument, and what has not ended.
+
+    Processes may end between two looks: one that does is left out.
+    """
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a zombie's command cannot be read either
+            if argument in process.cmdline():
+                found.append(process)
+    return found
 
 
 class Running(Monitor):
