@@ -34,17 +34,17 @@ class Message:
 class Channel(Protocol):
     """One channel. Its methods are called from its own thread, but for `close`.
 
-    `takes_level`: it is not told of changes in messages, but again and again of all outages that are open or have just
-    ended (see `tell_level`).
+    `is_level_triggered`: it is not told of changes in messages, but again and again of all outages that are open or have just
+    ended (see `send_level`).
     """
 
-    takes_level: bool
+    is_level_triggered: bool
 
     def send(self, message: Message) -> None:
         """Returns when the service has accepted it. Raises `Undelivered`, within the channel's own time limit."""
 
-    def tell_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
-        """Where `takes_level`: the newest record of each host that is or was down, and the sites' names by host.
+    def send_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
+        """Where `is_level_triggered`: the newest record of each host that is or was down, and the sites' names by host.
 
         Raises `Undelivered`.
         """

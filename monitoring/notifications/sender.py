@@ -129,7 +129,7 @@ class Sender:
         """Send what is due; returns the seconds until it is worth looking again."""
         self._add_reminders()
         pending = self._outbox.pending(self.config.label)
-        if self._channel.takes_level:
+        if self._channel.is_level_triggered:
             return self._step_level(pending)
         if not pending:
             return LOOK_MS / 1_000
@@ -201,7 +201,7 @@ class Sender:
             now_ms = self._clock.now_ms()
             level = self._level(pending, now_ms)
             names = {host: site.name for host, site in self.watched.sites.items()}
-            if not level or self._attempt(lambda: self._channel.tell_level(level, names, now_ms), pending, now_ms):
+            if not level or self._attempt(lambda: self._channel.send_level(level, names, now_ms), pending, now_ms):
                 self._level_ns = now_ns
         return min(self._retry_ms or LOOK_MS, LOOK_MS) / 1_000
 
@@ -215,7 +215,7 @@ class Sender:
     # What is known of the sites
 
     def _add_reminders(self) -> None:
-        if self.config.reminder_ms is None or self._channel.takes_level:
+        if self.config.reminder_ms is None or self._channel.is_level_triggered:
             return
         told = self._outbox.last_told(self.config.label)
         ongoing = [entry.alert for entry in told.values() if entry.event is Event.ALERT]

@@ -139,19 +139,19 @@ def test_a_cluster_of_alertmanagers_tells_people_once(tmp_path: Path) -> None:
         channel = Alertmanager(ChannelConfig("am", channel_config(kind="alertmanager").kind, url=url, location="home"))
         now_ms = time.time_ns() // 1_000_000
         alert = Alert(AlertType.ALERT, "https://a", now_ms, now_ms - 30_000, None, 75.0, Cause.STATUS, "", "HTTP 503")
-        channel.tell_level([alert], {"https://a": "shop"}, now_ms)
-        channel.tell_level([alert], {"https://a": "shop"}, now_ms + 1_000)
+        channel.send_level([alert], {"https://a": "shop"}, now_ms)
+        channel.send_level([alert], {"https://a": "shop"}, now_ms + 1_000)
         for number in range(2):
             (found,) = members.alerts(number)
             assert found["labels"] == {"alertname": "WebsiteDown", "site": "https://a", "location": "home"}
             assert found["annotations"]["detail"] == "HTTP 503"
         wait_for(lambda: hook.received, "the notification")
         over = Alert(AlertType.RECOVERY, "https://a", now_ms + 2, alert.start_ms, now_ms + 1, 95.0, Cause.STATUS)
-        channel.tell_level([over], {}, now_ms + VALID_MS)
+        channel.send_level([over], {}, now_ms + VALID_MS)
         wait_for(lambda: [it["status"] for it in hook.received] == ["firing", "resolved"], "firing once, resolved once")
         members.processes[1].kill()
         members.processes[1].wait()
-        channel.tell_level([replace(alert, host="https://b")], {}, now_ms + VALID_MS)
+        channel.send_level([replace(alert, host="https://b")], {}, now_ms + VALID_MS)
         wait_for(lambda: [it["status"] for it in hook.received][2:] == ["firing"], "what the member that is left tells")
 
 

@@ -83,7 +83,7 @@ def test_alertmanagers_take_them_all(tmp_path: Path) -> None:
     with WebHook() as hook, cluster(tmp_path, f"http://127.0.0.1:{hook.port}/") as members:
         url = f"alertmanager+http://{','.join(members.members)}"
         channel = Alertmanager(channel_config(kind="alertmanager", url=url))
-        channel.tell_level(alerts, dict(zip(hosts, HOSTILE, strict=False)), now_ms)
+        channel.send_level(alerts, dict(zip(hosts, HOSTILE, strict=False)), now_ms)
         for number in range(2):
             assert {it["labels"]["site"] for it in members.alerts(number)} == set(hosts)
 

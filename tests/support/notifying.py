@@ -28,7 +28,7 @@ def site(name: str, **more: object) -> Site:
 class ScriptedChannel:
     """Keeps `Channel`; remembers what it has accepted. `trouble` is raised in place of accepting."""
 
-    takes_level = False
+    is_level_triggered = False
 
     def __init__(self) -> None:
         self.accepted: list[Message] = []
@@ -40,7 +40,7 @@ class ScriptedChannel:
             raise self.trouble
         self.accepted.append(message)
 
-    def tell_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
+    def send_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
         if self.trouble:
             raise self.trouble
         self.levels.append(alerts)

@@ -34,7 +34,7 @@ _MEMBER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 class Alertmanager:
     """Keeps `Channel`; `members` of one cluster."""
 
-    takes_level = True
+    is_level_triggered = True
 
     def __init__(self, config: ChannelConfig) -> None:
         found = _URL.fullmatch(config.url)
@@ -52,7 +52,7 @@ class Alertmanager:
         labels = {"alertname": "NotificationTest", **self._place()}
         self._post([{"labels": labels, "annotations": {"summary": message.title, "description": message.text}}])
 
-    def tell_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
+    def send_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
         self._post([self._alert(alert, names.get(alert.host), now_ms) for alert in alerts])
 
     def _alert(self, alert: Alert, name: str | None, now_ms: int) -> Mapping[str, object]:

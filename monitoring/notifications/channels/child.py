@@ -107,12 +107,12 @@ class Exchange:
 class ByChild:
     """What channels have in common that give each message to a program."""
 
-    takes_level = False
+    is_level_triggered = False
 
     def __init__(self) -> None:
         self._child = Child()
 
-    def tell_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
+    def send_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
         raise NotImplementedError
 
     def close(self) -> None:
