@@ -49,12 +49,12 @@ OWN_SIDE_TOGETHER_MS = MINUTE_MS
 class Surroundings:
     """What a plan needs to know beside what is pending.
 
-    `told_down`: the hosts whose last message said that they are down. `outages`: when each host's alerts of the past day
+    `reported_down`: the hosts whose last message said that they are down. `outages`: when each host's alerts of the past day
     were decided (ms, in order), pending ones included. `watched`: how many sites are checked.
     `unsteady`: the hosts that have been available since their pending recovery for less than one needs.
     """
 
-    told_down: Collection[str] = ()
+    reported_down: Collection[str] = ()
     outages: Mapping[str, Sequence[int]] = field(default_factory=dict)
     watched: int = 0
     unsteady: Collection[str] = ()
@@ -87,12 +87,12 @@ class Outages:
 class SiteNews:
     """All that is pending of one host, in order. `ready_ms`: from when on it may be told (None: not before more happens).
 
-    `was_told_down`: the last message said that it is down.
+    `was_reported_down`: the last message said that it is down.
     """
 
     entries: Sequence[Entry]
     recent: "Outages"
-    was_told_down: bool
+    was_reported_down: bool
     ready_ms: int | None
 
     @property
@@ -122,7 +122,7 @@ class SiteNews:
             return Event.CERTIFICATE
         if not self.is_down:
             return Event.RECOVERY
-        return Event.REMINDER if self.last.event is Event.REMINDER and self.was_told_down else Event.ALERT
+        return Event.REMINDER if self.last.event is Event.REMINDER and self.was_reported_down else Event.ALERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +190,20 @@ def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Iterable[Ent
 
 
 def _news(host: str, entries: Sequence[Entry], around: Surroundings, now_ms: int) -> SiteNews:
-    last, was_told_down = entries[-1], host in around.told_down
+    last, was_reported_down = entries[-1], host in around.reported_down
     if last.event is Event.CERTIFICATE:
-        return SiteNews(entries, Outages(), was_told_down, last.time_ms)
+        return SiteNews(entries, Outages(), was_reported_down, last.time_ms)
     outages = Outages.before(around.outages.get(host, ()), last.time_ms)
-    one = SiteNews(entries, outages, was_told_down, last.time_ms)
+    one = SiteNews(entries, outages, was_reported_down, last.time_ms)
     if not one.flaps or one.is_unwatched or one.event is Event.REMINDER:
         return one
     if not one.is_down:
         held_ms = last.time_ms + HELD_MS
         if held_ms <= now_ms < last.time_ms + FLAP_MS and host in around.unsteady:
             held_ms = now_ms + LOOK_MS
-        return SiteNews(entries, outages, was_told_down, held_ms)
+        return SiteNews(entries, outages, was_reported_down, held_ms)
     # Those who think that it is down need not hear that it was up for less than what counts as a recovery.
-    return SiteNews(entries, outages, was_told_down, None) if was_told_down else one
+    return SiteNews(entries, outages, was_reported_down, None) if was_reported_down else one
 
 
 def _grouped(news: Iterable[SiteNews], around: Surroundings) -> Iterable[Group]:

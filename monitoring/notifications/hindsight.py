@@ -39,7 +39,7 @@ class _Channel:
         self._watched = watched
         self._is_unsteady = is_unsteady
         self._pending: dict[str, list[Entry]] = {}
-        self._told_down: set[str] = set()
+        self._reported_down: set[str] = set()
         self._outages: dict[str, deque[int]] = {}
 
     def has_told(self, alert: Alert) -> None:
@@ -58,7 +58,7 @@ class _Channel:
             while times_ms and times_ms[0] < now_ms - DAY_MS:
                 times_ms.popleft()
         unsteady = {host for host, entries in self._pending.items() if self._waits(entries, now_ms)}
-        around = Surroundings(self._told_down, self._outages, self._watched, unsteady)
+        around = Surroundings(self._reported_down, self._outages, self._watched, unsteady)
         newest = [entries[-1] for entries in self._pending.values()]  # by it alone is decided, of a site that flaps all day
         found = plan(newest, around, now_ms)
         for news in chain.from_iterable(group.news for group in found.groups):
@@ -75,4 +75,4 @@ class _Channel:
             self._outages.setdefault(alert.host, deque()).append(alert.time_ms)
 
     def _tell(self, alert: Alert) -> None:
-        (self._told_down.add if alert.type is AlertType.ALERT else self._told_down.discard)(alert.host)
+        (self._reported_down.add if alert.type is AlertType.ALERT else self._reported_down.discard)(alert.host)

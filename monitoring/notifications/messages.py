@@ -68,7 +68,7 @@ def _headword(group: Group) -> str:
     if group.event is Event.REMINDER:
         return "STILL DOWN"
     if group.event is Event.ALERT:
-        return "DOWN AGAIN" if all(one.was_told_down for one in group.news) else "DOWN"
+        return "DOWN AGAIN" if all(one.was_reported_down for one in group.news) else "DOWN"
     return "NO LONGER WATCHED" if group.news[0].is_unwatched else "UP"
 
 
@@ -130,11 +130,11 @@ def _what(one: SiteNews, now_ms: int) -> str:
     if one.event is Event.REMINDER:
         return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
     if one.is_down:
-        return f"has been down {'again ' if one.was_told_down else ''}since {since}"
+        return f"has been down {'again ' if one.was_reported_down else ''}since {since}"
     if alert.end_ms is None:
         return f"is no longer watched; it was down for {duration_text(alert.time_ms - alert.start_ms)} (from {since})"
     lasted = duration_text(alert.end_ms - alert.start_ms)
-    if one.was_told_down:
+    if one.was_reported_down:
         return f"has been up again since {local_text(alert.end_ms)}; it was down for {lasted} (from {since})"
     return f"was down for {lasted}, from {since} to {local_text(alert.end_ms)}, and is up again"
 

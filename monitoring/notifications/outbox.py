@@ -48,7 +48,7 @@ class Outbox:
         alerts = self._unwritten()
         if not alerts:
             return ()
-        down = {host for host, entry in self.last_told(channel).items() if entry.event is Event.ALERT}
+        down = {host for host, entry in self.last_sent(channel).items() if entry.event is Event.ALERT}
         entries = []
         for alert in alerts:
             if channel in self._route(alert, [channel] if alert.host in down else []):
@@ -56,11 +56,11 @@ class Outbox:
                 (down.add if alert.type is AlertType.ALERT else down.discard)(alert.host)
         return entries
 
-    def last_told(self, channel: str) -> Mapping[str, Entry]:
+    def last_sent(self, channel: str) -> Mapping[str, Entry]:
         """The newest alert or recovery of each host that this channel has sent."""
         told: dict[str, Entry] = {}
         with suppress(StoreError):
-            told = dict(self._file.last_told(channel))
+            told = dict(self._file.last_sent(channel))
         with self._lock:
             mine = [entry for entry in self._unrecorded.values() if entry.channel == channel]
         for entry in sorted(mine, key=lambda entry: entry.time_ms):

@@ -207,7 +207,7 @@ class Sender:
 
     def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
         """The newest record of each host that is down, or was so until a short time ago."""
-        newest = {host: entry.alert for host, entry in self._outbox.last_told(self.config.label).items()}
+        newest = {host: entry.alert for host, entry in self._outbox.last_sent(self.config.label).items()}
         newest |= {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
         recent_ms = now_ms - RESOLVED_MS
         return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms]
@@ -217,7 +217,7 @@ class Sender:
     def _add_reminders(self) -> None:
         if self.config.reminder_ms is None or self._channel.is_level_triggered:
             return
-        told = self._outbox.last_told(self.config.label)
+        told = self._outbox.last_sent(self.config.label)
         ongoing = [entry.alert for entry in told.values() if entry.event is Event.ALERT]
         now_ms = self._clock.now_ms()
         due = [
@@ -230,13 +230,13 @@ class Sender:
                 self._outbox.add_reminders(due)
 
     def _surroundings(self, pending: Sequence[Entry], now_ms: int) -> Surroundings:
-        told = self._outbox.last_told(self.config.label)
+        told = self._outbox.last_sent(self.config.label)
         outages: dict[str, list[int]] = {}
         for alert in self._alerts(Window(now_ms - DAY_MS, now_ms + 1), pending):
             if alert.type is AlertType.ALERT:
                 outages.setdefault(alert.host, []).append(alert.time_ms)
         return Surroundings(
-            told_down={host for host, entry in told.items() if entry.event is Event.ALERT},
+            reported_down={host for host, entry in told.items() if entry.event is Event.ALERT},
             outages=outages,
             watched=self.watched.active,
             unsteady=self._unsteady(pending, now_ms),

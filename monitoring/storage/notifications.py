@@ -98,7 +98,7 @@ class NotificationStore(Protocol):
     def pending_notifications(self, channel: str) -> Sequence[Entry]:
         """The pending entries of the channel, in order of (time, host)."""
 
-    def last_told(self, channel: str) -> Mapping[str, Entry]:
+    def last_sent(self, channel: str) -> Mapping[str, Entry]:
         """The newest alert or recovery of each host that the channel has sent."""
 
     def set_delivery(self, entries: Sequence[Entry]) -> None:

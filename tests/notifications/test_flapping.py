@@ -25,16 +25,16 @@ def messages(story: Story) -> list[tuple[int, Event, int]]:
         good, measured = (sum(r.covers_ms for r in window if r.available or every) for every in (False, True))
         return 100 * good < RULE.recovery_threshold * measured
 
-    sent, pending, told_down, coming = [], [], set(), list(story.alerts)
+    sent, pending, reported_down, coming = [], [], set(), list(story.alerts)
     outages = {"site": [alert.time_ms for alert in story.alerts if alert.type is AlertType.ALERT]}
     for now_ms in range(START_MS, START_MS + HOURS * 3_600_000, LOOK_MS):
         while coming and coming[0].time_ms <= now_ms:
             alert = coming.pop(0)
             pending.append(Entry("mail", Event(alert.type), alert.time_ms, alert))
         unsteady = {"site"} if pending and is_unsteady(pending[-1].time_ms, now_ms) else ()
-        for group in plan(pending, Surroundings(told_down, outages, 1, unsteady), now_ms).groups:
+        for group in plan(pending, Surroundings(reported_down, outages, 1, unsteady), now_ms).groups:
             sent.append((now_ms, group.event, len(group.entries)))
-            told_down = set() if group.event is Event.RECOVERY else {"site"}
+            reported_down = set() if group.event is Event.RECOVERY else {"site"}
             pending = []
     return sent
 

@@ -21,7 +21,7 @@ class Channel:
     now_ms: int = START_MS
     is_away: bool = False
     pending: list[Entry] = field(default_factory=list)
-    told_down: set[str] = field(default_factory=set)
+    reported_down: set[str] = field(default_factory=set)
     down: dict[str, Alert] = field(default_factory=dict)
     outages: dict[str, list[int]] = field(default_factory=dict)
     recorded: list[Entry] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Channel:
         """Second by second while something waits."""
         until_ms = self.now_ms + milliseconds
         while self.now_ms < until_ms:
-            found = plan(self.pending, Surroundings(self.told_down, self.outages, len(HOSTS)), self.now_ms)
+            found = plan(self.pending, Surroundings(self.reported_down, self.outages, len(HOSTS)), self.now_ms)
             if found.groups and not self.is_away:
                 self._tell(found.groups[0])
                 continue
@@ -54,7 +54,7 @@ class Channel:
         self.messages.append(group)
         self.pending = [entry for entry in self.pending if entry not in group.entries]
         for one in group.news:
-            (self.told_down.add if one.is_down else self.told_down.discard)(one.host)
+            (self.reported_down.add if one.is_down else self.reported_down.discard)(one.host)
 
 
 STEPS = st.lists(

@@ -83,7 +83,7 @@ def test_it_is_told_as_by_a_channel_that_looks_every_second(steps: list[tuple[st
 
 
 def looked(changes: list[Alert]) -> list[list[str]]:
-    told_down, pending, found, coming = set[str](), list[Entry](), list[list[str]](), list(changes)
+    reported_down, pending, found, coming = set[str](), list[Entry](), list[list[str]](), list(changes)
     outages_of = {host: [it.time_ms for it in changes if it.host == host and it.type is AlertType.ALERT] for host in HOSTS}
     now_ms, end_ms = START_MS, START_MS + HOUR_MS + max((it.time_ms - START_MS for it in changes), default=0)
     while now_ms < end_ms:
@@ -94,9 +94,9 @@ def looked(changes: list[Alert]) -> list[list[str]]:
             alert = coming.pop(0)
             pending.append(Entry("", Event(alert.type), alert.time_ms, alert))
         known = {host: [it for it in times if it <= now_ms] for host, times in outages_of.items()}
-        for group in plan(pending, Surroundings(told_down, known, len(HOSTS)), now_ms).groups:
+        for group in plan(pending, Surroundings(reported_down, known, len(HOSTS)), now_ms).groups:
             found.append([news.host for news in group.news])
             for entry in group.entries:
-                (told_down.add if entry.event is Event.ALERT else told_down.discard)(entry.alert.host)
+                (reported_down.add if entry.event is Event.ALERT else reported_down.discard)(entry.alert.host)
             pending = [entry for entry in pending if entry not in group.entries]
     return found

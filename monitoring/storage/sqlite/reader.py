@@ -220,9 +220,9 @@ class FileReader:
         with self._snapshot() as connection:
             return notifications.pending(connection, channel)
 
-    def last_told(self, channel: str) -> Mapping[str, Entry]:
+    def last_sent(self, channel: str) -> Mapping[str, Entry]:
         with self._snapshot() as connection:
-            return notifications.last_told(connection, channel)
+            return notifications.last_sent(connection, channel)
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
         with self._snapshot() as connection:

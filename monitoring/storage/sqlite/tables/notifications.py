@@ -52,7 +52,7 @@ def pending(connection: sqlite3.Connection, channel: str) -> Sequence[Entry]:
     return [_entry(row) for row in connection.execute(query, (channel,))]
 
 
-def last_told(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entry]:
+def last_sent(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entry]:
     # SQLite takes the other columns from the row that has the maximum.
     query = (
         f"SELECT {COLUMNS}, MAX(time_ms) FROM notifications"
