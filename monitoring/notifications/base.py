@@ -1,4 +1,4 @@
-"""What a channel is: it takes a message, or says why not."""
+"""The interface of a channel: it sends a message or raises the reason why it could not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from monitoring.models import Alert
 
 
 class Undelivered(MonitoringError):
-    """A message was not taken. The text says why, for people and without a secret.
+    """A message was not accepted. The text is the reason, in words without secrets.
 
-    `is_final`: it will never be taken; otherwise it is worth trying again.
+    `is_final`: the service will never accept it; otherwise it is worth trying again.
     """
 
     def __init__(self, reason: str, *, is_final: bool = False) -> None:
@@ -21,7 +21,7 @@ class Undelivered(MonitoringError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a channel is to tell. `event` is the most important one in it, `names` the configured names by host."""
+    """A message for a channel. `event` is the most important event in it, `names` are the configured names by host."""
 
     event: str
     title: str
@@ -32,22 +32,22 @@ class Message:
 
 
 class Channel(Protocol):
-    """One channel. Its methods are called from its own thread, but for `close`.
+    """One channel. Its own thread calls its methods, except for `close`.
 
-    `is_level_triggered`: it is not told of changes in messages, but again and again of all outages that are open or have just
-    ended (see `send_level`).
+    `is_level_triggered`: instead of messages about changes it repeatedly gets all outages that are open or have just ended
+    (see `send_level`).
     """
 
     is_level_triggered: bool
 
     def send(self, message: Message) -> None:
-        """Returns when the service has accepted it. Raises `Undelivered`, within the channel's own time limit."""
+        """Return when the service has accepted the message. Raises `Undelivered`, within the channel's own time limit."""
 
     def send_level(self, alerts: Sequence[Alert], names: Mapping[str, str | None], now_ms: int) -> None:
-        """Where `is_level_triggered`: the newest record of each host that is or was down, and the sites' names by host.
+        """Send the newest record of each host that is or was down; `names` are the configured names by host.
 
-        Raises `Undelivered`.
+        Only if `is_level_triggered`. Raises `Undelivered`.
         """
 
     def close(self) -> None:
-        """Give up what is under way; from any thread."""
+        """Abort the transfer that is running. Any thread may call it."""

@@ -1,7 +1,7 @@
-"""What a channel tells now, in how many messages, and what waits. Pure.
+"""Groups the pending entries of a channel into messages, and decides which to send now and which later. Pure.
 
-All that is pending of one site goes into one message, which says where the site stands now; its certificate into
-another. Messages are merged, never dropped: each entry ends in exactly one.
+One message has all pending state changes of a site and gives its present state; a warning about its certificate is a
+message of its own. Messages are merged, never dropped: each entry ends in exactly one message.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,46 +23,46 @@ GATHER_MS: Mapping[Event, int] = {
     Event.REMINDER: 0,
     Event.CERTIFICATE: 10 * SECOND_MS,
 }
-"""A message waits until nothing of its kind has happened for the first time, but no longer than the second."""
+"""A message waits until no event of its kind has happened for `QUIET_MS`, but not longer than `GATHER_MS`."""
 
 TOGETHER_MS = 10 * SECOND_MS
-"""No longer than this lies between two changes that belong together."""
+"""The longest gap between two changes that belong together."""
 
 FLAP_MS, FLAP_OUTAGES = 30 * MINUTE_MS, 3
-"""A site flaps from so many outages within this time on, until it has had none for as long."""
+"""A site flaps from its third outage within this time on, until it has had no outage for as long."""
 
 HELD_MS = 5 * MINUTE_MS
-"""How long a recovery of such a site must have held before it is told, and how long the site must have been steady."""
+"""How long the recovery of a flapping site must have lasted before it is announced."""
 
 LOOK_MS = 15 * SECOND_MS
-"""How often it is looked whether it is steady."""
+"""How often the stability of such a site is examined."""
 
 OWN_SIDE_CAUSES = frozenset({Cause.DNS, Cause.CONNECT, Cause.TIMEOUT})
 OWN_SIDE_SITES, OWN_SIDE_SHARE = 3, (3, 4)
-"""When so many sites, and this share of all of them, fail by these causes, the trouble is probably on the monitor's side."""
+"""If this many sites and this share of all sites fail by these causes, the trouble is probably on the monitor's side."""
 
 OWN_SIDE_TOGETHER_MS = MINUTE_MS
-"""Then no more than this lies between the first failed checks of two of them."""
+"""The longest gap between the first failed checks of two such sites."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a plan needs to know beside what is pending.
+class PlanningContext:
+    """What a plan depends on beside the pending entries.
 
-    `reported_down`: the hosts whose last message said that they are down. `outages`: when each host's alerts of the past day
-    were decided (ms, in order), pending ones included. `watched`: how many sites are checked.
-    `unsteady`: the hosts that have been available since their pending recovery for less than one needs.
+    `reported_down`: the hosts whose last message said that they are down. `outages`: the times (ms, in order) of each host's
+    alerts in the past day, including pending ones. `watched`: the number of sites that are checked.
+    `unstable`: the hosts whose availability since the pending recovery is below the recovery threshold.
     """
 
     reported_down: Collection[str] = ()
     outages: Mapping[str, Sequence[int]] = field(default_factory=dict)
     watched: int = 0
-    unsteady: Collection[str] = ()
+    unstable: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outages:
-    """The outages of one host between which it had no half hour without one: how many, over how long, and does it flap?"""
+    """A series of outages of one host without a pause of half an hour: their number, their span, and does the host flap?"""
 
     count: int = 0
     span_ms: int = 0
@@ -70,7 +70,7 @@ class Outages:
 
     @classmethod
     def before(cls, times_ms: Sequence[int], until_ms: int) -> "Outages":
-        """Those up to a moment; none if the last half hour had none."""
+        """The series that is current at `until_ms`; empty if the half hour before had no outage."""
         run: list[int] = []
         for time_ms in times_ms:
             if time_ms <= until_ms:
@@ -84,10 +84,11 @@ class Outages:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteNews:
-    """All that is pending of one host, in order. `ready_ms`: from when on it may be told (None: not before more happens).
+class SiteUpdate:
+    """All pending entries of one host, in order.
 
-    `was_reported_down`: the last message said that it is down.
+    `ready_ms` is the earliest time to send them (None: not before something else happens). `was_reported_down`: the last
+    message said that the host is down.
     """
 
     entries: Sequence[Entry]
@@ -117,7 +118,7 @@ class SiteNews:
 
     @property
     def event(self) -> Event:
-        """The kind of message that it needs."""
+        """The kind of its message."""
         if self.last.event is Event.CERTIFICATE:
             return Event.CERTIFICATE
         if not self.is_down:
@@ -127,61 +128,61 @@ class SiteNews:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is told in one message: news of one kind. `is_own_side`: see `OWN_SIDE_CAUSES`."""
+    """The updates in one message, all of one kind. `is_own_side`: see `OWN_SIDE_CAUSES`."""
 
-    news: Sequence[SiteNews]
+    updates: Sequence[SiteUpdate]
     is_own_side: bool = False
 
     @property
     def event(self) -> Event:
-        return self.news[0].event
+        return self.updates[0].event
 
     @property
     def entries(self) -> Sequence[Entry]:
-        return [entry for one in self.news for entry in one.entries]
+        return [entry for update in self.updates for entry in update.entries]
 
     @property
     def due_ms(self) -> int:
-        """When the first of it could have been told; of a site that flaps, when it was ready to be."""
-        return min((one.ready_ms or 0) if one.flaps else one.entries[0].time_ms for one in self.news)
+        """When the message could have been sent at the earliest; for a flapping site, when its update became ready."""
+        return min((update.ready_ms or 0) if update.flaps else update.entries[0].time_ms for update in self.updates)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to tell now, in order; and when there is more to tell if nothing happens until then (None: never)."""
+    """The messages to send now, in order, and the time of the next plan if nothing happens until then (None: never)."""
 
     groups: Sequence[Group]
     again_ms: int | None
 
 
-def plan(pending: Iterable[Entry], around: Surroundings, now_ms: int) -> Plan:
-    """What to tell at this moment."""
+def plan(pending: Iterable[Entry], context: PlanningContext, now_ms: int) -> Plan:
+    """Decide what to send at this moment."""
     by_host: dict[tuple[str, bool], list[Entry]] = {}
     for entry in sorted(pending, key=lambda entry: entry.time_ms):
         by_host.setdefault((entry.alert.host, entry.event is Event.CERTIFICATE), []).append(entry)
-    news = [_news(host, entries, around, now_ms) for (host, _), entries in by_host.items()]
+    updates = [_update(host, entries, context, now_ms) for (host, _), entries in by_host.items()]
     groups: list[Group] = []
     later: list[int] = []
     for event in Event:
-        of_event = [(one.ready_ms, one) for one in news if one.event is event and one.ready_ms is not None]
-        ready = [one for ready_ms, one in of_event if ready_ms <= now_ms]
+        of_event = [(update.ready_ms, update) for update in updates if update.event is event and update.ready_ms is not None]
+        ready = [update for ready_ms, update in of_event if ready_ms <= now_ms]
         later += [ready_ms for ready_ms, _ in of_event if ready_ms > now_ms]
         if not ready:
             continue
-        times = [one.ready_ms or 0 for one in ready]
+        times = [update.ready_ms or 0 for update in ready]
         due_ms = min(max(times) + QUIET_MS[event], min(times) + GATHER_MS[event])
         if due_ms > now_ms:
             later.append(due_ms)
         else:
-            groups += _grouped(ready, around)
+            groups += _grouped(ready, context)
     groups.sort(key=lambda group: group.due_ms)
     return Plan(groups, min(later, default=None))
 
 
-def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:
-    """The recoveries among the state changes that are pending of one host, in order, since which it must be steady now.
+def recoveries_to_confirm(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:
+    """The pending recoveries of one host since which its availability matters; `entries` are its state changes, in order.
 
-    None where it makes no difference: the site is down, or its recovery has not held for long enough anyway.
+    There are none if the host is down or if its recovery has not lasted long enough anyway.
     """
     last = entries[-1]
     if last.event is not Event.RECOVERY or now_ms < last.time_ms + HELD_MS:
@@ -189,61 +190,64 @@ def must_have_been_steady(entries: Sequence[Entry], now_ms: int) -> Iterable[Ent
     return (entry for entry in entries if entry.event is Event.RECOVERY)
 
 
-def _news(host: str, entries: Sequence[Entry], around: Surroundings, now_ms: int) -> SiteNews:
-    last, was_reported_down = entries[-1], host in around.reported_down
+def _update(host: str, entries: Sequence[Entry], context: PlanningContext, now_ms: int) -> SiteUpdate:
+    last, was_reported_down = entries[-1], host in context.reported_down
     if last.event is Event.CERTIFICATE:
-        return SiteNews(entries, Outages(), was_reported_down, last.time_ms)
-    outages = Outages.before(around.outages.get(host, ()), last.time_ms)
-    one = SiteNews(entries, outages, was_reported_down, last.time_ms)
-    if not one.flaps or one.is_unwatched or one.event is Event.REMINDER:
-        return one
-    if not one.is_down:
+        return SiteUpdate(entries, Outages(), was_reported_down, last.time_ms)
+    outages = Outages.before(context.outages.get(host, ()), last.time_ms)
+    update = SiteUpdate(entries, outages, was_reported_down, last.time_ms)
+    if not update.flaps or update.is_unwatched or update.event is Event.REMINDER:
+        return update
+    if not update.is_down:
         held_ms = last.time_ms + HELD_MS
-        if held_ms <= now_ms < last.time_ms + FLAP_MS and host in around.unsteady:
+        if held_ms <= now_ms < last.time_ms + FLAP_MS and host in context.unstable:
             held_ms = now_ms + LOOK_MS
-        return SiteNews(entries, outages, was_reported_down, held_ms)
-    # Those who think that it is down need not hear that it was up for less than what counts as a recovery.
-    return SiteNews(entries, outages, was_reported_down, None) if was_reported_down else one
+        return SiteUpdate(entries, outages, was_reported_down, held_ms)
+    # People who were notified that it is down need no message on a recovery that did not last.
+    return SiteUpdate(entries, outages, was_reported_down, None) if was_reported_down else update
 
 
-def _grouped(news: Iterable[SiteNews], around: Surroundings) -> Iterable[Group]:
-    """News of one kind as groups: what is probably on this side; of the rest what happened together by the same cause."""
-    rest = sorted(news, key=lambda one: one.last.time_ms)
-    if own_side := _own_side(rest, around):
+def _grouped(updates: Iterable[SiteUpdate], context: PlanningContext) -> Iterable[Group]:
+    """Updates of one kind as groups: first those that are probably the monitor's own fault, then by time and cause."""
+    rest = sorted(updates, key=lambda update: update.last.time_ms)
+    if own_side := _own_side(rest, context):
         yield Group(own_side, is_own_side=True)
-        hosts = {one.host for one in own_side}
-        rest = [one for one in rest if one.host not in hosts]
-    for together in _chains(rest, lambda one: one.last.time_ms, TOGETHER_MS):
-        by_cause: dict[object, list[SiteNews]] = {}
-        for one in together:
-            by_cause.setdefault((one.last.alert.cause, one.is_unwatched), []).append(one)
+        hosts = {update.host for update in own_side}
+        rest = [update for update in rest if update.host not in hosts]
+    for together in _chains(rest, lambda update: update.last.time_ms, TOGETHER_MS):
+        by_cause: dict[object, list[SiteUpdate]] = {}
+        for update in together:
+            by_cause.setdefault((update.last.alert.cause, update.is_unwatched), []).append(update)
         for alike in by_cause.values():
             yield Group(alike)
 
 
-def _own_side(news: Iterable[SiteNews], around: Surroundings) -> Sequence[SiteNews]:
-    """Those that failed, with nearly all sites, by the monitor's own network or name lookup; none, if it was not that.
+def _own_side(updates: Iterable[SiteUpdate], context: PlanningContext) -> Sequence[SiteUpdate]:
+    """The sites that failed together with nearly all others, by the monitor's network or name lookup; else none.
 
-    They may be decided and told at other times: some sites are checked seldom, or hang until their time-out.
+    It compares their first failed checks, because alerts may come at different times: some sites are checked rarely, or
+    hang until their time-out.
     """
-    by_network = [one for one in news if one.last.alert.cause in OWN_SIDE_CAUSES and not one.is_unwatched]
+    by_network = [update for update in updates if update.last.alert.cause in OWN_SIDE_CAUSES and not update.is_unwatched]
     chains = _chains(sorted(by_network, key=_began_ms), _began_ms, OWN_SIDE_TOGETHER_MS)
     largest = max(chains, key=len, default=[])
     share, of = OWN_SIDE_SHARE
-    return largest if len(largest) >= OWN_SIDE_SITES and of * len(largest) >= share * around.watched else []
+    return largest if len(largest) >= OWN_SIDE_SITES and of * len(largest) >= share * context.watched else []
 
 
-def _began_ms(one: SiteNews) -> int:
-    return one.last.alert.start_ms
+def _began_ms(update: SiteUpdate) -> int:
+    return update.last.alert.start_ms
 
 
-def _chains(news: Iterable[SiteNews], moment_ms: Callable[[SiteNews], int], gap_ms: int) -> Iterable[list[SiteNews]]:
-    """News, in order of these moments, cut where more time lies between two of them."""
-    chain: list[SiteNews] = []
-    for one in news:
-        if chain and moment_ms(one) - moment_ms(chain[-1]) > gap_ms:
+def _chains(
+    updates: Iterable[SiteUpdate], moment_ms: Callable[[SiteUpdate], int], gap_ms: int
+) -> Iterable[list[SiteUpdate]]:
+    """The updates, which are in order of these moments, split at each gap longer than `gap_ms`."""
+    chain: list[SiteUpdate] = []
+    for update in updates:
+        if chain and moment_ms(update) - moment_ms(chain[-1]) > gap_ms:
             yield chain
             chain = []
-        chain.append(one)
+        chain.append(update)
     if chain:
         yield chain

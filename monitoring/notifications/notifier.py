@@ -1,4 +1,4 @@
-"""All channels of a monitor: opened, told of another configuration, woken, closed."""
+"""All channels of a monitor: opens, reconfigures, wakes and closes them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,14 +21,14 @@ from monitoring.storage.notifications import NotificationStore
 from monitoring.units import DAY_MS
 
 LOOK_NS = 2_000_000_000
-"""How often the file is asked what is wrong."""
+"""How often the conditions of the channels are read from the file."""
 
 CLOSE_MS = 1_000
-"""How long the end of a run waits for what is being sent."""
+"""How long the end of a run waits for messages that are being sent."""
 
 
 class Notifier:
-    """Tells people what the evaluator has recorded. Without channels it does nothing, and has no thread."""
+    """Notifies people of what the evaluator has recorded. Without channels it does nothing and has no threads."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Notifier:
         *,
         is_drill: bool = False,
     ) -> None:
-        """`reader` gives what reads everything that this monitor has recorded."""
+        """`reader` returns a reader of everything that this monitor has recorded."""
         self._file = file
         self._outbox = outbox
         self._reader = reader
@@ -49,12 +49,12 @@ class Notifier:
         self._known: tuple[int, Sequence[Condition]] | None = None
 
     def follow(self, config: Config, in_maintenance: InMaintenance = never_maintained) -> None:
-        """Use these channels from now on; what others were to send is given up. The first call starts.
+        """Use the channels of this configuration from now on, and drop the pending entries of all others.
 
-        Nobody is reminded of a site that is in maintenance.
+        The first call starts the threads. There are no reminders of sites that are in maintenance.
         """
         channels, now_ms = config.notifications, self._clock.now_ms()
-        with suppress(StoreError):  # then what is recorded from now on is routed by memory alone
+        with suppress(StoreError):  # then only the outbox in memory has the new routes
             labels = [channel.label for channel in channels]
             sites = config.active_sites
             self._outbox.set_route(route_of(channels, sites), labels, now_ms, warner(channels, sites))
@@ -63,7 +63,7 @@ class Notifier:
         kept = [known[channel] for channel in channels if channel in known]
         for sender in self._senders:
             if sender not in kept:
-                sender.stop()  # it ends when it has sent what it is sending
+                sender.stop()  # it ends after the message that it is sending
         new = [self._open(channel, before.get(channel.label)) for channel in channels if channel not in known]
         self._senders = [*kept, *new]
         watched = Watched({site.host: site for site in config.sites}, config.location, self._is_drill, in_maintenance)
@@ -76,12 +76,12 @@ class Notifier:
         return Sender(config, open_channel(config), self._outbox, self._reader, self._clock, before)
 
     def notify(self) -> None:
-        """There are new records; from any thread."""
+        """Wake all senders: there are new records. Any thread may call it."""
         for sender in self._senders:
             sender.notify()
 
     def conditions(self) -> Sequence[Condition]:
-        """What a person should know of the channels now."""
+        """The conditions of the channels that people should know about now."""
         if not self._senders:
             return ()
         now_ns = self._clock.monotonic_ns()
@@ -96,7 +96,7 @@ class Notifier:
         return ()
 
     def close(self) -> None:
-        """End all threads; what is not sent stays in the file for the next start."""
+        """End all threads. Unsent messages stay in the file for the next start."""
         until = Deadline.after(self._clock, CLOSE_MS)
         for sender in self._senders:
             sender.stop()
@@ -106,7 +106,7 @@ class Notifier:
 
 
 def open_channel(config: ChannelConfig) -> Channel:
-    """What sends by this channel. Nothing is connected."""
+    """The channel of this configuration, not connected yet."""
     module, _, name = config.kind.open.partition(":")
     make: Callable[[ChannelConfig], Channel] = getattr(import_module(module), name)
     return make(config)

@@ -1,4 +1,4 @@
-"""What is to be sent: in the local file, or still in memory while that cannot be written."""
+"""The notifications to send: from the local file, or from memory while the file cannot be written."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ Key = tuple[str, str, int, str]
 
 
 class Outbox:
-    """The entries of all channels. A full disk keeps nobody from being told: then this memory is what is known."""
+    """The entries of all channels. Notifications go out even if the disk is full; their state is then in memory only."""
 
     def __init__(self, file: NotificationStore, unwritten: Callable[[], Sequence[Alert]]) -> None:
-        """`unwritten` gives the alert records that the file does not hold yet."""
+        """`unwritten` returns the alert records that are not in the file yet."""
         self._file = file
         self._unwritten = unwritten
         self._route: Route = nowhere
@@ -23,18 +23,18 @@ class Outbox:
         self._unrecorded: dict[Key, Entry] = {}
 
     def set_route(self, route: Route, channels: Sequence[str], now_ms: int, warn: Warn = never) -> None:
-        """From now on state changes are for these channels. Raises `StoreError`; then only those in memory are."""
+        """Use these channels from now on. Raises `StoreError`; then the route applies only to the entries in memory."""
         self._route = route
         self._file.set_route(route, channels, now_ms, warn)
 
     def add_reminders(self, entries: Sequence[Entry]) -> None:
-        """Keep these, but for those that are there. Raises `StoreError`."""
+        """Store those that are not stored yet. Raises `StoreError`."""
         self._file.add_reminders(entries)
 
     def pending(self, channel: str) -> Sequence[Entry]:
-        """What this channel has yet to send, in order of time."""
+        """The entries that this channel still has to send, in order of time."""
         self._record_again()
-        waiting = self._waiting(channel)  # first: what is written in between is then here twice, not missing
+        waiting = self._waiting(channel)  # first, so that entries written meanwhile appear twice and are not missed
         stored: Sequence[Entry] = ()
         with suppress(StoreError):
             stored = self._file.pending_notifications(channel)
@@ -44,7 +44,7 @@ class Outbox:
         return sorted(left, key=lambda entry: (entry.time_ms, entry.alert.host))
 
     def _waiting(self, channel: str) -> Sequence[Entry]:
-        """The entries for state changes that are not written yet."""
+        """The entries for state changes that are not in the file yet."""
         alerts = self._unwritten()
         if not alerts:
             return ()
@@ -58,18 +58,18 @@ class Outbox:
 
     def last_sent(self, channel: str) -> Mapping[str, Entry]:
         """The newest alert or recovery of each host that this channel has sent."""
-        told: dict[str, Entry] = {}
+        sent: dict[str, Entry] = {}
         with suppress(StoreError):
-            told = dict(self._file.last_sent(channel))
+            sent = dict(self._file.last_sent(channel))
         with self._lock:
             mine = [entry for entry in self._unrecorded.values() if entry.channel == channel]
         for entry in sorted(mine, key=lambda entry: entry.time_ms):
             if entry.state in (Delivery.SENT, Delivery.LATE) and entry.event.is_state_change:
-                told[entry.alert.host] = entry
-        return told
+                sent[entry.alert.host] = entry
+        return sent
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Keep what has become of these; while the file cannot be written, in memory."""
+        """Store the state of these entries, in memory if the file cannot be written."""
         try:
             self._file.set_delivery(entries)
         except StoreError:
@@ -85,5 +85,5 @@ class Outbox:
                 self._file.set_delivery(entries)
                 with self._lock:
                     for entry in entries:
-                        if entry.alert not in unwritten:  # else it looks as if it was yet to be sent
+                        if entry.alert not in unwritten:  # otherwise it would look as if it were still to be sent
                             self._unrecorded.pop(entry.key, None)

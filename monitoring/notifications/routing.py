@@ -1,4 +1,4 @@
-"""Which channels a state change is for. Pure."""
+"""Selects the channels for a state change. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -8,10 +8,10 @@ from monitoring.storage.notifications import Entry, Event, Route
 
 
 def route_of(channels: Sequence[ChannelConfig], sites: Iterable[Site]) -> Route:
-    """Alerts go to the channels that want them; the end of an outage to those of them that were told of its beginning.
+    """An alert goes to the channels that want it, and the recovery to the channels that got the alert.
 
-    So whoever heard of an outage hears of its end, also when the site is no longer watched or the settings have changed. A
-    channel that wants no alerts gets the recoveries of its sites all the same.
+    So whoever was notified of an outage is notified of its end, even if the site is no longer watched or the settings have
+    changed. A channel that wants recoveries but no alerts gets the recoveries of its sites.
     """
     by_host = {site.host: site for site in sites}
 
@@ -19,28 +19,29 @@ def route_of(channels: Sequence[ChannelConfig], sites: Iterable[Site]) -> Route:
         site = by_host.get(alert.host)
         return site is not None and channel.wants(site, event)
 
-    def route(alert: Alert, told: Collection[str]) -> Collection[str]:
+    def route(alert: Alert, notified: Collection[str]) -> Collection[str]:
         if alert.type is AlertType.ALERT:
             return [channel.label for channel in channels if wants(channel, alert, Event.ALERT)]
         ended = [channel for channel in channels if Event.RECOVERY in channel.on]
         return [
             channel.label
             for channel in ended
-            if channel.label in told or (Event.ALERT not in channel.on and wants(channel, alert, Event.RECOVERY))
+            if channel.label in notified or (Event.ALERT not in channel.on and wants(channel, alert, Event.RECOVERY))
         ]
 
     return route
 
 
 def reminders(
-    channel: ChannelConfig, told: Mapping[str, Entry], ongoing: Iterable[Alert], sites: Mapping[str, Site], now_ms: int
+    channel: ChannelConfig, sent: Mapping[str, Entry], ongoing: Iterable[Alert], sites: Mapping[str, Site], now_ms: int
 ) -> Iterator[Entry]:
-    """The newest reminder that is due for each outage that the channel was told of: at whole multiples of its interval.
+    """The newest due reminder for each open outage whose alert the channel has sent.
 
-    `told` is the newest state change of each host that it has sent.
+    Reminders are due at whole multiples of the channel's interval. `sent` is the newest state change of each host that the
+    channel has sent.
     """
     for alert in ongoing:
-        entry, site = told.get(alert.host), sites.get(alert.host)
+        entry, site = sent.get(alert.host), sites.get(alert.host)
         if channel.reminder_ms is None or entry is None or site is None or not channel.wants(site, Event.REMINDER):
             continue
         number = (now_ms - alert.time_ms) // channel.reminder_ms

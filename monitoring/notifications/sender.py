@@ -1,4 +1,4 @@
-"""One channel at work: a step sends what is due, a thread of its own takes step after step."""
+"""Sends the messages of one channel: `step` sends those that are due, a thread repeats it."""
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,8 +10,8 @@ from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered
-from monitoring.notifications.grouping import FLAP_MS, Group, Surroundings, must_have_been_steady, plan
-from monitoring.notifications.messages import LATE_MS, Background, compose
+from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm
+from monitoring.notifications.messages import LATE_MS, MessageContext, compose
 from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
 from monitoring.statistics.windows import availability
@@ -21,32 +21,31 @@ from monitoring.units import DAY_MS, MINUTE_MS, SECOND_MS
 
 FIRST_RETRY_MS, LONGEST_RETRY_MS = SECOND_MS, 5 * MINUTE_MS
 GIVE_UP_MS = DAY_MS
-"""What could not be sent for so long is not sent any more."""
+"""A message that could not be sent for so long is given up."""
 
 TOO_OLD = "could not be sent for a day"
 
 LOOK_MS = 5 * SECOND_MS
-"""How often it is looked for what nobody has announced."""
+"""How often a sender looks for entries without being woken."""
 
 LEVEL_MS = MINUTE_MS
 RESOLVED_MS = 15 * MINUTE_MS
-"""A channel that takes levels is told so often of all outages, also of those that have ended since so long ago."""
+"""How often a level-triggered channel gets all outages, and for how long these include one that has ended."""
 
 KILLED_S = 0.5
-"""How soon a channel ends that was told to give up."""
-
+"""How long a thread may take to end after its channel was closed."""
 
 InMaintenance = Callable[[str, int], object]
-"""True for a host and a moment (ms) in maintenance, about now; from any thread."""
+"""Is (or was) this host in maintenance at this moment (ms)? Any thread may call it."""
 
 
 def never_maintained(host: str, time_ms: int) -> None:
-    """Nobody works on any site."""
+    """No site is in maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is watched at present. `in_maintenance` says whether a host is, or was, in maintenance at a moment."""
+    """The sites at present, by host, and which of them are in maintenance."""
 
     sites: Mapping[str, Site]
     location: str = ""
@@ -59,7 +58,7 @@ class Watched:
 
 
 class Sender:
-    """Sends what one channel has to tell, in order. A failure holds up this channel alone."""
+    """Sends the messages of one channel in order. A failure holds up only this channel."""
 
     def __init__(
         self,
@@ -70,18 +69,18 @@ class Sender:
         clock: Clock,
         before: "Sender | None" = None,
     ) -> None:
-        """`reader` gives one of the local file, to be asked in this thread. `before` was this channel's, and has to end."""
+        """`reader` returns a reader of the local file for this thread. `before`, the channel's old sender, ends first."""
         self.config = config
         self._before = before
         self.watched = Watched({})
-        """May be replaced from any thread."""
+        """Any thread may replace it."""
         self._channel = channel
         self._outbox = outbox
         self._reader = reader
         self._clock = clock
         self._retry_ms = 0
         self._not_before_ns = 0
-        self._failures: dict[Key, int] = {}  # of what has failed, the number of its last failure
+        self._failures: dict[Key, int] = {}  # for each entry that failed, the number of its last failure
         self._level_ns: int | None = None
         self._wake = threading.Event()
         self._ending = False
@@ -91,21 +90,21 @@ class Sender:
         self._thread.start()
 
     def notify(self) -> None:
-        """There may be something to send; from any thread."""
+        """Wake the thread, because there may be something to send. Any thread may call it."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Take no further step."""
+        """End after the current step."""
         self._ending = True
         self._wake.set()
 
     def join(self) -> None:
-        """Wait until it has ended."""
+        """Wait for the end of the thread."""
         if self._thread.is_alive():
             self._thread.join()
 
     def close(self, timeout_s: float) -> None:
-        """End the thread, and what it is sending if that takes longer: it stays pending, and is sent again."""
+        """End the thread. A message that takes longer than `timeout_s` is aborted, stays pending, and is sent again."""
         self.stop()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -113,20 +112,20 @@ class Sender:
             self._thread.join(KILLED_S)
 
     def run(self) -> None:
-        if self._before:  # else both would send the same
+        if self._before:  # otherwise both would send the same messages
             self._before.join()
             self._before = None
         while not self._ending:
             self._wake.clear()
             try:
                 pause_s = self.step()
-            except Exception:  # noqa: BLE001 - a channel must live on, whatever happens to one step; it is tried again
+            except Exception:  # noqa: BLE001 - the channel must go on; the step is repeated
                 pause_s = LOOK_MS / 1_000
             if not self._ending:
                 self._wake.wait(pause_s)
 
     def step(self) -> float:
-        """Send what is due; returns the seconds until it is worth looking again."""
+        """Send the messages that are due. Returns the seconds until the next step."""
         self._add_reminders()
         pending = self._outbox.pending(self.config.label)
         if self._channel.is_level_triggered:
@@ -137,7 +136,7 @@ class Sender:
         if left_ms > 0:
             return min(left_ms, LOOK_MS) / 1_000
         now_ms = self._clock.now_ms()
-        found = plan(pending, self._surroundings(pending, now_ms), now_ms)
+        found = plan(pending, self._planning_context(pending, now_ms), now_ms)
         for group in self._in_order(found.groups):
             if self._ending or not self._send(group):
                 return min(self._retry_ms, LOOK_MS) / 1_000
@@ -145,24 +144,24 @@ class Sender:
         return max(0, next_ms) / 1_000
 
     def _in_order(self, groups: Sequence[Group]) -> Sequence[Group]:
-        """What failed last comes last, so that a message which a service never takes holds up no other for long."""
+        """The group that failed last comes last, so a message that a service never accepts does not hold up the others."""
         waiting = {entry.key for group in groups for entry in group.entries}
         self._failures = {key: number for key, number in self._failures.items() if key in waiting}
         return sorted(groups, key=lambda group: self._failures.get(group.entries[0].key, 0))
 
     def _send(self, group: Group) -> bool:
-        """False when it is to be tried again later."""
-        message = compose(group, self._background(group), self._clock.now_ms())
+        """Returns False if the message must be tried again later."""
+        message = compose(group, self._message_context(group), self._clock.now_ms())
         return self._attempt(lambda: self._channel.send(message), group.entries, group.due_ms)
 
     def _attempt(self, send: Callable[[], None], entries: Sequence[Entry], due_ms: int) -> bool:
         try:
             send()
         except Undelivered as error:
-            if self._ending:  # given up, not refused
+            if self._ending:  # aborted, not refused
                 return False
             return self._failed(entries, str(error), is_final=error.is_final)
-        except Exception as error:  # noqa: BLE001 - a channel's mistake is its own; its text may hold a secret
+        except Exception as error:  # noqa: BLE001 - a fault in a channel; only its type is shown, the text may hold a secret
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
         self._retry_ms = 0
         now_ms = self._clock.now_ms()
@@ -175,8 +174,8 @@ class Sender:
         if is_final:
             self._outbox.record([_given_up(entry, reason, now_ms) for entry in entries])
             return True
-        # What is pending of one site is as old as the newest of it, because one message tells all of it. However old it is,
-        # it has been tried once: the machine may have slept for days.
+        # One message has all pending entries of a site, so the age of the newest entry counts. Each entry is tried at least
+        # once, even if the machine slept for days.
         newest_ms = {entry.alert.host: entry.time_ms for entry in sorted(entries, key=lambda entry: entry.time_ms)}
         self._outbox.record(
             [
@@ -192,7 +191,7 @@ class Sender:
         self._not_before_ns = self._clock.monotonic_ns() + self._retry_ms * 1_000_000
         return False
 
-    # A channel that takes levels
+    # A level-triggered channel
 
     def _step_level(self, pending: Sequence[Entry]) -> float:
         now_ns = self._clock.monotonic_ns()
@@ -206,43 +205,43 @@ class Sender:
         return min(self._retry_ms or LOOK_MS, LOOK_MS) / 1_000
 
     def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
-        """The newest record of each host that is down, or was so until a short time ago."""
+        """The newest record of each host that is down or was down until a short time ago."""
         newest = {host: entry.alert for host, entry in self._outbox.last_sent(self.config.label).items()}
         newest |= {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
         recent_ms = now_ms - RESOLVED_MS
         return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms]
 
-    # What is known of the sites
+    # What is known about the sites
 
     def _add_reminders(self) -> None:
         if self.config.reminder_ms is None or self._channel.is_level_triggered:
             return
-        told = self._outbox.last_sent(self.config.label)
-        ongoing = [entry.alert for entry in told.values() if entry.event is Event.ALERT]
+        sent = self._outbox.last_sent(self.config.label)
+        ongoing = [entry.alert for entry in sent.values() if entry.event is Event.ALERT]
         now_ms = self._clock.now_ms()
         due = [
             it
-            for it in reminders(self.config, told, ongoing, self.watched.sites, now_ms)
+            for it in reminders(self.config, sent, ongoing, self.watched.sites, now_ms)
             if not any(self.watched.in_maintenance(it.alert.host, moment_ms) for moment_ms in (it.time_ms, now_ms))
         ]
         if due:
             with suppress(StoreError):  # tried again at the next step
                 self._outbox.add_reminders(due)
 
-    def _surroundings(self, pending: Sequence[Entry], now_ms: int) -> Surroundings:
-        told = self._outbox.last_sent(self.config.label)
+    def _planning_context(self, pending: Sequence[Entry], now_ms: int) -> PlanningContext:
+        sent = self._outbox.last_sent(self.config.label)
         outages: dict[str, list[int]] = {}
         for alert in self._alerts(Window(now_ms - DAY_MS, now_ms + 1), pending):
             if alert.type is AlertType.ALERT:
                 outages.setdefault(alert.host, []).append(alert.time_ms)
-        return Surroundings(
-            reported_down={host for host, entry in told.items() if entry.event is Event.ALERT},
+        return PlanningContext(
+            reported_down={host for host, entry in sent.items() if entry.event is Event.ALERT},
             outages=outages,
             watched=self.watched.active,
-            unsteady=self._unsteady(pending, now_ms),
+            unstable=self._unstable(pending, now_ms),
         )
 
-    def _unsteady(self, pending: Sequence[Entry], now_ms: int) -> Collection[str]:
+    def _unstable(self, pending: Sequence[Entry], now_ms: int) -> Collection[str]:
         changes: dict[str, list[Entry]] = {}
         for entry in pending:
             if entry.event.is_state_change:
@@ -250,17 +249,17 @@ class Sender:
         return {
             host
             for host, entries in changes.items()
-            if any(self._is_unsteady(entry, now_ms) for entry in must_have_been_steady(entries, now_ms))
+            if any(self._is_unstable(entry, now_ms) for entry in recoveries_to_confirm(entries, now_ms))
         }
 
     def _alerts(self, window: Window, pending: Sequence[Entry]) -> Sequence[Alert]:
         alerts = [entry.alert for entry in pending if entry.event.is_state_change]
-        with suppress(StoreError):  # those that are pending are known
+        with suppress(StoreError):  # the pending ones are known anyway
             alerts += self._reader().alerts(window)
         found = {(alert.time_ms, alert.host): alert for alert in alerts}
         return [found[key] for key in sorted(found)]
 
-    def _is_unsteady(self, entry: Entry, now_ms: int) -> bool:
+    def _is_unstable(self, entry: Entry, now_ms: int) -> bool:
         site = self.watched.sites.get(entry.alert.host)
         if site is None:
             return False
@@ -274,15 +273,15 @@ class Sender:
         except StoreError:
             return {}
 
-    def _background(self, group: Group) -> Background:
+    def _message_context(self, group: Group) -> MessageContext:
         watched, now_ms = self.watched, self._clock.now_ms()
         measured: dict[str, Downtime] = {}
-        if len(group.news) == 1 and (site := watched.sites.get(group.news[0].host)):
-            until_ms = group.news[0].last.alert.time_ms
+        if len(group.updates) == 1 and (site := watched.sites.get(group.updates[0].host)):
+            until_ms = group.updates[0].last.alert.time_ms
             measured = dict(self._downtime(Window.before(until_ms, site.rule.window_ms), [site.host]))
-        flapping = [one.host for one in group.news if one.recent.flap]
+        flapping = [update.host for update in group.updates if update.recent.flap]
         recent = self._downtime(Window.before(now_ms, FLAP_MS), flapping) if flapping else {}
-        return Background(watched.sites, watched.active, measured, recent, watched.location, watched.is_drill)
+        return MessageContext(watched.sites, watched.active, measured, recent, watched.location, watched.is_drill)
 
 
 def _given_up(entry: Entry, reason: str, now_ms: int) -> Entry:

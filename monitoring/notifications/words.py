@@ -1,4 +1,4 @@
-"""What is said of a channel that does not work, so that header, `-p`, stderr and systemd say the same. Pure."""
+"""The conditions of channels that do not work, as header, `-p`, stderr and systemd show them. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -8,11 +8,11 @@ from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import Delivery, Entry
 
 PATIENCE_MS = 15_000
-"""What has waited for less is on its way."""
+"""A notification that has waited for less time than this is no reason to report anything."""
 
 
 def conditions(entries: Iterable[Entry], channels: Collection[str], now_ms: int) -> Iterator[Condition]:
-    """What a person should know of these channels, from the entries of the past day (in order of time)."""
+    """The conditions of these channels that people should know about, by the entries of the past day in order of time."""
     by_channel: dict[str, list[Entry]] = {channel: [] for channel in channels}
     for entry in entries:
         if entry.channel in by_channel:
@@ -27,19 +27,19 @@ def conditions(entries: Iterable[Entry], channels: Collection[str], now_ms: int)
 
 
 def waits(channel: str, reason: str, count: int) -> Condition:
-    """Notifications are tried again and again."""
+    """Notifications fail at present and are tried again."""
     text = f"notifications by {channel} cannot be sent: {reason}; {plural(count, 'state change')} {_verb(count)}"
     return Condition(f"notifications {channel}", text, "waits", f"notifications by {channel} are sent again")
 
 
 def failed(channel: str, reason: str, count: int) -> Condition:
-    """Notifications will never be sent."""
-    text = f"{plural(count, 'state change')} could not be told by {channel}: {reason}"
+    """Notifications have failed for good."""
+    text = f"{plural(count, 'state change')} could not be sent by {channel}: {reason}"
     return Condition(f"notifications {channel}", text, reason, f"notifications by {channel} are sent again")
 
 
 def expiry_text(expires_ms: int, now_ms: int) -> str:
-    """ "its certificate expires in 5 days, on 2026-11-28 18:22:04 +01:00"; whole days, as the column `cert` counts them."""
+    """ "its certificate expires in 5 days, on 2026-11-28 18:22:04 +01:00"; in whole days, like the column `cert`."""
     return f"its certificate {words.expiry_text(expires_ms, now_ms)}, on {local_text(expires_ms)}"
 
 

@@ -77,11 +77,11 @@ Warn = Callable[[CheckResult, Collection[Alert], int], CertificateWarning | None
 """The warning about the certificate that a check saw, given the records of earlier ones of the site and the time (ms)."""
 
 
-def never(check: CheckResult, told: Collection[Alert], now_ms: int) -> None:
+def never(check: CheckResult, warned: Collection[Alert], now_ms: int) -> None:
     """No warning."""
 
 
-def nowhere(alert: Alert, told: Collection[str]) -> Collection[str]:  # noqa: ARG001 - keeps `Route`
+def nowhere(alert: Alert, notified: Collection[str]) -> Collection[str]:  # noqa: ARG001 - keeps `Route`
     """No channels."""
     return ()
 

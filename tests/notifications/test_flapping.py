@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from monitoring.models import AlertType
-from monitoring.notifications.grouping import LOOK_MS, Surroundings, plan
+from monitoring.notifications.grouping import LOOK_MS, PlanningContext, plan
 from monitoring.storage.notifications import Entry, Event
 from monitoring.thresholds import Rule
 from tests.support.simulation import GOOD, REFUSED, START_MS, Story, simulate, site
@@ -20,7 +20,7 @@ def messages(story: Story) -> list[tuple[int, Event, int]]:
     """What one channel sends: when, of which kind, and how many state changes are in it."""
     times = [result.time_ms for result in story.results]
 
-    def is_unsteady(from_ms: int, until_ms: int) -> bool:
+    def is_unstable(from_ms: int, until_ms: int) -> bool:
         window = story.results[bisect_left(times, from_ms) : bisect_left(times, until_ms)]
         good, measured = (sum(r.covers_ms for r in window if r.available or every) for every in (False, True))
         return 100 * good < RULE.recovery_threshold * measured
@@ -31,8 +31,8 @@ def messages(story: Story) -> list[tuple[int, Event, int]]:
         while coming and coming[0].time_ms <= now_ms:
             alert = coming.pop(0)
             pending.append(Entry("mail", Event(alert.type), alert.time_ms, alert))
-        unsteady = {"site"} if pending and is_unsteady(pending[-1].time_ms, now_ms) else ()
-        for group in plan(pending, Surroundings(reported_down, outages, 1, unsteady), now_ms).groups:
+        unstable = {"site"} if pending and is_unstable(pending[-1].time_ms, now_ms) else ()
+        for group in plan(pending, PlanningContext(reported_down, outages, 1, unstable), now_ms).groups:
             sent.append((now_ms, group.event, len(group.entries)))
             reported_down = set() if group.event is Event.RECOVERY else {"site"}
             pending = []

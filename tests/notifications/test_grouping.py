@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.models import Alert, AlertType, Cause
-from monitoring.notifications.grouping import FLAP_MS, GATHER_MS, Group, Outages, Surroundings, plan
+from monitoring.notifications.grouping import FLAP_MS, GATHER_MS, Group, Outages, PlanningContext, plan
 from monitoring.storage.notifications import Entry, Event
 
 START_MS = 1_767_225_600_000
@@ -44,7 +44,7 @@ class Channel:
         """Second by second while something waits."""
         until_ms = self.now_ms + milliseconds
         while self.now_ms < until_ms:
-            found = plan(self.pending, Surroundings(self.reported_down, self.outages, len(HOSTS)), self.now_ms)
+            found = plan(self.pending, PlanningContext(self.reported_down, self.outages, len(HOSTS)), self.now_ms)
             if found.groups and not self.is_away:
                 self._tell(found.groups[0])
                 continue
@@ -53,7 +53,7 @@ class Channel:
     def _tell(self, group: Group) -> None:
         self.messages.append(group)
         self.pending = [entry for entry in self.pending if entry not in group.entries]
-        for one in group.news:
+        for one in group.updates:
             (self.reported_down.add if one.is_down else self.reported_down.discard)(one.host)
 
 
@@ -95,7 +95,7 @@ def test_every_state_change_is_told_in_exactly_one_message_and_in_order(steps: l
     for host in HOSTS:
         times = [entry.time_ms for entry in told if entry.alert.host == host]
         assert times == sorted(times)
-        states = [one.is_down for group in channel.messages for one in group.news if one.host == host]
+        states = [one.is_down for group in channel.messages for one in group.updates if one.host == host]
         assert not states or states[-1] is False
 
 
@@ -103,10 +103,10 @@ def test_every_state_change_is_told_in_exactly_one_message_and_in_order(steps: l
 def test_a_message_is_of_one_kind_and_names_a_site_once(steps: list[tuple[str, object, object]]) -> None:
     channel = played(steps)
     for group in channel.messages:
-        hosts = [one.host for one in group.news]
+        hosts = [one.host for one in group.updates]
         assert len(set(hosts)) == len(hosts)
-        assert len({one.event for one in group.news}) == 1
-        assert group.is_own_side or len({one.last.alert.cause for one in group.news}) == 1
+        assert len({one.event for one in group.updates}) == 1
+        assert group.is_own_side or len({one.last.alert.cause for one in group.updates}) == 1
 
 
 @given(st.integers(1, 5))
@@ -117,7 +117,7 @@ def test_an_alert_waits_for_no_longer_than_ten_seconds(sites: int) -> None:
         channel.go_on(2_900)
     channel.go_on(10 * SECOND_MS)
     assert channel.pending == []
-    assert sum(len(group.news) for group in channel.messages) == sites
+    assert sum(len(group.updates) for group in channel.messages) == sites
     assert GATHER_MS[Event.ALERT] == 10 * SECOND_MS
 
 

@@ -91,7 +91,7 @@ def test_what_is_refused_for_good_is_recorded_and_said_and_holds_up_nothing(desk
     desk.go_on(30)
     assert states(desk) == ["failed"]
     (condition,) = conditions(desk.store.deliveries(EVER), ["mail"], desk.clock.now_ms())
-    assert condition.text == "1 state change could not be told by mail: error=404"
+    assert condition.text == "1 state change could not be sent by mail: error=404"
     desk.scripted.trouble = None
     desk.down(BLOG)
     desk.go_on(30)

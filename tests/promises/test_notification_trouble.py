@@ -60,7 +60,7 @@ def test_what_is_refused_for_good_is_said_and_what_comes_later_goes_out(tmp_path
             wait_for_checks(local_file(config))
             target.go_down("/one")
             wait_for(lambda: states(config) == [("alert", "failed")], "it is refused")
-            wait_for(lambda: [line for line in monitor.errors if "could not be told by ops" in line], "it is said")
+            wait_for(lambda: [line for line in monitor.errors if "could not be sent by ops" in line], "it is said")
             hook.status = 200
             target.go_down("/two")
             wait_for(lambda: hook.titles, "the next one is told")

@@ -22,7 +22,7 @@ from monitoring.display.text.backtest import backtest_json, backtest_lines
 from monitoring.display.words import time_text
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.models import Alert, CheckResult, Site, Window
-from monitoring.notifications.hindsight import messages
+from monitoring.notifications.simulation import messages
 from monitoring.statistics.windows import TREND_BUCKETS, availability
 from monitoring.storage.base import Reader
 from monitoring.storage.delivery.words import Source
@@ -151,12 +151,12 @@ def _messages(
     """The hosts in each message of a channel that is told of all these sites. They have the rule that decided."""
     thresholds = {site.host: site.rule.recovery_threshold for site in sites}
 
-    def is_unsteady(host: str, window: Window) -> bool:
+    def is_unstable(host: str, window: Window) -> bool:
         good = availability(*coverage[host].sums(window))
         return good is not None and good < thresholds[host]
 
     in_order = sorted(changes, key=attrgetter("time_ms", "host"))
-    return list(messages(before, in_order, sum(site.enabled for site in sites), is_unsteady))
+    return list(messages(before, in_order, sum(site.enabled for site in sites), is_unstable))
 
 
 def _decisive(reader: Reader, replays: Mapping[str, Replay], window: Window, lead_ms: int) -> Iterator[CheckResult]:

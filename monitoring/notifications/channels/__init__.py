@@ -1,1 +1,1 @@
-"""One module for each kind of channel. They know nothing of each other, and keep `monitoring.notifications.base.Channel`."""
+"""One module for each kind of channel. Each implements `monitoring.notifications.base.Channel`; none imports another."""

@@ -1,7 +1,7 @@
-"""Prometheus' Alertmanager, by its API version 2: for those who route, silence and deduplicate there.
+"""The Alertmanager of Prometheus, by its API version 2, for people who route, silence and deduplicate alerts there.
 
-An Alertmanager takes a level, not messages: it is told of every open alert once a minute, and believes an alert until its
-`endsAt`. All members of a cluster are told, as Prometheus does it; their cluster sees to it that people are told once.
+An Alertmanager is level-triggered: it gets every open alert once a minute and regards an alert as open until its `endsAt`.
+Each member of a cluster gets all alerts, as from Prometheus; the cluster ensures that people get one message.
 """
 
 import re
@@ -16,7 +16,7 @@ from monitoring.notifications.base import Message, Undelivered
 from monitoring.units import MINUTE_MS
 
 VALID_MS = 15 * MINUTE_MS
-"""An open alert ends by itself so long after it was last told: if this monitor is gone, nobody keeps it open."""
+"""How long after the last request an open alert ends by itself: if this monitor is gone, nobody keeps the alert open."""
 
 CONNECT_S, ANSWER_S = 3.05, 10.0
 PATH = "/api/v2/alerts"
@@ -32,7 +32,7 @@ _MEMBER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 
 
 class Alertmanager:
-    """Keeps `Channel`; `members` of one cluster."""
+    """Implements `Channel`, for all members of one cluster."""
 
     is_level_triggered = True
 
@@ -48,7 +48,7 @@ class Alertmanager:
         self._session: Any = None
 
     def send(self, message: Message) -> None:
-        """One alert of its own, which ends at once: a test."""
+        """Send an alert of its own, which ends at once: a test."""
         labels = {"alertname": "NotificationTest", **self._place()}
         self._post([{"labels": labels, "annotations": {"summary": message.title, "description": message.text}}])
 
@@ -56,7 +56,7 @@ class Alertmanager:
         self._post([self._alert(alert, names.get(alert.host), now_ms) for alert in alerts])
 
     def _alert(self, alert: Alert, name: str | None, now_ms: int) -> Mapping[str, object]:
-        """The labels are what an alert is known by, so nothing in them changes while it lasts."""
+        """The labels identify an alert, so they must not change while it is open."""
         is_open = alert.type is AlertType.ALERT
         ends_ms = now_ms + VALID_MS if is_open else alert.end_ms or alert.time_ms
         shown = printable(name or alert.host)
@@ -79,15 +79,15 @@ class Alertmanager:
         return {"location": self._location} if self._location else {}
 
     def _post(self, alerts: Sequence[Mapping[str, object]]) -> None:
-        """To all members: one that takes them is enough. Raises `Undelivered` when none does."""
+        """Send to all members; it is enough if one accepts. Raises `Undelivered` if none does."""
         errors = [error for member in self._members if (error := self._post_to(member, alerts)) is not None]
         if len(errors) == len(self._members):
             final = all(error.is_final for error in errors)
             raise Undelivered("; ".join(dict.fromkeys(map(str, errors)))[:LONGEST_REASON], is_final=final)
 
     def _post_to(self, member: str, alerts: Sequence[Mapping[str, object]]) -> Undelivered | None:
-        """What went wrong; None: nothing."""
-        from monitoring.storage.sessions import TrustingSession, failure  # late: `requests` takes its time
+        """The error; None: the member has accepted the alerts."""
+        from monitoring.storage.sessions import TrustingSession, failure  # late: importing `requests` takes a while
 
         try:
             if self._session is None:
@@ -95,20 +95,20 @@ class Alertmanager:
                 self._session.auth = self._user
             url = f"{self._scheme}://{member}{self._path}"
             answer = self._session.post(url, json=alerts, timeout=(CONNECT_S, ANSWER_S), allow_redirects=False)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next member may take them
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next member may accept them
             return Undelivered(f"{member} {failure(error, 'an Alertmanager')}")
         if answer.status_code == 200:
             return None
-        is_final = answer.status_code in (400, 413, 422)  # 400: what was valid of it has been taken
+        is_final = answer.status_code in (400, 413, 422)  # 400: the valid alerts have been accepted
         said = "wrong credentials" if answer.status_code in (401, 403) else f"answers {answer.status_code}"
         return Undelivered(f"{member}: {said}", is_final=is_final)
 
     def close(self) -> None:
-        """Its time limits are short."""
+        """There is nothing to abort, because the time limits are short."""
 
 
 def problems(urls: Sequence[str]) -> Sequence[str | None]:
-    """Why each of these is no address of a cluster; None: it is one."""
+    """For each URL, why it is not the address of a cluster; None: it is one."""
     return [_problem(url) for url in urls]
 
 

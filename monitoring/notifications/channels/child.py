@@ -1,4 +1,4 @@
-"""Channels whose messages a program sends, with a time limit: what hangs can be given up only in a process of its own."""
+"""Channels that run a program for each message, with a time limit: only a separate process can be aborted when it hangs."""
 
 import os
 import selectors
@@ -14,19 +14,19 @@ from monitoring.notifications.base import Undelivered
 LONGEST_OUTPUT = 100_000
 PIECE = 65_536
 LOOK_S = 0.1
-"""How often it is looked whether the program has ended."""
+"""How often to look whether the program has ended."""
 PATIENCE_S = 30.0
 HIDDEN = "***"
 
 
 class Child:
-    """Runs one program at a time, in a session of its own: Ctrl-C on the terminal is not meant for it."""
+    """Runs one program at a time, in its own session, so that Ctrl-C on the terminal does not reach it."""
 
     def __init__(self) -> None:
         self._running: subprocess.Popen[bytes] | None = None
 
     def run(self, command: Sequence[str], given: bytes, timeout_s: float) -> tuple[int, bytes, bytes]:
-        """Exit status, output and errors of the program, which gets `given` on its standard input. Raises `Undelivered`."""
+        """Run the program with `given` on standard input. Returns exit status, output and errors. Raises `Undelivered`."""
         pipe = subprocess.PIPE
         try:
             child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)  # noqa: S603
@@ -45,7 +45,7 @@ class Child:
         return child.returncode, output, errors
 
     def close(self) -> None:
-        """Kill what is running, with all that it has started. From any thread."""
+        """Kill the program and everything that it has started. Any thread may call it."""
         child = self._running
         if child is None:
             return
@@ -60,7 +60,7 @@ class Child:
 
 
 class Exchange:
-    """What goes into a program and comes out of it: of that the end is kept, however much it is."""
+    """Writes the input of a program and reads its output, of which it keeps only the end."""
 
     def __init__(self, child: subprocess.Popen[bytes], given: bytes) -> None:
         self._child = child
@@ -68,9 +68,9 @@ class Exchange:
         self._found = {child.stdout: bytearray(), child.stderr: bytearray()}
 
     def run(self, until: Deadline) -> tuple[bytes, bytes]:
-        """What it has written. Raises `subprocess.TimeoutExpired`.
+        """Return output and errors. Raises `subprocess.TimeoutExpired`.
 
-        It is over when the program has ended, also when something that it has started in the background goes on.
+        The exchange ends with the program, even if something that it has started in the background continues.
         """
         with selectors.DefaultSelector() as pipes:
             for stream in (self._child.stdin, *self._found):
@@ -92,12 +92,12 @@ class Exchange:
         return bytes(output), bytes(errors)
 
     def _goes_on(self, key: selectors.SelectorKey) -> bool:
-        """Write or read a piece. False: that was the last one."""
+        """Write or read one piece. Returns False after the last one."""
         if key.fileobj is self._child.stdin:
             with suppress(BrokenPipeError):
                 self._left = self._left[os.write(key.fd, self._left) :]
                 return bool(self._left)
-            return False  # nobody reads it any more
+            return False  # the program does not read the rest
         piece, taken = os.read(key.fd, PIECE), self._found[key.fileobj]  # type: ignore[index]
         taken += piece
         del taken[:-LONGEST_OUTPUT]
@@ -105,7 +105,7 @@ class Exchange:
 
 
 class ByChild:
-    """What channels have in common that give each message to a program."""
+    """The common part of channels that run a program for each message."""
 
     is_level_triggered = False
 
@@ -120,7 +120,7 @@ class ByChild:
 
 
 def without(secrets: Iterable[str], text: str, shortest: int) -> str:
-    """The text with these hidden, the longest first; those of fewer than `shortest` characters may be words."""
+    """The text with these secrets hidden, the longest first; those of fewer than `shortest` characters may be words."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= shortest:
             text = text.replace(secret, HIDDEN)

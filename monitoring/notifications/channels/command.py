@@ -1,4 +1,4 @@
-"""A program of the user's: it gets each message as one JSON object on its standard input."""
+"""A program of the user: it gets each message as one JSON object on standard input."""
 
 from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.display.text.jsonlines import alert_values, json_line
@@ -9,11 +9,11 @@ from monitoring.notifications.channels.child import PATIENCE_S, ByChild, without
 LONGEST_REASON = 200
 SHORTEST_SECRET = 6
 REFUSED = 100
-"""An exit status by which the program says that it will never take this message. Any other one but 0: try again."""
+"""The exit status of a program that will never accept this message. After any other status but 0, it is tried again."""
 
 
 class Command(ByChild):
-    """Keeps `Channel`."""
+    """Implements `Channel`."""
 
     def __init__(self, config: ChannelConfig) -> None:
         super().__init__()
@@ -24,8 +24,8 @@ class Command(ByChild):
         if status:
             said = errors.decode(errors="replace").strip().splitlines()[-1:]
             reason = f"exit status {status}{''.join(f': {line}' for line in said)}"
-            told = printable(without(self._command[1:], reason, SHORTEST_SECRET))  # an argument may be a secret
-            raise Undelivered(told[:LONGEST_REASON], is_final=status == REFUSED)
+            shown = printable(without(self._command[1:], reason, SHORTEST_SECRET))  # an argument may be a secret
+            raise Undelivered(shown[:LONGEST_REASON], is_final=status == REFUSED)
 
 
 def message_json(message: Message) -> str:

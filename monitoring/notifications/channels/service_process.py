@@ -1,7 +1,8 @@
-"""A program of its own: reads a task (JSON) from standard input, does it with apprise, writes the answers (JSON).
+"""A separate program: reads a task (JSON) from standard input, sends messages with apprise, and writes the results (JSON).
 
-The task has `urls`; where it has a `text` (and `title`, `kind`), that is sent to each of them, else they are only read. Each
-answer has `reason` (None: all is well) and `is_final` (trying again is in vain). It imports nothing of the monitor.
+The task has `urls`. If it has a `text` (with `title` and `kind`), the program sends that to each URL; otherwise it only
+checks the URLs. Each result has a `reason` (None: success) and `is_final` (True: trying again is useless). The program
+imports nothing of the monitor.
 """
 
 import json
@@ -22,11 +23,11 @@ _NETWORK = re.compile(
     r"certificate verify failed: [A-Za-z ,-]+"
 )
 TRY_AGAIN = {408, 421, 425, 429}
-"""HTTP's 4xx that pass."""
+"""Statuses below 500 after which trying again may succeed."""
 
 
-class Words(logging.Handler):
-    """Collects what apprise says: warnings, and which network errors stand in its debugging lines."""
+class LogCollector(logging.Handler):
+    """Collects the warnings of apprise, and the network errors in its debugging output."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -47,27 +48,27 @@ class Words(logging.Handler):
 
 
 def answer(url: str, task: dict[str, Any]) -> dict[str, object]:
-    """What becomes of one URL."""
+    """The result for one URL."""
     import apprise
 
-    words = Words()
+    log = LogCollector()
     logger = logging.getLogger("apprise")
-    logger.handlers, logger.propagate = [words], False
+    logger.handlers, logger.propagate = [log], False
     logger.setLevel(logging.DEBUG)
     service = apprise.Apprise.instantiate(url)
     if service is None:
         return {"reason": UNREADABLE, "is_final": True}
     if "text" not in task:
         return {"reason": None, "is_final": False}
-    if "overflow=" not in url.lower():  # else a service refuses, for good, what is too long for it
+    if "overflow=" not in url.lower():  # otherwise a service refuses messages that are too long for it
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
     channel = apprise.Apprise()
     channel.add(service)
     if channel.notify(body=task["text"], title=task["title"], notify_type=task["kind"], body_format="text"):
         return {"reason": None, "is_final": False}
-    said = list(dict.fromkeys([*words.warnings, *words.network[-1:]]))
-    is_final = bool(words.finals) and all(words.finals)
-    return {"reason": "; ".join(said) or "apprise does not say why", "is_final": is_final}
+    reasons = list(dict.fromkeys([*log.warnings, *log.network[-1:]]))
+    is_final = bool(log.finals) and all(log.finals)
+    return {"reason": "; ".join(reasons) or "apprise does not say why", "is_final": is_final}
 
 
 def main() -> None:
@@ -81,8 +82,8 @@ def main() -> None:
 
 
 def _trust(names: Sequence[str]) -> None:
-    """Trust the certificates in these files; without any, those that apprise trusts by itself. Raises OSError."""
-    if len(names) > 1:  # one file of all, in memory: the disk may be full
+    """Trust the certificates in these files, or apprise's own choice if there are none. Raises OSError."""
+    if len(names) > 1:  # joined in memory, because the disk may be full
         bundle = os.memfd_create("certificates")
         with os.fdopen(bundle, "wb", closefd=False) as file:
             for name in names:

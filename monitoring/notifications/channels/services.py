@@ -1,7 +1,7 @@
-"""Over a hundred services by `apprise`, one URL each.
+"""Over a hundred services, each by one URL, with `apprise`.
 
-apprise runs in a process of its own, for each message: there a service that hangs can be given up, and the monitor does not
-keep the 30 MB that it takes.
+apprise runs in a separate process for each message. So a service that hangs can be aborted, and the 30 MB of apprise do
+not stay in the monitor.
 """
 
 import json
@@ -24,7 +24,7 @@ LONGEST_REASON = 300
 
 
 class Service(ByChild):
-    """Keeps `Channel`."""
+    """Implements `Channel`."""
 
     def __init__(self, config: ChannelConfig) -> None:
         super().__init__()
@@ -41,14 +41,14 @@ class Service(ByChild):
 
 
 def certificates_of(trust: Trust) -> Sequence[str]:
-    """The files of what is trusted; none where that is Mozilla's list alone, which is what services expect."""
+    """The files of trusted certificates; none if only Mozilla's list is trusted, which suits apprise's services as it is."""
     import certifi
 
     return [] if trust == MOZILLA else [trust.roots or certifi.where(), *trust.additional]
 
 
 def problems(urls: Sequence[str]) -> Sequence[str | None]:
-    """Why apprise cannot use each of these; None: it can. Nothing is sent."""
+    """For each URL, why apprise cannot use it; None: it can. Nothing is sent."""
     try:
         answers = _ask(Child(), {"urls": list(urls)})
     except Undelivered as error:
@@ -57,7 +57,7 @@ def problems(urls: Sequence[str]) -> Sequence[str | None]:
 
 
 def _ask(child: Child, task: object) -> Any:
-    """Let the process do it. Raises `Undelivered`."""
+    """Run the task in the process. Raises `Undelivered`."""
     status, output, _ = child.run([sys.executable, "-P", str(PROGRAM)], json.dumps(task).encode(), PATIENCE_S)
     try:
         return json.loads(output)
@@ -66,7 +66,7 @@ def _ask(child: Child, task: object) -> Any:
 
 
 def without_secrets(reason: str, url: str) -> str:
-    """The reason on one line, with every part of the URL hidden, as it stands there or decoded."""
+    """The reason on one line, with every part of the URL hidden, both as written and decoded."""
     text = printable(" ".join(reason.split()))
     parts = {part for found in (url, unquote(url)) for part in re.split(r"[/:@?&=#,;+\s]+", found.partition("://")[2])}
     return without(parts, text, SHORTEST_SECRET)[:LONGEST_REASON]

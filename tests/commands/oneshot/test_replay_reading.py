@@ -11,7 +11,7 @@ from monitoring.alerts.backtest import Coverage
 from monitoring.alerts.replay import Replay
 from monitoring.commands.oneshot.replay import Trial, backtest
 from monitoring.models import Alert, Cause, CheckResult, Site, Window
-from monitoring.notifications.hindsight import messages
+from monitoring.notifications.simulation import messages
 from monitoring.statistics.windows import availability
 from monitoring.thresholds import Rule
 from monitoring.units import HOUR_MS, SECOND_MS
@@ -70,11 +70,11 @@ def told(found: Sequence[CheckResult], threshold: int, before: Sequence[Alert], 
     for check in found:
         coverage[check.host].add(check)
 
-    def is_unsteady(host: str, window: Window) -> bool:
+    def is_unstable(host: str, window: Window) -> bool:
         good = availability(*coverage[host].sums(window))
         return good is not None and good < max(threshold, RECOVERY)
 
-    return len(list(messages(before, changes, len(HOSTS), is_unsteady)))
+    return len(list(messages(before, changes, len(HOSTS), is_unstable)))
 
 
 def failing(*spans: tuple[int, int], share: float = 1.0) -> list[Spell]:

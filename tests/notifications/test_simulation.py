@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.models import Alert, AlertType, Cause, Window
-from monitoring.notifications.grouping import HELD_MS, Surroundings, plan
-from monitoring.notifications.hindsight import messages
+from monitoring.notifications.grouping import HELD_MS, PlanningContext, plan
+from monitoring.notifications.simulation import messages
 from monitoring.storage.notifications import Entry, Event
 from monitoring.units import HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -54,16 +54,16 @@ def test_outages_before_the_history_count_and_what_was_told_is_known() -> None:
     assert told(last, before) != told(last)
 
 
-def test_an_unsteady_site_is_told_to_be_back_when_it_is_steady_or_after_half_an_hour() -> None:
+def test_an_unstable_site_is_told_to_be_back_when_it_is_steady_or_after_half_an_hour() -> None:
     changes = outages("a", (0, 120), (240, 360), (480, 600))
     moments: list[int] = []
 
-    def is_unsteady(host: str, window: Window) -> bool:
+    def is_unstable(host: str, window: Window) -> bool:
         assert host == "a"
         moments.append(window.until_ms)
         return window.length_ms < HELD_MS + MINUTE_MS
 
-    assert len(list(messages([], changes, 1, is_unsteady))) == 6
+    assert len(list(messages([], changes, 1, is_unstable))) == 6
     assert HELD_MS + MINUTE_MS <= moments[-1] - changes[-1].time_ms <= HELD_MS + 2 * MINUTE_MS
 
 
@@ -94,8 +94,8 @@ def looked(changes: list[Alert]) -> list[list[str]]:
             alert = coming.pop(0)
             pending.append(Entry("", Event(alert.type), alert.time_ms, alert))
         known = {host: [it for it in times if it <= now_ms] for host, times in outages_of.items()}
-        for group in plan(pending, Surroundings(reported_down, known, len(HOSTS)), now_ms).groups:
-            found.append([news.host for news in group.news])
+        for group in plan(pending, PlanningContext(reported_down, known, len(HOSTS)), now_ms).groups:
+            found.append([news.host for news in group.updates])
             for entry in group.entries:
                 (reported_down.add if entry.event is Event.ALERT else reported_down.discard)(entry.alert.host)
             pending = [entry for entry in pending if entry not in group.entries]
