@@ -4,6 +4,7 @@ import threading
 from argparse import Namespace
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
+from functools import partial
 
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
@@ -17,6 +18,7 @@ from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, Window
 from monitoring.service.signals import heed_signals, heed_suspension
+from monitoring.storage.base import Reader
 from monitoring.storage.notifications import Entry, Event
 from monitoring.storage.routing import ReaderChoice, Readers
 
@@ -55,7 +57,7 @@ class AlertWatcher:
         open_ones: set[Alert] = set()
         for location, reader in self._choose().items():
             log = self._logs.setdefault(location, AlertLog(location))
-            new += log.add(alert for alert in reader.alerts(log.window()) if self._is_wanted(alert.host))
+            new += log.read(partial(self._wanted, reader), self._clock.now_ms())
             open_ones.update(log.ongoing())
         new = [alert for alert in new if alert.time_ms >= self._since_ms or alert in open_ones]
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
@@ -63,6 +65,9 @@ class AlertWatcher:
         for alert in new:
             self._output.state_change(alert, self.delivery_of(alert))
         return new
+
+    def _wanted(self, reader: Reader, window: Window) -> Sequence[Alert]:
+        return [alert for alert in reader.alerts(window) if self._is_wanted(alert.host)]
 
     def _read_deliveries(self, alerts: Sequence[Alert]) -> None:
         self._told = {}

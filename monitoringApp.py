@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from monitoring.alerts.evaluator import Evaluate, Evaluator, Observations
 from monitoring.alerts.maintenance import MaintenanceCalendar
+from monitoring.alerts.purges import PurgeFollower, takes
 from monitoring.alerts.rule import Decision, evaluate
 from monitoring.clock import Clock, Deadline, StopSignal
-from monitoring.commands.live.rounds import ROUNDS_MS, Rounds, Timer
+from monitoring.commands.live.rounds import RECENT_MS, ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, consequences, new_config
 from monitoring.display.output.outputs import Display
@@ -38,6 +39,7 @@ from monitoring.units import DAY_MS
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
     from monitoring.notifications.notifier import Notifier
+    from monitoring.storage.base import Deletion
     from monitoring.storage.delivery.asking import Deadlines
     from monitoring.storage.delivery.local_first import LocalFirstStore
     from monitoring.storage.delivery.words import Condition
@@ -82,6 +84,7 @@ class MonitoringApp:
         self._store, self._clock, self._display = store, clock, display
         self._tracker = StatusTracker(config.sites, restored.last_states)
         self._evaluator = Evaluator(store, clock, restored.last_alerts, self._tracker.last_states, evaluate)
+        self._purges = PurgeFollower(store, self._evaluator, self._tracker, clock)
         self._checkers = make_checkers(self._record)
         self._maintenance = MaintenanceCalendar(config.maintenance, store.maintenance_by_hand)
         self._recent = restored.recent_alerts
@@ -187,6 +190,8 @@ class MonitoringApp:
 
     def step(self) -> float:
         """Do what is due; returns the seconds until something is due again."""
+        if purges := self._purges.step():
+            self._forget_purged(purges)
         self._evaluate_if_due()
         self._show_due_rounds()
         if self._refresh.is_due:
@@ -194,6 +199,11 @@ class MonitoringApp:
             self._housekeeping()
         next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._refresh.due_ns, self._next_long_ns())
         return max(0, next_ns - self._clock.monotonic_ns()) / 1e9
+
+    def _forget_purged(self, purges: "Sequence[Deletion]") -> None:
+        self._open_at_start = [alert for alert in self._open_at_start if not any(takes(it, alert) for it in purges)]
+        with suppress(MonitoringError):
+            self._display.history(self._store.own_reader().alerts(Window.before(self._clock.now_ms(), RECENT_MS)))
 
     def _evaluate_if_due(self) -> None:
         if self._evaluation.is_due:

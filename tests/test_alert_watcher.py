@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,34 +11,13 @@ from alertWatcher import AlertWatcher, run
 from monitoring.commands.cli import parse_arguments
 from monitoring.commands.invocation import Invocation
 from monitoring.errors import StoreError, StoreUnavailable
-from monitoring.models import Alert
-from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Readers
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from monitoringApp import MonitoringApp
 from tests.support.clock import FakeClock
 from tests.support.points import alert, recovery
-
-
-class Shown:
-    """Keeps `HistoryOutput`: notes what it is told."""
-
-    def __init__(self) -> None:
-        self.records: list[Alert] = []
-        self.refreshed: list[tuple[list[Alert], str | None]] = []
-
-    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
-        self.records.append(alert)
-
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
-        self.refreshed.append((list(ongoing), read_error))
-
-    def suspend(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def close(self) -> None: ...
+from tests.support.shown import ShownHistory
 
 
 @pytest.fixture
@@ -49,16 +28,16 @@ def store(tmp_path: Path) -> Iterator[LocalStore]:
 
 
 @pytest.fixture
-def shown() -> Shown:
-    return Shown()
+def shown() -> ShownHistory:
+    return ShownHistory()
 
 
 @pytest.fixture
-def watcher(store: LocalStore, shown: Shown) -> AlertWatcher:
+def watcher(store: LocalStore, shown: ShownHistory) -> AlertWatcher:
     return AlertWatcher(lambda: {"": FileReader(store.path)}, shown, FakeClock())
 
 
-def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWatcher, shown: Shown) -> None:
+def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWatcher, shown: ShownHistory) -> None:
     assert watcher.step() == []
     store.append([], [recovery(60), alert(1), alert(1, "b")], 0)
     assert watcher.step() == [alert(1), alert(1, "b"), recovery(60)]
@@ -68,7 +47,7 @@ def test_every_record_is_shown_once_in_order(store: LocalStore, watcher: AlertWa
     assert shown.records == [alert(1), alert(1, "b"), recovery(60), alert(100)]
 
 
-def test_what_was_decided_before_is_left_out_but_for_outages_that_go_on(store: LocalStore, shown: Shown) -> None:
+def test_what_was_decided_before_is_left_out_but_for_outages_that_go_on(store: LocalStore, shown: ShownHistory) -> None:
     store.append([], [alert(1, "a"), recovery(60, "a"), alert(70, "b"), alert(200, "a")], 0)
     since_ms = alert(100, "a").time_ms
     AlertWatcher(lambda: {"": FileReader(store.path)}, shown, FakeClock(), since_ms=since_ms).step()
@@ -115,7 +94,7 @@ class Rounds(FakeClock):
         return super().wait(stop, seconds)
 
 
-def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore, shown: Shown) -> None:
+def test_trouble_is_told_and_over_when_the_store_answers_again(store: LocalStore, shown: ShownHistory) -> None:
     """A database that is away for a moment loses no record and forgets no open outage."""
     answers: list[StoreError | None] = [None, StoreUnavailable("database: connection refused"), None]
 

@@ -59,6 +59,10 @@ class Evaluator:
         self._last_states = last_states
         self._evaluate = evaluate
 
+    def forget(self, is_gone: Callable[[Alert], bool]) -> None:
+        """Keep none of the records that were deleted."""
+        self._last = {host: alert for host, alert in self._last.items() if not is_gone(alert)}
+
     def last_alert(self, host: str) -> Alert | None:
         """The newest alert record of a site."""
         return self._last.get(host)

@@ -10,7 +10,7 @@ from monitoring.names import shell_command
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
 from monitoring.notifications.words import expiry_text
-from monitoring.storage.notifications import Event
+from monitoring.storage.notifications import HISTORY_DELETED, Event
 
 LATE_MS = 60_000
 """A message that is sent this long after the earliest possible time is late."""
@@ -69,7 +69,9 @@ def _headword(group: Group) -> str:
         return "STILL DOWN"
     if group.event is Event.ALERT:
         return "DOWN AGAIN" if all(update.was_reported_down for update in group.updates) else "DOWN"
-    return "NO LONGER WATCHED" if group.updates[0].is_unwatched else "UP"
+    if not group.updates[0].is_unwatched:
+        return "UP"
+    return "HISTORY DELETED" if group.updates[0].last.alert.detail == HISTORY_DELETED else "NO LONGER WATCHED"
 
 
 def _lines(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
@@ -131,6 +133,8 @@ def _what(update: SiteUpdate, now_ms: int) -> str:
         return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
     if update.is_down:
         return f"has been down {'again ' if update.was_reported_down else ''}since {since}"
+    if alert.end_ms is None and alert.detail == HISTORY_DELETED:
+        return f"no longer counts as down: its history was deleted (it had been down since {since})"
     if alert.end_ms is None:
         return f"is no longer watched; it was down for {duration_text(alert.time_ms - alert.start_ms)} (from {since})"
     lasted = duration_text(alert.end_ms - alert.start_ms)

@@ -24,8 +24,7 @@ KINDS = ("checks", "alerts", *(span.kind for span in Span))
 MOST_LOCATIONS = 100
 """A reader reads at most so many at once: each location costs it the same questions again."""
 
-IsWanted = Callable[[], bool]
-"""Says whether anybody still waits for the answer."""
+IsWanted = Callable[[], bool]  # whether anybody still waits for the answer
 
 
 def always() -> bool:
@@ -72,13 +71,10 @@ class Reader(Protocol):
 
 
 class OwnReader(Protocol):
-    """What a running monitor asks about its own checks, also while they cannot be written to the local file."""
+    """What a running monitor asks about its own checks, written or not yet. `stats` and `alerts` are as `Reader`'s."""
 
-    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]:
-        """As `Reader.stats`."""
-
-    def alerts(self, window: Window) -> Sequence[Alert]:
-        """As `Reader.alerts`."""
+    def stats(self, window: Window, *, exact: bool) -> Mapping[str, SiteStats]: ...
+    def alerts(self, window: Window) -> Sequence[Alert]: ...
 
     def downtime(
         self, window: Window, hosts: Collection[str] | None = None, ended: Ended = NONE_ENDED
@@ -131,6 +127,10 @@ class Deletion:
     alerts: bool = True
     open_alerts_of: Collection[str] | None = None
     former: str = ""
+
+    def takes(self, alert: Alert) -> bool:
+        """Whether this record goes, unless it is that of an open alert which stays."""
+        return alert.time_ms < self.before_ms and (self.hosts is None or alert.host in self.hosts)
 
 
 class Backend(Reader, Protocol):
@@ -219,8 +219,7 @@ class Delivery:
 class Refusal:
     """Points of one kind (see `KINDS`) and host that a database did not take, from `first_ms` to `last_ms`.
 
-    `field` is the field that it objected to ("": it did not say). `by_age`: it keeps nothing that old, so they are never
-    tried again.
+    `field` is the field that it objected to ("": it names none). `by_age`: it keeps nothing that old, so no retry.
     """
 
     kind: str
@@ -275,7 +274,6 @@ class Outbox(Protocol):
         """Take another marker, because this file was put back from a copy: to the database it is another file now."""
 
     def pending(self) -> Pending: ...
-
     def refusals(self) -> Sequence[Refusal]: ...
 
     def refused_sample(self, kind: str, limit: int) -> Points:
@@ -312,6 +310,8 @@ class LocalFile(Reader, OwnReader, Outbox, Protocol):
     """
 
     path: Path
+    purged: Sequence[Deletion]
+    """What purges have deleted here since it was opened, in order."""
 
     @property
     def guard(self) -> Guard: ...

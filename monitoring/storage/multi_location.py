@@ -37,15 +37,21 @@ class MultiLocationReport:
         for view in self._views.values():
             view.watch(sites)
 
-    def new_alerts(self, readers: Readers, until_ms: int | None = None) -> Sequence[Alert]:
-        """The new alert records of these sites, oldest first.
+    def new_alerts(self, readers: Readers, until_ms: int | None = None, now_ms: int = 0) -> Sequence[Alert]:
+        """The new alert records of these sites, oldest first. Those that are gone at `now_ms` are forgotten.
 
         `until_ms`: only those decided before this moment. Raises `StoreError`.
         """
-        found = [alert for view, reader in self._choose(readers) for alert in view.new_alerts(reader, until_ms)]
-        if found:
+        before = self.purged
+        found = [alert for view, reader in self._choose(readers) for alert in view.new_alerts(reader, until_ms, now_ms)]
+        if found or self.purged != before:
             self._history = None
         return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+
+    @property
+    def purged(self) -> int:
+        """How often a site's newest record was deleted."""
+        return sum(view.purged for view in self._views.values())
 
     def ongoing(self) -> Sequence[Alert]:
         """The open outages of these sites, oldest first."""
@@ -116,9 +122,13 @@ class LocationView:
     def watch(self, sites: Sequence[Site]) -> None:
         self._sites = tuple(sites)
 
-    def new_alerts(self, reader: Reader, until_ms: int | None) -> Sequence[Alert]:
-        window = self._log.window()
-        new = self._log.add(reader.alerts(Window(window.from_ms, until_ms or window.until_ms)))
+    @property
+    def purged(self) -> int:
+        """How often a site's newest record was deleted."""
+        return self._log.purged
+
+    def new_alerts(self, reader: Reader, until_ms: int | None, now_ms: int) -> Sequence[Alert]:
+        new = self._log.read(lambda it: reader.alerts(Window(it.from_ms, until_ms or it.until_ms)), now_ms)
         hosts = self._hosts()
         return [alert for alert in new if alert.host in hosts]
 

@@ -70,6 +70,9 @@ class CertificateWarning(NamedTuple):
     text: str
 
 
+HISTORY_DELETED = "history deleted"
+"""The `detail` of the record that ends an outage, for those who were told of it, because its alert record was purged."""
+
 WARNED = ""
 """The channel of the entry which records that people have been warned of a site's certificate."""
 

@@ -60,7 +60,8 @@ class MemoryFile(MemoryBackend):
         self.trouble: StoreError | None = None
         self.marker = "file 1"
         self.guard: Guard = IdleGuard()
-        self.purges: list[Deletion] = []
+        self.deletions: list[Deletion] = []
+        self.purged: Sequence[Deletion] = ()
         self.kept_ms: tuple[int, int] | None = None
         self._entries: list[Entry] = []
         self._number = 0
@@ -121,10 +122,10 @@ class MemoryFile(MemoryBackend):
         return 0
 
     def next_deletion(self) -> Deletion | None:
-        return None if self.in_flight or not self.purges else self.purges[0]
+        return None if self.in_flight or not self.deletions else self.deletions[0]
 
     def deletion_done(self, deletion: Deletion) -> None:
-        self.purges.remove(deletion)
+        self.deletions.remove(deletion)
 
     # The forwarder's
 

@@ -65,6 +65,7 @@ SEES: Mapping[str, Collection[str]] = {
     },
     # What decides and serves with it
     "alerts.evaluator": {"clock", "statistics", "alerts.rule", "storage.base"},
+    "alerts.purges": {"clock", "statistics", "alerts.evaluator", "storage.base"},
     "service.health": {"clock", "display.words", "storage.delivery"},
     "notifications": {
         *("clock", "config", "statistics", "display.words", "storage.base", "storage.notifications"),
@@ -135,7 +136,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.influxdb": ("client points", "questions", "delete states window", "store"),
     "storage.gateway": ("messages", "interface", "client", "store"),
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
-    "alerts": ("rule log backtest maintenance", "evaluator replay", "explain"),
+    "alerts": ("rule log backtest maintenance", "evaluator replay", "explain purges"),
     "notifications": (
         *("base grouping routing words channels", "certificates messages outbox simulation", "sender", "notifier"),
     ),

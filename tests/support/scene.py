@@ -23,6 +23,7 @@ from monitoring.models import Alert, Cause, CheckResult, Downtime, Failure, Site
 from monitoring.service.systemd import ServiceManager
 from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.tracker import RestoredState
+from monitoring.storage.base import Deletion
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.local_first import LocalFirstStore
@@ -65,9 +66,17 @@ class SceneStore(MemoryStore):
         self.by_hand: dict[str, Window] = {}
         self.observed: list[float] = []
         self.questions: list[tuple[str, Sequence[str] | None]] = []
+        self.purged: list[Deletion] = []
         self.given_up_questions = self.flushed = False
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None: ...
+
+    def purge(self, host: str) -> None:
+        """As `--purge --site` does it."""
+        deletion = Deletion([host], self._clock.now_ms(), open_alerts_of=())
+        self._results = [it for it in self._results if it.host != host or it.time_ms >= deletion.before_ms]
+        self._alerts = [it for it in self._alerts if not deletion.takes(it)]
+        self.purged.append(deletion)
 
     def maintenance_by_hand(self) -> Mapping[str, Window]:
         if self.broken:
@@ -229,6 +238,9 @@ class SceneDisplay:
         self.alerts.append(alert)
         self.names.append(name)
 
+    def history(self, alerts: Sequence[Alert]) -> None:
+        self.records = list(alerts)
+
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
@@ -241,6 +253,7 @@ class SceneDisplay:
         self.refreshed_at.append(self._clock.second)
         found = statuses()
         self.states = {host: status.state for (host, _), status in found.items()}
+        self.since = {host: status.since_ms for (host, _), status in found.items()}
         self.downtimes = {host: status.downtime for (host, _), status in found.items()}
         self.ongoing = list(ongoing)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from monitoring.display.view_model.values import Closing, Header, SiteKey, StatsReport, Statuses
 from monitoring.models import Alert, SiteStatus
+from monitoring.storage.notifications import Entry
 
 
 class Shown:
@@ -30,6 +31,9 @@ class Shown:
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self.transitions.append(alert)
+
+    def history(self, alerts: Sequence[Alert]) -> None:
+        self.recent = alerts
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
@@ -60,3 +64,23 @@ class Shown:
         found = [report.window.length_ms // 1_000 for report in self.reports]
         self.reports.clear()
         return found
+
+
+class ShownHistory:
+    """Keeps `HistoryOutput`: notes what it is told."""
+
+    def __init__(self) -> None:
+        self.records: list[Alert] = []
+        self.refreshed: list[tuple[list[Alert], str | None]] = []
+
+    def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
+        self.records.append(alert)
+
+    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+        self.refreshed.append((list(ongoing), read_error))
+
+    def suspend(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def close(self) -> None: ...

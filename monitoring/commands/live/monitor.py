@@ -9,6 +9,7 @@ from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.live.operating import keys_for, viewer_command
+from monitoring.commands.live.rounds import RECENT_MS
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.output.outputs import open_output
 from monitoring.display.output.progress import progress, size_text
@@ -25,10 +26,6 @@ from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.opening import open_store, take_over_past
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.trust import Certificates
-from monitoring.units import DAY_MS
-
-RECENT_MS = DAY_MS
-"""How far back the alerts go that a new run still shows."""
 
 
 def run(invocation: Invocation) -> int:

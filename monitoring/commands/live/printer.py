@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from monitoring.clock import Clock
-from monitoring.commands.live.rounds import ROUNDS_MS, Rounds, round_every_ms
+from monitoring.commands.live.rounds import RECENT_MS, ROUNDS_MS, Rounds, round_every_ms
 from monitoring.commands.reading import ask_anywhere
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
@@ -23,9 +23,6 @@ from monitoring.storage.routing import Choice, ReaderChoice, Readers
 from monitoring.units import DAY_MS
 
 REFRESH_S = 1.0
-
-RECENT_MS = DAY_MS
-"""How old the alerts on the screen may be."""
 
 LIVE_PATIENCE_S = 10.0
 """How long one question of the live screen may take."""
@@ -77,6 +74,7 @@ class Printer:
         self._source = NOWHERE
         self._ahead_ms = 0
         self._new_from_ms = clock.now_ms()
+        self._purged = 0
 
     def run(self, stop: threading.Event, goes_on: Callable[[], bool] = lambda: True) -> None:
         """Show everything until `stop`, or until it does not go on."""
@@ -111,6 +109,11 @@ class Printer:
         """All alert records that were read so far, also of other sites, oldest first."""
         return self._locations.records()
 
+    @property
+    def purged(self) -> int:
+        """How often a site's newest record was deleted while it was shown."""
+        return self._locations.purged
+
     def now_ms(self) -> int:
         """The time by the clock of the monitors that are read, where that runs ahead of this machine's."""
         return self._clock.now_ms() + self._ahead_ms
@@ -144,7 +147,7 @@ class Printer:
         due = self._pick(self._rounds.due())
         try:
             readers = self._choose() if due or not self._readers else self._readers
-            self._show_alerts(self._locations.new_alerts(readers))
+            self._show_alerts(self._locations.new_alerts(readers, now_ms=self.now_ms()))
             if due:
                 self._show_windows(readers, due)
         except StoreError as error:
@@ -168,6 +171,10 @@ class Printer:
     def _show_alerts(self, alerts: Sequence[Alert]) -> None:
         """Show those decided since the start. Older ones are history, however late they can be read."""
         names = {site.host: site.name for site in self._config.sites}
+        if self._purged != self.purged:
+            self._purged, recent_ms = self.purged, self.now_ms() - RECENT_MS
+            self._output.history([alert for alert in self.history() if alert.time_ms > recent_ms])
+            self._rounds.make_due()
         for alert in alerts:
             if alert.time_ms >= self._new_from_ms:
                 self._output.state_change(alert, names[alert.host])

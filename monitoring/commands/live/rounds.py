@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from monitoring.checks.schedule import next_round
 from monitoring.clock import Clock
-from monitoring.units import MINUTE_MS, NS_PER_MS
+from monitoring.units import DAY_MS, MINUTE_MS, NS_PER_MS
 
 ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
 """How often each window is shown, by its length."""
+
+RECENT_MS = DAY_MS
+"""How old the alerts on a screen may be."""
 
 EVERY_MS = {
     "10m": 10_000,

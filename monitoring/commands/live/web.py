@@ -84,7 +84,7 @@ class PageReader:
         self._months: dict[str, tuple[int, MonthReport]] = {}
         self._one_month = threading.Lock()
         self._turns = threading.BoundedSemaphore(MOST_QUESTIONS)
-        self._read_from = self._printer.readers
+        self._read_from = (self._printer.readers, 0)
 
     def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Read until `stop`. When nobody wants it any more, the process is asked to end."""
@@ -118,9 +118,10 @@ class PageReader:
         printer = self._printer
         printer.step()
         until_ms = printer.until_ms()
-        if printer.readers != self._read_from:
+        read_from = (printer.readers, printer.purged)  # what was purged is in no chart
+        if read_from != self._read_from:
             self._charts.forget()
-            self._read_from = printer.readers
+            self._read_from = read_from
         try:
             self._charts.read(printer.readers, until_ms, len(printer.config.sites))
         except StoreError as error:

@@ -18,6 +18,7 @@ from monitoring.display.output.outputs import say
 from monitoring.display.output.progress import Progress, progress
 from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
 from monitoring.models import Window
+from monitoring.notifications.routing import route_of
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.delivery.upkeep import monitor_upkeep
@@ -170,6 +171,8 @@ class LocalFilePurge:
 
     def __init__(self, config: Config, location: str | None, clock: Clock) -> None:
         self._path: Path = config.local_database
+        channels = config.notifications
+        self._channels = route_of(channels, config.active_sites), [channel.label for channel in channels]
         self._clock = clock
         self._never = threading.Event()
         self.is_concerned = self._path.exists() and location in (None, config.location)
@@ -229,6 +232,7 @@ class LocalFilePurge:
         except MonitoringError:  # a monitor has just started
             return False
         with closing(store):
+            store.set_route(*self._channels, self._clock.now_ms())
             done = 0
             while store.maintain(self._clock.now_ms()):
                 done += 1

@@ -28,6 +28,9 @@ class Output(Protocol):
     def state_change(self, alert: Alert, name: str | None) -> None:
         """A site went down or recovered; `name` is the one of the configuration."""
 
+    def history(self, alerts: Sequence[Alert]) -> None:
+        """The alert records of the past day, after some were deleted."""
+
     def notice(self, text: str) -> None:
         """An event of the monitor itself: something fails, or works again."""
 
@@ -93,6 +96,8 @@ class SilentOutput:
     def statistics(self, report: StatsReport) -> None: ...
 
     def state_change(self, alert: Alert, name: str | None) -> None: ...
+
+    def history(self, alerts: Sequence[Alert]) -> None: ...
 
     def notice(self, text: str) -> None:
         print(printable(text), file=self._errors, flush=True)
@@ -192,6 +197,9 @@ class LocatedOutput:
 
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._output.state_change(replace(alert, location=self._location), name)
+
+    def history(self, alerts: Sequence[Alert]) -> None:
+        self._output.history(self._named(alerts))
 
     def notice(self, text: str) -> None:
         self._output.notice(text)

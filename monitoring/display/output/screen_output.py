@@ -120,6 +120,9 @@ class ScreenOutput:
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._alerts = [*self._alerts, alert][-REMEMBERED_ALERTS:]
 
+    def history(self, alerts: Sequence[Alert]) -> None:
+        self._alerts = list(alerts)[-REMEMBERED_ALERTS:]
+
     def notice(self, text: str) -> None:
         self._notices.add(text, self._now_ms)
 

@@ -74,6 +74,9 @@ class DisplayThread:
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._append(lambda: self._output.state_change(alert, name))
 
+    def history(self, alerts: Sequence[Alert]) -> None:
+        self._append(lambda: self._output.history(alerts))
+
     def notice(self, text: str) -> None:
         self._append(lambda: self._output.notice(text))
 

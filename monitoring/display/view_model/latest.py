@@ -40,6 +40,8 @@ class LatestView:
 
     def state_change(self, alert: Alert, name: str | None) -> None: ...
 
+    def history(self, alerts: Sequence[Alert]) -> None: ...
+
     def notice(self, text: str) -> None:
         self._say(text)
 

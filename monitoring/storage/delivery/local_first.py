@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError
-from monitoring.models import Alert, CheckResult, SiteStats, Window
-from monitoring.storage.base import Backend, LocalFile, OwnReader, Pending
+from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
+from monitoring.storage.base import Backend, Deletion, LocalFile, OwnReader, Pending
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
@@ -100,7 +100,16 @@ class LocalFirstStore:
         """Wait until `own_reader` sees everything recorded so far, which takes no database."""
         self._writer.commit(COMMIT_S)
 
+    @property
+    def purged(self) -> Sequence[Deletion]:
+        """What purges have deleted from the local file in this run, in order."""
+        return self._file.purged
+
     # Questions
+
+    def last_states(self, before_ms: int) -> Mapping[str, LastState]:
+        """As `Reader.last_states`, from the local file."""
+        return self._file.last_states(before_ms)
 
     def own_reader(self) -> OwnReader:
         """A reader of everything that this monitor has recorded, in its file or still in memory. It asks no database."""

@@ -48,6 +48,7 @@ class LocalStore(GuardedStore):
     _rest_until_ms = 0
     _route: Route = staticmethod(nowhere)
     _warn: Warn = staticmethod(never)
+    purged: Sequence[Deletion] = ()
 
     def _load(self, connection: sqlite3.Connection) -> None:
         super()._load(connection)
@@ -55,7 +56,7 @@ class LocalStore(GuardedStore):
         self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
         self._summariser = Summariser(self._snapshot, self.writing, meta.number(connection, Value.SUMMARISED_MS))
         self.marker = meta.text(connection, Value.MARKER)
-        self._purging: Iterator[None] | None = None
+        self._purging: tuple[purge.Request, Iterator[None]] | None = None
 
     def become(self, file: OpenFile, *, is_copy: bool) -> None:
         if not is_copy:  # the delivery in flight has no entries there
@@ -181,18 +182,22 @@ class LocalStore(GuardedStore):
                 return False
             connection = self.opened.connection
             state = (lambda: self._summariser.summarised_ms, lambda: self._in_flight)
-            self._purging = purge.steps(connection, request, now_ms, *state)
+            self._purging = request, purge.steps(connection, request, now_ms, *state, self._route)
+        request, steps = self._purging
         try:
             with self.writing() as connection:
-                is_over = next(self._purging, purge) is purge
+                is_over = next(steps, purge) is purge
                 sites = dict(connection.execute("SELECT host, id FROM sites"))
+                alerts = self._alerts(connection, NEWEST_ALERTS) if is_over else []
         except BaseException:
             self._purging = None  # begin it again
             raise
         self.sites = sites
-        if is_over:
-            self._purging = None
         self._summariser.reset()
+        if is_over:
+            self._newest_alerts = {alert.host: alert for alert in alerts}
+            self.purged = (*self.purged, request.deletion_here())
+            self._purging = None
         return True
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
@@ -248,11 +253,19 @@ class LocalStore(GuardedStore):
 
     def add_reminders(self, reminders: Sequence[Entry]) -> None:
         with self.writing() as connection:
-            notifications.add(connection, reminders)
+            notifications.add(connection, self._without_purged(connection, reminders))
 
     def set_delivery(self, entries: Sequence[Entry]) -> None:
         with self.writing() as connection:
-            notifications.set_delivery(connection, entries)
+            notifications.set_delivery(connection, self._without_purged(connection, entries))
+
+    def _without_purged(self, connection: sqlite3.Connection, entries: Iterable[Entry]) -> Sequence[Entry]:
+        """Without those that a purge deleted while their channel was sending them."""
+        purging = self._purging
+        purges = [*self.purged, *([purging[0].deletion_here()] if purging else [])]
+        forgotten = [one for one in purges if one.open_alerts_of is not None]
+        gone = [entry for entry in entries if any(one.takes(entry.alert) for one in forgotten)]
+        return [entry for entry in entries if entry not in gone or notifications.is_stored(connection, entry)]
 
     # The outbox
 

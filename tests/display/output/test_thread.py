@@ -60,6 +60,9 @@ class Recorder(SilentOutput):
     def state_change(self, alert: Alert, name: str | None) -> None:
         self._take(alert)
 
+    def history(self, alerts: Sequence[Alert]) -> None:
+        self._take(alerts)
+
     def notice(self, text: str) -> None:
         self._take(text)
 

@@ -44,7 +44,7 @@ def test_a_purge_is_carried_out_in_the_database_once_nothing_is_on_its_way(
     forwarder = Forwarder(file, database, clock, is_ours=True)
     file.append([*checks(range(10)), *checks(range(10), "b")], [alert(5)], START_MS)
     drain(forwarder)
-    file.purges.append(Deletion(["a"], START_MS + 5_000, open_alerts_of=()))
+    file.deletions.append(Deletion(["a"], START_MS + 5_000, open_alerts_of=()))
     file.in_flight = True
     assert file.next_deletion() is None
     file.in_flight = False
@@ -52,21 +52,21 @@ def test_a_purge_is_carried_out_in_the_database_once_nothing_is_on_its_way(
     assert list(database.results(EVER)) == [
         *(it for it in sorted([*checks(range(5, 10)), *checks(range(10), "b")], key=lambda it: (it.time_ms, it.host)))
     ]
-    assert not file.purges
+    assert not file.deletions
     sent = len(database.deletions)
     drain(forwarder)
     assert len(database.deletions) == sent
 
 
 def test_a_purge_waits_for_a_database_that_is_away(file: MemoryFile, database: FragileBackend, upkeep: Upkeep) -> None:
-    file.purges.append(Deletion(["a"], START_MS))
+    file.deletions.append(Deletion(["a"], START_MS))
     database.trouble = DOWN
     run(upkeep, START_MS)
-    assert file.purges
+    assert file.deletions
     database.trouble = None
     assert run(upkeep, START_MS) == 0, "not at once"
     run(upkeep, START_MS + RETRY_MS)
-    assert not file.purges
+    assert not file.deletions
 
 
 def test_what_is_older_than_retention_goes_and_an_open_alert_stays(
@@ -130,7 +130,7 @@ def test_delivery_goes_on_between_two_steps(
 
     monkeypatch.setattr(database, "delete", in_three_steps)
     forwarder = Forwarder(file, database, clock, is_ours=True)
-    file.purges.append(Deletion(None, START_MS))
+    file.deletions.append(Deletion(None, START_MS))
     waiting = []
     while forwarder.step():
         waiting.append(file.pending().points)

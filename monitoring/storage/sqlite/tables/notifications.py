@@ -6,10 +6,10 @@ A row holds the whole record that it is about: it outlives a purge of the record
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
-from monitoring.storage.notifications import WARNED, Delivery, Entry, Event, Route, Warn
+from monitoring.storage.notifications import HISTORY_DELETED, WARNED, Delivery, Entry, Event, Route, Warn
 
 COLUMNS = "channel, event, time_ms, record, state, done_ms, reason"
 INSERT = """
@@ -18,6 +18,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 NOT_CONFIGURED = "the channel is no longer configured"
 MOST_CARRIED = 10_000
+
+TOLD = "state IN ('sent', 'late')"
 
 
 def add(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -56,10 +58,15 @@ def last_sent(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entr
     # SQLite takes the other columns from the row that has the maximum.
     query = (
         f"SELECT {COLUMNS}, MAX(time_ms) FROM notifications"
-        " WHERE channel = ? AND state IN ('sent', 'late') AND event IN ('alert', 'recovery') GROUP BY host"
+        f" WHERE channel = ? AND {TOLD} AND event IN ('alert', 'recovery') GROUP BY host"
     )
     found = [_entry(row[:-1]) for row in connection.execute(query, (channel,))]
     return {entry.alert.host: entry for entry in found}
+
+
+def is_stored(connection: sqlite3.Connection, entry: Entry) -> bool:
+    query = "SELECT 1 FROM notifications WHERE channel = ? AND host = ? AND time_ms = ? AND event = ?"
+    return connection.execute(query, entry.key).fetchone() is not None
 
 
 def set_delivery(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -89,8 +96,8 @@ def newest(connection: sqlite3.Connection) -> Sequence[Entry]:
     return [_entry(row) for row in connection.execute(query)]
 
 
-def delete_before(connection: sqlite3.Connection, before_ms: int) -> None:
-    """Delete entries of events before a moment, except pending ones and the newest of each host and channel.
+def delete_before(connection: sqlite3.Connection, before_ms: int, host: str | None = None) -> None:
+    """Delete a host's (None: all) entries of events before a moment, except pending ones and the newest of each channel.
 
     Of state changes and of certificates the newest stays, so that it is known who was told of an outage until it ends.
     """
@@ -99,9 +106,38 @@ def delete_before(connection: sqlite3.Connection, before_ms: int) -> None:
         f" AND (newer.event = '{Event.CERTIFICATE}') = (old.event = '{Event.CERTIFICATE}')"
     )
     connection.execute(
-        f"DELETE FROM notifications AS old WHERE time_ms < ? AND state != 'pending' AND time_ms < ({newest_ones})",
-        (before_ms,),
+        "DELETE FROM notifications AS old WHERE time_ms < ? AND IFNULL(? = host, 1)"
+        f" AND state != 'pending' AND time_ms < ({newest_ones})",
+        (before_ms, host),
     )
+
+
+def forget(
+    connection: sqlite3.Connection, host: str | None, before_ms: int, open_alerts: Iterable[Alert], route: Route, now_ms: int
+) -> None:
+    """Delete a host's (None: all) entries of events before a moment, because the alert records of these events go.
+
+    Whoever was told of one of the open alerts is told that its record was deleted. Whoever was told of an outage that has
+    ended is still told of its end.
+    """
+    ends = [end for alert in open_alerts for end in _ends_of_told(connection, alert, route, now_ms)]
+    told = (
+        "SELECT 1 FROM notifications AS told WHERE told.channel = old.channel AND told.host = old.host"
+        f" AND told.start_ms = old.start_ms AND told.event = 'alert' AND told.{TOLD}"
+    )
+    connection.execute(
+        "DELETE FROM notifications AS old WHERE time_ms < ? AND IFNULL(? = host, 1)"
+        f" AND NOT (event = 'recovery' AND state = 'pending' AND EXISTS ({told}))",
+        (before_ms, host),
+    )
+    add(connection, ends)
+
+
+def _ends_of_told(connection: sqlite3.Connection, alert: Alert, route: Route, now_ms: int) -> Iterable[Entry]:
+    query = f"SELECT DISTINCT channel FROM notifications WHERE host = ? AND start_ms = ? AND event = 'alert' AND {TOLD}"
+    told = {channel for (channel,) in connection.execute(query, (alert.host, alert.start_ms))}
+    end = replace(alert, type=AlertType.RECOVERY, time_ms=now_ms, detail=HISTORY_DELETED)
+    return [Entry(channel, Event.RECOVERY, now_ms, end) for channel in told.intersection(route(end, told))]
 
 
 def _row(entry: Entry) -> tuple[object, ...]:

@@ -8,13 +8,14 @@ gone, and what was in flight is deleted in the database, which happens after its
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
-from monitoring.storage.sqlite.tables import outbox, queries, rows, states, summaries
-from monitoring.storage.sqlite.tables.schema import SITE, first_key, time_of
+from monitoring.storage.notifications import Route
+from monitoring.storage.sqlite.tables import notifications, outbox, queries, rows, states, summaries
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, alert_from_row, first_key, time_of
 
 SITES_AT_ONCE = 25
 """A step adds up again the cut span of so many sites."""
@@ -54,6 +55,10 @@ class Request:
     def deletion(self) -> Deletion:
         hosts = self.hosts if self.host is None else (self.host,)
         return Deletion(hosts or None, self.before_ms, open_alerts_of=() if self.forget else None)
+
+    def deletion_here(self) -> Deletion:
+        """The part in this file, where no others write."""
+        return replace(self, hosts=()).deletion()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,16 @@ def steps(
     now_ms: int,
     summarised_ms: Callable[[], int],
     in_flight: Callable[[], int],
+    route: Route,
 ) -> Iterator[None]:
     """Carry out a request in this file, one step for each advance, which the caller makes a transaction.
 
-    Checks before `summarised_ms` are summarised. Outbox entries up to `in_flight` are being delivered.
+    Checks before `summarised_ms` are summarised. Outbox entries up to `in_flight` are being delivered. `route` says who
+    hears that the record of an open outage was deleted.
     """
     row = connection.execute("SELECT id FROM sites WHERE host = ?", (request.host,)).fetchone()
     if row or request.host is None:
-        for _ in _Cut(connection, request, row and row[0], now_ms, summarised_ms, in_flight).steps():
+        for _ in _Cut(connection, request, row and row[0], now_ms, summarised_ms, in_flight, route).steps():
             connection.execute("UPDATE purges SET reached = reached + 1 WHERE id = ?", (request.id,))
             yield
     connection.execute("UPDATE purges SET stage = ? WHERE id = ?", (DONE, request.id))
@@ -133,6 +140,7 @@ class _Cut:
     now_ms: int
     summarised_ms: Callable[[], int]
     in_flight: Callable[[], int]
+    route: Route
 
     def steps(self) -> Iterator[None]:
         for table in ("checks", *outbox.SPANS):  # also the summaries of spans that the moment cuts
@@ -140,6 +148,7 @@ class _Cut:
             yield from rows.delete_in_steps(self.connection, table, self.request.before_ms, sites)
         for span in Span:
             yield from self._add_up_again(span)
+        self._delete_notifications()
         yield from self._delete_alerts()
         yield from self._count_entries()
         yield from self._forget_sites()
@@ -176,6 +185,17 @@ class _Cut:
             outbox.add_missing(self.connection, span.kind, keys, self.now_ms, self.in_flight())
             yield
 
+    def _delete_notifications(self) -> None:
+        """In the step before the alert records go: an open one says who has to hear that it is gone."""
+        request = self.request
+        if not request.forget:
+            notifications.delete_before(self.connection, request.before_ms, request.host)
+            return
+        names = queries.hosts(self.connection)
+        query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE id < {self._end} {self._of_site} AND id IN ({OPEN_ALERTS})"
+        opened = [alert_from_row(row, names) for row in self.connection.execute(query).fetchall()]
+        notifications.forget(self.connection, request.host, request.before_ms, opened, self.route, self.now_ms)
+
     def _delete_alerts(self) -> Iterator[None]:
         before = f"id < {self._end} {self._of_site}"
         chosen = f"SELECT id FROM alerts WHERE {before} {self.request.but_open_alerts} LIMIT {ALERTS_AT_ONCE}"
@@ -184,8 +204,6 @@ class _Cut:
         of_host = "IFNULL(? = host, 1)"
         host, before_ms = self.request.host, self.request.before_ms
         self.connection.execute(f"DELETE FROM refused WHERE last_ms < ? AND {of_host}", (before_ms, host))
-        of_events = f"time_ms < ? AND {of_host} AND state != 'pending'"
-        self.connection.execute(f"DELETE FROM notifications WHERE {of_events}", (before_ms, host))
         cut = f"UPDATE refused SET first_ms = ? WHERE first_ms < ? AND {of_host}"
         self.connection.execute(cut, (before_ms, before_ms, host))
         yield
