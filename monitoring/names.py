@@ -1,4 +1,4 @@
-"""Which names of sites and locations every store can keep and find again, and the name of the program itself.
+"""Names of sites and locations: which ones every store can keep, and how to show them. Also the program's own name.
 
 Line ends and backslashes break InfluxDB's line protocol, no query can contain other control characters, and a lone
 surrogate is not text. Everything else is allowed: quotes, commas, blanks, any script.
@@ -39,6 +39,16 @@ def listed(names: Sequence[str]) -> str:
     """Some names in a sentence: "a, b, c, d, e and 3 more"."""
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + rest
+
+
+def printable(text: str) -> str:
+    """The text with every invisible character escaped: `\\x1b`, `\\u202e`.
+
+    So no control sequence, line break or override of the writing direction reaches a terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 SCRIPT = Path(__file__).resolve().parents[1] / "monitoringApp.py"

@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from monitoring.config.keys.maintenance import Maintenance
-from monitoring.display.words import printable, time_text
+from monitoring.display.words import time_text
 from monitoring.errors import StoreError
 from monitoring.models import CheckResult, Window
-from monitoring.names import listed
+from monitoring.names import listed, printable
 from monitoring.statistics.windows import joined
 from monitoring.units import HOUR_MS
 

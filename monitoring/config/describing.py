@@ -11,7 +11,7 @@ from monitoring.config.parsing.durations import show_time
 from monitoring.config.parsing.values import show_ms, show_number
 from monitoring.config.settings import Config
 from monitoring.models import Site
-from monitoring.names import listed
+from monitoring.names import listed, printable
 from monitoring.thresholds import Rule
 from monitoring.trust import MOZILLA
 
@@ -108,8 +108,3 @@ def _rule(rule: Rule) -> str:
     asked = f" ({show_ms(rule.asked_window_ms)} would be too short to see it hang)" if rule.asked_window_ms else ""
     limits = f"below {show_number(rule.threshold)} % over {show_ms(rule.window_ms)}{asked}, {failures}"
     return f"{limits}, recovery at {show_number(rule.recovery_threshold)} %"
-
-
-def printable(text: str) -> str:
-    """A name is data: control characters would reach the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

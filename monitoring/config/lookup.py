@@ -3,11 +3,10 @@
 import difflib
 from collections.abc import Sequence
 
-from monitoring.config.describing import printable
 from monitoring.config.loading import site_host
 from monitoring.errors import ConfigError
 from monitoring.models import Site
-from monitoring.names import CHARACTERS, is_name
+from monitoring.names import CHARACTERS, is_name, printable
 
 LIKENESS = 0.6
 """How alike a name or URL must be to be offered in place of an unknown one."""

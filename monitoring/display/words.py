@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from monitoring.models import Alert, AlertType, Cause, State
+from monitoring.names import printable
 from monitoring.storage.notifications import Delivery, Entry
 from monitoring.units import DAY_MS
 
@@ -113,16 +114,6 @@ def time_text(moment_ms: int) -> str:
     """A time as RFC 3339 in UTC: "2026-01-01T00:00:00.000Z"."""
     moment = EPOCH + timedelta(milliseconds=moment_ms)
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def printable(text: str) -> str:
-    """The text with every character that is not plainly visible escaped: `\\x1b`, `\\u202e`.
-
-    No control sequence, line break, override of the writing direction or invisible character reaches a terminal.
-    """
-    if text.isprintable():
-        return text
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii") for mark in text)
 
 
 def inert(text: str) -> str:

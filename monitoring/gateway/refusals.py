@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from monitoring.display.words import plural, printable
+from monitoring.display.words import plural
+from monitoring.names import printable
 from monitoring.service.health import BurstCounter
 
 WORDS = {

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from monitoring.display.words import printable
 from monitoring.importing.draft import Draft, Imported
+from monitoring.names import printable
 
 
 def lines(imported: Imported, name: str) -> Iterator[str]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from monitoring.display.words import duration_text, label, local_text, percent_text, plural, printable, with_reason
+from monitoring.display.words import duration_text, label, local_text, percent_text, plural, with_reason
 from monitoring.models import Alert, Downtime, Site
-from monitoring.names import shell_command
+from monitoring.names import printable, shell_command
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
 from monitoring.notifications.words import expiry_text

@@ -18,8 +18,9 @@ from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import last_data
 from monitoring.display.view_model.values import SiteKey, View
 from monitoring.display.view_model.viewing import Order, SiteLine, site_lines
-from monitoring.display.words import WAITING, label, local_text, local_time, printable, window_text
+from monitoring.display.words import WAITING, label, local_text, local_time, window_text
 from monitoring.models import State as SiteState
+from monitoring.names import printable
 from monitoring.units import DAY_MS
 from monitoring.viewer.keys import help_parts
 from monitoring.viewer.snapshot import Snapshot

@@ -23,7 +23,6 @@ from monitoring.display.words import (
     expiry_text,
     percent_text,
     plural,
-    printable,
     seconds_text,
     source_text,
     telling_text,
@@ -31,6 +30,7 @@ from monitoring.display.words import (
     with_sign,
 )
 from monitoring.models import State
+from monitoring.names import printable
 from monitoring.units import DAY_MS
 from monitoring.web.board import Snapshot
 from monitoring.web.drawing import days_svg

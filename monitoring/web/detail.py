@@ -26,7 +26,6 @@ from monitoring.display.words import (
     duration_text,
     expiry_text,
     percent_text,
-    printable,
     seconds_text,
     telling_text,
     time_text,
@@ -35,6 +34,7 @@ from monitoring.display.words import (
 )
 from monitoring.errors import StoreError
 from monitoring.models import PHASES, Cause, CheckResult, Site
+from monitoring.names import printable
 from monitoring.web.board import WINDOWS_MS, Questions, Snapshot
 from monitoring.web.cells import incident_html, name_html, state_html, time_html
 from monitoring.web.drawing import days_svg, days_text, series_svg

@@ -18,9 +18,10 @@ from monitoring.display.view_model.overview import Group, Overview, grouped, hea
 from monitoring.display.view_model.ranking import badness, state_counts
 from monitoring.display.view_model.selection import selected
 from monitoring.display.view_model.values import SiteRow
-from monitoring.display.words import percent_text, printable, time_text, with_sign
+from monitoring.display.words import percent_text, time_text, with_sign
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.models import State
+from monitoring.names import printable
 from monitoring.units import DAY_MS
 from monitoring.web.board import WINDOWS_MS, Board, Snapshot
 from monitoring.web.cells import (

@@ -14,13 +14,13 @@ from monitoring.display.words import (
     duration_text,
     ongoing_text,
     percent_text,
-    printable,
     seconds_text,
     telling_text,
     time_text,
     window_text,
 )
 from monitoring.models import Alert, AlertType, Cause
+from monitoring.names import printable
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 

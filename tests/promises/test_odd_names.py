@@ -14,7 +14,7 @@ import pytest
 
 from monitoring.config import site_host
 from monitoring.display.text.jsonlines import alert_json
-from monitoring.display.words import printable
+from monitoring.names import printable
 from monitoring.storage.influxdb.store import InfluxStore
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd

@@ -14,10 +14,10 @@ from monitoring.config.lookup import sites_of
 from monitoring.config.parsing.durations import length_ms
 from monitoring.config.parsing.values import show_ms
 from monitoring.display.output.outputs import say
-from monitoring.display.words import printable, time_text
+from monitoring.display.words import time_text
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.models import Site, Window
-from monitoring.names import listed
+from monitoring.names import listed, printable
 from monitoring.storage.routing import NO_MONITOR
 from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
 from monitoring.storage.sqlite.file.lock import writer_is_alive

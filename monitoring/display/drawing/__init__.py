@@ -13,6 +13,6 @@ site_screen  everything about one site
 guide        the help of the live screen
 closing      what remains on the terminal when a run is over
 
-Sites' names, URLs and errors' texts are data: `words.printable` makes them harmless, and they reach rich only inside
+Sites' names, URLs and errors' texts are data: `names.printable` makes them harmless, and they reach rich only inside
 `Text`, where markup means nothing.
 """

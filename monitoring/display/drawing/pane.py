@@ -14,17 +14,9 @@ from monitoring.display.drawing.theme import STATE_TOKENS
 from monitoring.display.text.explanation import down_sum, recovery_sum
 from monitoring.display.view_model.values import SiteRow
 from monitoring.display.view_model.viewing import SiteLine
-from monitoring.display.words import (
-    counts_text,
-    duration_text,
-    label,
-    local_time,
-    percent_text,
-    printable,
-    telling_text,
-    window_text,
-)
+from monitoring.display.words import counts_text, duration_text, label, local_time, percent_text, telling_text, window_text
 from monitoring.models import PHASES, State, Window
+from monitoring.names import printable
 from monitoring.statistics.windows import coverage
 from monitoring.units import HOUR_MS
 

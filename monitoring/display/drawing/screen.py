@@ -15,7 +15,8 @@ from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
 from monitoring.display.view_model.viewing import Choice, SiteLine, place_of, site_lines
 from monitoring.display.view_model.viewing import view as chosen
-from monitoring.display.words import WAITING, duration_text, label, local_text, plural, printable, source_text, telling_text
+from monitoring.display.words import WAITING, duration_text, label, local_text, plural, source_text, telling_text
+from monitoring.names import printable
 
 WITH_PANE = 150
 """From this width on, the site under the cursor has a pane of its own."""

@@ -9,16 +9,9 @@ from monitoring.display.output.outputs import is_terminal
 from monitoring.display.output.streams import Descriptor, Printing, Stream, Streams, begin_line
 from monitoring.display.text.feed import IncidentFeed
 from monitoring.display.text.jsonlines import alert_json
-from monitoring.display.words import (
-    alert_detail,
-    alert_sentence,
-    delivery_lines,
-    host_and_name,
-    label,
-    ongoing_text,
-    printable,
-)
+from monitoring.display.words import alert_detail, alert_sentence, delivery_lines, host_and_name, label, ongoing_text
 from monitoring.models import Alert
+from monitoring.names import printable
 from monitoring.storage.notifications import Entry
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from monitoring.display.output.streams import Stream, Streams, begin_line
 from monitoring.display.text.jsonlines import alert_json, stats_json
 from monitoring.display.text.plain import closing_lines, ongoing_line, placeholder_line, stats_lines
 from monitoring.display.view_model.values import Closing, Header, SiteKey, StatsReport, Statuses, View
-from monitoring.display.words import alert_detail, alert_sentence, host_and_name, printable, source_text
+from monitoring.display.words import alert_detail, alert_sentence, host_and_name, source_text
 from monitoring.models import Alert, SiteStatus
+from monitoring.names import printable
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -13,13 +13,13 @@ from monitoring.display.words import (
     outage_ms,
     percent_text,
     plural,
-    printable,
     seconds_text,
     telling_text,
     time_text,
     with_reason,
 )
 from monitoring.models import PHASES, AlertType, CheckResult
+from monitoring.names import printable
 from monitoring.statistics.windows import availability
 from monitoring.thresholds import Rule
 

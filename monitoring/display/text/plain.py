@@ -19,7 +19,6 @@ from monitoring.display.words import (
     ongoing_text,
     percent_text,
     plural,
-    printable,
     seconds_text,
     source_text,
     telling_text,
@@ -27,6 +26,7 @@ from monitoring.display.words import (
     window_text,
 )
 from monitoring.models import Alert, ResponseTimes, SiteStats
+from monitoring.names import printable
 
 LABELS = ("location", "group", "tags")
 """What lines show only if some site has it."""

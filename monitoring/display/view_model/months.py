@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
-from monitoring.display.words import inert, percent_text, printable, time_text
+from monitoring.display.words import inert, percent_text, time_text
 from monitoring.models import Cause, Window
+from monitoring.names import printable
 from monitoring.statistics import windows
 
 MONTH_RULE = (

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitoring.config.keys.notifications import ChannelConfig
-from monitoring.display.words import percent_text, printable, time_text
+from monitoring.display.words import percent_text, time_text
 from monitoring.models import Alert, AlertType
-from monitoring.names import shell_command
+from monitoring.names import printable, shell_command
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.units import MINUTE_MS
 

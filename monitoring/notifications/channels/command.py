@@ -2,7 +2,7 @@
 
 from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.display.text.jsonlines import alert_values, json_line
-from monitoring.display.words import printable
+from monitoring.names import printable
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.channels.child import PATIENCE_S, ByChild, without
 

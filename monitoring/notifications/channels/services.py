@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from monitoring.config.keys.notifications import ChannelConfig
-from monitoring.display.words import printable
+from monitoring.names import printable
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.channels.child import PATIENCE_S, ByChild, Child, without
 from monitoring.trust import MOZILLA, Trust

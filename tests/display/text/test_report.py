@@ -13,8 +13,9 @@ from monitoring.display.text.jsonlines import alert_json, stats_json
 from monitoring.display.text.plain import closing_lines, placeholder_line, stats_lines
 from monitoring.display.view_model.ranking import longest_outages
 from monitoring.display.view_model.values import Closing, ClosingRow, Header, SiteRow, StatsReport
-from monitoring.display.words import alert_sentence, ongoing_text, printable
+from monitoring.display.words import alert_sentence, ongoing_text
 from monitoring.models import Alert, AlertType, Cause, ResponseTimes, SiteStats, SiteStatus, State, Window
+from monitoring.names import printable
 from monitoring.storage.delivery.words import undelivered_text
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
