@@ -1,22 +1,105 @@
-"""Follows a configuration that changes while a program runs."""
+"""Reloads a configuration whose files change while the program runs.
 
+The files are polled once a second. The system's notifications of changes do not reach through network file systems and
+bind mounts of containers, and one `stat` per second and file costs nothing.
+"""
+
+import os
 from collections.abc import Callable, Sequence
+from glob import escape, glob
+from pathlib import Path
 
-from monitoring.config import Config, ConfigWatcher
+from monitoring.config.settings import Config
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.names import listed
 
+Version = tuple[int, int, int]
+Signature = Sequence[tuple[str, int, int, int]]
+
 STAYS = "the configuration stays as it was"
+
+
+class ConfigWatcher:
+    """Notices when files have changed and then stayed the same for one look, so that none is read half-written."""
+
+    def __init__(self, path: Path, load: Callable[[], Config], current: Config) -> None:
+        """`load` reads the configuration at `path` again; `current` is the one that was read last."""
+        self._path = path
+        self._patterns: Sequence[str] = current.files or [escape(str(path))]
+        self._load = load
+        self._current = current
+        self._read = self._seen = self._signature()
+        self._asked = False
+        self._twins: list[ConfigWatcher] = []
+        self.problems: Sequence[str] = ()
+        """Everything that is wrong with the files now; empty while they are valid."""
+
+    def twin(self) -> "ConfigWatcher":
+        """A second watcher of the same files, for another thread. A request to this one is passed on to it."""
+        found = ConfigWatcher(self._path, self._load, self._current)
+        self._twins.append(found)
+        return found
+
+    def ask(self) -> None:
+        """Read the files at the next look even if they have not changed. May be called from a signal handler."""
+        self._asked = True
+        for twin in self._twins:
+            twin.ask()
+
+    def look(self) -> Config | None:
+        """The new configuration, once; None if there is none. Call it about once a second.
+
+        Raises `ConfigError` once for each invalid version of the files.
+        """
+        before, self._seen = self._seen, self._signature()
+        steady = self._seen == before and self._seen != self._read
+        if not (self._asked or steady):
+            return None
+        self._asked, self._read = False, self._seen
+        try:
+            found = self._load()
+        except ConfigError as error:
+            self._follow(error.files)
+            self.problems = error.problems
+            raise
+        self.problems = ()
+        self._follow(found.files)
+        if found == self._current:
+            return None
+        self._current = found
+        return found
+
+    def _follow(self, patterns: Sequence[str]) -> None:
+        if patterns and patterns != self._patterns:
+            self._patterns = patterns
+            self._read = self._seen = self._signature()
+
+    def _signature(self) -> Signature:
+        """Differs after any file has changed, been replaced, been added or been removed."""
+        return [
+            (file, *version)
+            for pattern in self._patterns
+            for file in sorted(glob(pattern, recursive=True))
+            if (version := version_of(file))
+        ]
+
+
+def version_of(file: str | Path) -> Version | None:
+    """Differs after the file has changed or been replaced; None: there is no such file."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def new_config(
     watcher: ConfigWatcher | None, say: Callable[[str], None], say_over: Callable[[str], None] | None = None
 ) -> Config | None:
-    """The new configuration, once it has changed; None while it has not, or while it is wrong.
+    """The new configuration, if the files have changed and are valid; else None. Call it about once a second.
 
-    All errors of a wrong one are reported once, to `say`; that it is fine again to `say_over` (None: to `say`).
-    Call it about once a second.
+    Reports all errors once to `say`, and the end of the errors to `say_over` (None: to `say`).
     """
     if watcher is None:
         return None
@@ -33,7 +116,7 @@ def new_config(
 
 
 def config_notes(watcher: ConfigWatcher | None) -> Sequence[str]:
-    """What stands in the header, and in systemd's status, while the configuration is wrong."""
+    """The note for the header and for systemd's status while the files are invalid."""
     if watcher is None or not watcher.problems:
         return ()
     first, *others = watcher.problems
@@ -41,7 +124,7 @@ def config_notes(watcher: ConfigWatcher | None) -> Sequence[str]:
 
 
 def consequences(before: Config, after: Config) -> list[str]:
-    """Sentences about what a new configuration does not change in a running monitor, or changes for stored data."""
+    """Sentences about changes that need a restart, pause sites, or begin a new history."""
     sentences = [*_new_histories(before.sites, after.sites), *_pauses(before.sites, after.sites)]
     if before.needing_restart != after.needing_restart:
         sentences.append("another database, location or caFile takes effect at the next start")
@@ -49,7 +132,7 @@ def consequences(before: Config, after: Config) -> list[str]:
 
 
 def _pauses(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
-    """Sentences about sites of both configurations that are paused from now on, or no longer."""
+    """Sentences about sites that the new configuration pauses or resumes."""
     known = {site.host: site.enabled for site in before}
     changed = [site for site in after if known.get(site.host, site.enabled) != site.enabled]
     paused, resumed = ([site.host for site in changed if site.enabled is enabled] for enabled in (False, True))
@@ -57,7 +140,7 @@ def _pauses(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
 
 
 def _new_histories(before: Sequence[Site], after: Sequence[Site]) -> list[str]:
-    """A sentence for each URL whose websites have other ids now. What is stored under the old ids stays there."""
+    """A sentence for each URL whose websites have other ids now. Their stored checks stay under the old ids."""
     sentences = []
     for address in dict.fromkeys(site.address for site in after):
         was, now = ([site.host for site in sites if site.address == address] for sites in (before, after))

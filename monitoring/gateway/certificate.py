@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitoring.config.watching import Version, version_of
+from monitoring.config.reload import Version, version_of
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
 

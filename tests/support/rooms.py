@@ -110,7 +110,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
     "config.parsing": ("text positions", "structure", "syntax values addresses", "section durations", "files"),
     "config.keys": ("databases notifications assertions transport", "maintenance", "websites"),
-    "config": ("tokens settings", "watching describing loading", "__init__ lookup", "reload"),
+    "config": ("tokens settings", "describing loading reload", "__init__ lookup"),
     "display.view_model": ("values incidents series", "ranking months latest selection", "viewing overview"),
     "display.text": ("explanation jsonlines feed", "plain backtest"),
     "display.drawing": (
