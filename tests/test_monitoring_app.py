@@ -215,8 +215,8 @@ def test_a_new_configuration_keeps_the_state_of_the_sites_that_stay() -> None:
     scene.run(until_s=240)
     assert scene.display.notices == [
         "config.json: nonsense",
-        "the configuration stays as it was",
-        "the configuration is fine again",
+        "the previous configuration stays in use",
+        "the configuration is valid again",
         "new configuration: 2 sites, 1 added, 1 removed, 0 checked in another way",
     ]
     told = [(alert.type, alert.host) for alert in scene.display.alerts]

@@ -1,4 +1,4 @@
-"""Describes what a configuration would run, for `--check-config`. Shows no secret."""
+"""Describes what a configuration would run, for `--check-config`, without secrets."""
 
 from collections.abc import Iterator
 
@@ -26,13 +26,13 @@ def describe(config: Config) -> list[str]:
         f"database: {_database(config)}",
         f"local file: {config.local_database}",
         f"retention: checks {show_ms(config.check_retention_ms)}, alerts {show_ms(config.alert_retention_ms)};"
-        f" what is older is deleted from {_pruned(config)}",
+        f" older data is deleted from {_pruned(config)}",
         *map(_channel_line, config.notifications),
     ]
 
 
 def describe_maintenance(config: Config, now_ms: int) -> list[str]:
-    """A line for each maintenance that is planned: when it is, and when it is next."""
+    """A line for each planned maintenance: its rule and its next window."""
     return [_maintenance_line(config, one, now_ms) for one in config.maintenance]
 
 
@@ -48,7 +48,7 @@ def _maintenance_line(config: Config, planned: Maintenance, now_ms: int) -> str:
 def _channel_line(channel: ChannelConfig) -> str:
     sites = printable(", ".join(channel.sites)) or "all websites"
     reminder = "" if channel.reminder_ms is None else f", a reminder every {show_ms(channel.reminder_ms)}"
-    return f"told by {printable(channel.label)}: {', '.join(channel.told)} of {sites}{reminder}"
+    return f"channel {printable(channel.label)}: {', '.join(channel.events)} of {sites}{reminder}"
 
 
 def _headline(config: Config) -> str:
@@ -56,7 +56,7 @@ def _headline(config: Config) -> str:
     intervals = sorted({site.interval_ms for site in config.sites})
     span = " to ".join(dict.fromkeys((show_ms(intervals[0]), show_ms(intervals[-1]))))
     websites = f"{count} website{'' if count == 1 else 's'}"
-    return f"{websites}, a check every {span}, alerts decided every {show_ms(config.alert_interval_ms)}"
+    return f"{websites}, a check every {span}, alert rule evaluated every {show_ms(config.alert_interval_ms)}"
 
 
 def _database(config: Config) -> str:
@@ -66,7 +66,7 @@ def _database(config: Config) -> str:
 
 
 def _pruned(config: Config) -> str:
-    """Where this monitor deletes what is older than retention; a gateway follows its own configuration."""
+    """Where this monitor deletes expired data. A gateway deletes by its own configuration."""
     if config.database is None:
         return "the local file, and from the database if it answers"
     is_ours = config.database.backend is not None and config.database.backend.is_ours
@@ -90,7 +90,7 @@ def _labels(site: Site) -> Iterator[str]:
 
 
 def request_words(site: Site) -> Iterator[str]:
-    """What is asked, and how; never a secret."""
+    """The request in words, without secrets."""
     yield " ".join(filter(None, (site.method, site.masked_url, f"every {show_ms(site.interval_ms)}")))
     yield f"timeout {show_ms(site.timeout_ms)}"
     yield from (f"header {name}: ***" for name, _ in site.headers)

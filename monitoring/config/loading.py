@@ -1,4 +1,4 @@
-"""Reads a configuration file, or the data in it, into a `Config`. A `ConfigError` lists everything that is wrong."""
+"""Reads a `Config` from files, standard input, URLs or plain data. A `ConfigError` lists everything that is wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -55,17 +55,17 @@ _RETENTION = values.duration(DAY_MS, 36_500 * DAY_MS)
 
 
 def load_config(path: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
-    """Read the configuration file; `database` (the flag `--database`) replaces the one in the file.
+    """Read the configuration in a file. `database` (the flag `--database`) replaces the one in the file.
 
-    Raises `ConfigError` with every problem there is.
+    Raises `ConfigError`.
     """
     return _load(path, database, read_files(path, environ, ROOT_KEYS))
 
 
 def load_piped(raw: bytes, local: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
-    """The configuration that came from standard input. Relative paths in it start from the working directory.
+    """Read the configuration that came from standard input. Relative paths in it start from the working directory.
 
-    `local` is the local file unless it names another. Raises `ConfigError`.
+    `local` is the local file unless the configuration names another. Raises `ConfigError`.
     """
     path = Path("standard input")
     return _load(path, database, read_files(path, environ, ROOT_KEYS, raw), local)
@@ -78,9 +78,9 @@ def _load(path: Path, database: str | None, files: Files, local: Path | None = N
 
 
 def parse_urls(urls: Sequence[str], environ: Mapping[str, str], path: Path, database: str | None = None) -> Config:
-    """The configuration that has these websites and nothing else; `path` is the file that it could have stood in.
+    """A configuration that has only these websites. `path` stands for its file: relative paths start from there.
 
-    Raises `ConfigError`, in which the URLs are numbered as they were given.
+    Raises `ConfigError`, which numbers the URLs as they were given.
     """
     problems, seen = [], dict[str, int]()
     for number, url in enumerate(urls, start=1):
@@ -102,8 +102,8 @@ def parse_config(
 ) -> Config:
     """The configuration in plain data (what `json.loads` returns).
 
-    `source` begins each message, `path` is the file that relative paths start from. Raises `ConfigError`.
-    Nothing is read but the certificates that are to be trusted.
+    `source` begins each error, and relative paths start from the file `path`. The only files that are read are those of the
+    trusted certificates. Raises `ConfigError`.
     """
     root = Section(Report(source, environ, folder=path.parent), data, "", ROOT_KEYS)
     return read_config(root, path, database)
@@ -141,7 +141,7 @@ def read_config(
 
 
 def parse_database(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
-    """The database of the flag `--database`, or of the default, where there is no file. Raises `ConfigError`."""
+    """The database of `--database`, or the default one, for a mode without a file. Raises `ConfigError`."""
     found, trust = _read_flag(address, environ), Trust.of(environ)
     if found.tls and (problems := _problems_of_roots(trust)):
         raise ConfigError(problems)
@@ -156,9 +156,9 @@ def _read_flag(address: str, environ: Mapping[str, str]) -> DatabaseAddress:
 
 
 def site_host(url: str) -> str:
-    """The name under which the site of this URL is stored. A stored name is returned unchanged.
+    """The name under which a site with this URL is stored. A stored name is returned unchanged.
 
-    Raises `ConfigError` for what is no URL of a website.
+    Raises `ConfigError` if it is not the URL of a website.
     """
     try:
         return site_address(unexpanded(url)).host
@@ -169,7 +169,7 @@ def site_host(url: str) -> str:
 def _read_websites(
     files: Sequence[Section], rule: Rule, evaluated_every_ms: int
 ) -> tuple[tuple[Site, ...], list[Maintenance]]:
-    """The websites of all files, with their own maintenance; the first file has the defaults."""
+    """The websites of all files and the maintenance that they plan for themselves. The first file has the defaults."""
     root = files[0]
     plain = Defaults()
     defaults = Defaults(
@@ -180,10 +180,10 @@ def _read_websites(
         channels=channel_names(root),
         evaluated_every_ms=evaluated_every_ms,
     )
-    known = len(root.report.problems)
+    problems_before = len(root.report.problems)
     listed = (section for file in files for section in file.sections("websites", SITE_KEYS))
     sites, maintenance = read_sites(listed, defaults)
-    if root.is_object and not sites and len(root.report.problems) == known:
+    if root.is_object and not sites and len(root.report.problems) == problems_before:
         root.problem("websites", "nothing to check: no website with a URL")
     return sites, maintenance
 
@@ -202,7 +202,7 @@ def _trusting(address: DatabaseAddress, trust: Trust) -> DatabaseAddress:
 
 
 def _read_trust(report: Report, root: Section, path: Path) -> Trust:
-    """The certificates to trust; every file that is named must hold some."""
+    """The certificates to trust. Reports named files that contain none."""
     name = root.take("caFile", values.file_name, None)
     trust = Trust.of(report.environ, *([] if name is None else [str(path.parent / name)]))
     report.problems += _problems_of_roots(trust)

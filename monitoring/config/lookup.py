@@ -1,4 +1,4 @@
-"""Which site somebody means: by its id, its name or its URL; or which sites, by a tag or a group. Pure."""
+"""Finds the site that a person names by its id, name or URL, or the sites of a tag or a group. Pure."""
 
 import difflib
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from monitoring.models import Site
 from monitoring.names import CHARACTERS, is_name, printable
 
 LIKENESS = 0.6
-"""How alike a name or URL must be to be offered in place of an unknown one."""
+"""How similar a name or URL must be to be suggested in place of an unknown one."""
 
 
 def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
-    """The site's names in the stores: first the configured one, then the one that it may have had before it had an id.
+    """The names of a site in the stores: its present one, then the one that it may have had before it was given an id.
 
-    A site that is not configured may still be stored under the id or URL that is asked for. `flag` begins an error.
-    Raises `ConfigError` when several sites are meant, or none can be.
+    A site that is not configured any more may still be stored under the id or URL `asked`. Errors begin with `flag`.
+    Raises `ConfigError` if several sites match, or if no site can be stored under such a name.
     """
     url = _url(asked)
     if exact := [site.host for form in (asked, url) for site in sites if site.host == form]:
@@ -34,7 +34,7 @@ def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
 
 
 def site_of(asked: str, sites: Sequence[Site], flag: str) -> Site:
-    """The configured site that is meant. Raises `ConfigError` when there is none, and says which may have been meant."""
+    """The configured site that matches. Raises `ConfigError` if there is none, with a suggestion."""
     host = hosts_of(asked, sites, flag)[0]
     for site in sites:
         if site.host == host:
@@ -46,7 +46,7 @@ def site_of(asked: str, sites: Sequence[Site], flag: str) -> Site:
 
 
 def sites_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[Site, ...]:
-    """The configured sites that `tag:WORD` or `group:NAME` stand for, or the one that is meant. Raises `ConfigError`."""
+    """The configured sites of `tag:WORD` or `group:NAME`, or else the one that matches. Raises `ConfigError`."""
     found = _labelled(asked, sites)
     if found is None:
         return (site_of(asked, sites, flag),)
@@ -57,7 +57,7 @@ def sites_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[Site, ...]:
 
 
 def chosen_hosts(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
-    """What the sites that are meant are called in the stores, by `tag:WORD` or `group:NAME`, or one as `hosts_of` takes it.
+    """The names in the stores of the sites of `tag:WORD` or `group:NAME`, or else what `hosts_of` finds.
 
     Raises `ConfigError` as that does.
     """
@@ -66,14 +66,14 @@ def chosen_hosts(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...
 
 
 def _labelled(asked: str, sites: Sequence[Site]) -> tuple[Site, ...] | None:
-    """None: this is no label."""
+    """The sites of `tag:WORD` or `group:NAME`; None: `asked` is of another form."""
     if all(site.has_label(asked) is None for site in sites):
         return None
     return tuple(site for site in sites if site.has_label(asked))
 
 
 def _url(asked: str) -> str | None:
-    """The form in which a URL is stored; None: it is none. A stored one stays as it is."""
+    """The form in which a URL is stored; None: it is not a URL."""
     try:
         return site_host(asked)
     except ConfigError:

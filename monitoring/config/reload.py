@@ -17,7 +17,7 @@ from monitoring.names import listed
 Version = tuple[int, int, int]
 Signature = Sequence[tuple[str, int, int, int]]
 
-STAYS = "the configuration stays as it was"
+STAYS = "the previous configuration stays in use"
 
 
 class ConfigWatcher:
@@ -111,7 +111,7 @@ def new_config(
             say(problem)
         return None
     if was_wrong and not watcher.problems:
-        (say_over or say)("the configuration is fine again")
+        (say_over or say)("the configuration is valid again")
     return found
 
 

@@ -19,11 +19,10 @@ DEFAULT_ALERT_RETENTION_MS = 365 * DAY_MS
 class Config:
     """A valid configuration, with every default filled in.
 
-    `database` is None when none is named: then the default InfluxDB is used if it answers. `location` says where checks
-    are made ("": not configured), `trust` which certificates sites, databases and gateways are verified with.
-    `notifications` are the channels, `maintenance` is what is planned. `warnings` are lines for people, `files` those that
-    it was read from, as `glob` takes them. The sites are kept out of `repr`, because values of their variables may be
-    secrets.
+    `database` is None if none is named: then the default InfluxDB is used if it answers. `location` is where checks are
+    made from ("": not configured), `trust` the certificates that sites, databases and gateways are verified with.
+    `notifications` are the channels, `maintenance` is what is planned. `warnings` are lines for people. `files` are the
+    files that it was read from, as `glob` patterns. `repr` omits the sites, because variables in them may be secrets.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
@@ -41,10 +40,10 @@ class Config:
 
     @property
     def active_sites(self) -> tuple[Site, ...]:
-        """The sites that are checked: all but those that are paused."""
+        """The sites that are checked: all that are not paused."""
         return tuple(site for site in self.sites if site.enabled)
 
     @property
     def needing_restart(self) -> tuple[DatabaseAddress | None, Path, str, Trust]:
-        """What takes effect only at the next start: stores, location, and the certificates that are trusted."""
+        """The settings that take effect only at the next start: stores, location and trusted certificates."""
         return self.database, self.local_database, self.location, self.trust

@@ -1,4 +1,4 @@
-"""Tokens from the environment, by which a gateway knows who may write and who may read. Never shown."""
+"""The tokens with which a gateway permits writing and reading. They come from the environment and are never shown."""
 
 import re
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ READ = "MONITORING_READ_TOKEN"
 
 SHORTEST = 16
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""RFC 6750: what can stand in a header as it is."""
+"""The characters that a header can carry unescaped (RFC 6750)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens that a gateway accepts for writing and for reading.
 
-    One that is None permits nothing. When both are None, `required` is false, and everybody may read and write.
+    A token that is None permits nothing. If both are None, `required` is false, and everybody may read and write.
     """
 
     write: str | None = field(default=None, repr=False)
@@ -46,7 +46,7 @@ def gateway_tokens(environ: Mapping[str, str]) -> Tokens:
 
 
 def page_tokens(environ: Mapping[str, str]) -> Tokens:
-    """The token of the status page, which is one for reading. Raises `ConfigError`."""
+    """The token of the status page: the one for reading. Raises `ConfigError`."""
     return Tokens(read=gateway_tokens(environ).read)
 
 
@@ -54,7 +54,7 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
     """The variable `name`, or the content of the file that `name`_FILE names."""
     file_name = f"{name}_FILE"
     if name in environ and file_name in environ:
-        raise ConfigError([f"{name} and {file_name} are both set: one of them must go"])
+        raise ConfigError([f"{name} and {file_name} are both set: set only one of them"])
     if file_name in environ:
         return _checked(file_name, _read(file_name, environ[file_name]).strip())
     return _checked(name, environ[name]) if name in environ else None

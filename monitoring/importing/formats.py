@@ -56,7 +56,7 @@ def _json(text: str) -> object:
     """JSON as people write it. Raises `ValueError` with the place of what is wrong."""
     try:
         return syntax.parse(text.encode())
-    except syntax.Misplaced as error:
+    except syntax.InvalidSyntax as error:
         raise ValueError(f"is no JSON: line {error.line}, column {error.column}: {error.sentence}") from None
     except Invalid as error:
         raise ValueError(str(error)) from None

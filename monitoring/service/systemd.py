@@ -103,5 +103,5 @@ def _send(environ: Mapping[str, str], *messages: str) -> None:
         return
     address = f"\0{path[1:]}" if path.startswith("@") else path  # an abstract socket has no file
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-        sender.setblocking(False)  # a full queue must not hold up the monitor
+        sender.setblocking(False)  # a full queue must not contain up the monitor
         sender.sendto("\n".join(messages).encode(), address)

@@ -259,7 +259,7 @@ def test_check_config_says_what_would_run() -> None:
         }
     )  # fmt: skip
     assert describe(config) == [
-        "2 websites, a check every 2 s to 3.5 s, alerts decided every 2 s",
+        "2 websites, a check every 2 s to 3.5 s, alert rule evaluated every 2 s",
         "  http://via.ecp.fr: GET every 3.5 s, timeout 10 s; expects a status below 400;"
         " alert below 99.5 % over 2 min, at least 1 failure, recovery at 99.5 %",
         "  https://example.org/health (health): POST every 2 s, timeout 10 s, header Authorization: ***, body of 4 bytes,"
@@ -267,7 +267,7 @@ def test_check_config_says_what_would_run() -> None:
         " an answer within 0.0025 s; alert below 80 % over 2 min, at least 2 failures, recovery at 90 %",
         "database: influxdb://me:***@db.example:8086/monitoring",
         "local file: /etc/monitor/config.db",
-        "retention: checks 30 d, alerts 365 d; what is older is deleted from the local file and the database",
+        "retention: checks 30 d, alerts 365 d; older data is deleted from the local file and the database",
     ]
 
 
@@ -282,7 +282,7 @@ def test_check_config_says_what_would_run() -> None:
 )
 def test_the_description_says_where_retention_deletes(database: dict[str, str], deleted_from: str) -> None:
     config = parse({"websites": [{"URL": URL}], "retention": {"checks": "7d"}, **database})
-    assert describe(config)[-1] == f"retention: checks 7 d, alerts 365 d; what is older is deleted from {deleted_from}"
+    assert describe(config)[-1] == f"retention: checks 7 d, alerts 365 d; older data is deleted from {deleted_from}"
 
 
 def test_importing_the_configuration_is_light() -> None:

@@ -25,7 +25,7 @@ VALIDATOR = Draft7Validator(schema.schema())
 SAYABLE = re.compile(
     r"unknown key|must be (?:a string|a list|a number|a duration|an object|true or)"
     r"|must be (?:a whole number|from |statuses|4 or 6|\"|an HTTP)"
-    r"|must not be empty|must name at least one (?:status|text|file)|must have at most|must not hold a tag twice"
+    r"|must not be empty|must name at least one (?:status|text|file)|must have at most|must not contain a tag twice"
 )
 """The rules of types, bounds and keys. The rest, as that a file must be there, no schema can say."""
 

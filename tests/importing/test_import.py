@@ -165,7 +165,7 @@ BAD = {
     b"<sitemapindex><sitemap><loc>http://a/s.xml</loc></sitemap></sitemapindex>": "has no website that can be checked",
     b"endpoints: [{name: a, url: 'icmp://a'}]": "has no website that can be checked: a: its URL must be",
     b"# ours\nhttps://a.example\nhttps://b.example\nnot an address\n": "line 4 is neither a URL nor a host",
-    b'[{"targets": ["a.example"],\n "labels": {"job": "web"}\n]': "is no JSON: line 3, column 1: ] stands here while the {",
+    b'[{"targets": ["a.example"],\n "labels": {"job": "web"}\n]': "is no JSON: line 3, column 1: ] does not close the {",
     b"<html><a/></html>": "is nothing that can be imported",
     b"!!python/object/apply:os.system ['true']": "is neither JSON nor YAML: ",
 }

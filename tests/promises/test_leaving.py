@@ -61,7 +61,7 @@ def test_without_a_terminal_a_hang_up_reads_the_configuration_again(config: Path
         history.until(lambda running: "ongoing" in running.text)
         config.write_text("{")
         os.kill(history.pid, signal.SIGHUP)
-        history.until(lambda running: "the configuration stays as it was" in "".join(running.errors))
+        history.until(lambda running: "the previous configuration stays in use" in "".join(running.errors))
         assert history.terminate() == 0
 
 

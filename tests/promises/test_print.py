@@ -136,7 +136,7 @@ def test_it_follows_the_configuration(target: Target, tmp_path: Path) -> None:
             printer.until(windows)
             os.kill(printer.pid, signal.SIGHUP)
             config.write_text("{")
-            printer.until(lambda running: "the configuration stays as it was" in running.errors)
+            printer.until(lambda running: "the previous configuration stays in use" in running.errors)
             write_websites(tmp_path, sites[1:])
             printer.until(lambda running: [site["URL"] for site in windows(running)[-1]["sites"]] == [target.url("/b")])
             assert (printer.interrupt(), monitor.terminate()) == (0, 0)

@@ -133,7 +133,7 @@ def test_a_bad_file_is_told_once_with_all_its_errors_and_the_old_one_goes_on(tmp
     with Monitor(path) as monitor:
         wait_for_checks(tmp_path, range(2))
         replace(path, good.replace('"window"', '"windoww"').replace('"URL"', '"url"', 1))
-        wait_for(lambda: "stays as it was" in "".join(monitor.errors), "the errors")
+        wait_for(lambda: "previous configuration stays" in "".join(monitor.errors), "the errors")
         wait_for_checks(tmp_path, range(2), more=5)
         told = "\n".join(monitor.errors)
         replace(path, good)
@@ -143,7 +143,7 @@ def test_a_bad_file_is_told_once_with_all_its_errors_and_the_old_one_goes_on(tmp
         wait_for_checks(tmp_path, range(2), more=5)
         assert monitor.terminate() == 0
     assert told.count("windoww: unknown key") == 1
-    assert told.count("stays as it was") == 1
+    assert told.count("previous configuration stays") == 1
     for number in range(2):
         assert_one_check_a_slot(checks(tmp_path)[str(number)])
 

@@ -115,10 +115,10 @@ def test_a_configuration_that_is_wrong_for_a_while_is_said_in_the_status_as_on_s
             return statuses[-1] if statuses else ""
 
         config.write_text(whole.replace("websites", "webseits"))
-        wait_for(lambda: "stays as it was" in status(), "the status")
+        wait_for(lambda: "previous configuration stays" in status(), "the status")
         wait_for(lambda: len(monitor.errors) == 3, "the errors")
-        assert f"{monitor.errors[0]} (and 1 more); the configuration stays as it was" in status()
+        assert f"{monitor.errors[0]} (and 1 more); the previous configuration stays in use" in status()
         config.write_text(whole)
-        wait_for(lambda: "stays as it was" not in status(), "the status without it")
+        wait_for(lambda: "previous configuration stays" not in status(), "the status without it")
         assert monitor.terminate() == 0
-    assert monitor.errors[2:] == ["the configuration stays as it was", "the configuration is fine again"]
+    assert monitor.errors[2:] == ["the previous configuration stays in use", "the configuration is valid again"]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.promise
 CRON_S = 90.0
 """How long it may take until cron looks at its tables, which it does once a minute."""
 
-REFUSED = "the configuration stays as it was"
+REFUSED = "the previous configuration stays in use"
 
 
 @pytest.fixture

@@ -178,10 +178,10 @@ def test_a_wrong_configuration_stands_in_the_header_as_long_as_it_is_wrong(confi
     with Terminal(140, 40, mode, "-c", config) as terminal:
         terminal.until("the sites", lambda text: "2 sites" in text or "no monitor has run here" in text)
         config.write_text("{")
-        terminal.until("what is wrong", lambda text: unfolded(text).count("the configuration stays as it was") == 1)
+        terminal.until("what is wrong", lambda text: unfolded(text).count("the previous configuration stays in use") == 1)
         config.write_text(whole)
         terminal.until(
             "that it is over",
-            lambda text: "stays as it was" not in unfolded(text) and "the configuration is fine again" in unfolded(text),
+            lambda text: "stays in use" not in unfolded(text) and "the configuration is valid again" in unfolded(text),
         )
         assert terminal.interrupt() == 0

@@ -74,6 +74,6 @@ def _channel(channel: ChannelConfig) -> dict[str, object]:
         "name": channel.label,
         "kind": channel.kind.name,
         "sites": channel.sites or None,
-        "on": channel.told,
+        "on": channel.events,
         "reminder": None if channel.reminder_ms is None else seconds(channel.reminder_ms),
     }

@@ -1,4 +1,4 @@
-"""The keys of a website that say what is expected of its answers, in the order in which answers are judged."""
+"""The keys of a website's assertions, in the order in which they are evaluated."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -23,11 +23,11 @@ T = TypeVar("T")
 _RESPONSE_TIME_US = values.duration(1, HOUR_MS, unit_us=1)
 
 Read = Callable[[Section, str], Assertion | None]
-"""Reads one key: None when it is not given or wrong (which is noted)."""
+"""Reads one key; None: it is not given, or is wrong (which is reported)."""
 
 
 def _value(convert: Callable[[object], T], assertion: Callable[[T], Assertion]) -> Read:
-    """An assertion of one value."""
+    """A reader of an assertion that has one value."""
 
     def read(section: Section, key: str) -> Assertion | None:
         found = section.take(key, convert, None)
@@ -45,10 +45,10 @@ def _headers(section: Section, key: str) -> Assertion | None:
 
 
 def read_header_names(headers: Section) -> list[str]:
-    """The keys of an object that are names of headers; what is none, or there twice, is noted."""
+    """The names of headers in an object. Invalid and repeated ones are reported."""
     names: dict[str, str] = {}
     for position, name in enumerate(headers.keys(), start=1):
-        # A name that is wrong may be a value in the wrong place: it is counted, not quoted.
+        # An invalid name may be a secret in the wrong place, so the error has its number.
         if not values.is_header_name(name):
             headers.problem(None, f"name {position} is not a valid header name")
             continue
@@ -71,7 +71,7 @@ def _json(section: Section, key: str) -> Assertion | None:
 
 
 def _jmespath_problem(expression: str) -> str | None:
-    """Why this expression could never be evaluated; a variable in it is not replaced, as in no key."""
+    """Why this expression can never be evaluated; None: it can. Variables in it are not replaced, as in every key."""
     import jmespath
 
     try:
@@ -116,13 +116,13 @@ ASSERTIONS: Mapping[str, Read] = MappingProxyType(
 
 
 def read_assertions(section: Section) -> Mapping[str, Assertion]:
-    """What a website expects, by key."""
+    """The assertions of a website, by key."""
     found = ((key, read(section, key)) for key, read in ASSERTIONS.items())
     return {key: assertion for key, assertion in found if assertion is not None}
 
 
 def refuse_impossible(section: Section, site: Site, assertions: Mapping[str, Assertion]) -> None:
-    """Note every expectation that no answer to the site's request could meet."""
+    """Report every assertion that no answer to the site's request can meet."""
     for key, assertion in assertions.items():
         if reason := assertion.impossible(site):
             section.problem(key, reason)

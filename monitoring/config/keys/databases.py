@@ -14,23 +14,23 @@ from monitoring.errors import ConfigError
 from monitoring.trust import MOZILLA, Trust
 
 DEFAULT_DATABASE = "influxdb://localhost:8086/monitoring"
-"""The database when the configuration names none, if it answers."""
+"""The database that is used if the configuration names none and this one answers."""
 
 DEFAULT_LISTEN = "127.0.0.1:8087"
-"""Where a gateway listens by default: reachable only from its own machine."""
+"""Where a gateway listens by default: only its own machine can reach it."""
 
 _DATABASE_NAME = re.compile(r"/([A-Za-z0-9_.-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseKind:
-    """What is particular about one kind of database.
+    """One kind of database.
 
-    `store` is "module:callable", which makes the backend from a `DatabaseAddress`, a location and the seconds to wait for
-    an answer, without connecting. (It is a name, so that only the configured backend is imported, and not by
-    this room.) `port` is the default one; None: addresses must name it. `has_name`: an address ends with the name of a
-    database. `no_user` says why an address may not hold a user and a password; "": it may.
-    `is_ours`: monitors and gateways delete in it what was purged or is older than retention, because nobody else does.
+    `store` names the "module:callable" that makes the backend from a `DatabaseAddress`, a location and a timeout in seconds,
+    without connecting. It is a name so that only the configured backend is imported. `port` is the default port; None: an
+    address must name one. `has_name`: an address ends with the name of a database. `no_user` says why an address must not
+    contain a user and a password; "": it may. `is_ours`: monitors and gateways delete purged and expired data in it, because
+    nobody else does.
     """
 
     name: str
@@ -52,15 +52,15 @@ DATABASES = (
         is_ours=False,
     ),
 )
-"""Every kind of database. (`sqlite:` is not one: it means that there is only the local file.)"""
+"""Every kind of database. `sqlite:` is not one: it means that the local file is all there is."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where checks go besides the local file. `kind` is the name of one of `DATABASES`, or "sqlite".
+    """The database to which checks are copied. `kind` is the name of one of `DATABASES`; "sqlite": only the local file.
 
-    `masked` is the address for people. `tls` is None for plain HTTP, else whom to trust. `host` is without brackets,
-    `database` empty for a gateway.
+    `masked` is the address for people. `tls` are the certificates to trust; None: plain HTTP. `host` has no brackets.
+    `database` is empty for a gateway.
     """
 
     kind: str
@@ -74,7 +74,7 @@ class DatabaseAddress:
 
     @property
     def backend(self) -> DatabaseKind | None:
-        """None: there is no database, only the local file."""
+        """The kind of the database; None: there is only the local file."""
         return next((known for known in DATABASES if known.name == self.kind), None)
 
     @property
@@ -84,20 +84,20 @@ class DatabaseAddress:
 
     @property
     def url(self) -> str:
-        """The address of the server by HTTP, without credentials."""
+        """The server's URL without credentials."""
         return f"{'https' if self.tls else 'http'}://{self.server}"
 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where a gateway listens; `host` is without brackets."""
+    """Where a server listens; `host` has no brackets."""
 
     host: str
     port: int
 
     @property
     def is_loopback(self) -> bool:
-        """Can it be reached from its own machine only?"""
+        """Can only its own machine reach it?"""
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
@@ -108,7 +108,7 @@ class ListenAddress:
 
 
 def parse_listen(value: str) -> ListenAddress:
-    """The address of the flag `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
+    """The value of `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
     try:
         authority = read_authority(Text((Segment(value),)))
         host = authority.bare_host
@@ -121,12 +121,12 @@ def parse_listen(value: str) -> ListenAddress:
 
 @accepts({"type": "string", "minLength": 1})
 def database_address(value: object) -> DatabaseAddress:
-    """The address in a string of the configuration or of `--database`; by TLS it trusts Mozilla's list. Raises `Invalid`."""
+    """The address of the key `database` or of `--database`; with TLS it trusts Mozilla's list. Raises `Invalid`."""
     text = address_text(value)
     if text.value.lower() == "sqlite:":
         return DatabaseAddress("sqlite", "sqlite:")
     if text.value.lower().startswith("sqlite:"):
-        raise Invalid("sqlite: stands alone; localDatabase names the file")
+        raise Invalid("sqlite: takes no path; localDatabase names the file")
     match = URL.fullmatch(text.value)
     scheme = match["scheme"].lower() if match else ""
     kind = next((known for known in DATABASES if scheme in (known.scheme, known.tls_scheme)), None)
@@ -134,7 +134,7 @@ def database_address(value: object) -> DatabaseAddress:
         *some, last = (f"{scheme}://" for known in DATABASES for scheme in (known.scheme, known.tls_scheme))
         raise Invalid(f"must be sqlite: or begin with {', '.join(some)} or {last}")
     if match["query"]:
-        raise Invalid("must end before a question mark")
+        raise Invalid("must not have a query (?…)")
     return _server(kind, scheme, text.between(*match.span("authority")), match["path"])
 
 
@@ -142,7 +142,7 @@ def _server(kind: DatabaseKind, scheme: str, server: Text, path: str) -> Databas
     authority = read_authority(server)
     database = _database(kind, path)
     if kind.no_user and "@" in server.value:
-        raise Invalid(f"must not hold a user: {kind.no_user}")
+        raise Invalid(f"must not contain a user: {kind.no_user}")
     port = authority.port or kind.port
     if port is None:
         raise Invalid(f"must name the {kind.name}'s port")

@@ -1,7 +1,7 @@
-"""Planned maintenance: the key `maintenance` of the configuration and of a website, and when it is. Pure.
+"""Planned maintenance: the key `maintenance` of the configuration and of a website, and its windows. Pure.
 
-A time of day that is skipped when clocks go forward comes as they do, one that is there twice comes once, the first time (as
-Debian's cron has it). Its duration is time that passes, whatever clocks show.
+If clocks skip the time of day at which maintenance begins, it begins at the moment of the change; if they show it twice, at
+the first time (as with Debian's cron). Its duration is elapsed time, whatever clocks show.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,16 +17,16 @@ from monitoring.models import Site, Window
 from monitoring.units import DAY_MS, MINUTE_MS
 
 OWN_KEYS = ("from", "until", "cron", "duration", "timezone")
-"""Of a website's own."""
+"""The keys of maintenance that a website plans for itself."""
 MAINTENANCE_KEYS = ("sites", *OWN_KEYS)
 
 CRON_FIELDS = 5
 LONGEST_MS = 31 * DAY_MS
-"""Of one that a cron expression begins, or a person."""
+"""The longest duration, if a cron expression or a person begins the maintenance."""
 LENGTH = values.duration(MINUTE_MS, LONGEST_MS)
 
 LAST_MS = 4_102_444_800_000
-"""2100: nobody plans for later."""
+"""The year 2100: nobody plans further ahead."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """Maintenance of the sites with these hosts: `once`, or for `length_ms` whenever `cron` says so in `timezone`."""
+    """Maintenance of the sites with these hosts: `once`, or for `length_ms` at every time of `cron` in `timezone`."""
 
     hosts: frozenset[str]
     once: Window | None = None
@@ -43,7 +43,7 @@ class Maintenance:
     length_ms: int = 0
 
     def windows(self, span: Window) -> Iterator[Window]:
-        """When it is in this span, in order; where it begins anew before it is over, the one that lasts longest of those."""
+        """The windows that reach into this span, in order. Of those that began before it, only the latest is included."""
         if self.once:
             if self.once.from_ms < span.until_ms and self.once.until_ms > span.from_ms:
                 yield self.once
@@ -51,7 +51,7 @@ class Maintenance:
             yield from self._repeated(span)
 
     def next(self, now_ms: int) -> Window | None:
-        """The one that goes on, or else comes next; None: there is none any more."""
+        """The window that contains `now_ms`, or else the next one; None: there are no more."""
         return next(self.windows(Window(now_ms, LAST_MS)), None)
 
     def _repeated(self, span: Window) -> Iterator[Window]:
@@ -75,7 +75,7 @@ class Maintenance:
 
 
 def read_maintenance(root: Section, sites: Sequence[Site]) -> list[Maintenance]:
-    """The maintenance that the configuration plans for some of these sites, or for all."""
+    """The maintenance under the configuration's own key, for some of these sites or for all."""
     found = []
     for section in root.sections("maintenance", MAINTENANCE_KEYS):
         chosen = chosen_sites(section, sites)
@@ -85,7 +85,7 @@ def read_maintenance(root: Section, sites: Sequence[Site]) -> list[Maintenance]:
 
 
 def read_own_maintenance(website: Section) -> list[Maintenance]:
-    """The maintenance that a website plans for itself, whose host is yet to be filled in."""
+    """The maintenance that a website plans for itself, without the host, which is not known yet."""
     return [one for section in website.sections("maintenance", OWN_KEYS) for one in _read(section, frozenset())]
 
 
@@ -97,7 +97,7 @@ def _read(section: Section, hosts: frozenset[str]) -> list[Maintenance]:
     if section.is_object and is_once == is_repeated:
         section.problem(None, "must have either from and until, or cron and duration")
     if section.has("timezone") and not section.has("cron"):
-        section.problem("timezone", "goes with cron")
+        section.problem("timezone", "is only allowed with cron")
     if from_ms is not None and until_ms is not None:
         if until_ms <= from_ms:
             section.problem("until", "must be later than from")
@@ -108,16 +108,16 @@ def _read(section: Section, hosts: frozenset[str]) -> list[Maintenance]:
 
 
 def _has_both(section: Section, first: str, second: str) -> bool:
-    """Is a pair of keys there? That one of them is missing is reported."""
+    """Is a pair of keys given? Reports that one of the two is missing."""
     for key, other in ((first, second), (second, first)):
         if section.has(key) and not section.has(other):
-            section.problem(other, f"must be there, too: {key} is")
+            section.problem(other, f"is missing; {key} requires it")
     return section.has(first) or section.has(second)
 
 
 @accepts({"type": "string", "format": "date-time"})
 def _moment(value: object) -> int:
-    """Milliseconds of a time with an offset: everybody who reads the file means the same."""
+    """Milliseconds since 1970. The offset is required so that the time means the same on every machine."""
     try:
         found = datetime.fromisoformat(values.text(value))
         if found.tzinfo is not None:
@@ -137,11 +137,11 @@ def _cron(value: object) -> str:
             next(CronSim(found, _ANY_DAY))
             return found
     except StopIteration:
-        raise Invalid("never comes") from None
+        raise Invalid("describes a time that never comes") from None
     except CronSimError as error:
         field = str(error).removeprefix("Bad ")
-        raise Invalid(f"must be five fields as crontab(5) has them: what it has for the {field} is wrong") from None
-    raise Invalid('must be five fields as crontab(5) has them: minute, hour, day, month, weekday, as in "0 2 * * 0"')
+        raise Invalid(f"must be five fields as in crontab(5): the {field} is wrong") from None
+    raise Invalid('must be five fields as in crontab(5): minute, hour, day, month, weekday, as in "0 2 * * 0"')
 
 
 @accepts(values.NONEMPTY)
@@ -151,6 +151,6 @@ def _timezone(value: object) -> str:
     found = values.nonempty(value)
     try:
         ZoneInfo(found)
-    except (ValueError, KeyError, OSError):  # KeyError is what it has not found
+    except (ValueError, KeyError, OSError):  # KeyError: there is no such zone
         raise Invalid('must be a time zone that this machine knows, as in "Europe/Paris"') from None
     return found

@@ -1,4 +1,4 @@
-"""Where notifications go: the key `notifications`, and the registry of the kinds of channels.
+"""The channels of notifications: the key `notifications`, and the registry of the kinds of channels.
 
 A new kind of channel is a module in `monitoring.notifications.channels` and a line in `CHANNELS`.
 """
@@ -26,12 +26,12 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")
 
 @dataclass(frozen=True, slots=True)
 class ChannelKind:
-    """What is particular about one kind of channel.
+    """One kind of channel.
 
-    `schemes` are those of its URLs; none: it takes all that no other one takes. `open` is "module:callable", which makes a
-    `monitoring.notifications.base.Channel` from a `ChannelConfig` without connecting. `problems` is "module:callable", which
-    says, for a list of URLs, why each cannot be used (None: it can). (Names, because nobody loads a channel that is not
-    configured, nor do configurations know about channels.) `events` are those that it can tell.
+    `schemes` are those of its URLs. `open` names the "module:callable" that makes a `monitoring.notifications.base.Channel`
+    from a `ChannelConfig`, without connecting. `problems` names the "module:callable" that says for each of a list of URLs
+    why it cannot be used (None: it can). Both are names so that only configured channels are imported. `events` are those
+    that it can announce.
     """
 
     name: str
@@ -52,16 +52,16 @@ CHANNELS = (
     ),
     ChannelKind("apprise", (), f"{_MODULE}.services:Service", problems=f"{_MODULE}.services:problems"),
 )
-"""Every kind of channel. The last one takes whatever URL no other one takes."""
+"""Every kind of channel. The last one takes all URLs that no other kind takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """One channel. `label` is what it is called everywhere: its name, or its scheme and its place in the list.
+    """One channel. `label` identifies it everywhere: its name or, without one, its scheme and its index in the list.
 
-    `url` is a secret, so are the arguments of `command`. `sites` are selectors; empty: all sites. `on` are the events that
-    it is told of. `reminder_ms`: how often it is reminded of a site that stays down (None: never). `location` and `trust`
-    are those of the configuration.
+    `url` and the arguments of `command` are secrets. `sites` are selectors; empty: all sites. `on` are the events that it
+    announces. It sends a reminder of a site that stays down every `reminder_ms` (None: never). `location` and `trust` are
+    those of the configuration.
     """
 
     label: str
@@ -76,13 +76,13 @@ class ChannelConfig:
     trust: Trust = MOZILLA
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """The events that it is told of, in the order of `EVENTS`."""
+    def events(self) -> tuple[str, ...]:
+        """The events that it announces, in the order of `EVENTS`."""
         known = self.on & frozenset(self.kind.events) - (frozenset() if self.reminder_ms else frozenset({"reminder"}))
         return tuple(event for event in EVENTS if event in known)
 
     def wants(self, site: Site, event: str) -> bool:
-        """Is it told of this event of this site? Where a site names its channels, these are the ones."""
+        """Does it announce this event of this site? If the site names channels, only those do."""
         if event not in self.on or event not in self.kind.events:
             return False
         if site.notify is not None:
@@ -91,20 +91,20 @@ class ChannelConfig:
 
 
 def selects(selector: str, site: Site) -> bool:
-    """Does `tag:NAME`, `group:NAME`, an id, a name or a URL stand for this site?"""
+    """Does the selector (`tag:NAME`, `group:NAME`, an id, a name or a URL) match this site?"""
     labelled = site.has_label(selector)
     return selector in (site.host, site.name, site.address) if labelled is None else labelled
 
 
 def read_channels(root: Section, sites: Sequence[Site], location: str, trust: Trust) -> tuple[ChannelConfig, ...]:
-    """The channels; what is wrong with them is reported, and no URL is shown."""
+    """The configured channels. Errors are reported without showing a URL."""
     listed = enumerate(root.sections("notifications", CHANNEL_KEYS, short="url"))
     read = [(section, _read_channel(index, section, sites)) for index, section in listed]
     labels: set[str] = set()
     for section, channel in read:
         if channel is not None:
             if channel.label in labels:
-                section.problem("name", "is what another channel is called, too")
+                section.problem("name", "is the name of another channel, too")
             labels.add(channel.label)
     _report_unusable([(section, channel) for section, channel in read if channel is not None])
     return tuple(replace(channel, location=location, trust=trust) for _, channel in read if channel is not None)
@@ -136,11 +136,11 @@ def _read_channel(index: int, section: Section, sites: Sequence[Site]) -> Channe
 
 
 def chosen_sites(section: Section, sites: Sequence[Site]) -> tuple[str, ...]:
-    """The selectors of a section's key `sites`; none stand for all. One that stands for none of `sites` is reported."""
+    """The selectors under the key `sites`; empty: all sites. A selector that matches none of `sites` is reported."""
     chosen = section.take("sites", _selectors, ())
     for place, selector in enumerate(chosen, start=1):
         if not any(selects(selector, site) for site in sites):
-            section.problem("sites", f"entry {place} stands for no website")
+            section.problem("sites", f"entry {place} matches no website")
     return chosen
 
 
@@ -159,7 +159,7 @@ def _url(value: object) -> str:
     if not _SCHEME.match(found):
         raise Invalid('must be the URL of a service, as in "mailto://…" or "slack://…"')
     if any(character in found for character in "\r\n\0"):
-        raise Invalid("must not hold line breaks or NUL")
+        raise Invalid("must not contain line breaks or NUL")
     return found
 
 
@@ -169,7 +169,7 @@ def _command(value: object) -> tuple[str, ...]:
         raise Invalid('must be a list of strings, the program and its arguments, as in ["notify-send", "website"]')
     found = tuple(values.text(item) for item in value)
     if any("\0" in item for item in found):
-        raise Invalid("must not hold NUL")
+        raise Invalid("must not contain NUL")
     return found
 
 
@@ -181,7 +181,7 @@ def _selectors(value: object) -> tuple[str, ...]:
 
 
 def _selector(value: object) -> str:
-    """A URL in its normal form, anything else as it is."""
+    """A URL in its normalised form, anything else unchanged."""
     found = values.nonempty(value)
     try:
         return site_address(value).host
@@ -196,19 +196,19 @@ def _events(value: object) -> frozenset[str]:
         raise Invalid(f"must be a list of {known}")
     found = [values.text(item) for item in value]
     if any(item not in EVENTS for item in found):
-        raise Invalid(f"may hold {known} only")
+        raise Invalid(f"may only contain {known}")
     return frozenset(found)
 
 
 def channel_names(root: Section) -> frozenset[str]:
-    """The names that the configuration gives to channels."""
+    """The names of all channels."""
     listed = root.peek("notifications")
     names = (item.get("name") for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
     return frozenset(name for name in names if isinstance(name, str))
 
 
 def refuse_unknown_channels(section: Section, site: Site, names: frozenset[str]) -> None:
-    """A website may name only channels that there are."""
+    """Report channels that a website names but the configuration does not have."""
     for place, name in enumerate(site.notify or (), start=1):
         if name not in names:
             section.problem("notify", f"entry {place} is not the name of a channel in notifications")
@@ -216,14 +216,14 @@ def refuse_unknown_channels(section: Section, site: Site, names: frozenset[str])
 
 @accepts({"type": "array", "items": values.named(names.LONGEST_LOCATION)})
 def names_of_channels(value: object) -> tuple[str, ...]:
-    """The key `notify` of a website: names of channels, none or some."""
+    """The key `notify` of a website: a list of names of channels, which may be empty."""
     if not isinstance(value, list):
         raise Invalid("must be a list of names of channels, […]")
     return tuple(map(values.label, value))
 
 
 def _report_unusable(channels: Sequence[tuple[Section, ChannelConfig]]) -> None:
-    """Ask each kind of channel about its URLs, all at once."""
+    """Ask each kind of channel which of its URLs it cannot use."""
     by_kind: dict[str, list[tuple[Section, ChannelConfig]]] = {}
     for section, channel in channels:
         if channel.kind.problems:

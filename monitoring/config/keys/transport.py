@@ -1,4 +1,4 @@
-"""How a website is reached: the keys that say more than its URL. What this machine's libcurl cannot do is refused here."""
+"""The keys that say how a website is reached. Whatever this machine's libcurl cannot do is refused here."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -20,9 +20,9 @@ _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
 def read_transport(section: Section) -> Transport:
-    """What these keys of a website say."""
+    """The transport settings of a website."""
     ip_version = section.take("ipVersion", _ip_version, None)
-    connect_to = section.take("connectTo", _place, None)
+    connect_to = section.take("connectTo", _host_and_port, None)
     proxy, shown_proxy = section.take("proxy", _proxy, (None, None))
     found = Transport(
         ip_version=ip_version,
@@ -46,7 +46,7 @@ def _ip_version(value: object) -> int:
 
 
 @accepts({"type": "string", "minLength": 1})
-def _place(value: object) -> str:
+def _host_and_port(value: object) -> str:
     """`host` or `host:port`."""
     text = address_text(value)
     if "@" in text.value or "/" in text.value:
@@ -57,7 +57,7 @@ def _place(value: object) -> str:
 
 @accepts({"type": "string", "minLength": 1})
 def _proxy(value: object) -> tuple[str, str]:
-    """The URL of a proxy for libcurl, and for people."""
+    """The URL of a proxy, for libcurl and for people."""
     text = address_text(value)
     match = URL.fullmatch(text.value)
     if match is None or match["scheme"].lower() not in _PROXIES:
@@ -67,8 +67,8 @@ def _proxy(value: object) -> tuple[str, str]:
     authority = read_authority(text.between(*match.span("authority")))
     if authority.port is None:
         raise Invalid("must name the proxy's port")
-    scheme, place = match["scheme"].lower(), f"{authority.host}:{authority.port}"
-    return f"{scheme}://{user_of(authority)}{place}", f"{scheme}://{masked_user(authority)}{place}"
+    scheme, server = match["scheme"].lower(), f"{authority.host}:{authority.port}"
+    return f"{scheme}://{user_of(authority)}{server}", f"{scheme}://{masked_user(authority)}{server}"
 
 
 def _ca_file(section: Section) -> str | None:
@@ -96,11 +96,11 @@ def _client_certificate(section: Section) -> tuple[str, str] | None:
 
 
 def refuse_contradictions(section: Section, site: Site) -> None:
-    """Note what can never work together, and what this libcurl cannot do."""
+    """Report settings that contradict each other, and those that this libcurl does not support."""
     for key, why in _contradictions(site):
         section.problem(key, why)
     if site.transport != PLAIN:
-        from monitoring.checks.abilities import lacking  # late: few websites need it, and libcurl with it
+        from monitoring.checks.abilities import lacking  # late: it loads libcurl, and few websites need it
 
         for key, what in lacking(site):
             section.problem(key, f"{what} is not built into this libcurl")
@@ -108,8 +108,7 @@ def refuse_contradictions(section: Section, site: Site) -> None:
 
 def _contradictions(site: Site) -> Iterator[tuple[str, str]]:
     transport, parts = site.transport, urlsplit(site.url)
-    place = transport.connect_to or parts.netloc.rpartition("@")[2]
-    version = _version_of(place)
+    version = _ip_version_of(transport.connect_to or parts.netloc.rpartition("@")[2])
     if transport.ip_version and version and not transport.proxy and version != transport.ip_version:
         yield "ipVersion", f"can never be met: the site is reached at an IPv{version} address"
     if transport.connect_to and transport.proxy:
@@ -122,9 +121,9 @@ def _contradictions(site: Site) -> Iterator[tuple[str, str]]:
         yield "caFile", "contradicts verifyTLS, which is false"
 
 
-def _version_of(place: str) -> int | None:
-    """4 or 6 for an IP address, None for a name."""
-    host = place.partition("]")[0].removeprefix("[") if place.startswith("[") else place.partition(":")[0]
+def _ip_version_of(server: str) -> int | None:
+    """4 or 6 for an IP address, None for a name. A port may follow."""
+    host = server.partition("]")[0].removeprefix("[") if server.startswith("[") else server.partition(":")[0]
     try:
         return ip_address(host.partition("%")[0]).version
     except ValueError:
@@ -132,12 +131,12 @@ def _version_of(place: str) -> int | None:
 
 
 def describe_transport(transport: Transport) -> Iterator[str]:
-    """What was given, in words; never a secret."""
+    """The settings in words, without secrets."""
     certificate = transport.client_certificate and transport.client_certificate[0]
     for value, words in (
         (transport.ip_version, "IPv{} only"),
         (transport.connect_to, "connected to {}"),
-        (transport.shown_proxy, "by the proxy {}"),
+        (transport.shown_proxy, "through the proxy {}"),
         (transport.authentication, "{} authentication"),
         (transport.ca_file, "certificates also from {}"),
         (certificate, "client certificate {}"),

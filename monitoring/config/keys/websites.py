@@ -1,4 +1,4 @@
-"""Reads the websites of a configuration: fills in every default, reports every contradiction."""
+"""Reads the websites of a configuration: fills in all defaults and reports all contradictions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -49,9 +49,9 @@ _PLAIN = Site(host="", url="")
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The defaults of websites; the rule is not yet fitted to a site. It is evaluated every `evaluated_every_ms`.
+    """The defaults of all websites. The rule is not fitted to a site yet; it is evaluated every `evaluated_every_ms`.
 
-    `channels` are the names that a website may be notified through.
+    `channels` are the names of the channels that a website may name.
     """
 
     interval_ms: int = _PLAIN.interval_ms
@@ -63,7 +63,7 @@ class Defaults:
 
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
-    """The alert rule of one level; keys that are not given are inherited."""
+    """The alert rule of one section. Keys that are not given are inherited."""
     threshold = section.take("threshold", values.percent, inherited.threshold)
     recovery = section.take("recoveryThreshold", values.percent, None)
     if recovery is not None and recovery < threshold:
@@ -77,27 +77,27 @@ def read_rule(section: Section, inherited: Rule) -> Rule:
 
 
 def read_sites(sections: Iterable[Section], defaults: Defaults) -> tuple[tuple[Site, ...], list[Maintenance]]:
-    """The sites that have a valid URL, in order, and the maintenance that they plan for themselves.
+    """The sites with a valid URL, in order, and the maintenance that they plan for themselves.
 
-    No two may have the same name in the stores.
+    Reports sites that would have the same name in the stores.
     """
     sites: dict[str, Site] = {}
     maintenance: list[Maintenance] = []
-    known = _Known()
+    seen = _Seen()
     for section in sections:
         site = _read_site(section, defaults)
         own = read_own_maintenance(section) if section.has("URL") else []
         if site is None:
             continue
-        known.compare(section, site)
-        known.add(section, site)
+        seen.compare(section, site)
+        seen.add(section, site)
         sites.setdefault(site.host, site)
         maintenance += [replace(one, hosts=frozenset({site.host})) for one in own]
     return tuple(sites.values()), maintenance
 
 
-class _Known:
-    """The ids and URLs of the websites read so far, each with the section of its first use."""
+class _Seen:
+    """The ids and URLs of the websites read so far, each with the section that was first to use it."""
 
     def __init__(self) -> None:
         self._ids: dict[str, Section] = {}
@@ -135,7 +135,7 @@ def _read_site(section: Section, defaults: Defaults) -> Site | None:
     site = _read_rest(section, defaults, address or SiteAddress("", ""))
     if address is None:
         return None
-    # The URL as its own id is as good as none.
+    # An id that equals the URL changes nothing.
     return site if own_id in (None, address.host) else replace(site, host=own_id, masked_url=address.host)
 
 
@@ -176,7 +176,7 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
 
 
 def _read_headers(section: Section) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The headers, and the names (in lower case) of those that a variable gave any of."""
+    """The headers, and the names (in lower case) of those with a variable in their value."""
     found = [(name, *section.take(name, values.header, ("", False))) for name in read_header_names(section)]
     private = tuple(name.lower() for name, _, is_private in found if is_private)
     return tuple((name, value) for name, value, _ in found), private

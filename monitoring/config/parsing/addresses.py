@@ -1,4 +1,4 @@
-"""URLs: one normal form each, and beside it a text in which no secret is left. Pure."""
+"""URLs: the normalised form that is requested, and the form without secrets that is shown. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _HOST_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?")
 _ZONE = re.compile(r"[A-Za-z0-9._~-]{1,15}")
 _LABELS = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 
-# What may stand unescaped (RFC 3986) in each place, a quote and a lone % apart; [] in a query because everyone writes it.
+# What is escaped in each part: all but what RFC 3986 allows there, and quotes. A query may have [] since everyone writes it.
 _IN_USER = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&()*+,;=%-]")
 _IN_PASSWORD = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&()*+,;=%:-]")
 _IN_PATH = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&()*+,;=%:@/-]")
@@ -28,7 +28,7 @@ _IN_QUERY = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&()*+,;=%:@/?\[\]-]
 
 @dataclass(frozen=True, slots=True)
 class SiteAddress:
-    """`host` is what people and stores see, `url` what is requested: ASCII, escaped, without fragment."""
+    """`host` is the form that people and stores see, `url` the one that is requested: ASCII, escaped, without fragment."""
 
     host: str
     url: str = field(repr=False)
@@ -36,7 +36,7 @@ class SiteAddress:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`user:password@host:port`; the host as it stands in a URL, an IPv6 address in brackets."""
+    """`user:password@host:port`. The host is in the form of a URL: an IPv6 address has brackets."""
 
     user: Text
     password: Text
@@ -58,7 +58,7 @@ def site_address(value: object) -> SiteAddress:
     match = URL.match(text.value)
     scheme = match["scheme"].lower() if match else ""
     if match is None or scheme not in _DEFAULT_PORTS:
-        raise Invalid("must be a URL that begins with http:// or https://" + _scheme_offer(text))
+        raise Invalid("must be a URL that begins with http:// or https://" + _scheme_hint(text))
     authority = read_authority(text.between(*match.span("authority")))
     port = "" if authority.port in (None, _DEFAULT_PORTS[scheme]) else f":{authority.port}"
     server = authority.host + port
@@ -73,8 +73,8 @@ def site_address(value: object) -> SiteAddress:
     return address
 
 
-def _scheme_offer(text: Text) -> str:
-    """Completes the refusal of `example.org/path`; says nothing where https:// in front would make no URL of it."""
+def _scheme_hint(text: Text) -> str:
+    """Completes the error for `example.org/path`; "" if https:// in front would not make it a URL."""
     if "://" in text.value or "@" in text.value:
         return ""
     try:
@@ -85,19 +85,19 @@ def _scheme_offer(text: Text) -> str:
 
 
 def address_text(value: object) -> Text:
-    """The text of a URL, fit to be taken apart. Raises `Invalid`."""
+    """The text of a URL, ready to be split into its parts. Raises `Invalid`."""
     if not isinstance(value, Text):
         raise Invalid("must be a string")
     typed = "".join(part.value for part in value.parts if not part.variable)
     if any(character.isspace() or not character.isprintable() for character in typed):
-        raise Invalid("must not hold blanks or control characters; write %20 for a blank")
+        raise Invalid("must not contain blanks or control characters; write %20 for a blank")
     return _with_whole_credentials(value)
 
 
 def _with_whole_credentials(text: Text) -> Text:
-    """Escape variables that stand between `://` and `@`: a password may hold @ and /, and is still all password.
+    """Escape variables between `://` and `@`, because a password may contain @ and /.
 
-    Without this, what follows a slash in a password would be taken for a path, and what precedes it for a port.
+    Otherwise a slash in a password would end it: the rest would be read as a path, and the beginning as a port.
     """
     shape = "".join("\0" if part.variable else part.value for part in text.parts)
     match = _CREDENTIALS.match(shape)
@@ -115,7 +115,7 @@ def _escape_numbered(parts: tuple[Segment, ...], numbers: range) -> Iterator[Seg
 
 
 def read_authority(text: Text) -> Authority:
-    """The parts of what stands between `://` and the path. Raises `Invalid`."""
+    """Split the text between `://` and the path into user, password, host and port. Raises `Invalid`."""
     value = text.value
     at = value.rfind("@")
     colon = value.find(":", 0, at) if at >= 0 else -1
@@ -161,15 +161,15 @@ def _ipv6(written: str) -> str:
 
 
 def _punycode(written: str) -> str:
-    """As browsers write it (UTS 46, also `☃.net`); "" for what is no name."""
+    """The ASCII form that browsers use (UTS 46, also for `☃.net`); "" if there is none."""
     from ada_url import idna
 
-    # Longer ones cannot be valid, and take time.
+    # A longer name cannot be valid, and would take time.
     return idna.encode(written).decode("ascii") if len(written) <= _LONGEST_NAME else ""
 
 
 def user_of(authority: Authority) -> str:
-    """`user:password@` as it stands in a URL."""
+    """`user:password@`, escaped for a URL."""
     user, password = _escaped(authority.user, _IN_USER), _escaped(authority.password, _IN_PASSWORD)
     if password:
         return f"{user}:{password}@"
@@ -177,15 +177,15 @@ def user_of(authority: Authority) -> str:
 
 
 def masked_user(authority: Authority) -> str:
-    """`user:***@` for people: what a variable gave stands as `${NAME}`."""
+    """`user:***@` for people, with `${NAME}` in place of a variable's value."""
     if authority.password.value:
         return f"{_masked(authority.user, _IN_USER)}:{HIDDEN}@"
-    # A user without a password is a token, as several services take them.
+    # A user without a password is a token, as several services accept it.
     return f"{HIDDEN}@" if authority.user.value else ""
 
 
 def _local_part(path: str, query: str) -> str:
-    """Path and query with one form for "no path": nothing when nothing follows, else a slash."""
+    """Path and query. An empty path becomes a slash before a query, and a slash alone becomes nothing."""
     return "" if path in ("", "/") and not query else (path or "/") + query
 
 
@@ -194,7 +194,7 @@ def _escaped(text: Text, unsafe: re.Pattern[str]) -> str:
 
 
 def _masked(text: Text, unsafe: re.Pattern[str]) -> str:
-    """As `_escaped`, with the name in place of what a variable gave; a first / or ? is structure and stays."""
+    """As `_escaped`, with `${NAME}` in place of a variable's value. A leading / or ? belongs to the URL and stays."""
     lead = text.value[:1] if text.value[:1] in ("/", "?") else ""
     rest = text.between(len(lead), len(text.value))
     return lead + "".join(f"${{{part.variable}}}" if part.variable else _escape(part.value, unsafe) for part in rest.parts)

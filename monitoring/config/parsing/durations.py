@@ -17,7 +17,7 @@ LONGEST_MS = 3_650 * DAY_MS
 _RULE = 'must be a time ("2026-01-01T12:00:00Z", in local time "2026-01-01 12:00") or an age ("1h")'
 
 _AGE = re.compile(r"-?[\d.]+ *[a-z]*", re.ASCII)
-"""What is meant to be one."""
+"""What looks like an age."""
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -35,7 +35,7 @@ def length_ms(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time, or how long ago it was; in milliseconds."""
+    """A time in milliseconds since 1970 or, if `is_ago`, an age in milliseconds."""
 
     time_ms: int
     is_ago: bool = False
@@ -47,7 +47,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of the calendar (UTC), from its first millisecond to the one after its last; `name` is "2026-01"."""
+    """A calendar month in UTC: the window `[from_ms, until_ms)`. `name` is "2026-01"."""
 
     name: str
     from_ms: int
@@ -66,17 +66,17 @@ def month(text: str) -> Month:
 
 
 def moment(text: str) -> Moment:
-    """A time as `moment_ms` takes it, or an age: "-1h", "30d". Raises `ArgumentTypeError`."""
+    """A time in a form of `moment_ms`, or an age: "-1h", "30d". Raises `ArgumentTypeError`."""
     if _AGE.fullmatch(text) and not _is_date(text):
         return Moment(length_ms(text.removeprefix("-")), is_ago=True)
     return Moment(moment_ms(text))
 
 
 def moment_ms(text: str) -> int:
-    """Milliseconds of a time: RFC 3339, or without an offset a time of this machine's time zone.
+    """Milliseconds since 1970 of a time in RFC 3339. Without an offset it is in this machine's time zone.
 
-    "2026-01-01T12:00:00Z", "2026-01-01 12:00", "2026-01-01". Raises `ArgumentTypeError`, also for a local time that there
-    never was, or twice, when clocks were changed.
+    For example "2026-01-01T12:00:00Z", "2026-01-01 12:00", "2026-01-01". Raises `ArgumentTypeError`, also for a local time
+    that a change of clocks skipped or repeated.
     """
     try:
         found = datetime.fromisoformat(text)
@@ -92,7 +92,7 @@ def moment_ms(text: str) -> int:
 
 
 def since_epoch_ms(moment: datetime) -> int:
-    """Milliseconds of a time with an offset."""
+    """Milliseconds since 1970 of a time with an offset."""
     return (moment.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
@@ -107,7 +107,7 @@ def _local(moment: datetime) -> str:
 
 
 def _is_date(text: str) -> bool:
-    """20260101 is one, and no number of seconds."""
+    """Is the text a date? 20260101 is one, not a number of seconds."""
     try:
         datetime.fromisoformat(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The files of a configuration: the one that is named, and those that it includes.
+"""The files of a configuration: the main file, and those that it includes.
 
-An included file holds websites and further includes. Names are relative to the file that they stand in; `*`, `?`, `[…]`
-and `**` are filled in as a shell does it, in the order of the names.
+An included file has websites, and may include further files. File names are relative to the file that has them. `*`, `?`,
+`[…]` and `**` are expanded as by a shell, in alphabetical order.
 """
 
 import glob
@@ -16,20 +16,20 @@ from monitoring.config.parsing.section import Report, Section
 from monitoring.config.parsing.text import Invalid
 
 LARGEST = 64 << 20
-"""Bytes of a file."""
+"""The size in bytes that a file may have."""
 
 DEEPEST = 50
-"""How many files may include each other, one after the other."""
+"""The length that a chain of files may have in which each includes the next."""
 
 INCLUDED_KEYS = ("$schema", "include", "websites")
-"""What an included file may hold."""
+"""The keys that an included file may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What is in the files of a configuration. `root` is the one that is named; None: its data cannot be read.
+    """The contents of a configuration's files. `root` is that of the main file; None: it cannot be read.
 
-    `patterns` are the files to follow, as `glob` takes them.
+    `patterns` are the `glob` patterns of all files, to notice changes.
     """
 
     report: Report
@@ -39,34 +39,34 @@ class Files:
 
 
 def read_files(path: Path, environ: Mapping[str, str], keys: Collection[str], raw: bytes | None = None) -> Files:
-    """Read a configuration and what it includes; `keys` are those of its root. Notes what is wrong in the report.
+    """Read the main file, which may have these keys, and all that it includes. Errors go into the report.
 
-    `raw`: what it holds has been read already, from standard input; `path` is what it is called then.
+    `raw` is its content if it came from standard input; then `path` is only what to call it.
     """
     report = Report(str(path), environ, folder=path.parent)
     try:
         raw = read(path) if raw is None else raw
         root = Section(report.of_file(raw), syntax.parse(raw), "", keys)
-    except syntax.Misplaced as error:
+    except syntax.InvalidSyntax as error:
         report.problems.append(f"{path}:{error}")
         root = None
     except Invalid as error:
         report.problem("", str(error))
         root = None
-    reading = _Reading(path, keys)
+    includes = _Includes(path, keys)
     if root:
-        reading.follow(root, (path,))
-    return Files(report, root, reading.found, reading.patterns)
+        includes.follow(root, (path,))
+    return Files(report, root, includes.found, includes.patterns)
 
 
 def included_names(section: Section) -> Sequence[str]:
-    """What a file includes, as it is written there."""
+    """The file names and patterns that a file includes."""
     section.take("$schema", values.text, None)  # editors read it
     return section.take("include", values.file_names, ())
 
 
 def read(path: Path) -> bytes:
-    """Raises `Invalid`."""
+    """The content of a file. Raises `Invalid`."""
     try:
         with path.open("rb") as file:
             return limited(file)
@@ -81,24 +81,24 @@ def read(path: Path) -> bytes:
 
 
 def limited(file: BinaryIO) -> bytes:
-    """All of it. Raises `Invalid` where that would never end, as of /dev/zero."""
+    """The content of an open file. Raises `Invalid` if it is too large, or endless as /dev/zero is."""
     raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise Invalid(f"is larger than {LARGEST >> 20} MB")
     return raw
 
 
-class _Reading:
-    """Follows includes, each file once."""
+class _Includes:
+    """Reads included files, each once."""
 
     def __init__(self, path: Path, keys: Collection[str]) -> None:
         self._root_keys = keys
-        self._by: dict[str, Path] = {realpath(path): path}
+        self._included_by: dict[str, Path] = {realpath(path): path}
         self.found: list[Section] = []
         self.patterns = [glob.escape(str(path))]
 
     def follow(self, section: Section, chain: Sequence[Path]) -> None:
-        """Read what one file includes, which `chain` leads to."""
+        """Read the files that `section` includes. `chain` are the files from the main file to its own."""
         for name in included_names(section):
             pattern = str(section.folder / name)
             is_pattern = glob.has_magic(name)
@@ -112,26 +112,26 @@ class _Reading:
     def _include(self, section: Section, file: Path, chain: Sequence[Path]) -> None:
         try:
             found = self._read(section, file, chain)
-        except syntax.Misplaced as error:
+        except syntax.InvalidSyntax as error:
             section.report.problems.append(f"{file}:{error}")
         except Invalid as error:
             section.problem("include", f"{file}: {error}")
         else:
-            for key in found.keys():  # noqa: SIM118 - no mapping
+            for key in found.keys():  # noqa: SIM118 - not a mapping
                 if key in self._root_keys and key not in INCLUDED_KEYS:
-                    found.problem(key, f"stands in {chain[0]} only, not in a file that is included")
+                    found.problem(key, f"belongs into {chain[0]}, not into an included file")
             self.found.append(found)
             self.follow(found, (*chain, file))
 
     def _read(self, section: Section, file: Path, chain: Sequence[Path]) -> Section:
-        """A file that `section` includes. Raises `Invalid`."""
+        """The content of a file that `section` includes. Raises `Invalid`."""
         real = realpath(file)
         if len(chain) > DEEPEST:
-            raise Invalid(f"is included by a file that is included by another, and so on, {DEEPEST} times")
+            raise Invalid(f"is at the end of a chain of {DEEPEST} files that include one another")
         if real in map(realpath, chain):
             raise Invalid("includes itself" if file == chain[-1] else f"includes {chain[-1]}, which includes it")
-        if by := self._by.get(real):
+        if by := self._included_by.get(real):
             raise Invalid(f"is included by {by}, too")
-        self._by[real] = chain[-1]
+        self._included_by[real] = chain[-1]
         raw = read(file)
         return Section(section.report.of_file(raw, file), syntax.parse(raw), "", self._root_keys)

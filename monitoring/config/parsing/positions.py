@@ -1,13 +1,13 @@
-"""The line on which each key and each item of a configuration file stands. Pure.
+"""Finds the line of each key and each list item in the text of a configuration. Pure.
 
-A second look at a text that `syntax` has read already, taken only when there is something to say about it.
+`syntax` has parsed the text before. It is scanned again only when there is an error or a warning to report.
 """
 
 import json
 import re
 
 Path = tuple[str | int, ...]
-"""The keys and indices that lead from the whole to one value."""
+"""The keys and indices that lead from the root to one value."""
 
 TOKEN = re.compile(
     r"""(?P<skipped>[\s\ufeff]+|//[^\n\r]*|/\*.*?\*/)
@@ -16,11 +16,11 @@ TOKEN = re.compile(
       | (?P<word>[^\s{}\[\]:,"'/]+)""",
     re.VERBOSE | re.DOTALL,
 )
-"""A comment or blanks, a string, a mark or a word of a text."""
+"""One token: blanks or a comment, a string, a bracket, colon or comma, or a word."""
 
 
 def lines(text: str) -> dict[Path, int]:
-    """The line of every key and of every item of a list; of a key that stands twice, the last one. The first line is 1."""
+    """The line of every key and every list item, counted from 1. The last one counts if a key is given twice."""
     found: dict[Path, int] = {}
     path: list[str | int] = []
     line, key_follows = 1, False
@@ -43,7 +43,7 @@ def lines(text: str) -> dict[Path, int]:
 
 
 def _key(word: str) -> str:
-    """A key as it is meant: in quotes of either kind, or without."""
+    """The key that a token stands for: in quotes of either kind, or without quotes."""
     try:
         return str(json.loads(word))
     except ValueError:

@@ -18,10 +18,10 @@ _KEY_LIKENESS = 0.6
 
 
 class Report:
-    """Collects errors and warnings, one line each: source, line, place, rule. `folder` is where relative names begin."""
+    """Collects errors and warnings, one line each: source, line, key, rule. Relative file names start from `folder`."""
 
     def __init__(self, source: str, environ: Mapping[str, str], raw: bytes = b"", folder: Path = Path()) -> None:
-        """`raw` is the text of the source, where there is one."""
+        """`raw` is the content of the source, if it is a file."""
         self.source = source
         self.environ = environ
         self.folder = folder
@@ -30,7 +30,7 @@ class Report:
         self._raw = raw
 
     def of_file(self, raw: bytes, file: Path | None = None) -> "Report":
-        """A report on another file, or on this one now that it has been read; all errors go into one list."""
+        """A report on another file (None: this one, now that it has been read). Both share the errors and the warnings."""
         report = Report(str(file or self.source), self.environ, raw, file.parent if file else self.folder)
         report.problems, report.warnings = self.problems, self.warnings
         return report
@@ -51,7 +51,7 @@ class Report:
         return positions.lines(decoded(self._raw))
 
     def expanded(self, value: object) -> object:
-        """The value with each string as `Text`. Raises `Invalid`."""
+        """The value with each string expanded to a `Text`. Raises `Invalid`."""
         if isinstance(value, str):
             return expand(value, self.environ)
         if isinstance(value, dict):
@@ -62,12 +62,12 @@ class Report:
 
 
 class Section:
-    """One object of the configuration. Reports unknown and repeated keys at once, wrong values when they are taken."""
+    """One object of the configuration. Reports unknown and repeated keys at once, and wrong values when they are taken."""
 
     def __init__(
         self, report: Report, data: object, where: str, keys: Collection[str] | None, path: positions.Path = ()
     ) -> None:
-        """`keys` are those it may have; None: any, as in `headers`. `where` and `path` say where it stands."""
+        """`keys` are those that it may have; None: any, as in `headers`. `where` and `path` say where it is in the file."""
         self.report = report
         self._data: Mapping[str, object] = data if isinstance(data, dict) else {}
         self.where = where
@@ -86,7 +86,7 @@ class Section:
 
     @property
     def folder(self) -> Path:
-        """Where relative names of files begin: that of the file it stands in."""
+        """The folder of its file, from which relative file names start."""
         return self.report.folder
 
     def has(self, key: str) -> bool:
@@ -113,11 +113,11 @@ class Section:
         self.report.warn(self.place(key), fact, (*self._path, key))
 
     def seen_from(self, other: "Section") -> str:
-        """Where it stands, for a line about another section."""
+        """Its place, as an error in the `other` section names it."""
         return self.where if self.report is other.report else f"{self.where} in {self.report.source}"
 
     def take(self, key: str, convert: Callable[[object], T], default: D) -> T | D:
-        """The converted value of a key; `default` when it is not given, or wrong (which is reported)."""
+        """The converted value of a key; `default` if it is not given, or is wrong (which is reported)."""
         value = self._data.get(key)
         if value is None:
             return default
@@ -128,18 +128,18 @@ class Section:
             return default
 
     def section(self, key: str, keys: Collection[str] | None) -> "Section":
-        """The object under a key; an empty one when it is not given."""
+        """The object under a key; an empty one if the key is not given."""
         data = self._data.get(key)
         return Section(self.report, {} if data is None else data, self.place(key), keys, (*self._path, key))
 
     def peek(self, key: str) -> object:
-        """What stands in the file under a key, unchecked."""
+        """The unchecked value of a key."""
         return self._data.get(key)
 
     def sections(self, key: str, keys: Collection[str], short: str | None = None) -> Iterator["Section"]:
-        """The objects of the list under a key, one after the other, so that errors are reported in their order.
+        """The objects of the list under a key, one after the other, so that errors are reported in order.
 
-        A string stands for an object with the one key `short`, where there is one.
+        If `short` is given, a string stands for an object with only that key.
         """
         items = self._data.get(key)
         if isinstance(items, list):
@@ -152,7 +152,7 @@ class Section:
 
 
 def _name_of(item: object) -> str:
-    """The name that a website has in the file, variables as they are written there; "" if it cannot stand in a line."""
+    """The name of a website as it is in the file, variables unexpanded; "" if it does not fit into a line."""
     name = item.get("name") if isinstance(item, dict) else None
     return f" ({name})" if isinstance(name, str) and name and name.isprintable() and len(name) <= _LONGEST_KEY else ""
 
@@ -166,5 +166,5 @@ def _suggestion(key: str, keys: Collection[str]) -> str:
 
 
 def _plain(key: str) -> str:
-    """Without case and separators: check_interval is as good a hint as checkIntervall."""
+    """The key without case and separators, so that check_interval suggests checkInterval as well as checkIntervall does."""
     return key.lower().replace("_", "").replace("-", "")

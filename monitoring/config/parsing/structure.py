@@ -1,4 +1,4 @@
-"""The marks of a configuration's text: plain JSON made of one with comments, and what a wrong mark means. Pure."""
+"""Turns a configuration with comments into plain JSON, and explains syntax errors. Pure."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ OTHER_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\xab\xbb"
 
 
 def as_plain(text: str) -> str | None:
-    """The same text with blanks for comments and trailing commas, so that places stay; None: it has what is no token."""
+    """The text with blanks in place of comments and trailing commas, so that offsets stay. None: it has an invalid token."""
     pieces: list[str] = []
     before, last, comma, end = "", "", None, 0
     for token in TOKEN.finditer(text):
@@ -29,8 +29,8 @@ def as_plain(text: str) -> str | None:
     return "".join(pieces) if end == len(text) else None
 
 
-def fault(text: str, at: int) -> str | None:
-    """Why nothing can be read at this place, where the text up to it tells; None: it does not."""
+def explain_error(text: str, at: int) -> str | None:
+    """Why the text cannot be parsed at this offset, if that is clear from the text; else None."""
     letter = text[at : at + 1]
     if letter in ("\r", "\n"):
         begin = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
@@ -39,39 +39,39 @@ def fault(text: str, at: int) -> str | None:
     if letter == "#":
         return "a comment begins with //, not with #"
     if letter and letter in OTHER_QUOTES:
-        return f'a string stands in ", not in {letter}'
+        return f'a string needs ", not {letter}'
     for wrong, right in PYTHON.items():
         if text.startswith(wrong, at):
             return f"write {right}, not {wrong}"
     begin = text.rfind("/*")
     if begin >= 0 and at >= len(text.rstrip()) and "*/" not in text[begin + 2 :]:
-        return f"the file ends while the comment of line {1 + text.count(chr(10), 0, begin)} is still open"
+        return f"the file ends before the comment of line {1 + text.count(chr(10), 0, begin)} is closed"
     return _unbalanced(text, at)
 
 
 def _unbalanced(text: str, at: int) -> str | None:
-    """What is closed there that is not open, or is still open where the text ends."""
+    """The bracket that is closed at this offset without being open, or is still open at the end of the text."""
     still_open: list[tuple[str, int]] = []
-    for word, start, line in _marks(text):
+    for word, start, line in _brackets(text):
         if start > at:
             break
         if word in CLOSES.values():
             still_open.append((word, line))
         elif not still_open:
-            return "more is closed here than was opened" if start == at else None
+            return "this bracket was never opened" if start == at else None
         elif still_open[-1][0] != CLOSES[word]:
-            mark, begun = still_open[-1]
-            return f"{word} stands here while the {mark} of line {begun} is still open" if start == at else None
+            opening, opened = still_open[-1]
+            return f"{word} does not close the {opening} of line {opened}" if start == at else None
         else:
             still_open.pop()
     if still_open and at >= len(text.rstrip()):
-        mark, begun = still_open[-1]
-        return f"the file ends while the {mark} of line {begun} is still open"
+        opening, opened = still_open[-1]
+        return f"the file ends before the {opening} of line {opened} is closed"
     return None
 
 
-def _marks(text: str) -> Iterator[tuple[str, int, int]]:
-    """Each bracket with its place and its line."""
+def _brackets(text: str) -> Iterator[tuple[str, int, int]]:
+    """Each bracket with its offset and its line."""
     line = 1
     for token in TOKEN.finditer(text):
         if token[0] in CLOSES or token[0] in CLOSES.values():

@@ -1,4 +1,4 @@
-"""Bytes of a configuration file to plain data: JSON, with comments and trailing commas where there are some."""
+"""Parses the bytes of a configuration file: JSON, in which comments and trailing commas are allowed."""
 
 import codecs
 import json
@@ -12,22 +12,22 @@ from monitoring.config.parsing.text import Invalid
 
 _MOST_DIGITS = 40
 MOST_RELAXED = 1 << 20
-"""Characters. A longer file must be plain JSON, but for comments and trailing commas: the parser of JSON5 is slow."""
+"""Characters. Longer files cannot use JSON5 (beyond comments and trailing commas), whose parser is slow."""
 
 UTF_16 = "seems to be UTF-16; save it as UTF-8"
 
 _WORDS = {"Extra data": "there is more after the end of the configuration"}
-"""What Python's parser says, where that can be said better."""
+"""Messages of Python's parser, with clearer ones."""
 
 _JSON5_ERROR = re.compile(r"[^:]*:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
 _YAML = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*(?:---(?:\s|$)|- \S|[\w.-]+:(?:\s|$))")
-"""How a file in YAML begins, after comments and empty lines; JSON begins with a brace or a value."""
+"""The beginning of a YAML file, after comments and empty lines. JSON begins with a brace or a value."""
 
 
-class Misplaced(Invalid):
-    """Something cannot be read at one place; the text begins with line and column: "4:5: expecting …"."""
+class InvalidSyntax(Invalid):
+    """The text cannot be parsed at one place. The message begins with line and column: "4:5: expecting …"."""
 
     def __init__(self, line: int, column: int, sentence: str) -> None:
         super().__init__(f"{line}:{column}: {sentence}")
@@ -35,32 +35,31 @@ class Misplaced(Invalid):
 
 
 class RepeatedKeys(dict[str, object]):
-    """An object in which keys stand more than once: kept, so that the error can name the place."""
+    """An object in which some keys are given more than once, kept so that the error can say where."""
 
     repeated: Sequence[str] = ()
 
 
 def repeated_keys(data: object) -> Sequence[str]:
-    """The keys that stood more than once in this object of the file."""
+    """The keys that are given more than once in this object."""
     return data.repeated if isinstance(data, RepeatedKeys) else ()
 
 
 def parse(raw: bytes) -> object:
-    """The data of a file; numbers with a point are `Decimal`, so that 99.95 is exactly that.
+    """The data of a file. Numbers with a point become `Decimal`, so that 99.95 stays exact. Raises `Invalid`.
 
-    A number that cannot be kept (NaN, 1e99999999999999999999) becomes a `Decimal` that is not finite, which the key's
-    converter refuses.
-    Raises `Invalid`.
+    A number that no type can hold (NaN, 1e99999999999999999999) becomes a `Decimal` that is not finite, which the
+    converter of the key refuses.
     """
     text = decoded(raw)
     try:
-        return _loaded(text)
+        return _parse_strict(text)
     except json.JSONDecodeError as error:
         return _parse_relaxed(text, error)
 
 
-def _loaded(text: str) -> object:
-    """By a parser in C, hundreds of times faster than that of JSON5."""
+def _parse_strict(text: str) -> object:
+    """Parse plain JSON, with a parser in C that is hundreds of times faster than that of JSON5."""
     try:
         return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=Decimal)
     except RecursionError:
@@ -77,11 +76,11 @@ def _parse_relaxed(text: str, strict: json.JSONDecodeError) -> object:
         if not plain.strip():
             raise Invalid("is empty") from None
         try:
-            return _loaded(plain)
+            return _parse_strict(plain)
         except json.JSONDecodeError as error:
             strict = error
     if len(text) > MOST_RELAXED:
-        raise _misplaced(text, "", strict) from None
+        raise _syntax_error(text, "", strict) from None
     return _parse_json5(text, strict)
 
 
@@ -93,12 +92,12 @@ def _parse_json5(text: str, strict: json.JSONDecodeError) -> object:
     except RecursionError:
         raise Invalid("is nested too deeply") from None
     except ValueError as error:
-        raise _misplaced(text, str(error), strict) from None
+        raise _syntax_error(text, str(error), strict) from None
     return _with_whole_characters(data)
 
 
 def _with_whole_characters(data: object) -> object:
-    """Join the two halves that json5 makes of an escaped character beyond U+FFFF."""
+    """Join the surrogate pairs that json5 leaves in place of escaped characters beyond U+FFFF."""
     if isinstance(data, str):
         return data.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     if isinstance(data, list):
@@ -108,17 +107,17 @@ def _with_whole_characters(data: object) -> object:
     return data
 
 
-def _misplaced(text: str, relaxed: str, strict: json.JSONDecodeError) -> Misplaced:
-    """Where both parsers gave up: what the text tells, or else the words of the parser that got further."""
-    if fault := structure.fault(text, strict.pos):
-        return Misplaced(strict.lineno, strict.colno, fault)
+def _syntax_error(text: str, relaxed: str, strict: json.JSONDecodeError) -> InvalidSyntax:
+    """The error of the parser that got further, explained from the text if possible."""
+    if explanation := structure.explain_error(text, strict.pos):
+        return InvalidSyntax(strict.lineno, strict.colno, explanation)
     match = _JSON5_ERROR.fullmatch(relaxed)
     if match is None or (int(match[1]), int(match[3])) == (strict.lineno, strict.colno):
         said = strict.msg.removesuffix(" at").removesuffix(" starting")
-        return Misplaced(strict.lineno, strict.colno, _WORDS.get(said, _lowered(said)))
+        return InvalidSyntax(strict.lineno, strict.colno, _WORDS.get(said, _lowered(said)))
     line, column = int(match[1]), int(match[3])
     said = match[2].encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
-    return Misplaced(line, column, structure.fault(text, _offset(text, line, column)) or _lowered(said))
+    return InvalidSyntax(line, column, structure.explain_error(text, _offset(text, line, column)) or _lowered(said))
 
 
 def _offset(text: str, line: int, column: int) -> int:
@@ -138,7 +137,7 @@ def decoded(raw: bytes) -> str:
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise Invalid(UTF_16) from None
         line, begin = raw.count(b"\n", 0, error.start) + 1, raw.rfind(b"\n", 0, error.start) + 1
-        raise Misplaced(line, len(raw[begin : error.start].decode()) + 1, "is not UTF-8 text") from None
+        raise InvalidSyntax(line, len(raw[begin : error.start].decode()) + 1, "is not UTF-8 text") from None
 
 
 def _object(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Strings of the configuration: `${NAME}` comes from the environment, and where it went is remembered.
+"""Strings of the configuration, in which `${NAME}` is replaced from the environment.
 
-What the environment gave may be a secret. So a string is kept in parts that know their origin, and whoever
-shows it shows the name in place of the value.
+A value from the environment may be a secret. So a string is kept in segments that know their variable, and text for
+people shows the variable's name in place of its value.
 """
 
 import re
@@ -19,7 +19,7 @@ Schema = Mapping[str, Any]
 
 
 def accepts(schema: Schema) -> Callable[[F], F]:
-    """Says of a converter what it takes: types, bounds and words, as far as JSON Schema can say it."""
+    """Attach to a converter the JSON Schema of the values that it accepts, as far as a schema can describe them."""
 
     def mark(convert: F) -> F:
         convert.schema = schema  # type: ignore[attr-defined]
@@ -29,20 +29,20 @@ def accepts(schema: Schema) -> Callable[[F], F]:
 
 
 def or_variable(schema: Schema) -> Schema:
-    """A string that may also come from the environment, so that its value is not in the file."""
+    """Also accept a string with a variable, whose value the schema cannot check."""
     return {"anyOf": [schema, {"type": "string", "pattern": r"\$\{"}]}
 
 
 class Invalid(Exception):
-    """What is wrong with a value; completes the sentence that starts with its key. Never quotes the value.
+    """A value is wrong. The message completes a sentence that starts with the key, and never quotes the value.
 
-    It never leaves this package: a `ConfigError` carries its sentence.
+    It is caught where the key is known: a `ConfigError` carries the whole sentence to the user.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a string; `variable` is the name in `${NAME}` when the environment gave it."""
+    """Part of a string. `variable` is the name of the variable that it comes from; None: the file itself has it."""
 
     value: str = field(repr=False)
     variable: str | None = None
@@ -59,7 +59,7 @@ class Text:
         return "".join(part.value for part in self.parts)
 
     def between(self, start: int, end: int) -> "Text":
-        """The parts of `value[start:end]`; a part that is cut keeps its origin."""
+        """The text of `value[start:end]`. A segment that is cut keeps its variable."""
         return Text(tuple(_cut(self.parts, start, end)))
 
 
@@ -75,7 +75,7 @@ def _cut(parts: tuple[Segment, ...], start: int, end: int) -> Iterator[Segment]:
 def expand(template: str, environ: Mapping[str, str]) -> Text:
     """Replace `${NAME}` from the environment; `$${` is a literal `${`.
 
-    Raises `Invalid` for unset variables (all of them named), a `${` without a name and text that is no Unicode.
+    Raises `Invalid` for unset variables (it names all of them), a `${` without a name, and lone surrogates.
     """
     parts = tuple(_parts(template))
     missing = sorted({part.variable for part in parts if part.variable and part.variable not in environ})
@@ -84,12 +84,12 @@ def expand(template: str, environ: Mapping[str, str]) -> Text:
         raise Invalid(f"{names} {'is' if len(missing) == 1 else 'are'} not set in the environment")
     text = Text(tuple(Segment(environ[part.variable], part.variable) if part.variable else part for part in parts))
     if any("\ud800" <= character <= "\udfff" for character in text.value):
-        raise Invalid("holds a lone surrogate, which is no character")
+        raise Invalid("contains a lone surrogate, which is not a character")
     return text
 
 
 def unexpanded(template: str) -> Text:
-    """The parts of a string whose variables stand for themselves, as in a site's `host`. Raises `Invalid`."""
+    """The string with `${NAME}` left as it is, as in a site's `host`. Raises `Invalid`."""
     names = {part.variable for part in _parts(template) if part.variable}
     return expand(template, {name: f"${{{name}}}" for name in names})
 

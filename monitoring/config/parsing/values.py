@@ -1,6 +1,6 @@
-"""Converters for values of the configuration: each checks type and range, and raises `Invalid`. Pure.
+"""Converters for single values of the configuration. Each checks type and range, and raises `Invalid`. Pure.
 
-Strings come as `Text`. No message quotes a value: it may be a secret in the wrong place.
+Strings arrive as `Text`. No message quotes a value, because it may be a secret in the wrong place.
 """
 
 import json
@@ -36,7 +36,7 @@ _STATUS: Schema = MappingProxyType(
 
 
 def one_or_more(schema: Schema) -> Schema:
-    """One of these, or a list of them."""
+    """A value, or a list of such values."""
     return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
 
 
@@ -54,7 +54,7 @@ def text(value: object) -> str:
 
 @accepts(NONEMPTY)
 def nonempty(value: object) -> str:
-    """Any string but the empty one."""
+    """Any string except the empty one."""
     found = text(value)
     if not found:
         raise Invalid("must not be empty")
@@ -74,7 +74,7 @@ def texts(value: object) -> tuple[str, ...]:
 def file_name(value: object) -> str:
     found = nonempty(value)
     if "\0" in found:
-        raise Invalid("must not hold NUL")
+        raise Invalid("must not contain NUL")
     return found
 
 
@@ -89,13 +89,13 @@ def file_names(value: object) -> tuple[str, ...]:
 
 @accepts(named(names.LONGEST_LOCATION))
 def location(value: object) -> str:
-    """The name of a location, such as every store can hold."""
+    """The name of a location that every store can keep."""
     return _name(value, names.LONGEST_LOCATION)
 
 
 @accepts(named(names.LONGEST_ID))
 def site_id(value: object) -> str:
-    """The name of a site in the stores, in place of its URL."""
+    """The id of a site: its name in the stores, in place of its URL."""
     return _name(value, names.LONGEST_ID)
 
 
@@ -108,7 +108,7 @@ def _name(value: object, longest: int) -> str:
 
 @accepts(named(names.LONGEST_LOCATION))
 def label(value: object) -> str:
-    """The name of a group, or a tag."""
+    """The name of a group or of a channel, or a tag."""
     return _name(value, names.LONGEST_LOCATION)
 
 
@@ -119,13 +119,13 @@ def labels(value: object) -> tuple[str, ...]:
         raise Invalid("must be a list of strings, […]")
     found = tuple(map(label, value))
     if len(set(found)) < len(found):
-        raise Invalid("must not hold a tag twice")
+        raise Invalid("must not contain a tag twice")
     return found
 
 
 @accepts({"type": ["string", "object", "array"]})
 def body(value: object) -> tuple[bytes, bool]:
-    """What a request sends, and whether that is JSON: text, or an object or list that is written as JSON."""
+    """The body of a request, and whether it is JSON. An object or a list is serialised as JSON."""
     if isinstance(value, dict | list):
         return json.dumps(json_value(value), ensure_ascii=False).encode(), True
     if not isinstance(value, Text):
@@ -134,7 +134,7 @@ def body(value: object) -> tuple[bytes, bool]:
 
 
 def _is_json(found: str) -> bool:
-    """Whether a text is an object or a list of JSON."""
+    """Is the text a JSON object or list?"""
     if not found.lstrip().startswith(("{", "[")):
         return False
     try:
@@ -152,7 +152,7 @@ def flag(value: object) -> bool:
 
 
 def choice(*words: str) -> Callable[[object], str]:
-    """One of these words."""
+    """A converter that takes one of these words."""
     listed = [f'"{word}"' for word in words]
 
     @accepts(or_variable({"enum": words}))
@@ -165,7 +165,7 @@ def choice(*words: str) -> Callable[[object], str]:
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:
-    """A whole number from `low` to `high`."""
+    """A converter that takes whole numbers from `low` to `high`."""
 
     @accepts({"type": "integer", "minimum": low, "maximum": high})
     def convert(value: object) -> int:
@@ -178,7 +178,7 @@ def whole(low: int, high: int) -> Callable[[object], int]:
 
 @accepts({"type": "number", "exclusiveMinimum": 0, "maximum": 100})
 def percent(value: object) -> Fraction:
-    """A percentage above 0 and up to 100, exact."""
+    """The exact value of a percentage above 0 and up to 100."""
     found = _exact(value)
     if found is None or not 0 < found <= 100:
         raise Invalid("must be a number above 0 and up to 100 (percent)")
@@ -186,7 +186,7 @@ def percent(value: object) -> Fraction:
 
 
 def duration(low_ms: int, high_ms: int, unit_us: int = US_PER_MS) -> Callable[[object], int]:
-    """Seconds or "90s" "5m" "1h" "30d" "500ms", as a whole number of units of `unit_us` microseconds."""
+    """A converter from seconds or "90s" "5m" "1h" "30d" "500ms" to a whole number of units of `unit_us` microseconds."""
     span = f"from {show_ms(low_ms)} to {show_ms(high_ms)}"
     finest = "milliseconds" if unit_us == US_PER_MS else "microseconds"
     seconds = {"type": "number", "minimum": low_ms / SECOND_MS, "maximum": high_ms / SECOND_MS}
@@ -229,7 +229,7 @@ def _exact(value: object) -> Fraction | None:
 
 
 def show_ms(ms: int) -> str:
-    """A duration for people, exact: "3.5 s", "2 min", "30 d"."""
+    """The exact duration for people: "3.5 s", "2 min", "30 d"."""
     for unit, length in (("d", DAY_MS), ("h", HOUR_MS), ("min", MINUTE_MS), ("s", SECOND_MS)):
         if ms and ms % length == 0:
             return f"{ms // length} {unit}"
@@ -237,13 +237,13 @@ def show_ms(ms: int) -> str:
 
 
 def show_number(number: Fraction) -> str:
-    """A decimal number for people, as exact as it was written: "80", "99.95"."""
+    """The exact decimal number for people: "80", "99.95"."""
     return f"{(Decimal(number.numerator) / Decimal(number.denominator)).normalize():f}"
 
 
 @accepts(one_or_more(_STATUS))
 def statuses(value: object) -> Statuses:
-    """A status, a range like "200-299", or a list of them, as inclusive ranges in the order given."""
+    """Inclusive ranges, in the given order, from a status, a range like "200-299", or a list of them."""
     listed = value if isinstance(value, list) else [value]
     if not listed:
         raise Invalid("must name at least one status; leave it out for any below 400")
@@ -270,7 +270,7 @@ def method(value: object) -> str:
 
 @accepts(NONEMPTY)
 def pattern(value: object) -> str:
-    """A regular expression of the `regex` package; compiled here, so that a wrong one fails no check."""
+    """A regular expression of the `regex` package, compiled here so that an invalid one never reaches a check."""
     found = nonempty(value)
     import regex
 
@@ -286,7 +286,7 @@ def pattern(value: object) -> str:
 
 @accepts({})
 def json_value(value: object) -> Any:
-    """Plain JSON, as `json.loads` returns it; null is a value like any other."""
+    """Plain data, as `json.loads` returns it. Here null is a value like any other."""
     if isinstance(value, Text):
         return value.value
     if isinstance(value, list):
@@ -295,7 +295,7 @@ def json_value(value: object) -> Any:
         return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise Invalid("must not hold a number that is not finite or has too many digits")
+            raise Invalid("must not contain a number that is not finite or has too many digits")
         return float(value)
     return value
 
@@ -306,8 +306,8 @@ def is_header_name(name: str) -> bool:
 
 @accepts({"type": "string"})
 def header(value: object) -> tuple[str, bool]:
-    """The value of a header, and whether a variable gave any of it. A line break would start another header."""
+    """The value of a header, and whether any of it comes from a variable. A line break would start another header."""
     found = text(value)
     if any(character in found for character in "\r\n\0"):
-        raise Invalid("must not hold line breaks or NUL")
+        raise Invalid("must not contain line breaks or NUL")
     return found, isinstance(value, Text) and any(part.variable for part in value.parts)

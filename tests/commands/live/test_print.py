@@ -198,11 +198,11 @@ def test_a_new_configuration_shows_at_once_and_a_bad_one_is_told(
     with closing(ReaderChoice(config, clock)) as choice:
         printer = Printer(config, choice, clock, shown, watcher=watcher)  # type: ignore[arg-type]
         steps(printer, clock, 2)
-        assert shown.notices == ["config.json: wrong", "the configuration stays as it was"]
+        assert shown.notices == ["config.json: wrong", "the previous configuration stays in use"]
         assert shown.lengths() == [600, 3600]
-        assert shown.header.notes == ("config.json: wrong; the configuration stays as it was",)
+        assert shown.header.notes == ("config.json: wrong; the previous configuration stays in use",)
         printer.step()
-        assert (shown.notices[2:], shown.header.notes) == (["the configuration is fine again"], ())
+        assert (shown.notices[2:], shown.header.notes) == (["the configuration is valid again"], ())
         assert [(row.host, row.stats.checks) for row in shown.reports[0].rows] == [("c", 30)]
         assert (shown.lengths(), shown.header.sites) == ([600, 3600], 1)
         printer.step()

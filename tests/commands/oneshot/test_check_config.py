@@ -44,9 +44,9 @@ def said(config: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str
 
 def test_people_see_who_would_be_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(config, capsys).splitlines()[-3:] == [
-        "told by ops: alert, reminder of tag:money, a reminder every 1 h",
-        "told by command[1]: alert, recovery, certificate of all websites",
-        "told by alertmanager+http[2]: alert, recovery of all websites",
+        "channel ops: alert, reminder of tag:money, a reminder every 1 h",
+        "channel command[1]: alert, recovery, certificate of all websites",
+        "channel alertmanager+http[2]: alert, recovery of all websites",
     ]
 
 

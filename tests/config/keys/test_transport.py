@@ -50,7 +50,7 @@ def test_every_key_is_read_and_shown_without_a_secret(tmp_path: Path) -> None:
     )
     assert "p%40ss" not in repr(config.sites[0])
     assert (
-        "IPv6 only, by the proxy socks5h://me:***@proxy.example:1080, digest authentication, certificates also from "
+        "IPv6 only, through the proxy socks5h://me:***@proxy.example:1080, digest authentication, certificates also from "
         f"{tmp_path}/ca.pem, client certificate {tmp_path}/{client}, TLS 1.3 or newer, HTTP/2; expects"
     ) in describe(config)[1]
 

@@ -76,7 +76,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_file_and_line() -> None:
         "config.json:2: include: gone.json: there is no such file",
         "x.json:2:8: expecting ':' delimiter",
         "b.json:4: website: unknown key; did you mean websites?",
-        "b.json:4: database: stands in config.json only, not in a file that is included",
+        "b.json:4: database: belongs into config.json, not into an included file",
         "b.json:2: websites[0].URL: the same site as websites[0] in config.json; one of them needs an id",
         "b.json:3: websites[1].URL: must be a URL that begins with http:// or https://; put https:// in front of it",
     ]
