@@ -9,7 +9,7 @@ MESSAGES = [row[0].strip("` ") for row in rows(DOCUMENTS["docs/troubleshooting.m
 TEMPLATES = every_template()
 
 ELSEWHERE = {
-    *("gateway.v1", "gateway.v2", "gateway.requests", "gateway.application"),  # told to programs, by HTTP
+    *("gateway.legacy_api", "gateway.store_api", "gateway.requests", "gateway.application"),  # told to programs, by HTTP
     *("display.drawing.screen", "viewer.frames", "web.cells"),  # drawn on a screen or a page, which docs/ describe
 }
 """Modules that tell people of no trouble."""

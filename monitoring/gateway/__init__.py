@@ -1,5 +1,6 @@
 """The gateway (`-g`): an HTTP interface between monitors and readers on one side and the database on the other.
 
-`serve` opens the database, `application` answers requests, and everything that comes in passes `wire` and `minutes`
-first: no value of a client reaches a database unchecked, and no statement of a client ever does.
+`serve` opens the database and starts the server. `application` authorises each request and passes it to one of three
+interfaces: `store_api` for monitors and readers, `public_api` for people and scripts, `legacy_api` for version 1.1.0.
+`requests` validates every value of a client before it reaches the database; clients cannot send statements.
 """

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Authorisation by tokens."""
 
 import hmac
 
@@ -10,15 +10,15 @@ _SCHEME = "bearer "
 
 
 class Unauthorised(MonitoringError):
-    """No token, or one that is none of ours: 401."""
+    """No token, or an unknown one: 401."""
 
 
 class Forbidden(MonitoringError):
-    """A token of ours, for something else: 403."""
+    """A valid token, but for another role: 403."""
 
 
 def authorise(tokens: Tokens, role: Role, header: str) -> None:
-    """Tests the header `Authorization`. Raises `Unauthorised` or `Forbidden`."""
+    """Check the header `Authorization`. Raises `Unauthorised` or `Forbidden`."""
     if not tokens.required:
         return
     if not header.lower().startswith(_SCHEME):
@@ -32,5 +32,5 @@ def authorise(tokens: Tokens, role: Role, header: str) -> None:
 
 
 def _is_same(shown: str, token: str | None) -> bool:
-    """In constant time: how long it takes tells nothing about the token."""
+    """Compare in constant time, so that the time reveals nothing about the token."""
     return token is not None and hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode())

@@ -1,4 +1,4 @@
-"""The gateway as a WSGI application: who may ask, what becomes of errors, and how answers look."""
+"""The gateway as a WSGI application: routes, authorisation, errors, and the form of answers."""
 
 import gzip
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from monitoring.gateway import requests
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.databases import Databases
 from monitoring.gateway.description import description
-from monitoring.gateway.dialect import CONTENT, JSON, Dialect
-from monitoring.gateway.entrance import entrance
+from monitoring.gateway.index import index
+from monitoring.gateway.legacy_api import legacy_handlers
 from monitoring.gateway.limits import Limits, RateLimiter
 from monitoring.gateway.metrics import Metrics
+from monitoring.gateway.public_api import CONTENT, JSON, PublicApi
 from monitoring.gateway.refusals import Refusals
+from monitoring.gateway.store_api import Answer, StoreApi
 from monitoring.gateway.tls import Wsgi
-from monitoring.gateway.v1 import former_handlers
-from monitoring.gateway.v2 import Answer, Interface
 from monitoring.models import Site
 from monitoring.storage.base import Backend
 from monitoring.storage.gateway.interface import HEALTH, Endpoint, RefusedAnswer, Role
@@ -33,7 +33,7 @@ from monitoring.storage.gateway.messages import Malformed
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 RETRY_AFTER_S = 1
-WORTH_PACKING = 4_096
+COMPRESS_FROM_BYTES = 4_096
 
 
 def make_application(
@@ -45,7 +45,7 @@ def make_application(
     page_at: str = "",
     sites: Callable[[], Sequence[Site]] = tuple,
 ) -> Flask:
-    """The gateway to this database. `refusals` counts what is refused, a page is mounted `page_at`; `sites` are known."""
+    """The gateway to this database. `page_at` is the path of the status page, `sites` returns the configured sites."""
     refusals = refusals or Refusals()
     application = Flask("gateway", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
@@ -53,32 +53,32 @@ def make_application(
     application.url_map.merge_slashes = False
     metrics = Metrics(refusals)
     routes = Routes(application, tokens, RateLimiter(limits, clock))
-    current = Interface(databases, limits, clock, metrics)
+    current = StoreApi(databases, limits, clock, metrics)
     handlers = current.handlers()
-    for endpoint, handler in {**handlers, **former_handlers(current)}.items():
+    for endpoint, handler in {**handlers, **legacy_handlers(current)}.items():
         routes.add(endpoint.method, endpoint.path, endpoint.role, partial(_answer, current, endpoint, handler))
-    people = Dialect(current, clock, sites)
+    public = PublicApi(current, clock, sites)
     for endpoint in CONTENT:
-        routes.add(endpoint.method, endpoint.path, endpoint.role, partial(_tell, people, endpoint))
+        routes.add(endpoint.method, endpoint.path, endpoint.role, partial(_answer_public, public, endpoint))
     routes.add("GET", HEALTH.path, HEALTH.role, lambda: _json(current.health()))
     routes.add("GET", "/metrics", "read", lambda: Response(current.metrics(), content_type=METRICS_TYPE))
     routes.add("GET", "/api/v2/openapi.json", None, lambda: _json(description()))
-    routes.add("GET", "/", None, partial(entrance, tokens, page_at))
+    routes.add("GET", "/", None, partial(index, tokens, page_at))
     for kind, status in _STATUSES:
         application.register_error_handler(kind, partial(_refuse, status))
-    application.register_error_handler(HTTPException, _say)
+    application.register_error_handler(HTTPException, _http_error)
     application.after_request(partial(_count, metrics, refusals))
     application.after_request(_finish)
     return application
 
 
 def mount(application: Flask, path: str, other: Wsgi) -> None:
-    """From now on the other application answers below this path, by rules of its own."""
+    """Let another application answer all requests below this path, with its own authorisation."""
     application.wsgi_app = DispatcherMiddleware(application.wsgi_app, {path: other})  # type: ignore[method-assign]
 
 
 class Routes:
-    """Lets a request in, or not: first by how often its address asks, then by its token."""
+    """The routes. Each request must pass the rate limit of its address, then the token of its route."""
 
     def __init__(self, application: Flask, tokens: Tokens, rate: RateLimiter) -> None:
         self._application = application
@@ -106,25 +106,24 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (ConfigError, 422),
     (StoreRefused, 422),
     (StoreUnverified, 409),
-    (StoreError, 503),  # also when the database denies access to the gateway: no token of a client helps then
+    (StoreError, 503),  # also if the database denies access to the gateway: a client's token cannot help then
 )
 
-
 _WORDS = {
-    404: "there is nothing at this path; /api/v2/openapi.json describes what there is",
+    404: "there is nothing at this path; see /api/v2/openapi.json",
     405: "this path does not take this method",
     500: "internal error",
 }
 
 
-def _answer(current: Interface, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], Answer]) -> Response:
+def _answer(current: StoreApi, endpoint: Endpoint[Any, Any], handler: Callable[[Backend, Any], Answer]) -> Response:
     asked = requests.read(endpoint)
     with current.turn(getattr(asked, "location", None) or "") as database:
         return _json(handler(database, asked))
 
 
-def _tell(people: Dialect, endpoint: Endpoint[Any, Any]) -> Response:
-    return Response(people.answer(endpoint, requests.read(endpoint)), content_type=CONTENT[endpoint])
+def _answer_public(public: PublicApi, endpoint: Endpoint[Any, Any]) -> Response:
+    return Response(public.answer(endpoint, requests.read(endpoint)), content_type=CONTENT[endpoint])
 
 
 def _json(found: object, status: int = 200) -> Response:
@@ -143,8 +142,8 @@ def _refuse(status: int, error: Exception) -> Response:
     return response
 
 
-def _say(error: HTTPException) -> Response:
-    """An error of HTTP as JSON, with the headers that belong to it."""
+def _http_error(error: HTTPException) -> Response:
+    """An HTTP error as JSON, with its headers."""
     response = _json(RefusedAnswer(_WORDS.get(error.code or 500) or error.description or error.name), error.code or 500)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -162,12 +161,12 @@ def _count(metrics: Metrics, refusals: Refusals, response: Response) -> Response
 
 
 def _finish(response: Response) -> Response:
-    """Long answers are packed for clients that can unpack them; none is kept or taken for something else."""
+    """Compress long answers for clients that accept it; forbid caching and guessing of the content type."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Vary"] = "Accept-Encoding"
     body = response.get_data()
-    if len(body) >= WORTH_PACKING and request.accept_encodings.quality("gzip"):
+    if len(body) >= COMPRESS_FROM_BYTES and request.accept_encodings.quality("gzip"):
         response.set_data(gzip.compress(body, 1))
         response.headers["Content-Encoding"] = "gzip"
     return response

@@ -1,4 +1,4 @@
-"""The certificate that a server shows: replaced under it as often as its owner likes, and seen to expire."""
+"""The certificate of a server: loads it again when its files change, and warns when it expires."""
 
 import ssl
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ from monitoring.config.reload import Version, version_of
 from monitoring.errors import ConfigError
 from monitoring.gateway import output
 
-LOOKS_A_PROOF = 60
-"""At each look the files are compared with what they were, at every so many the certificate is proven."""
+LOOKS_PER_DATE_CHECK = 60
+"""Each look compares the files with their last version; one in so many also examines the dates of the certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files: the certificate with those that certify it, and its key."""
+    """PEM files: the certificate with its intermediate certificates, and its key."""
 
     certificate: Path
     key: Path
@@ -33,7 +33,7 @@ def tls_files(certificate: Path | None, key: Path | None) -> TlsFiles | None:
 
 
 def make_context(files: TlsFiles) -> ssl.SSLContext:
-    """TLS 1.2 and later. Raises `ConfigError` when the files cannot be used."""
+    """A context for TLS 1.2 and later. Raises `ConfigError` if the files cannot be used."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -57,9 +57,9 @@ def _no_password() -> str:
 
 
 class ServedCertificate:
-    """A server's side of TLS. `context` stays the same object; the certificate in it is the one in the files.
+    """The server side of TLS. `context` stays the same object and gets the certificate that is in the files.
 
-    Belongs to the thread that shakes hands: nothing else may use the context while another certificate is put into it.
+    Only the thread that does the handshakes may use it, because nobody may use the context while its certificate changes.
     """
 
     def __init__(self, files: TlsFiles, report: Callable[[str], None] = output.warn) -> None:
@@ -70,30 +70,30 @@ class ServedCertificate:
         self._used = self._seen = self._versions()
         self._looks = 0
         self._trouble: str | None = None
-        self._prove()
+        self._check_dates()
 
     def look(self) -> None:
-        """Use what the files hold, once they have changed and hold still again. Call it about once a second."""
+        """Load the files again after a change, once they are stable. Call it about once a second."""
         before, self._seen = self._seen, self._versions()
         if self._seen == before and self._seen != self._used:
             self._used = self._seen
             self._replace()
         self._looks += 1
-        if self._looks % LOOKS_A_PROOF == 0:
-            self._prove()
+        if self._looks % LOOKS_PER_DATE_CHECK == 0:
+            self._check_dates()
 
     def _replace(self) -> None:
         try:
-            make_context(self._files)  # a half of the pair would stay in the other one
+            make_context(self._files)  # a trial: a pair that does not fit would leave one half in the real context
             _load(self.context, self._files)
         except ConfigError as error:
             self._report(f"{error}; the certificate stays as it was")
         else:
             self._report(f"--tls-cert {self._files.certificate}: the new certificate is served")
-            self._prove()
+            self._check_dates()
 
-    def _prove(self) -> None:
-        """Say what clients will say of the certificate's dates."""
+    def _check_dates(self) -> None:
+        """Warn if clients will reject the certificate by its dates."""
         trouble = why_out_of_date(self._files)
         if trouble and trouble != self._trouble:
             self._report(f"warning: --tls-cert {self._files.certificate}: {trouble}: clients refuse it")
@@ -108,9 +108,9 @@ OUT_OF_DATE = (9, 10)
 
 
 def why_out_of_date(files: TlsFiles) -> str | None:
-    """In OpenSSL's words why a client that trusts this certificate would refuse it by its dates; None: it would not.
+    """Why a client that trusts this certificate would reject its dates, in OpenSSL's words; None: it would not.
 
-    A client and a server shake hands in memory. Raises nothing: what else may be wrong is said where it is used.
+    A client and a server do a handshake in memory. Other faults are not reported here, but where the files are used.
     """
     with suppress(ConfigError, OSError):
         client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

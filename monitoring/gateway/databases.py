@@ -12,17 +12,17 @@ from monitoring.storage.base import Backend
 from monitoring.storage.sqlite.database import SharedFile
 
 STATEMENT_TIMEOUT_S = 8.0
-"""Shorter than clients wait for the end of a write: they hear that the database is away instead of nothing."""
+"""Shorter than clients wait for the end of a write, so that they learn that the database is unavailable."""
 
 
 class Databases:
-    """The database as each location sees it: opened when somebody asks, and kept while there are not too many.
+    """The store of each location, opened when it is needed. The least recently used one is closed if there are too many.
 
-    One that is closed to make room answers those who use it just then; what it had remembered is gone.
+    A store that was closed still answers those who are using it; its caches are gone.
     """
 
     def __init__(self, open_at: Callable[[str], Backend], most: int, file: SharedFile | None = None) -> None:
-        """`open_at` makes the store of a location without connecting; `file` is what it lies in, closed with this."""
+        """`open_at` makes the store of a location without connecting. `file`, if given, holds them all and is closed too."""
         self._open_at = open_at
         self._most = most
         self._lock = threading.Lock()
@@ -30,7 +30,7 @@ class Databases:
         self.file = file
 
     def at(self, location: str) -> Backend:
-        """Raises `StoreError`."""
+        """The store of this location. Raises `StoreError`."""
         with self._lock:
             if location not in self._known:
                 self._known[location] = self._open_at(location)
@@ -48,7 +48,7 @@ class Databases:
 
 
 def open_databases(config: Config, address: DatabaseAddress, most: int) -> Databases:
-    """The database at this address, for `most` locations at a time. Raises `MonitoringError`."""
+    """The database at this address, with up to `most` open stores. Raises `MonitoringError`."""
     if address.backend is None:
         file = SharedFile(config.local_database)
         return Databases(file.open, most, file)

@@ -1,42 +1,42 @@
-"""The description of the gateway's interface (OpenAPI 3.1), made of its endpoints and their messages."""
+"""The description of the gateway's API (OpenAPI 3.1), generated from its endpoints and messages."""
 
 from typing import Any
 
 import msgspec
 
 from monitoring import __version__
-from monitoring.gateway.dialect import CONTENT, JSON
+from monitoring.gateway.public_api import CONTENT, JSON
 from monitoring.storage.gateway.interface import ENDPOINTS, Endpoint, RefusedAnswer
 
 Schema = dict[str, Any]
 
 _ABOUT = (
-    "For people and their scripts: /api/v2/stats and /api/v2/alerts, the objects of `--format json`. The rest, "
-    "/api/v2/store, is what monitors and readers of this program say to each other, exactly as it is stored: there "
-    "times are integer milliseconds of UTC since 1970 (Ms) or integer microseconds (Us). A window is half open, "
-    "[from, until). The same point sent twice is one point. 503: the database is away, try again with the same data; "
-    "400, 413 and 422: these data will never be taken. What is measured in one location is apart from all others: a request "
-    "is about one of them, without `location` about that without a name. Summaries are data that monitors write. For one "
-    "release, monitors of version 1.1.0 go on with /api/v1 as they know it."
+    "People and scripts use /api/v2/stats and /api/v2/alerts, which answer with the objects of `--format json`. Monitors "
+    "and readers of this program use /api/v2/store, which has the data exactly as they are stored: there, times are "
+    "integer milliseconds of UTC since 1970 (Ms) or integer microseconds (Us). A window is half open, [from, until). A "
+    "point that is sent twice is stored once. 503 means that the database is unavailable: try again with the same data. "
+    "400, 413 and 422 mean that the same data will never be accepted. Each location has its own data: a request is about "
+    "one location, and without `location` about the one without a name. Monitors write the summaries themselves. For one "
+    "release, monitors of version 1.1.0 can still use /api/v1."
 )
 
 _REFUSALS = {
     "400": "Not understood",
     "401": "No token, or an unknown one",
     "403": "A token for something else",
-    "409": "The database has begun anew: verify it again, and send everything",
+    "409": "The database was replaced or emptied: verify it again, and send everything",
     "413": "Too long",
-    "415": "No JSON",
-    "422": "A value is wrong, or will never be taken",
+    "415": "Not JSON",
+    "422": "A value is invalid, or the database will never accept it",
     "429": "Too many requests",
-    "503": "The database is away: try again",
+    "503": "The database is unavailable: try again",
 }
 
 _PLACE = "#/components/schemas/{name}"
 
 
 def description() -> Schema:
-    """What `/api/v2/openapi.json` answers."""
+    """The content of `/api/v2/openapi.json`."""
     every = (*CONTENT, *ENDPOINTS)
     messages = {kind for it in every for kind in (it.request, it.answer)} | {RefusedAnswer}
     _, schemas = msgspec.json.schema_components(messages, ref_template=_PLACE)

@@ -1,4 +1,4 @@
-"""How much anybody may ask of a gateway."""
+"""The limits of a gateway: requests, sites, sizes and times."""
 
 import math
 import threading
@@ -17,34 +17,34 @@ NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A thousand sites with a day's backlog stay far below all of them.
+    """A thousand sites with a backlog of a day stay far below each of these limits.
 
-    A client's address may send `requests_per_s`, and `burst` at once. `busy` requests use the database at a time, and
-    others wait `patience_s` for their turn: so there is always a thread left that says how things stand.
+    The address of a client may send `requests_per_s`, and `burst` at once. Up to `busy` requests use the database at a time,
+    and others wait `patience_s` for it. So there is always a free thread, which can answer that the gateway is busy.
     """
 
     body_bytes: int = LONGEST_BODY
-    sites: int = 50_000  # names of sites, each in each location, since the gateway started
-    locations: int = 100  # of which the gateway keeps at a time what spares it questions
-    answer_checks: int = 25_000  # of one answer that tells all of each check
-    exact_checks: int = 10_000_000  # whose response times lie in memory for percentiles of a window longer than a day
+    sites: int = 50_000  # different pairs of site and location since the gateway started
+    locations: int = 100  # stores that are open at the same time
+    answer_checks: int = 25_000  # in an answer with all fields of each check
+    exact_checks: int = 10_000_000  # with response times in memory, for exact percentiles of more than a day
     requests_per_s: int = 500
     burst: int = 2_000
-    addresses: int = 10_000  # clients that are remembered
+    addresses: int = 10_000  # clients whose rates are remembered
     threads: int = 16
     busy: int = 12
     patience_s: float = 2.0
     connections: int = 500
-    address_connections: int = 100  # of one client's address: others find a place
-    request_s: int = 60  # in which a request must have come whole
+    address_connections: int = 100  # from one address, so that a client cannot take all places
+    request_s: int = 60  # for the arrival of a complete request
 
     def behind_front(self) -> "Limits":
-        """Those of a server that all clients reach through a front on this machine, which has counted them."""
+        """The limits of the server behind the TLS front, which counts connections by address itself."""
         return replace(self, address_connections=self.connections)
 
 
 class RateLimiter:
-    """A bucket of tokens for each address: it fills steadily, and a request takes one."""
+    """A token bucket for each address: it fills steadily, and each request takes one token."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
@@ -53,12 +53,12 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()  # what is left, and when that was
 
     def admit(self, address: str) -> None:
-        """Let a request of this address in. Raises `TooManyRequests`."""
+        """Admit a request from this address. Raises `TooManyRequests`."""
         if wait_s := self.take(address):
             raise TooManyRequests("too many requests from this address", retry_after=math.ceil(wait_s))
 
     def take(self, address: str) -> float:
-        """Seconds until this address may ask again; 0: it may now, and has done so."""
+        """Take a token; returns 0, or the seconds until the next one if there is none."""
         with self._lock:
             now_ns = self._clock.monotonic_ns()
             left, then_ns = self._buckets.pop(address, (float(self._limits.burst), now_ns))
@@ -71,7 +71,7 @@ class RateLimiter:
 
 
 class SiteLimiter:
-    """Counts the names of sites in each location: each new one costs the database memory for ever."""
+    """Limits the number of sites over all locations, because each new one costs the database memory for ever."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -79,7 +79,7 @@ class SiteLimiter:
         self._known: set[tuple[str, str]] = set()
 
     def admit(self, location: str, hosts: Iterable[str]) -> None:
-        """Remember these names. Raises `StoreRefused` when there would be too many, and remembers none then."""
+        """Remember these names. Raises `StoreRefused`, and remembers none of them, if there would be too many."""
         with self._lock:
             new = {(location, host) for host in hosts} - self._known
             if len(self._known) + len(new) > self._most:

@@ -1,4 +1,4 @@
-"""What the gateway tells Prometheus."""
+"""The metrics of the gateway for Prometheus."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ LABELS = ("site", "location")
 
 
 class Metrics:
-    """Counts what happens; each gateway has counters of its own."""
+    """The counters of one gateway."""
 
     def __init__(self, refusals: Collector) -> None:
-        """`refusals` has counters of its own."""
+        """`refusals` are further counters to include."""
         self._registry = CollectorRegistry()
         self._registry.register(refusals)
         self._requests = Counter(
@@ -31,11 +31,11 @@ class Metrics:
         )
 
     def answered(self, path: str, status: int) -> None:
-        """`path` is that of the description, not of the request: it has few values."""
+        """Count an answer. `path` is the path of the route, not of the request, so that it has few values."""
         self._requests.labels(path, str(status)).inc()
 
     def took(self, **counts: int) -> None:
-        """So many points of each kind."""
+        """Count accepted points by kind."""
         for kind, count in counts.items():
             if count:
                 self._points.labels(kind).inc(count)
@@ -44,7 +44,7 @@ class Metrics:
         self._refused.inc()
 
     def text(self, sites: "SiteMetrics") -> bytes:
-        """All of it as Prometheus reads it."""
+        """All metrics in Prometheus' text format."""
         registry = CollectorRegistry()
         registry.register(sites)
         return generate_latest(self._registry) + generate_latest(registry)
@@ -52,7 +52,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class LocationMetrics:
-    """How the sites are doing, seen from one location; "" is the one without a name."""
+    """The statistics and alerts of all sites from one location; "" is the one without a name."""
 
     location: str
     stats: Mapping[str, SiteStats]
@@ -60,7 +60,7 @@ class LocationMetrics:
 
 
 class SiteMetrics(Collector):
-    """The same from all locations; None: the database cannot tell now. A location without a name has no label."""
+    """The metrics of sites from all locations (None: the database does not answer). A location without name has no label."""
 
     def __init__(self, locations: Sequence[LocationMetrics] | None) -> None:
         self._locations = locations

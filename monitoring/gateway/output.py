@@ -1,13 +1,13 @@
-"""What a gateway says to whoever started it."""
+"""The output of a gateway on its terminal or in its log."""
 
 import sys
 
 
 def say(words: str) -> None:
-    """One line on stdout, at once."""
+    """Print one line on stdout at once."""
     print(words, flush=True)
 
 
 def warn(words: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr at once."""
     print(words, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a gateway refuses: counted for Prometheus, and told to its owner once a burst."""
+"""Counts the requests that a gateway refuses, for Prometheus, and reports them to its owner in bursts."""
 
 import threading
 from collections import Counter
@@ -21,35 +21,35 @@ WORDS = {
     429: "too many requests",
     431: "headers too long",
 }
-"""The refusals, by HTTP status. What is merely not there (404, 405) or away (503) is none."""
+"""The refusals by HTTP status. A missing path (404, 405) or an unavailable database (503) is not a refusal."""
 
 QUIET_MS = 60_000
-"""A burst is over when so long nothing was refused."""
+"""A burst is over when nothing was refused for this long."""
 
 
 class Refusals(Collector):
-    """May be told from any thread."""
+    """Any thread may call its methods."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[int] = Counter()
-        self._told: Counter[int] = Counter()
+        self._reported: Counter[int] = Counter()
         self._last_address = ""
         self._burst = BurstCounter(QUIET_MS)
 
     def note(self, status: int, address: str) -> None:
-        """An answer with this status went to this address."""
+        """Count an answer with this status to this address."""
         if status in WORDS:
             with self._lock:
                 self._counts[status] += 1
                 self._last_address = address
 
     def news(self, now_ns: int) -> str | None:
-        """A sentence soon after a burst has begun, and another about its rest when it is over; else None."""
+        """A sentence soon after the beginning of a burst, another one about the rest at its end, otherwise None."""
         with self._lock:
             if not self._burst.step(self._counts.total(), now_ns):
                 return None
-            new, self._told = self._counts - self._told, self._counts.copy()
+            new, self._reported = self._counts - self._reported, self._counts.copy()
             parts = ", ".join(f"{count} with {status} ({WORDS[status]})" for status, count in sorted(new.items()))
             return (
                 f"refused {plural(new.total(), 'request')}: {parts}; the last one came from {printable(self._last_address)}"

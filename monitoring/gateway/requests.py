@@ -1,4 +1,4 @@
-"""What a request says: its query or its body, strictly. Raises `Malformed`, and HTTP errors for what is no JSON at all."""
+"""Reads and validates the query or the body of a request. Raises `Malformed`, and HTTP errors if a body is not JSON."""
 
 import re
 from typing import Any
@@ -14,20 +14,20 @@ from monitoring.storage.gateway.messages import Malformed, decode, plainly
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 TEXTS = {"location", "site", "at", "since"}
-"""Parameters that are text even where they look like a number."""
+"""Parameters that are text even if they look like a number."""
 
 LISTS = {"host"}
 """Parameters that may be given several times."""
 
 
 def read(endpoint: Endpoint[Asked, Value]) -> Asked:
-    """What is asked of this endpoint."""
+    """The request to this endpoint."""
     return _body(endpoint.request) if endpoint.method == "POST" else _query(endpoint.request)
 
 
 def _body(kind: type[Asked]) -> Asked:
     if request.query_string:
-        raise Malformed("there must be no parameters: what is sent stands in the body")
+        raise Malformed("there must be no parameters: all data go into the body")
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
     if request.headers.get("Content-Encoding", "identity") != "identity":

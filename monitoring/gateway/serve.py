@@ -1,4 +1,4 @@
-"""`-g`: from a configuration to a gateway that runs."""
+"""`-g`: opens the database of a configuration and serves it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -20,7 +20,7 @@ from monitoring.gateway.upkeep import UpkeepThread
 from monitoring.service.signals import heed_signals
 
 Page = Callable[[Databases, Tokens, Refused], AbstractContextManager[Wsgi]]
-"""The status page of this database, for those who may read it, as long as the gateway runs."""
+"""Opens the status page of this database, for the time that the gateway runs, to people who may read."""
 
 PAGE_AT = "/status"
 
@@ -35,8 +35,8 @@ def serve(
 ) -> int:
     """Serve the configuration's database at this address until SIGTERM or Ctrl-C; returns the exit status.
 
-    `watcher` brings another retention; another database needs another start. `page` is served as well.
-    Raises `ConfigError` when tokens are missing or files cannot be used, `StoreError` when nothing can be opened.
+    The gateway follows the configuration through `watcher`, but another database needs a restart. It also serves `page`.
+    Raises `ConfigError` if tokens are missing or files are unusable, `StoreError` if database or address cannot be opened.
     """
     tokens = _tokens_for(address, environ)
     clock, limits = SystemClock(), Limits()
@@ -63,7 +63,7 @@ def serve(
 
 
 def _tokens_for(address: ListenAddress, environ: Mapping[str, str]) -> Tokens:
-    """The tokens of the environment; none are needed where nobody else can come."""
+    """The tokens in the environment; none are needed if only this machine can connect."""
     tokens = gateway_tokens(environ)
     if not tokens.required and not address.is_loopback:
         raise ConfigError([f"--listen {address}: set {WRITE} and {READ} (or …_FILE): others can reach this address"])
@@ -71,7 +71,7 @@ def _tokens_for(address: ListenAddress, environ: Mapping[str, str]) -> Tokens:
 
 
 def _access(tokens: Tokens) -> str:
-    """Who may do what."""
+    """Who may read and write, in words."""
     if not tokens.required:
         return "everybody on this machine may read and write: no token is set"
     read, write = (

@@ -1,4 +1,4 @@
-"""The WSGI server: waitress. One loop reads requests and sends answers, threads work only on what has come whole."""
+"""The WSGI server, waitress: one loop reads requests and sends answers; threads work only on complete requests."""
 
 import logging
 import socket
@@ -26,7 +26,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class JsonErrorTask(ErrorTask):
-    """What waitress itself refuses, said as all other errors are."""
+    """A refusal by waitress itself, in the same JSON as all other errors."""
 
     def execute(self) -> None:
         error: Any = self.request.error  # type: ignore[attr-defined]  # the package's types lack it
@@ -41,9 +41,9 @@ class JsonErrorTask(ErrorTask):
 
 
 class PatientChannel(HTTPChannel):
-    """A connection whose requests must come whole in time: a byte now and then does not keep it open.
+    """A connection whose requests must be complete in time: a byte now and then does not keep it open.
 
-    waitress closes a channel some time after its last activity; here a request that is not complete is no activity.
+    waitress closes a channel some time after its last activity. Here an incomplete request does not count as activity.
     """
 
     error_task_class = JsonErrorTask
@@ -70,11 +70,11 @@ def listen(address: ListenAddress) -> socket.socket:
 
 
 Refused = Callable[[int, str], None]
-"""Hears of each request that never comes so far as the application: the status of the answer, and the client's address."""
+"""Called for each request that the server refuses before the application: status of the answer, address of the client."""
 
 
-def nobody_hears(status: int, address: str) -> None:
-    """A `Refused`."""
+def ignore_refused(status: int, address: str) -> None:
+    """A `Refused` that does nothing."""
 
 
 def run_server(
@@ -82,9 +82,9 @@ def run_server(
     listening: socket.socket,
     tls: ServedCertificate | None,
     limits: Limits,
-    refused: Refused = nobody_hears,
+    refused: Refused = ignore_refused,
 ) -> None:
-    """Serve on this socket, by TLS where there is a certificate, until SystemExit is raised in this thread."""
+    """Serve on this socket until SystemExit is raised in this thread; with TLS if there is a certificate."""
     if tls is None:
         make_server(application, listening, limits, refused).run()
         return
@@ -96,21 +96,21 @@ def run_server(
 
 
 def end() -> NoReturn:
-    """Called by a signal in the thread of `run_server`: ends its loop, which finishes what it has begun."""
+    """End `run_server` after the requests that are under way. A signal handler calls it in the thread of `run_server`."""
     sys.exit(0)
 
 
 def make_server(
-    application: Wsgi, listening: socket.socket, limits: Limits, refused: Refused = nobody_hears
+    application: Wsgi, listening: socket.socket, limits: Limits, refused: Refused = ignore_refused
 ) -> BaseWSGIServer:
     """A server on this socket; `run` serves until SystemExit is raised in its thread."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits a moment
-    server: BaseWSGIServer = create_server(  # type: ignore[assignment]  # of several sockets it would be another one
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a moment
+    server: BaseWSGIServer = create_server(  # type: ignore[assignment]  # several sockets would give another type
         application,
         sockets=[listening],
         threads=limits.threads,
         connection_limit=limits.connections,
-        asyncore_use_poll=True,  # `select` ends at 1024 files
+        asyncore_use_poll=True,  # `select` is limited to 1024 files
         backlog=BACKLOG,
         channel_timeout=limits.request_s,
         cleanup_interval=max(1, limits.request_s // 6),
@@ -120,13 +120,13 @@ def make_server(
         log_socket_errors=False,
         ident=None,
     )
-    server.refused = refused  # type: ignore[attr-defined]  # its channels know nobody else
-    server.channel_class = partial(_admit, limits.address_connections)  # type: ignore[assignment]  # it is only called
+    server.refused = refused  # type: ignore[attr-defined]  # channels have access only to their server
+    server.channel_class = partial(_admit, limits.address_connections)  # type: ignore[assignment]  # waitress only calls it
     return server
 
 
 def _admit(most: int, server: Any, connection: socket.socket, address: tuple[Any, ...], *rest: Any, **more: Any) -> None:
-    """A channel for this connection, unless its address has so many already: who fills all places keeps others out."""
+    """Make a channel for this connection, or close it if its address has too many, so that one client cannot take all."""
     if sum(channel.addr[0] == address[0] for channel in server.active_channels.values()) >= most:
         connection.close()
     else:

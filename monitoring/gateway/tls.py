@@ -1,9 +1,9 @@
-"""TLS in front of the gateway: waitress has none, and a handshake must not keep anybody else waiting.
+"""TLS in front of the gateway: waitress has none, and a slow handshake must not delay other clients.
 
-`asyncio` takes the connections, with a time limit for each handshake, and passes their bytes on to waitress over the
-loopback interface, as stunnel or a proxy would do. (A listening socket wrapped by `ssl` shakes hands inside waitress's
-only loop: one client that falls silent there stops all others. Servers with TLS of their own give each connection a
-thread, which a slow client keeps.)
+`asyncio` accepts the connections, with a time limit for each handshake, and passes their bytes to waitress over the loopback
+interface, as stunnel or a proxy would do. (A listening socket wrapped by `ssl` would do the handshakes in waitress's only
+loop, where one silent client would stop all others. Servers with built-in TLS give each connection a thread, which a slow
+client occupies.)
 """
 
 import asyncio
@@ -23,22 +23,22 @@ LOOK_S = 1.0
 
 
 class TlsFront:
-    """Passes what comes over TLS to the server at `target`, and its answers back. Runs in a thread of its own."""
+    """Passes decrypted bytes to the server at `target` and encrypts its answers. Runs in its own thread."""
 
     def __init__(self, listening: socket, certificate: ServedCertificate, target: tuple[str, int], limits: Limits) -> None:
         self._listening = listening
         self._certificate = certificate
         self._target = target
         self._limits = limits
-        self._clients: dict[int, str] = {}  # the address of the client by the port of its connection to the target
+        self._clients: dict[int, str] = {}  # addresses of clients, by the local port of their connection to the target
         self._running: set[asyncio.Task[None]] = set()
-        """asyncio itself does not keep them from the garbage collector, which would end them half-way with a traceback."""
+        """References that protect the tasks from the garbage collector; asyncio keeps only weak ones."""
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
 
     def client(self, port: int) -> str | None:
-        """Who is behind the connection from this port; None: it did not come through here."""
+        """The address of the client behind the connection from this port; None: the connection is not from this front."""
         return self._clients.get(port)
 
     def start(self) -> None:
@@ -50,7 +50,7 @@ class TlsFront:
         self._thread.join(END_S)
 
     def _run(self) -> None:
-        with self._runner:  # which ends what still runs
+        with self._runner:  # it cancels the remaining tasks at its end
             self._runner.run(self._serve())
 
     async def _serve(self) -> None:
@@ -73,12 +73,12 @@ class TlsFront:
         task.add_done_callback(self._running.discard)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, from after its handshake to its end."""
+        """Serve one connection, from after its handshake to its end."""
         address = writer.get_extra_info("peername")[0]
         if not self._has_room_for(address):
             writer.close()
             return
-        with suppress(OSError, asyncio.CancelledError):  # cancelled when all ends; asyncio would report that as an error
+        with suppress(OSError, asyncio.CancelledError):  # cancelled at the end, which asyncio would report as an error
             inner_reader, inner_writer = await asyncio.open_connection(*self._target)
             port = inner_writer.get_extra_info("sockname")[1]
             self._clients[port] = address
@@ -98,7 +98,7 @@ _Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def _both_ways(to_server: _Way, to_client: _Way) -> None:
-    """Until the server has ended its side: it hears of the client's end, and answers what it was asked before."""
+    """Copy in both directions until the server closes its side: when the client is done, it still gets its answers."""
     asking = asyncio.ensure_future(_copy(*to_server))
     try:
         await _copy(*to_client)
@@ -123,7 +123,7 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 def behind(front: TlsFront, application: Wsgi) -> Wsgi:
-    """The application for those who come through the front; it sees their own addresses. Others are turned away."""
+    """The application for connections through the front, with the addresses of the clients. It rejects all others."""
 
     def guarded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         client = front.client(int(environ.get("REMOTE_PORT") or 0))

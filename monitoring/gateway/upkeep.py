@@ -1,4 +1,4 @@
-"""What a gateway does beside answering: its database keeps no more than `retention` says, as the configuration is now."""
+"""The work of a gateway beside requests: it follows the configuration, and deletes what `retention` or a purge demands."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ PAUSE_S = 1.0
 
 
 def database_upkeep(databases: Databases) -> Upkeep:
-    """Of all locations, for all that is in the database is the gateway's to delete; and of what was purged from its file."""
+    """Deletes old data of all locations, because the whole database belongs to the gateway, and purged data of its file."""
     file = databases.file
 
     def next_job() -> Steps | None:
@@ -49,7 +49,7 @@ def _everywhere(databases: Databases) -> Iterator[Backend]:
 
 
 class UpkeepThread:
-    """A thread that works on the database in short steps, and says what its owner should know: `with UpkeepThread(…):`."""
+    """A thread that maintains the database in short steps and reports problems: `with UpkeepThread(…):`."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class UpkeepThread:
         self._watcher = watcher
         self._clock = clock
         self._refusals = refusals or Refusals()
-        self._told: str | None = None
+        self._reported: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.run, name="upkeep", daemon=True)
 
@@ -79,18 +79,18 @@ class UpkeepThread:
         self._thread.join()
 
     def sites(self) -> Sequence[Site]:
-        """Those of the configuration as it is now."""
+        """The sites of the current configuration."""
         return self._config.sites
 
     def run(self) -> None:
         while not self._clock.wait(self._stop, PAUSE_S):
             try:
-                self._tell(self.step())
+                self._report(self.step())
             except Exception as error:  # noqa: BLE001 - upkeep must go on, whatever happens to one round
-                self._tell(f"{type(error).__name__}: {error}")
+                self._report(f"{type(error).__name__}: {error}")
 
     def step(self) -> str | None:
-        """Follow the configuration, and do what there is to do; returns why that cannot be done."""
+        """Follow the configuration and do all pending work. Returns why the work cannot be done, or None."""
         if config := new_config(self._watcher, output.warn):
             self._follow(config)
         if sentence := self._refusals.news(self._clock.monotonic_ns()):
@@ -101,16 +101,16 @@ class UpkeepThread:
         return self._upkeep.trouble
 
     def _look_at_file(self) -> None:
-        """Requests go on meanwhile, in threads of their own."""
+        """Look whether the file was moved or replaced. Requests go on meanwhile in their own threads."""
         if self._file:
             self._file.guard.look(self._clock.now_ms(), lambda: None)
             for notice in self._file.guard.notices():
                 output.warn(notice)
 
-    def _tell(self, trouble: str | None) -> None:
-        if trouble and trouble != self._told:
+    def _report(self, trouble: str | None) -> None:
+        if trouble and trouble != self._reported:
             output.warn(too_old_text(trouble))
-        self._told = trouble
+        self._reported = trouble
 
     def _follow(self, config: Config) -> None:
         before, self._config = self._config, config

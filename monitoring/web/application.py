@@ -19,7 +19,7 @@ from monitoring.display.view_model.months import month_csv
 from monitoring.errors import StoreError
 from monitoring.gateway.access import Forbidden, Unauthorised, authorise
 from monitoring.gateway.limits import Limits, RateLimiter
-from monitoring.gateway.server import Refused, nobody_hears
+from monitoring.gateway.server import Refused, ignore_refused
 from monitoring.web.board import Board
 from monitoring.web.detail import site_csv, site_json
 from monitoring.web.metrics import MetricsKeeper
@@ -38,7 +38,7 @@ POLICY = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 's
 HEALTH, STATIC = "/healthz", "/static/"
 """What is open to everybody: it tells nothing of the sites."""
 
-WORTH_PACKING = 2_048
+COMPRESS_FROM_BYTES = 2_048
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
 Answer = Callable[..., Response]
@@ -50,7 +50,7 @@ def make_application(
     limits: Limits,
     clock: Clock,
     names: frozenset[str] | None,
-    refused: Refused = nobody_hears,
+    refused: Refused = ignore_refused,
 ) -> Flask:
     """The page of this board. `names` are the hosts that a request may name; None: any, because a token is needed.
 
@@ -193,7 +193,7 @@ def _finish(response: Response) -> Response:
     response.add_etag()
     response.make_conditional(request)
     packs = response.status_code == 200 and request.accept_encodings.quality("gzip")
-    if packs and len(body := response.get_data()) >= WORTH_PACKING:
+    if packs and len(body := response.get_data()) >= COMPRESS_FROM_BYTES:
         response.set_data(gzip.compress(body, 1))
         response.headers["Content-Encoding"] = "gzip"
     return response

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.gateway.certificate import LOOKS_A_PROOF, ServedCertificate, TlsFiles
+from monitoring.gateway.certificate import LOOKS_PER_DATE_CHECK, ServedCertificate, TlsFiles
 from tests.support.certificates import Authority
 from tests.support.gateway import HOST, Gateway
 from tests.support.monitor import wait_for, write_config
@@ -70,7 +70,7 @@ def test_a_certificate_that_has_expired_is_said_at_the_start_and_once(tmp_path: 
     renew(files, tmp_path / "first", expired=True)
     said: list[str] = []
     served = ServedCertificate(files, said.append)
-    for _ in range(3 * LOOKS_A_PROOF):
+    for _ in range(3 * LOOKS_PER_DATE_CHECK):
         served.look()
     assert said == [f"warning: --tls-cert {files.certificate}: certificate has expired: clients refuse it"]
 
@@ -82,6 +82,6 @@ def test_one_that_expires_while_it_is_served_is_said(
     said: list[str] = []
     served = ServedCertificate(files, said.append)
     monkeypatch.setattr("monitoring.gateway.certificate.why_out_of_date", lambda _: "certificate has expired")
-    for _ in range(LOOKS_A_PROOF):
+    for _ in range(LOOKS_PER_DATE_CHECK):
         served.look()
     assert [line.endswith("certificate has expired: clients refuse it") for line in said] == [True]

@@ -128,13 +128,13 @@ def test_monitors_send_everything_again_to_a_file_that_was_begun_anew(
         local.append([new := check(7_299)], [], clock.now_ms())
         drain(forwarder)
         assert forwarder.trouble
-        assert forwarder.trouble.endswith(": gateway.db was begun anew: everything is to be sent again")
+        assert forwarder.trouble.endswith(": gateway.db is a new file: everything must be sent again")
         drain(forwarder)
         assert found(shared.open()) == [*old, new]
 
 
 def test_a_monitor_that_was_not_verified_is_told_to_begin_anew(shared: SharedFile) -> None:
-    again = pytest.raises(StoreUnavailable, match=r"409: gateway\.db was begun anew: everything is to be sent again")
+    again = pytest.raises(StoreUnavailable, match=r"409: gateway\.db is a new file: everything must be sent again")
     with serving(Databases(shared.open, 9, shared)) as port, closing(client_of(port)) as client, again:
         client.record("file", DeliveryRecord(1, 2, 3))
 

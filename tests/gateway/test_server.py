@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> Iterator[FileDatabase]:
 # Bad requests on the wire
 
 POINTS = "/api/v2/store/points"
-NO_PATH = "there is nothing at this path; /api/v2/openapi.json describes what there is"
+NO_PATH = "there is nothing at this path; see /api/v2/openapi.json"
 
 
 @contextmanager

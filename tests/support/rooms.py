@@ -124,8 +124,8 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("network redirects response", "transport", "handle", "probe", "checker", "checkers"),
     ),
     "gateway": (
-        "access databases entrance limits metrics output refusals requests",
-        *("certificate upkeep v2", "dialect tls v1", "description", "application server", "serve"),
+        "access databases index limits metrics output refusals requests",
+        *("certificate store_api upkeep", "legacy_api public_api tls", "description", "application server", "serve"),
     ),
     "storage.sqlite.tables": (
         *("maintenance meta notifications schema", "blocks_1_1 summaries", "rows", "queries states", "from_1_1 outbox"),

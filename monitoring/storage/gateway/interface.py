@@ -1,7 +1,7 @@
 """The endpoints of a gateway, declared once for the client that asks, and for the server that answers and describes them.
 
 They are the contract of storage (`monitoring.storage.base`) by HTTP: what a monitor writes, and what must come back as
-exactly that. A request is the query of a GET or the body of a POST. What people read is in `monitoring.gateway.dialect`.
+exactly that. A request is the query of a GET or the body of a POST. The API for people is `monitoring.gateway.public_api`.
 """
 
 import re

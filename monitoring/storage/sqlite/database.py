@@ -103,7 +103,7 @@ class FileDatabase(FileReader):
         known = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
         with self._shared.writing() as connection:
             if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
-                raise StoreUnverified(f"{self.name} was begun anew: everything is to be sent again")
+                raise StoreUnverified(f"{self.name} is a new file: everything must be sent again")
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, known))
 
     def write(self, points: Points) -> None:

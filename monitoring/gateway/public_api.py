@@ -1,4 +1,4 @@
-"""What people and their scripts ask of a gateway: it answers with the objects that `-p` and `-a` print as JSON."""
+"""The API for people and scripts: it answers with the objects that `-p` and `-a` print as JSON."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from monitoring.config.lookup import chosen_hosts
 from monitoring.config.parsing.durations import length_ms, moment
 from monitoring.display.text.jsonlines import alert_json, stats_json
 from monitoring.errors import ConfigError
-from monitoring.gateway.v2 import Interface
+from monitoring.gateway.store_api import StoreApi
 from monitoring.models import Alert, AlertType, Cause, Site, State
 from monitoring.storage.gateway.interface import Endpoint
 from monitoring.storage.gateway.messages import must_be_name
@@ -32,7 +32,7 @@ _Moment = Annotated[str, Meta(max_length=40, description='"2026-01-01T12:00:00Z"
 
 
 class Question(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Of one site, or of all; of one location, or of all."""
+    """A query about one site or all, in one location or all."""
 
     site: _Site | UnsetType = UNSET
     location: _Place | UnsetType = UNSET
@@ -43,20 +43,20 @@ class Question(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class StatsQuestion(Question, kw_only=True):
-    """As `-p --once --format json` prints them; the parameters are its options."""
+    """The same as `-p --once --format json`, with its options as parameters."""
 
     window: _Length = 600
     at: _Moment | UnsetType = UNSET
 
 
 class AlertsQuestion(Question, kw_only=True):
-    """As `-a --once --format json` prints them, one a line; the parameters are its options."""
+    """The same as `-a --once --format json`, one object a line, with its options as parameters."""
 
     since: _Moment | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_RECORDS)] | UnsetType = UNSET
 
 
-# Answers, as they are described
+# Answers, for the description of the API
 
 _Percent = Annotated[float, Meta(ge=0, le=100)]
 _Date = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -64,7 +64,7 @@ _Times = dict[str, float | None]
 
 
 class SiteObject(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
-    """A site in a window. Times in seconds, shares in percent; what is unknown is null."""
+    """A site in a window. Times are in seconds, shares in percent; unknown values are null."""
 
     url: str = field(name="URL")
     name: str | None
@@ -126,13 +126,13 @@ ALERTS: Endpoint[AlertsQuestion, Any] = Endpoint(
 )
 
 CONTENT: Mapping[Endpoint[Any, Any], str] = {STATS: JSON, ALERTS: JSON_LINES}
-"""What its questions are answered with."""
+"""The endpoints with the content types of their answers."""
 
 
-class Dialect:
-    """Answers in the command line's JSON. `sites` are the configured ones, which give stored ones their names and groups."""
+class PublicApi:
+    """Answers with the JSON of the command line. `sites` returns the configured ones, for the names and groups of sites."""
 
-    def __init__(self, interface: Interface, clock: Clock, sites: Callable[[], Sequence[Site]]) -> None:
+    def __init__(self, interface: StoreApi, clock: Clock, sites: Callable[[], Sequence[Site]]) -> None:
         self._interface = interface
         self._clock = clock
         self._configured = sites
@@ -159,7 +159,7 @@ class Dialect:
         return stats_json(report.reports(readers, [length], until_ms)[0])
 
     def alerts(self, readers: Readers, asked: AlertsQuestion) -> str:
-        """Also what was decided earlier, where the outage is still open."""
+        """Alerts and recoveries since a moment, and earlier alerts that are still open."""
         sites = self._configured()
         wanted = chosen_hosts(asked.site, sites, "site") if asked.site else None
         since_ms = _read("since", moment, asked.since).at(self._clock.now_ms()) if asked.since else 0
@@ -175,7 +175,7 @@ class Dialect:
         return "".join(f"{alert_json(it, of_host.get(it.host))}\n" for it in newest)
 
     def _sites(self, readers: Readers, until_ms: int) -> Sequence[Site]:
-        """The sites that are stored, the configured ones first. Of the others only the latest interval is known."""
+        """The stored sites, the configured ones first. Only the latest interval of the others is known."""
         states = {host: it for reader in readers.values() for host, it in reader.last_states(until_ms).items()}
         configured = [site for site in self._configured() if site.host in states]
         others = sorted(states.keys() - {site.host for site in configured})
@@ -183,7 +183,7 @@ class Dialect:
 
 
 def _read(name: str, convert: Callable[[str], Any], text: str | UnsetType) -> Any:
-    """A parameter as the command line reads the option of this name."""
+    """Read a parameter as the command line reads the option of the same name."""
     try:
         return convert(str(text))
     except ArgumentTypeError as error:

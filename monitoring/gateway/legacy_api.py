@@ -1,8 +1,8 @@
-"""What the programs of version 1.1.0 call, for one release: its monitors go on delivering, and its readers go on reading.
+"""The API of version 1.1.0, kept for one release, so that its monitors can still deliver and its readers can still read.
 
-They take an answer with a key that they do not know for no answer: checks and alerts have the fields that 1.1.0 knows.
-Checks and alerts are stored. What 1.1.0 packs of whole minutes is accepted and dropped, for each of these checks comes by
-itself as well. Its hours and days become summaries: they are all that stays of checks that have grown too old.
+They reject answers with unknown keys, so checks and alerts have only the fields of 1.1.0. Checks and alerts are stored. The
+packed minutes of 1.1.0 are accepted and dropped, because 1.1.0 also sends each of their checks by itself. Its hours and
+days become summaries, because nothing else remains of old checks.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from monitoring.fields import CHECK_FIELDS
-from monitoring.gateway.v2 import Answer, Handlers, Interface, about, must_be_few
+from monitoring.gateway.store_api import Answer, Handlers, StoreApi, about, must_be_few
 from monitoring.models import Alert, AlertType, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.statistics.windows import is_long
@@ -80,26 +80,26 @@ class AlertMessage(Message, rename="camel"):
 
 
 class Results(Located, kw_only=True):
-    """What is written."""
+    """The checks and alerts to store."""
 
     checks: Annotated[list[Check], Meta(max_length=MOST_POINTS)] = field(default_factory=list)  # type: ignore[valid-type]
     alerts: Annotated[list[NewAlert], Meta(max_length=MOST_POINTS)] = field(default_factory=list)
 
 
 class Proof(VerifyRequest, kw_only=True):
-    """Is this file known? And write a point, and read it back."""
+    """Is this file known? In 1.1.0 it also meant: write a point and read it back."""
 
     prove: bool
 
 
 class PackedMinutes(Struct):
-    """Minutes in blocks, where their checks are, that they are whole: nobody asks for that any more."""
+    """Blocks of minutes, and records of their completeness, which this version does not need."""
 
     file: str
 
 
 class RolledSite(Struct, rename="camel"):
-    """The sums of one site of an hour or a day."""
+    """The sums of one site over an hour or a day."""
 
     place: Annotated[int, Meta(ge=0, lt=PART_SITES)]
     sums: Annotated[list[Sum], Meta(min_length=16, max_length=16)]
@@ -112,7 +112,7 @@ class RolledSite(Struct, rename="camel"):
 
 
 class RolledBlock(Struct, rename="camel"):
-    """Up to a hundred sites of an hour or a day."""
+    """The sums of up to a hundred sites over an hour or a day."""
 
     table: Literal["hours", "days"]
     start_ms: Moment
@@ -159,7 +159,7 @@ class Rollups(VerifyRequest, kw_only=True):
 
 
 class StreaksQuery(Located, kw_only=True):
-    """By the checks before a moment, in milliseconds."""
+    """A query by the checks before a moment, in milliseconds."""
 
     until: WaterMark
 
@@ -172,9 +172,9 @@ def _get(what: str, request: type[Struct], role: interface.Role = "read") -> End
     return Endpoint("GET", f"/api/v1/{what}", role, request, Struct, "", "")
 
 
-def former_handlers(newer: Interface) -> Handlers:
-    """Where 1.1.0 asks what `newer` answers in the same words, that does."""
-    former = FormerInterface(newer)
+def legacy_handlers(newer: StoreApi) -> Handlers:
+    """The endpoints of 1.1.0. Those that have not changed use the handlers of `newer`."""
+    former = LegacyApi(newer)
     same = (interface.LAST_TIME, interface.KNOWN, interface.LOCATIONS)
     handlers = newer.handlers()
     return {
@@ -192,10 +192,10 @@ def former_handlers(newer: Interface) -> Handlers:
     }
 
 
-class FormerInterface:
-    """What 1.1.0 says otherwise."""
+class LegacyApi:
+    """The endpoints of 1.1.0 that have changed."""
 
-    def __init__(self, newer: Interface) -> None:
+    def __init__(self, newer: StoreApi) -> None:
         self._newer = newer
 
     def take_results(self, database: Backend, asked: Results) -> Answer:
@@ -207,7 +207,7 @@ class FormerInterface:
         return self._newer.store(database, asked.location or "", Points(summaries=summaries))
 
     def prove(self, database: Backend, asked: Proof) -> Answer:
-        """A file is known from its first proof on: as long as it is not, its monitor sends everything again."""
+        """A file is known after its first request. While it is unknown, its monitor sends everything again."""
         is_known = database.verify(asked.file) is not None
         if asked.prove and not is_known:
             database.record(asked.file, DeliveryRecord(0, 0, 0))
@@ -237,7 +237,7 @@ class FormerInterface:
         return {"alerts": [AlertMessage.of(found[host]) for host in sorted(found)]}
 
     def streaks(self, database: Backend, asked: StreaksQuery) -> Answer:
-        """Since when sites are good."""
+        """When the current run of good checks of each site began."""
         found = database.last_states(asked.until)
         return {
             "until": asked.until,

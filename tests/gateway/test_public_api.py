@@ -13,8 +13,8 @@ from werkzeug.test import Client
 from monitoring.clock import SystemClock
 from monitoring.gateway.application import make_application
 from monitoring.gateway.databases import Databases
-from monitoring.gateway.dialect import AlertObject, StatsObject
 from monitoring.gateway.limits import Limits
+from monitoring.gateway.public_api import AlertObject, StatsObject
 from monitoring.models import Site
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.database import SharedFile

@@ -1,6 +1,6 @@
-"""The gateway's answers: each endpoint of `storage.gateway.interface` asks the database of one location.
+"""The API for monitors and readers: each endpoint of `storage.gateway.interface` queries the store of one location.
 
-Raises HTTP errors for what is too much, `StoreError` for what is wrong with the database.
+Raises HTTP errors for requests that exceed a limit, and `StoreError` for failures of the database.
 """
 
 from collections import defaultdict
@@ -39,14 +39,14 @@ from monitoring.storage.routing import Readers
 METRICS_WINDOW_MS = 600_000
 
 Answer = Mapping[str, object]
-"""What is made JSON."""
+"""An answer, before its conversion to JSON."""
 
 Handlers = Mapping[Endpoint[Any, Any], Callable[[Backend, Any], Answer]]
 """The function that answers at each endpoint."""
 
 
-class Interface:
-    """Questions and answers, apart from HTTP. Only so many requests use the database at a time."""
+class StoreApi:
+    """Requests and answers, independent of HTTP. Limits how many requests use the database at the same time."""
 
     def __init__(self, databases: Databases, limits: Limits, clock: Clock, metrics: Metrics) -> None:
         self._databases = databases
@@ -75,9 +75,9 @@ class Interface:
 
     @contextmanager
     def turn(self, location: str = "") -> Iterator[Backend]:
-        """A place among those that use the database, as this location sees it.
+        """The store of this location, as one of the limited number of requests that use the database.
 
-        Raises `StoreUnavailable` when none becomes free, and `StoreRefused` where there can be no such location.
+        Raises `StoreUnavailable` if too many others use it, and `StoreRefused` if there can be no such location.
         """
         if not self._turns.acquire(timeout=self.limits.patience_s):
             raise StoreUnavailable("the gateway is waiting for its database")
@@ -88,7 +88,7 @@ class Interface:
 
     @contextmanager
     def everywhere(self, location: str | None = None) -> Iterator[Readers]:
-        """The same place, to read from this location, or from all that there are (None)."""
+        """As `turn`, but gives readers of this location, or of all locations (None)."""
         with self.turn(location or "") as database:
             places = database.locations() or [""] if location is None else [location]
             yield {place: self._databases.at(place) for place in places[:MOST_LOCATIONS]}
@@ -161,10 +161,10 @@ class Interface:
     def window(self, asked: WindowQuery) -> Window:
         return asked.at(self._clock.now_ms())
 
-    # Whoever looks after it
+    # Health and metrics
 
     def health(self) -> Answer:
-        """Takes no turn, so that it answers while the database keeps all of those waiting; tells nobody where that is."""
+        """Is the database available? It takes no turn, so that it answers while others wait; it hides the address."""
         try:
             self._databases.at("").ping()
         except StoreError:
@@ -172,7 +172,7 @@ class Interface:
         return {"status": "ok"}
 
     def metrics(self) -> bytes:
-        """As Prometheus reads it."""
+        """The metrics in Prometheus' text format."""
         window = Window.before(self._clock.now_ms(), METRICS_WINDOW_MS)
         try:
             with self.everywhere() as readers:
@@ -192,7 +192,7 @@ def about(window: Window, **found: object) -> Answer:
 
 
 def must_be_few(database: Backend, window: Window, most: int, hosts: Collection[str] | None = None) -> None:
-    """Raises `RequestEntityTooLarge` where a window has too many checks (of these hosts; None: of all) for one answer."""
+    """Raises `RequestEntityTooLarge` if the window has more than `most` checks of these hosts (None: of all)."""
     counts = database.counts(window).items()
     if sum(count for (_, host), count in counts if hosts is None or host in hosts) > most:
         raise RequestEntityTooLarge(f"these are more than {most} checks: ask for a shorter window")
