@@ -244,7 +244,7 @@ class ViewerFeed:
         window = last_checks_window(site, config.sites, at_ms, LAST_CHECKS, MOST_CHECKS)
         checks = list(reader.results(window, [site.host]))[-LAST_CHECKS:]
         explain_ms = at_ms if wanted.explain_ms is None else wanted.explain_ms
-        return SiteFacts(key, explain_ms, checks, explain_from(reader, site, explain_ms, config.alert_interval_ms))
+        return SiteFacts(key, explain_ms, checks, explain_from(reader, config, site, explain_ms))
 
 
 class PastView:

@@ -13,7 +13,6 @@ from monitoring.commands.live.printer import LIVE_PATIENCE_S, Printer
 from monitoring.commands.live.rounds import rounds_of
 from monitoring.commands.live.series import Charts, last_checks_window
 from monitoring.commands.oneshot.explain import explain_from
-from monitoring.commands.oneshot.maintenance import maintenance_at
 from monitoring.commands.oneshot.report import read_month
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.keys.databases import parse_listen
@@ -154,9 +153,8 @@ class PageReader:
         if site is None or reader is None or incident.alert is None:
             return ()
         at_ms = self._printer.until_ms() if incident.is_open else incident.alert.time_ms + 1
-        maintenance = maintenance_at(config, site, at_ms) if incident.is_open else None
         with self._turn():
-            explanation = explain_from(reader, site, at_ms, config.alert_interval_ms, maintenance)
+            explanation = explain_from(reader, config, site, at_ms)
         return explanation_lines(explanation, incident.location, reader.kind)
 
     def _deliveries(self, incident: Incident) -> Sequence[Entry] | None:

@@ -1,6 +1,6 @@
 """`--explain`: says why a site is, or was, up, failing, down or recovering."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 
@@ -9,6 +9,7 @@ from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.oneshot.maintenance import maintenance_at
 from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
+from monitoring.config import Config
 from monitoring.config.lookup import site_of
 from monitoring.display.output.outputs import say
 from monitoring.display.text.explanation import explanation_lines
@@ -32,8 +33,7 @@ def run(invocation: Invocation) -> int:
     site = site_of(arguments.explained, config.sites, "--explain")
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
         at_ms = None if arguments.at is None else arguments.at.at(clock.now_ms())
-        maintenance = partial(maintenance_at, config, site)
-        question = partial(look, site, config.alert_interval_ms, clock, at_ms, maintenance)
+        question = partial(look, config, site, clock, at_ms)
         found, source = ask_anywhere(choice, question, f"what {label(site.host, site.name)} did")
     for location, explanation in found.items():
         if arguments.format == "json":
@@ -45,33 +45,27 @@ def run(invocation: Invocation) -> int:
 
 
 def look(
-    site: Site,
-    every_ms: int,
-    clock: Clock,
-    at_ms: int | None,
-    maintenance: Callable[[int], Window | None],
-    readers: Readers,
-    source: Source,
+    config: Config, site: Site, clock: Clock, at_ms: int | None, readers: Readers, source: Source
 ) -> tuple[Mapping[str, Explanation], Source]:
     """The explanation by location, of those that know the site; of any one if none does.
 
     Raises `StoreError`, and `ConfigError` for a time in the future.
     """
     moment_ms = moment_to_show(readers, clock, at_ms)
-    window = maintenance(moment_ms)
-    found = {location: explain_from(reader, site, moment_ms, every_ms, window) for location, reader in readers.items()}
+    found = {location: explain_from(reader, config, site, moment_ms) for location, reader in readers.items()}
     known = {location: one for location, one in found.items() if one.good or one.failed}
     return known or dict(list(found.items())[:1]), source
 
 
-def explain_from(reader: Reader, site: Site, at_ms: int, every_ms: int, maintenance: Window | None = None) -> Explanation:
-    """Explain a site by what this reader knows of it, and the maintenance that it is in. Raises `StoreError`."""
+def explain_from(reader: Reader, config: Config, site: Site, at_ms: int) -> Explanation:
+    """Explain a site by what this reader knows of it, and the maintenance known to this machine. Raises `StoreError`."""
     alerts = [alert for alert in reader.alerts(Window(0, at_ms + 1)) if alert.host == site.host]
     history = History(reader.last_states(at_ms).get(site.host), alerts[-2:])
     found: dict[int, CheckResult] = {}
     for window in _windows(site, at_ms, history.last_alert, history.state):
         found |= {check.time_ms: check for check in reader.results(window, [site.host])}
-    return explain(site, at_ms, [found[time_ms] for time_ms in sorted(found)], history, every_ms, maintenance)
+    checks, maintenance = [found[time_ms] for time_ms in sorted(found)], maintenance_at(config, site, at_ms)
+    return explain(site, at_ms, checks, history, config.alert_interval_ms, maintenance)
 
 
 def _windows(site: Site, at_ms: int, last: Alert | None, state: LastState | None) -> list[Window]:

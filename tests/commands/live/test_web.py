@@ -120,7 +120,7 @@ def test_an_incident_is_explained_as_the_command_line_does(config: Config, clock
     (incident,) = reader.board.latest().overview.incidents
     with closing(ReaderChoice(config, clock)) as choice:
         (store,) = choice.choose()[0].values()
-        explanation = explain_from(store, SITES[1], clock.now_ms() - DELAY_MS, config.alert_interval_ms)
+        explanation = explain_from(store, config, SITES[1], clock.now_ms() - DELAY_MS)
     assert reader.board.questions.explain(incident) == explanation_lines(explanation, "", "local")
     assert reader.board.questions.explain(replace(incident, host="gone")) == ()
 
