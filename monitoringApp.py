@@ -154,10 +154,10 @@ class MonitoringApp:
         self._manager = manager or self._manager
         self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
         self._store.start()
-        if self._notifier:
-            self._notifier.follow(self._config, self._maintenance.at)
         self._display.start(self._header(), self._clock.now_ms(), self._recent)
         self._look_at_maintenance()
+        if self._notifier:  # after the look: nobody is reminded of a site in maintenance
+            self._notifier.follow(self._config, self._maintenance.at)
         self._checkers.start(self._config.active_sites)  # last: it may use up the threads that are allowed
         process.freeze()
         self._manager.ready(self._status_line())
@@ -275,8 +275,10 @@ class MonitoringApp:
             self.stop()
 
     def _look_at_maintenance(self) -> None:
-        for sentence in self._maintenance.look(self._clock.now_ms()):
-            self._display.notice(sentence)
+        changes = self._maintenance.look(self._clock.now_ms())
+        names = {site.host: site.name for site in self._config.sites} if changes else {}
+        for change in changes:
+            self._display.notice(change.text(names))
 
     def _apply(self, config: Config) -> None:
         """Continue with another configuration: what takes in results first, then what makes them."""

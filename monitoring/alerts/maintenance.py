@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitoring.config.keys.maintenance import Maintenance
-from monitoring.display.words import time_text
+from monitoring.display.words import label, time_text
 from monitoring.errors import StoreError
 from monitoring.models import CheckResult, Window
-from monitoring.names import listed, printable
+from monitoring.names import listed
 from monitoring.statistics.windows import joined
 from monitoring.units import HOUR_MS
 
@@ -36,6 +36,19 @@ def windows_of(
     return {host: joined(windows) for host, windows in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class MaintenanceChange:
+    """Maintenance of these hosts began, and lasts until then; or is over (None)."""
+
+    until_ms: int | None
+    hosts: Sequence[str]
+
+    def text(self, names: Mapping[str, str | None]) -> str:
+        """ "maintenance until 2026-01-01T03:00:00.000Z: shop, blog", "maintenance is over: shop". `names` by host."""
+        what = "is over" if self.until_ms is None else f"until {time_text(self.until_ms)}"
+        return f"maintenance {what}: {listed(sorted(label(host, names.get(host)) for host in self.hosts))}"
+
+
 class MaintenanceCalendar:
     """The maintenance around now. Any thread may ask; only one thread calls `plan` and `look`."""
 
@@ -48,12 +61,12 @@ class MaintenanceCalendar:
         self._current: Mapping[str, Window] = {}
 
     def plan(self, planned: Collection[Maintenance]) -> None:
-        """Use another plan from the next `look` on."""
+        """Use another plan. Checks are marked by it from the next `look` on."""
         self._planned = planned
         self._computed_at_ms = None
 
-    def look(self, now_ms: int) -> Sequence[str]:
-        """Read what was started or ended by hand. Returns sentences on what began or is over. Call it every second."""
+    def look(self, now_ms: int) -> Sequence[MaintenanceChange]:
+        """Read what was started or ended by hand. Returns what began or is over. Call it every second."""
         by_hand = self._by_hand
         with suppress(StoreError):  # keep what was read before
             by_hand = self._read()
@@ -65,8 +78,12 @@ class MaintenanceCalendar:
         return _changes(before, self._current)
 
     def at(self, host: str, time_ms: int) -> Window | None:
-        """The maintenance of the site at this moment; None: it is in none."""
-        return self._touched(host, Window(time_ms, time_ms + 1))
+        """The maintenance of the site at this moment, however far away; None: it is in none."""
+        moment, around_ms = Window(time_ms, time_ms + 1), self._computed_at_ms
+        if around_ms is not None and -BEFORE_MS <= time_ms - around_ms < AHEAD_MS:
+            return self._touched(host, moment)
+        found = windows_of((it for it in self._planned if host in it.hosts), self._by_hand, moment)
+        return next(iter(found.get(host, ())), None)
 
     def marked(self, check: CheckResult, ended_ms: int) -> CheckResult:
         """The check to store, marked if any maintenance fell between its slot and its end."""
@@ -80,12 +97,11 @@ class MaintenanceCalendar:
         return next((it for it in windows if it.from_ms < span.until_ms and it.until_ms > span.from_ms), None)
 
 
-def _changes(before: Mapping[str, Window], now: Mapping[str, Window]) -> Sequence[str]:
-    """ "maintenance until 2026-01-01T03:00:00.000Z: shop, blog", "maintenance is over: shop"."""
+def _changes(before: Mapping[str, Window], now: Mapping[str, Window]) -> Sequence[MaintenanceChange]:
     begun: defaultdict[int, list[str]] = defaultdict(list)
     for host, window in now.items():
         if host not in before or before[host].until_ms != window.until_ms:
             begun[window.until_ms].append(host)
     over = [host for host in before if host not in now]
-    sentences = [f"maintenance until {time_text(until_ms)}: {printable(listed(hosts))}" for until_ms, hosts in begun.items()]
-    return [*sentences, *([f"maintenance is over: {printable(listed(over))}"] if over else [])]
+    changes = [MaintenanceChange(until_ms, hosts) for until_ms, hosts in begun.items()]
+    return [*changes, *([MaintenanceChange(None, over)] if over else [])]

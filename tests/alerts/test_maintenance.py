@@ -1,13 +1,20 @@
 """Maintenance: no alert in it, none from it, and time that is neither up nor down."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitoring.config import Config
 from monitoring.config.keys.maintenance import Maintenance
 from monitoring.models import AlertType, Cause, LastState, State, Window
+from monitoring.notifications.notifier import Notifier
+from monitoring.notifications.sender import InMaintenance
 from monitoring.statistics.reference import downtime, summarise
+from monitoring.storage.delivery.words import Condition
 from tests.support.scene import START_MS, Scene, site
 from tests.support.scripts import busy_machine
 
@@ -76,8 +83,8 @@ def test_maintenance_is_said_and_shown() -> None:
     scene.run(until_s=200)
     assert states == {59: State.UP, 70: State.MAINTENANCE, 119: State.MAINTENANCE, 130: State.UP}
     assert [it for it in scene.display.notices if "maintenance" in it] == [
-        "maintenance until 2026-01-01T00:02:00.000Z: shop",
-        "maintenance is over: shop",
+        "maintenance until 2026-01-01T00:02:00.000Z: Shop",
+        "maintenance is over: Shop",
     ]
 
 
@@ -88,6 +95,35 @@ def test_by_hand_it_begins_and_ends_within_two_seconds() -> None:
     scene.run(until_s=390)
     ((kind, decided_s, _),) = changes(scene)
     assert (kind, 324 <= decided_s <= 330) == (AlertType.ALERT, True)
+
+
+class Reminding:
+    """Stands for the notifier, which reminds people as soon as it follows a configuration."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.found: list[bool] = []
+        self._scene = scene
+
+    def follow(self, config: Config, in_maintenance: InMaintenance) -> None:
+        self.found.append(bool(in_maintenance("shop", self._scene.clock.now_ms())))
+
+    def notify(self) -> None: ...
+
+    def conditions(self) -> Sequence[Condition]:
+        return ()
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_whoever_is_to_be_reminded_at_the_start_or_by_a_new_configuration_knows_of_it(by_hand: bool) -> None:
+    scene = failing(0, 0, *([] if by_hand else [maintenance(0, 1_000)]))
+    scene.store.by_hand = {"shop": Window(at(0), at(1_000))} if by_hand else {}
+    scene.watcher.coming = [(30, replace(scene.config, maintenance=(maintenance(0, 1_000),))), (40, replace(scene.config))]
+    notifier = Reminding(scene)
+    scene.app.notify_by(cast(Notifier, notifier))
+    scene.run(until_s=60)
+    assert notifier.found == [True, True, True]
 
 
 def test_a_new_configuration_changes_what_is_planned() -> None:
