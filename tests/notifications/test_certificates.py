@@ -57,10 +57,12 @@ def test_a_certificate_is_told_of_once_a_threshold(
         assert (record.host, record.start_ms) == (SHOP.host, in_days(expires_in_days) * SECOND_MS)
 
 
-def seen(desk: Desk, of: Site, days: float) -> None:
+def seen(desk: Desk, of: Site, days: float, *, maintenance: int | None = None) -> None:
     """A check has just looked at its certificate, which expires in so many days."""
     now_ms = desk.clock.now_ms()
-    check = CheckResult(of.host, now_ms, 2_000, 0, 200, 1_000, certificate_s=in_days(days, now_ms))
+    check = CheckResult(
+        *(of.host, now_ms, 2_000, 0, 200, 1_000), certificate_s=in_days(days, now_ms), maintenance=maintenance
+    )
     desk.store.append([check], (), now_ms)
 
 
@@ -94,6 +96,23 @@ def test_neither_another_check_nor_a_restart_nor_a_day_tells_it_again_but_anothe
         seen(desk, SHOP, 6)
         desk.go_on(20)
         assert len(desk.scripted.titles) == 2
+
+
+def test_in_maintenance_nobody_is_told_and_after_it_everybody_once(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP, BLOG]) as desk:
+        seen(desk, SHOP, 5, maintenance=1)
+        seen(desk, BLOG, 5)
+        desk.go_on(20)
+        desk.restart()
+        seen(desk, SHOP, 5, maintenance=1)
+        desk.go_on(3_600, step_s=60)
+        assert desk.scripted.titles == ["CERTIFICATE EXPIRES SOON: blog"]
+        assert [it for it in desk.store.guard.notices() if "certificate" in it] == []
+        seen(desk, SHOP, 5)
+        desk.go_on(20)
+        assert desk.scripted.titles[1:] == ["CERTIFICATE EXPIRES SOON: shop"]
+        (said,) = [it for it in desk.store.guard.notices() if "certificate" in it]
+        assert said.startswith("shop: its certificate expires in ")
 
 
 def test_it_stands_beside_an_outage_and_changes_nothing_of_it(tmp_path: Path) -> None:
