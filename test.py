@@ -24,7 +24,7 @@ from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation, MakeApp
-from monitoring.commands.oneshot.drill import SelfTestFailed, channels_of, tell
+from monitoring.commands.oneshot.drill import SelfTestFailed, channels_of, run_drill
 from monitoring.config import DEFAULT_DATABASE, Config, DatabaseAddress, parse_database
 from monitoring.display.output.outputs import SilentOutput
 from monitoring.display.output.progress import progress
@@ -337,7 +337,7 @@ def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
             print("Self-test: a real monitor must alert each time a website made for this goes down (about 20 s).")
             print(f"It checks every {INTERVAL_MS} ms; stored in {where}.", flush=True)
             alerts = play_against(invocation.make_app, database, Path(directory), evaluate)
-            tell(alerts[:2], channels, Path(directory))
+            run_drill(alerts[:2], channels, Path(directory))
     except SelfTestFailed as failure:
         print(f"FAILED: {failure}")
         return 1

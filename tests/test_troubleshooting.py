@@ -21,10 +21,10 @@ NO_TROUBLE = {
         "new configuration: … sites, … added, … removed, … checked in another way",
     ),
     *(
-        "a drill: … of yours: a site goes down, and comes back",
-        "a notification to a web hook here, which must get one message",
+        "a drill on your …: a site goes down, and comes back",
+        "a notification to a local web hook, which must receive one message",
     ),
-    *("    and what hours and days add up to, from … on", "Deleted here.", "To be deleted: everything before … of …"),
+    *("    and hourly and daily summaries, from … on", "Deleted here.", "To be deleted: everything before … of …"),
     *(
         " (see character …)",
         " and the ",

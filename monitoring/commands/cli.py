@@ -21,11 +21,11 @@ Value = TypeVar("Value")
 
 
 class Mode(NamedTuple):
-    """What the program can do: `--name`, or `short`. `module` has its `run`, and is imported only when it is asked for.
+    """One mode: the flag `--name`, or `short`. `module` has its `run` and is imported only if this mode is chosen.
 
     A module lies in `monitoring.commands`; one that begins with a dot lies beside `monitoringApp`. `interrupted` is the
-    exit status after Ctrl-C. Where the flag is followed by a value, `value` is what `add_argument` takes for it. `beside`
-    are other modes that it may run beside.
+    exit status after Ctrl-C. If the flag takes a value, `value` are the arguments of `add_argument` for it. `beside` are the
+    other modes that it may run beside.
     """
 
     short: str | None
@@ -103,7 +103,7 @@ MODES = {
 
 
 class Option:
-    """An option, for all modes or for those named; `settings` are what `add_argument` takes."""
+    """An option of the named modes, or of all; `settings` are the arguments of `add_argument`."""
 
     def __init__(self, *flags: str, modes: Sequence[str] = (), help: str, **settings: Any) -> None:  # noqa: A002
         self.flags = flags
@@ -113,18 +113,18 @@ class Option:
 
     @property
     def heading(self) -> str:
-        """Of the options that go with the same modes."""
+        """The heading in `--help` of all options of the same modes."""
         return f"options of {listed(self.modes)}" if self.modes else "options of every mode"
 
     def was_given(self, arguments: argparse.Namespace) -> bool:
         return getattr(arguments, self.flags[-1].lstrip("-").replace("-", "_")) not in (None, False)
 
 
-# What reads a value imports what it needs for it, so that `--help` is answered before anything of that is loaded.
+# These converters import late, so that `--help` is answered before the configuration's packages are loaded.
 
 
 def _location(text: str) -> str:
-    """The name of a location, also the empty one of those without a name."""
+    """The name of a location; "" stands for monitors without one."""
     from monitoring.config.parsing import values
     from monitoring.config.parsing.text import Invalid, Segment, Text
 
@@ -165,7 +165,7 @@ def _limit(text: str) -> int:
 
 
 def _converted(convert: Callable[[object], Value], text: str) -> Value:
-    """A number as the configuration takes it."""
+    """A number, converted as in the configuration."""
     from decimal import Decimal
 
     from monitoring.config.parsing.text import Invalid
@@ -254,22 +254,22 @@ documentation:
 
 
 def listed(modes: Sequence[str]) -> str:
-    """These modes in a sentence: `--alerts, --print and --purge`."""
+    """The modes as part of a sentence: `--alerts, --print and --purge`."""
     *some, last = (f"--{mode}" for mode in modes)
     return f"{', '.join(some)} and {last}" if some else last
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
 def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> argparse.Namespace:
-    """`mode` and each option. `program` is what the user has called.
+    """The namespace with `mode` and every option. `program` is the name by which the user called it.
 
-    What is wrong ends the program with a line on stderr and the status 2.
+    An error ends the program with a line on stderr and exit status 2.
     """
     parser = make_parser(program)
     arguments = parser.parse_intermixed_args(_with_ages(argv))
@@ -280,14 +280,14 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
         parser.error("URLs take the place of a configuration: leave out --config")
     if arguments.format == "csv" and arguments.mode != "report":
         parser.error(f"--format csv goes with --report, not with --{arguments.mode}")
-    for option in OPTIONS:  # an option that its mode does not know would be thought to do something
+    for option in OPTIONS:  # an option that the mode ignores would seem to have an effect
         if option.modes and option.was_given(arguments) and not active & set(option.modes):
             parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")
     return arguments
 
 
 def _choose_mode(parser: Parser, arguments: argparse.Namespace) -> set[str]:
-    """Sets `mode` where another flag says so; returns it, with what is to run beside it."""
+    """Set `mode` if its flag takes a value or may go with others. Returns the names of all modes that run."""
     for mode in MODES.values():
         if mode.value and getattr(arguments, mode.value["dest"]) is not None:
             arguments.mode = mode.name
@@ -303,7 +303,7 @@ def _choose_mode(parser: Parser, arguments: argparse.Namespace) -> set[str]:
 
 
 def _with_ages(argv: Sequence[str]) -> Sequence[str]:
-    """`--at -1h` is one argument for argparse, which takes -1h for an option."""
+    """Join `--at -1h` into one argument, because argparse would take -1h for an option."""
     joined: list[str] = []
     for word in argv:
         if joined and joined[-1] in ("--at", "--before", "--since") and word[:1] == "-" and word[1:2].isdigit():
@@ -314,7 +314,7 @@ def _with_ages(argv: Sequence[str]) -> Sequence[str]:
 
 
 def make_parser(program: str) -> Parser:
-    """Modes first, then the options that go with all of them, then those of some."""
+    """The parser: first the modes, then the options of all modes, then those of some."""
     typed = names.shell_command() if program == names.program_name() else program
     parser = Parser(
         prog=program,

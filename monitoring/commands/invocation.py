@@ -1,4 +1,4 @@
-"""One run of the program, as its mode sees it."""
+"""One run of the program: the arguments, the environment, and the configuration that they name."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ from monitoring.service.systemd import ServiceManager
 
 
 class App(Protocol):
-    """A `MonitoringApp`, as the modes that monitor see it."""
+    """The interface of `MonitoringApp` for the modes that monitor."""
 
     def notify_by(self, notifier: Notifier) -> None: ...
 
@@ -38,27 +38,27 @@ NO_CONFIGURATION = (
     f'{{"websites": [{{"URL": "https://example.org"}}]}}, and {shell_command("--import FILE")} makes one of another '
     "program's"
 )
-"""For a newcomer."""
+"""A hint for newcomers."""
 
 MakeApp = Callable[..., App]
-"""Takes what `MonitoringApp` takes."""
+"""Takes the arguments of `MonitoringApp`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the command line asks for, the environment, and what makes the monitor."""
+    """The arguments of the command line, the environment, and the factory of the monitor."""
 
     arguments: argparse.Namespace
     environ: Mapping[str, str]
     make_app: MakeApp
 
     def load(self, site: str | None = None) -> tuple[Config, ConfigWatcher]:
-        """The configuration, its warnings said on stderr, and what notices its changes.
+        """Load the configuration and print its warnings to stderr. The watcher notices changes of its files.
 
-        `site`: with this site alone, or these, as `--site` names them. Raises `ConfigError`.
+        `site`, in the form of `--site`, limits it to one site or to some. Raises `ConfigError`.
         """
         if self.arguments.urls:
-            path = _state_directory(self.environ) / "monitor.json"  # there is no such file: nothing to follow
+            path = _state_directory(self.environ) / "monitor.json"  # this file does not exist, so there are no changes
             load = partial(parse_urls, self.arguments.urls, self.environ, path, self.arguments.database)
         elif is_piped(path := self.arguments.config or Path("config.json")):
             raw, local = _read_piped(path), _state_directory(self.environ) / "standard-input.db"
@@ -77,14 +77,14 @@ class Invocation:
         return config, ConfigWatcher(path, load, config)
 
     @property
-    def hint_at_file(self) -> str:
-        """What helps where somebody else writes the local file: that of monitors without a configuration is one for all."""
+    def local_file_hint(self) -> str:
+        """A hint for the case that another monitor writes the local file: all monitors without a configuration share one."""
         shares = self.arguments.urls and self.arguments.local_database is None
         return "; --local-database FILE gives this one a file of its own" if shares else ""
 
 
 def _is_missing(path: Path) -> bool:
-    """Is it plainly not there? One that nobody may look at is another matter."""
+    """Does the file certainly not exist? One that may not be looked at might."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -95,11 +95,11 @@ def _is_missing(path: Path) -> bool:
 
 
 def is_piped(path: Path) -> bool:
-    """Is this standard input, or something else that can be read only once and has no place for a file beside it?"""
-    is_descriptor = str(path).startswith(("/dev/stdin", "/dev/fd/", "/proc/"))  # /dev/shm holds files like any other
+    """Is this standard input or a pipe, which can be read only once and has no folder for the local file?"""
+    is_descriptor = str(path).startswith(("/dev/stdin", "/dev/fd/", "/proc/"))  # /dev/shm has ordinary files
     try:
         return str(path) == "-" or is_descriptor or path.is_fifo()
-    except (OSError, ValueError):  # no name of a file: whoever reads it says so
+    except (OSError, ValueError):  # not a valid name: the error comes when it is read
         return False
 
 
@@ -125,7 +125,7 @@ def _only(asked: str, load: Callable[[], Config]) -> Config:
 
 
 def _state_directory(environ: Mapping[str, str]) -> Path:
-    """Where a user's programs keep what they have measured, made where it is missing. Raises `MonitoringError`."""
+    """The folder for the user's stored checks, created if it is missing. Raises `MonitoringError`."""
     named = Path(environ.get("XDG_STATE_HOME", ""))
     base = named if named.is_absolute() else Path(environ.get("HOME", "/")) / ".local" / "state"
     directory = base / "website-monitor"

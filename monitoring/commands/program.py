@@ -1,4 +1,4 @@
-"""The whole program, from its arguments to its exit status. What a mode needs is imported once the arguments are clear."""
+"""The whole program, from its arguments to its exit status. It imports a mode only after the arguments are valid."""
 
 import argparse
 import io
@@ -22,12 +22,12 @@ def main(
     prepare: Callable[[], None] = lambda: None,
     package: str = "",
 ) -> int:
-    """Do what the arguments say; returns the exit status. Every error becomes a line on stderr.
+    """Run the mode that the arguments name. Returns the exit status; every error becomes a line on stderr.
 
-    `prepare` finds the packages that the program needs. `package` is where `monitoringApp` and its neighbours lie; "": at
-    the top.
+    `prepare` makes the installed packages importable. `package` contains `monitoringApp` and the files beside it; "": they
+    are top-level modules.
     """
-    for stream in (sys.stdout, sys.stderr):  # a name in any script must not fail in a plain locale
+    for stream in (sys.stdout, sys.stderr):  # names in any script must be printable in a plain locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = cli.parse_arguments(argv, names.program_name())
@@ -41,10 +41,10 @@ def main(
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        if sys.stderr.isatty():  # its ^C stands there: the shell's prompt gets a line of its own
+        if sys.stderr.isatty():  # the terminal shows ^C: put the prompt on a new line
             print(file=sys.stderr)
         return cli.MODES[arguments.mode].interrupted
-    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+    except BrokenPipeError:  # the reader of the output has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], package: str
 
 
 def installed() -> int:
-    """The program as `website-monitor`, which an installation puts on the PATH."""
+    """The command `website-monitor` of an installation."""
     return main(sys.argv[1:], os.environ, package=INSTALLED)
 
 

@@ -1,4 +1,4 @@
-"""Questions to the store that knows most, asked once."""
+"""Reads once from the best store, for modes that print and end."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,13 +11,13 @@ from monitoring.storage.routing import ReaderChoice, Readers
 Answer = TypeVar("Answer")
 
 SCRIPT_PATIENCE_S = 60.0
-"""How long one question may take for who asks once."""
+"""How long one query may take in a mode that prints and ends."""
 
 
-def ask_anywhere(choice: ReaderChoice, question: Callable[[Readers, Source], Answer], what: str) -> Answer:
-    """Ask the database, or the local file if the database does not answer. Raises `StoreError`.
+def ask_with_fallback(choice: ReaderChoice, question: Callable[[Readers, Source], Answer], what: str) -> Answer:
+    """Query the chosen store, and the next best one if it fails. Raises `StoreError`.
 
-    `what` is read then; a person who waits for it is told.
+    `what` names what is read, for a person who waits for it.
     """
     with progress(f"reading {what}") as shown:
         chosen = choice.choose()

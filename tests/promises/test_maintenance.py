@@ -75,7 +75,7 @@ def test_begun_while_no_monitor_runs_it_is_known_to_the_next_one(tmp_path: Path,
         wait_for_checks(local_file(config), 1)
         assert monitor.terminate() == 0
     begun = run_program("--maintenance", "all", "1h", "-c", config)
-    assert (begun.returncode, begun.stdout.splitlines()[1]) == (0, "no monitor is running: the next one goes by this")
+    assert (begun.returncode, begun.stdout.splitlines()[1]) == (0, "no monitor is running: this applies to the next one")
     known = len(stored_checks(local_file(config)))
     with Monitor(config) as monitor:
         wait_for_checks(local_file(config), known + 3)

@@ -139,7 +139,7 @@ def test_what_a_database_holds_that_does_not_answer_waits_for_a_monitor_that_rea
     assert (status, time.monotonic() - began_s < PATIENCE_S) == (0, True)
     waits, ended = said[-2:]
     assert waits.startswith(f"  InfluxDB at 127.0.0.1:{own_influxd.port} does not answer")
-    assert waits.endswith(": what it holds goes when a monitor of this configuration reaches it")
+    assert waits.endswith(": a monitor of this configuration deletes there once it reaches it")
     assert ended == "Deleted here."
     assert not [it for it in of(target, "/gone", stored_checks(local_file(config))) if it.time_ms < asked_ms]
     own_influxd.start() if away is Influxd.kill else own_influxd.resume()

@@ -167,7 +167,7 @@ class Shown:
         if self.store_error:
             raise self.store_error
         if month.from_ms >= self.clock.now_ms():
-            raise ConfigError(["this month is yet to come"])
+            raise ConfigError(["this month has not begun"])
         until_ms = min(month.until_ms, self.clock.now_ms())
         report = self.report(until_ms - month.from_ms, until_ms)
         return month_report(month.name, report, incidents(self.alerts))

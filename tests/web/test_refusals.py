@@ -34,7 +34,7 @@ def page_of(answer: TestResponse, status: int) -> str:
     ("/nothing", "There is nothing here"),
     ("/site/nothing", "no site of the configuration has this address"),
     ("/incidents/nothing", "no incident that is still kept has this address"),
-    ("/report/2099-01", "this month is yet to come"),
+    ("/report/2099-01", "this month has not begun"),
     ("/report/%3Cscript%3Ealert(1)", "There is nothing here"),
     ("/a/b/c/<script>alert(1)</script>", "There is nothing here"),
 ])  # fmt: skip

@@ -58,7 +58,7 @@ def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, pag
         try:
             local = Opening(config.local_database, output.notice, clock.now_ms()).open()
         except InUse as error:
-            raise InUse(f"{error}{invocation.hint_at_file}") from None
+            raise InUse(f"{error}{invocation.local_file_hint}") from None
         take_over_past(local, config, clock, output.notice)
     store = open_store(local, config, clock)
     with closing(store), Certificates(config.trust) as trusted:

@@ -7,7 +7,7 @@ from functools import partial
 
 from monitoring.clock import Clock
 from monitoring.commands.live.rounds import RECENT_MS, ROUNDS_MS, Rounds, round_every_ms
-from monitoring.commands.reading import ask_anywhere
+from monitoring.commands.reading import ask_with_fallback
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
 from monitoring.display.output.outputs import Output
@@ -232,4 +232,4 @@ def look(
 def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:
     """The same, from the local file if the database does not answer."""
     lengths = " and the ".join(map(window_text, sorted(options.rounds_ms)))
-    return ask_anywhere(choice, partial(look, config, choice, clock, options), f"the {lengths}")
+    return ask_with_fallback(choice, partial(look, config, choice, clock, options), f"the {lengths}")

@@ -1,4 +1,4 @@
 """Modes that do one thing and end: a module with a `run` for each.
 
-`drill` is no mode: the self-test and `--test-notifications` send their marked messages with it.
+`drill` is not a mode: the self-test sends a marked outage with it.
 """

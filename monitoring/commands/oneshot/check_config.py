@@ -1,4 +1,4 @@
-"""`--check-config`: says what would run; what is wrong is said by whoever catches the `ConfigError`."""
+"""`--check-config`: prints what the configuration would run. Errors are printed as in every mode."""
 
 from monitoring.checks.assertions import in_force
 from monitoring.clock import SystemClock
@@ -13,7 +13,7 @@ from monitoring.models import Site
 
 
 def run(invocation: Invocation) -> int:
-    """The exit status. Raises `ConfigError`."""
+    """Print it; returns the exit status. Raises `ConfigError`."""
     config, _ = invocation.load()
     now_ms = SystemClock().now_ms()
     if invocation.arguments.format == "json":
@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
 
 
 def configuration_json(config: Config, now_ms: int) -> str:
-    """What would run: `{"schema": 1, "kind": "configuration", …}`, without a line break and without a secret."""
+    """The configuration without secrets, in one line: `{"schema": 1, "kind": "configuration", …}`."""
     return json_line(
         {
             "kind": "configuration",
@@ -58,7 +58,7 @@ def _site(site: Site) -> dict[str, object]:
 
 
 def _maintenance(planned: Maintenance, now_ms: int) -> dict[str, object]:
-    """`from` and `until` are those of the one that goes on or comes next."""
+    """`from` and `until` belong to the present window or else to the next one."""
     window = planned.next(now_ms)
     return {
         "sites": sorted(planned.hosts),

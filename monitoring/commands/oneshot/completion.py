@@ -1,4 +1,4 @@
-"""`--print-completion`: prints the script by which a shell completes this command line."""
+"""`--print-completion`: prints a script with which a shell completes this command line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the self-test ends with: its outage goes through an outbox and real channels, marked as a drill."""
+"""The last part of the self-test: sends its outage through a real outbox and real channels, marked as a drill."""
 
 import json
 import threading
@@ -24,62 +24,62 @@ from monitoring.units import HOUR_MS
 
 DRILL_SITE = Site("drill", "http://drill.invalid/", name="drill", masked_url="http://drill.invalid")
 PATIENCE_MS = 45_000
-"""How long a channel may take for a message."""
-LOOK_S = 0.2
+"""How long a channel may take to send a message."""
+POLL_S = 0.2
 
 
 class SelfTestFailed(MonitoringError):
-    """What was seen is not what was expected."""
+    """The self-test has not seen what it expects."""
 
 
 def channels_of(invocation: Invocation) -> Sequence[ChannelConfig]:
-    """The user's own channels. Raises `MonitoringError` when there are none."""
+    """The channels of the configuration. Raises `MonitoringError` if there are none."""
     channels = invocation.load()[0].notifications
     if not channels:
         raise MonitoringError("there are no channels: the configuration has no notifications")
     return channels
 
 
-def tell(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> None:
-    """Tell an outage by these channels; without any, its beginning by a web hook of this process. Says what is seen.
+def run_drill(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> None:
+    """Announce an outage on these channels or, if there are none, its alert on a web hook of this process.
 
     Raises `SelfTestFailed`.
     """
     if channels:
-        say(f"a drill: {plural(len(channels), 'channel')} of yours: a site goes down, and comes back")
-        answers = drill(outage, channels, directory)
+        say(f"a drill on your {plural(len(channels), 'channel')}: a site goes down, and comes back")
+        answers = deliver(outage, channels, directory)
         for label, trouble in answers.items():
-            say(f"      {label}: {trouble or 'told'}")
+            say(f"      {label}: {trouble or 'sent'}")
         if any(answers.values()):
-            raise SelfTestFailed("not every channel was told")
+            raise SelfTestFailed("not every channel has sent its messages")
         return
-    say("a notification to a web hook here, which must get one message")
+    say("a notification to a local web hook, which must receive one message")
     with web_hook() as (hook, received):
-        trouble = drill(outage[:1], [hook], directory)[hook.label]
+        trouble = deliver(outage[:1], [hook], directory)[hook.label]
         say(f"      received: {', '.join(message['title'] for message in received) or 'nothing'}")
     if trouble:
-        raise SelfTestFailed(f"the web hook was not told: {trouble}")
+        raise SelfTestFailed(f"the web hook got no message: {trouble}")
     if len(received) != 1:
         raise SelfTestFailed(f"expected one message, not {len(received)}")
 
 
-def drill(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> Mapping[str, str | None]:
-    """Tell the records of an outage, one after the other, by these channels, whatever their sites.
+def deliver(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> Mapping[str, str | None]:
+    """Send the records of an outage, one after the other, on all these channels, whatever sites they are for.
 
-    Returns, by the label of each channel, why it was not told (None: it was).
+    Returns, by the label of each channel, why it has not sent all of them (None: it has).
     """
     clock, stop = SystemClock(), StopSignal()
-    told_of_all = tuple(replace(channel, sites=(), reminder_ms=None) for channel in channels)
+    for_all_sites = tuple(replace(channel, sites=(), reminder_ms=None) for channel in channels)
     with closing(LocalStore(directory / "drill.db")) as store:
         notifier = Notifier(store, Outbox(store, tuple), lambda: store, clock, is_drill=True)
-        notifier.follow(Config((DRILL_SITE,), None, store.path, notifications=told_of_all))
+        notifier.follow(Config((DRILL_SITE,), None, store.path, notifications=for_all_sites))
         try:
             for record in outage:
                 store.append((), [replace(record, host=DRILL_SITE.host, time_ms=clock.now_ms())], clock.now_ms())
                 notifier.notify()
                 until = Deadline.after(clock, PATIENCE_MS)
                 while until.left_s() and any(it.state is Delivery.PENDING for it in _entries(store, clock)):
-                    clock.wait(stop, LOOK_S)
+                    clock.wait(stop, POLL_S)
             entries = _entries(store, clock)
         finally:
             notifier.close()
@@ -98,7 +98,7 @@ def _trouble(entries: Sequence[Entry]) -> str | None:
 
 @contextmanager
 def web_hook() -> Iterator[tuple[ChannelConfig, Sequence[Mapping[str, str]]]]:
-    """A channel that leads to this very process, and what has come by it."""
+    """A channel that sends to this process, and the messages that it has received."""
     received: list[Mapping[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -108,7 +108,7 @@ def web_hook() -> Iterator[tuple[ChannelConfig, Sequence[Mapping[str, str]]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the self-test has its own words."""
+            """Log nothing: the self-test prints its own messages."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), name="web hook", daemon=True).start()

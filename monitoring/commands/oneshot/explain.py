@@ -1,4 +1,4 @@
-"""`--explain`: says why a site is, or was, up, failing, down or recovering."""
+"""`--explain`: prints why a site is, or was, up, failing, down or recovering."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -8,7 +8,7 @@ from monitoring.alerts.explain import Explanation, History, explain
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.oneshot.maintenance import maintenance_at
-from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_with_fallback
 from monitoring.config import Config
 from monitoring.config.lookup import site_of
 from monitoring.display.output.outputs import say
@@ -23,7 +23,7 @@ from monitoring.storage.multi_location import moment_to_show
 from monitoring.storage.routing import ReaderChoice, Readers
 
 GOOD_BEFORE_INTERVALS = 20
-"""How far before a run of failed checks the last good one is looked for."""
+"""How many intervals before a run of failed checks to search for the last good one."""
 
 
 def run(invocation: Invocation) -> int:
@@ -33,8 +33,8 @@ def run(invocation: Invocation) -> int:
     site = site_of(arguments.explained, config.sites, "--explain")
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
         at_ms = None if arguments.at is None else arguments.at.at(clock.now_ms())
-        question = partial(look, config, site, clock, at_ms)
-        found, source = ask_anywhere(choice, question, f"what {label(site.host, site.name)} did")
+        question = partial(explanations, config, site, clock, at_ms)
+        found, source = ask_with_fallback(choice, question, f"what {label(site.host, site.name)} did")
     for location, explanation in found.items():
         if arguments.format == "json":
             say(explanation_json(explanation, location, source.kind))
@@ -44,10 +44,10 @@ def run(invocation: Invocation) -> int:
     return 0
 
 
-def look(
+def explanations(
     config: Config, site: Site, clock: Clock, at_ms: int | None, readers: Readers, source: Source
 ) -> tuple[Mapping[str, Explanation], Source]:
-    """The explanation by location, of those that know the site; of any one if none does.
+    """The explanations by location: of all that have checked the site, or of the first if none has.
 
     Raises `StoreError`, and `ConfigError` for a time in the future.
     """
@@ -58,7 +58,7 @@ def look(
 
 
 def explain_from(reader: Reader, config: Config, site: Site, at_ms: int) -> Explanation:
-    """Explain a site by what this reader knows of it, and the maintenance known to this machine. Raises `StoreError`."""
+    """Explain a site from one reader's data, and from the maintenance that this machine knows. Raises `StoreError`."""
     alerts = [alert for alert in reader.alerts(Window(0, at_ms + 1)) if alert.host == site.host]
     history = History(reader.last_states(at_ms).get(site.host), alerts[-2:])
     found: dict[int, CheckResult] = {}
@@ -69,7 +69,7 @@ def explain_from(reader: Reader, config: Config, site: Site, at_ms: int) -> Expl
 
 
 def _windows(site: Site, at_ms: int, last: Alert | None, state: LastState | None) -> list[Window]:
-    """Where the checks lie that explain a site: its alert window, that of an open alert, the last of each kind."""
+    """The windows of the checks that explain a site: its alert window, that of an open alert, and its last checks."""
     windows = [Window.before(at_ms, site.rule.window_ms)]
     if last and outage_is_open(last):
         windows.append(Window.before(last.time_ms, site.rule.window_ms))

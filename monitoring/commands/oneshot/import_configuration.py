@@ -1,4 +1,4 @@
-"""`--import`: prints the configuration or the list of another program as one of this program."""
+"""`--import`: converts the configuration of another program, or a list of URLs, and prints it."""
 
 import sys
 
@@ -10,7 +10,7 @@ LARGEST = 64 << 20
 
 
 def run(invocation: Invocation) -> int:
-    """The exit status. Raises `ConfigError` for a file that cannot be read, or is nothing that can be imported."""
+    """Print it; returns the exit status. Raises `ConfigError` if the file cannot be read or imported."""
     from monitoring.importing import formats, trial, writing
 
     path = invocation.arguments.imported
@@ -18,7 +18,7 @@ def run(invocation: Invocation) -> int:
     try:
         raw = sys.stdin.buffer.read(LARGEST + 1) if str(path) == "-" else path.read_bytes()
         if len(raw) > LARGEST:
-            raise ValueError(f"is larger than {LARGEST >> 20} MB")  # noqa: TRY301 - one place says all that is wrong
+            raise ValueError(f"is larger than {LARGEST >> 20} MB")  # noqa: TRY301 - one place reports all errors
         imported = formats.read(raw)
         trial.try_out(imported.sites)
         if all(draft.refused for draft in imported.sites):

@@ -1,4 +1,4 @@
-"""`--maintenance`: begins maintenance of sites by hand, or ends it; the monitor of this configuration follows."""
+"""`--maintenance`: begins or ends maintenance of sites by hand. It is written into the local file, which monitors read."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
@@ -29,29 +29,29 @@ ENDS = ("0", "end")
 
 
 def run(invocation: Invocation) -> int:
-    """The exit status. Raises `MonitoringError`."""
+    """Begin or end it; returns the exit status. Raises `MonitoringError`."""
     config, _ = invocation.load()
     asked, length = invocation.arguments.maintained
     sites = config.sites if asked == ALL else sites_of(asked, config.sites, "--maintenance")
     lasts_ms = 0 if length in ENDS else _length_ms(length)
     if not config.local_database.exists():
         raise MonitoringError(NO_MONITOR)
-    _by_hand(config.local_database)  # is it a file of this version?
+    _by_hand(config.local_database)  # raises if the file is of another version
     now_ms = SystemClock().now_ms()
     if lasts_ms:
         _begin(config.local_database, sites, Window(now_ms, now_ms + lasts_ms))
     else:
         _end(config, sites, now_ms)
     if not writer_is_alive(config.local_database):
-        say("no monitor is running: the next one goes by this")
+        say("no monitor is running: this applies to the next one")
     return 0
 
 
 def maintenance_at(config: Config, site: Site, time_ms: int) -> Window | None:
-    """The maintenance that the site is in at this moment, as far as this machine knows; None: it is in none."""
+    """The window of maintenance that contains this moment, as far as this machine knows; None: there is none."""
     by_hand: Mapping[str, Window] = {}
     if config.local_database.exists():
-        with suppress(StoreError):  # then by the configuration alone
+        with suppress(StoreError):  # then only the configuration counts
             by_hand = _by_hand(config.local_database)
     found = windows_of(config.maintenance, by_hand, Window(time_ms, time_ms + 1))
     return next(iter(found.get(site.host, ())), None)
@@ -74,12 +74,12 @@ def _begin(path: Path, sites: Sequence[Site], window: Window) -> None:
 
 
 def _end(config: Config, sites: Sequence[Site], now_ms: int) -> None:
-    """What the configuration plans goes on: it is said."""
+    """End maintenance by hand. Planned maintenance continues, which is reported."""
     path = config.local_database
     with opened_briefly(path) as connection, transaction(connection):
         ended = set(maintenance.end(connection, [site.host for site in sites], now_ms))
     over = [site for site in sites if site.host in ended]
-    say(f"maintenance is over: {_names(over)}" if over else f"no maintenance by hand goes on: {_names(sites)}")
+    say(f"maintenance is over: {_names(over)}" if over else f"no maintenance was begun by hand: {_names(sites)}")
     planned = windows_of(config.maintenance, {}, Window(now_ms, now_ms + 1))
     for site in sites:
         for window in planned.get(site.host, ()):

@@ -1,4 +1,4 @@
-"""`--purge`: shows what would be deleted, asks, and deletes it from the local file and from the database."""
+"""`--purge`: shows what it would delete, asks, and deletes it from the local file and from the database."""
 
 import sys
 import threading
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 PROBE_TIMEOUT_S = 2.0
 QUESTION_TIMEOUT_S = 120.0
-"""A database needs a while to count and delete millions of points."""
+"""A database may need this long to count or delete millions of points."""
 
 POLL_S = 0.2
 MOST_IDLE_POLLS = 300
-"""How often to ask for the progress of a running monitor while there is none."""
+"""How often to ask a running monitor for its progress before giving up if there is none."""
 
 SHOWN_HOSTS = 5
 
 
 def run(invocation: Invocation) -> int:
-    """The exit status. Raises `MonitoringError`."""
+    """Delete it; returns the exit status. Raises `MonitoringError`."""
     config, _ = invocation.load()
     arguments, clock = invocation.arguments, SystemClock()
     hosts = (None,) if arguments.site is None else hosts_of(arguments.site, config.sites, "--site")
@@ -56,7 +56,7 @@ def run(invocation: Invocation) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to delete: of one site (None: all), before a moment (None: all until now), from one location (None: all)."""
+    """What to delete: data of one site (None: all), from before a moment (None: now), of one location (None: all)."""
 
     host: str | None
     before_ms: int | None
@@ -65,7 +65,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """How to talk to the user. `ask` asks a question and returns the answer; None: nobody can answer."""
+    """The dialogue with the user. `ask` asks a question and returns the answer; None: nobody can answer."""
 
     say: Callable[[str], None]
     ask: Callable[[str], str] | None
@@ -73,7 +73,7 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
-    """How much the database holds of it, at one location."""
+    """How much of the request the database contains for one location."""
 
     checks: int = 0
     alerts: int = 0
@@ -86,10 +86,10 @@ def scope_of(host: str | None, before: Moment | None, location: str | None, now_
 
 
 def _before_ms(before: Moment, now_ms: int) -> int:
-    """In whole hours: older statistics are kept by the hour."""
+    """The moment, rounded down to the hour, because older statistics are stored by the hour."""
     before_ms = before.at(now_ms)
     if before_ms > now_ms:
-        raise ConfigError(["--before: must not lie in the future"])
+        raise ConfigError(["--before: must not be in the future"])
     return before_ms // HOUR_MS * HOUR_MS
 
 
@@ -143,12 +143,12 @@ class Purge:
             since = "" if local.from_ms is None else f", from {_date(local.from_ms)} on"
             say(f"  {self._config.local_database}: {_counted(local.checks, local.alerts)}{since}")
         if local.summed_from_ms is not None:
-            say(f"    and what hours and days add up to, from {_date(local.summed_from_ms)} on")
+            say(f"    and hourly and daily summaries, from {_date(local.summed_from_ms)} on")
         for location, found in held.items():
             place = ", ".join(filter(None, (database_address(self._config).masked, location)))
             say(f"  {place}: {_counted(found.checks, found.alerts)}")
         if self._is_deferred:
-            say(f"  {self._database.unreachable}: what it holds goes when a monitor of this configuration reaches it")
+            say(f"  {self._database.unreachable}: a monitor of this configuration deletes there once it reaches it")
 
     def _confirmed(self, *, yes: bool) -> bool:
         if yes:
@@ -167,7 +167,7 @@ class Purge:
 
 
 class LocalFilePurge:
-    """Deletes from the local file, if its location is concerned. A running monitor does the work, else this process."""
+    """Deletes from the local file, if it belongs to the location. A running monitor does the work, or else this process."""
 
     def __init__(self, config: Config, location: str | None, clock: Clock) -> None:
         self._path: Path = config.local_database
@@ -178,7 +178,7 @@ class LocalFilePurge:
         self.is_concerned = self._path.exists() and location in (None, config.location)
 
     def has_delivered(self) -> bool:
-        """Was anything ever delivered from this file to a database?"""
+        """Has anything ever been delivered from this file to a database?"""
         if not self._path.exists():
             return False
         with closing(FileReader(self._path)) as reader:
@@ -191,9 +191,9 @@ class LocalFilePurge:
             return reader.preview(request)
 
     def delete(self, request: Request, backend: "Backend | None", shown: Progress, *, deferred: bool) -> None:
-        """Write the request into the file and wait until it is done, in the database as well.
+        """Write the request into the file, and wait until it is done there and in the database.
 
-        `backend` is None when there is no database, or when it is unreachable: then its part is `deferred`.
+        `backend` is None if there is no database, or if it is unreachable and its part is `deferred`.
         """
         with opened_briefly(self._path) as connection, transaction(connection):
             number = purge.ask(connection, request)
@@ -209,11 +209,11 @@ class LocalFilePurge:
             polls_left = polls_left - 1 if found == seen else MOST_IDLE_POLLS
             seen = found
             if not polls_left:
-                left = "the running monitor has yet to finish this; it will, or its next start"
+                left = "the running monitor has not finished this yet; it will go on, also after a restart"
                 raise StoreUnavailable(f"{self._path}: {left}")
 
     def _acknowledge(self, request: Request) -> None:
-        """Without a database nothing remains to be done."""
+        """Mark the request as done, because there is no database to delete from."""
         with opened_briefly(self._path) as connection, transaction(connection):
             purge.finish(connection, request.deletion())
 
@@ -222,7 +222,7 @@ class LocalFilePurge:
             return purge.find(connection, "id = ?", number)
 
     def _work(self, backend: "Backend | None", shown: Progress) -> bool:
-        """Do the work, unless a monitor writes the file: then that does it, and False is returned."""
+        """Do the work here. Returns False if a running monitor writes the file and does it."""
         if writer_is_alive(self._path):
             return False
         try:
@@ -243,20 +243,20 @@ class LocalFilePurge:
 
 
 def _finish(store: LocalStore, backend: "Backend", now_ms: int, shown: Progress) -> None:
-    """Delete from the database what was deleted from the file. Raises `StoreUnavailable` when it does not finish."""
+    """Delete the same from the database. Raises `StoreUnavailable` if that does not finish."""
     upkeep = monitor_upkeep(store, backend, is_ours=True)
     done = 0
     while upkeep.step(now_ms):
         done += 1
         shown.tell(f"deleting from {backend.name}", _step(done))
     if store.next_deletion() is not None:
-        raise StoreUnavailable(f"{backend.name} has left off; the next start of the monitor deletes what it still holds")
+        raise StoreUnavailable(f"{backend.name} has not deleted everything; the monitor does the rest at its next start")
 
 
 class DatabasePurge:
-    """The database of the configuration, at the locations that are purged; the default one if it ever had this file's data.
+    """Deletes from the configuration's database, or from the default one if it ever received this file's data.
 
-    `unreachable`: why it cannot be reached now.
+    `unreachable` says why it cannot be reached now; None: it can, as far as is known.
     """
 
     def __init__(self, config: Config, location: str | None, has_delivered: bool) -> None:
@@ -269,11 +269,11 @@ class DatabasePurge:
         self.unreachable: str | None = None
 
     def held(self, request: Request, hosts: Sequence[str], say: Callable[[str], None]) -> Mapping[str, StoredCounts]:
-        """How much it holds of the request, by location; nothing when it cannot be reached: then `unreachable` says why."""
+        """How much of the request it contains, by location. Nothing if it cannot be reached: `unreachable` says why."""
         if self._kind is None or not self._is_expected:
             return {}
         if not self._kind.is_ours:
-            say("What is behind the gateway stays: purge it there, where the database is.")
+            say("Data behind the gateway stays: purge it there, where the database is.")
             return {}
         try:
             with closing(open_backend(self._address, PROBE_TIMEOUT_S, self._here)) as probe:
@@ -285,13 +285,13 @@ class DatabasePurge:
             return {}
 
     def own(self) -> "Backend | None":
-        """The database at the location of the local file; None when there is none, or it cannot be reached."""
+        """The database for the local file's location; None if there is none, or it cannot be reached."""
         if self._kind is None or not self._kind.is_ours or not self._is_expected or self.unreachable:
             return None
         return self._at(self._here)
 
     def delete(self, request: Request, location: str, shown: Progress) -> None:
-        """Delete at a location other than that of the local file. Raises `StoreError`."""
+        """Delete for a location other than the local file's. Raises `StoreError`."""
         if self._kind:
             database = self._at(location)
             for done, _ in enumerate(database.delete(request.deletion()), start=1):

@@ -1,4 +1,4 @@
-"""`--replay`: a back-test. The alerts that another rule would have raised over the stored checks, beside those raised."""
+"""`--replay`: a back-test. Compares the alerts that another rule would have raised with those that were raised."""
 
 import argparse
 from bisect import bisect_left
@@ -14,7 +14,7 @@ from monitoring.alerts.backtest import Backtest, Coverage, Messages, compare
 from monitoring.alerts.replay import Replay
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_with_fallback
 from monitoring.config.parsing.durations import Moment
 from monitoring.config.parsing.values import show_ms, show_number
 from monitoring.display.output.outputs import say
@@ -34,12 +34,12 @@ from monitoring.units import DAY_MS, HOUR_MS
 DEFAULT_SINCE = Moment(7 * DAY_MS, is_ago=True)
 
 MARKED_BY_HOUR_MS = TREND_BUCKETS * HOUR_MS
-"""The longest window whose statistics have a mark for each hour."""
+"""The longest window whose trend has one bucket for each hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A site with the rule in force, and with the one that is tried."""
+    """A site with its own rule, and with the rule to try."""
 
     site: Site
     tried: Site
@@ -58,8 +58,10 @@ def run(invocation: Invocation) -> int:
     ]
     since_ms = (arguments.since or DEFAULT_SINCE).at(clock.now_ms())
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
-        found = ask_anywhere(
-            choice, partial(look, trials, config.alert_interval_ms, since_ms, clock), f"checks since {time_text(since_ms)}"
+        found = ask_with_fallback(
+            choice,
+            partial(backtest_locations, trials, config.alert_interval_ms, since_ms, clock),
+            f"checks since {time_text(since_ms)}",
         )
     if found.from_ms is None:
         raise MonitoringError(f"--since: there are no checks after {time_text(since_ms)}")
@@ -69,7 +71,7 @@ def run(invocation: Invocation) -> int:
 
 
 def rule_to_try(site: Site, arguments: argparse.Namespace, every_ms: int) -> Rule:
-    """The site's own rule with what the command line says. Raises `ConfigError`."""
+    """The site's own rule, changed by the command line. Raises `ConfigError`."""
     own, asked = site.rule, arguments.recovery_threshold
     threshold = arguments.threshold or own.threshold
     if asked and asked < threshold:
@@ -84,8 +86,10 @@ def rule_to_try(site: Site, arguments: argparse.Namespace, every_ms: int) -> Rul
     ).fitted_to(site.interval_ms, site.timeout_ms, every_ms)
 
 
-def look(trials: Sequence[Trial], every_ms: int, since_ms: int, clock: Clock, readers: Readers, source: Source) -> Backtest:
-    """The back-test of each location. Raises `StoreError`, and `ConfigError` when it would begin in the future."""
+def backtest_locations(
+    trials: Sequence[Trial], every_ms: int, since_ms: int, clock: Clock, readers: Readers, source: Source
+) -> Backtest:
+    """The back-test of all locations. Raises `StoreError`, and `ConfigError` if it would begin in the future."""
     until_ms = moment_to_show(readers, clock, None)
     if since_ms >= until_ms:
         raise ConfigError([f"--since: there are no checks after {time_text(since_ms)}"])
@@ -101,19 +105,19 @@ def look(trials: Sequence[Trial], every_ms: int, since_ms: int, clock: Clock, re
 
 
 def _first_check_ms(reader: Reader, trials: Sequence[Trial], window: Window) -> int | None:
-    """Where a back-test can begin: with the window, or with the first check if that is later; None: there is none."""
+    """The beginning of the back-test: that of the window, or the first check if that is later; None: there are no checks."""
     checks = reader.results(Window(window.from_ms - _lead_ms(trials), window.until_ms), {one.host for one in trials})
     first = next(checks, None)
     return None if first is None else max(first.time_ms, window.from_ms)
 
 
 def _lead_ms(trials: Sequence[Trial]) -> int:
-    """How long before its beginning a back-test needs checks."""
+    """How much earlier than its beginning a back-test needs checks."""
     return max(one.tried.rule.window_ms for one in trials)
 
 
 def backtest(reader: Reader, location: str, trials: Sequence[Trial], window: Window, every_ms: int) -> Backtest:
-    """What the rules that are tried decide in the window, beside what was recorded in it. Raises `StoreError`."""
+    """Compare the state changes of the rules to try with the recorded ones, in one location. Raises `StoreError`."""
     hosts = {one.host for one in trials}
     alerts = [alert for alert in reader.alerts(Window(0, window.until_ms)) if alert.host in hosts]
     before = [alert for alert in alerts if alert.time_ms < window.from_ms]
@@ -148,7 +152,7 @@ def _of(changes: Iterable[Alert], host: str) -> Sequence[Alert]:
 def _messages(
     before: Iterable[Alert], changes: Iterable[Alert], sites: Sequence[Site], coverage: Mapping[str, Coverage]
 ) -> Sequence[Sequence[str]]:
-    """The hosts in each message of a channel that is told of all these sites. They have the rule that decided."""
+    """The hosts in each message of a channel for all these sites. `sites` have the rule that made the changes."""
     thresholds = {site.host: site.rule.recovery_threshold for site in sites}
 
     def is_unstable(host: str, window: Window) -> bool:
@@ -160,11 +164,11 @@ def _messages(
 
 
 def _decisive(reader: Reader, replays: Mapping[str, Replay], window: Window, lead_ms: int) -> Iterator[CheckResult]:
-    """The checks from which something may be decided: a site's own, of hours with a failed one and so long before and after,
-    and while its outage is open.
+    """The checks that can change a decision: those near a failed check of the site, and those while its outage is open.
 
-    Summaries say where nothing failed: that is most of a month, and need not be read check by check. There a site that flaps
-    may be found to hold later than it was, but in half an hour at most, and nothing else is to be told of it meanwhile.
+    "Near" means in the same hour, or within `lead_ms` of it. Summaries show the hours without failures, which are most of
+    a month and are not read check by check. So a flapping site may be found stable later than it was, by half an hour at
+    most; nothing else about it is announced meanwhile.
     """
     whole = Window(window.from_ms - lead_ms, window.until_ms)
     near = [
@@ -185,10 +189,10 @@ def _decisive(reader: Reader, replays: Mapping[str, Replay], window: Window, lea
 
 
 def _hours_with_failures(reader: Reader, hosts: Collection[str], window: Window) -> Iterator[tuple[str, int]]:
-    """These hosts, with the start of each hour in which a check of theirs failed."""
+    """Each of these hosts with the start of each hour in which a check of it failed."""
     for from_ms in range(window.from_ms // HOUR_MS * HOUR_MS, window.until_ms, MARKED_BY_HOUR_MS):
         stats = reader.stats(Window(from_ms, from_ms + MARKED_BY_HOUR_MS), exact=False)
         for host in stats.keys() & hosts:
-            for number, mark in enumerate(stats[host].trend):
-                if mark.failures:
+            for number, bucket in enumerate(stats[host].trend):
+                if bucket.failures:
                     yield host, from_ms + number * HOUR_MS

@@ -1,11 +1,11 @@
-"""`--report`: what a month adds up to."""
+"""`--report`: prints a summary of a month."""
 
 from collections.abc import Sequence
 from contextlib import closing
 
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_anywhere
+from monitoring.commands.reading import SCRIPT_PATIENCE_S, ask_with_fallback
 from monitoring.config.parsing.durations import Month
 from monitoring.display.output.outputs import print_lines
 from monitoring.display.text.jsonlines import month_json
@@ -20,9 +20,9 @@ from monitoring.storage.routing import ReaderChoice, Readers
 
 
 def read_month(sites: Sequence[Site], readers: Readers, month: Month, until_ms: int) -> MonthReport:
-    """The month, as far as it is over at `until_ms`. Raises `StoreError`, and `ConfigError` when it has not begun."""
+    """The summary of a month, up to `until_ms`. Raises `StoreError`, and `ConfigError` if the month has not begun."""
     if month.from_ms >= until_ms:
-        raise ConfigError([f"--report {month.name}: this month is yet to come"])
+        raise ConfigError([f"--report {month.name}: this month has not begun"])
     ends_ms = min(month.until_ms, until_ms)
     locations = MultiLocationReport(sites)
     locations.new_alerts(readers)
@@ -31,7 +31,7 @@ def read_month(sites: Sequence[Site], readers: Readers, month: Month, until_ms: 
 
 
 def run(invocation: Invocation) -> int:
-    """Print the month; returns the exit status. Raises `MonitoringError`."""
+    """Print it; returns the exit status. Raises `MonitoringError`."""
     config, _ = invocation.load()
     arguments, clock = invocation.arguments, SystemClock()
 
@@ -39,7 +39,7 @@ def run(invocation: Invocation) -> int:
         return read_month(config.sites, readers, arguments.month, moment_to_show(readers, clock, None))
 
     with closing(ReaderChoice(config, clock, SCRIPT_PATIENCE_S, arguments.location)) as choice:
-        report = ask_anywhere(choice, read, arguments.month.name)
+        report = ask_with_fallback(choice, read, arguments.month.name)
     forms = {"json": lambda: [month_json(report)], "csv": lambda: month_csv(report).splitlines()}
     print_lines(forms.get(arguments.format, lambda: month_lines(report))())
     return 0

@@ -1,4 +1,4 @@
-"""`--test-notifications`: sends a marked message through every channel, and says of each whether it was taken."""
+"""`--test-notifications`: sends a marked message through every channel, and prints which ones accept it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +16,7 @@ MOST_AT_ONCE = 20
 
 
 def run(invocation: Invocation) -> int:
-    """The exit status: 0 when every channel has taken the message. Raises `MonitoringError` when there is no channel."""
+    """Returns 0 if every channel accepts the message, else 1. Raises `MonitoringError` if there are no channels."""
     end_at_signals()
     channels = channels_of(invocation)
     with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
@@ -27,7 +27,7 @@ def run(invocation: Invocation) -> int:
 
 
 def trouble(config: ChannelConfig) -> str | None:
-    """Why the channel does not take the message; None: it does."""
+    """Why the channel does not accept the message; None: it does."""
     try:
         open_channel(config).send(Message("test", TITLE, TEXT, is_drill=True))
     except Undelivered as error:

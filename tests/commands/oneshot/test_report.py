@@ -60,7 +60,7 @@ def test_a_month_that_is_over_ends_with_it(config: Config) -> None:
 
 
 def test_one_that_has_not_begun_is_refused(config: Config) -> None:
-    with pytest.raises(ConfigError, match="--report 2026-01: this month is yet to come"):
+    with pytest.raises(ConfigError, match="--report 2026-01: this month has not begun"):
         january(config, START_MS)
 
 

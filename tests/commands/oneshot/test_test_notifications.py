@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monitoring.commands.oneshot.drill import drill
+from monitoring.commands.oneshot.drill import deliver
 from monitoring.config.keys.notifications import CHANNELS, ChannelConfig
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.storage.notifications import Delivery, Entry, Event
@@ -74,6 +74,6 @@ def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Pat
     with WebHook() as hook:
         kind = CHANNELS[-1]
         good = ChannelConfig("good", kind, url=f"json://127.0.0.1:{hook.port}/", sites=("somebody else",))
-        answers = drill([alert, recovery], [good], tmp_path)
+        answers = deliver([alert, recovery], [good], tmp_path)
     assert answers == {"good": None}
     assert hook.titles == ["DRILL: DOWN: drill", "DRILL: UP: drill"]
