@@ -1,12 +1,15 @@
-"""The status page (`-w`): what readers of a browser see, and numbers for machines.
+"""The status page (`-w`): HTML for browsers, and numbers for programs.
 
-`board` keeps the newest view of all sites, which one thread reads from the store. Every request is answered from there, so
-that a thousand browsers ask the store no more than one does. Nothing here writes, and nothing but GET is answered.
+One thread reads the newest view of all sites from the store and keeps it on the `board`. Requests are answered from there,
+so a thousand browsers cost the store no more than one. The page writes nothing and accepts only GET.
 
-    board        the newest view, and how old it is
-    cells        the parts of the page that change, as HTML
+    board        the newest view of all sites, and its age
+    cells        the parts of the overview that change, as HTML
     drawing      bars, charts and badges, as SVG
-    metrics      the same numbers for Prometheus
-    application  who may ask, and what for
+    detail       the page of one site, also as JSON and CSV
+    history      incidents, the feed, and the report of a month
+    pages        all pages, from the board to HTML
+    metrics      the numbers for Prometheus
+    application  routes, authorisation and the form of answers
     serve        the server
 """

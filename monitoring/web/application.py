@@ -1,4 +1,4 @@
-"""The status page as a WSGI application: who may ask, what for, and how answers look."""
+"""The status page as a WSGI application: routes, authorisation, and the form of answers."""
 
 import base64
 import binascii
@@ -33,10 +33,10 @@ ATOM = "application/atom+xml; charset=utf-8"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-"""Nothing comes from another host, nothing runs that stands in the page, nobody frames it."""
+"""The browser loads nothing from other hosts, runs no inline scripts, and does not show the page in a frame."""
 
 HEALTH, STATIC = "/healthz", "/static/"
-"""What is open to everybody: it tells nothing of the sites."""
+"""Paths that need no token, because they reveal nothing about the sites."""
 
 COMPRESS_FROM_BYTES = 2_048
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -52,9 +52,10 @@ def make_application(
     names: frozenset[str] | None,
     refused: Refused = ignore_refused,
 ) -> Flask:
-    """The page of this board. `names` are the hosts that a request may name; None: any, because a token is needed.
+    """The status page of this board.
 
-    `refused` hears of every answer, by its status.
+    `names` are the allowed values of the header `Host` (None: any, because requests need a token). `refused` is called with
+    the status of each answer.
     """
     application = Flask("page", static_folder=None)
     application.url_map.strict_slashes = False
@@ -68,7 +69,7 @@ def make_application(
         application.register_error_handler(kind, partial(_refuse, pages, status))
     application.register_error_handler(HTTPException, lambda error: _refuse(pages, error.code or 500, error))
     application.after_request(_finish)
-    application.after_request(partial(_tell, refused))
+    application.after_request(partial(_report_status, refused))
     return application
 
 
@@ -104,18 +105,18 @@ def _admit(tokens: Tokens, rate: RateLimiter, names: frozenset[str] | None) -> N
         raise NotHere("this page answers to " + ", ".join(sorted(names)) + " only")
     if request.path != HEALTH and not request.path.startswith(STATIC):
         authorise(tokens, "read", _bearer(request.headers.get("Authorization", "")))
-    if not request.environ.get("PATH_INFO"):  # mounted without the slash from which relative links go on
+    if not request.environ.get("PATH_INFO"):  # mounted at a path and called without the slash that relative links need
         raise RequestRedirect(request.url_root)
 
 
 def _host_name(host: str) -> str:
-    """The name in a header `Host`, without the port."""
+    """The name in the header `Host`, without the port."""
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdigit() else host).lower()
 
 
 def _bearer(header: str) -> str:
-    """The same as a token: browsers ask for a password, and send it with a name, which may be anything."""
+    """The header with a password as the token: browsers ask for a user name, which is ignored, and a password."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return header
@@ -127,7 +128,7 @@ def _bearer(header: str) -> str:
 
 
 def _window() -> str:
-    """The name of the window that is asked for; "": none is."""
+    """The name of the requested window; "": none."""
     return request.args.get("window", "")
 
 
@@ -136,7 +137,7 @@ def _text(body: str | bytes, content_type: str) -> Response:
 
 
 def _stats(board: Board) -> Response:
-    """The statistics of one of the windows that are read, as the command line's JSON has them."""
+    """The statistics of one of the windows on the board, in the JSON of the command line."""
     overview = board.latest().overview
     asked_s = request.args.get("window", 600, int)
     report = overview.report(asked_s * 1_000)
@@ -147,7 +148,7 @@ def _stats(board: Board) -> Response:
 
 
 def _alerts(board: Board) -> Response:
-    """Every alert and recovery that is known, the newest first, as the command line's JSON has them: one a line."""
+    """Every known alert and recovery, the newest first, in the JSON of the command line: one object a line."""
     overview = board.latest().overview
     records = [it for incident in overview.incidents for it in (incident.alert, incident.recovery) if it]
     records.sort(key=lambda it: it.time_ms, reverse=True)
@@ -155,14 +156,14 @@ def _alerts(board: Board) -> Response:
 
 
 def _health(board: Board) -> Response:
-    """200 while the store can be read, else 503. Anybody may ask: so it does not say why not."""
+    """200 while the store can be read, otherwise 503. It hides the reason, because it needs no token."""
     overview = board.latest().overview
     good = not overview.read_error and not overview.is_stale and bool(overview.rows)
     return Response(msgspec.json.encode({"readable": good}), 200 if good else 503, content_type=JSON)
 
 
 def _refuse(pages: Pages, status: int, error: Exception) -> Response:
-    """One line for programs, a page for browsers."""
+    """The reason as one line for programs, or as a page for browsers."""
     words = (error.description if isinstance(error, HTTPException) else str(error)) or "not here"
     if "text/html" in request.headers.get("Accept", ""):
         response = Response(pages.refusal(status, words, f"{request.script_root}/"), status, content_type=HTML)
@@ -177,13 +178,13 @@ def _refuse(pages: Pages, status: int, error: Exception) -> Response:
     return response
 
 
-def _tell(refused: Refused, response: Response) -> Response:
+def _report_status(refused: Refused, response: Response) -> Response:
     refused(response.status_code, request.remote_addr or "")
     return response
 
 
 def _finish(response: Response) -> Response:
-    """Headers that keep others out of the page; long answers are packed for those who can unpack them."""
+    """Set the headers that protect the page from other sites, and compress long answers for clients that accept it."""
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
@@ -192,8 +193,8 @@ def _finish(response: Response) -> Response:
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.add_etag()
     response.make_conditional(request)
-    packs = response.status_code == 200 and request.accept_encodings.quality("gzip")
-    if packs and len(body := response.get_data()) >= COMPRESS_FROM_BYTES:
+    accepts_gzip = response.status_code == 200 and request.accept_encodings.quality("gzip")
+    if accepts_gzip and len(body := response.get_data()) >= COMPRESS_FROM_BYTES:
         response.set_data(gzip.compress(body, 1))
         response.headers["Content-Encoding"] = "gzip"
     return response

@@ -1,4 +1,4 @@
-"""The newest view of all sites: one thread reads the store and writes it, requests read it."""
+"""The newest view of all sites: one thread reads it from the store, all requests are answered from it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,16 +16,16 @@ from monitoring.storage.notifications import Entry
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS
 
 WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS}
-"""The windows that are read, by their names in addresses of pages and in labels of metrics."""
+"""The windows of the page, by their names in addresses and in labels of metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What is asked when a page needs it; from any thread. All but `series` ask the store, and raise `StoreError`.
+    """Queries that run when a page needs them, in any thread. All but `series` read the store and raise `StoreError`.
 
-    `last_checks` are the newest ones of a site, the oldest first; `month` raises `ConfigError` for one that has not begun;
-    `explain` gives the lines of `--explain`, as it was when the alert was raised, or as it is while that is open;
-    `deliveries` are the notifications of an outage (None: they are not known here); `series` are the marks of a chart.
+    `last_checks` returns the newest checks of a site in order of time. `month` raises `ConfigError` for a future month.
+    `explain` returns the lines of `--explain`: for now if the alert is open, else for the time of the alert. `deliveries`
+    returns the notifications of an outage (None: they are not known here), and `series` the marks of a chart.
     """
 
     last_checks: Callable[[Site], Sequence[CheckResult]]
@@ -36,12 +36,12 @@ class Questions:
 
 
 AGED_EVERY_MS = 10_000
-"""How often one that grows old reads differently."""
+"""How often the text about the age of old numbers changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An `Overview` with the sites as they are configured; two with the same `version` are the same."""
+    """An `Overview` with the configured sites. Two snapshots with the same `version` are equal."""
 
     version: int
     overview: Overview
@@ -50,10 +50,10 @@ class Snapshot:
 
 
 class Board(LatestView):
-    """Print mode's reader fills it; `latest` may be called from any thread."""
+    """Keeps the newest snapshot. The reader thread of print mode fills it; any thread may call `latest`."""
 
     def __init__(self, clock: Clock, say: Callable[[str], None], questions: Questions) -> None:
-        """`say` tells whoever started the program."""
+        """`say` prints a sentence for whoever started the program."""
         super().__init__(clock.now_ms(), say)
         self._clock = clock
         self.questions = questions
@@ -62,7 +62,7 @@ class Board(LatestView):
         self._latest = Snapshot(0, Overview(self.view), {}, clock.monotonic_ns())
 
     def latest(self) -> Snapshot:
-        """The newest snapshot, as it reads now: what the store has not told for long is unknown."""
+        """The newest snapshot, adjusted to its age: states that have not been read for a long time become unknown."""
         kept = self._latest
         waited_ms = (self._clock.monotonic_ns() - kept.taken_ns) // NS_PER_MS
         aged = kept.overview.later(waited_ms)
@@ -75,7 +75,7 @@ class Board(LatestView):
         return [row.key for row in self.view.reports[0].rows] if self.view.reports else []
 
     def publish(self, sites: Sequence[Site], history: Sequence[Alert], days: Mapping[SiteKey, Sequence[Mark]]) -> None:
-        """Make what was read so far the newest view. The same `history` is looked at once."""
+        """Make everything that was read so far the newest snapshot. An unchanged `history` is not processed again."""
         kept = self._latest
         if history is not self._history:
             self._history, self._incidents = history, incidents(history)
@@ -86,7 +86,7 @@ class Board(LatestView):
         self._latest = Snapshot(kept.version + is_new, overview, known, self._clock.monotonic_ns())
 
     def fail(self, reason: str) -> None:
-        """Show why nothing new can be read, beside what was read before, which grows old."""
+        """Show why the store cannot be read, beside the numbers that were read before."""
         self.read_error(reason)
         kept = self._latest
         if kept.overview.read_error != reason:

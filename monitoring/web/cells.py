@@ -1,6 +1,6 @@
-"""The parts of the page that change while somebody looks, each with its key: a browser asks for those that did.
+"""The parts of the overview that change, each with a key: a browser asks only for those that have changed.
 
-Names, URLs and servers' texts are data: made printable, escaped, and kept in their own direction of writing.
+Names, URLs and texts of servers are data: they are made printable, escaped, and isolated in their direction of writing.
 """
 
 import threading
@@ -39,21 +39,21 @@ LONG_MS = {"24 h": DAY_MS, "30 d": 30 * DAY_MS, "90 d": 90 * DAY_MS}
 """The columns of availability, by their titles."""
 
 FULL_COVERAGE = 99
-"""Percent: below it, the coverage of a window is shown beside its availability."""
+"""In percent: if the coverage of a window is lower, it is shown beside the availability."""
 
 FULL = percent_text(Fraction(100))
 
 
-# A row is made thousands of times: so of text that is escaped here, which is quicker than `Markup.format`.
+# Thousands of rows are made of text that is escaped by hand here, because that is faster than `Markup.format`.
 
 
 def name_html(text: str) -> Markup:
-    """A name, whatever is in it."""
+    """A name, whatever characters are in it."""
     return Markup(f"<bdi>{escape(printable(text))}</bdi>")  # noqa: S704 - escaped
 
 
 def _glyph_and_word(state: State, glyph: str, word: str) -> Markup:
-    """In the colour of a state."""
+    """A glyph and a word in the colour of a state."""
     return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(str(state), glyph, word)
 
 
@@ -67,23 +67,23 @@ def state_html(state: State) -> Markup:
 
 
 def time_html(moment_ms: int) -> Markup:
-    """A time in UTC, to the second, as people read it."""
+    """A time in UTC to the second, in a readable form."""
     exact = time_text(moment_ms)
     return Markup('<time datetime="{}">{} {}</time>').format(exact, exact[:10], exact[11:19])
 
 
 def row_id(row: SiteRow) -> str:
-    """The key of a row: the site's address on the page, with the location that sees it."""
+    """The key of a row: the slug of the site, with its location if that has a name."""
     return f"{slug(row.host)}@{_place_id(row.location)}" if row.location else slug(row.host)
 
 
 def _place_id(location: str) -> str:
-    """A location in addresses and keys, whatever is in its name."""
+    """A location in addresses and keys, whatever characters are in its name."""
     return sha256(location.encode()).hexdigest()[:6]
 
 
 Cells = Mapping[str, Markup]
-"""By column: what stands there."""
+"""The cells of a row, by column."""
 
 COLUMNS = ("state", "site", "days", *LONG_MS, "now")
 
@@ -93,7 +93,7 @@ LongWindow = tuple[StatsReport, Mapping[SiteKey, SiteRow]]
 
 
 def row_cells(row: SiteRow, now_ms: int, long: Mapping[str, LongWindow]) -> Cells:
-    """The cells of a site in the overview but its days; `long` has the longer windows that were read, by their column."""
+    """The cells of a site except for its days. `long` has the known longer windows, by the title of their column."""
     cells = {
         "state": state_html(row.status.state) + _since(row, now_ms),
         "site": _site(row, now_ms),
@@ -119,12 +119,12 @@ def _site(row: SiteRow, now_ms: int) -> Markup:
 
 
 def _link(row: SiteRow) -> Markup:
-    """The name of a site, which leads to its page."""
+    """The name of a site as a link to its page."""
     return Markup(f'<a href="site/{escape(slug(row.host))}">{name_html(row.name or row.host)}</a>')  # noqa: S704 - escaped
 
 
 def _place(location: str) -> Markup:
-    """From where something is seen, to be put behind a name."""
+    """The location, to follow the name of a site."""
     return Markup(f' <span class="place">{escape(printable(location))}</span>' if location else "")  # noqa: S704 - escaped
 
 
@@ -140,7 +140,7 @@ def _availability(key: SiteKey, window: LongWindow | None) -> Markup:
 
 
 def head_cells(overview: Overview) -> Cells:
-    """The sentence on all sites, the counts, and where the numbers come from."""
+    """The cells of the head: the sentence on all sites, the counts, and the source of the numbers."""
     counts = Markup(" ").join(
         Markup('<span class="count">{} {}</span>').format(count, state_html(state))
         for state, count in state_counts(overview.rows)
@@ -154,7 +154,7 @@ def head_cells(overview: Overview) -> Cells:
 
 
 def _source(overview: Overview) -> Markup:
-    """Where the numbers come from and of when they are, and what is wrong with them."""
+    """The source and the time of the numbers, and what is wrong with them."""
     header, reports = overview.view.header, overview.view.reports
     read = () if overview.read_error else (source_text(header.source, header.why),)
     age = (f"these numbers are old{last_data(overview)}",) if reports and (overview.is_stale or overview.read_error) else ()
@@ -169,7 +169,7 @@ def _source(overview: Overview) -> Markup:
 
 
 def incident_id(incident: Incident) -> str:
-    """Its name in addresses: that of the site, when it began, and from where it was seen if that has a name."""
+    """Its name in addresses: the slug of the site, its beginning, and its location if that has a name."""
     place = f"-{_place_id(incident.location)}" if incident.location else ""
     return f"{slug(incident.host)}-{incident.start_ms}{place}"
 
@@ -197,7 +197,7 @@ def _name_of(incident: Incident, overview: Overview) -> Markup:
 
 
 MOST_EXPIRIES = 10
-"""So many certificates are listed in the overview."""
+"""The greatest number of certificates that the overview lists."""
 
 
 def expiries_html(overview: Overview) -> Markup:
@@ -215,11 +215,14 @@ def _expiry(expiry: Expiry, now_ms: int) -> Markup:
 
 
 LATELY_DAYS, MOST_OF_A_DAY = 14, 5
-"""So many days are listed in the overview, and so many incidents of each."""
+"""The number of days that the overview lists, and the greatest number of incidents for each."""
 
 
 def lately_html(overview: Overview) -> Markup:
-    """The incidents of the past days by the day they began, today first; open ones without their length, which grows."""
+    """The incidents of the past days by the day of their beginning, today first.
+
+    Open ones have no duration, because it would change the text all the time.
+    """
     today = overview.view.now_ms // DAY_MS
     by_day: dict[int, list[Incident]] = {}
     for incident in overview.incidents:
@@ -256,7 +259,7 @@ def _briefly(incident: Incident, overview: Overview) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The cells of the overview by row and column, the groups in order, and in which version each cell changed last."""
+    """The cells of the overview by row and column, the groups in order, and the version of each cell's last change."""
 
     version: int = 0
     layout: str = ""
@@ -266,17 +269,17 @@ class Rendered:
     days: Mapping[SiteKey, Sequence[Mark]] = field(default_factory=dict)
 
     def bars(self, key: str, row: SiteRow, days: Sequence[Mark]) -> Markup:
-        """The bars of these days, drawn anew only when they are others than before."""
+        """The bars of these days, drawn again only if the days have changed."""
         is_known = key in self.cells and self.days.get(row.key) is days
         return self.cells[key] if is_known else days_svg(days)
 
     def since(self, version: int) -> Mapping[str, Markup]:
-        """The cells that changed after this version; all, where the version is none of this server."""
+        """The cells that changed after this version. If the version is not from this server, all cells."""
         return {key: html for key, html in self.cells.items() if self.changed[key] > version or version > self.version}
 
 
 class CellKeeper:
-    """Renders each snapshot once, whoever asks first, and remembers when each cell changed."""
+    """Renders each snapshot once, for the first request, and remembers when each cell changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

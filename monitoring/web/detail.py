@@ -1,4 +1,4 @@
-"""One site in one window: what its page shows, as values (`SiteView`), as HTML, as JSON and as CSV."""
+"""The page of one site in one window, as values (`SiteView`), HTML, JSON and CSV."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ MOST_INCIDENTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A site as one location sees it: its numbers in the window, its state now, and the marks of the window's chart."""
+    """A site from one location: its numbers in the window, its current state, and the marks of the chart."""
 
     row: SiteRow
     now: SiteRow
@@ -53,9 +53,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """Everything there is to show of a site; `report` is None before the first answer. Checks stand the oldest first.
+    """The values for the page of a site. `report` is None before the first answer of the store.
 
-    `checks` is None when they cannot be read now, and `trouble` says why.
+    `checks` are in order of time, or None if they cannot be read now; `trouble` is the reason.
     """
 
     snapshot: Snapshot
@@ -69,7 +69,7 @@ class SiteView:
 
 
 def site_view(snapshot: Snapshot, host: str, window: str, questions: Questions) -> SiteView:
-    """This site in the window of this name; of another name it is the first one."""
+    """The values of this site in the window of this name, or in the first window if there is none of this name."""
     overview, site = snapshot.overview, snapshot.sites[host]
     name = window if window in WINDOWS_MS else next(iter(WINDOWS_MS))
     report = overview.report(WINDOWS_MS[name])
@@ -88,7 +88,7 @@ def site_view(snapshot: Snapshot, host: str, window: str, questions: Questions) 
 
 
 def site_json(view: SiteView) -> str:
-    """What the page shows, in the words of the command line's JSON: `{"kind": "site", …}`."""
+    """The values of the page with the keys of the command line's JSON: `{"kind": "site", …}`."""
     window, overview = view.report.window if view.report else None, view.snapshot.overview
     return json_line(
         {
@@ -126,8 +126,8 @@ def site_csv(view: SiteView) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A place for people: `facts` are titles with values, `phases` means, `table` the chart's rows."""
+class PlaceDetail:
+    """A place in words: `facts` are titles with values, `phases` are means, `table` has the rows of the chart."""
 
     place: str
     state: Markup
@@ -145,7 +145,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class SiteDetail:
-    """All that the page of a site shows; `windows` are names with whether they are the shown one."""
+    """Everything on the page of a site; `windows` are the names of all windows, each with whether it is shown."""
 
     title: str
     name: Markup
@@ -154,7 +154,7 @@ class SiteDetail:
     windows: Sequence[tuple[str, bool]]
     span: str
     mark: str
-    seen: Sequence[Seen]
+    seen: Sequence[PlaceDetail]
     checks: Sequence[Mapping[str, object]]
     incidents: Sequence[Markup]
     settings: Sequence[tuple[str, str]]
@@ -174,7 +174,7 @@ def site_detail(view: SiteView) -> SiteDetail:
         windows=[(it, it == view.window) for it in WINDOWS_MS],
         span=window_text(WINDOWS_MS[view.window]),
         mark=duration_text(lengths[0]) if lengths else "",
-        seen=[_seen(view, view.report, place) for place in view.places] if view.report else [],
+        seen=[_place_detail(view, view.report, place) for place in view.places] if view.report else [],
         checks=[_check(it) for it in reversed(view.checks or ())],
         incidents=[incident_html(it, overview) for it in view.incidents],
         settings=list(_settings(site)),
@@ -183,11 +183,11 @@ def site_detail(view: SiteView) -> SiteDetail:
     )
 
 
-def _seen(view: SiteView, report: StatsReport, place: Place) -> Seen:
+def _place_detail(view: SiteView, report: StatsReport, place: Place) -> PlaceDetail:
     overview, row, now, marks = view.snapshot.overview, place.row, place.now, place.marks
     days = overview.days.get(row.key, ())
     slowest = seconds_text(max((mark.p95_us for mark in marks if mark.p95_us is not None), default=None))
-    return Seen(
+    return PlaceDetail(
         place=printable(row.location),
         state=state_html(now.status.state),
         since="" if now.status.since_ms is None else f"for {duration_text(overview.view.now_ms - now.status.since_ms)}",
@@ -204,7 +204,7 @@ def _seen(view: SiteView, report: StatsReport, place: Place) -> Seen:
 
 
 def _spoken(report: StatsReport, marks: Sequence[Mark], slowest: str) -> str:
-    """The chart for those who do not see it."""
+    """The chart in words, for screen readers."""
     failed = counts_text(causes_of(marks))
     return (
         f"response times of the {window_text(report.length_ms)}: the highest 95th percentile is {slowest};"
@@ -213,7 +213,7 @@ def _spoken(report: StatsReport, marks: Sequence[Mark], slowest: str) -> str:
 
 
 def _mark(mark: Mark) -> Sequence[object]:
-    """A row of the table: time, p50, p95, checks, failed ones by cause, coverage."""
+    """A row of the table: time, p50, p95, checks, failures by cause, coverage."""
     return [
         time_html(mark.start_ms),
         seconds_text(mark.p50_us),
@@ -256,7 +256,7 @@ def _check(check: CheckResult) -> Mapping[str, object]:
 
 
 def _settings(site: Site) -> Iterator[tuple[str, str]]:
-    """The configuration in force, without secrets."""
+    """The current configuration of the site, without secrets."""
     rule = site.rule
     yield "checked", ", ".join(request_words(site)) if site.enabled else "paused"
     yield "expects", printable(", ".join(map(str, in_force(site))))

@@ -1,4 +1,4 @@
-"""Bars, charts and badges as SVG. The texts in them are escaped; colours come from the page's style sheet."""
+"""Bars, charts and badges as SVG. Their texts are escaped; colours come from the style sheet of the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -10,17 +10,17 @@ from monitoring.display.words import plural
 from monitoring.models import State
 
 HEIGHT = 20
-LEAST = 7
-"""Of `HEIGHT`: the shortest outage of a day is still seen."""
+LEAST_DOWN = 7
+"""The smallest part of `HEIGHT` for downtime, so that even a short outage is visible."""
 
-SEEN = 2
-"""Of `HEIGHT`: so is that a day was measured at all."""
+LEAST_MEASURED = 2
+"""The smallest part of `HEIGHT` for measured time, so that even a few checks are visible."""
 
 WIDTH, CHART_HEIGHT, GAP, STRIP = 600, 120, 3, 24
-"""Of a chart, in the units of its drawing: response times, and the strip below them in which failures are."""
+"""The measures of a chart in SVG units: response times, and below them a strip with failures."""
 
 LEAST_FAILED = 4
-"""Of `STRIP`: one failure among many checks is still seen."""
+"""The smallest part of `STRIP` for failures, so that one failure among many checks is visible."""
 
 BADGE_COLOURS = {
     State.UP: "#1a7f37",
@@ -31,11 +31,11 @@ BADGE_COLOURS = {
     State.UNKNOWN: "#5c6370",
     State.PAUSED: "#5c6370",
 }
-"""White letters on each have a contrast of at least 4.5."""
+"""White letters have a contrast of at least 4.5 on each of them."""
 
 
 def days_svg(days: Sequence[Mark]) -> Markup:
-    """A bar for each day: green as far as it was up; above it red, then maintenance, then grey as far as nobody measured."""
+    """A bar for each day, from the bottom: green for up, red for down, maintenance, and grey for time without checks."""
     paths = {"up": "", "down": "", "maintenance": "", "unknown": ""}
     start = 0
     for parts, run in groupby(map(_parts, days)):
@@ -52,7 +52,7 @@ def days_svg(days: Sequence[Mark]) -> Markup:
 
 
 def _paths(paths: Mapping[str, str]) -> Markup:
-    """What is drawn in each colour."""
+    """One path for each colour."""
     return Markup("".join(f'<path class="{name}" d="{d}"/>' for name, d in paths.items() if d))  # noqa: S704 - our own
 
 
@@ -65,22 +65,22 @@ def days_text(days: Sequence[Mark]) -> str:
 
 
 def _parts(day: Mark) -> tuple[int, int, int]:
-    """How much of a bar's height nobody measured, is maintenance, is down. Plain numbers: there are many thousand bars."""
+    """The heights of the unmeasured, maintenance and down parts of a bar. A plain tuple, because there are so many bars."""
     covered_ms, available_ms, whole_ms = day.covered_ms, day.available_ms, day.length_ms
     if covered_ms == available_ms >= whole_ms:
         return (0, 0, 0) if covered_ms else (HEIGHT, 0, 0)
     whole_ms, work_ms = max(whole_ms, covered_ms), day.maintenance_ms
-    unknown = HEIGHT - max(SEEN if covered_ms else 0, round(HEIGHT * covered_ms / whole_ms))
+    unknown = HEIGHT - max(LEAST_MEASURED if covered_ms else 0, round(HEIGHT * covered_ms / whole_ms))
     down = work = 0
-    if lost_ms := covered_ms - work_ms - available_ms:
-        down = min(HEIGHT, max(LEAST, round(HEIGHT * lost_ms / whole_ms)))
+    if down_ms := covered_ms - work_ms - available_ms:
+        down = min(HEIGHT, max(LEAST_DOWN, round(HEIGHT * down_ms / whole_ms)))
     if work_ms:
-        work = min(HEIGHT - down, max(LEAST, round(HEIGHT * work_ms / whole_ms)))
+        work = min(HEIGHT - down, max(LEAST_DOWN, round(HEIGHT * work_ms / whole_ms)))
     return min(unknown, HEIGHT - down - work), work, down
 
 
 def series_svg(marks: Sequence[Mark], label: str) -> Markup:
-    """The 50th and 95th percentile of response times as steps from 0 to the slowest; below the axis failures by cause."""
+    """A chart of the 50th and 95th percentiles of response times, with failures by cause below the axis."""
     slowest = max((mark.p95_us or 0.0 for mark in marks), default=0.0)
     step = WIDTH / max(1, len(marks))
     paths: dict[str, str] = {"unknown": "", "p95": "", "p50": ""}
@@ -98,7 +98,7 @@ def series_svg(marks: Sequence[Mark], label: str) -> Markup:
 
 
 def _failed(mark: Mark) -> Iterator[tuple[str, float, float]]:
-    """The failures of a mark as parts of the strip below the axis, the most frequent cause first."""
+    """The parts of the strip below the axis for one mark: class, top and height, the most frequent cause first."""
     begin = float(CHART_HEIGHT + GAP)
     for cause, count in causes_of([mark]).items():
         height = max(LEAST_FAILED, STRIP * count / mark.checks)
@@ -107,7 +107,7 @@ def _failed(mark: Mark) -> Iterator[tuple[str, float, float]]:
 
 
 def badge_svg(name: str, state: State, availability: str) -> str:
-    """A badge that tells state and availability; widths are estimated, as badges of other services do it."""
+    """A badge with state and availability. The widths of texts are estimated, as in badges of other services."""
     value = f"{state} {availability}".strip()
     left, right = _width(name), _width(value)
     total = left + right
@@ -137,7 +137,7 @@ def _width(text: str) -> int:
 
 
 def favicon_svg(state: State) -> str:
-    """A disc in the colour of the worst state, with a mark in it where sites are down."""
+    """A disc in the colour of the worst state, with a cross if sites are down."""
     mark = '<path d="M5 5l6 6M11 5l-6 6" stroke="#fff" stroke-width="2"/>' if state is State.DOWN else ""
     colour = BADGE_COLOURS[state]
     disc = f'<circle cx="8" cy="8" r="8" fill="{colour}"/>'

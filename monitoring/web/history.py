@@ -1,4 +1,4 @@
-"""What was: an incident's page, the feed, and the rows of a month."""
+"""The past: the page of an incident, the feed, and the rows of a month's report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from monitoring.web.cells import incident_id, name_html, time_html
 
 
 def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str, Markup]]:
-    """All that its records tell, as titles with values."""
+    """The content of its records, as titles with values."""
     decided = [(str(it.type), _decision(it.time_ms, it.availability)) for it in (incident.alert, incident.recovery) if it]
     place = [("seen from", name_html(incident.location))] if incident.location else []
     return [
@@ -43,7 +43,7 @@ def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str
 
 
 def delivery_rows(entries: Sequence[Entry] | None) -> Sequence[Sequence[Markup]] | None:
-    """Who was told of what, whether that arrived and when, and why not; None: this is not known here."""
+    """The notifications: channel, event, time, and whether it was sent or why not; None: they are not known here."""
     if entries is None:
         return None
     return [
@@ -64,7 +64,7 @@ def _decision(time_ms: int, availability: float) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class AtomEntry:
-    """An incident in the feed; texts are plain."""
+    """An incident in the feed. Its texts are plain, not HTML."""
 
     name: str
     title: str
@@ -75,7 +75,7 @@ class AtomEntry:
 
 
 def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntry:
-    """`address` is that of the page, and ends with a slash."""
+    """An incident as an entry of the feed; `address` is the URL of the overview, with its final slash."""
     lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
     name = label(incident.host, overview.names.get(incident.host))
     records = [it for it in (incident.alert, incident.recovery) if it]
@@ -90,7 +90,7 @@ def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntr
 
 
 def report_row(report: MonthReport, row: MonthRow) -> Sequence[Markup]:
-    """The cells of a site in the table of a month; the first is its name."""
+    """The cells of a site in the table of a month; the first one is its name."""
     site, response = row.site, row.site.stats.response
     place = f" [{site.location}]" if site.location else ""
     times = (response.p50_us, response.p95_us, response.p99_us) if response else (None, None, None)

@@ -1,7 +1,7 @@
-"""The sites' numbers as Prometheus reads them.
+"""The metrics of the sites for Prometheus.
 
-What nobody knows is absent: a site that has not been checked for more than three intervals is not up, and while the store
-cannot be read there are no numbers of sites at all.
+Unknown values are absent: a site without a check for more than three intervals has no `up`, and while the store cannot be
+read there are no metrics of sites at all.
 """
 
 import threading
@@ -21,18 +21,18 @@ from monitoring.web.board import WINDOWS_MS, Snapshot
 LABELS = ("site", "name", "location")
 
 WINDOWS = {length_ms: name for name, length_ms in WINDOWS_MS.items()}
-"""The label of each window."""
+"""The label of each window, by its length."""
 
 
 def metrics_text(overview: Overview) -> bytes:
-    """All of it in the text format."""
+    """All metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(SiteMetrics(overview))
     return generate_latest(registry)
 
 
 class MetricsKeeper:
-    """Writes the numbers of a snapshot once, whoever asks for them."""
+    """Renders the metrics of each snapshot once, for the first request."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class MetricsKeeper:
 
 
 class SiteMetrics(Collector):
-    """How the sites are doing, seen from each location."""
+    """The metrics of the sites, seen from each location."""
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
@@ -64,10 +64,10 @@ class SiteMetrics(Collector):
             (),
             [((), self._overview.view.reports[0].window.until_ms / 1_000)],
         )
-        yield from self._of_now()
+        yield from self._current()
         yield from self._of_windows()
 
-    def _of_now(self) -> Iterator[Metric]:
+    def _current(self) -> Iterator[Metric]:
         for name, meaning, label, values in OF_A_SITE:
             samples = [
                 ((*_labels(row), *([str(key)] if label else [])), value)
@@ -150,7 +150,7 @@ OF_A_SITE: Sequence[tuple[str, str, str, Callable[[SiteRow], Values]]] = (
     ("monitoring_site_last_check_timestamp_seconds", "The time of the newest check.", "", _last_check),
     (
         "monitoring_site_certificate_expiry_timestamp_seconds",
-        "When the first certificate of the site's chain expires.",
+        "The earliest expiry date in the certificate chain of the site.",
         "",
         lambda row: [("", row.status.certificate_s)],
     ),
@@ -162,7 +162,7 @@ OF_A_SITE: Sequence[tuple[str, str, str, Callable[[SiteRow], Values]]] = (
     ),
     (
         "monitoring_site_phase_seconds",
-        "Means of the parts of the available checks in the past 10 minutes.",
+        "Mean duration of each phase of the available checks in the past 10 minutes.",
         "phase",
         lambda row: ((phase, time_us / 1_000_000) for phase, time_us in row.stats.phases_us.items()),
     ),
@@ -173,4 +173,4 @@ OF_A_SITE: Sequence[tuple[str, str, str, Callable[[SiteRow], Values]]] = (
         lambda row: row.stats.causes.items(),
     ),
 )
-"""Name, meaning, a label of its own (or ""), and its values by that label; None: not known."""
+"""Name, meaning, an additional label (or ""), and the values by that label (None: unknown)."""

@@ -1,4 +1,4 @@
-"""The pages: from the newest snapshot to HTML."""
+"""Renders the pages from the newest snapshot."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +51,7 @@ CELLS = tuple(
     )
     for column in COLUMNS
 )
-"""What stands before the key of a row and behind it, in each of its cells."""
+"""The HTML before and after the key of a row, for each of its cells."""
 
 CSS, SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 STATIC_TYPES = {
@@ -70,7 +70,7 @@ REFUSALS = {
     429: "Too many requests",
     503: "The store cannot be read",
 }
-"""What is said first, by the status."""
+"""The title of a refusal, by its status."""
 
 MOST_INCIDENTS = 500
 MOST_ENTRIES = 50
@@ -84,12 +84,12 @@ class NoSuchPage(MonitoringError):
 
 
 class Pages:
-    """Each method returns a whole answer. All are called from many threads."""
+    """Each method returns a complete answer. Many threads call them at the same time."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
         self._cells = CellKeeper()
-        self._whole: tuple[tuple[int, int] | None, str] = (None, "")  # the page of all sites, and of which versions it is
+        self._whole: tuple[tuple[int, int] | None, str] = (None, "")  # the versions of the page of all sites, and the page
         self._environment = Environment(
             loader=PackageLoader("monitoring.web"),
             autoescape=True,
@@ -104,7 +104,7 @@ class Pages:
         }
 
     def overview(self, wanted: str) -> str:
-        """All sites, or those that the filter leaves."""
+        """All sites, or those that the filter selects."""
         snapshot = self._board.latest()
         rendered = self._cells.rendered(snapshot)
         if wanted.strip():
@@ -132,7 +132,7 @@ class Pages:
         )
 
     def updates(self, since: int) -> bytes:
-        """What has changed after this version of the overview."""
+        """The cells of the overview that have changed since this version."""
         snapshot = self._board.latest()
         rendered = self._cells.rendered(snapshot)
         return msgspec.json.encode(
@@ -146,7 +146,7 @@ class Pages:
         )
 
     def site(self, name: str, window: str, address: str) -> str:
-        """One site; `address` is that of the page. Raises `NoSuchPage`."""
+        """The page of one site; `address` is the URL of the overview. Raises `NoSuchPage`."""
         view = self.view(name, window)
         detail, rendered = site_detail(view), self._cells.rendered(view.snapshot)
         badge, here = f"{address}badge/{name}.svg?window={detail.window}", f"{address}site/{name}"
@@ -164,12 +164,12 @@ class Pages:
         )
 
     def view(self, name: str, window: str) -> SiteView:
-        """All that there is to show of a site. Raises `NoSuchPage`."""
+        """The values for the page of a site. Raises `NoSuchPage`."""
         snapshot = self._board.latest()
         return site_view(snapshot, _host_of(snapshot, name), window, self._board.questions)
 
     def incidents(self) -> str:
-        """All outages that are known, the newest first, by day."""
+        """All known outages by day, the newest first."""
         snapshot = self._board.latest()
         days = [
             (day, [incident_html(it, snapshot.overview) for it in found])
@@ -179,7 +179,7 @@ class Pages:
         return self._page("incidents.html", rendered, page="incidents", root="./", here="incidents", days=days)
 
     def incident(self, name: str) -> str:
-        """One outage, explained as far as the store can be read. Raises `NoSuchPage`."""
+        """One outage, with its explanation if the store can be read. Raises `NoSuchPage`."""
         snapshot = self._board.latest()
         found = next((it for it in snapshot.overview.incidents if incident_id(it) == name), None)
         if found is None:
@@ -197,12 +197,12 @@ class Pages:
             facts=incident_facts(found, snapshot.overview),
             lines=lines,
             unexplained=unexplained,
-            told=delivery_rows(entries),
+            notifications=delivery_rows(entries),
             unknown=unknown,
         )
 
     def atom(self, address: str) -> str:
-        """The newest outages as a feed; `address` is that of the page."""
+        """The newest outages as a feed; `address` is the URL of the overview."""
         overview = self._board.latest().overview
         entries = [atom_entry(it, overview, address) for it in overview.incidents[:MOST_ENTRIES]]
         return self._environment.get_template("incidents.atom").render(
@@ -210,7 +210,7 @@ class Pages:
         )
 
     def report(self, name: str) -> str:
-        """A month; "" is the one that it is now. Raises `NoSuchPage` and `StoreError`."""
+        """The report of a month; "" is the current one. Raises `NoSuchPage` and `StoreError`."""
         snapshot = self._board.latest()
         now = time_text(snapshot.overview.view.now_ms)[:7]
         report = self.month(name or now)
@@ -237,7 +237,7 @@ class Pages:
             raise NoSuchPage(str(error)) from None
 
     def badge(self, name: str, window: str) -> str:
-        """The worst state that a site has from anywhere, with its availability there. Raises `NoSuchPage`."""
+        """The badge of a site: its worst state over all locations, with the availability there. Raises `NoSuchPage`."""
         snapshot = self._board.latest()
         host, length_ms = _host_of(snapshot, name), WINDOWS_MS.get(window, DAY_MS)
         rows = [row for row in snapshot.overview.rows if row.host == host]
@@ -250,17 +250,17 @@ class Pages:
         return badge_svg(printable(worst.name or host), worst.status.state, percent)
 
     def favicon(self) -> str:
-        """A disc in the colour of the worst state."""
+        """The icon: a disc in the colour of the worst state."""
         return favicon_svg(_worst(self._board.latest().overview))
 
     def refusal(self, status: int, reason: str, root: str) -> str:
-        """Why there is no answer, for people; it tells nothing of the sites. `root` is the path of the overview."""
+        """The page of a refusal. It reveals nothing about the sites. `root` is the path of the overview."""
         title = REFUSALS.get(status) or HTTPStatus(status).phrase
         template = self._environment.get_template("refusal.html")
         return template.render(cells={"source": ""}, page="", root=root, status=status, title=title, reason=reason)
 
     def static(self, name: str) -> tuple[bytes, str]:
-        """A file that belongs to the pages, and its type. Raises `NoSuchPage`."""
+        """A static file and its content type. Raises `NoSuchPage`."""
         if name not in STATIC_TYPES:
             raise NoSuchPage("there is no such file")
         return self._static[name], STATIC_TYPES[name]
@@ -275,7 +275,7 @@ def _worst(overview: Overview) -> State:
 
 
 def _host_of(snapshot: Snapshot, name: str) -> str:
-    """The site of this address. Raises `NoSuchPage`."""
+    """The host of the site with this slug. Raises `NoSuchPage`."""
     host = next((host for host in snapshot.sites if slug(host) == name), None)
     if host is None:
         raise NoSuchPage("no site of the configuration has this address")
@@ -283,7 +283,7 @@ def _host_of(snapshot: Snapshot, name: str) -> str:
 
 
 def _or_why(ask: Callable[[], Answer]) -> tuple[Answer | None, str]:
-    """What the store answers; or None, and why it does not."""
+    """The answer of the store, or None and the reason why there is none."""
     try:
         return ask(), ""
     except StoreError as error:
@@ -291,12 +291,12 @@ def _or_why(ask: Callable[[], Answer]) -> tuple[Answer | None, str]:
 
 
 def _groups(overview: Overview, wanted: str) -> Sequence[Group]:
-    """The sites that the filter leaves."""
+    """The sites that the filter selects."""
     return grouped(selected(overview.rows, wanted), overview.view.now_ms)
 
 
 def _row_html(cells: Mapping[str, Markup], row: SiteRow) -> Markup:
-    """Joined, not formatted: there may be thousands of cells, all of them HTML already."""
+    """The HTML of a row. Joining strings is faster than formatting, and the thousands of cells are HTML already."""
     own = row_id(row)
     key = str(escape(own))
     parts = [ROW]

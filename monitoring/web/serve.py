@@ -1,4 +1,4 @@
-"""`-w`: the server of the status page, from an address to the end."""
+"""`-w`: opens the address of the status page and serves the page."""
 
 import socket
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from monitoring.web.application import LOOPBACK_NAMES, make_application
 from monitoring.web.board import Board
 
 LIMITS = Limits(
-    body_bytes=1_024,  # nobody sends anything
+    body_bytes=1_024,  # requests have no body
     requests_per_s=50,
     burst=500,
     threads=8,
@@ -24,14 +24,14 @@ LIMITS = Limits(
     address_connections=50,
     request_s=15,
 )
-"""A page with all that belongs to it is four requests, and one every ten seconds later."""
+"""A page with its files takes four requests, and then one every ten seconds."""
 
 PLAIN = "warning: without --tls-cert and --tls-key the token can be read on its way: put a proxy with TLS in front"
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
-    """Where the page is served, and to whom: a socket that listens there already."""
+class Listener:
+    """Where to serve the page, and to whom: a socket that listens already, with tokens and certificate."""
 
     address: ListenAddress
     tokens: Tokens
@@ -39,33 +39,34 @@ class Entrance:
     listening: socket.socket
 
 
-def open_entrance(address: ListenAddress, tokens: Tokens, tls: TlsFiles | None) -> Entrance:
-    """Raises `ConfigError` when a token is missing or files cannot be used, `StoreUnavailable` when the address is taken."""
+def open_listener(address: ListenAddress, tokens: Tokens, tls: TlsFiles | None) -> Listener:
+    """Raises `ConfigError` if a token is missing or files are unusable, `StoreUnavailable` if the address is in use."""
     if not tokens.required and not address.is_loopback:
         raise ConfigError([f"--listen {address}: set {READ} (or {READ}_FILE): others can reach this address"])
-    return Entrance(address, tokens, ServedCertificate(tls) if tls else None, listen(address))
+    return Listener(address, tokens, ServedCertificate(tls) if tls else None, listen(address))
 
 
-def serve(board: Board, entrance: Entrance, clock: Clock, read: Callable[[], None], stop_reading: Callable[[], None]) -> int:
-    """Serve until `server.end` is called in this thread; returns the exit status. `read` begins to fill the board."""
-    address, tokens = entrance.address, entrance.tokens
+def serve(board: Board, listener: Listener, clock: Clock, read: Callable[[], None], stop_reading: Callable[[], None]) -> int:
+    """Serve until `server.end` is called in this thread. Returns the exit status. `read` begins to fill the board."""
+    address, tokens = listener.address, listener.tokens
     application = make_application(board, tokens, LIMITS, clock, host_names(address, tokens))
-    with entrance.listening as listening:
+    with listener.listening as listening:
         read()
         try:
-            output.say(f"status page at {'https' if entrance.certificate else 'http'}://{address}/")
-            if entrance.certificate is None and not address.is_loopback:
+            output.say(f"status page at {'https' if listener.certificate else 'http'}://{address}/")
+            if listener.certificate is None and not address.is_loopback:
                 output.warn(PLAIN)
-            run_server(application, listening, entrance.certificate, LIMITS)
+            run_server(application, listening, listener.certificate, LIMITS)
         finally:
             stop_reading()
     return 0
 
 
 def host_names(address: ListenAddress, tokens: Tokens) -> frozenset[str] | None:
-    """What a request may call this host; None: anything.
+    """The allowed values of the header `Host`; None: any.
 
-    Without a token a page of another site could make a name of its own lead here, and read what only this machine may.
+    Without a token this prevents DNS rebinding: another site could let its own name point to this address, and its page
+    could then read what only this machine may read.
     """
     if tokens.required:
         return None

@@ -15,7 +15,7 @@ from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.errors import ConfigError, StoreUnavailable
 from monitoring.models import Cause, SiteStatus, State
 from monitoring.web.application import LOOPBACK_NAMES, POLICY, make_application
-from monitoring.web.serve import LIMITS, host_names, open_entrance
+from monitoring.web.serve import LIMITS, host_names, open_listener
 from tests.support.gateway import NO_TOKENS, READ_TOKEN
 from tests.support.page import HOSTILE, NOW_MS, Shown, days_of, outage, sites_named
 from tests.support.points import check
@@ -132,7 +132,7 @@ def test_with_a_token_every_name_is_answered_to_those_who_have_it() -> None:
 def test_beyond_this_machine_it_needs_a_token() -> None:
     address = parse_listen("0.0.0.0:8088")
     with pytest.raises(ConfigError, match="set MONITORING_READ_TOKEN"):
-        open_entrance(address, NO_TOKENS, None)
+        open_listener(address, NO_TOKENS, None)
     assert host_names(address, Tokens(read=READ_TOKEN)) is None
     assert host_names(parse_listen("127.0.0.5:8088"), NO_TOKENS) == {*LOOPBACK_NAMES, "127.0.0.5"}
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import IO, NoReturn
 
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.live.web import PageServer, entrance_of
+from monitoring.commands.live.web import PageServer, listener_of
 from monitoring.config import Config, ConfigWatcher
 from monitoring.errors import MonitoringError
 
@@ -24,16 +24,16 @@ class PageProcess:
 
     def __init__(self, invocation: Invocation, config: Config, watcher: ConfigWatcher) -> None:
         """Raises `ConfigError` and `StoreUnavailable`."""
-        entrance = entrance_of(invocation)
+        listener = listener_of(invocation)
         parent = os.getpid()
         said, says = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(said)
-            page = PageServer(invocation, config, watcher, entrance, lambda: os.getppid() == parent)
+            page = PageServer(invocation, config, watcher, listener, lambda: os.getppid() == parent)
             _be_page(page, says, is_silent=invocation.arguments.silent)
         os.close(says)
-        entrance.listening.close()
+        listener.listening.close()
         self._said: IO[str] = os.fdopen(said, errors="replace")
         self._thread: threading.Thread | None = None
 

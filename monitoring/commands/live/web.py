@@ -33,7 +33,7 @@ from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Choice, ReaderChoice, Readers
 from monitoring.units import MINUTE_MS
 from monitoring.web.board import WINDOWS_MS, Board, Questions
-from monitoring.web.serve import Entrance, open_entrance, serve
+from monitoring.web.serve import Listener, open_listener, serve
 
 DEFAULT_LISTEN = "127.0.0.1:8088"
 
@@ -188,21 +188,21 @@ class PageReader:
 
 
 class PageServer:
-    """The page of this configuration, from its entrance to its end."""
+    """The page of this configuration, as long as its process runs."""
 
     def __init__(
         self,
         invocation: Invocation,
         config: Config,
         watcher: ConfigWatcher,
-        entrance: Entrance,
+        listener: Listener,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         """It ends when it is no longer wanted, or by a signal."""
         self._invocation = invocation
         self._config = config
         self._watcher = watcher
-        self._entrance = entrance
+        self._listener = listener
         self._is_wanted = is_wanted
 
     def run(self, say: Callable[[str], None] = warn) -> int:
@@ -212,17 +212,17 @@ class PageServer:
         reader = PageReader(self._config, choice, clock, self._watcher, say)
         heed_signals(end, self._watcher.ask)
         thread = threading.Thread(target=partial(reader.run, stop, self._is_wanted), name="reader", daemon=True)
-        return serve(reader.board, self._entrance, clock, thread.start, stop.set)
+        return serve(reader.board, self._listener, clock, thread.start, stop.set)
 
 
-def entrance_of(invocation: Invocation) -> Entrance:
+def listener_of(invocation: Invocation) -> Listener:
     """Where the command line wants the page to be. Raises `ConfigError` and `StoreUnavailable`."""
     arguments = invocation.arguments
     address = parse_listen(arguments.listen or DEFAULT_LISTEN)
-    return open_entrance(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))
+    return open_listener(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))
 
 
 def run(invocation: Invocation) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the exit status. Raises `MonitoringError`."""
     config, watcher = invocation.load()
-    return PageServer(invocation, config, watcher, entrance_of(invocation)).run()
+    return PageServer(invocation, config, watcher, listener_of(invocation)).run()

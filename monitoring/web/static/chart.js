@@ -1,5 +1,5 @@
 "use strict";
-// Draws the charts of a site with uPlot, from the numbers in data.json. Without this script the server's drawing stays.
+// Draws the charts of a site with uPlot, from the numbers in data.json. Without this script the SVG of the server remains.
 (() => {
   const data = document.querySelector("link[type='application/json']");
   if (!data || typeof uPlot === "undefined") return;
@@ -7,7 +7,7 @@
   const seconds = it => it === null || it === undefined ? "—" : it >= 1 ? `${it.toFixed(2)} s` : `${(it * 1000).toFixed(1)} ms`;
   const utc = at => uPlot.tzDate(new Date(at * 1000), "Etc/UTC");
   const short = it => it >= 1 ? `${+it.toFixed(2)} s` : `${+(it * 1000).toFixed(1)} ms`;
-  // Days by their date; within a day by the hour, with the date where it begins.
+  // Labels: dates for days; hours within a day, with the date at its beginning.
   const moments = (_, splits, __, ___, step) => splits.map((at, place) => {
     const [date, time] = [new Date(at * 1000).toISOString().slice(5, 10), new Date(at * 1000).toISOString().slice(11, 16)];
     return step >= 86400 ? date : place === 0 || time === "00:00" ? `${time}\n${date}` : time;

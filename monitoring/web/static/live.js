@@ -1,5 +1,5 @@
 "use strict";
-// Asks every ten seconds for what has changed. Without this script the page is whole, and as old as when it was loaded.
+// Asks every ten seconds for changes. Without this script the page is complete, but as old as when it was loaded.
 (() => {
   const every = 10000;
   const main = document.getElementById("main");
@@ -19,8 +19,8 @@
     known = places();
   };
 
-  // The page of one site or incident: short, so it is asked for whole, and the parts that differ are swapped. Where there
-  // are other parts than before (the first checks have come), the whole of it is. Charts draw themselves.
+  // The page of a site or an incident is short: it is loaded completely, and the parts that differ are replaced. If its
+  // parts are not the same as before (after the first checks), the whole page is replaced. Charts redraw themselves.
   const parts = root => new Map([...root.querySelectorAll("[data-part], [data-live]")]
     .map(it => [it.dataset.part || it.dataset.live, it]).filter(([name]) => !name.startsWith("chart")));
   const refresh = async () => {
