@@ -9,7 +9,7 @@ from functools import partial
 from monitoring.alerts.log import AlertLog
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.live.operating import viewer_is_possible
+from monitoring.commands.live.terminal import viewer_is_possible
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.lookup import chosen_hosts, sites_of
 from monitoring.config.reload import new_config
@@ -26,7 +26,7 @@ POLL_S = 1.0
 
 
 class AlertWatcher:
-    """Reads the alert records that monitors write, and shows each of them once."""
+    """Reads the alert records of monitors, and shows each record once."""
 
     def __init__(
         self,
@@ -37,22 +37,22 @@ class AlertWatcher:
         deliveries: Callable[[Window], Sequence[Entry]] = lambda _: (),
         since_ms: int = 0,
     ) -> None:
-        """`choose` returns the readers to ask, by location; it is called before each question: others may know more.
+        """`choose` returns the readers by location. It is called at every step, because the best store may change.
 
-        `is_wanted` says of a host whether its alerts are shown, `deliveries` what is known of the notifications of a window.
-        What was decided before `since_ms` is not shown, but for outages that are still open.
+        Only hosts that `is_wanted` accepts are shown. `deliveries` returns the notifications of a window, as far as they are
+        known. Records before `since_ms` are only shown for outages that are still open.
         """
         self._choose = choose
         self._output = output
         self._clock = clock
         self._is_wanted = is_wanted
         self._deliveries = deliveries
-        self._told: dict[tuple[int, str], list[Entry]] = {}
+        self._entries: dict[tuple[int, str], list[Entry]] = {}
         self._since_ms = since_ms
         self._logs: dict[str, AlertLog] = {}
 
     def step(self) -> list[Alert]:
-        """Read once. Shows and returns the new records, oldest first. Raises `StoreError` when nothing can be read."""
+        """Read once. Shows and returns the new records, oldest first. Raises `StoreError` if no store can be read."""
         new: list[Alert] = []
         open_ones: set[Alert] = set()
         for location, reader in self._choose().items():
@@ -70,14 +70,14 @@ class AlertWatcher:
         return [alert for alert in reader.alerts(window) if self._is_wanted(alert.host)]
 
     def _read_deliveries(self, alerts: Sequence[Alert]) -> None:
-        self._told = {}
+        self._entries = {}
         if alerts:
             for entry in self._deliveries(Window(alerts[0].time_ms, alerts[-1].time_ms + 1)):
-                self._told.setdefault((entry.time_ms, entry.alert.host), []).append(entry)
+                self._entries.setdefault((entry.time_ms, entry.alert.host), []).append(entry)
 
     def delivery_of(self, record: Alert) -> Sequence[Entry]:
-        """What has become of the notifications of a record that was just read; nothing where nobody was to be told."""
-        found = self._told.get((record.time_ms, record.host), ())
+        """The notifications of a record of the latest step; empty if there were none to send."""
+        found = self._entries.get((record.time_ms, record.host), ())
         return [entry for entry in found if entry.alert.type is record.type and entry.event is not Event.REMINDER]
 
     def ongoing(self) -> Sequence[Alert]:
@@ -86,7 +86,7 @@ class AlertWatcher:
         return sorted(found, key=lambda alert: alert.start_ms)
 
     def run(self, stop: threading.Event, before_each: Callable[[], None] = lambda: None) -> None:
-        """Follow the history until `stop`. `before_each` is called before each question."""
+        """Follow the history until `stop`. `before_each` is called before each step."""
         while not stop.is_set():
             before_each()
             try:
@@ -98,7 +98,7 @@ class AlertWatcher:
 
 
 class CurrentConfig:
-    """The names of the sites and the stores to read, by the configuration as it is now."""
+    """The names of the sites and the stores to read, from the present configuration."""
 
     def __init__(self, config: Config, watcher: ConfigWatcher, choice: ReaderChoice, arguments: Namespace) -> None:
         self._config = config
@@ -110,7 +110,7 @@ class CurrentConfig:
         self._warn_of_unknown()
 
     def _warn_of_unknown(self) -> None:
-        """A site that is not configured any more may have a history; more often its name is mistyped."""
+        """Warn of a site that is not configured. It may have a history, but more often its name is mistyped."""
         try:
             if self._arguments.site is not None:
                 sites_of(self._arguments.site, self._config.sites, "--site")
@@ -118,7 +118,7 @@ class CurrentConfig:
             warn(str(error))
 
     def reload(self) -> None:
-        """Follow the configuration file, if it has changed."""
+        """Apply the configuration, if its files have changed."""
         if config := new_config(self._watcher, warn):
             self._config = config
             self._choice.follow(config)
@@ -126,11 +126,11 @@ class CurrentConfig:
             self.names.update((site.host, site.name) for site in config.sites)
 
     def is_wanted(self, host: str) -> bool:
-        """Is this host one that `--site` stands for, or one of the URLs, where any are given?"""
+        """Is this host one of `--site` or of the given URLs? If there are none, every host is."""
         return self._wanted is None or host in self._wanted
 
     def _hosts_wanted(self) -> Collection[str] | None:
-        """None: all. Raises `ConfigError`."""
+        """The hosts to show; None: all. Raises `ConfigError`."""
         if self._arguments.site is not None:
             return chosen_hosts(self._arguments.site, self._config.sites, "--site")
         return {site.host for site in self._config.sites} if self._arguments.urls else None
@@ -140,19 +140,22 @@ class CurrentConfig:
 
 
 def run(invocation: Invocation) -> int:
-    """`-a`: show the history of all locations, or of one, then follow it until Ctrl-C or SIGTERM; SIGHUP reads the
-    configuration again. On a terminal it is the viewer's list of incidents. Returns the exit status. Raises
-    `MonitoringError`.
+    """Show the history of all locations or of one, then follow it until Ctrl-C or SIGTERM; returns the exit status.
+
+    SIGHUP reads the configuration again. On a terminal the viewer shows the incidents instead. Raises `MonitoringError`.
     """
     config, watcher = invocation.load()
     arguments, clock, stop = invocation.arguments, SystemClock(), StopSignal()
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         current = CurrentConfig(config, watcher, choice, arguments)
         since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
-        if viewer_is_possible(invocation) and not arguments.all:  # it has a line an outage, and not one a record
-            from monitoring.commands.live import viewer  # late: pipes need nothing of it
+        if (
+            viewer_is_possible(invocation) and not arguments.all
+        ):  # the viewer has a line for each outage, not for each record
+            from monitoring.commands.live.viewer import view  # late: pipes do not need it
+            from monitoring.commands.live.viewer_feed import Listing
 
-            return viewer.view(invocation, config, watcher, viewer.Listing(current.is_wanted, since_ms, arguments.limit))
+            return view(invocation, config, watcher, Listing(current.is_wanted, since_ms, arguments.limit))
         options = HistoryOptions(arguments.limit, arguments.all)
         output = open_history_output(arguments.format, current.names, invocation.environ, options, live=not arguments.once)
         alerts = AlertWatcher(current.readers, output, clock, current.is_wanted, choice.deliveries, since_ms)

@@ -152,7 +152,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         ),
     ),
     "commands.live": (
-        *("operating rounds series", "printer", "viewer_feed web", "viewer gateway_page page_process"),
+        *("terminal rounds series", "printer", "viewer_feed web", "viewer gateway_page page_process"),
         "monitor print gateway",
     ),
 }

@@ -1,4 +1,4 @@
-"""`-g`: serves the database of the configuration over HTTP, with `--web` also as a status page."""
+"""`-g`: serves the database of the configuration over HTTP, with `--web` also the status page."""
 
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
@@ -15,7 +15,9 @@ def run(invocation: Invocation) -> int:
     address = parse_listen(arguments.listen or DEFAULT_LISTEN)
     page = None
     if arguments.web:
-        from monitoring.commands.live.gateway_page import PageBeside  # late: a gateway alone does without its packages
+        from monitoring.commands.live.gateway_page import (
+            GatewayPage,  # late: a gateway without a page does not need its packages
+        )
 
-        page = PageBeside(config, watcher, SystemClock(), address, arguments.location)
+        page = GatewayPage(config, watcher, SystemClock(), address, arguments.location)
     return serve(config, watcher, address, invocation.environ, tls, page)

@@ -1,4 +1,4 @@
-"""`-g --web`: the status page at a gateway's own address, from its own database, for those who may read there."""
+"""`-g --web`: the status page at a gateway's address. It shows the gateway's database to those who may read there."""
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -31,8 +31,8 @@ OWN = "the database of this gateway"
 NOBODY = "no monitor has delivered to this gateway yet"
 
 
-class OwnDatabase:
-    """Keeps `Choice`: what a gateway serves is all that it reads, of each location or of the `wanted` one."""
+class OwnDatabaseChoice:
+    """Implements `Choice`: the only store is the gateway's database. It reads all locations, or the `wanted` one."""
 
     def __init__(self, databases: Databases, config: Config, clock: Clock, wanted: str | None = None) -> None:
         self._databases = databases
@@ -54,14 +54,14 @@ class OwnDatabase:
         return readers, Source(next(iter(readers.values())).kind, OWN)
 
     def _count_unlisted(self, readers: Readers) -> None:
-        """Once a minute: it is a question about all sites."""
+        """Count unlisted sites once a minute, because the query is about all sites."""
         now_ms = self._clock.now_ms()
         if now_ms - self._counted_ms >= MINUTE_MS:
             stored = {host for reader in readers.values() for host in reader.last_states(now_ms)}
             self._unlisted, self._counted_ms = stored.difference(self._hosts), now_ms
 
     def distrust(self, error: StoreError) -> None:
-        """There is no other one."""
+        """Do nothing: there is no other store."""
 
     def follow(self, config: Config) -> None:
         self._hosts, self._counted_ms = {site.host for site in config.sites}, 0
@@ -77,20 +77,20 @@ class OwnDatabase:
         text = f"{count} in this database: the gateway's configuration does not list {_them(len(self._unlisted))}"
         return (Condition("unlisted", text, ""),)
 
-    def deliveries(self, window: Window) -> Sequence[Entry]:  # noqa: ARG002 - keeps `Choice`
-        """Each monitor knows of its own notifications."""
+    def deliveries(self, window: Window) -> Sequence[Entry]:  # noqa: ARG002 - implements `Choice`
+        """Nothing: only the monitors know their notifications."""
         return ()
 
     def close(self) -> None:
-        """The gateway goes on."""
+        """Do nothing: the gateway still uses its database."""
 
 
 def _them(count: int) -> str:
     return "it" if count == 1 else "them"
 
 
-class PageBeside:
-    """The page of a gateway that is about to start: `page(databases, tokens, refused)` serves it as long as that runs."""
+class GatewayPage:
+    """The page of a gateway that has not started yet. The context `page(databases, tokens, refused)` runs it."""
 
     def __init__(
         self, config: Config, watcher: ConfigWatcher, clock: Clock, address: ListenAddress, location: str | None
@@ -104,7 +104,7 @@ class PageBeside:
     @contextmanager
     def __call__(self, databases: Databases, tokens: Tokens, refused: Refused) -> Iterator[Wsgi]:
         stop = threading.Event()
-        choice = OwnDatabase(databases, self._config, self._clock, self._location)
+        choice = OwnDatabaseChoice(databases, self._config, self._clock, self._location)
         reader = PageReader(self._config, choice, self._clock, self._watcher, lambda _: None, knows_deliveries=False)
         names = host_names(self._address, tokens)
         thread = threading.Thread(target=partial(reader.run, stop), name="page", daemon=True)

@@ -1,4 +1,4 @@
-"""`-m`: everything that a monitor needs is opened, handed to `MonitoringApp`, and closed again."""
+"""`-m`: opens everything that a monitor needs, runs `MonitoringApp` with it, and closes it again."""
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -8,8 +8,8 @@ from monitoring.checks.checkers import Checkers
 from monitoring.checks.probe import Probe
 from monitoring.clock import SystemClock
 from monitoring.commands.invocation import Invocation
-from monitoring.commands.live.operating import keys_for, viewer_command
 from monitoring.commands.live.rounds import RECENT_MS
+from monitoring.commands.live.terminal import terminal_keys, viewer_command
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.output.outputs import open_output
 from monitoring.display.output.progress import progress, size_text
@@ -31,25 +31,27 @@ from monitoring.trust import Certificates
 def run(invocation: Invocation) -> int:
     """Monitor until Ctrl-C or SIGTERM; returns the exit status. Raises `MonitoringError`."""
     config, watcher = invocation.load()
-    end_at_signals()  # until it monitors
+    end_at_signals()  # until `heed_signals` below
     if not invocation.arguments.web:
         _monitor(invocation, config, watcher)
         return 0
-    from monitoring.commands.live.page_process import PageProcess  # late: its packages take a while
+    from monitoring.commands.live.page_process import PageProcess  # late: its packages load slowly
 
-    page = PageProcess(invocation, config, watcher)  # before there are threads, files and locks
+    page = PageProcess(invocation, config, watcher)  # it forks: before there are threads, open files and locks
     try:
-        _monitor(invocation, config, watcher, page.tell)
+        _monitor(invocation, config, watcher, page.report_to)
     finally:
         page.end()
     return 0
 
 
-Tell = Callable[[Callable[[str], None]], None]
-"""Is given what shows a line to people."""
+ReportTo = Callable[[Callable[[str], None]], None]
+"""Is given the function that shows a line to people."""
 
 
-def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, page_tells: Tell = lambda _: None) -> None:
+def _monitor(
+    invocation: Invocation, config: Config, watcher: ConfigWatcher, page_reports_to: ReportTo = lambda _: None
+) -> None:
     form, silent = invocation.arguments.format, invocation.arguments.silent
     streams, clock = Streams.standard(), SystemClock()
     output = open_output(form, silent=silent, environ=invocation.environ, location=config.location, streams=streams)
@@ -67,13 +69,13 @@ def _monitor(invocation: Invocation, config: Config, watcher: ConfigWatcher, pag
             local.last_alerts(), local.last_states(now_ms + 1), local.alerts(Window.before(now_ms, RECENT_MS))
         )
         display = DisplayThread(output, streams)
-        make_checkers = partial(  # not a partial of Probe, too: it would make the stack of each checker deeper
+        make_checkers = partial(  # no nested partial: it would deepen the stack of every checker
             Checkers, lambda site, network: Probe(site, network, certificates=trusted), clock=clock, news=trusted.news
         )
         notifier = Notifier(local, Outbox(local, store.unwritten_alerts), store.own_reader, clock)
         app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
         app.notify_by(notifier)
         heed_signals(app.stop, app.reload)
-        page_tells(display.notice)
-        with keys_for(display, partial(viewer_command, invocation)):
+        page_reports_to(display.notice)
+        with terminal_keys(display, partial(viewer_command, invocation)):
             app.run(ServiceManager(invocation.environ, clock.monotonic_ns))

@@ -1,4 +1,4 @@
-"""What monitors elsewhere measure, read in rounds for a display, or once."""
+"""Reads the statistics of monitors elsewhere: in rounds for a display, or once."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -25,14 +25,14 @@ from monitoring.units import DAY_MS
 REFRESH_S = 1.0
 
 LIVE_PATIENCE_S = 10.0
-"""How long one question of the live screen may take."""
+"""How long one query of a live display may take."""
 
 NOWHERE = Source("nothing", "")
 
 
 @dataclass(frozen=True, slots=True)
 class PrintOptions:
-    """What to print: `window_ms` instead of the usual windows, the state `at_ms`, only `once`, only one `location`."""
+    """What to print: one window instead of the usual ones, a past moment, only once, only one location."""
 
     window_ms: int | None = None
     at_ms: int | None = None
@@ -46,7 +46,7 @@ class PrintOptions:
 
 
 class Printer:
-    """Reads the store that knows most, and hands what it says to a display, which shows it in its own time."""
+    """Reads statistics and alerts from the best store, and passes them to an output."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Printer:
         watcher: ConfigWatcher | None = None,
         pick: Callable[[Sequence[int]], Sequence[int]] = lambda due: due,
     ) -> None:
-        """`rounds_ms`: how often each window is shown, by its length. `watcher` notices a changed configuration.
+        """`rounds_ms` are the periods of the windows, by their length. `watcher` notices a changed configuration.
 
-        `pick` says which of the windows that are due are read next; the others wait.
+        `pick` chooses which of the windows that are due to read in this step; the others wait.
         """
         self._config = config
         self._choice = choice
@@ -77,7 +77,7 @@ class Printer:
         self._purged = 0
 
     def run(self, stop: threading.Event, goes_on: Callable[[], bool] = lambda: True) -> None:
-        """Show everything until `stop`, or until it does not go on."""
+        """Read and show until `stop`, or while `goes_on` is true."""
         self.start()
         try:
             while not stop.is_set() and goes_on():
@@ -87,52 +87,52 @@ class Printer:
             self.close()
 
     def close(self) -> None:
-        """The end of what is shown; frees what is read."""
+        """Close the output and the readers."""
         self._output.close(None)
         self._choice.close()
 
     @property
     def readers(self) -> Readers:
-        """What is read at present; none while there is nothing to read."""
+        """The present readers, by location; empty while no store can be read."""
         return self._readers
 
     @property
     def config(self) -> Config:
-        """The one that is followed at present."""
+        """The present configuration."""
         return self._config
 
     def history(self) -> Sequence[Alert]:
-        """All alert records of the configured sites that were read so far, oldest first."""
+        """All alert records of the configured sites read so far, oldest first."""
         return self._locations.history()
 
     def records(self) -> Sequence[Alert]:
-        """All alert records that were read so far, also of other sites, oldest first."""
+        """All alert records read so far, also those of other sites, oldest first."""
         return self._locations.records()
 
     @property
     def purged(self) -> int:
-        """How often a site's newest record was deleted while it was shown."""
+        """How many times the newest record of a site was purged while it was shown."""
         return self._locations.purged
 
     def now_ms(self) -> int:
-        """The time by the clock of the monitors that are read, where that runs ahead of this machine's."""
+        """The time of this machine or, if their clock is ahead, of the monitors that are read."""
         return self._clock.now_ms() + self._ahead_ms
 
     def until_ms(self) -> int:
-        """Where a window that ends now ends: all that was measured before has been stored."""
+        """The end of a window that ends now. All checks before it have been stored."""
         return self.now_ms() - DELAY_MS
 
     def step(self) -> None:
-        """Ask for what is due and show it. While the store cannot be read, the output says why."""
+        """Read and show what is due. While no store can be read, the output says why."""
         if config := new_config(self._watcher, self._output.news, self._output.notice):
             self._apply(config)
         self._output.read_error(self._read())
         now_ms = self.now_ms()
-        statuses = self._locations.statuses()  # now: the display draws while this thread reads on
+        statuses = self._locations.statuses()  # not in the lambda: the display calls it while this thread reads on
         self._output.refresh(self._header(), now_ms, lambda: statuses, self._locations.ongoing())
 
     def start(self) -> None:
-        """Show the alerts of the past day first, if a store can be read."""
+        """Show the alerts of the past day, if a store can be read."""
         recent: Sequence[Alert] = ()
         try:
             alerts = self._locations.new_alerts(self._choose())
@@ -143,7 +143,7 @@ class Printer:
         self._output.start(self._header(), self.now_ms(), recent)
 
     def _read(self) -> str | None:
-        """Ask for new alerts and for the windows that are due; returns the error, if there is one."""
+        """Read new alerts and the windows that are due. Returns the error, if there is one."""
         due = self._pick(self._rounds.due())
         try:
             readers = self._choose() if due or not self._readers else self._readers
@@ -157,19 +157,19 @@ class Printer:
 
     def _choose(self) -> Readers:
         readers, self._source = self._choice.choose()
-        if readers != self._readers:  # where a monitor's times run ahead of this machine's, its newest time is now
+        if readers != self._readers:  # if a monitor's clock is ahead of this machine's, now is its newest time
             self._ahead_ms = max(0, last_time(readers) + 1 - self._clock.now_ms())
             self._readers = readers
         return readers
 
     def forget_readers(self, error: StoreError) -> None:
-        """They failed: choose again at the next step, and not the same ones if they failed."""
+        """Choose other readers at the next step, because these have failed."""
         if self._readers:
             self._choice.distrust(error)
         self._readers, self._source = {}, NOWHERE
 
     def _show_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Show those decided since the start. Older ones are history, however late they can be read."""
+        """Show the alerts decided since the start. Older ones are history, even if they are read late."""
         names = {site.host: site.name for site in self._config.sites}
         if self._purged != self.purged:
             self._purged, recent_ms = self.purged, self.now_ms() - RECENT_MS
@@ -203,22 +203,22 @@ class Printer:
 
 
 def channel_notes(choice: Choice, config: Config, now_ms: int) -> Sequence[str]:
-    """What a person should know of the channels of the monitor on this machine."""
+    """Notes on channels of this machine's monitor that do not work."""
     labels = [channel.label for channel in config.notifications]
     entries = choice.deliveries(Window(now_ms - DAY_MS, now_ms + 1)) if labels else ()
     return [condition.text for condition in conditions(entries, labels, now_ms)]
 
 
 def store_notes(choice: Choice, missing: int) -> Sequence[str]:
-    """What a person should know of the database: what it refused, and what it lacks."""
+    """Notes on the database: what it has refused, and how many points it lacks."""
     lacking = [words.missing(choice.name, missing)] if missing else []
     return [condition.text for condition in (*choice.conditions(), *lacking)]
 
 
-def look(
+def _view_of(
     config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions, readers: Readers, source: Source
 ) -> View:
-    """Everything as it is now, or was `at_ms`. Raises `StoreError`, and `ConfigError` for a time in the future."""
+    """The view of now or of `at_ms`. Raises `StoreError`, and `ConfigError` for a time in the future."""
     until_ms = moment_to_show(readers, clock, options.at_ms)
     locations = MultiLocationReport(config.sites)
     alerts = locations.new_alerts(readers, until_ms if options.at_ms is not None else None)
@@ -229,7 +229,7 @@ def look(
     return View(header, until_ms, tuple(reports), recent, tuple(locations.ongoing()))
 
 
-def look_anywhere(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:
-    """The same, from the local file if the database does not answer."""
+def read_view(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:
+    """The view of now or of a past moment, from the local file if the database fails. Raises as `_view_of` does."""
     lengths = " and the ".join(map(window_text, sorted(options.rounds_ms)))
-    return ask_with_fallback(choice, partial(look, config, choice, clock, options), f"the {lengths}")
+    return ask_with_fallback(choice, partial(_view_of, config, choice, clock, options), f"the {lengths}")

@@ -1,7 +1,6 @@
-"""What each minute of the past hour, each hour of the past day and each day of the past quarter added up to.
+"""The marks of charts: each minute of the past hour, each hour of the past day and each day of the past quarter.
 
-They are read one by one, for all sites at once, and remembered: one that is over hardly changes. So a chart costs the store
-nothing, whoever looks at it.
+A mark is read for all sites at once and cached, because a span that is over hardly changes. So a chart costs no query.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,17 +16,17 @@ from monitoring.storage.routing import Readers
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 LATELY = 3
-"""So many marks that are over may still get checks that were delivered late."""
+"""How many of the last complete marks may still change, because checks are delivered late."""
 
 PATIENCE_MS = 200
-"""So long marks are read at a time: other questions are asked in between."""
+"""How long to read marks in one step, so that other queries come in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """So many marks of this length, and how often each is read: the one that is not over, the last ones, the others.
+    """`count` marks of one length, and how often to read each: the incomplete one, the last complete ones, and the others.
 
-    `now_every_ms` is None where marks are shown only when they are over.
+    `now_every_ms` is None if the incomplete mark is not shown.
     """
 
     length_ms: int
@@ -37,13 +36,13 @@ class Scale:
     others_every_ms: int
 
     def every_ms(self, age: int) -> int:
-        """How often a mark is read that ended so many marks ago; 0: it is not over."""
+        """How often to read a mark that ended `age` marks ago; 0: the incomplete one."""
         if age == 0:
             return self.now_every_ms or 0
         return self.lately_every_ms if age <= LATELY else self.others_every_ms
 
     def numbers(self, until_ms: int) -> range:
-        """The marks up to this moment, the oldest first."""
+        """The numbers of the marks up to this moment, oldest first."""
         end = until_ms // self.length_ms + (self.now_every_ms is not None)
         return range(end - self.count, end)
 
@@ -54,7 +53,7 @@ DAYS_OF_QUARTER = Scale(DAY_MS, DAYS, 2 * MINUTE_MS, 10 * MINUTE_MS, 6 * HOUR_MS
 
 
 class Series:
-    """Remembers the marks of one scale of each site and location. Filled by one thread, read by any."""
+    """A cache of the marks of one scale, by site and location. One thread fills it, any thread reads it."""
 
     def __init__(self, clock: Clock, scale: Scale) -> None:
         self._clock = clock
@@ -64,7 +63,7 @@ class Series:
         self._by_site: Mapping[SiteKey, Sequence[Mark]] = {}
 
     def read(self, readers: Readers, until_ms: int, sites: int) -> None:
-        """Read some of the marks that are due, the newest first; there are so many sites. Raises `StoreError`."""
+        """Read some of the marks that are due, newest first. `sites` is the number of sites. Raises `StoreError`."""
         scale, length_ms = self._scale, self._scale.length_ms
         deadline = Deadline.after(self._clock, PATIENCE_MS)
         numbers = scale.numbers(until_ms)
@@ -81,20 +80,20 @@ class Series:
                 break
         for gone in self._marks.keys() - numbers:
             del self._marks[gone]
-            self._read_ms.pop(gone, None)  # after `forget` it may have fallen out before its turn came
+            self._read_ms.pop(gone, None)  # missing if `forget` came before its turn
 
     def forget(self) -> None:
-        """Read everything anew: other stores are asked from now on."""
+        """Read every mark again, because other stores are read from now on."""
         self._read_ms.clear()
 
     def of_all(self, keys: Sequence[SiteKey], until_ms: int) -> Mapping[SiteKey, Sequence[Mark]]:
-        """The marks of these sites; the same object as long as nothing was read. For the thread that reads."""
+        """The marks of these sites: the same object until a mark is read. Only for the thread that reads."""
         if self._by_site.keys() != set(keys):
             self._by_site = {key: self.of(key, until_ms) for key in keys}
         return self._by_site
 
     def of(self, key: SiteKey, until_ms: int) -> Sequence[Mark]:
-        """The marks of a site, the oldest first; one that was not read yet has nothing."""
+        """The marks of a site, oldest first. A mark that has not been read yet is empty."""
         return [self._mark(number, key, until_ms) for number in self._scale.numbers(until_ms)]
 
     def _mark(self, number: int, key: SiteKey, until_ms: int) -> Mark:
@@ -120,22 +119,22 @@ class Charts:
         self._of_window = {"10m": (minutes, 10), "1h": (minutes, 60), "24h": (hours, 24), "30d": (self.days, 30)}
 
     def read(self, readers: Readers, until_ms: int, sites: int) -> None:
-        """Read some of what is due. Raises `StoreError`."""
+        """Read some of the marks that are due. Raises `StoreError`."""
         for series in self._every:
             series.read(readers, until_ms, sites)
 
     def forget(self) -> None:
-        """Read everything anew."""
+        """Read every mark again."""
         for series in self._every:
             series.forget()
 
     def of(self, key: SiteKey, window: str, until_ms: int) -> Sequence[Mark]:
-        """The marks of a site in this window, by its name; from any thread."""
+        """The marks of a site in the window of this name. For any thread."""
         series, count = self._of_window.get(window, (self.days, DAYS))
         return series.of(key, until_ms)[-count:]
 
 
 def last_checks_window(site: Site, sites: Sequence[Site], until_ms: int, count: int, most: int) -> Window:
-    """A window with about the last `count` checks of this site, and no more than `most` of all sites together."""
+    """A window with about the last `count` checks of this site, but at most about `most` of all sites."""
     rate_per_ms = sum(1 / other.interval_ms for other in sites) or 1.0
     return Window.before(until_ms, max(1, min((count + 1) * site.interval_ms, round(most / rate_per_ms))))

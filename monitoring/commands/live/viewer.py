@@ -1,4 +1,4 @@
-"""The interactive viewer, which `-p` and `-a` open on a terminal. Without textual they show what they show elsewhere."""
+"""Opens the interactive viewer for `-p` and `-a` on a terminal, if textual is installed."""
 
 import sys
 from functools import partial
@@ -17,8 +17,6 @@ from monitoring.storage.routing import ReaderChoice
 from monitoring.viewer.ground import ground_while
 from monitoring.viewer.state import Place, State
 
-__all__ = ["Listing", "view"]
-
 
 def view(
     invocation: Invocation,
@@ -26,8 +24,8 @@ def view(
     watcher: ConfigWatcher,
     listing: Listing | None = None,
 ) -> int:
-    """Show it until the person leaves; returns the exit status. With a `listing` it opens with the incidents."""
-    prepare(len(config.sites))  # a key is not to wait for the thread that reads
+    """Show it until the user leaves; returns the exit status. With a `listing` it opens on the incidents."""
+    prepare(len(config.sites))  # so that a key does not wait for the thread that reads
     arguments, clock = invocation.arguments, SystemClock()
     rounds_ms = dict(ROUNDS_MS)
     if arguments.window is not None:
@@ -38,7 +36,7 @@ def view(
     app, ground = ground_while(partial(import_module, "monitoring.viewer.app"), sys.stdin.fileno(), clock)
     places = (Place.SITES, Place.INCIDENTS) if listing else (Place.SITES,)
     state = State(places, Choice(arguments.window or min(rounds_ms)))
-    kept = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), ground)).run()
-    if kept:
-        print_screen(kept, invocation.environ)
+    last_screen = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), ground)).run()
+    if last_screen:
+        print_screen(last_screen, invocation.environ)
     return 0

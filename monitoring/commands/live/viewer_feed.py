@@ -1,4 +1,4 @@
-"""What the viewer shows, read as print mode reads it, in a thread of its own: no key ever waits for a store."""
+"""Reads what the viewer shows, as print mode does, but in a thread of its own, so that no key waits for a store."""
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,29 +25,29 @@ from monitoring.units import NS_PER_MS
 from monitoring.viewer.snapshot import SiteFacts, Snapshot, Wanted
 
 ROUNDS_MS = rounds_of(WINDOWS_MS)
-"""How often each window is read, by its length."""
+"""The period of each window, by its length."""
 
 REST, LONGEST_REST_MS = 40, 15_000
-"""After reading, nothing is read again for so many times as long, at most so long, but for what was never read."""
+"""After a read that took t, the next one waits REST * t, but at most LONGEST_REST_MS. First reads do not wait."""
 
 MANY_SITES = 500
-"""For so many more sites what is shown is looked at and drawn a second less often."""
+"""For every so many sites the screen is refreshed a second later."""
 
 TRIM_AFTER_MS = 50
-"""What took so long has read windows, and has freed much."""
+"""A step that took this long has read windows and freed much memory."""
 
 FACTS_EVERY_MS = 5_000
-"""How often more of the site that is looked at is read."""
+"""How often to read the details of the site on the screen."""
 
 INCIDENTS_EVERY_MS = 10_000
 
 LAST_CHECKS = 20
 MOST_CHECKS = 200_000
-"""So many are looked through for the last ones of a site."""
+"""How many checks of all sites to read in search of the last ones of a site."""
 
 
 def shortest_first(due: Collection[int], wanted: Wanted, known: Collection[int]) -> Sequence[int]:
-    """Which of the windows that are due is read next: the shortest names the sites, then the one that is looked at."""
+    """The window to read next: first the shortest, which has all sites; then the one on the screen."""
     needed = [length_ms for length_ms in sorted(due) if length_ms in wanted.every_ms]
     if known and wanted.window_ms in needed:
         return [wanted.window_ms]
@@ -56,7 +56,7 @@ def shortest_first(due: Collection[int], wanted: Wanted, known: Collection[int])
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which incidents are listed: of which hosts (`is_wanted` None: of the configured sites), since when, how many."""
+    """Which incidents to list: of which hosts (None: of the configured sites), since when, and how many."""
 
     is_wanted: Callable[[str], bool] | None = None
     since_ms: int = 0
@@ -64,11 +64,11 @@ class Listing:
 
     @property
     def is_of_all(self) -> bool:
-        """Also of sites that are not configured?"""
+        """Does it include sites that are not configured?"""
         return self.is_wanted is not None
 
     def of(self, alerts: Sequence[Alert]) -> Sequence[Incident]:
-        """The incidents to list of these records, which stand the oldest first; the newest first."""
+        """The incidents to list, newest first, from records in order of time."""
         wanted = self.is_wanted or (lambda _: True)
         found = [
             one
@@ -79,7 +79,7 @@ class Listing:
 
 
 class NoticedView(LatestView):
-    """Keeps events of the program itself in the header for a while, as the live screen does."""
+    """Also keeps the program's own notices in the header for a while, as the live screen does."""
 
     def __init__(self, now_ms: int) -> None:
         super().__init__(now_ms, lambda _: None)
@@ -94,7 +94,7 @@ class NoticedView(LatestView):
 
 
 class ViewerFeed:
-    """Keeps `Feed`. Live it reads as print mode does, window by window; of a past moment once."""
+    """Implements `Feed`. It reads the present in rounds, as print mode does, and a past moment once."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class ViewerFeed:
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
         listing: Listing = Listing(),
     ) -> None:
-        """`rounds_ms`: how often each window is read, by its length; `listing`: which incidents are listed."""
+        """`rounds_ms` are the periods of the windows, by their length. `listing` says which incidents to list."""
         self._clock = clock
         self._choice = choice
         self._latest = NoticedView(clock.now_ms())
@@ -128,7 +128,7 @@ class ViewerFeed:
         threading.Thread(target=self._run, name="reader", daemon=True).start()
 
     def look(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
-        """`show` what is wanted at every `step` from now on."""
+        """From now on pass what is wanted to `show` at every `step`."""
         self._show, self._wanted = show, wanted
 
     def want(self, wanted: Wanted) -> None:
@@ -140,19 +140,19 @@ class ViewerFeed:
         while True:
             try:
                 more = self.step()
-            except Exception as error:  # noqa: BLE001 - what goes wrong once must not leave the screen as it is for ever
+            except Exception as error:  # noqa: BLE001 - one failure must not freeze the screen
                 more = False
-                self._tell_failure(error)
+                self._show_failure(error)
             if not more:
                 self._bell.wait(REFRESH_S * (1 + len(self._printer.config.sites) // MANY_SITES))
             self._bell.clear()
 
-    def _tell_failure(self, error: Exception) -> None:
+    def _show_failure(self, error: Exception) -> None:
         view = self._latest.view
         self._show(Snapshot(Overview(view, self._incidents, {}, f"{type(error).__name__}: {error}"), clock_ms=view.now_ms))
 
     def step(self) -> bool:
-        """Read something of what is wanted, and show it; is there more to be read at once?"""
+        """Read some of what is wanted, and show it. Returns whether there is more to read at once."""
         if not self._is_started:
             self._is_started = True
             self._printer.start()
@@ -164,10 +164,10 @@ class ViewerFeed:
         self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts))
         return not is_complete and overview.read_error is None and bool(overview.view.reports)
 
-    # Live
+    # The present
 
     def _next(self, due: Sequence[int]) -> Sequence[int]:
-        """What was never read is read now; the rest when the store had its rest."""
+        """The window to read next. During the store's rest only windows that were never read count."""
         known = self._known()
         if self._clock.monotonic_ns() < self._rests_until_ns:
             due = [length_ms for length_ms in due if length_ms not in known]
@@ -187,7 +187,7 @@ class ViewerFeed:
         return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted.every_ms <= self._known()
 
     def _incidents_now(self, view: View) -> Sequence[Incident]:
-        """A new record changes the open outages, unless its outage was over at once."""
+        """The incidents, put together again if the open outages have changed, or every 10 s."""
         of = (view.ongoing, view.now_ms // INCIDENTS_EVERY_MS)
         if self._incidents_of != of:
             self._incidents_of = of
@@ -218,7 +218,7 @@ class ViewerFeed:
     # One site
 
     def _read_facts(self, wanted: Wanted) -> None:
-        """Read more of the site that is looked at, if that is due."""
+        """Read the details of the site on the screen, if that is due."""
         if wanted.key is None:
             return
         now_ns = self._clock.monotonic_ns()
@@ -248,7 +248,7 @@ class ViewerFeed:
 
 
 class PastView:
-    """All sites as they were at a moment, read window by window."""
+    """All sites at a past moment, read window by window."""
 
     def __init__(self, config: Config, at_ms: int) -> None:
         self._config = config
@@ -260,7 +260,7 @@ class PastView:
         return self._config is config and self._at_ms == at_ms
 
     def missing(self, wanted: Wanted) -> Collection[int]:
-        """The windows that are wanted and were not read yet."""
+        """The windows that are wanted but have not been read yet."""
         return wanted.every_ms - self.reports.keys()
 
     def read(self, readers: Readers, windows_ms: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""`-w`: the status page, read from the store as `-p` reads it."""
+"""`-w`: serves the status page. It reads the stores as `-p` does."""
 
 import os
 import signal
@@ -38,26 +38,26 @@ from monitoring.web.serve import Listener, open_listener, serve
 DEFAULT_LISTEN = "127.0.0.1:8088"
 
 LOOK_S = 2.0
-"""How often alerts and what is due are looked for; browsers ask every ten seconds."""
+"""How often to read alerts and the windows that are due; browsers ask every ten seconds."""
 
 SOON_S = 0.05
-"""The same while another window is due."""
+"""How soon to go on while another window is due."""
 
 LAST_CHECKS = 20
 MOST_CHECKS = 20_000
-"""So many are looked through for the last ones of a site."""
+"""How many checks of all sites to read in search of the last ones of a site."""
 
 
 MOST_MONTHS = 24
-"""So many are remembered."""
+"""How many months to cache."""
 
 MOST_QUESTIONS, PATIENCE_S = 3, 2.0
-"""So many pages ask the store themselves at a time; others wait so long for their turn. The rest of the server's threads
-answers from what was read already, however long the store takes."""
+"""How many pages may query the store at a time, and how long others wait for their turn. All other threads of the server
+answer from what has been read already, however slow the store is."""
 
 
 class PageReader:
-    """Reads the store that knows most, as print mode does, and hands what it finds to a board."""
+    """Reads the best store as print mode does, and publishes what it reads on a board."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class PageReader:
         *,
         knows_deliveries: bool = True,
     ) -> None:
-        """`knows_deliveries`: the choice tells what has become of notifications."""
+        """`knows_deliveries`: the choice knows which notifications were sent."""
         questions = Questions(self._last_checks, self._month, self._explain, self._deliveries, self._series)
         self.board = Board(clock, say, questions)
         self._printer = Printer(config, choice, clock, self.board, rounds_of(WINDOWS_MS), watcher, self._pick)
         self._reading = 0
-        self._read_in: dict[int, int] = {}  # the number of the reading in which each window was read last
+        self._read_in: dict[int, int] = {}  # the number of the step that read each window last
         self._more_due = False
         self._choice = choice
         self._knows_deliveries = knows_deliveries
@@ -86,11 +86,11 @@ class PageReader:
         self._read_from = (self._printer.readers, 0)
 
     def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        """Read until `stop`. When nobody wants it any more, the process is asked to end."""
+        """Read until `stop`. If it is no longer wanted, end the process."""
         self._printer.start()
         try:
             while not stop.is_set():
-                self._step_or_say_why()
+                self._step_or_report()
                 self._clock.wait(stop, SOON_S if self._more_due and self._printer.readers else LOOK_S)
                 if not is_wanted():
                     os.kill(os.getpid(), signal.SIGTERM)
@@ -98,14 +98,14 @@ class PageReader:
         finally:
             self._printer.close()
 
-    def _step_or_say_why(self) -> None:
+    def _step_or_report(self) -> None:
         try:
             self.step()
-        except Exception as error:  # noqa: BLE001 - what goes wrong once must not leave the page as it is for ever
+        except Exception as error:  # noqa: BLE001 - one failure must not freeze the page
             self.board.fail(f"the page could not be read: {type(error).__name__}: {error}")
 
     def _pick(self, due: Sequence[int]) -> Sequence[int]:
-        """One window a step, in turns: the first page need not wait for the past 90 days, nor later ones for each other."""
+        """Choose one window at each step, in turns, so that the first page does not wait for the past 90 days."""
         self._reading += 1
         self._more_due = len(due) > 1
         chosen = sorted(due, key=lambda length_ms: self._read_in.get(length_ms, 0))[:1]
@@ -113,11 +113,11 @@ class PageReader:
         return chosen
 
     def step(self) -> None:
-        """Read a window that is due, and publish it."""
+        """Read one window that is due, and publish it."""
         printer = self._printer
         printer.step()
         until_ms = printer.until_ms()
-        read_from = (printer.readers, printer.purged)  # what was purged is in no chart
+        read_from = (printer.readers, printer.purged)  # a purge changes the charts, too
         if read_from != self._read_from:
             self._charts.forget()
             self._read_from = read_from
@@ -137,7 +137,7 @@ class PageReader:
         return sorted(found, key=lambda it: it.time_ms)[-LAST_CHECKS:]
 
     def _month(self, month: Month) -> MonthReport:
-        """Called from any thread, which waits for the others; read anew when it is a minute old. Raises `StoreError`."""
+        """Called from any thread, one at a time. A month is read again after a minute. Raises `StoreError`."""
         with self._turn(), self._one_month:
             until_ms = self._printer.until_ms()
             read_ms, report = self._months.get(month.name, (0, None))
@@ -147,7 +147,7 @@ class PageReader:
             return report
 
     def _explain(self, incident: Incident) -> Sequence[str]:
-        """Called from any thread; nothing of a site that is no longer configured. Raises `StoreError`."""
+        """Called from any thread. Empty if the site is not configured any more. Raises `StoreError`."""
         config, reader = self._printer.config, self._readers().get(incident.location)
         site = next((it for it in config.sites if it.host == incident.host), None)
         if site is None or reader is None or incident.alert is None:
@@ -158,7 +158,7 @@ class PageReader:
         return explanation_lines(explanation, incident.location, reader.kind)
 
     def _deliveries(self, incident: Incident) -> Sequence[Entry] | None:
-        """Called from any thread. What other monitors told is not known here."""
+        """Called from any thread. None: unknown, because another monitor has sent them."""
         if not self._knows_deliveries or incident.location != self._printer.config.location:
             return None
         last = incident.recovery
@@ -171,14 +171,14 @@ class PageReader:
         return self._charts.of(key, window, self._printer.until_ms())
 
     def _readers(self) -> Readers:
-        """What can be asked. Raises `StoreUnavailable` while nothing can."""
+        """The present readers. Raises `StoreUnavailable` while there are none."""
         if not self._printer.readers:
             raise StoreUnavailable(self.board.error or "nothing was read yet: try again in a moment")
         return self._printer.readers
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """A place among those that ask the store. Raises `StoreUnavailable` when none becomes free."""
+        """Wait for permission to query the store. Raises `StoreUnavailable` if that takes too long."""
         if not self._turns.acquire(timeout=PATIENCE_S):
             raise StoreUnavailable("the page is waiting for its store: try again in a moment")
         try:
@@ -188,7 +188,7 @@ class PageReader:
 
 
 class PageServer:
-    """The page of this configuration, as long as its process runs."""
+    """Serves the page of a configuration."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class PageServer:
         listener: Listener,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """It ends when it is no longer wanted, or by a signal."""
+        """It ends at a signal, or when `is_wanted` is false."""
         self._invocation = invocation
         self._config = config
         self._watcher = watcher
@@ -206,7 +206,7 @@ class PageServer:
         self._is_wanted = is_wanted
 
     def run(self, say: Callable[[str], None] = warn) -> int:
-        """Serve; returns the exit status. `say` hears of stores and of the configuration. Raises `MonitoringError`."""
+        """Serve; returns the exit status. Messages on stores and the configuration go to `say`. Raises `MonitoringError`."""
         clock, stop = SystemClock(), StopSignal()
         choice = ReaderChoice(self._config, clock, LIVE_PATIENCE_S, self._invocation.arguments.location)
         reader = PageReader(self._config, choice, clock, self._watcher, say)
@@ -216,7 +216,7 @@ class PageServer:
 
 
 def listener_of(invocation: Invocation) -> Listener:
-    """Where the command line wants the page to be. Raises `ConfigError` and `StoreUnavailable`."""
+    """Listen at the address of the command line. Raises `ConfigError` and `StoreUnavailable`."""
     arguments = invocation.arguments
     address = parse_listen(arguments.listen or DEFAULT_LISTEN)
     return open_listener(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from monitoring.clock import SystemClock
-from monitoring.commands.live.gateway_page import NOBODY, OWN, OwnDatabase
+from monitoring.commands.live.gateway_page import NOBODY, OWN, OwnDatabaseChoice
 from monitoring.config import Config, parse_database
 from monitoring.errors import StoreError
 from monitoring.gateway.databases import Databases, open_databases
@@ -36,11 +36,11 @@ def databases(config: Config) -> Iterator[Databases]:
 
 
 @pytest.fixture
-def choice(databases: Databases, config: Config) -> OwnDatabase:
-    return OwnDatabase(databases, config, FakeClock(START_MS + 60_000))
+def choice(databases: Databases, config: Config) -> OwnDatabaseChoice:
+    return OwnDatabaseChoice(databases, config, FakeClock(START_MS + 60_000))
 
 
-def test_it_reads_every_location_of_the_gateways_own_database(databases: Databases, choice: OwnDatabase) -> None:
+def test_it_reads_every_location_of_the_gateways_own_database(databases: Databases, choice: OwnDatabaseChoice) -> None:
     for location in ("", "paris"):
         databases.at(location).write(Points(checks([1, 3, 5])))
     readers, source = choice.choose()
@@ -52,15 +52,15 @@ def test_it_reads_every_location_of_the_gateways_own_database(databases: Databas
 def test_or_of_the_wanted_one(databases: Databases, config: Config) -> None:
     databases.at("").write(Points([check()]))
     databases.at("paris").write(Points([check()]))
-    assert list(OwnDatabase(databases, config, FakeClock(START_MS), "paris").choose()[0]) == ["paris"]
+    assert list(OwnDatabaseChoice(databases, config, FakeClock(START_MS), "paris").choose()[0]) == ["paris"]
 
 
-def test_before_the_first_delivery_it_says_so(choice: OwnDatabase) -> None:
+def test_before_the_first_delivery_it_says_so(choice: OwnDatabaseChoice) -> None:
     with pytest.raises(StoreError, match=NOBODY):
         choice.choose()
 
 
-def test_sites_that_its_configuration_does_not_list_are_counted(databases: Databases, choice: OwnDatabase) -> None:
+def test_sites_that_its_configuration_does_not_list_are_counted(databases: Databases, choice: OwnDatabaseChoice) -> None:
     databases.at("").write(Points([check(host=host) for host in ("a", "b", "c")]))
     choice.choose()
     (condition,) = choice.conditions()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.alerts.log import AlertLog
-from monitoring.commands.live.printer import DELAY_MS, Printer, PrintOptions, look_anywhere
+from monitoring.commands.live.printer import DELAY_MS, Printer, PrintOptions, read_view
 from monitoring.commands.live.rounds import Rounds, round_every_ms
 from monitoring.config import Config, parse_database
 from monitoring.config.parsing.durations import length_ms
@@ -238,7 +238,7 @@ def test_rounds_that_are_late_are_left_out(clock: FakeClock) -> None:
 def look(config: Config, clock: FakeClock, wanted: PrintOptions) -> list[tuple[int, int, SiteStatus]]:
     """Checks before the end of each window, its end, and the status of the first site."""
     with closing(ReaderChoice(config, clock)) as choice:
-        view = look_anywhere(config, choice, clock, wanted)
+        view = read_view(config, choice, clock, wanted)
     return [(report.window.length_ms, report.rows[0].stats.checks, report.rows[0].status) for report in view.reports]
 
 

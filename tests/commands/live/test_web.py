@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.clock import StopSignal
-from monitoring.commands.live.printer import PrintOptions, look_anywhere
+from monitoring.commands.live.printer import PrintOptions, read_view
 from monitoring.commands.live.series import DAYS_OF_QUARTER, HOURS, MINUTES, Charts, Scale, Series, last_checks_window
 from monitoring.commands.live.web import MOST_QUESTIONS, PageReader
 from monitoring.commands.oneshot.explain import explain_from
@@ -69,7 +69,7 @@ def test_it_shows_what_print_mode_prints(config: Config, clock: FakeClock, reade
         assert [row.status.state for row in overview.rows] == [State.UP, State.DOWN]
     for report in overview.view.reports:
         with closing(ReaderChoice(config, clock)) as choice:
-            view = look_anywhere(config, choice, clock, PrintOptions(report.length_ms))
+            view = read_view(config, choice, clock, PrintOptions(report.length_ms))
         assert stats_json(report) == stats_json(view.reports[0])
     (incident,) = overview.incidents
     assert (incident.host, incident.is_open) == ("b", True)

@@ -1,4 +1,4 @@
-"""The terminal of a live screen: its keys while the program is in the foreground, Ctrl-Z, and a viewer on top of it."""
+"""The terminal of a live screen: its keys while the program is in the foreground, Ctrl-Z, and the viewer on top of it."""
 
 import os
 import signal
@@ -17,14 +17,14 @@ from monitoring.display.output.thread import DisplayThread
 from monitoring.service.signals import heed_suspension
 
 END_S = 2.0
-"""How long a viewer may take to leave the terminal in order."""
+"""How long a viewer may take to restore the terminal and end."""
 
 
 class Terminal:
-    """Standard input, where that is a terminal: who has it, and how it is to be left."""
+    """The terminal at standard input. Either this program reads its keys, or a viewer, or the shell."""
 
     def __init__(self, display: DisplayThread, command: Callable[[], Sequence[str] | str]) -> None:
-        """`command` says what starts a viewer, or in a sentence why there is none."""
+        """`command` returns the command that starts a viewer, or a sentence that says why there is none."""
         from monitoring.display.output.keyboard import Keyboard  # late: only a screen has keys
 
         self._display = display
@@ -37,44 +37,44 @@ class Terminal:
     def start(self) -> None:
         self._keyboard.start()
 
-    def give_back(self) -> None:
-        """The program is about to be stopped. Called in a signal handler."""
+    def suspend(self) -> None:
+        """Restore the terminal before the program is stopped. Called in a signal handler."""
         self._display.suspend()
         self._keyboard.leave()
 
-    def take_again(self) -> None:
-        """It goes on. Called in a signal handler."""
+    def resume(self) -> None:
+        """Use the terminal again after the program was continued. Called in a signal handler."""
         if self._viewer is None:
             self._keyboard.enter()
             self._display.resume()
 
     def open_viewer(self) -> None:
-        """Let a viewer have the terminal until it ends; the monitor goes on. Called in the display's thread."""
+        """Start a viewer, which has the terminal until it ends. The monitor goes on. Called in the display's thread."""
         command = self._command()
         if isinstance(command, str):
             self._display.notice(command)
         elif not self._is_closed and not (self._thread and self._thread.is_alive()):
-            self._thread = threading.Thread(target=self._lend, args=(command,), name="viewer", daemon=True)
-            with suppress(RuntimeError):  # as many threads as are allowed: a monitor needs them more
+            self._thread = threading.Thread(target=self._run_viewer, args=(command,), name="viewer", daemon=True)
+            with suppress(RuntimeError):  # no more threads are allowed: the monitor needs them more
                 self._thread.start()
 
     def close_viewer(self) -> None:
-        """End it, if there is one, and wait until the terminal is free."""
+        """End the viewer, if there is one, and wait until the terminal is free."""
         self._is_closed = True
         for number in (signal.SIGTERM, signal.SIGKILL):
             viewer, thread = self._viewer, self._thread
-            if viewer and thread:  # not by methods of its own, which would wait for it in the place of that thread
+            if viewer and thread:  # not by Popen's methods, which would wait for it in place of that thread
                 with suppress(ProcessLookupError):
                     os.kill(viewer.pid, number)
                     os.kill(viewer.pid, signal.SIGCONT)
                 thread.join(END_S)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self.close_viewer()
         self._keyboard.close()
 
-    def _lend(self, command: Sequence[str]) -> None:
+    def _run_viewer(self, command: Sequence[str]) -> None:
         self._keyboard.leave()
         self._display.suspend()
         modes = _modes()
@@ -92,7 +92,7 @@ class Terminal:
             self._display.resume()
 
     def _wait_for(self, viewer: "subprocess.Popen[bytes]") -> None:
-        """Until it ends. Where it stops itself (Ctrl-Z), the shell is to have the terminal: the monitor stops as well."""
+        """Wait until the viewer ends. If Ctrl-Z stops it, stop the monitor too, so that the shell gets the terminal."""
         while True:
             _, status = os.waitpid(viewer.pid, os.WUNTRACED)
             if not os.WIFSTOPPED(status):
@@ -109,26 +109,26 @@ def _modes() -> list[Any] | None:
 
 
 def viewer_is_possible(invocation: Invocation) -> bool:
-    """Is there a person at a terminal who wants to see what goes on, and textual to show it by?"""
+    """Is a live text display wanted, on a terminal with a keyboard, and is textual installed?"""
     arguments = invocation.arguments
     asks_once = arguments.once or arguments.at is not None
     return arguments.format == "text" and not asks_once and is_operable(invocation.environ) and _has_textual()
 
 
 def viewer_command(invocation: Invocation) -> Sequence[str] | str:
-    """What starts a viewer of the same configuration, or in a sentence why there is none."""
+    """The command that starts a viewer of the same configuration, or a sentence that says why there is none."""
     arguments = invocation.arguments
     if not _has_textual():
         return no_viewer()
     if arguments.config is not None and is_piped(arguments.config):
-        return "a viewer cannot read again what was piped in: give the configuration as a file"
+        return "a viewer cannot read a piped configuration again: give it as a file"
     config = [] if arguments.config is None else ["--config", str(arguments.config)]
     database = [] if arguments.database is None else ["--database", arguments.database]
     return [sys.executable, sys.argv[0], "--print", *config, *database, *arguments.urls]
 
 
 def no_viewer() -> str:
-    """For a screen that is shown because there is none."""
+    """The notice on a screen that has no viewer."""
     return "the viewer needs textual: pip install textual"
 
 
@@ -137,10 +137,10 @@ def _has_textual() -> bool:
 
 
 @contextmanager
-def keys_for(display: DisplayThread, command: Callable[[], Sequence[str] | str] = no_viewer) -> Iterator[None]:
-    """Hand the keys that are typed to a screen. The terminal is left as it was, however this ends.
+def terminal_keys(display: DisplayThread, command: Callable[[], Sequence[str] | str] = no_viewer) -> Iterator[None]:
+    """Pass typed keys to the display, if it is a screen. The terminal is restored, however this ends.
 
-    `command` says what starts a viewer, or in a sentence why there is none.
+    `command` returns the command that starts a viewer, or a sentence that says why there is none.
     """
     if not display.is_screen:
         heed_suspension(display.suspend, display.resume)
@@ -148,7 +148,7 @@ def keys_for(display: DisplayThread, command: Callable[[], Sequence[str] | str] 
         return
     terminal = Terminal(display, command)
     display.lend_to(terminal.open_viewer, terminal.close_viewer)
-    heed_suspension(terminal.give_back, terminal.take_again)
+    heed_suspension(terminal.suspend, terminal.resume)
     terminal.start()
     try:
         yield
