@@ -22,6 +22,7 @@ LOSSES = {
     "DROP TABLE sites": "table sites is gone",
     "DROP TABLE outbox": "table outbox is gone",
     "DROP TABLE meta": "table meta is gone",
+    "ALTER TABLE checks DROP COLUMN lag": "table checks has lost its column lag",
     "ALTER TABLE checks DROP COLUMN status": "table checks has lost its column status",
     "ALTER TABLE outbox DROP COLUMN site": "table outbox has lost its column site",
 }
@@ -74,11 +75,24 @@ def test_so_it_does_with_a_file_of_an_earlier_version(path: Path) -> None:
     assert_set_aside(path, "no such table: dead_letters")
 
 
-@pytest.mark.parametrize("statement", ["DROP TABLE outbox", "ALTER TABLE checks DROP COLUMN status"])
+@pytest.mark.parametrize("statement", ["DROP TABLE outbox", "ALTER TABLE checks DROP COLUMN lag"])
 def test_a_running_monitor_sets_it_aside_and_knows_its_alerts(store: LocalStore, path: Path, statement: str) -> None:
     carry_out(path, statement)
     with pytest.raises(StoreDamaged, match=LOSSES[statement]):
         store.append(checks([5]), [], NOW_MS)
+    assert_goes_on(store, path, statement)
+
+
+def test_so_it_does_when_a_column_is_gone_that_is_only_read(store: LocalStore, path: Path) -> None:
+    statement = "ALTER TABLE checks DROP COLUMN status"
+    carry_out(path, statement)
+    store.append(checks([4]), [], NOW_MS)
+    with pytest.raises(StoreDamaged, match=LOSSES[statement]):
+        store.stats(EVER, exact=True)
+    assert_goes_on(store, path, statement)
+
+
+def assert_goes_on(store: LocalStore, path: Path, statement: str) -> None:
     store.guard.look(NOW_MS, lambda: None)
     (line,) = store.guard.notices()
     assert line.startswith(f"{path}: {LOSSES[statement]}; it is now {only_aside(path)}, and a new file was begun")

@@ -105,6 +105,7 @@ def _add_notifications(connection: sqlite3.Connection) -> None:
 
 def _add_maintenance(connection: sqlite3.Connection) -> None:
     """Files between two releases knew of no maintenance."""
+    connection.execute("ALTER TABLE checks ADD COLUMN maintenance INTEGER")
     connection.execute("ALTER TABLE sites ADD COLUMN last_maintenance INTEGER")
     for span in Span:
         for column in SUMS_OF_MAINTENANCE:
@@ -112,11 +113,24 @@ def _add_maintenance(connection: sqlite3.Connection) -> None:
     connection.execute(MAINTENANCE_BY_HAND)
 
 
+def _shorten_checks(connection: sqlite3.Connection) -> None:
+    """Files between two releases stored what is computed now."""
+    connection.execute("ALTER TABLE checks RENAME COLUMN covers TO weight")
+    connection.execute("ALTER TABLE checks RENAME COLUMN status TO status_minus_200")
+    connection.execute(
+        "UPDATE checks SET status_minus_200 = status_minus_200 - 200, weight = weight * IIF(maintenance, -1, 1)"
+    )
+    connection.execute("ALTER TABLE checks DROP COLUMN maintenance")
+    for name in ("covers", "maintenance", "status"):
+        connection.execute(f"ALTER TABLE checks ADD COLUMN {schema.computed_column(name)}")
+
+
 STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     5: _add_details,
     6: _add_certificates,
     7: _add_notifications,
     8: _add_maintenance,
+    9: _shorten_checks,
 }
 """What each version since 4 has changed, except columns of `checks`: `fields.CHECK_FIELDS` says since when these exist."""
 
@@ -136,7 +150,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, found: int) -> None:
         (from_1_1.migrate if found else _create)(connection)
         return
     for number in range(found + 1, NEWEST + 1):
-        for field in (field for field in CHECK_FIELDS if field.since == number):
-            connection.execute(f"ALTER TABLE checks ADD COLUMN {schema.column(field)}")
+        for column in filter(None, (schema.column(field) for field in CHECK_FIELDS if field.since == number)):
+            connection.execute(f"ALTER TABLE checks ADD COLUMN {column}")
         if step := STEPS.get(number):
             step(connection)

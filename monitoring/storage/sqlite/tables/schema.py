@@ -4,8 +4,9 @@ The primary key of a check is its time and its site in one integer, `time_ms << 
 time, a window is a range of keys, and a check written twice is one row. Summaries and alerts have keys of the same kind,
 with the start of their span or the time of the decision.
 
-A response time is nearly always the sum of the phases. So only the difference is stored (`rest`, mostly 0, which takes no
-byte), and `response` is computed.
+Each column takes a byte of each row, and its number takes more unless it is 0. So four columns of checks are computed from
+shorter ones (`STORED_IN`): the status from its difference to 200, the response time from its difference to the sum of the
+phases, both nearly always 0; `covers` and `maintenance` from one number, `weight`, which is below 0 during maintenance.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,21 +49,38 @@ SUMMARY_COLUMNS: Mapping[Span, tuple[str, ...]] = {
 `sketch`: see `monitoring.statistics.sketch`."""
 
 
-def column(field: Field) -> str:
-    """The definition of a field's column in `checks`."""
-    if field.attribute == "response_us":
-        return "rest INTEGER"  # NULL: no whole response
+STORED_IN: Mapping[str, str | None] = {
+    "covers": "weight",
+    "maintenance": None,  # in `weight`, too
+    "status": "status_minus_200",
+    "response": "rest",  # NULL: no whole response
+}
+"""The columns from which others are computed."""
+
+COMPUTED = {
+    "covers": "ABS(weight)",
+    "maintenance": "CASE WHEN weight < 0 THEN 1 END",
+    "status": "status_minus_200 + 200",
+    "response": f"rest + {' + '.join(f'IFNULL({phase}, 0)' for phase in PHASES)}",
+}
+
+
+def column(field: Field) -> str | None:
+    """The definition of the column of `checks` in which a field is stored; None: it is in another field's column."""
+    name = STORED_IN.get(field.column, field.column)
     kind = "TEXT" if field.kind is Kind.TEXT else "INTEGER"
-    return f"{field.column} {kind}{'' if field.optional or field.kind is Kind.TEXT else ' NOT NULL'}"
+    return name and f"{name} {kind}{'' if field.optional or field.kind is Kind.TEXT else ' NOT NULL'}"
 
 
-_RESPONSE = f"rest + {' + '.join(f'IFNULL({phase}, 0)' for phase in PHASES)}"
+def computed_column(name: str) -> str:
+    return f"{name} INTEGER GENERATED ALWAYS AS ({COMPUTED[name]}) VIRTUAL"
+
 
 CHECKS = f"""
 CREATE TABLE checks (
     id INTEGER PRIMARY KEY,
-    {", ".join(map(column, CHECK_FIELDS))},
-    response INTEGER GENERATED ALWAYS AS ({_RESPONSE}) VIRTUAL
+    {", ".join(filter(None, map(column, CHECK_FIELDS)))},
+    {", ".join(map(computed_column, COMPUTED))}
 )"""
 
 _SUMS_SQL = ", ".join(f"{column} INTEGER NOT NULL" for column in SUMS)
@@ -150,14 +168,14 @@ CREATE TABLE alerts (
 """A new file."""
 
 CHECK_COLUMNS = ", ".join(("id", *(field.column for field in CHECK_FIELDS)))
-_STORED = ["rest" if field.attribute == "response_us" else field.column for field in CHECK_FIELDS]
-INSERT_CHECK = f"INSERT OR REPLACE INTO checks (id, {', '.join(_STORED)}) VALUES ({', '.join('?' * (len(_STORED) + 1))})"
+_STORED = ["id", *filter(None, (STORED_IN.get(field.column, field.column) for field in CHECK_FIELDS))]
+INSERT_CHECK = f"INSERT OR REPLACE INTO checks ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"
 
 ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause, detail"
 INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
-COVERS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "response", "cause", "detail"))
+COVERS, STATUS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "status", "response", "cause", "detail"))
 CERTIFICATE, MAINTENANCE = map(_COLUMNS.index, ("certificate", "maintenance"))
 PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
 """Their places in a row of `CHECK_COLUMNS`."""
@@ -190,6 +208,9 @@ def stored_row(row: Iterable[Any]) -> Row:
     if isinstance(cause, str):
         values[CAUSE] = CAUSE_NUMBERS[cause]  # type: ignore[index]
     values[DETAIL] = values[DETAIL] or None
+    values[STATUS] -= 200
+    if values.pop(MAINTENANCE):
+        values[COVERS] *= -1
     return tuple(values)
 
 
