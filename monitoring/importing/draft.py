@@ -1,4 +1,4 @@
-"""A website of the configuration to be."""
+"""An imported website, before it is written into the new configuration."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,30 +6,30 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 _SECRET = re.compile(r"auth|cookie|token|secret|passw|pwd|api-?_?key|session|signature", re.IGNORECASE)
-"""What headers, parameters and bodies are called that hold secrets."""
+"""The names of headers and parameters that hold secrets, and the words in such bodies."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass
 class Draft:
-    """A website: `keys` as the configuration will have them, `notes` about what could not be taken over.
+    """A website: `keys` for the new configuration, and `notes` about what could not be imported.
 
-    Texts in `keys` are templates: `${NAME}` stands for a variable, `$${` for a plain `${`.
+    Texts in `keys` are templates: `${NAME}` is a variable, `$${` is a plain `${`.
     """
 
     keys: dict[str, object]
     notes: list[str] = field(default_factory=list)
     refused: str | None = None
-    """Why it cannot be checked here; None: it can."""
+    """Why this program cannot check it; None: it can."""
 
     @property
     def label(self) -> str:
-        """Its name, or else its host: nothing that can be a secret."""
+        """Its name, or its host without one: never a secret."""
         return str(self.keys.get("name") or host_of(str(self.keys["URL"])) or "site")
 
     def put(self, key: str, value: object) -> None:
-        """Set a key, unless there is nothing to set."""
+        """Set a key, unless the value is empty."""
         if value not in (None, "", [], {}):
             self.keys[key] = value
 
@@ -39,7 +39,7 @@ class Draft:
 
 
 def host_of(url: str) -> str:
-    """The host in a URL, with its port."""
+    """The host of a URL, with its port."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
@@ -47,19 +47,19 @@ def host_of(url: str) -> str:
 
 
 class Secrets:
-    """Puts variables in the place of secrets: their values stay in the file that is imported."""
+    """Replaces secrets by variables. Their values are not copied."""
 
     def __init__(self, template: Callable[[str], str] | None = None) -> None:
-        """`template` makes a text of the file one of the configuration; None: `${` has no meaning in the file."""
+        """`template` converts a text of the file for the new configuration; None: `${` has no meaning in the file."""
         self._template = template or (lambda text: text.replace("${", "$${"))
         self.names: list[str] = []
 
     def text(self, value: str) -> str:
-        """A text that is no secret."""
+        """Convert a text that is not a secret."""
         return self._template(value)
 
     def hidden(self, draft: Draft, what: str, value: str) -> str:
-        """A text that may be one; what is a variable already stays."""
+        """Replace a text that may be a secret by a variable, unless it is a variable already."""
         if _VARIABLE.search(self._template(value).replace("$${", "")):
             return self._template(value)
         return self._placeholder(draft, what)
@@ -75,7 +75,7 @@ class Secrets:
         return f"${{{name}}}"
 
     def headers(self, draft: Draft, headers: Mapping[str, object]) -> dict[str, str]:
-        """Those that may be secrets become variables."""
+        """Replace the values of headers that may be secrets."""
         return {
             str(name): self.hidden(draft, str(name), str(value)) if _SECRET.search(str(name)) else self.text(str(value))
             for name, value in headers.items()
@@ -85,7 +85,7 @@ class Secrets:
         return self.hidden(draft, "body", body) if _SECRET.search(body) else self.text(body)
 
     def url(self, draft: Draft, url: str) -> str:
-        """Passwords and parameters that look like secrets become variables."""
+        """Replace the password and the parameters that may be secrets."""
         try:
             parts = urlsplit(url)
             login, at, host = parts.netloc.rpartition("@")
@@ -108,7 +108,7 @@ class Secrets:
         return urlencode([(name, value)])
 
     def login(self, draft: Draft, url: str, user: str, password: str) -> str:
-        """The URL with this login."""
+        """The URL with this user and a variable for the password."""
         parts = urlsplit(url)
         netloc = f"{quote(user, safe='')}:{self.hidden(draft, 'password', password)}@{parts.netloc.rpartition('@')[2]}"
         return urlunsplit(parts._replace(netloc=netloc))
@@ -116,7 +116,7 @@ class Secrets:
 
 @dataclass
 class Imported:
-    """What a file holds: the websites, and comments about the rest. `source` is what it is: "Gatus"."""
+    """The content of a file: websites, and notes about the rest. `source` is its kind: "a Gatus configuration"."""
 
     source: str
     sites: list[Draft]

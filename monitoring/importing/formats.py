@@ -1,4 +1,4 @@
-"""Which format a file is in, by its content."""
+"""Finds the format of a file by its content."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from monitoring.importing import gatus, plain, prometheus, sitemap, uptime_kuma
 from monitoring.importing.draft import Imported
 
 TEXTS: tuple[Callable[[str], Imported | None], ...] = (sitemap.read, plain.read)
-"""Formats that are read from text."""
+"""Formats that are plain text or XML."""
 
 DATA: tuple[Callable[[object], Imported | None], ...] = (gatus.read, uptime_kuma.read, prometheus.read)
 """Formats in JSON or YAML."""
@@ -17,7 +17,7 @@ KNOWN = (gatus.SOURCE, uptime_kuma.SOURCE, prometheus.SOURCE, sitemap.SOURCE, pl
 
 
 def read(raw: bytes) -> Imported:
-    """What is in a file. Raises `ValueError` with what is wrong, to follow the file's name."""
+    """Import the content of a file. Raises `ValueError` with the problem, in words that follow the name of the file."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -31,11 +31,11 @@ def read(raw: bytes) -> Imported:
     for read_data in DATA:
         if found := read_data(data):
             return found
-    raise ValueError(f"is nothing that can be imported: {', '.join(KNOWN[:-1])} or {KNOWN[-1]}")
+    raise ValueError(f"has no format that can be imported: {', '.join(KNOWN[:-1])} or {KNOWN[-1]}")
 
 
 def _parsed(text: str) -> object:
-    """JSON, or else YAML, which braces may begin as well. Raises `ValueError`."""
+    """Parse JSON or, if that fails, YAML, which may begin with a brace, too. Raises `ValueError`."""
     try:
         return _json(text)
     except ValueError as error:
@@ -53,10 +53,10 @@ def _parsed(text: str) -> object:
 
 
 def _json(text: str) -> object:
-    """JSON as people write it. Raises `ValueError` with the place of what is wrong."""
+    """Parse JSON with comments and trailing commas. Raises `ValueError` with the place of the error."""
     try:
         return syntax.parse(text.encode())
     except syntax.InvalidSyntax as error:
-        raise ValueError(f"is no JSON: line {error.line}, column {error.column}: {error.sentence}") from None
+        raise ValueError(f"is not JSON: line {error.line}, column {error.column}: {error.sentence}") from None
     except Invalid as error:
         raise ValueError(str(error)) from None

@@ -1,4 +1,4 @@
-"""Gatus: its configuration in YAML, with `endpoints`."""
+"""Imports a configuration of Gatus: YAML with `endpoints`."""
 
 import re
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ _JSON = re.compile(r"(?P<length>len\()?\[BODY\]\.?(?P<path>[^)]*)\)?")
 _IN_STARS = re.compile(r"\*([^*?\[\]]+)\*")
 
 OTHER_KEYS = ("alerts", "dns", "ssh", "graphql", "maintenance-windows", "ui", "extra-labels", "store", "always-run")
-"""Keys of an endpoint that have no equal here."""
+"""Keys of an endpoint without an equivalent here."""
 
 
 def read(data: object) -> Imported | None:
-    """None: it is something else."""
+    """The websites; None: the data have another format."""
     endpoints = data.get("endpoints") if isinstance(data, Mapping) else None
     if not isinstance(endpoints, list) or not isinstance(data, Mapping):
         return None
-    secrets = Secrets(template=lambda text: text)  # Gatus fills in ${NAME} as this program does
+    secrets = Secrets(template=lambda text: text)  # Gatus replaces ${NAME}, too
     sites = [_site(secrets, endpoint) for endpoint in endpoints if isinstance(endpoint, Mapping)]
     rest = sorted(str(key) for key in data if key != "endpoints")
-    notes = [f"not taken over from the rest of the file: {', '.join(rest)}"] if rest else []
-    notes += [f"endpoints[{n}] is no endpoint" for n, it in enumerate(endpoints) if not isinstance(it, Mapping)]
+    notes = [f"not imported from the rest of the file: {', '.join(rest)}"] if rest else []
+    notes += [f"endpoints[{n}] is not an endpoint" for n, it in enumerate(endpoints) if not isinstance(it, Mapping)]
     return Imported(SOURCE, sites, secrets, notes)
 
 
@@ -47,10 +47,10 @@ def _site(secrets: Secrets, endpoint: Mapping[str, object]) -> Draft:
     _read_client(secrets, draft, endpoint.get("client"))
     conditions = endpoint.get("conditions")
     for condition in conditions if isinstance(conditions, list) else []:
-        if not _take(draft, str(condition).strip()):
-            draft.notes.append(f"no equal for the condition: {condition}")
+        if not _add_condition(draft, str(condition).strip()):
+            draft.notes.append(f"no equivalent for the condition: {condition}")
     if others := [key for key in OTHER_KEYS if key in endpoint]:
-        draft.notes.append(f"no equal here: {', '.join(others)}")
+        draft.notes.append(f"no equivalent here: {', '.join(others)}")
     return draft
 
 
@@ -66,11 +66,11 @@ def _read_client(secrets: Secrets, draft: Draft, client: object) -> None:
     if proxy := client.get("proxy-url"):
         draft.keys["proxy"] = secrets.url(draft, str(proxy))
     if others := sorted(str(key) for key in client if key not in known):
-        draft.notes.append(f"no equal here: client.{', client.'.join(others)}")
+        draft.notes.append(f"no equivalent here: client.{', client.'.join(others)}")
 
 
-def _take(draft: Draft, condition: str) -> bool:
-    """Put a condition into the draft. Returns whether there is an equal."""
+def _add_condition(draft: Draft, condition: str) -> bool:
+    """Add a condition to the draft. Returns whether there is an equivalent."""
     found = _CONDITION.fullmatch(condition)
     if found is None:
         return False
@@ -78,18 +78,18 @@ def _take(draft: Draft, condition: str) -> bool:
     if left == "[CONNECTED]":
         return (sign, right) == ("==", "true")
     if left == "[STATUS]":
-        return _take_status(draft, sign, right)
+        return _add_status(draft, sign, right)
     if left == "[CERTIFICATE_EXPIRATION]" and sign in (">", ">="):
         draft.keys["certificateWarning"] = right
-        draft.notes.append(f"{condition}: people are told, the site does not count as down")
+        draft.notes.append(f"{condition}: sends a warning, but the site does not count as down")
         return True
     if left == "[RESPONSE_TIME]" and sign in ("<", "<=") and right.isdigit():
         draft.keys["maxResponseTime"] = f"{right}ms"
         return True
-    return left.startswith(("[BODY]", "len([BODY]")) and _take_body(draft, left, sign, right)
+    return left.startswith(("[BODY]", "len([BODY]")) and _add_body(draft, left, sign, right)
 
 
-def _take_status(draft: Draft, sign: str, right: str) -> bool:
+def _add_status(draft: Draft, sign: str, right: str) -> bool:
     function = _FUNCTION.fullmatch(right)
     if sign == "==" and function and function["name"] == "any":
         draft.keys["expectedStatus"] = [int(it) for it in function["inner"].split(",") if it.strip().isdigit()]
@@ -103,7 +103,7 @@ def _take_status(draft: Draft, sign: str, right: str) -> bool:
     return sign in ranges
 
 
-def _take_body(draft: Draft, left: str, sign: str, right: str) -> bool:
+def _add_body(draft: Draft, left: str, sign: str, right: str) -> bool:
     function, place = _FUNCTION.fullmatch(right), _JSON.fullmatch(left)
     if place is None or sign not in ("==", "!="):
         return False
@@ -123,7 +123,7 @@ def _take_body(draft: Draft, left: str, sign: str, right: str) -> bool:
 
 
 def _value(text: str) -> object:
-    """What a JSON value is compared with: Gatus writes numbers, truth values and texts alike."""
+    """The JSON value of this text: Gatus writes numbers, truth values and texts in the same way."""
     if text in ("true", "false", "null"):
         return {"true": True, "false": False, "null": None}[text]
     return int(text) if re.fullmatch(r"-?\d{1,15}", text) else text

@@ -1,4 +1,4 @@
-"""A plain list: a URL of whatever scheme or a host a line, with `#` before comments."""
+"""Imports a plain list: one URL (with any scheme) or host a line, and comments after `#`."""
 
 import re
 
@@ -9,13 +9,12 @@ SOURCE = "a list of URLs"
 _HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+(?::\d+)?(?:/\S*)?|localhost(?::\d+)?(?:/\S*)?")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
-
 MOSTLY = 2
-"""A text of which one line in so many is a URL or a host is meant to be a list."""
+"""If at least one line in this many is a URL or a host, the text is probably meant as a list."""
 
 
 def read(text: str) -> Imported | None:
-    """None: it is something else."""
+    """The websites; None: the text has another format."""
     entries = _entries(text)
     if not entries or not all(map(_is_address, entries.values())):
         return None
@@ -24,14 +23,14 @@ def read(text: str) -> Imported | None:
 
 
 def odd_line(text: str) -> int | None:
-    """The first line that is no address, of a text that is meant to be a list; None: it is not."""
+    """The number of the first line that is not an address, if the text is probably meant as a list; otherwise None."""
     entries = _entries(text)
     odd = [number for number, entry in entries.items() if not _is_address(entry)]
     return odd[0] if odd and MOSTLY * (len(entries) - len(odd)) >= len(entries) else None
 
 
 def _entries(text: str) -> dict[int, str]:
-    """What stands in each line, without comments."""
+    """The content of each line without comments, by the number of the line."""
     lines = enumerate((line.partition(" #")[0].strip() for line in text.splitlines()), start=1)
     return {number: line for number, line in lines if line and not line.startswith("#")}
 

@@ -1,4 +1,4 @@
-"""Prometheus: targets of the blackbox exporter, as file_sd lists them or a scrape configuration does."""
+"""Imports targets of the blackbox exporter from a file_sd list or from a scrape configuration of Prometheus."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ GROUP = "job"
 
 
 def read(data: object) -> Imported | None:
-    """None: it is something else."""
+    """The websites; None: the data have another format."""
     secrets = Secrets()
     if _is_targets(data):
         return Imported(SOURCE, list(_sites(secrets, data)), secrets)
@@ -22,7 +22,7 @@ def read(data: object) -> Imported | None:
         name = job.get("job_name") if isinstance(job, Mapping) else None
         groups = job.get("static_configs") if isinstance(job, Mapping) else None
         if not _is_targets(groups) or "probe" not in str(job.get("metrics_path", "")):
-            notes.append(f"job {name}: no targets of a blackbox exporter stand here")
+            notes.append(f"job {name}: has no targets of a blackbox exporter")
             continue
         sites += list(_sites(secrets, groups, str(name)))
     return Imported(SOURCE, sites, secrets, notes)
@@ -46,7 +46,7 @@ def _site(secrets: Secrets, target: str, group: object, labels: Mapping[str, obj
     draft = Draft({"URL": target})
     if "://" not in target:
         draft.keys["URL"] = target = f"http://{target}"
-        draft.notes.append(f"{draft.label} has no scheme: the blackbox exporter takes it for http")
+        draft.notes.append(f"{draft.label} has no scheme: http is assumed, as by the blackbox exporter")
     draft.keys["URL"] = secrets.url(draft, target)
     draft.put("group", None if group is None else secrets.text(str(group)))
     visible = {name: value for name, value in labels.items() if not str(name).startswith("__")}

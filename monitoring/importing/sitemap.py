@@ -1,4 +1,4 @@
-"""A sitemap: XML with `urlset`."""
+"""Imports a sitemap: XML with `urlset`."""
 
 from monitoring.importing.draft import Draft, Imported, Secrets
 
@@ -6,7 +6,7 @@ SOURCE = "a sitemap"
 
 
 def read(text: str) -> Imported | None:
-    """None: it is something else. Raises `ValueError` for XML that is broken, or that says more than a sitemap may."""
+    """The websites; None: the text has another format. Raises `ValueError` for broken XML and for a document type."""
     if not text.lstrip().startswith("<"):
         return None
     from defusedxml.common import DefusedXmlException
@@ -15,14 +15,14 @@ def read(text: str) -> Imported | None:
     try:
         root = fromstring(text.strip())
     except ParseError as error:
-        raise ValueError(f"is no XML: {error}") from None
+        raise ValueError(f"is not XML: {error}") from None
     except DefusedXmlException:
         raise ValueError("is XML with a document type of its own, which no sitemap has") from None
     kind = root.tag.rpartition("}")[2]
     found = [node.text.strip() for node in root.iter() if node.tag.rpartition("}")[2] == "loc" and node.text]
     secrets = Secrets()
     if kind == "sitemapindex":
-        return Imported(SOURCE, [], secrets, [f"an index of other sitemaps, to be imported each: {url}" for url in found])
+        return Imported(SOURCE, [], secrets, [f"an index of sitemaps; import each of them: {url}" for url in found])
     if kind != "urlset":
         return None
     drafts = [Draft({"URL": url}) for url in dict.fromkeys(found)]

@@ -1,4 +1,4 @@
-"""Every website is tried as a configuration of its own: what would be refused is left out, in words."""
+"""Tries each imported website as a configuration of its own, and leaves out what would be refused, with a note."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _PROBLEM = re.compile(r"websites\[0\](?: \(.*?\))?\.(?P<key>[A-Za-z]+)(?P<where>
 
 
 def try_out(drafts: Sequence[Draft]) -> None:
-    """Leave out the keys that cannot be used, mark the websites that cannot be checked, tell apart those alike."""
+    """Leave out unusable keys, mark websites that cannot be checked, and give duplicate URLs an id."""
     seen: dict[str, Draft] = {}
     for number, draft in enumerate(drafts, start=1):
         if draft.refused is None:
@@ -25,13 +25,13 @@ def try_out(drafts: Sequence[Draft]) -> None:
 
 
 def _id(draft: Draft, number: int, seen: Mapping[str, Draft]) -> str:
-    """A name of its own for a website whose URL is there already."""
+    """A unique id for a website whose URL has occurred before."""
     wanted = re.sub(r"[^\w .:-]+", "", draft.label).strip()
     return wanted if wanted and draft.keys.get("name") and wanted not in seen else f"{wanted} {number}".strip()
 
 
 def _try(draft: Draft) -> str | None:
-    """What it is called in the stores; None: it cannot be checked."""
+    """Its host in the stores; None: it cannot be checked."""
     while True:
         variable = re.match(r"\$\{(\w+)\}", str(draft.keys["URL"]))
         environ = {name: "https://example.org" if variable and variable[1] == name else "x" for name in draft.variables()}
@@ -45,7 +45,7 @@ def _try(draft: Draft) -> str | None:
 
 
 def _leave_out(draft: Draft, problems: Sequence[str]) -> bool:
-    """Take out what a problem names. Returns whether that may help."""
+    """Remove the key that the first problem names. Returns False if the website cannot be checked at all."""
     problem = _PROBLEM.match(problems[0])
     key = problem["key"] if problem else "URL"
     if problem is None or key == "URL" or key not in draft.keys:

@@ -1,4 +1,4 @@
-"""Uptime Kuma: its backup in JSON, with `monitorList`."""
+"""Imports a backup of Uptime Kuma: JSON with `monitorList`."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ AUTHENTICATIONS = {"basic": "basic", "ntlm": "ntlm"}
 
 
 def read(data: object) -> Imported | None:
-    """None: it is something else."""
+    """The websites; None: the data have another format."""
     monitors = data.get("monitorList") if isinstance(data, Mapping) else None
     if not isinstance(monitors, list) or not isinstance(data, Mapping):
         return None
@@ -20,7 +20,7 @@ def read(data: object) -> Imported | None:
     groups = {monitor.get("id"): str(monitor.get("name")) for monitor in monitors if monitor.get("type") == "group"}
     sites = [_site(secrets, monitor, groups) for monitor in monitors if monitor.get("type") != "group"]
     channels = data.get("notificationList")
-    notes = [f"{len(channels)} notifications are not taken over"] if isinstance(channels, list) and channels else []
+    notes = [f"{len(channels)} notifications are not imported"] if isinstance(channels, list) and channels else []
     return Imported(SOURCE, sites, secrets, notes)
 
 
@@ -51,7 +51,7 @@ def _url(secrets: Secrets, draft: Draft, monitor: Mapping[str, object]) -> str:
     if kind := AUTHENTICATIONS.get(str(monitor.get("authMethod") or "basic")):
         draft.put("authentication", None if kind == "basic" else kind)
     else:
-        draft.notes.append(f"no equal for authMethod: {monitor.get('authMethod')}")
+        draft.notes.append(f"no equivalent for authMethod: {monitor.get('authMethod')}")
     return secrets.login(draft, secrets.url(draft, url), user, password)
 
 
@@ -68,7 +68,7 @@ def _read_request(secrets: Secrets, draft: Draft, monitor: Mapping[str, object])
     if isinstance(headers, Mapping):
         draft.put("headers", secrets.headers(draft, headers))
     else:
-        draft.notes.append("its headers are no JSON, and are left out")
+        draft.notes.append("left out headers, because they are not JSON")
     if isinstance(body := monitor.get("body"), str) and body:
         draft.keys["body"] = secrets.body(draft, body)
     if monitor.get("ignoreTls") in (True, 1):
@@ -84,9 +84,9 @@ def _read_expectations(secrets: Secrets, draft: Draft, monitor: Mapping[str, obj
         key = "forbiddenText" if monitor.get("invertKeyword") in (True, 1) else "expectedText"
         draft.put(key, secrets.text(str(monitor.get("keyword") or "")))
     if monitor.get("type") == "json-query":
-        draft.notes.append(f"no equal for the JSONata query {monitor.get('jsonPath')}: write it as expectedJSON")
+        draft.notes.append(f"no equivalent for the JSONata query {monitor.get('jsonPath')}: write it as expectedJSON")
     if monitor.get("upsideDown") in (True, 1):
-        draft.notes.append("no equal for upside down mode: this site is up while it answers")
+        draft.notes.append("no equivalent for upside down mode: here the site is up while it answers")
     if retries := monitor.get("maxretries"):
         draft.keys["alerting"] = {"minimumFailures": int(str(retries)) + 1} if str(retries).isdigit() else None
         draft.put("alerting", draft.keys.pop("alerting"))

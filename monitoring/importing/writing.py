@@ -1,4 +1,4 @@
-"""The text of a configuration: JSON with comments."""
+"""Writes an imported configuration: JSON with comments."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from monitoring.names import printable
 
 
 def lines(imported: Imported, name: str) -> Iterator[str]:
-    """The lines of the configuration; `name` is the file that was imported."""
+    """The lines of the configuration; `name` is the imported file."""
     yield _comment(f"From {name}, {imported.source}. Try it: --check-config -c FILE", "")
     used = set().union(*(draft.variables() for draft in imported.sites if draft.refused is None)) & {*imported.secrets.names}
     if secret := [variable for variable in imported.secrets.names if variable in used]:
@@ -36,6 +36,6 @@ def _comment(text: str, indent: str) -> str:
 
 
 def _json(value: object) -> str:
-    """Readable, but for what is not plainly visible."""
+    """JSON with readable characters; invisible ones are escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return text if text.isprintable() else json.dumps(value)

@@ -73,9 +73,9 @@ def test_gatus() -> None:
     }
     assert (sites[2]["body"], sites[2]["expectedStatus"]) == ("${POST_BODY}", "200-299")
     assert len(sites) == 3
-    assert "// [CERTIFICATE_EXPIRATION] > 48h: people are told, the site does not count as down" in text
-    assert "// no equal here: alerts" in text
-    assert "// not taken over from the rest of the file: alerting, storage" in text
+    assert "// [CERTIFICATE_EXPIRATION] > 48h: sends a warning, but the site does not count as down" in text
+    assert "// no equivalent here: alerts" in text
+    assert "// not imported from the rest of the file: alerting, storage" in text
     assert "// not checked: its URL must be a URL that begins with http:// or https://" in text
 
 
@@ -108,7 +108,7 @@ def test_targets_of_prometheus(name: str) -> None:
         {"URL": "https://b.example/path", "group": "blackbox", "tags": ["env=prod"]},
         {"URL": "http://c.example:8080"},
     ]
-    assert "// c.example:8080 has no scheme: the blackbox exporter takes it for http" in text
+    assert "// c.example:8080 has no scheme: http is assumed, as by the blackbox exporter" in text
 
 
 def test_a_scrape_configuration() -> None:
@@ -117,7 +117,7 @@ def test_a_scrape_configuration() -> None:
         ("https://a.example", "websites"),
         ("https://b.example/path", "websites"),
     ]
-    assert "// job node: no targets of a blackbox exporter stand here" in text
+    assert "// job node: has no targets of a blackbox exporter" in text
 
 
 def test_a_sitemap() -> None:
@@ -155,18 +155,18 @@ def test_one_url_twice_gets_ids_and_odd_texts_stay_texts() -> None:
 
 
 BAD = {
-    b"": "is nothing that can be imported",
-    b"hello world": "is nothing that can be imported",
-    b'{"websites": []}': "is nothing that can be imported",
+    b"": "has no format that can be imported",
+    b"hello world": "has no format that can be imported",
+    b'{"websites": []}': "has no format that can be imported",
     b"\xff\xfe": "is not UTF-8 text",
     b"endpoints: [\n": "is neither JSON nor YAML: line 2, column 1: ",
-    b"<urlset><url>": "is no XML: ",
+    b"<urlset><url>": "is not XML: ",
     b'<!DOCTYPE x [<!ENTITY a "b">]><urlset><loc>&a;</loc></urlset>': "is XML with a document type of its own",
     b"<sitemapindex><sitemap><loc>http://a/s.xml</loc></sitemap></sitemapindex>": "has no website that can be checked",
     b"endpoints: [{name: a, url: 'icmp://a'}]": "has no website that can be checked: a: its URL must be",
     b"# ours\nhttps://a.example\nhttps://b.example\nnot an address\n": "line 4 is neither a URL nor a host",
-    b'[{"targets": ["a.example"],\n "labels": {"job": "web"}\n]': "is no JSON: line 3, column 1: ] does not close the {",
-    b"<html><a/></html>": "is nothing that can be imported",
+    b'[{"targets": ["a.example"],\n "labels": {"job": "web"}\n]': "is not JSON: line 3, column 1: ] does not close the {",
+    b"<html><a/></html>": "has no format that can be imported",
     b"!!python/object/apply:os.system ['true']": "is neither JSON nor YAML: ",
 }
 
@@ -188,4 +188,4 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_an_entry_that_is_none_is_named_by_its_place() -> None:
     _, text = imported(b"endpoints:\n- url: https://a.example\n- https://b.example\n")
-    assert "// endpoints[1] is no endpoint" in text
+    assert "// endpoints[1] is not an endpoint" in text
