@@ -149,9 +149,8 @@ def run(invocation: Invocation) -> int:
     with closing(ReaderChoice(config, clock, wanted=arguments.location)) as choice:
         current = CurrentConfig(config, watcher, choice, arguments)
         since_ms = 0 if arguments.since is None else arguments.since.at(clock.now_ms())
-        if (
-            viewer_is_possible(invocation) and not arguments.all
-        ):  # the viewer has a line for each outage, not for each record
+        # With `--all` every record has a line; the viewer has one for each outage.
+        if viewer_is_possible(invocation) and not arguments.all:
             from monitoring.commands.live.viewer import view  # late: pipes do not need it
             from monitoring.commands.live.viewer_feed import Listing
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The website monitor. `./monitoringApp.py -m` checks the sites of config.json; `--help` lists all modes."""
 
-if __name__ == "__main__":  # first, because `--help` needs nothing of what is imported below
+if __name__ == "__main__":  # before the imports below, which `--help` does not need
     import os
     import sys
 
@@ -10,7 +10,7 @@ if __name__ == "__main__":  # first, because `--help` needs nothing of what is i
 
     sys.exit(main(sys.argv[1:], os.environ, enter_environment))
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -38,6 +38,7 @@ from monitoring.units import DAY_MS
 
 if TYPE_CHECKING:
     from monitoring.checks.checkers import MakeCheckers
+    from monitoring.display.view_model.values import SiteKey
     from monitoring.notifications.notifier import Notifier
     from monitoring.storage.base import Deletion
     from monitoring.storage.delivery.asking import Deadlines
@@ -45,24 +46,24 @@ if TYPE_CHECKING:
     from monitoring.storage.delivery.words import Condition
 
 FIRST_ROUND_MS = 3_000
-"""When the first statistics are shown, after the start; the following ones have their schedule."""
+"""How long after the start the first statistics are shown. The following ones have their schedule."""
 
 DATABASE_MS, ROUND_MS = 1_000, 1_500
-"""How long a round of statistics may wait for the database, and how long it may take in all. No alert waits longer."""
+"""How long a round of statistics may wait for the database, and how long it may take in all. It delays alerts no longer."""
 
 LONG_WINDOWS_MS = (DAY_MS, 30 * DAY_MS)
 LONG_EVERY_MS = 60_000
-"""Of which windows a screen shows the availability, and how often it is read."""
+"""The long windows whose availability a screen shows, and how often they are read."""
 
 REFRESH_MS = 1_000
-"""How often the screen is redrawn and everything without a schedule of its own is done."""
+"""How often the screen is redrawn, and everything is done that has no schedule of its own."""
 
 WRITE_S, END_MS = 5.0, 1_200
-"""How long the end may take: to write what is left, and then to deliver what can still be delivered."""
+"""How long the end of a run may take: to write the remaining checks, and then to deliver as many as possible."""
 
 
 class MonitoringApp:
-    """The main loop of a monitor: queries statistics, evaluates the alert rule, writes alert records. One object a run.
+    """The main loop of one run: queries statistics, evaluates the alert rule, writes alert records.
 
     Other threads check the sites and draw the display.
     """
@@ -78,7 +79,7 @@ class MonitoringApp:
         evaluate: Evaluate = evaluate,
         watcher: ConfigWatcher | None = None,
     ) -> None:
-        """`make_checkers` makes what checks the sites, given the function that takes each result."""
+        """`make_checkers` makes the checkers; its argument is the function that receives each result."""
         self._config, self._watcher = config, watcher
         self._notifier: Notifier | None = None
         self._store, self._clock, self._display = store, clock, display
@@ -104,7 +105,7 @@ class MonitoringApp:
         self._health = Health(store, lambda: self._checkers.missed, clock, self._conditions_of_channels)
 
     def notify_by(self, notifier: "Notifier") -> None:
-        """Tell people of state changes, too. Call it before `run`."""
+        """Also send notifications of state changes. Call it before `run`."""
         self._notifier = notifier
 
     def _conditions_of_channels(self) -> "Sequence[Condition]":
@@ -113,24 +114,21 @@ class MonitoringApp:
     def retrieve_stats(self, window_ms: int, until: "Deadlines | None" = None) -> StatsReport:
         """The statistics of all sites over the past `window_ms`, from the database or the local file.
 
-        Raises `StoreError` when neither answers, or not `until` its deadlines (None: wait as long as it takes).
+        Raises `StoreError` if neither answers before the deadlines `until` (None: there are no deadlines).
         """
         window = Window.before(self._clock.now_ms(), window_ms)
         found, source = self._store.stats(window, exact=may_be_exact(window, len(self._config.sites)), until=until)
         return stats_report(window, source.kind, found, self._config.sites, self._status)
 
     def check_alert_status(self, site: Site, observed: Observations | None = None) -> Decision:
-        """What the alert rule decides for one site from its stored checks. Records nothing. Raises `StoreError`.
+        """The decision of the alert rule for one site, from its stored checks. Records nothing. Raises `StoreError`.
 
-        `observed`: what the main loop has read for all sites at once; without it the checks of this site are read now.
+        `observed` is what the main loop has read for all sites at once. Without it the checks of this site are read now.
         """
         return self._evaluator.decide(site, observed or self._evaluator.observe([site]))
 
     def evaluate_alerts(self) -> None:
-        """Decide for every site; record and show what went down, recovered, or left in an outage. Raises `StoreError`.
-
-        Nothing is decided about a site that is in maintenance.
-        """
+        """Decide for every site that is not in maintenance; record and announce state changes. Raises `StoreError`."""
         self._announce(self._evaluator.end_unwatched(self._config.active_sites))
         sites, now_ms = self._config.active_sites, self._clock.now_ms()
         self._observed = observed = self._evaluator.observe(sites)
@@ -147,9 +145,9 @@ class MonitoringApp:
             self._notifier.notify()
 
     def run(self, manager: ServiceManager | None = None) -> None:
-        """Monitor until `stop`, then write and deliver what is left and show the closing screen.
+        """Monitor until `stop`, then write and deliver the remaining checks and show the closing screen.
 
-        Raises `MonitoringError` when not everything could be written, `BrokenPipeError` when nobody reads the output.
+        Raises `MonitoringError` if not everything could be written, `BrokenPipeError` if nobody reads the output.
         """
         self._manager = manager or self._manager
         self._store.set_retention(self._config.check_retention_ms, self._config.alert_retention_ms)
@@ -158,7 +156,7 @@ class MonitoringApp:
         self._look_at_maintenance()
         if self._notifier:  # after the look: nobody is reminded of a site in maintenance
             self._notifier.follow(self._config, self._maintenance.at)
-        self._checkers.start(self._config.active_sites)  # last: it may use up the threads that are allowed
+        self._checkers.start(self._config.active_sites)  # last, because it may use up the allowed threads
         process.freeze()
         self._manager.ready(self._status_line())
         try:
@@ -178,18 +176,18 @@ class MonitoringApp:
             raise MonitoringError(f"not everything could be written: {self._store.trouble}")
 
     def stop(self) -> None:
-        """Make `run` end. May be called from a signal handler and from any thread."""
+        """Make `run` end. Signal handlers and any thread may call it."""
         self._end = self._end or Deadline.after(self._clock, END_MS)
         self._stopping.set()
         self._store.give_up_questions()
 
     def reload(self) -> None:
-        """Read the configuration again, changed or not. May be called from a signal handler."""
+        """Read the configuration again, even if it has not changed. Signal handlers may call it."""
         if self._watcher:
             self._watcher.ask()
 
     def step(self) -> float:
-        """Do what is due; returns the seconds until something is due again."""
+        """Do everything that is due. Returns the seconds until something is due again."""
         if purges := self._purges.step():
             self._forget_purged(purges)
         self._evaluate_if_due()
@@ -197,7 +195,9 @@ class MonitoringApp:
         if self._refresh.is_due:
             self._refresh.done()
             self._housekeeping()
-        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._refresh.due_ns, self._next_long_ns())
+        next_ns = min(self._evaluation.due_ns, self._rounds.next_ns, self._refresh.due_ns)
+        if self._display.is_screen:
+            next_ns = min(next_ns, self._long_rounds.next_ns)
         return max(0, next_ns - self._clock.monotonic_ns()) / 1e9
 
     def _forget_purged(self, purges: "Sequence[Deletion]") -> None:
@@ -211,7 +211,7 @@ class MonitoringApp:
             self._evaluation.done()
 
     def _show_due_rounds(self) -> None:
-        """Show each window that is due. Alerts that become due meanwhile come first; what finds no time stays due."""
+        """Show each window that is due. Between windows evaluate alerts if due; windows without time left stay due."""
         from monitoring.storage.delivery.asking import Deadlines  # late: `--help` needs no store
 
         until = Deadlines(Deadline.after(self._clock, DATABASE_MS), Deadline.after(self._clock, ROUND_MS))
@@ -220,7 +220,7 @@ class MonitoringApp:
                 return
             was_well = self._statistics_failures.is_well
             self._statistics_failures.attempt(partial(self._show, window_ms, until))
-            if self._statistics_failures.is_well or not was_well:  # one that failed is tried once more
+            if self._statistics_failures.is_well or not was_well:  # a first failure is tried once more
                 self._rounds.done(window_ms)
             if window_ms == max(ROUNDS_MS):
                 process.trim_memory()
@@ -233,30 +233,27 @@ class MonitoringApp:
             self._display.statistics(self.retrieve_stats(window_ms, until))
             self._refresh.make_due()
         except MonitoringError:
-            if not self._stopping.is_set():  # `stop` ends the question: no error to report
+            if not self._stopping.is_set():  # `stop` aborts the query, which is no error
                 raise
 
     def _show_long_window(self, until: Deadline) -> None:
-        """The availability of a day or a month, if it is due and there is time: from the local file, by hours and days."""
+        """Show the availability of a day or a month, if it is due and there is time. It comes from the local file."""
         for window_ms in self._long_rounds.due()[:1]:
             if self._stopping.is_set() or not until.left_s():
                 return
             window = from_whole_hour(Window.before(self._clock.now_ms(), window_ms))
             self._long_rounds.done(window_ms)
-            with suppress(MonitoringError):  # what does not answer is said of the other windows
+            with suppress(MonitoringError):  # the other windows report failures of the store
                 found = self._store.availability(window, until)
                 report = stats_report(window, "local", found, self._config.sites, self._status, window_ms)
                 self._display.long_window(report)
 
-    def _next_long_ns(self) -> int:
-        return self._long_rounds.next_ns if self._display.is_screen else self._refresh.due_ns
-
     def _housekeeping(self) -> None:
-        """Once a second, and when there is something new to show."""
+        """The work of each second, which is also done when there is something new to show."""
         for sentence in self._checkers.replace_dead():
             self._display.notice(sentence)
-            self._manager.end("checkers")  # a dead one would never answer
-        if not self._reread_after.left_s():  # two looks this far apart: a file must not change between them
+            self._manager.end("checkers")  # a dead checker would never answer
+        if not self._reread_after.left_s():  # a changed file is read only if it is the same at two looks this far apart
             self._reread_after = Deadline.after(self._clock, REFRESH_MS * 9 // 10)
             if config := new_config(self._watcher, self._display.news, self._display.notice):
                 self._apply(config)
@@ -267,9 +264,8 @@ class MonitoringApp:
             self._display.news(sentence)
         now_ms, sites = self._clock.now_ms(), self._config.sites
         ongoing = self._evaluator.open_outages(self._config.active_sites)
-        self._display.refresh(
-            self._header(), now_ms, lambda: {(site.host, ""): self._standing(site, now_ms) for site in sites}, ongoing
-        )
+        statuses = partial(self._statuses, sites, now_ms)  # called only by displays that show them
+        self._display.refresh(self._header(), now_ms, statuses, ongoing)
         self._report_to_manager()
         if self._display.failure:
             self.stop()
@@ -281,7 +277,7 @@ class MonitoringApp:
             self._display.notice(change.text(names))
 
     def _apply(self, config: Config) -> None:
-        """Continue with another configuration: what takes in results first, then what makes them."""
+        """Continue with another configuration: first for those who receive results, then for the checkers that make them."""
         self._tracker.watch(config.sites)
         self._maintenance.plan(config.maintenance)
         self._store.set_retention(config.check_retention_ms, config.alert_retention_ms)
@@ -306,15 +302,19 @@ class MonitoringApp:
     def _status(self, site: Site, now_ms: int) -> SiteStatus:
         return self._tracker.status(site, self._evaluator.last_alert(site.host), now_ms)
 
-    def _standing(self, site: Site, now_ms: int) -> SiteStatus:
-        """Its status, with what the rule saw last."""
-        seen = self._observed.downtimes.get(site.rule.window_ms)
-        return replace(self._status(site, now_ms), downtime=None if seen is None else seen.get(site.host) or Downtime())
+    def _statuses(self, sites: Sequence[Site], now_ms: int) -> Mapping["SiteKey", SiteStatus]:
+        """The status of each site, with the downtime of the last evaluation."""
+        found = {}
+        for site in sites:
+            seen = self._observed.downtimes.get(site.rule.window_ms)
+            downtime = None if seen is None else seen.get(site.host) or Downtime()
+            found[site.host, ""] = replace(self._status(site, now_ms), downtime=downtime)
+        return found
 
     def _report_to_manager(self) -> None:
-        """Tell the service manager that the monitor is alive: the main loop is, if the checkers and the display answer."""
+        """Report to the service manager that the monitor is alive, if the checkers and the display answer, too."""
         is_read = not self._display.stands_still()
-        if not is_read:  # its user has stopped the terminal: that is no failure
+        if not is_read:  # the user has stopped the terminal, which is no failure
             self._manager.end("display")
         for name, call_back in (("checkers", self._checkers.call_back), ("display", self._display.call_back)):
             if self._manager.begin(name):
@@ -330,12 +330,12 @@ class MonitoringApp:
         return Header(len(self._config.sites), source.kind, source.why, (*self._config.warnings, *self._notes()))
 
     def _notes(self) -> list[str]:
-        """What is not well now: the header and the service manager show the same."""
+        """The present problems, for the header and for the service manager."""
         failing = (*self._evaluation_failures.notes, *self._statistics_failures.notes)
         return [*config_notes(self._watcher), *failing, *self._health.header_notes()]
 
     def _shut_down(self) -> bool:
-        """End all threads but the display's. Returns whether everything was written."""
+        """End all threads except that of the display. Returns whether everything was written."""
         end = self._end or Deadline.after(self._clock, END_MS)
         self._manager.stopping()
         self._checkers.stop()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The self-test of alerting: a site goes down and comes back in three ways, a real monitor watches it through a real store.
+"""The self-test of alerting: a site fails and recovers in three ways, and a real monitor watches it through a real store.
 
-The server is a flask application on a free port. Each step says what is expected and what was seen; at the end the
-decisions are recomputed from the stored checks, apart from the code that made them.
+The site is a flask application on a free port. Each step prints what is expected and what was seen. At the end the
+decisions are recomputed from the stored checks, independently of the code that made them.
 """
 
 import os
@@ -50,16 +50,16 @@ RULE = Rule(threshold=Fraction(80), recovery_threshold=Fraction(80), window_ms=W
 INTERVAL_MS = 200
 TIMEOUT_MS = 500
 PATIENCE_S = 15.0
-"""How long a step waits for what it expects; two to five seconds is what it takes."""
+"""How long a step waits for the expected announcement, which takes two to five seconds."""
 
 QUIET_S = 4.0
-"""How long the site is watched while nothing is wrong and nothing must be announced."""
+"""How long the self-test watches a healthy site, about which nothing must be announced."""
 
 TEST_DATABASE = "test"
 
 
 class ScriptedSite:
-    """A website that does what it is told: answer, fail, hang, or refuse connections."""
+    """A website that answers, fails, hangs, or refuses connections on command."""
 
     def __init__(self) -> None:
         from flask import Flask, Response
@@ -101,7 +101,7 @@ class ScriptedSite:
 
         class Quiet(WSGIRequestHandler):
             def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the name is werkzeug's
-                """Say nothing: the self-test has its own words."""
+                """Print nothing, because the self-test has its own output."""
 
         server = make_server("127.0.0.1", self.port, self._application, threaded=True, request_handler=Quiet)
         self.port = server.server_port
@@ -118,7 +118,7 @@ class ScriptedSite:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something the site does, and the announcement that must follow (None: none may)."""
+    """A behaviour of the site, and the announcement that must follow (None: none may follow)."""
 
     behaviour: str
     what: str
@@ -149,7 +149,7 @@ class Announcements(SilentOutput):
 
 
 class SelfTest:
-    """Plays the steps against a running monitor and says what it expects and sees."""
+    """Plays the steps against a running monitor, and prints what it expects and sees."""
 
     def __init__(self, site: ScriptedSite, announcements: Announcements) -> None:
         self._site = site
@@ -157,12 +157,12 @@ class SelfTest:
         self.alerts: list[Alert] = []
 
     def play(self, steps: Sequence[Step]) -> None:
-        """Raises `SelfTestFailed` at the first step that goes otherwise than it must."""
+        """Raises `SelfTestFailed` at the first step with another result than expected."""
         for number, step in enumerate(steps, start=1):
             print(f"[{number}/{len(steps)}] The test's own website {step.what}: expecting {_expectation(step)}", flush=True)
             self._site.become(step.behaviour)
             alert: Alert | None = None
-            left_s = 3 * (len(steps) + 1 - number)  # mostly
+            left_s = 3 * (len(steps) + 1 - number)  # an estimate
             with suppress(queue.Empty), progress(f"waiting, about {left_s} s left", plain_s=2 * PATIENCE_S):
                 alert = self._announcements.seen.get(timeout=QUIET_S if step.expected is None else PATIENCE_S)
             self._check(step, alert)
@@ -185,7 +185,7 @@ def _expectation(step: Step) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a window held, added up; `due` is the rule once more, written apart from `monitoring.alerts.rule`."""
+    """The sums over a window. `due` is a second implementation of the rule, independent of `monitoring.alerts.rule`."""
 
     failed: int
     covered_ms: int
@@ -194,7 +194,7 @@ class Sums:
     ended_down_ms: int = 0
 
     def due(self, open_alert: bool) -> AlertType | None:
-        """The announcement that this window demands. What has been announced begins no other outage."""
+        """The announcement that this window requires. Failures of an announced outage do not count for another one."""
         down = 5 * self.down_ms > WINDOW_MS
         if not open_alert:
             enough = 5 * (self.down_ms - self.ended_down_ms) > WINDOW_MS and self.failed - self.ended_failed >= 2
@@ -212,14 +212,14 @@ EDGES = (
     *((True, 4, 4_000, 800), (True, 4, 4_000, 801), (True, 3, 3_200, 640), (True, 0, 3_199, 0), (True, 4, 4_200, 801)),
     *((False, 6, 4_000, 1_200, 2, 400), (False, 6, 4_000, 1_201, 2, 400), (False, 2, 4_000, 2_000, 1, 200)),
 )
-"""Windows on each limit of the rule and just beyond: is an alert open, failed checks, measured and down milliseconds; of
-these failed checks and milliseconds down those of an earlier outage."""
+"""Windows at each limit of the rule and just beyond it: whether an alert is open; failed checks, measured and down
+milliseconds; then the failed checks and down milliseconds that belong to an earlier outage."""
 
 
 class WatchedRule:
-    """The rule under test. Each time it is asked, its answer is held against the arithmetic.
+    """The rule under test. Each of its decisions is compared with the arithmetic.
 
-    So a rule that is a little early or late is found, however the clocks of this machine run.
+    This finds a rule that decides a little too early or too late, whatever the timing of this machine.
     """
 
     def __init__(self, evaluate: Evaluate) -> None:
@@ -237,12 +237,12 @@ class WatchedRule:
         return decision
 
     def check(self) -> None:
-        """Ask about the edges too; raises `SelfTestFailed` at the first answer that was wrong."""
+        """Test the edges as well. Raises `SelfTestFailed` if any decision was wrong."""
         for open_alert, failed, *sums in EDGES:
             self(open_alert, Downtime(failed, failed, *sums), RULE)
         if self.mistakes:
             raise SelfTestFailed(f"{self.mistakes[0]} (and {len(self.mistakes) - 1} more such decisions)")
-        print(f"The rule decided {self.asked} times; each decision was computed again, and was right.", flush=True)
+        print(f"The rule decided {self.asked} times. Each decision was recomputed and is right.", flush=True)
 
 
 def _word(change: AlertType | None) -> str:
@@ -250,7 +250,7 @@ def _word(change: AlertType | None) -> str:
 
 
 def recompute(alert: Alert, checks: Sequence[CheckResult], ended_ms: int) -> str:
-    """The arithmetic of a decision by checks and the end of the last outage; raises `SelfTestFailed` if it is wrong."""
+    """Recompute a decision from the checks and the end of the last outage. Raises `SelfTestFailed` if it was wrong."""
     window = [check for check in checks if alert.time_ms - WINDOW_MS <= check.time_ms < alert.time_ms]
     failed = [check for check in window if not check.available]
     down_ms = [check.covers_ms for check in failed]
@@ -262,13 +262,13 @@ def recompute(alert: Alert, checks: Sequence[CheckResult], ended_ms: int) -> str
 
 
 def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None:
-    """The store holds exactly what was announced, and each decision follows from the checks in it."""
+    """Check that the store has exactly the announced records, and that each decision follows from the stored checks."""
     everything = Window(0, announced[-1].time_ms + 3_600_000)
     stored = [alert for alert in reader.alerts(everything) if alert.host == host]
     if stored != list(announced):
-        raise SelfTestFailed(f"announced were {len(announced)} state changes, stored are {len(stored)} (or other ones)")
+        raise SelfTestFailed(f"{len(announced)} state changes were announced, but {len(stored)} (or others) are stored")
     checks = [check for check in reader.results(everything) if check.host == host]
-    print(f"Each alert and recovery, computed again from the {len(checks)} checks in {SOURCES[reader.kind]}:")
+    print(f"Each alert and recovery, recomputed from the {len(checks)} checks in {SOURCES[reader.kind]}:")
     ends_ms = [0, *(alert.end_ms or 0 for alert in announced)]
     for alert, ended_ms in zip(announced, ends_ms, strict=False):
         print(f"      {recompute(alert, checks, ended_ms)}")
@@ -276,7 +276,7 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
 
 @contextmanager
 def temporary_database(address: DatabaseAddress) -> Iterator[NamedDatabase | None]:
-    """The database `test` of this server, dropped afterwards if it is new; None when none answers that can have one."""
+    """The database `test` on this server, dropped afterwards if it is new; None if no server for databases answers."""
     if not (address.backend and address.backend.has_name):
         yield None
         return
@@ -297,7 +297,7 @@ def temporary_database(address: DatabaseAddress) -> Iterator[NamedDatabase | Non
 
 
 def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: Path, evaluate: Evaluate) -> Sequence[Alert]:
-    """The whole self-test through this database (None: through SQLite): its alerts. Raises `SelfTestFailed`."""
+    """Run the self-test through this database (None: through SQLite). Returns its alerts. Raises `SelfTestFailed`."""
     scripted, clock, streams = ScriptedSite(), SystemClock(), Streams.standard()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)
     config = Config((site,), None, directory / "self-test.db", alert_interval_ms=INTERVAL_MS)
@@ -327,21 +327,21 @@ def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: P
 
 
 def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
-    """`-t`: returns the exit status, 0 when alerting works. `evaluate` is the rule under test."""
+    """`-t`: run the self-test. Returns the exit status, 0 if alerting works. `evaluate` is the rule under test."""
     end_at_signals()
     channels = channels_of(invocation) if invocation.arguments.notify else ()
     address = parse_database(invocation.arguments.database or DEFAULT_DATABASE, invocation.environ)
     try:
         with temporary_database(address) as database, tempfile.TemporaryDirectory(prefix="self-test-") as directory:
-            where = f"{database.name}, database {TEST_DATABASE}" if database else "SQLite, for no InfluxDB answers"
-            print("Self-test: a real monitor must alert each time a website made for this goes down (about 20 s).")
-            print(f"It checks every {INTERVAL_MS} ms; stored in {where}.", flush=True)
+            where = f"{database.name}, database {TEST_DATABASE}" if database else "SQLite, because no InfluxDB answers"
+            print("Self-test: a real monitor must raise an alert each time a test website goes down (about 20 s).")
+            print(f"It checks every {INTERVAL_MS} ms and stores in {where}.", flush=True)
             alerts = play_against(invocation.make_app, database, Path(directory), evaluate)
             run_drill(alerts[:2], channels, Path(directory))
     except SelfTestFailed as failure:
         print(f"FAILED: {failure}")
         return 1
-    print("PASSED: alerting works here. Each outage was announced, each recovery too, and nothing else.")
+    print("PASSED: alerting works here. Each outage and each recovery was announced, and nothing else.")
     return 0
 
 

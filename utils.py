@@ -1,4 +1,4 @@
-"""Finds the packages that the program needs."""
+"""Finds the Python packages that the program needs."""
 
 import importlib.util
 import os
@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parent
 
 
 def enter_environment() -> None:
-    """Go on in the project's own virtual environment when this Python lacks the packages.
+    """Restart in the virtual environment of the project if this Python lacks the packages.
 
-    Raises `MonitoringError` when they are not installed there either.
+    Raises `MonitoringError` if they are not installed there either.
     """
     if importlib.util.find_spec("pycurl") and importlib.util.find_spec("influxdb"):
         return

@@ -70,7 +70,7 @@ def runs(influxd: Influxd, other_influxd: Influxd) -> Iterator[dict[str, Future[
 
 @pytest.mark.parametrize(
     ("where", "through"),
-    [("SQLite", "stored in SQLite"), ("InfluxDB", "database test"), ("old InfluxDB", "database test")],
+    [("SQLite", "stores in SQLite"), ("InfluxDB", "database test"), ("old InfluxDB", "database test")],
 )
 def test_it_passes_where_alerting_works(runs: dict[str, Future[Finished]], where: str, through: str) -> None:
     run = runs[where].result()
@@ -84,7 +84,7 @@ def test_it_says_what_it_expected_and_what_it_saw(runs: dict[str, Future[Finishe
     assert said.count(": expecting ") == said.count("      saw: ") == 7
     assert said.count(" is down. availability=") == said.count(" recovered. availability=") == 3
     assert [cause for cause in ("status", "connect", "timeout") if said.count(f"cause {cause}\n") < 4] == []
-    assert "each decision was computed again, and was right" in said
+    assert "Each decision was recomputed and is right" in said
 
 
 def test_it_drops_the_database_it_made(runs: dict[str, Future[Finished]], influxd: Influxd) -> None:
