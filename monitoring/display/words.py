@@ -29,7 +29,7 @@ GLYPHS = {
     State.UNKNOWN: "○",
     State.PAUSED: "‖",
 }
-"""One for each state, told apart without colours; its word is always shown as well."""
+"""A sign for each state that needs no colour. The word is always shown as well."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,9 +37,9 @@ _LEADS = re.compile(
     r"\A(?:SSL certificate (?:problem|OpenSSL verify result)|SSL|TLS connect error|OpenSSL SSL_\w+|Recv failure|Send failure"
     r"|[Cc]ould not resolve [^:]+|Failed to connect to .{1,300}? after \d+ ms): (?:error:[0-9A-F]{8}:[^:]*:[^:]*:)?"
 )
-"""Beginnings of a reason that tell nothing new: who reports it, or what the row shows anyway."""
+"""Uninformative beginnings of a reason: who reports it, or what the row shows anyway."""
 _VERIFY_NUMBER = re.compile(r"(?<=\S) \(\d{1,3}\)\Z")
-"""OpenSSL's number of what its words say already."""
+"""OpenSSL's number of an error that its words name already."""
 
 DELIVERY_WORDS = {
     Delivery.PENDING: "not sent yet",
@@ -47,7 +47,7 @@ DELIVERY_WORDS = {
     Delivery.LATE: "sent late",
     Delivery.FAILED: "not sent",
 }
-"""What has become of a notification."""
+"""The words for the state of a notification."""
 
 DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 
@@ -55,12 +55,12 @@ DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 def percent_text(percent: Fraction | float | None, decimals: int = 2) -> str:
     """A percentage without its sign, cut off instead of rounded.
 
-    100.00 means exactly 100, and what is below a threshold never looks as if it had reached it. At the other end
-    0.00 means exactly 0: the least bit more is shown as 0.01.
+    So 100.00 means exactly 100, and a value below a threshold never looks as if it had reached it. Likewise 0.00 means
+    exactly 0: anything more is shown as at least 0.01.
     """
     if percent is None or not math.isfinite(percent):
         return NOTHING
-    # A float stands for the decimal that is written for it: 79.99 is a hair less in binary, and is still 79.99.
+    # A float stands for its shortest decimal: 79.99 is slightly less in binary, but means 79.99.
     exact = Fraction(repr(percent)) if isinstance(percent, float) else Fraction(percent)
     steps = max(math.floor(exact * 10**decimals), 1 if exact > 0 else 0)
     whole, part = divmod(steps, 10**decimals)
@@ -68,7 +68,7 @@ def percent_text(percent: Fraction | float | None, decimals: int = 2) -> str:
 
 
 def exact_text(number: Fraction, decimals: int = 0) -> str:
-    """A decimal number with all of its digits, and at least so many after the point: "80", "99.95"."""
+    """A decimal number with all its digits, at least `decimals` of them after the point: "80", "99.95"."""
     text = format((Decimal(number.numerator) / Decimal(number.denominator)).normalize(), "f")
     whole, _, part = text.partition(".")
     part = part.ljust(decimals, "0")
@@ -76,7 +76,7 @@ def exact_text(number: Fraction, decimals: int = 0) -> str:
 
 
 def with_sign(percent: str) -> str:
-    """A percentage with its sign; an unknown one has none."""
+    """A percentage with its sign, which an unknown one does not get."""
     return percent if percent == NOTHING else f"{percent} %"
 
 
@@ -117,23 +117,23 @@ def time_text(moment_ms: int) -> str:
 
 
 def inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """The text, quoted if a spreadsheet would take it for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 def label(host: str, name: str | None, location: str = "") -> str:
-    """The name of a site in tables, with the location it is seen from."""
+    """The name of a site in tables, with the location that it is seen from."""
     return printable(f"{name or host} [{location}]" if location else name or host)
 
 
 def counts_text(counts: Mapping[int, int] | Mapping[Cause, int], after: str = " ") -> str:
-    """Counts, the highest first: "200:298 503:2"; "—" when there are none."""
+    """Counts, highest first: "200:298 503:2"; "—" if there are none."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     return after.join(f"{what}:{count}" for what, count in ordered) or NOTHING
 
 
 def lengths_text(lengths_ms: Mapping[Cause, int]) -> str:
-    """Durations by cause: "timeout: 3 min 20 s, dns: 10 s"; "—" when there are none."""
+    """Durations by cause: "timeout: 3 min 20 s, dns: 10 s"; "—" if there are none."""
     return ", ".join(f"{cause}: {duration_text(length_ms)}" for cause, length_ms in lengths_ms.items()) or NOTHING
 
 
@@ -149,24 +149,24 @@ def plural(count: int, noun: str) -> str:
 
 
 def source_text(source: str, why: str) -> str:
-    """Where the numbers come from, and why."""
+    """The store that the numbers come from, and why that one."""
     store = SOURCES.get(source, source)
     return printable(f"reading {store}: {why}" if why else f"reading {store}")
 
 
 def missed_text(missed: int) -> str:
-    """Checks that were not made."""
+    """The note on checks that were not made."""
     were = "was" if missed == 1 else "were"
     return f"{plural(missed, 'check')} {were} not made: this machine was too busy, asleep or out of files"
 
 
 def too_old_text(why: str) -> str:
-    """The database still holds what should have been deleted."""
-    return f"what is older than retention stays: {why}"
+    """The note on expired data that the database still has."""
+    return f"expired data is not deleted: {why}"
 
 
 def ahead_text(ahead_ms: int) -> str:
-    """The times of new checks are ahead of the wall clock."""
+    """The note on check times that are ahead of the clock."""
     return f"times run {duration_text(ahead_ms)} ahead: this machine's clock was set back"
 
 
@@ -187,9 +187,9 @@ def host_and_name(host: str, name: str | None) -> str:
 
 
 def alert_sentence(alert: Alert, called: str = "") -> str:
-    """The state change in one sentence. Its words are fixed: people and scripts search for them.
+    """The state change in one sentence. Its wording is fixed, because people and scripts search for it.
 
-    `called` is what the site is called where this is shown; "": its URL or id.
+    `called` is the name of the site in this output; "": its URL or id.
     """
     site, percent, time = called or printable(alert.host), percent_text(alert.availability), time_text(alert.time_ms)
     time += f", location={printable(alert.location)}" if alert.location else ""
@@ -201,16 +201,16 @@ def alert_sentence(alert: Alert, called: str = "") -> str:
 
 
 def alert_detail(alert: Alert) -> str:
-    """A second line: why, and from when to when."""
+    """The second line of a state change: the cause, and the time of the outage."""
     detail = f"{_cause_text(alert)}, first failed check {time_text(alert.start_ms)}"
     return detail if alert.end_ms is None else f"{detail}, answering again since {time_text(alert.end_ms)}"
 
 
 def delivery_lines(delivery: Sequence[Entry]) -> Sequence[str]:
-    """What has become of the notifications of a record: "  told by ops; mail: late by 4 min"; nothing if there are none."""
-    told = ", ".join(printable(entry.channel) for entry in delivery if entry.state is Delivery.SENT)
+    """The state of a record's notifications: "  sent by ops; mail: late by 4 min"; no line if there are none."""
+    sent = ", ".join(printable(entry.channel) for entry in delivery if entry.state is Delivery.SENT)
     others = [_delivery_text(entry) for entry in delivery if entry.state is not Delivery.SENT]
-    found = [*([f"told by {told}"] if told else []), *others]
+    found = [*([f"sent by {sent}"] if sent else []), *others]
     return [f"  {'; '.join(found)}"] if found else []
 
 
@@ -222,9 +222,9 @@ def _delivery_text(entry: Entry) -> str:
 
 
 def ongoing_text(alert: Alert, now_ms: int, called: str = "", measured_until_ms: int | None = None) -> str:
-    """An open outage. `called`: see `alert_sentence`.
+    """An open outage in one sentence. `called` is the name of the site, as in `alert_sentence`.
 
-    `measured_until_ms`: when the site was last measured, where that is too long ago to know whether it is still down.
+    `measured_until_ms` is the end of the last check, if it is too old to show whether the site is still down.
     """
     what = f"has been down for {duration_text(now_ms - alert.start_ms)}"
     if measured_until_ms is not None:
@@ -253,7 +253,7 @@ def cause_text(cause: Cause | None, detail: str) -> str:
 
 
 def with_reason(cause: str, reason: str) -> str:
-    """A cause with the reason for it, which may be "", and may name the cause itself: "status 503"."""
+    """A cause with its reason. The reason may be empty, or begin with the cause itself: "status 503"."""
     return reason if reason.startswith(f"{cause} ") else f"{cause}: {reason}" if reason else cause
 
 

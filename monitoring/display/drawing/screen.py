@@ -13,8 +13,7 @@ from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
 from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
-from monitoring.display.view_model.viewing import Choice, SiteLine, place_of, site_lines
-from monitoring.display.view_model.viewing import view as chosen
+from monitoring.display.view_model.viewing import Choice, SiteLine, chosen_lines, place_of, site_lines
 from monitoring.display.words import WAITING, duration_text, label, local_text, plural, source_text, telling_text
 from monitoring.names import printable
 
@@ -67,7 +66,7 @@ def draw_screen(
     What does not fit is left out, the least important first: older incidents, good sites, the keys.
     """
     every = site_lines(seen.reports)
-    lines = chosen(every, look.choice)
+    lines = chosen_lines(every, look.choice)
     head = _head_lines(seen, look, width)[: max(1, height // 3)]
     foot = [footer] if footer and height >= WITH_FOOTER else []
     room = max(0, height - len(head) - len(foot))

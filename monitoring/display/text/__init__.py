@@ -1,8 +1,8 @@
-"""Lines of text and of JSON, for pipes, logs and other programs; and explanations, which screens show too. Pure.
+"""Lines of text and JSON for pipes, logs and other programs, and explanations, which screens show, too. Pure.
 
-jsonlines    one JSON object a line
-plain        statistics and alerts, a line each
-feed         the history of alerts, a line an incident
+jsonlines    one JSON object on each line
+plain        statistics and alerts, one line each
+feed         the history of alerts, one line for each incident
 explanation  why a site is in its state
-backtest     what another rule would have raised
+backtest     the comparison of a rule with another one
 """

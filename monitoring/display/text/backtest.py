@@ -1,4 +1,4 @@
-"""A back-test of an alert rule, as lines of text and of JSON."""
+"""A back-test of an alert rule, as lines of text or JSON."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,14 +10,14 @@ from monitoring.thresholds import Rule
 
 
 def backtest_lines(found: Backtest) -> Iterator[str]:
-    """Lines for people: what was compared, each site on which the two differ, and the sums."""
+    """The back-test for people: what was compared, each site for which the rules differ, and totals."""
     window = found.window
     yield (
         f"{time_text(window.from_ms)} … {time_text(window.until_ms)}, from {found.source}: "
         f"{plural(len(found.sites), 'site')}, evaluated every {duration_text(found.every_ms)}"
     )
     if found.from_ms is not None and found.from_ms > window.from_ms:
-        yield f"the checks reach back to {time_text(found.from_ms)} only: what was raised before is left out"
+        yield f"there are no checks before {time_text(found.from_ms)}: alerts before that are left out"
     yield from _rule_lines([one.site.rule for one in found.sites])
     for one in found.sites:
         if lines := _differences(one, found.every_ms):
@@ -69,7 +69,7 @@ def _sums(found: Backtest) -> Iterator[str]:
 
 
 def backtest_json(found: Backtest) -> Iterator[str]:
-    """One object a site and place: `{"kind": "replay", …}`, without line breaks."""
+    """One object for each site and location, in one line: `{"kind": "replay", …}`."""
     for one in found.sites:
         yield json_line(
             {

@@ -1,4 +1,4 @@
-"""Why a site is in its state, as lines of text."""
+"""Explains in lines of text why a site is in its state."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -24,13 +24,13 @@ from monitoring.statistics.windows import availability
 from monitoring.thresholds import Rule
 
 Moments = Callable[[int], str]
-"""How a moment is written."""
+"""Formats a moment."""
 
 
 def explanation_lines(found: Explanation, location: str, source: str, moment: Moments = time_text) -> list[str]:
-    """Lines for people, of plain text: the state, how the alert came about, the window, causes, two checks, what comes.
+    """The explanation for people: state, alert, window, causes, last good and last failed check, next state change.
 
-    `moment` writes times.
+    `moment` formats times.
     """
     lines = [_headline(found, location, source, moment)]
     if found.crossing:
@@ -70,7 +70,7 @@ def _window_lines(found: Explanation, moment: Moments) -> list[str]:
 
 
 def window_sum_text(found: Explanation) -> str:
-    """What the alert window adds up to, and what the rule needs for the next state change."""
+    """The sum over the alert window, and what the rule needs for the next state change."""
     if not found.now.runs:
         return "no check has ended, which proves neither up nor down"
     rule = found.site.rule
@@ -78,7 +78,7 @@ def window_sum_text(found: Explanation) -> str:
 
 
 def _silence_lines(found: Explanation, moment: Moments) -> list[str]:
-    """What is said when no check has ended for longer than usual."""
+    """A line if no check has ended for longer than usual."""
     if found.silent_since_ms is None:
         return []
     since, lasts = moment(found.silent_since_ms), duration_text(found.at_ms - found.silent_since_ms)
@@ -137,7 +137,7 @@ def _cause_line(found: Explanation, index: int) -> str:
 
 
 def _pair_lines(good: CheckResult | None, failed: CheckResult | None, moment: Moments) -> list[str]:
-    """The last good and the last failed check beside each other."""
+    """The last good and the last failed check side by side."""
     rows: list[tuple[str, ...]] = [("", "last good", "last failed")]
     rows.append(("check", *(NOTHING if it is None else moment(it.time_ms) for it in (good, failed))))
     rows.append(("status", *(str(it.status) if it and it.status else NOTHING for it in (good, failed))))
@@ -179,7 +179,7 @@ def _end(end_ms: int | None, moment: Moments) -> str:
 
 
 def _seconds(time_ms: int) -> str:
-    """ "26.0 s": tenths, or as many digits as there are."""
+    """ "26.0 s": at least one decimal, and all digits that there are."""
     return f"{exact_text(Fraction(time_ms, 1_000), 1)} s"
 
 

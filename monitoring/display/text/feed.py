@@ -1,4 +1,4 @@
-"""The history of alerts as people read it: one line an incident, and what flaps in one line together."""
+"""The history of alerts for people: one line for each incident, or for several of a flapping site."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from monitoring.models import Alert
 from monitoring.units import MINUTE_MS
 
 FLAP_MS = 30 * MINUTE_MS
-"""Outages of a site that follow each other by less are one line of the history."""
+"""Outages of a site that are less than this apart are merged into one line."""
 
 LASTED_WIDTH = len("ongoing, 59 min 59 s")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the history. `is_open`: the outage goes on. `records`: those of the outage, of merged ones of the last."""
+    """A line of the history. `records` are those of the outage or, if several are merged, of the last one."""
 
     day: str
     text: str
@@ -25,17 +25,17 @@ class Line:
 
 
 class IncidentFeed:
-    """Turns alert records, as they come, into lines. An outage that was shown as ongoing is shown again when it is over."""
+    """Turns new alert records into lines. An outage that was shown as open is shown again when it is over."""
 
     def __init__(self, names: Mapping[str, str | None], limit: int | None) -> None:
-        """`limit`: so many lines of the history at most, the newest; None: all. What comes later is not limited."""
+        """`limit` is the number of lines of the history, newest ones (None: all). Later records are not limited."""
         self._names = names
         self._limit = limit
         self._open: list[Alert] = []
         self._is_history = True
 
     def lines(self, new: Sequence[Alert], now_ms: int) -> Sequence[Line]:
-        """What these records add, the oldest first: at the first call the history, flaps merged, then one by one."""
+        """The lines of new records, oldest first. The first call is the history, whose flaps are merged."""
         found = list(reversed(incidents(sorted([*self._open, *new], key=lambda alert: alert.time_ms))))
         self._open = [one.alert for one in found if one.is_open and one.alert]
         touched = [one for one in found if one.alert in new or one.recovery in new]
@@ -61,7 +61,7 @@ class IncidentFeed:
 
 
 def merged(found: Iterable[Incident]) -> list[list[Incident]]:
-    """Incidents, the oldest first, with those of a site that follow each other closely in one group, at its first place."""
+    """Group the incidents of a site that are close together. A group is at the place of its first incident."""
     groups: list[list[Incident]] = []
     newest: dict[tuple[str, str], list[Incident]] = {}
     for one in found:

@@ -1,8 +1,8 @@
-"""One JSON object a line, for `--format json`.
+"""One JSON object on each line, for `--format json`.
 
-Percents are numbers, times seconds, dates RFC 3339 in UTC. What is unknown is null, never 0; every key is always there,
-but for `location` and `delivery`. `schema` is the number of the dialect: it changes when a key goes
-or changes its meaning, not when one comes.
+Percentages are numbers, times are seconds, dates are RFC 3339 in UTC. An unknown value is null, never 0. Every key is always
+there, except `location` and `delivery`. `schema` is the version of the format: it changes if a key is removed or changes its
+meaning, but not if one is added.
 """
 
 import json
@@ -22,7 +22,7 @@ SCHEMA = 1
 
 
 def stats_json(report: StatsReport) -> str:
-    """The statistics of a window: `{"kind": "stats", …}`, without a line break."""
+    """The statistics of a window in one line: `{"kind": "stats", …}`."""
     return json_line(
         {
             "kind": "stats",
@@ -36,7 +36,7 @@ def stats_json(report: StatsReport) -> str:
 
 
 def month_json(report: MonthReport) -> str:
-    """The sums of a month: `{"kind": "report", …}`, without a line break."""
+    """The summary of a month in one line: `{"kind": "report", …}`."""
     return json_line(
         {
             "kind": "report",
@@ -69,13 +69,13 @@ def _month_of(report: MonthReport, row: MonthRow) -> dict[str, object]:
 
 
 def alert_json(alert: Alert, name: str | None, delivery: Sequence[Entry] = ()) -> str:
-    """A state change: `{"kind": "alert", …}`, without a line break. `delivery`: its notifications, if known."""
-    told = {"delivery": [_delivery(entry) for entry in delivery]} if delivery else {}
-    return json_line({**alert_values(alert, name), **told})
+    """A state change in one line: `{"kind": "alert", …}`. `delivery` are its notifications, if known."""
+    notifications = {"delivery": [_delivery(entry) for entry in delivery]} if delivery else {}
+    return json_line({**alert_values(alert, name), **notifications})
 
 
 def alert_values(alert: Alert, name: str | None) -> dict[str, object]:
-    """What is said of a state change, in a line of its own or in another object."""
+    """The values of a state change, for a line of its own or for another object."""
     return {
         "schema": SCHEMA,
         "kind": "alert",
@@ -93,7 +93,7 @@ def alert_values(alert: Alert, name: str | None) -> dict[str, object]:
 
 
 def explanation_json(found: Explanation, location: str, source: str) -> str:
-    """Why a site is in its state: `{"schema": 1, "kind": "explanation", …}`, without a line break."""
+    """Why a site is in its state, in one line: `{"schema": 1, "kind": "explanation", …}`."""
     site, status = found.site, found.status
     return json_line(
         {
@@ -136,7 +136,7 @@ def rule_json(rule: Rule) -> dict[str, object]:
 
 
 def _window(found: WindowSum) -> dict[str, object]:
-    """An alert window. `down` and `failures` are all of it, `ended…` what of them belongs to an outage that is over."""
+    """An alert window. `ended…` are the parts of `down` and `failures` that belong to an earlier outage."""
     sums = found.sums
     return {
         "from": time_text(found.window.from_ms),
@@ -173,7 +173,7 @@ def _window(found: WindowSum) -> dict[str, object]:
 
 
 def mark_values(mark: Mark) -> dict[str, object]:
-    """What is said of one mark of a chart."""
+    """The values of one mark of a chart."""
     return {
         "from": time_text(mark.start_ms),
         "until": time_text(mark.end_ms),
@@ -188,7 +188,7 @@ def mark_values(mark: Mark) -> dict[str, object]:
 
 
 def check_values(check: CheckResult) -> dict[str, object]:
-    """What is said of a check."""
+    """The values of a check."""
     return {
         "time": time_text(check.time_ms),
         "status": check.status or None,
@@ -200,7 +200,7 @@ def check_values(check: CheckResult) -> dict[str, object]:
 
 
 def site_values(row: SiteRow, coverage: Fraction) -> dict[str, object]:
-    """What is said of a site in a window."""
+    """The values of a site in a window."""
     stats, status, availability = row.stats, row.status, row.availability
     return {
         "URL": row.host,
@@ -235,12 +235,12 @@ def _delivery(entry: Entry) -> dict[str, object]:
 
 
 def location_json(location: str) -> dict[str, object]:
-    """The one key that is there only where there is something to say: most monitors have no location."""
+    """The key `location`, which is left out for a monitor without a location."""
     return {"location": location} if location else {}
 
 
 def response_times(response: ResponseTimes | None) -> dict[str, float | None]:
-    """Its numbers in seconds, by their names."""
+    """Response times in seconds, by their names."""
     if response is None:
         return dict.fromkeys(("mean", "min", "max", "p50", "p95", "p99"))
     return {
@@ -258,18 +258,18 @@ def _counts(counts: Mapping[int, int] | Mapping[Cause, int]) -> dict[str, int]:
 
 
 def _seconds(time_us: float | None) -> float | None:
-    """In microseconds, as they are measured: a mean is no more exact than that."""
+    """Seconds, rounded to microseconds, because a mean is no more exact than its measurements."""
     return None if time_us is None else round(time_us) / 1_000_000
 
 
 def _percent(percent: Fraction | float | None) -> float | None:
-    """In hundredths, cut off as everywhere: 100 is exactly that."""
+    """A percentage, cut off after two decimals as everywhere, so that 100 is exact."""
     text = percent_text(percent)
     return None if text == NOTHING else float(text)
 
 
 def seconds(duration_ms: int) -> int | float:
-    """A duration that is given in milliseconds, as a number of seconds."""
+    """A duration in milliseconds as a number of seconds."""
     return duration_ms / 1_000 if duration_ms % 1_000 else duration_ms // 1_000
 
 
@@ -278,5 +278,5 @@ def _date(moment_ms: int | None) -> str | None:
 
 
 def json_line(value: dict[str, object]) -> str:
-    # ASCII only: no control character, line separator or override of the writing direction in a site's name survives.
+    # ASCII only, so that no control character, line separator or override of the writing direction remains.
     return json.dumps({"schema": SCHEMA, **value}, allow_nan=False, separators=(",", ":")).replace("\x7f", "\\u007f")

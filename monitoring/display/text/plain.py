@@ -1,6 +1,6 @@
-"""Plain lines for pipes, logs and simple terminals: no colour, no drawing, easy to grep and to cut.
+"""Plain lines for pipes, logs and simple terminals: no colours, easy to grep and to cut.
 
-A line is words without spaces, `key=value` wherever a value needs its name; "-" stands for what is unknown.
+A line has words without spaces, mostly `key=value`. An unknown value is "-".
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ from monitoring.models import Alert, ResponseTimes, SiteStats
 from monitoring.names import printable
 
 LABELS = ("location", "group", "tags")
-"""What lines show only if some site has it."""
+"""Columns that appear only if a site has a value."""
 
 CLOSING_ROWS = 50
-"""How many sites the closing summary lists at most; if there are more, it lists the worst."""
+"""How many sites the closing summary lists. If there are more, it lists the worst."""
 
 
 def stats_lines(report: StatsReport) -> list[str]:
-    """One line on the window, then one aligned line a site in the order of the configuration."""
+    """One line on the window, then one aligned line for each site in the order of the configuration."""
     until, sites = time_text(report.window.until_ms), len({row.host for row in report.rows})
     head = f"== {window_text(report.length_ms)} until {until}, {plural(sites, 'site')}, from {report.source}"
     labels = [label for label in LABELS if any(getattr(row, label) for row in report.rows)]
@@ -45,7 +45,7 @@ def stats_lines(report: StatsReport) -> list[str]:
 
 
 def month_lines(report: MonthReport) -> list[str]:
-    """One line on the month, one for each site, and how it was reckoned."""
+    """One line on the month, one for each site, and the rule of calculation."""
     until, sites = time_text(report.window.until_ms), len({row.site.host for row in report.rows})
     head = f"== {report.name} until {until}, {plural(sites, 'site')}, from {report.source}"
     return [head, *_aligned([_month_words(report, row) for row in report.rows]), MONTH_RULE]
@@ -82,9 +82,7 @@ def placeholder_line(header: Header) -> str:
 
 
 def closing_lines(closing: Closing) -> list[str]:
-    """The summary of a run: what is still down, a line on the run, one for each site (the worst of many), its alerts, and
-    where all of it lies.
-    """
+    """The summary of a run: open outages, a line on the run, one for each site (or the worst), alerts, notes and storage."""
     outages, names = longest_outages(closing.alerts, closing.ended_ms), closing.names
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     return [
@@ -98,7 +96,7 @@ def closing_lines(closing: Closing) -> list[str]:
 
 
 def ongoing_line(alert: Alert, view: View) -> str:
-    """An open outage, as far as anything is measured at present."""
+    """A line on an open outage, which says if it is no longer measured."""
     row = view.row_of(alert)
     called = host_and_name(alert.host, row.name if row else None)
     return ongoing_text(alert, view.now_ms, called, row.measured_until_ms if row else None)
@@ -109,7 +107,7 @@ def _still_down(alert: Alert, closing: Closing) -> str:
 
 
 def run_text(closing: Closing) -> str:
-    """What follows "monitored": how many sites, from where, for how long, from when to when."""
+    """The text after "monitored": how many sites, from where, for how long, and when."""
     lasted = duration_text(closing.ended_ms - closing.started_ms)
     span = f"{time_text(closing.started_ms)} to {time_text(closing.ended_ms)}"
     here = f" from {printable(closing.location)}" if closing.location else ""
@@ -136,7 +134,7 @@ def _site_words(report: StatsReport, row: SiteRow, labels: Sequence[str]) -> lis
 
 
 def _maintenance_words(rows: Sequence[SiteRow], stats: SiteStats) -> list[str]:
-    """Shown only if some site has any."""
+    """The time in maintenance, if any site has some."""
     if not any(row.stats.maintenance_ms for row in rows):
         return []
     return [_word("maintenance", duration_text(stats.maintenance_ms) if stats.maintenance_ms else NOTHING)]
@@ -167,7 +165,7 @@ def _site_name(row: SiteRow | ClosingRow) -> list[str]:
 
 
 def _reason(detail: str, before: str = "  ") -> str:
-    """The reason in quotes at the end of a line: the one value that keeps its blanks."""
+    """The reason in quotes at the end of a line. It is the only value with blanks."""
     return f'{before}detail="{telling_text(detail).replace(chr(34), chr(39))}"' if detail else ""
 
 
@@ -180,7 +178,7 @@ def _word(key: str, value: str) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines, each word but a row's last padded to the width of its column."""
+    """The rows as lines. Each word except the last is padded to the width of its column."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=False)]
     padded = [[word.ljust(width) for word, width in zip(row, [*widths, 0], strict=False)] for row in rows]
     return ["  ".join(row).rstrip() for row in padded]

@@ -1,12 +1,12 @@
-"""What there is to show, as values. Pure, but for `latest`.
+"""What there is to show, as values. Everything but `latest` is pure.
 
 values     what is shown: the reports, and a row for each site
 latest     the newest of everything, kept for whoever draws or serves it
 incidents  outages, from the alert records
-series     the marks of a chart
+series     the marks of a chart: the statistics of each minute, hour or day
 months     what a month adds up to
-ranking    the order of states, and which sites are shown when there is not room for all
-selection  which sites a filter leaves
-viewing    which sites are shown, in which order, over which window, of which moment
+ranking    the order of sites by state, and a summary of those that do not fit
+selection  the sites that match a filter
+viewing    which sites to show, in which order, in which window, at which moment
 overview   all sites at once, for the page and its numbers
 """

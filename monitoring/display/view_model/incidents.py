@@ -1,4 +1,4 @@
-"""Outages, from the alert records that say when each began and ended."""
+"""Puts outages together from alert records."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from monitoring.models import Alert, AlertType, Cause
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One outage of a site as one location saw it: the record that raised it, the one that ended it, or both.
+    """One outage of a site, seen from one location: the alert, the recovery, or both.
 
-    Without `recovery` it is still open; without `alert` the record of its begin is no longer kept.
+    Without `recovery` it is still open. Without `alert` that record has been deleted.
     """
 
     host: str
@@ -22,7 +22,7 @@ class Incident:
 
     @property
     def key(self) -> tuple[str, str]:
-        """The site, as the location saw it."""
+        """The site and the location."""
         return self.host, self.location
 
     @property
@@ -31,9 +31,9 @@ class Incident:
 
     @property
     def last(self) -> Alert:
-        """The record that knows most."""
+        """The latest record."""
         found = self.recovery or self.alert
-        assert found is not None  # noqa: S101 - an incident is made from a record
+        assert found is not None  # noqa: S101 - every incident has a record
         return found
 
     @property
@@ -42,26 +42,26 @@ class Incident:
 
     @property
     def detail(self) -> str:
-        """Why, in the server's own words."""
+        """The reason, in the server's own words."""
         return (self.alert.detail if self.alert else "") or self.last.detail
 
     @property
     def end_ms(self) -> int | None:
-        """The first good check after it; of a site that left the configuration, when that was. None: it is open."""
+        """The first good check, or when the site was removed from the configuration. None: it is open."""
         return None if self.recovery is None else self.recovery.outage_end_ms
 
     def lasted_ms(self, now_ms: int) -> int:
-        """From its first failed check to its end, or to now."""
+        """The time from the first failed check to the end, or to now."""
         return max(0, now_ms - self.start_ms) if self.recovery is None else outage_ms(self.recovery)
 
     def overlap_ms(self, from_ms: int, until_ms: int) -> int:
-        """How much of it lies between these two moments; `until_ms` is no later than now."""
+        """How much of it lies between two moments. `until_ms` is not in the future."""
         end_ms = until_ms if self.end_ms is None else min(self.end_ms, until_ms)
         return max(0, end_ms - max(self.start_ms, from_ms))
 
 
 def incidents(alerts: Iterable[Alert]) -> Sequence[Incident]:
-    """The outages that these records tell of, the newest first. Records come in order of time."""
+    """The outages of these records, newest first. The records are in order of time."""
     open_ones: dict[tuple[str, str], Incident] = {}
     found: list[Incident] = []
     for alert in alerts:

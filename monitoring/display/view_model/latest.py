@@ -1,4 +1,4 @@
-"""What is kept of everything that is newest: by an output that shows nothing itself, for who draws or serves it."""
+"""An output that keeps the newest of everything, for the page and the viewer."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,33 +6,33 @@ from monitoring.display.view_model.values import Closing, Header, StatsReport, S
 from monitoring.models import Alert
 
 NOTICE_MS, MOST_NOTICES = 600_000, 3
-"""How long an event stays in the header, and how many do. What lasts stands there as long as it does."""
+"""How long the header shows a notice, and how many. Lasting conditions are notes of the header, not notices."""
 
 
 class Notices:
-    """Events of the program itself, which stay in the header for a while."""
+    """Notices of the program itself, which the header shows for a while."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, int]] = []
+        self._notices: list[tuple[str, int]] = []
 
     def add(self, text: str, now_ms: int) -> None:
-        self._told = [*self._told, (text, now_ms)][-MOST_NOTICES:]
+        self._notices = [*self._notices, (text, now_ms)][-MOST_NOTICES:]
 
     def recent(self, now_ms: int) -> Sequence[str]:
-        return [text for text, since_ms in self._told if now_ms - since_ms < NOTICE_MS]
+        return [text for text, since_ms in self._notices if now_ms - since_ms < NOTICE_MS]
 
 
 class LatestView:
-    """Keeps `Output`: print mode's reader fills it. `view` is all that was read, `error` why nothing can be read now."""
+    """Implements `Output`. `view` is all that has been read; `error` says why the store cannot be read now."""
 
     def __init__(self, now_ms: int, say: Callable[[str], None]) -> None:
-        """`say` tells whoever started the program."""
+        """Notices and errors go to `say`."""
         self._say = say
         self._reports: dict[int, StatsReport] = {}
         self.error: str | None = None
         self.view = View(Header(0, ""), now_ms)
 
-    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:  # noqa: ARG002 - all are read
+    def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:  # noqa: ARG002 - the reader has all alerts
         self.view = View(header, now_ms)
 
     def statistics(self, report: StatsReport) -> None:

@@ -1,4 +1,4 @@
-"""What a month adds up to, for `--report` and for the page. Pure."""
+"""The summary of a month, for `--report` and for the page. Pure."""
 
 import csv
 import io
@@ -15,9 +15,9 @@ from monitoring.names import printable
 from monitoring.statistics import windows
 
 MONTH_RULE = (
-    "Months are those of UTC. Availability and downtime are by the checks that were made outside of maintenance; an incident"
-    " counts in each month that it touches, its length as far as it lies in there. Outages by cause are lengths of"
-    " incidents, by the cause that most of their downtime had."
+    "Months are in UTC. Availability and downtime are based on the checks outside of maintenance. An incident counts in"
+    " each month that it touches, with its length in that month. Outages by cause are the lengths of incidents, by the"
+    " cause of most of their downtime."
 )
 
 CSV_TITLES = (
@@ -30,9 +30,9 @@ CSV_TITLES = (
 
 @dataclass(frozen=True, slots=True)
 class MonthRow:
-    """One site in a month, seen from one location. `incidents` is how many touch it; `longest_ms` None: none did.
+    """One site in a month, seen from one location. `incidents` counts those that touch the month.
 
-    `outages_ms` is how long they lasted, by cause.
+    `longest_ms` is the length of the longest one in it (None: there is none), `outages_ms` the sum of lengths by cause.
     """
 
     site: SiteRow
@@ -42,13 +42,13 @@ class MonthRow:
 
     @property
     def down_ms(self) -> int:
-        """The time that failed checks stand for."""
+        """The time that failed checks cover."""
         return self.site.stats.down_ms
 
 
 @dataclass(frozen=True, slots=True)
 class MonthReport:
-    """All sites in a month; `window` ends earlier while the month is not over. `name` is "2026-01"."""
+    """All sites in a month. `window` ends early if the month is not over. `name` is "2026-01"."""
 
     name: str
     window: Window
@@ -56,12 +56,12 @@ class MonthReport:
     rows: Sequence[MonthRow]
 
     def coverage(self, row: MonthRow) -> Fraction:
-        """Percent of the window that the row's checks stand for, exact."""
+        """The exact percentage of the window that the checks of a row cover."""
         return windows.coverage(row.site.stats.covered_ms, self.window.length_ms)
 
 
 def month_report(name: str, report: StatsReport, incidents: Sequence[Incident]) -> MonthReport:
-    """The statistics of the month with its outages."""
+    """The report from the statistics and the outages of a month."""
     window = report.window
     lasted: dict[SiteKey, list[tuple[int, Cause | None]]] = {}
     for incident in incidents:
@@ -80,7 +80,7 @@ def _row(site: SiteRow, outages: Sequence[tuple[int, Cause | None]]) -> MonthRow
 
 
 def month_csv(report: MonthReport) -> str:
-    """A table for spreadsheets; empty where nothing is known."""
+    """A table for spreadsheets. Unknown values are empty."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_TITLES)

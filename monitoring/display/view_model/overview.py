@@ -1,4 +1,4 @@
-"""What there is to say of all sites at once: the one view of the page, its feeds and its numbers for machines. Pure."""
+"""All sites at once, as the page, its feeds and its metrics show them. Pure."""
 
 import hashlib
 import re
@@ -15,10 +15,10 @@ from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS
 
 DAYS = 90
-"""So many days, today's included, are shown one by one."""
+"""How many days are shown one by one, including today."""
 
 STALE_MS = 30_000
-"""What was read so long ago says nothing of now."""
+"""The age at which a reading no longer shows the present."""
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OTHERS = re.compile(r"[^A-Za-z0-9._]+")
@@ -26,9 +26,9 @@ _OTHERS = re.compile(r"[^A-Za-z0-9._]+")
 
 @dataclass(frozen=True)
 class Overview:
-    """A `View` with what lies further back: outages, the newest first, and the days of each site, the oldest first.
+    """A `View` and its past: outages, newest first, and the days of each site, oldest first.
 
-    `read_error` is why the store cannot be read now. Its `reports` are of the same sites and locations.
+    `read_error` says why the store cannot be read now. All reports of the view have the same sites and locations.
     """
 
     view: View
@@ -38,7 +38,7 @@ class Overview:
 
     @property
     def rows(self) -> Sequence[SiteRow]:
-        """The sites in the shortest window, in the order of the configuration; none before the first answer."""
+        """The sites in the shortest window, in the order of the configuration; none before the first reading."""
         return self.view.reports[0].rows if self.view.reports else ()
 
     @cached_property
@@ -48,15 +48,15 @@ class Overview:
 
     @property
     def is_stale(self) -> bool:
-        """Was the store read so long ago that nothing is known of now?"""
+        """Is the last reading too old to show the present?"""
         return bool(self.view.reports) and self.view.now_ms - self.view.reports[0].window.until_ms > STALE_MS
 
     def report(self, length_ms: int) -> StatsReport | None:
-        """The report on the window of this length; None: there is none."""
+        """The report on the window of this length, if there is one."""
         return next((report for report in self.view.reports if report.length_ms == length_ms), None)
 
     def later(self, waited_ms: int) -> "Overview":
-        """The same as it reads `waited_ms` later: when it has become stale, the states are unknown."""
+        """The same overview `waited_ms` later. If that makes it stale, all states are unknown."""
         view = replace(self.view, now_ms=self.view.now_ms + waited_ms)
         if not replace(self, view=view).is_stale:
             return self
@@ -75,7 +75,7 @@ def _unknown(report: StatsReport) -> StatsReport:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The sites of one group, the worst first; `name` is None for those without one.
+    """The sites of one group, worst first. `name` is None for sites without a group.
 
     `warns`: the certificate of one of them expires soon.
     """
@@ -90,14 +90,14 @@ class Group:
 
     @property
     def has_trouble(self) -> bool:
-        """Is any of its sites neither up nor paused or in maintenance, or does a certificate expire soon?"""
+        """Is a site in trouble (not up, paused or in maintenance), or does a certificate expire soon?"""
         return self.worst not in HEALTHY or self.warns
 
 
 def grouped(rows: Iterable[SiteRow], now_ms: int) -> Sequence[Group]:
-    """The groups of these sites, the one with the worst site first; otherwise in the order of the configuration.
+    """The groups of these sites, ordered by their worst site, then as in the configuration.
 
-    Of sites in the same state, those whose certificate expires soon are the worst.
+    Within a state, sites whose certificate expires soon come first.
     """
     found: dict[str | None, list[tuple[int, SiteRow]]] = {}
     for row in rows:
@@ -110,14 +110,14 @@ def grouped(rows: Iterable[SiteRow], now_ms: int) -> Sequence[Group]:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """A certificate that people are warned of, of the site that `row` is."""
+    """A certificate of the site in `row` that expires soon."""
 
     row: SiteRow
     expires_ms: int
 
 
 def expiries(overview: Overview) -> Sequence[Expiry]:
-    """The certificates that people are warned of now, the one that expires first first; one for each site."""
+    """The certificates that expire soon, the earliest first; one for each site."""
     found: dict[str, Expiry] = {}
     for row in overview.rows:
         due_ms = row.certificate_due_ms(overview.view.now_ms)
@@ -153,7 +153,7 @@ def headline(overview: Overview) -> str:
 
 
 def last_data(overview: Overview) -> str:
-    """How old the newest check is, to be put behind a sentence; "" when there is none."""
+    """The end of a sentence: how old the newest check is; "" if there is none."""
     newest_ms = max((row.last_check_ms for row in overview.rows if row.last_check_ms is not None), default=None)
     return "" if newest_ms is None else f": last data {duration_text(max(0, overview.view.now_ms - newest_ms))} ago"
 
@@ -163,7 +163,7 @@ def _of_some(state: State, count: int, total: int) -> str:
 
 
 def _since(rows: Iterable[SiteRow], state: State, now_ms: int) -> str:
-    """Since when the first of them is in this state. A sentence that stays the same is not read aloud again and again."""
+    """The start of this state, as a time: a text that does not change is not read aloud again."""
     since = [row.status.since_ms for row in rows if row.status.state is state and row.status.since_ms is not None]
     if not since:
         return ""
@@ -174,7 +174,7 @@ def _since(rows: Iterable[SiteRow], state: State, now_ms: int) -> str:
 
 
 def slug(host: str) -> str:
-    """The site's name in addresses of the page, for ever the same: its id as it is; else readable, with a checksum."""
+    """The permanent name of a site in the page's addresses: a plain id unchanged, else a readable name with a checksum."""
     if _PLAIN_ID.fullmatch(host):
         return host
     readable = _OTHERS.sub("-", host.partition("://")[2] or host).strip("-.")[:60]

@@ -1,4 +1,4 @@
-"""Orders sites, counts states and sums up what is not shown."""
+"""Orders sites, counts states, and summarises the sites that are not shown."""
 
 import math
 from collections import Counter
@@ -19,7 +19,7 @@ HEALTHY = frozenset({State.UP, State.MAINTENANCE, State.PAUSED})
 def closing_shown_and_rest(rows: Sequence[ClosingRow], room: int) -> tuple[Sequence[ClosingRow], Sequence[ClosingRow]]:
     """The sites of a run that fit into `room` lines, and those that do not.
 
-    All of them in their own order if they fit. Otherwise lowest availability first, then most incidents.
+    If all fit, they keep their order. Otherwise the lowest availability comes first, then the most incidents.
     """
     if len(rows) <= room:
         return rows, ()
@@ -33,13 +33,13 @@ def closing_rest_text(rest: Sequence[ClosingRow]) -> str:
 
 
 def state_counts(rows: Iterable[SiteRow]) -> list[tuple[State, int]]:
-    """How many sites are in each state that occurs, the worst state first."""
+    """The number of sites in each state that occurs, worst state first."""
     counts = Counter(row.status.state for row in rows)
     return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
 
 
 def longest_outages(alerts: Iterable[Alert], ended_ms: int) -> dict[str, int]:
-    """The longest outage of each host in milliseconds; one that is not over lasts until `ended_ms`."""
+    """The longest outage of each host in milliseconds. An open one lasts until `ended_ms`."""
     longest: dict[str, int] = {}
     for incident in incidents(alerts):
         longest[incident.host] = max(longest.get(incident.host, 0), incident.lasted_ms(ended_ms))
@@ -47,12 +47,12 @@ def longest_outages(alerts: Iterable[Alert], ended_ms: int) -> dict[str, int]:
 
 
 def badness(row: SiteRow) -> tuple[int, float]:
-    """Orders sites, the worst first."""
+    """The sort key that puts the worst site first."""
     return WORST_FIRST.index(row.status.state), _share(row.stats.available_ms, row.stats.judged_ms)
 
 
 def _share(available_ms: int, judged_ms: int) -> float:
-    # Floats order a thousand sites some thirty times faster than fractions, and only the order hangs on them.
+    # Floats sort about thirty times faster than fractions, and only the order depends on them.
     return available_ms / judged_ms if judged_ms else math.inf
 
 

@@ -1,24 +1,24 @@
-"""Which sites a filter leaves. Pure."""
+"""Selects the sites that match a filter. Pure."""
 
 from collections.abc import Iterable, Sequence
 
 from monitoring.display.view_model.values import SiteRow
 
 FIELDS = ("state", "cause", "group", "tag", "location")
-"""What a word of a filter may name before a colon."""
+"""The words that may precede a colon in a filter."""
 
 
 def selected(rows: Iterable[SiteRow], wanted: str) -> Sequence[SiteRow]:
-    """The rows that every word of the filter fits, in their order.
+    """The rows that match every word of the filter, in their order.
 
-    A word is part of a name or URL, or of what it names: `state:down`, `cause:dns`, `group:shop`, `tag:eu`. With `!` before
-    it, it must not fit. Upper and lower case are the same. A lone `!` is a word that is still to be typed.
+    A word matches part of the name or URL, or of a field: `state:down`, `cause:dns`, `group:shop`, `tag:eu`. A word after
+    `!` must not match. Case does not matter. A lone `!` is ignored, because its word has not been typed yet.
     """
     words = [word for word in wanted.casefold().split() if word != "!"]
-    return [row for row in rows if all(_fits(row, word.removeprefix("!")) != word.startswith("!") for word in words)]
+    return [row for row in rows if all(_matches(row, word.removeprefix("!")) != word.startswith("!") for word in words)]
 
 
-def _fits(row: SiteRow, word: str) -> bool:
+def _matches(row: SiteRow, word: str) -> bool:
     field, colon, value = word.partition(":")
     if not colon or field not in FIELDS:
         return any(word in text.casefold() for text in (row.name or "", row.host))

@@ -1,4 +1,4 @@
-"""Marks of a chart: what the checks of a site add up to in each span of time. Pure."""
+"""The marks of a chart: the statistics of a site in each span of time. Pure."""
 
 import csv
 import io
@@ -16,9 +16,9 @@ NO_CAUSES: Mapping[Cause, int] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One mark: times in milliseconds; percentiles are of the available checks (None: there was none), causes are counts.
+    """The statistics of one span. Percentiles are those of the available checks (None: there are none), `causes` are counts.
 
-    `length_ms` is how much of it is over.
+    `length_ms` is the part of the span that is over.
     """
 
     start_ms: int
@@ -37,17 +37,17 @@ class Mark:
 
     @property
     def availability(self) -> Fraction | None:
-        """Percent of the time that was up or down, exact; None when there was none."""
+        """The exact percentage of the time that is either up or down; None: there is no such time."""
         return windows.availability(self.available_ms, self.covered_ms - self.maintenance_ms)
 
     @property
     def coverage(self) -> Fraction:
-        """Percent of the mark that checks stand for, exact."""
+        """The exact percentage of the span that checks cover."""
         return windows.coverage(self.covered_ms, max(1, self.length_ms))
 
     @property
     def down_ms(self) -> int:
-        """The time that failed checks stand for."""
+        """The time that failed checks cover."""
         return self.covered_ms - self.maintenance_ms - self.available_ms
 
     @property
@@ -72,7 +72,7 @@ def mark_of(start_ms: int, length_ms: int, stats: SiteStats) -> Mark:
 
 
 def causes_of(marks: Iterable[Mark]) -> Mapping[Cause, int]:
-    """How many checks failed by each cause, the most frequent one first."""
+    """The number of failed checks by cause, most frequent first."""
     found: dict[Cause, int] = {}
     for mark in marks:
         for cause, count in mark.causes.items():
@@ -87,7 +87,7 @@ CSV_TITLES = (
 
 
 def series_csv(series: Mapping[str, Sequence[Mark]]) -> str:
-    """A table for spreadsheets of the marks of each location; empty where nothing is known."""
+    """A table for spreadsheets of the marks of each location. Unknown values are empty."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_TITLES)

@@ -1,4 +1,4 @@
-"""The values that are shown. Units are in the names, as in `monitoring.models`."""
+"""The values that are shown. Names end in units, as in `monitoring.models`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ SiteKey = tuple[str, str]
 """A site as one location sees it: host and location."""
 
 Statuses = Callable[[], Mapping[SiteKey, SiteStatus]]
-"""Returns the current status of each site and location; called only by an output that shows them."""
+"""Returns the current status by site and location. Only an output that shows it calls this."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """One site in one window, seen from one location ("" is the one without a name).
+    """One site in one window, seen from one location ("": one without a name).
 
-    A site with nothing in the window has an empty `SiteStats`. `last_check_ms` is its newest check; None: not known.
-    `address` is its URL for people, `rule` when it is alerted; "" and None where that is not known. People are warned
-    `certificate_warning_ms` before its certificate expires (0: never).
+    A site without checks in the window has empty `stats`. `last_check_ms` is its newest check (None: unknown), `address` its
+    URL for people ("": unknown), `rule` its alert rule (None: unknown). A warning appears `certificate_warning_ms` before
+    its certificate expires (0: never).
     """
 
     host: str
@@ -47,26 +47,26 @@ class SiteRow:
 
     @property
     def availability(self) -> Fraction | None:
-        """Percent of the time that is up or down, exact; None when there is none."""
+        """The exact percentage of the time that is either up or down; None: there is no such time."""
         return windows.availability(self.stats.available_ms, self.stats.judged_ms)
 
     @property
     def detail(self) -> str:
-        """Why the site fails, or failed until its last check; "" once it is up, and while somebody works on it."""
+        """Why the site fails, or failed until it answered again; "" if it is up or in maintenance."""
         return self.status.detail if self.status.state in {State.FAILING, State.DOWN, State.RECOVERING} else ""
 
     @property
     def measured_until_ms(self) -> int | None:
-        """Until when the site was measured, if that is too long ago to know its state; None: it is known, or never was."""
+        """The end of the last check, if it is too old to know the state; None: the state is known, or never was."""
         return self.status.since_ms if self.status.state is State.UNKNOWN else None
 
     def certificate_days(self, now_ms: int) -> int | None:
-        """How many whole days its certificate is still valid, negative when it is not any more; None: not known."""
+        """For how many whole days its certificate is valid, negative if it has expired; None: unknown."""
         certificate_s = self.status.certificate_s
         return None if certificate_s is None else (certificate_s * 1_000 - now_ms) // DAY_MS
 
     def certificate_due_ms(self, now_ms: int) -> int | None:
-        """When its certificate expires, if people are to be warned of that by now; None: they are not."""
+        """When its certificate expires, if that is soon enough for a warning; else None."""
         certificate_s, warning_ms = self.status.certificate_s, self.certificate_warning_ms
         if certificate_s is None or not warning_ms or self.status.state is State.PAUSED:
             return None
@@ -74,17 +74,17 @@ class SiteRow:
 
     @property
     def last_failure_ms(self) -> int | None:
-        """The newest failure that the window or the status knows; None: no failure is known."""
+        """The newest failure in the window or the status; None: there is none."""
         known = (self.stats.last_failure_ms, self.status.last_failure_ms)
         return max((moment for moment in known if moment is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class StatsReport:
-    """The statistics of all sites in one window, in the order of the configuration, a row for each location.
+    """The statistics of all sites in one window, in the order of the configuration, with a row for each location.
 
-    `source` is "influxdb", "local" or "gateway": where the numbers were read. `asked_ms` is how long a window was asked
-    for, when this one is longer: it begins at a whole hour.
+    `source` is the store that was read: "influxdb", "local" or "gateway". `asked_ms` is the requested length, if the window
+    is longer because it begins at a whole hour.
     """
 
     window: Window
@@ -94,16 +94,16 @@ class StatsReport:
 
     @property
     def length_ms(self) -> int:
-        """The length that was asked for."""
+        """The requested length."""
         return self.asked_ms or self.window.length_ms
 
     def coverage(self, row: SiteRow) -> Fraction:
-        """Percent of the window that the row's checks stand for, exact."""
+        """The exact percentage of the window that the checks of a row cover."""
         return windows.coverage(row.stats.covered_ms, self.window.length_ms)
 
 
 def with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
-    """The same with the states of now, as far as they are known."""
+    """The report with the current states, as far as they are known."""
     return replace(report, rows=tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows))
 
 
@@ -117,7 +117,7 @@ def stats_report(
     location: str = "",
     last_states: Mapping[str, LastState] = MappingProxyType({}),
 ) -> StatsReport:
-    """A row for each site, also for those without checks in the window; `source` is the kind of the store that was read."""
+    """A report with a row for each site, also for those without checks. `source` is the kind of the store that was read."""
     rows = (
         SiteRow(
             site.host,
@@ -139,9 +139,9 @@ def stats_report(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """How many sites, where the numbers come from and why, and what else people should know.
+    """The number of sites, the store that was read and why that one, and notes.
 
-    "{sites} sites · reading {source}: {why}"; `why` may be empty.
+    It reads "{sites} sites · reading {source}: {why}". `why` may be empty.
     """
 
     sites: int
@@ -152,10 +152,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that the live screen shows at `now_ms`.
+    """Everything that a screen shows at `now_ms`.
 
-    `reports` stand shortest window first and may be missing yet; `alerts` are recent state changes, newest last;
-    `ongoing` are the alerts that are open, oldest first.
+    `reports` are in order of length; some may not have been read yet. `alerts` are recent state changes, newest last,
+    `ongoing` the open alerts, oldest first.
     """
 
     header: Header
@@ -165,14 +165,14 @@ class View:
     ongoing: Sequence[Alert] = ()
 
     def row_of(self, alert: Alert) -> SiteRow | None:
-        """What is known of the site of an alert; None before the first statistics, and of one that is no longer watched."""
+        """The row of the site of an alert; None before the first statistics, or if it is no longer watched."""
         rows = self.reports[0].rows if self.reports else ()
         return next((row for row in rows if row.host == alert.host and row.location in (alert.location, "")), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosingRow:
-    """What a run measured of one site; `incidents` is the number of its alerts, `maintenance_ms` a part of `covered_ms`."""
+    """The statistics of one site in a run. `incidents` counts its alerts; `maintenance_ms` is part of `covered_ms`."""
 
     host: str
     name: str | None
@@ -188,12 +188,12 @@ class ClosingRow:
 
     @property
     def availability(self) -> Fraction | None:
-        """Percent of the time that was up or down, exact; None when there was none."""
+        """The exact percentage of the time that is either up or down; None: there is no such time."""
         return windows.availability(self.available_ms, self.judged_ms)
 
 
 def closing_rows(sites: Iterable[Site], totals: Mapping[str, RunTotals], alerts: Iterable[Alert]) -> tuple[ClosingRow, ...]:
-    """A row for each site: what the run measured (`totals`, by host), and how many outages began in `alerts`."""
+    """A row for each site, from the `totals` of a run by host and its `alerts`."""
     incidents = Counter(alert.host for alert in alerts if outage_is_open(alert))
     return tuple(
         ClosingRow(
@@ -207,9 +207,9 @@ def closing_rows(sites: Iterable[Site], totals: Mapping[str, RunTotals], alerts:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A run from start to end, at `location`.
+    """The summary of a run at `location`.
 
-    `alerts` are the run's, in order; `notes` say what is to be known of what it leaves behind, `stored` where it all lies.
+    `alerts` are those of the run, in order. `notes` are about data not stored yet. `stored` says where all is stored.
     """
 
     started_ms: int
@@ -227,17 +227,17 @@ class Closing:
 
     @property
     def still_down(self) -> Sequence[Alert]:
-        """The outages that go on, those that last longest first."""
+        """The open outages, longest first."""
         newest = {alert.host: alert for alert in self.alerts}
         return sorted(filter(outage_is_open, newest.values()), key=lambda alert: alert.start_ms)
 
     @property
     def past(self) -> Sequence[Alert]:
-        """The state changes but for those that are `still_down`."""
+        """The state changes, except those of `still_down`."""
         return _without(self.still_down, self.alerts)
 
     def coverage(self, row: ClosingRow) -> Fraction:
-        """Percent of the run that the row's checks stand for, exact."""
+        """The exact percentage of the run that the checks of a row cover."""
         return windows.coverage(row.covered_ms, max(1, self.ended_ms - self.started_ms))
 
 

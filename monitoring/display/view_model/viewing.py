@@ -1,4 +1,4 @@
-"""Which sites are shown, in which order, over which window, of which moment. Pure: `view` feeds every screen of sites."""
+"""Which sites to show, in which order, in which window, at which moment. Pure. All tables of sites use it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
-"""The windows to choose from, the shortest first, by what they are called in titles."""
+"""The windows to choose from, shortest first, by their titles."""
 
 
 class Order(StrEnum):
-    """By what sites are sorted; each begins with what people look for first."""
+    """The keys to sort sites by. Each order begins with what people look for first."""
 
     STATE = "state"  # the worst first
     NAME = "name"
@@ -32,7 +32,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person has chosen to see. `wanted` is a filter as `selected` reads it; `location` None: all of them."""
+    """What a person has chosen to see. `wanted` is a filter for `selected`; `location` None: all locations."""
 
     window_ms: int = WINDOWS_MS["10m"]
     wanted: str = ""
@@ -44,7 +44,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class SiteLine:
-    """A site as one location sees it, in every window that was read: what one line of the overview shows.
+    """One site, seen from one location, in every window that has been read: one line of the table.
 
     `now` is its row in the shortest window; `rows` are all of them, by the length of the window.
     """
@@ -57,16 +57,16 @@ class SiteLine:
         return self.now.key
 
     def row(self, window_ms: int) -> SiteRow | None:
-        """The site in this window; None: it was not read yet."""
+        """The site in this window; None: not read yet."""
         return self.rows.get(window_ms)
 
     def shown(self, window_ms: int) -> SiteRow:
-        """The site in this window; before that was read in the shortest one."""
+        """The site in this window or, if that has not been read yet, in the shortest one."""
         return self.rows.get(window_ms) or self.now
 
 
 def site_lines(reports: Sequence[StatsReport]) -> Sequence[SiteLine]:
-    """A line for each site and location of the first report, which is the shortest, in its order."""
+    """A line for each site and location of the shortest report, in its order."""
     if not reports:
         return []
     found: dict[SiteKey, dict[int, SiteRow]] = {row.key: {} for row in reports[0].rows}
@@ -78,21 +78,21 @@ def site_lines(reports: Sequence[StatsReport]) -> Sequence[SiteLine]:
     return [SiteLine(row, found[row.key]) for row in reports[0].rows]
 
 
-def view(lines: Sequence[SiteLine], choice: Choice) -> Sequence[SiteLine]:
-    """The lines that are chosen, in the order that is chosen; equals stay in the order of the configuration."""
+def chosen_lines(lines: Sequence[SiteLine], choice: Choice) -> Sequence[SiteLine]:
+    """The lines that match the choice, in the chosen order. Ties keep the order of the configuration."""
     known = {line.key: line for line in lines}
     rows = [_row(line, choice.window_ms) for line in lines]
-    fitting = [
+    matching = [
         row
         for row in selected(rows, choice.wanted)
         if not (choice.only_faults and row.status.state in HEALTHY) and choice.location in (None, row.location)
     ]
-    ordered = sorted(fitting, key=RANKS[choice.order])
+    ordered = sorted(matching, key=RANKS[choice.order])
     return [known[row.key] for row in (reversed(ordered) if choice.is_reversed else ordered)]
 
 
 def _row(line: SiteLine, window_ms: int) -> SiteRow:
-    """The site in this window, in the state in which it is now."""
+    """The site in this window, with its current state."""
     row = line.shown(window_ms)
     return row if row.status is line.now.status else replace(row, status=line.now.status)
 
@@ -123,22 +123,22 @@ RANKS: Mapping[Order, Callable[[SiteRow], Any]] = {
 
 
 def place_of(cursor: SiteKey | None, keys: Sequence[SiteKey]) -> int:
-    """Where the cursor is among these sites; on the first one where its site is not there."""
+    """The index of the cursor among these sites; 0 if its site is not one of them."""
     return keys.index(cursor) if cursor in keys else 0
 
 
 def next_window(windows_ms: Sequence[int], window_ms: int) -> int:
-    """The next longer one of these windows, which stand the shortest first; after the longest the shortest."""
+    """The next longer window of an ascending list; after the longest the shortest."""
     return next((length_ms for length_ms in windows_ms if length_ms > window_ms), windows_ms[0])
 
 
 def earlier_ms(at_ms: int | None, window_ms: int, now_ms: int) -> int:
-    """The moment one window before the one that is shown; `at_ms` None: now is."""
+    """The moment one window before the shown one. `at_ms` None: the present is shown."""
     return max(window_ms, (now_ms if at_ms is None else at_ms) - window_ms)
 
 
 def later_ms(at_ms: int | None, window_ms: int, now_ms: int) -> int | None:
-    """The moment one window later; None: that is now, or yet to come."""
+    """The moment one window later; None: that is now or in the future."""
     if at_ms is None or at_ms + window_ms >= now_ms:
         return None
     return at_ms + window_ms

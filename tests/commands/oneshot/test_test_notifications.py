@@ -65,7 +65,7 @@ def test_the_history_says_who_was_told_and_who_was_not(tmp_path: Path) -> None:
         "pager": ("failed", "error=404"),
     }
     text = run("-a", "--once", "-c", str(config)).stdout
-    assert "  told by ops; mail: late by 4 min; pager: not sent (error=404)" in text
+    assert "  sent by ops; mail: late by 4 min; pager: not sent (error=404)" in text
 
 
 def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Path) -> None:

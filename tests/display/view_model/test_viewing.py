@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monitoring.display.view_model.values import SiteRow, StatsReport
-from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, Order, earlier_ms, later_ms, site_lines, view
+from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, Order, chosen_lines, earlier_ms, later_ms, site_lines
 from monitoring.models import Cause, ResponseTimes, SiteStats, SiteStatus, State, Window
 
 NOW_MS = 1_780_000_000_000
@@ -34,7 +34,7 @@ ROWS = (
 
 def shown(*rows: SiteRow, **chosen: object) -> list[str | None]:
     lines = site_lines([report(TEN_MINUTES, *rows)])
-    return [line.now.name for line in view(lines, replace(Choice(), **chosen))]
+    return [line.now.name for line in chosen_lines(lines, replace(Choice(), **chosen))]
 
 
 @pytest.mark.parametrize(("order", "names"), [
@@ -81,8 +81,8 @@ def test_a_filter_leaves_what_it_names(wanted: str, names: list[str]) -> None:
 def test_one_location_is_shown_alone() -> None:
     rows = (row("a", location="paris"), row("a", location="oslo"))
     lines = site_lines([report(TEN_MINUTES, *rows)])
-    assert [line.key for line in view(lines, Choice(location="oslo"))] == [("http://a/", "oslo")]
-    assert len(view(lines, Choice())) == 2
+    assert [line.key for line in chosen_lines(lines, Choice(location="oslo"))] == [("http://a/", "oslo")]
+    assert len(chosen_lines(lines, Choice())) == 2
 
 
 def test_sites_are_ordered_by_the_chosen_window_and_by_their_state_now() -> None:
@@ -90,8 +90,8 @@ def test_sites_are_ordered_by_the_chosen_window_and_by_their_state_now() -> None
     hour = (row("a", State.DOWN, 50), row("b", State.UP, 100))
     lines = site_lines([report(TEN_MINUTES, *ten), report(HOUR, *hour)])
     chosen = replace(Choice(), window_ms=HOUR, order=Order.AVAILABILITY)
-    assert [line.now.name for line in view(lines, chosen)] == ["a", "b"]
-    assert [line.now.name for line in view(lines, replace(chosen, order=Order.STATE))] == ["b", "a"]
+    assert [line.now.name for line in chosen_lines(lines, chosen)] == ["a", "b"]
+    assert [line.now.name for line in chosen_lines(lines, replace(chosen, order=Order.STATE))] == ["b", "a"]
 
 
 def test_a_line_has_a_site_in_every_window_that_was_read() -> None:
