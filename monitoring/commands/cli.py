@@ -5,19 +5,11 @@ beside the options of all is a line each in `OPTIONS`.
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from monitoring import __version__, names
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from monitoring.config.parsing.durations import Moment, Month
-
-
-Value = TypeVar("Value")
+from monitoring.commands import arguments as values
 
 
 class Mode(NamedTuple):
@@ -44,12 +36,6 @@ class Mode(NamedTuple):
 SHELLS = ("bash", "zsh", "tcsh")
 
 
-def _month(text: str) -> "Month":
-    from monitoring.config.parsing.durations import month
-
-    return month(text)
-
-
 MODES = {
     mode.name: mode
     for mode in (
@@ -70,7 +56,7 @@ MODES = {
         ),
         Mode(
             *(None, "report", "oneshot.report", "sum up a month: availability, incidents, response times"),
-            value={"dest": "month", "metavar": "YYYY-MM", "type": _month},
+            value={"dest": "month", "metavar": "YYYY-MM", "type": values.month},
         ),
         Mode(None, "purge", "oneshot.purge", "delete stored checks and alerts; says which, and asks"),
         Mode(
@@ -91,7 +77,7 @@ MODES = {
         Mode(
             *(None, "import", "oneshot.import_configuration"),
             help="print the websites of Gatus, Uptime Kuma, Prometheus, a sitemap or a list as a configuration",
-            value={"dest": "imported", "metavar": "FILE", "type": Path},
+            value={"dest": "imported", "metavar": "FILE", "type": values.file},
         ),
         Mode(
             *(None, "print-completion", "oneshot.completion"),
@@ -120,68 +106,10 @@ class Option:
         return getattr(arguments, self.flags[-1].lstrip("-").replace("-", "_")) not in (None, False)
 
 
-# These converters import late, so that `--help` is answered before the configuration's packages are loaded.
-
-
-def _location(text: str) -> str:
-    """The name of a location; "" stands for monitors without one."""
-    from monitoring.config.parsing import values
-    from monitoring.config.parsing.text import Invalid, Segment, Text
-
-    try:
-        return values.location(Text((Segment(text),))) if text else text
-    except Invalid as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _length_ms(text: str) -> int:
-    from monitoring.config.parsing.durations import length_ms
-
-    return length_ms(text)
-
-
-def _moment(text: str) -> "Moment":
-    from monitoring.config.parsing.durations import moment
-
-    return moment(text)
-
-
-def _percent(text: str) -> "Fraction":
-    from monitoring.config.parsing.values import percent
-
-    return _converted(percent, text)
-
-
-def _failures(text: str) -> int:
-    from monitoring.config.keys.websites import FAILURES
-
-    return _converted(FAILURES, text)
-
-
-def _limit(text: str) -> int:
-    from monitoring.config.parsing.values import whole
-
-    return _converted(whole(1, 1_000_000), text)
-
-
-def _converted(convert: Callable[[object], Value], text: str) -> Value:
-    """A number, converted as in the configuration."""
-    from decimal import Decimal
-
-    from monitoring.config.parsing.text import Invalid
-
-    try:
-        return convert(Decimal(text) if "." in text else int(text))
-    except (ValueError, ArithmeticError):
-        raise argparse.ArgumentTypeError("must be a number") from None
-    except Invalid as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 OPTIONS = (
-    Option("-c", "--config", metavar="FILE", type=Path, help='default: config.json; "-" is standard input'),
+    Option("-c", "--config", metavar="FILE", type=values.file, help='default: config.json; "-" is standard input'),
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
-    Option("--local-database", metavar="FILE", type=Path, help="use this local file instead of the configuration's"),
+    Option("--local-database", metavar="FILE", type=values.file, help="use this local file instead of the configuration's"),
     Option("--format", choices=("text", "json", "csv"), default="text", help="json: one object a line; csv: with --report"),
     Option("--notify", modes=["test"], action="store_true", help="play an outage through your own channels, as a drill"),
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
@@ -190,7 +118,7 @@ OPTIONS = (
         *("--location",),
         modes=["alerts", "explain", "print", "replay", "web", "report", "purge"],
         metavar="NAME",
-        type=_location,
+        type=values.location,
         help='only what the monitor at "NAME" saw',
     ),
     Option(
@@ -203,14 +131,14 @@ OPTIONS = (
         *("--window",),
         modes=["print", "replay"],
         metavar="LENGTH",
-        type=_length_ms,
+        type=values.length_ms,
         help='statistics over this, such as "24h"; the window of the rule to try',
     ),
     Option(
         "--at",
         modes=["explain", "print"],
         metavar="TIME",
-        type=_moment,
+        type=values.moment,
         help='how it was at this time, or "-1h": an hour ago',
     ),
     Option(
@@ -219,17 +147,23 @@ OPTIONS = (
         metavar="ADDRESS",
         help="serve here, not at 127.0.0.1:8087 (the page: :8088)",
     ),
-    Option("--tls-cert", modes=["gateway", "web"], metavar="FILE", type=Path, help="the certificate and its chain"),
-    Option("--tls-key", modes=["gateway", "web"], metavar="FILE", type=Path, help="the key of the certificate"),
-    Option("--before", modes=["purge"], metavar="AGE", type=_moment, help='only what is older: "30d", or a date'),
+    Option("--tls-cert", modes=["gateway", "web"], metavar="FILE", type=values.file, help="the certificate and its chain"),
+    Option("--tls-key", modes=["gateway", "web"], metavar="FILE", type=values.file, help="the key of the certificate"),
+    Option("--before", modes=["purge"], metavar="AGE", type=values.moment, help='only what is older: "30d", or a date'),
     Option(
-        "--since", modes=["alerts", "replay"], metavar="TIME", type=_moment, help='from this time on, or "7d": so long ago'
+        "--since",
+        modes=["alerts", "replay"],
+        metavar="TIME",
+        type=values.moment,
+        help='from this time on, or "7d": so long ago',
     ),
-    Option("--limit", modes=["alerts"], metavar="NUMBER", type=_limit, help="no more of the history than the newest ones"),
+    Option(
+        "--limit", modes=["alerts"], metavar="NUMBER", type=values.limit, help="no more of the history than the newest ones"
+    ),
     Option("--all", modes=["alerts"], action="store_true", help="each record instead of one line an incident"),
-    Option("--threshold", modes=["replay"], metavar="PERCENT", type=_percent, help="of the rule to try"),
-    Option("--recovery-threshold", modes=["replay"], metavar="PERCENT", type=_percent, help="of the rule to try"),
-    Option("--minimum-failures", modes=["replay"], metavar="NUMBER", type=_failures, help="of the rule to try"),
+    Option("--threshold", modes=["replay"], metavar="PERCENT", type=values.percent, help="of the rule to try"),
+    Option("--recovery-threshold", modes=["replay"], metavar="PERCENT", type=values.percent, help="of the rule to try"),
+    Option("--minimum-failures", modes=["replay"], metavar="NUMBER", type=values.failures, help="of the rule to try"),
     Option("--yes", modes=["purge"], action="store_true", help="do not ask"),
 )
 
@@ -263,7 +197,7 @@ class Parser(argparse.ArgumentParser):
     """Reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        self.exit(2, names.printable(f"{self.prog}: {message} (see --help)") + "\n")
 
 
 def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> argparse.Namespace:

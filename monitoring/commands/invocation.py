@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
-from monitoring.config.loading import load_piped
+from monitoring.config.loading import load_piped, problem_of_local_database
 from monitoring.config.lookup import sites_of
 from monitoring.config.parsing.files import limited
 from monitoring.config.parsing.text import Invalid
@@ -62,7 +62,8 @@ class Invocation:
             load = partial(parse_urls, self.arguments.urls, self.environ, path, self.arguments.database)
         elif is_piped(path := self.arguments.config or Path("config.json")):
             raw, local = _read_piped(path), _state_directory(self.environ) / "standard-input.db"
-            load = partial(load_piped, raw, local, self.environ, self.arguments.database)
+            called = Path("standard input") if str(path) == "-" else path
+            load = partial(load_piped, called, raw, local, self.environ, self.arguments.database)
         else:
             if self.arguments.config is None and _is_missing(path):
                 raise ConfigError([f"{path}: {NO_CONFIGURATION}"])
@@ -114,8 +115,8 @@ def _read_piped(path: Path) -> bytes:
 
 
 def _with_file(local: Path, path: Path, load: Callable[[], Config]) -> Config:
-    if local.absolute() == path.absolute():
-        raise ConfigError(["--local-database: must not be the configuration file itself"])
+    if problem := problem_of_local_database(local, path):
+        raise ConfigError([f"--local-database: {problem}"])
     return replace(load(), local_database=local)
 
 

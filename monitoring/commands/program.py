@@ -35,10 +35,10 @@ def main(
         prepare()
         return _run(arguments, environ, package)
     except ConfigError as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
+        print(*map(names.printable, error.problems), sep="\n", file=sys.stderr)
         return 2
     except MonitoringError as error:
-        print(error, file=sys.stderr)
+        print(names.printable(str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         if sys.stderr.isatty():  # the terminal shows ^C: put the prompt on a new line

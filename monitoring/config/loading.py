@@ -1,5 +1,6 @@
 """Reads a `Config` from files, standard input, URLs or plain data. A `ConfigError` lists everything that is wrong."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os.path import isdir
@@ -50,6 +51,9 @@ ROOT_KEYS = (
 ALERTING_KEYS = (*RULE_KEYS, "interval")
 RETENTION_KEYS = ("checks", "alerts")
 
+LONGEST_ENDING = 40
+"""Bytes that the name of the local file may get at its end: `config.db.damaged-2026-11-28T18-40-wal`."""
+
 _ALERT_INTERVAL = values.duration(100, HOUR_MS)
 _RETENTION = values.duration(DAY_MS, 36_500 * DAY_MS)
 
@@ -62,12 +66,11 @@ def load_config(path: Path, environ: Mapping[str, str], database: str | None = N
     return _load(path, database, read_files(path, environ, ROOT_KEYS))
 
 
-def load_piped(raw: bytes, local: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
-    """Read the configuration that came from standard input. Relative paths in it start from the working directory.
+def load_piped(path: Path, raw: bytes, local: Path, environ: Mapping[str, str], database: str | None = None) -> Config:
+    """Read the configuration that came through a pipe. Relative paths in it start from the working directory.
 
-    `local` is the local file unless the configuration names another. Raises `ConfigError`.
+    `path` is what errors call it. `local` is the local file unless the configuration names another. Raises `ConfigError`.
     """
-    path = Path("standard input")
     return _load(path, database, read_files(path, environ, ROOT_KEYS, raw), local)
 
 
@@ -116,7 +119,7 @@ def read_config(
     report = root.report
     alerting = root.section("alerting", ALERTING_KEYS)
     retention = root.section("retention", RETENTION_KEYS)
-    trust = _read_trust(report, root, path)
+    trust = _read_trust(report, root)
     rule, every_ms = read_rule(alerting, Rule()), alerting.take("interval", _ALERT_INTERVAL, DEFAULT_ALERT_INTERVAL_MS)
     sites, own_maintenance = _read_websites([root, *(files.included if files else ())], rule, every_ms)
     location = root.take("location", values.location, "")
@@ -201,10 +204,10 @@ def _trusting(address: DatabaseAddress, trust: Trust) -> DatabaseAddress:
     return replace(address, tls=trust) if address.tls else address
 
 
-def _read_trust(report: Report, root: Section, path: Path) -> Trust:
+def _read_trust(report: Report, root: Section) -> Trust:
     """The certificates to trust. Reports named files that contain none."""
     name = root.take("caFile", values.file_name, None)
-    trust = Trust.of(report.environ, *([] if name is None else [str(path.parent / name)]))
+    trust = Trust.of(report.environ, *([] if name is None else [str(root.folder / name)]))
     report.problems += _problems_of_roots(trust)
     for file in trust.additional:
         if trouble := why_unusable(file):
@@ -218,12 +221,22 @@ def _problems_of_roots(trust: Trust) -> list[str]:
 
 
 def _read_local_database(root: Section, path: Path, default: Path | None) -> Path:
-    local = path.parent / root.take("localDatabase", values.file_name, str(default or f"{path.stem}.db"))
-    if local == path:
-        root.problem("localDatabase", "must not be the configuration file itself")
-    elif isdir(local):  # not `Path.is_dir`, which raises for a name that is too long
-        root.problem("localDatabase", "must not be a directory")
+    local = root.folder / root.take("localDatabase", values.file_name, str(default or f"{path.stem}.db"))
+    if problem := problem_of_local_database(local, path):
+        root.problem("localDatabase", problem)
     return local
+
+
+def problem_of_local_database(local: Path, config: Path) -> str | None:
+    """Why this cannot be the local file of that configuration; None: it can."""
+    if local.absolute() == config.absolute():
+        return "must not be the configuration file itself"
+    if isdir(local):  # not `Path.is_dir`, which raises for a name that is too long
+        return "must not be a directory"
+    longest = values.LONGEST_PART - LONGEST_ENDING
+    if len(os.fsencode(local.name)) > longest:
+        return f"must not have a name of more than {longest} bytes: other files are called after it"
+    return None
 
 
 def _compare_windows(retention: Section, config: Config) -> None:

@@ -28,7 +28,7 @@ def hosts_of(asked: str, sites: Sequence[Site], flag: str) -> tuple[str, ...]:
         raise ConfigError([f"{flag}: {len(meant)} sites have this {'name' if named else 'URL'}: choose one of {hosts}"])
     if meant:
         return (meant[0].host,) if named else (meant[0].host, meant[0].address)
-    if url is None and not is_name(asked):
+    if url is None and (not is_name(asked) or asked.isspace()):
         raise ConfigError([f"{flag}: must be the id, the name or the URL of a website: {CHARACTERS}"])
     return (url or asked,)
 

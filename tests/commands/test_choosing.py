@@ -1,6 +1,8 @@
 """What a mode is about: the websites of a file, of standard input, of URLs, or one of them."""
 
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -66,8 +68,21 @@ def test_a_configuration_comes_from_a_pipe_with_a_name(tmp_path: Path) -> None:
         writer = stack.enter_context(subprocess.Popen(["sh", "-c", f"echo '{{}}' > {pipe}"]))
         answer = check(str(pipe), data=b"", folder=tmp_path, home=tmp_path / "state")
         writer.wait(PATIENCE_S)
-    assert answer.stderr == b"standard input: websites: nothing to check: no website with a URL\n"
+    assert answer.stderr.decode() == f"{pipe}: websites: nothing to check: no website with a URL\n"
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_what_a_shell_substitutes_is_called_by_its_path(tmp_path: Path) -> None:
+    """As of `-c <(…)`. Names in it are relative to the working directory, which may be another one than its own."""
+    (tmp_path / "more.json").write_text('{"websites": [{"URL": "http://a.example", "checkIntervall": 1}]}')
+    configuration = '{"include": "more.json", "websites": 3}'
+    line = f"exec {shlex.join(command('--check-config', '-c'))} <(echo {shlex.quote(configuration)})"
+    environ = environment({"XDG_STATE_HOME": str(tmp_path)})
+    answer = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    first, second = answer.stderr.splitlines()
+    assert re.fullmatch(r"/dev/fd/\d+:1: websites: must be a list, .*", first)
+    assert second.startswith("more.json:1: websites[0].checkIntervall: ")
 
 
 def test_a_file_in_memory_is_a_file_like_any_other() -> None:

@@ -29,7 +29,7 @@ HEAVY = {
 
 OWN = {
     *("monitoring", "monitoring.names", "monitoring.errors"),
-    *("monitoring.commands", "monitoring.commands.cli", "monitoring.commands.program"),
+    *("monitoring.commands", "monitoring.commands.arguments", "monitoring.commands.cli", "monitoring.commands.program"),
 }
 """What answers it."""
 

@@ -81,7 +81,8 @@ SEES: Mapping[str, Collection[str]] = {
     },
     "viewer": {"clock", "config", "display", "alerts.explain"},
     "importing": {"config", "display.words"},
-    "commands.cli": {"config"},
+    "commands.arguments": {"config"},
+    "commands.cli": {"commands.arguments"},
     "commands.invocation": {"config", "display.output.outputs", "notifications.notifier", "service.systemd"},
     "commands.reading": {"display.output.progress", "storage.delivery.words", "storage.routing"},
     "commands.oneshot": {
@@ -144,7 +145,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
     "viewer": ("snapshot prompt keys ground", "state", "frames canvas", "app"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
-    "commands": ("cli invocation reading", "program"),
+    "commands": ("arguments", "cli invocation reading", "program"),
     "commands.oneshot": (
         *(
             "maintenance drill",

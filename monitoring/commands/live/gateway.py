@@ -12,7 +12,7 @@ def run(invocation: Invocation) -> int:
     config, watcher = invocation.load()
     arguments = invocation.arguments
     tls = tls_files(arguments.tls_cert, arguments.tls_key)
-    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
+    address = parse_listen(DEFAULT_LISTEN if arguments.listen is None else arguments.listen)
     page = None
     if arguments.web:
         from monitoring.commands.live.gateway_page import (

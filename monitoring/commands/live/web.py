@@ -218,7 +218,7 @@ class PageServer:
 def listener_of(invocation: Invocation) -> Listener:
     """Listen at the address of the command line. Raises `ConfigError` and `StoreUnavailable`."""
     arguments = invocation.arguments
-    address = parse_listen(arguments.listen or DEFAULT_LISTEN)
+    address = parse_listen(DEFAULT_LISTEN if arguments.listen is None else arguments.listen)
     return open_listener(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))
 
 

@@ -110,7 +110,7 @@ class ListenAddress:
 def parse_listen(value: str) -> ListenAddress:
     """The value of `--listen`: a host or an IP address, and a port. Raises `ConfigError`."""
     try:
-        authority = read_authority(Text((Segment(value),)))
+        authority = read_authority(address_text(Text((Segment(value),))))
         host = authority.bare_host
     except Invalid as error:
         raise ConfigError([f"--listen: {error}"]) from None

@@ -41,9 +41,10 @@ class Files:
 def read_files(path: Path, environ: Mapping[str, str], keys: Collection[str], raw: bytes | None = None) -> Files:
     """Read the main file, which may have these keys, and all that it includes. Errors go into the report.
 
-    `raw` is its content if it came from standard input; then `path` is only what to call it.
+    `raw` is its content if it came through a pipe; then `path` is only what to call it, and relative names start from the
+    working directory.
     """
-    report = Report(str(path), environ, folder=path.parent)
+    report = Report(str(path), environ, folder=path.parent if raw is None else Path())
     try:
         raw = read(path) if raw is None else raw
         root = Section(report.of_file(raw), syntax.parse(raw), "", keys)

@@ -4,6 +4,7 @@ Strings arrive as `Text`. No message quotes a value, because it may be a secret 
 """
 
 import json
+import os
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -23,6 +24,9 @@ _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)
 _STATUS_RANGE = re.compile(r"([1-9]\d\d) ?- ?([1-9]\d\d)", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_DIGITS = 30
+
+LONGEST_PART, LONGEST_PATH = 255, 4_095
+"""Bytes in the name of a file, and in its whole path: Linux takes no more."""
 
 NONEMPTY: Schema = MappingProxyType({"type": "string", "minLength": 1})
 _STATUS: Schema = MappingProxyType(
@@ -72,9 +76,14 @@ def texts(value: object) -> tuple[str, ...]:
 
 @accepts(NONEMPTY)
 def file_name(value: object) -> str:
+    """What the name of a file may be. (A blank one comes from a shell's variable that is not set.)"""
     found = nonempty(value)
+    if found.isspace():
+        raise Invalid("must not be blank")
     if "\0" in found:
         raise Invalid("must not contain NUL")
+    if len(os.fsencode(found)) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_PART for part in found.split("/")):
+        raise Invalid(f"must not be longer than {LONGEST_PART} bytes between two slashes, and {LONGEST_PATH} in all")
     return found
 
 

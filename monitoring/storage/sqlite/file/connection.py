@@ -283,7 +283,7 @@ class ReaderPool:
     def _open(self) -> sqlite3.Connection:
         if self._path.exists() and not self._path.is_file():  # opening a named pipe would block
             raise StoreUnavailable(f"{self._path}: not a file")
-        uri = f"file:{quote(str(self._path.absolute()))}?mode=ro{'' if may_have_log(self._path) else '&immutable=1'}"
+        uri = f"file:{quote(os.fsencode(self._path.absolute()))}?mode=ro{'' if may_have_log(self._path) else '&immutable=1'}"
         with translated(self._path):
             if not self._is_there():
                 raise StoreUnavailable(f"{self._path}: is not the file any more that was opened")
