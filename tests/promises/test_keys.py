@@ -20,7 +20,7 @@ from tests.support.terminal import Terminal, is_cooked, shell_terminal
 pytestmark = pytest.mark.promise
 
 KEYS, CURSOR = "? help", re.compile(r"^>. (\w+)", re.MULTILINE)
-DOWN, UP = b"\x1b[B", b"\x1b[A"
+DOWN, UP, PAGE_DOWN = b"\x1b[B", b"\x1b[A", b"\x1b[6~"
 
 
 @pytest.fixture
@@ -41,6 +41,10 @@ def test_keys_move_choose_explain_and_stop(config: Path) -> None:
         terminal.until("all sites, and the hour", lambda text: "Good" in text and "TREND 1h" in text)
         terminal.type(b"?")
         terminal.until("the glossary", lambda text: "the last check failed, no alert is open yet" in text)
+        terminal.type(PAGE_DOWN * 10)  # fewer than a paste
+        terminal.until("the end of the help", lambda text: "any key leaves the help" in text)
+        terminal.type(UP)
+        terminal.until("one line less, however far it was scrolled", lambda text: " 1 more line: ↓" in text)
         terminal.type(b"x")
         terminal.until("the sites again", lambda text: "TREND 1h" in text)
         terminal.type(b"q")

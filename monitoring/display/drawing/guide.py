@@ -6,7 +6,7 @@ from rich.text import Text
 
 from monitoring.display.drawing.chart import LETTERS
 from monitoring.display.drawing.grid import bounded, wrapped
-from monitoring.display.words import GLYPHS
+from monitoring.display.words import GLYPHS, plural
 
 KEYS: Mapping[str, str] = {
     "↑ ↓ PgUp PgDn": "move; Home, End: to the first, the last site",
@@ -46,11 +46,20 @@ TERM_WIDTH = 14
 
 def guide_lines(width: int, height: int, top: int) -> Sequence[Text]:
     """As much of the help as there is room for, from this line on: never less than its last page."""
-    lines = _all_lines(max(20, width))
-    first = min(top, max(0, len(lines) - height + 1))
+    lines = _all_lines(width)
+    first = min(top, _last_top(lines, height))
     more = len(lines) - first - (height - 1)
-    foot = Text(f" {more} more lines: ↓" if more > 0 else " any key leaves the help", "weak")
+    foot = Text(f" {plural(more, 'more line')}: ↓" if more > 0 else " any key leaves the help", "weak")
     return bounded([*lines[first : first + max(0, height - 1)], foot], width, height)
+
+
+def last_top(width: int, height: int) -> int:
+    """The line with which the last page of the help begins."""
+    return _last_top(_all_lines(width), height)
+
+
+def _last_top(lines: Sequence[Text], height: int) -> int:
+    return max(0, len(lines) - height + 1)
 
 
 def marked_states() -> Mapping[str, str]:
@@ -59,6 +68,7 @@ def marked_states() -> Mapping[str, str]:
 
 
 def _all_lines(width: int) -> list[Text]:
+    width = max(20, width)
     causes = ", ".join(f"{letter} {cause}" for cause, letter in LETTERS.items())
     letters = {"letters": f"causes in the strip of the past hour, small where less than half failed: {causes}"}
     parts = {"KEYS": KEYS, "STATES": marked_states(), "ON THE SCREEN": {**COLUMNS, **letters}}

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from monitoring.display.drawing.closing import render_closing
-from monitoring.display.drawing.guide import guide_lines
+from monitoring.display.drawing.guide import guide_lines, last_top
 from monitoring.display.drawing.screen import Drawing, Look, draw_all, draw_screen
 from monitoring.display.output.consoles import is_mono, open_console, take_ground
 from monitoring.display.output.keys import GROUND, KEYS_COME
@@ -149,7 +149,9 @@ class ScreenOutput:
 
     def _lines(self, view: View, width: int, height: int) -> Sequence[Text]:
         if self._navigation.face is Face.HELP:
-            return guide_lines(width, height, self._navigation.help_top)
+            top = min(self._navigation.help_top, last_top(width, height))  # it is not scrolled past its end
+            self._navigation = replace(self._navigation, help_top=top)
+            return guide_lines(width, height, top)
         self._drawing = draw_screen(view, self._navigation.look, self._columns_ms, width, height, self._footer())
         return self._drawing.lines
 

@@ -6,7 +6,7 @@ import pytest
 
 from monitoring.display.drawing.chart import LETTERS
 from monitoring.display.drawing.columns import columns
-from monitoring.display.drawing.guide import COLUMNS, KEYS, STATES, guide_lines
+from monitoring.display.drawing.guide import COLUMNS, KEYS, STATES, guide_lines, last_top
 from monitoring.display.output.screen_output import KEYS_TEXT
 from monitoring.display.words import GLYPHS
 from monitoring.models import Cause, State
@@ -47,6 +47,8 @@ def test_it_fits_and_scrolls_to_its_end(width: int, height: int) -> None:
         lines = guide_lines(width, height, top)
         assert len(lines) <= height
         assert all(line.cell_len <= width for line in lines)
+        assert shown(width, height, last_top(width, height)) == shown(width, height, 1_000)
     assert "e error" in shown(80, 24, 1_000)
+    assert " 1 more line: ↓" in shown(80, 24, last_top(80, 24) - 1)
     assert " more lines" in shown(80, 24)
     assert " more lines" not in shown(80, 24, 1_000)
