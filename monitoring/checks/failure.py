@@ -1,5 +1,6 @@
 """Why a check failed: a cause for the statistics and a sentence for people."""
 
+import os
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -37,9 +38,13 @@ class Progress:
     in_handshake: bool  # TCP was connected, TLS was not yet
     request_sent: bool
     redirected: bool
+    os_error: int = 0  # the system's number of what was wrong with the last connection; 0: not known
 
 
 NO_HTTP = "the answer is not HTTP"
+
+NOT_CONNECTED = "Could not connect to server"
+"""How libcurl ends its sentence on a connection that failed, whatever the reason was."""
 
 _CAUSES = MappingProxyType(
     {
@@ -76,6 +81,8 @@ _LOST_CONNECTION = LOST_MIDWAY | {pycurl.E_GOT_NOTHING}
 def transfer_failure(code: int, text: str, progress: Progress) -> CheckFailure:
     """Translate libcurl's error `code` and its `text`, which may name hosts and ports but no path, query or login."""
     words = NO_HTTP if "HTTP/0.9" in text else text or pycurl.easy_strerror(code)
+    if progress.os_error and words.endswith(NOT_CONNECTED):
+        words = words.removesuffix(NOT_CONNECTED) + os.strerror(progress.os_error)
     if _refused_silently(code, progress):
         words = f"after the TLS handshake: {words}"
     return CheckFailure(_transfer_cause(code, text, progress), printable(words))

@@ -185,6 +185,7 @@ class Handle:
             in_handshake=by_tls and marks[1] > 0 and marks[2] == 0,
             request_sent=self.curl.getinfo(pycurl.REQUEST_SIZE) > 0,
             redirected=redirected,
+            os_error=self.curl.getinfo(pycurl.OS_ERRNO),
         )
 
 

@@ -40,6 +40,17 @@ _LEADS = re.compile(
 """Uninformative beginnings of a reason: who reports it, or what the row shows anyway."""
 _VERIFY_NUMBER = re.compile(r"(?<=\S) \(\d{1,3}\)\Z")
 """OpenSSL's number of an error that its words name already."""
+_TIMED_OUT = re.compile(
+    r"(?P<what>Operation|Connection|Resolving) time(?:d )?out after (?P<ms>\d{1,12}) (?:milliseconds|ms)"
+    r"(?: with (?P<came>\d+)(?: out of (?P<whole>\d+))? bytes received)?"
+)
+"""libcurl's sentences about a time limit; the time is how long it has waited, a little more than the limit."""
+_MISSING = {
+    "Operation": "no answer within {}",
+    "Connection": "no connection within {}",
+    "Resolving": "no address within {}",
+}
+"""What did not come in time, by what libcurl calls it."""
 
 DELIVERY_WORDS = {
     Delivery.PENDING: "not sent yet",
@@ -235,11 +246,28 @@ def ongoing_text(alert: Alert, now_ms: int, called: str = "", measured_until_ms:
 
 
 def telling_text(detail: str) -> str:
-    """A reason without the uninformative beginning and end that libcurl or OpenSSL give it; escaped, in one line."""
+    """A reason for people: without the uninformative beginning and end that libcurl or OpenSSL give it, and a time limit
+    in words of ours ("no answer within 5 s"); escaped, in one line.
+    """
+    if timed_out := _TIMED_OUT.fullmatch(detail):
+        return _timed_out_text(**timed_out.groupdict())
     told = _LEADS.sub("", detail, count=1)
     if "verify result" in detail:
         told = _VERIFY_NUMBER.sub("", told)
     return printable(told) or printable(detail)
+
+
+def _timed_out_text(what: str, ms: str, came: str | None, whole: str | None) -> str:
+    limit = _limit_text(int(ms))
+    if not came or came == "0":
+        return _MISSING[what].format(limit)
+    return f"answer incomplete after {limit}: {came} {f'of {whole} ' if whole else ''}bytes"
+
+
+def _limit_text(waited_ms: int) -> str:
+    """The time limit after which a transfer was ended that took so long: "5 s", "0.5 s"."""
+    seconds, tenths = divmod(waited_ms // 100, 10)
+    return f"{seconds}.{tenths} s" if tenths and seconds < 10 else f"{seconds} s"
 
 
 def outage_ms(recovery: Alert) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from monitoring.display.words import duration_text, label, local_text, percent_text, plural, with_reason
+from monitoring.display import words
+from monitoring.display.words import duration_text, label, local_text, percent_text, plural
 from monitoring.models import Alert, Downtime, Site
 from monitoring.names import printable, shell_command
 from monitoring.notifications.base import Message
@@ -144,9 +145,8 @@ def _what(update: SiteUpdate, now_ms: int) -> str:
 
 
 def cause_text(alert: Alert) -> str:
-    """The cause with the reason in the words of the server: "timeout: no answer within 5 s", "status 503"."""
-    detail = "" if alert.is_unwatched else printable(alert.detail)
-    return with_reason(alert.cause or "unknown", detail)
+    """The cause with its reason: "timeout: no answer within 5 s", "status 503"."""
+    return words.cause_text(alert.cause, "" if alert.is_unwatched else alert.detail)
 
 
 def _availability(alert: Alert, site: Site, measured: Downtime | None, *, is_down: bool) -> str:

@@ -37,7 +37,7 @@ GLOSSARY: Mapping[str, str] = {
     "NOW": COLUMNS["NOW"],
     "TREND": "response time, one mark a minute or more; the height is the p95, on a scale that all lines share",
     "▒ x ·": "less than half of the mark's checks failed; half or more; nothing was measured",
-    "WHY": "why the last check failed, in the words of the server, libcurl or OpenSSL",
+    "WHY": "why the last check failed",
     "PAST": "what is shown is of a moment in the past",
     "merged": "outages that follow each other within 30 min stand in one line",
 }

@@ -50,6 +50,7 @@ def test_a_refused_connection_is_connect() -> None:
     result = check(f"http://127.0.0.1:{closed_port()}/")
     assert (result.status, result.cause, result.response_us) == (0, Cause.CONNECT, None)
     assert [time_us is not None for time_us in result.phases_us] == [True, False, False, False, False]
+    assert result.detail.endswith(" ms: Connection refused")
 
 
 def test_a_reset_at_once_is_a_failure_of_the_connection_or_of_the_answer() -> None:

@@ -44,6 +44,12 @@ def test_a_reason_that_names_its_cause_is_not_told_twice(desk: Desk) -> None:
     assert "\nCause: status 503\n" in desk.scripted.accepted[0].text
 
 
+def test_a_reason_reads_as_on_the_screen(desk: Desk) -> None:
+    desk.down(SHOP, cause=Cause.TIMEOUT, detail="Operation timed out after 5001 milliseconds with 0 bytes received")
+    desk.go_on(10)
+    assert "\nCause: timeout: no answer within 5 s\n" in desk.scripted.accepted[0].text
+
+
 def test_a_channel_that_was_away_tells_it_late(desk: Desk) -> None:
     desk.scripted.trouble = AWAY
     desk.down(SHOP)
