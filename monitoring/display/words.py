@@ -78,6 +78,11 @@ def percent_text(percent: Fraction | float | None, decimals: int = 2) -> str:
     return f"{whole}.{part:0{decimals}d}" if decimals else str(whole)
 
 
+def whole_percent_text(percent: Fraction) -> str:
+    """The same in whole percent; what is less than one is not said to be one: "<1"."""
+    return "<1" if 0 < percent < 1 else percent_text(percent, 0)
+
+
 def exact_text(number: Fraction, decimals: int = 0) -> str:
     """A decimal number with all its digits, at least `decimals` of them after the point: "80", "99.95"."""
     text = format((Decimal(number.numerator) / Decimal(number.denominator)).normalize(), "f")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from monitoring.display import words
-from monitoring.display.words import duration_text, label, local_text, percent_text, plural
+from monitoring.display.words import duration_text, label, local_text, percent_text, plural, whole_percent_text
 from monitoring.models import Alert, Downtime, Site
 from monitoring.names import printable, shell_command
 from monitoring.notifications.base import Message
@@ -166,7 +166,9 @@ def _history(update: SiteUpdate, context: MessageContext) -> Iterator[str]:
     if not update.recent.flap:
         return
     seen = context.recent.get(update.host)
-    share = f", failing {percent_text(100 * seen.failures / seen.checks, 0)} % of its checks" if seen and seen.checks else ""
+    share = ""
+    if seen and seen.checks:
+        share = f", failing {whole_percent_text(Fraction(100 * seen.failures, seen.checks))} % of its checks"
     span = duration_text(max(FLAP_MS, update.recent.span_ms))
     if update.is_down:
         yield f"{ordinal(update.recent.count)} outage in {span}{share}"

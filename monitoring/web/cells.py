@@ -27,6 +27,7 @@ from monitoring.display.words import (
     source_text,
     telling_text,
     time_text,
+    whole_percent_text,
     with_sign,
 )
 from monitoring.models import State
@@ -136,7 +137,7 @@ def _availability(key: SiteKey, window: LongWindow | None) -> Markup:
     text = FULL if covered_ms == row.stats.available_ms > 0 else percent_text(row.availability)
     if text == NOTHING or 100 * covered_ms >= FULL_COVERAGE * report.window.length_ms:
         return escape(with_sign(text))
-    return Markup("{} % <small>of {} %</small>").format(text, percent_text(report.coverage(row), 0))
+    return Markup("{} % <small>({} % measured)</small>").format(text, whole_percent_text(report.coverage(row)))
 
 
 def head_cells(overview: Overview) -> Cells:

@@ -29,6 +29,7 @@ from monitoring.display.words import (
     seconds_text,
     telling_text,
     time_text,
+    whole_percent_text,
     window_text,
     with_sign,
 )
@@ -220,7 +221,7 @@ def _mark(mark: Mark) -> Sequence[object]:
         seconds_text(mark.p95_us),
         mark.checks,
         counts_text(mark.causes),
-        with_sign(percent_text(mark.coverage, 0)),
+        with_sign(whole_percent_text(mark.coverage)),
     ]
 
 

@@ -17,6 +17,7 @@ from monitoring.display.words import (
     seconds_text,
     telling_text,
     time_text,
+    whole_percent_text,
     window_text,
 )
 from monitoring.models import Alert, AlertType, Cause
@@ -197,3 +198,10 @@ def test_a_sentence_calls_a_site_as_its_table_does() -> None:
 )
 def test_what_could_control_a_terminal_is_shown_instead_of_obeyed(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("part", "text"), [(0, "0"), (Fraction(1, 100), "<1"), (1, "1"), (Fraction(999, 10), "99"), (100, "100")]
+)
+def test_what_was_hardly_measured_is_not_said_to_be_one_percent(part: Fraction | int, text: str) -> None:
+    assert whole_percent_text(Fraction(part)) == text

@@ -53,7 +53,7 @@ def test_it_tells_what_a_monitor_measures_and_that_it_died(target: Target, tmp_p
         target.go_down("/b")
         with Monitor(config) as monitor:
             wait_for(lambda: page.states() == {target.url("/a"): "up", target.url("/b"): "down"}, "both states")
-            assert "1 of 2 sites is down" in page.read()
+            assert "1 of 2 sites has been down" in page.read()
             (incident,) = set(re.findall(r"incidents/[^\"]+", page.read()))
             assert "an alert needs" in page.read(incident)  # as --explain says
             metrics = page.read("metrics")

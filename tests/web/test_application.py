@@ -45,7 +45,7 @@ def text(response: TestResponse) -> str:
 
 def test_the_overview_tells_the_worst_first() -> None:
     page = text(client_of(scene()).get("/"))
-    assert "<title>1 of 2 sites is down since 20:25 UTC</title>" in page
+    assert "<title>1 of 2 sites has been down since 20:25 UTC</title>" in page
     assert page.index("orders") > page.index("shop")
     assert "certificate has expired" in page
     assert "SSL certificate problem" not in page  # as everywhere: what tells nothing is left out

@@ -105,7 +105,7 @@ def test_without_scripts_everything_is_there(chromium: Browser) -> None:
         finally:
             chromium.scripts(allowed=True)
         assert all(name in page for name in NAMES)
-        assert "1 of 8 sites is down since 20:25 UTC" in page
+        assert "1 of 8 sites has been down since 20:25 UTC" in page
 
 
 def test_the_page_follows_what_happens(chromium: Browser) -> None:
@@ -119,7 +119,7 @@ def test_the_page_follows_what_happens(chromium: Browser) -> None:
         assert chromium.driver.title == "all 8 sites are up"
         shown.states[site] = SiteStatus(State.DOWN, NOW_MS - 30_000, NOW_MS, "no answer")
         shown.publish()
-        chromium.until("document.title.includes('1 of 8 sites is down')")
+        chromium.until("document.title.includes('1 of 8 sites has been down')")
         chromium.until("document.querySelector('.row:not(.titles) .of-site').textContent.includes('docs')")
         assert chromium.ask("document.querySelector('.summary').className") == "summary down"
         assert chromium.ask("document.querySelector('#headline').getAttribute('aria-live')") == "polite"

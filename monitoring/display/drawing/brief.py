@@ -1,9 +1,8 @@
 """Numbers and times as narrow tables show them. Pure."""
 
 import math
-from fractions import Fraction
 
-from monitoring.display.words import DURATIONS, NOTHING, local_text, local_time, percent_text
+from monitoring.display.words import DURATIONS, NOTHING, local_text, local_time
 from monitoring.units import DAY_MS
 
 UNITS = tuple(zip((size for _, size in DURATIONS), ("d", "h", "m", "s"), strict=True))
@@ -52,11 +51,6 @@ def clock_text(moment_ms: int) -> str:
 def minute_text(moment_ms: int) -> str:
     """The time of day to the minute: "18:24"."""
     return f"{local_time(moment_ms):%H:%M}"
-
-
-def measured_text(part: Fraction) -> str:
-    """How much of a window was measured, in percent and cut off; what is less than one is not said to be one."""
-    return "<1" if 0 < part < 1 else percent_text(part, 0)
 
 
 def brief_percent(percent: str) -> str:

@@ -18,6 +18,7 @@ from monitoring.display.words import (
     label,
     ongoing_text,
     percent_text,
+    whole_percent_text,
     with_sign,
 )
 from monitoring.models import Alert, AlertType
@@ -84,7 +85,7 @@ def _closing_texts(closing: Closing, row: ClosingRow, outage_ms: int | None) -> 
     return (
         label(row.host, row.name),
         with_sign(percent_text(row.availability)),
-        with_sign(percent_text(closing.coverage(row), decimals=0)),
+        with_sign(whole_percent_text(closing.coverage(row))),
         str(row.checks),
         str(row.incidents),
         NOTHING if outage_ms is None else duration_text(outage_ms),

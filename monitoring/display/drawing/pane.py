@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from monitoring.alerts.explain import WindowSum, earliest_recovery_ms
-from monitoring.display.drawing.brief import brief_duration, brief_percent, brief_seconds, brief_window, measured_text
+from monitoring.display.drawing.brief import brief_duration, brief_percent, brief_seconds, brief_window
 from monitoring.display.drawing.chart import cause_legend, cause_strip, chart_lines
 from monitoring.display.drawing.columns import state_text
 from monitoring.display.drawing.grid import heading, wrapped
@@ -14,7 +14,16 @@ from monitoring.display.drawing.theme import STATE_TOKENS
 from monitoring.display.text.explanation import down_sum, recovery_sum
 from monitoring.display.view_model.values import SiteRow
 from monitoring.display.view_model.viewing import SiteLine
-from monitoring.display.words import counts_text, duration_text, label, local_time, percent_text, telling_text, window_text
+from monitoring.display.words import (
+    counts_text,
+    duration_text,
+    label,
+    local_time,
+    percent_text,
+    telling_text,
+    whole_percent_text,
+    window_text,
+)
 from monitoring.models import PHASES, State, Window
 from monitoring.names import printable
 from monitoring.statistics.windows import coverage
@@ -129,7 +138,7 @@ def _availability(line: SiteLine, now_ms: int) -> list[Text]:
     """Each window with its availability, and how much of it was measured where that is not all."""
     said = []
     for length_ms, row in sorted(line.rows.items()):
-        measured = measured_text(coverage(row.stats.covered_ms, length_ms))
+        measured = whole_percent_text(coverage(row.stats.covered_ms, length_ms))
         partly = "" if measured == "100" else f" ({measured} % measured)"
         said.append(f"{brief_window(length_ms)} {brief_percent(percent_text(row.availability))} %{partly}")
     return [*map(Text, said), *certificate_lines(line.now, now_ms)]

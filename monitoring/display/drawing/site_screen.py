@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from monitoring.alerts.explain import Explanation
-from monitoring.display.drawing.brief import brief_percent, brief_seconds, brief_window, measured_text
+from monitoring.display.drawing.brief import brief_percent, brief_seconds, brief_window
 from monitoring.display.drawing.chart import cause_legend, cause_strip, chart_lines
 from monitoring.display.drawing.events import Event, event_lines
 from monitoring.display.drawing.grid import beside, heading, wrapped
@@ -21,6 +21,7 @@ from monitoring.display.words import (
     local_time,
     percent_text,
     telling_text,
+    whole_percent_text,
 )
 from monitoring.models import PHASES, CheckResult
 from monitoring.statistics.windows import coverage
@@ -124,7 +125,7 @@ def _windows(seen: SiteView, _: int) -> list[Text]:
 
 def _window_line(length_ms: int, row: SiteRow) -> Text:
     times = row.stats.response
-    measured = measured_text(coverage(row.stats.covered_ms, length_ms))
+    measured = whole_percent_text(coverage(row.stats.covered_ms, length_ms))
     return Text(
         f"{brief_window(length_ms):6}{brief_percent(percent_text(row.availability)):>8}{measured:>8} %{row.stats.checks:>9}"
         f"{brief_seconds(times.p50_us if times else None):>8}{brief_seconds(times.p95_us if times else None):>8}"

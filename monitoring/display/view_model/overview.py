@@ -135,7 +135,7 @@ def headline(overview: Overview) -> str:
     for state in (State.DOWN, State.RECOVERING, State.FAILING):
         hosts = {row.host for row in rows if row.status.state is state}
         if hosts:
-            return _of_some(state, len(hosts), total) + _since(rows, state, overview.view.now_ms)
+            return _of_some(state, len(hosts), total, _since(rows, state, overview.view.now_ms))
     unknown = len({row.host for row in rows if row.status.state is State.UNKNOWN})
     if unknown == total:
         return f"nothing is known of {'the site' if total == 1 else f'any of the {total} sites'} now{last_data(overview)}"
@@ -158,8 +158,12 @@ def last_data(overview: Overview) -> str:
     return "" if newest_ms is None else f": last data {duration_text(max(0, overview.view.now_ms - newest_ms))} ago"
 
 
-def _of_some(state: State, count: int, total: int) -> str:
-    return f"{count} of {plural(total, 'site')} {'is' if count == 1 else 'are'} {state}"
+def _of_some(state: State, count: int, total: int, since: str) -> str:
+    """ "1 of 3 sites has been down since 20:25 UTC", "2 of 3 sites are down, the first since 20:14 UTC"."""
+    sites = f"{count} of {total} sites" if total > 1 else "the site"
+    if count > 1:
+        return f"{sites} are {state}{since and f', the first {since}'}"
+    return f"{sites} has been {state} {since}" if since else f"{sites} is {state}"
 
 
 def _since(rows: Iterable[SiteRow], state: State, now_ms: int) -> str:
@@ -169,8 +173,7 @@ def _since(rows: Iterable[SiteRow], state: State, now_ms: int) -> str:
         return ""
     first_ms = min(since)
     date, time = time_text(first_ms)[:10], time_text(first_ms)[11:16]
-    when = f"since {time} UTC" if now_ms - first_ms < DAY_MS else f"since {date} {time} UTC"
-    return f", the first {when}" if len(since) > 1 else f" {when}"
+    return f"since {time} UTC" if now_ms - first_ms < DAY_MS else f"since {date} {time} UTC"
 
 
 def slug(host: str) -> str:

@@ -1,12 +1,10 @@
 """Numbers in narrow tables: short, cut off where a larger number would promise too much, never too wide."""
 
-from fractions import Fraction
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.display.drawing.brief import brief_duration, brief_seconds, brief_window, measured_text
+from monitoring.display.drawing.brief import brief_duration, brief_seconds, brief_window
 
 S, M, H, D = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -51,10 +49,3 @@ def test_no_response_time_is_wider_than_its_column(time_us: float) -> None:
 @pytest.mark.parametrize(("length_ms", "text"), [(10 * M, "10m"), (H, "1h"), (D, "24h"), (7 * D, "7d"), (90 * M, "90m")])
 def test_windows(length_ms: int, text: str) -> None:
     assert brief_window(length_ms) == text
-
-
-@pytest.mark.parametrize(
-    ("part", "text"), [(0, "0"), (Fraction(1, 100), "<1"), (1, "1"), (Fraction(999, 10), "99"), (100, "100")]
-)
-def test_what_was_hardly_measured_is_not_said_to_be_one_percent(part: Fraction | int, text: str) -> None:
-    assert measured_text(Fraction(part)) == text

@@ -35,10 +35,10 @@ UNKNOWN = SiteStatus(State.UNKNOWN, NOW_MS - 240_000)
 @pytest.mark.parametrize(("states", "words"), [
     ({}, "all 3 sites are up"),
     ({"docs": SiteStatus(State.PAUSED)}, "all 2 sites are up, 1 paused"),
-    ({"shop": DOWN}, "1 of 3 sites is down since 20:25 UTC"),
+    ({"shop": DOWN}, "1 of 3 sites has been down since 20:25 UTC"),
     ({"shop": DOWN, "docs": EARLIER, "orders": RECOVERING}, "2 of 3 sites are down, the first since 20:14 UTC"),
-    ({"shop": RECOVERING}, "1 of 3 sites is recovering since 20:26 UTC"),
-    ({"shop": SiteStatus(State.DOWN, NOW_MS - 90_000_000)}, "1 of 3 sites is down since 2026-05-27 19:26 UTC"),
+    ({"shop": RECOVERING}, "1 of 3 sites has been recovering since 20:26 UTC"),
+    ({"shop": SiteStatus(State.DOWN, NOW_MS - 90_000_000)}, "1 of 3 sites has been down since 2026-05-27 19:26 UTC"),
     ({"shop": UNKNOWN}, "nothing is known of 1 of 3 sites now"),
     (dict.fromkeys(NAMES, UNKNOWN), "nothing is known of any of the 3 sites now: last data 1 s ago"),
 ])  # fmt: skip
