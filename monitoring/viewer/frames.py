@@ -190,6 +190,8 @@ class Picture:
             facts.explanation if facts else None,
             events_of(self._incidents_of(line.key)),
             (facts.error or "") if facts else "",
+            facts.hours if facts else (),
+            {report.length_ms: report.window.until_ms for report in self.view.reports},
         )
         return site_screen(seen, width)
 

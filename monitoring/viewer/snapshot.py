@@ -6,6 +6,7 @@ from typing import Protocol
 
 from monitoring.alerts.explain import Explanation
 from monitoring.display.view_model.overview import Overview
+from monitoring.display.view_model.series import Mark
 from monitoring.display.view_model.values import SiteKey
 from monitoring.models import CheckResult, Site
 
@@ -32,13 +33,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """More of one site: its last checks, the oldest first, and why it is in its state; or why neither could be read."""
+    """More of one site: its last checks, the oldest first, and why it is in its state; or why neither could be read.
+
+    `hours` are those of the past day, the oldest first; empty before all of them were read.
+    """
 
     key: SiteKey
     at_ms: int | None = None
     checks: Sequence[CheckResult] = ()
     explanation: Explanation | None = None
     error: str | None = None
+    hours: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True)

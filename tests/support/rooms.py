@@ -153,7 +153,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         ),
     ),
     "commands.live": (
-        *("terminal rounds series", "printer", "viewer_feed web", "viewer gateway_page page_process"),
+        *("terminal rounds series", "printer", "site_facts", "viewer_feed web", "viewer gateway_page page_process"),
         "monitor print gateway",
     ),
 }

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from monitoring.display.drawing.theme import DARK
 from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, Order
-from monitoring.models import SiteStatus, State
+from monitoring.display.words import local_time
+from monitoring.models import SiteStatus, State, Window
 from monitoring.units import DAY_MS
 from monitoring.viewer.keys import KEYS
 from monitoring.viewer.prompt import Asking, Prompt
@@ -122,6 +123,20 @@ def test_a_site_has_all_that_is_known_of_it() -> None:
     wide = shown(Looking((Place.SITES, Place.SITE), site=AT), known, 160, 80)
     line = next(line for line in wide.splitlines() if "Past 24h" in line)
     assert "Rule" in line, "what was decided stands beside it"
+
+
+def test_windows_that_were_read_earlier_say_so() -> None:
+    known = with_facts(snapshot(), HOSTS[1])
+    view = known.overview.view
+    first, hour, *others = view.reports
+    earlier = replace(hour, window=Window.before(NOON - 60_000, hour.length_ms))
+    older = replace(known, overview=replace(known.overview, view=replace(view, reports=(first, earlier, *others))))
+    site = Looking((Place.SITES, Place.SITE), site=AT)
+    moment = f"{local_time(NOON - 60_000):%H:%M:%S}"
+    assert f"1h of {moment}" in shown(None, older)
+    assert [line for line in shown(site, older, 120, 80).splitlines() if line.startswith("1h ") and moment in line]
+    assert " of " not in shown(None, known).splitlines()[1]
+    assert "until" not in shown(site, known, 120, 80)
 
 
 def test_a_site_whose_details_cannot_be_read_says_so() -> None:

@@ -55,9 +55,11 @@ DAYS_OF_QUARTER = Scale(DAY_MS, DAYS, 2 * MINUTE_MS, 10 * MINUTE_MS, 6 * HOUR_MS
 class Series:
     """A cache of the marks of one scale, by site and location. One thread fills it, any thread reads it."""
 
-    def __init__(self, clock: Clock, scale: Scale) -> None:
+    def __init__(self, clock: Clock, scale: Scale, host: str | None = None) -> None:
+        """`host`: the only one that is remembered, without exact percentiles; None: all are."""
         self._clock = clock
         self._scale = scale
+        self._host = host
         self._marks: dict[int, Mapping[SiteKey, Mark]] = {}
         self._read_ms: dict[int, int] = {}
         self._by_site: Mapping[SiteKey, Sequence[Mark]] = {}
@@ -67,13 +69,13 @@ class Series:
         scale, length_ms = self._scale, self._scale.length_ms
         deadline = Deadline.after(self._clock, PATIENCE_MS)
         numbers = scale.numbers(until_ms)
-        exact = may_be_exact(Window.before(until_ms, scale.count * length_ms), sites)
+        exact = self._host is None and may_be_exact(Window.before(until_ms, scale.count * length_ms), sites)
         for number in reversed(numbers):
             age = until_ms // length_ms - number
             if until_ms - self._read_ms.get(number, 0) < scale.every_ms(age):
                 continue
             window = Window(number * length_ms, min((number + 1) * length_ms, until_ms))
-            self._marks[number] = {} if window.length_ms <= 0 else _read(readers, window, exact=exact)
+            self._marks[number] = {} if window.length_ms <= 0 else self._read(readers, window, exact=exact)
             self._read_ms[number] = until_ms
             self._by_site = {}
             if not deadline.left_s():
@@ -81,6 +83,10 @@ class Series:
         for gone in self._marks.keys() - numbers:
             del self._marks[gone]
             self._read_ms.pop(gone, None)  # missing if `forget` came before its turn
+
+    def is_read(self, until_ms: int) -> bool:
+        """Was every mark up to this moment read?"""
+        return self._read_ms.keys() >= set(self._scale.numbers(until_ms))
 
     def forget(self) -> None:
         """Read every mark again, because other stores are read from now on."""
@@ -100,13 +106,13 @@ class Series:
         start_ms, length_ms = number * self._scale.length_ms, self._scale.length_ms
         return self._marks.get(number, {}).get(key) or Mark(start_ms, max(0, min(length_ms, until_ms - start_ms)))
 
-
-def _read(readers: Readers, window: Window, *, exact: bool) -> Mapping[SiteKey, Mark]:
-    return {
-        (host, location): mark_of(window.from_ms, window.length_ms, stats)
-        for location, reader in readers.items()
-        for host, stats in reader.stats(window, exact=exact).items()
-    }
+    def _read(self, readers: Readers, window: Window, *, exact: bool) -> Mapping[SiteKey, Mark]:
+        return {
+            (host, location): mark_of(window.from_ms, window.length_ms, stats)
+            for location, reader in readers.items()
+            for host, stats in reader.stats(window, exact=exact).items()
+            if self._host in (None, host)
+        }
 
 
 class Charts:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from monitoring.clock import Clock
 from monitoring.commands.live.printer import REFRESH_S, Printer
 from monitoring.commands.live.rounds import rounds_of
-from monitoring.commands.live.series import last_checks_window
-from monitoring.commands.oneshot.explain import explain_from
+from monitoring.commands.live.site_facts import SiteFactsReader
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.view_model.incidents import Incident, incidents
 from monitoring.display.view_model.latest import LatestView, Notices
 from monitoring.display.view_model.overview import Overview
-from monitoring.display.view_model.values import Header, SiteKey, StatsReport, Statuses, View
+from monitoring.display.view_model.values import Header, StatsReport, Statuses, View
 from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.errors import StoreError
 from monitoring.models import Alert
@@ -22,7 +21,7 @@ from monitoring.service.process import trim_memory
 from monitoring.storage.multi_location import MultiLocationReport
 from monitoring.storage.routing import ReaderChoice, Readers
 from monitoring.units import NS_PER_MS
-from monitoring.viewer.snapshot import SiteFacts, Snapshot, Wanted
+from monitoring.viewer.snapshot import Snapshot, Wanted
 
 ROUNDS_MS = rounds_of(WINDOWS_MS)
 """The period of each window, by its length."""
@@ -30,20 +29,19 @@ ROUNDS_MS = rounds_of(WINDOWS_MS)
 REST, LONGEST_REST_MS = 40, 15_000
 """After a read that took t, the next one waits REST * t, but at most LONGEST_REST_MS. First reads do not wait."""
 
+TOGETHER_MS = 200
+"""Windows that are all read within this time are read at the same moment, as often as the shortest, so that they agree."""
+
+NEVER_NS = 1 << 62
+"""How long a window takes that was not read yet."""
+
 MANY_SITES = 500
 """For every so many sites the screen is refreshed a second later."""
 
 TRIM_AFTER_MS = 50
 """A step that took this long has read windows and freed much memory."""
 
-FACTS_EVERY_MS = 5_000
-"""How often to read the details of the site on the screen."""
-
 INCIDENTS_EVERY_MS = 10_000
-
-LAST_CHECKS = 20
-MOST_CHECKS = 200_000
-"""How many checks of all sites to read in search of the last ones of a site."""
 
 
 def shortest_first(due: Collection[int], wanted: Wanted, known: Collection[int]) -> Sequence[int]:
@@ -116,12 +114,12 @@ class ViewerFeed:
         self._bell = threading.Event()
         self._is_started = False
         self._rests_until_ns = 0
+        self._reads: Sequence[int] = ()
+        self._took_ns: dict[int, int] = {}
         self._incidents: Sequence[Incident] = ()
         self._incidents_of: object = None
         self._past: PastView | None = None
-        self._facts: SiteFacts | None = None
-        self._facts_of: object = None
-        self._facts_ns = 0
+        self._facts = SiteFactsReader(self._printer, choice, clock)
 
     def start(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
         self.look(show, wanted)
@@ -158,20 +156,22 @@ class ViewerFeed:
             self._printer.start()
         wanted = self._wanted
         overview, is_complete = self._read_now(wanted) if wanted.at_ms is None else self._read_past(wanted, wanted.at_ms)
-        if is_complete or wanted.key:
-            self._read_facts(wanted)
+        has_more = self._facts.read(wanted)
         sites = {site.host: site for site in self._printer.config.sites}
-        self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts))
-        return not is_complete and overview.read_error is None and bool(overview.view.reports)
+        self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts.facts))
+        return (has_more or not is_complete) and overview.read_error is None and bool(overview.view.reports)
 
     # The present
 
     def _next(self, due: Sequence[int]) -> Sequence[int]:
-        """The window to read next. During the store's rest only windows that were never read count."""
-        known = self._known()
+        """The windows to read next: one, or all if that is quick. During the store's rest only those never read count."""
+        known, wanted = self._known(), self._wanted
         if self._clock.monotonic_ns() < self._rests_until_ns:
             due = [length_ms for length_ms in due if length_ms not in known]
-        return shortest_first(due, self._wanted, known)
+        self._reads = shortest_first(due, wanted, known)
+        if self._reads and sum(self._took_ns.get(it, NEVER_NS) for it in wanted.every_ms) <= TOGETHER_MS * NS_PER_MS:
+            self._reads = sorted(wanted.every_ms)
+        return self._reads
 
     def _known(self) -> AbstractSet[int]:
         return {report.length_ms for report in self._latest.view.reports}
@@ -180,6 +180,7 @@ class ViewerFeed:
         began_ns = self._clock.monotonic_ns()
         self._printer.step()
         took_ns = self._clock.monotonic_ns() - began_ns
+        self._took_ns.update(dict.fromkeys(self._reads, took_ns // max(1, len(self._reads))))
         self._rests_until_ns = max(self._rests_until_ns, began_ns + min(REST * took_ns, LONGEST_REST_MS * NS_PER_MS))
         if took_ns > TRIM_AFTER_MS * NS_PER_MS:
             trim_memory()
@@ -214,37 +215,6 @@ class ViewerFeed:
         view = View(header, at_ms, reports, (), tuple(past.ongoing()))
         found = self._listing.of(past.records(of_all=self._listing.is_of_all))
         return Overview(view, found, {}, error), not past.missing(wanted)
-
-    # One site
-
-    def _read_facts(self, wanted: Wanted) -> None:
-        """Read the details of the site on the screen, if that is due."""
-        if wanted.key is None:
-            return
-        now_ns = self._clock.monotonic_ns()
-        is_fresh = wanted.at_ms is not None or now_ns - self._facts_ns < FACTS_EVERY_MS * NS_PER_MS
-        of = (wanted.key, wanted.at_ms, wanted.explain_ms)
-        if of == self._facts_of and is_fresh and self._facts and self._facts.error is None:
-            return
-        self._facts_of, self._facts_ns = of, now_ns
-        try:
-            self._facts = self._facts_at(wanted.key, wanted)
-        except StoreError as error:
-            self._facts = SiteFacts(wanted.key, error=str(error))
-
-    def _facts_at(self, key: SiteKey, wanted: Wanted) -> SiteFacts:
-        config = self._printer.config
-        site = next((it for it in config.sites if it.host == key[0]), None)
-        reader = (self._printer.readers or self._choice.choose()[0]).get(key[1])
-        if site is None:
-            return SiteFacts(key, error="it is not configured any more")
-        if reader is None:
-            return SiteFacts(key, error="nothing is known of it")
-        at_ms = self._printer.until_ms() if wanted.at_ms is None else wanted.at_ms
-        window = last_checks_window(site, config.sites, at_ms, LAST_CHECKS, MOST_CHECKS)
-        checks = list(reader.results(window, [site.host]))[-LAST_CHECKS:]
-        explain_ms = at_ms if wanted.explain_ms is None else wanted.explain_ms
-        return SiteFacts(key, explain_ms, checks, explain_from(reader, config, site, explain_ms))
 
 
 class PastView:

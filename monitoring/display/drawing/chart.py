@@ -1,11 +1,13 @@
 """The response times of a window, and how its checks failed, as bars of several lines. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from rich.text import Text
 
 from monitoring.display.drawing.brief import brief_seconds
 from monitoring.display.drawing.sparkline import BARS, UNMEASURED, Scale, height_us, mostly_failed
+from monitoring.display.view_model.series import Mark
 from monitoring.models import Bucket, Cause
 
 LETTERS: Mapping[Cause, str] = {
@@ -32,9 +34,43 @@ def cause_strip(trend: Sequence[Bucket], width: int) -> Text:
     return Text.assemble(*((mark * each, style) for mark, style in map(_cause_mark, trend)))
 
 
+def time_strip(marks: Sequence[Mark], width: int) -> Text:
+    """The same of marks of which some time may not be measured: that much of each is `·`, wherever in it that was.
+
+    What was measured stands beside what was measured before or after. Of a mark that is not over there is only its part.
+    """
+    longest_ms = max((mark.length_ms for mark in marks), default=1)
+    each = max(1, width // max(1, len(marks)))
+    strip, goes_on = Text(), False
+    for mark, after in zip_longest(marks, marks[1:]):
+        cells = max(1, round(each * mark.length_ms / longest_ms))
+        judged_ms = mark.covered_ms - mark.maintenance_ms
+        known = min(cells, max(1, round(cells * judged_ms / max(1, mark.length_ms)))) if judged_ms > 0 else 0
+        begins = not goes_on and after is not None and after.covered_ms > after.maintenance_ms
+        letter, style = _cause_mark(Bucket(None, mark.failures, mark.checks, cause=_main_cause(mark)))
+        parts = [(letter * known, style), (UNMEASURED * (cells - known), "weak")]
+        for text, token in reversed(parts) if begins else parts:
+            strip.append(text, token)
+        goes_on = known == cells or (known > 0 and begins)
+    return strip
+
+
+def _main_cause(mark: Mark) -> Cause | None:
+    """By which most of its checks failed."""
+    return max(mark.causes, key=lambda cause: (mark.causes[cause], cause), default=None)
+
+
+def mark_legend(marks: Iterable[Mark]) -> str:
+    """The letters that a strip of marks holds."""
+    return _legend({_main_cause(mark) for mark in marks})
+
+
 def cause_legend(trend: Sequence[Bucket]) -> str:
     """ "T timeout  S status": the letters that a strip holds."""
-    occur = {mark.cause for mark in trend if mark.cause}
+    return _legend({mark.cause for mark in trend})
+
+
+def _legend(occur: Collection[Cause | None]) -> str:
     return "  ".join(f"{letter.upper()} {cause}" for cause, letter in LETTERS.items() if cause in occur)
 
 

@@ -13,7 +13,7 @@ from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
 from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
-from monitoring.display.view_model.viewing import Choice, SiteLine, chosen_lines, place_of, site_lines
+from monitoring.display.view_model.viewing import Choice, SiteLine, chosen_lines, older_windows, place_of, site_lines
 from monitoring.display.words import WAITING, duration_text, label, local_text, plural, source_text, telling_text
 from monitoring.names import printable
 
@@ -110,7 +110,7 @@ def _nothing(seen: View, look: Look) -> str:
 
 def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
     """How many sites are in which state, the window and the time; where the numbers come from; notes."""
-    source = source_text(seen.header.source, seen.header.why)
+    source = source_text(seen.header.source, seen.header.why) + _ages_text(seen)
     notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
     sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
     for state, count in state_counts(seen.reports[0].rows) if seen.reports else ():
@@ -128,6 +128,13 @@ def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
         return [Text.assemble(sites, (together, "weak"), " " * (spare - len(together)), (right, "weak")), *notes]
     first = Text.assemble(sites, " " * max(0, spare), (right, "weak"))
     return [first, *(Text(f" {line}", "weak") for line in wrapped(source, width - 1)), *notes]
+
+
+def _ages_text(seen: View) -> str:
+    """Which windows are older than the newest, and of when they are: their numbers may contradict each other."""
+    older = older_windows({report.length_ms: report.window.until_ms for report in seen.reports})
+    said = (f"{brief_window(length_ms)} of {clock_text(end_ms)[:8]}" for length_ms, end_ms in older.items())
+    return f" · {', '.join(said)}" if older else ""
 
 
 def _reason_lines(row: SiteRow, width: int) -> list[Text]:

@@ -1,20 +1,21 @@
 """Everything there is to say of one site, as the lines of a text that may be longer than the screen. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.text import Text
 
 from monitoring.alerts.explain import Explanation
 from monitoring.display.drawing.brief import brief_percent, brief_seconds, brief_window
-from monitoring.display.drawing.chart import cause_legend, cause_strip, chart_lines
+from monitoring.display.drawing.chart import chart_lines, mark_legend, time_strip
 from monitoring.display.drawing.events import Event, event_lines
 from monitoring.display.drawing.grid import beside, heading, wrapped
 from monitoring.display.drawing.pane import cause_lines, certificate_lines, state_lines, time_lines
 from monitoring.display.drawing.sparkline import height_us
 from monitoring.display.text.explanation import forecast_text, window_sum_text
+from monitoring.display.view_model.series import Mark
 from monitoring.display.view_model.values import SiteRow
-from monitoring.display.view_model.viewing import SiteLine
+from monitoring.display.view_model.viewing import SiteLine, older_windows
 from monitoring.display.words import (
     cause_text,
     duration_text,
@@ -39,7 +40,8 @@ PHASE_GLYPHS: Mapping[str, str] = {"resolve": "░", "connect": "▒", "tls": "�
 @dataclass(frozen=True, slots=True)
 class SiteView:
     """A site with what is read of it alone. `events` are its outages of 30 days, the newest first; `note` is why `checks`
-    and `explanation` are not there.
+    and `explanation` are not there. `hours` are those of the past day (none: they are being read), `until_ms` is where
+    each window ends that was read, by its length.
     """
 
     line: SiteLine
@@ -49,6 +51,8 @@ class SiteView:
     explanation: Explanation | None = None
     events: Sequence[Event] = ()
     note: str = ""
+    hours: Sequence[Mark] = ()
+    until_ms: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def row(self) -> SiteRow:
@@ -83,13 +87,13 @@ def _sections(seen: SiteView, sections: Sequence[Section], width: int) -> list[T
 
 def _timeline(seen: SiteView, width: int) -> list[Text]:
     """The past day: a letter where checks failed, by cause, and what it adds up to."""
-    row = seen.line.row(DAY_MS)
-    if row is None:
-        return [heading("Past 24h", "reading …")]
-    strip = cause_strip(row.stats.trend, width)
-    begin, end = (f"{local_time(moment_ms):%d %b %H:%M}" for moment_ms in (seen.now_ms - DAY_MS, seen.now_ms))
-    axis = Text(f"{begin}{end:>{max(1, strip.cell_len - len(begin))}}", "weak")
-    return [heading("Past 24h", cause_legend(row.stats.trend)), strip, axis, *cause_lines(row)]
+    row, hours = seen.line.row(DAY_MS), seen.hours
+    if row is None or not hours:
+        return [heading("Past 24h", seen.note or "reading …")]
+    strip = time_strip(hours, width)
+    begin, end = (f"{local_time(moment_ms):%d %b %H:%M}" for moment_ms in (hours[0].start_ms, hours[-1].end_ms))
+    axis = Text(f"{begin}{end:>{max(len(end) + 1, strip.cell_len - len(begin))}}", "weak")
+    return [heading("Past 24h", mark_legend(hours)), strip, axis, *cause_lines(row)]
 
 
 def _response(seen: SiteView, width: int) -> list[Text]:
@@ -117,9 +121,15 @@ def _phases(seen: SiteView, width: int) -> list[Text]:
 
 
 def _windows(seen: SiteView, _: int) -> list[Text]:
-    """Each window with its availability, how much of it was measured, and its times."""
-    titles = Text(f"{'':6}{'avail':>8}{'measured':>10}{'checks':>9}{'p50':>8}{'p95':>8}", "weak")
+    """Each window with its availability, how much of it was measured, its times, and when it was read if not just now."""
+    titles = Text(f"{'':5}{'avail':>8}{'measured':>10}{'checks':>9}{'p50':>8}{'p95':>8}", "weak")
+    older = older_windows(seen.until_ms)
     lines = [_window_line(length_ms, row) for length_ms, row in sorted(seen.line.rows.items())]
+    for length_ms, line in zip(sorted(seen.line.rows), lines, strict=True):
+        if length_ms in older:
+            line.append(f"  {local_time(older[length_ms]):%H:%M:%S}", "weak")
+    if older:
+        titles.append("     until")
     return [heading("Windows"), titles, *lines, *certificate_lines(seen.line.now, seen.now_ms)]
 
 
@@ -127,7 +137,7 @@ def _window_line(length_ms: int, row: SiteRow) -> Text:
     times = row.stats.response
     measured = whole_percent_text(coverage(row.stats.covered_ms, length_ms))
     return Text(
-        f"{brief_window(length_ms):6}{brief_percent(percent_text(row.availability)):>8}{measured:>8} %{row.stats.checks:>9}"
+        f"{brief_window(length_ms):5}{brief_percent(percent_text(row.availability)):>8}{measured:>8} %{row.stats.checks:>9}"
         f"{brief_seconds(times.p50_us if times else None):>8}{brief_seconds(times.p95_us if times else None):>8}"
     )
 

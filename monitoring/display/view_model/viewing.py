@@ -15,6 +15,10 @@ WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY
 """The windows to choose from, shortest first, by their titles."""
 
 
+OLDER_MS = 5_000
+"""A window that ends so long before another one is said to."""
+
+
 class Order(StrEnum):
     """The keys to sort sites by. Each order begins with what people look for first."""
 
@@ -120,6 +124,15 @@ RANKS: Mapping[Order, Callable[[SiteRow], Any]] = {
     Order.RESPONSE: _by_response,
     Order.SINCE: _by_since,
 }
+
+
+def older_windows(until_ms: Mapping[int, int]) -> Mapping[int, int]:
+    """Those windows that end so long before the newest that their numbers may contradict its, with their ends.
+
+    `until_ms` is where each window ends, by its length.
+    """
+    newest_ms = max(until_ms.values(), default=0)
+    return {length_ms: end_ms for length_ms, end_ms in sorted(until_ms.items()) if newest_ms - end_ms >= OLDER_MS}
 
 
 def place_of(cursor: SiteKey | None, keys: Sequence[SiteKey]) -> int:

@@ -1,6 +1,6 @@
 """What the viewer reads, and when: live window by window, the past once, more of the site that is looked at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from monitoring.config import Config, parse_database
 from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State
-from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.delivery.words import Source
+from monitoring.storage.routing import NO_MONITOR, ReaderChoice, Readers
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.viewer.snapshot import Snapshot, Wanted
 from tests.support.clock import FakeClock
@@ -94,13 +95,41 @@ def test_a_longer_window_is_read_when_it_is_chosen(store: LocalStore, seen: Seen
     assert WEEK in lengths(seen.steps(replace(USUAL, window_ms=WEEK)))
 
 
-def test_each_window_is_read_at_its_own_rate(store: LocalStore, seen: Seen, clock: FakeClock) -> None:
+def ends(found: Snapshot) -> Mapping[int, int]:
+    return {report.length_ms: report.window.until_ms for report in found.overview.view.reports}
+
+
+def test_windows_that_are_read_quickly_are_of_the_same_moment(store: LocalStore, seen: Seen, clock: FakeClock) -> None:
+    """A failure that one of them knows of is never missing in a longer one."""
     store.append(checks(range(0, 60, 2)), [], 0)
-    seen.steps(USUAL)
+    before = ends(seen.steps(USUAL))
     clock.advance(10)
-    found = {report.length_ms: report.window.until_ms for report in seen.steps(USUAL).overview.view.reports}
-    assert found[TEN] - found[HOUR] == 10_000
-    assert found[HOUR] == found[DAY]
+    after = ends(seen.steps(USUAL))
+    assert set(after.values()) == {before[TEN] + 10_000}
+
+
+def test_others_are_read_each_at_its_own_rate(store: LocalStore, config: Config, clock: FakeClock) -> None:
+    class Slow(ReaderChoice):
+        def choose(self) -> tuple[Readers, Source]:
+            clock.advance(0.1)
+            return super().choose()
+
+    store.append(checks(range(0, 60, 2)), [], 0)
+    with closing(Slow(config, clock)) as choice:
+        seen = Seen(config, choice, clock)
+        before = ends(seen.steps(USUAL))
+        clock.advance(10)
+        after = ends(seen.steps(USUAL))
+    assert after[TEN] - before[TEN] >= 10_000
+    assert (after[HOUR], after[DAY]) == (before[HOUR], before[DAY])
+
+
+def test_the_hours_of_the_day_say_what_was_measured(store: LocalStore, seen: Seen) -> None:
+    store.append(checks(range(0, 60, 2)), [], 0)
+    facts = seen.steps(replace(USUAL, key=KEY)).facts_of(KEY)
+    assert facts
+    assert [hour.covered_ms for hour in facts.hours] == [0] * 23 + [58_000]
+    assert facts.hours[-1].end_ms == START_MS + 58_000
 
 
 def test_without_a_monitor_it_is_said_and_when_one_comes_it_is_shown(config: Config, seen: Seen, clock: FakeClock) -> None:
