@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monitoring.config import Config, ConfigWatcher, load_config, parse_urls
 from monitoring.config.loading import load_piped, problem_of_local_database
@@ -17,14 +17,16 @@ from monitoring.config.parsing.text import Invalid
 from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
 from monitoring.names import shell_command
-from monitoring.notifications.notifier import Notifier
 from monitoring.service.systemd import ServiceManager
+
+if TYPE_CHECKING:
+    from monitoring.notifications.notifier import Notifier
 
 
 class App(Protocol):
     """The interface of `MonitoringApp` for the modes that monitor."""
 
-    def notify_by(self, notifier: Notifier) -> None: ...
+    def notify_by(self, notifier: "Notifier") -> None: ...
 
     def run(self, manager: ServiceManager | None = None) -> None: ...
 

@@ -210,7 +210,7 @@ class Picture:
         source = self.view.header.source
         location = state.site[1] if state.site else ""
         found = explanation_lines(facts.explanation, location, source, partial(_moment_text, facts.explanation.at_ms))
-        return [Text(part) for line in found for part in (_folded(line, width) or [""])]
+        return [Text(f" {part}") for line in found for part in (_folded(line, width - 1) or [""])]
 
     def _absence(self, state: State) -> str:
         """Why there is nothing to say of the site that is looked at."""
@@ -308,6 +308,6 @@ def _help(width: int) -> Sequence[Text]:
 def _folded(line: str, width: int) -> list[str]:
     """A line that is too long, in parts that are indented like it."""
     indent = len(line) - len(line.lstrip())
-    if len(line) <= width:
+    if cell_len(line) <= width:
         return [line]
     return [f"{' ' * indent}{part}" for part in wrapped(line, max(8, width - indent))]

@@ -10,6 +10,7 @@ from monitoring.display.words import local_time
 from monitoring.units import DAY_MS
 
 LONGEST = 200
+FORMS = "try 18:05, 2026-11-28 18:05 or -2h"
 
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
@@ -54,7 +55,8 @@ def time_of(text: str, now_ms: int) -> int:
             return found_ms if found_ms <= now_ms else found_ms - DAY_MS
         found_ms = moment(wanted).at(now_ms)
     except ArgumentTypeError as error:
-        raise ValueError(str(error)) from None
+        known = str(error)
+        raise ValueError(known if known.startswith(wanted) else FORMS) from None
     if found_ms > now_ms:
         raise ValueError(f"{wanted} is yet to come")
     return found_ms

@@ -51,6 +51,15 @@ def test_names_are_data_whatever_they_hold(found: list[str], width: int, state: 
         assert all(span.style in DARK for span in line.spans if isinstance(span.style, str))
 
 
+@pytest.mark.parametrize("state", PLACES, ids=lambda state: state.place)
+def test_a_sign_whose_width_terminals_disagree_on_reaches_none(state: Looking) -> None:
+    row = site(HOSTS[1], State.DOWN, 40, "❤\ufe0f shop", "❤\ufe0f is broken")
+    known = with_facts(snapshot([row]), HOSTS[1])
+    drawn = shown(replace(state, site=AT), known, 160, 60)
+    assert "\ufe0f" not in drawn
+    assert "❤ shop" in drawn or state.place in (Place.HELP, Place.EXPLANATION)
+
+
 def test_hostile_names_stand_as_they_are() -> None:
     rows = [site(f"http://{number}/", name=name) for number, name in enumerate(HOSTILE)]
     drawn = shown(None, snapshot(rows), 200, 40)

@@ -14,6 +14,7 @@ GAP = 2
 
 
 EMOJI_SELECTOR = "\ufe0f"
+"""Makes the sign before it an emoji, on whose width terminals do not agree: it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) ->
 
     Sites of one host differ at the end of their URLs; a text says most at its beginning.
     """
+    cell = _steady(cell)
     cut = both_ends and cell.cell_len > width
     fitted = Text(_both_ends(cell.plain, width), cell.style) if cut else cell.copy()
     fitted.truncate(max(1, width), overflow="ellipsis")
@@ -58,10 +60,7 @@ def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) ->
 
 
 def fit_name(name: str, width: int, style: str = "") -> Text:
-    """The name of a site in exactly `width` cells: of a URL that is too long, the scheme goes first, then its middle.
-
-    Terminals do not agree on the width of a sign that a variation selector makes an emoji: it stays plain.
-    """
+    """The name of a site in exactly `width` cells: of a URL that is too long, the scheme goes first, then its middle."""
     name = name.replace(EMOJI_SELECTOR, "")
     scheme, found, rest = name.partition("://")
     short = rest if found and scheme in ("http", "https") and cell_len(name) > width else name
@@ -93,7 +92,7 @@ def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Te
 def wrapped(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` cells, broken between words; a word longer than a line is broken as well."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text.replace(EMOJI_SELECTOR, "").split():
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
@@ -119,11 +118,17 @@ def beside(left: Sequence[Text], right: Sequence[Text], width: int, between: Tex
 
 def bounded(lines: Sequence[Text], width: int, height: int) -> list[Text]:
     """The first `height` lines, each cut to `width`."""
-    kept = [line.copy() for line in lines[:height]]
+    kept = [_steady(line.copy()) for line in lines[:height]]
     for line in kept:
         line.truncate(width, overflow="ellipsis")
         line.no_wrap = True
     return kept
+
+
+def _steady(line: Text) -> Text:
+    if EMOJI_SELECTOR not in line.plain:
+        return line
+    return Text("", line.style, end=line.end).join(line.split(EMOJI_SELECTOR, include_separator=False))
 
 
 def _side_by_side(cells: Sequence[Text]) -> Text:

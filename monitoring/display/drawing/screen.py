@@ -74,7 +74,7 @@ def draw_screen(
     left = width - pane_width - (len(SEPARATOR) if pane_width else 0)
     incidents = _incident_lines(seen, every, left, room)
     if not lines:
-        body, top, page = [Text(_nothing(seen, look), "weak"), *incidents], 0, 0
+        body, top, page = [Text(f" {_nothing(seen, look)}", "weak"), *incidents], 0, 0
     else:
         table = _Table(lines, look, seen, columns(left, windows_ms, look.choice.window_ms))
         reason = _reason_lines(table.under_cursor.now, left) if not pane_width and height >= WITH_FOOTER else []

@@ -7,6 +7,7 @@ from monitoring.alerts.explain import Crossing, Explanation, Forecast, Run, Wind
 from monitoring.alerts.rule import RECOVERY_COVERAGE
 from monitoring.display.words import (
     NOTHING,
+    SOURCES,
     duration_text,
     exact_text,
     label,
@@ -51,7 +52,7 @@ def _headline(found: Explanation, location: str, source: str, moment: Moments) -
         is_since = f"has been {status.state} for {lasts}, since {moment(status.since_ms)}"
     name = label(site.host, site.name, location)
     address = f" ({printable(site.address)})" if site.name or site.masked_url else ""
-    return f"{name}{address} {is_since}; at {moment(found.at_ms)}, from {source}"
+    return f"{name}{address} {is_since}; at {moment(found.at_ms)}, from {SOURCES.get(source, source)}"
 
 
 def _crossing_lines(crossing: Crossing, rule: Rule, moment: Moments) -> list[str]:

@@ -135,12 +135,12 @@ def test_only_faults_leaves_out_what_is_up() -> None:
     assert sum(line.startswith((">●", " ●")) for line in drawn(few(), look=look)) == 0
     assert "only faults" in drawn(few(), look=look)[0]
     well = View(HEADER, NOON, reports([site(HOSTS[0])]))
-    assert "no site has a fault" in drawn(well, look=look)
+    assert " no site has a fault" in drawn(well, look=look)
 
 
 def test_the_screen_says_when_it_waits_for_the_first_checks() -> None:
     lines = drawn(View(HEADER, NOON))
-    assert "waiting for the first checks" in lines
+    assert " waiting for the first checks" in lines
     assert lines[-1] == " INCIDENTS  none today"
 
 

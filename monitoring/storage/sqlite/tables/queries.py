@@ -36,6 +36,9 @@ SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
 SOON_COUNTED = 2_000_000
 """So many checks are counted in some tenths of a second. Hours and days with more are compared with finer summaries only."""
 
+NO_CHECKS = Bucket()
+"""The mark of a time without any: one for all, because most marks of long windows may be such."""
+
 Names = Mapping[int, str]
 """Hosts by the numbers of their sites."""
 
@@ -76,7 +79,7 @@ class SiteParts:
         return site_stats(host, self._summary(chain.from_iterable(times), True), trend)
 
     def _bucket(self, mark: int, times: Sequence[int]) -> Bucket:
-        return self.marks[mark].bucket(times) if mark in self.marks else Bucket()
+        return self.marks[mark].bucket(times) if mark in self.marks else NO_CHECKS
 
 
 def _ascending(pieces: Sequence[bytes]) -> Sequence[int]:
