@@ -226,9 +226,10 @@ class Failure:
 class LastState:
     """The state of a site by its stored checks, from which a starting monitor resumes.
 
-    `last_…` describe its last check, `last_failure_ms` is the time of the last failed one. `good_since_ms` and
-    `failing_since_ms` are the beginnings of the latest unbroken runs of good and of failed checks, with or without
-    maintenance. `last_maintenance_ms` is the time of the last check during maintenance. None: no such check is known.
+    `last_…` describe its last check, `last_failure_ms` is the time of the last check that failed outside of maintenance.
+    `good_since_ms` and `failing_since_ms` are the beginnings of the latest unbroken runs of good and of failed checks, with
+    or without maintenance. `last_maintenance_ms` is the time of the last check during maintenance. None: no such check is
+    known.
     """
 
     last_ms: int
@@ -237,7 +238,7 @@ class LastState:
     last_failure_ms: int | None = None
     good_since_ms: int | None = None
     failing_since_ms: int | None = None
-    detail: str = ""  # of the last failed check, for people
+    detail: str = ""  # of the check at `last_failure_ms`, for people
     certificate_s: int | None = None  # when its certificate expires, by the last check that looked
     last_maintenance_ms: int | None = None
 

@@ -14,14 +14,15 @@ def advance(state: LastState | None, result: CheckResult) -> LastState:
     else:
         good_since, failing_since = state.good_since_ms, state.failing_since_ms
         last_failure, changed = state.last_failure_ms, state.last_available != result.available
+    has_failed = not result.available and not result.maintenance
     return LastState(
         last_ms=result.time_ms,
         last_covers_ms=result.covers_ms,
         last_available=result.available,
-        last_failure_ms=last_failure if result.available else result.time_ms,
+        last_failure_ms=result.time_ms if has_failed else last_failure,
         good_since_ms=result.time_ms if result.available and changed else good_since,
         failing_since_ms=result.time_ms if not result.available and changed else failing_since,
-        detail=state.detail if state and result.available else result.detail,
+        detail=result.detail if has_failed else state.detail if state else "",
         certificate_s=state.certificate_s if state and result.certificate_s is None else result.certificate_s,
         last_maintenance_ms=result.time_ms if result.maintenance else state.last_maintenance_ms if state else None,
     )

@@ -22,6 +22,9 @@ LOOKED_BACK_MS = (HOUR_MS, DAY_MS, None)
 Seen = tuple[int, Any]
 """The time of a check, and one of its fields."""
 
+LONGEST_PAGE = 5_000
+"""How many failed checks of a site are read at once, at most."""
+
 Since = tuple[int | None, int | None]
 """When the latest runs of good and of failed checks began; None: there was none."""
 
@@ -45,10 +48,14 @@ class StateReader:
         failures, details = self._each("last(cause)", end_ms), self._each("last(detail)", end_ms)
         certificates, maintained = self._each("last(certificate)", end_ms), self._each("last(maintenance)", end_ms)
         since = self._since({host: last for host, last in lasts.items() if host in failures}, failures, firsts)
+        outside = self._outside_maintenance(failures, maintained)
         found = {}
         for host, (last_ms, available) in lasts.items():
             failed_ms, _ = failures.get(host, (None, ""))
             detail_ms, detail = details.get(host, (None, ""))
+            if host in outside:
+                failed_ms, detail = outside[host]
+                detail_ms = failed_ms
             good_since_ms, failing_since_ms = since.get(host, (firsts[host][0], None))
             found[host] = LastState(
                 last_ms=last_ms,
@@ -62,6 +69,34 @@ class StateReader:
                 last_maintenance_ms=maintained.get(host, (None, 0))[0],
             )
         return found
+
+    def _outside_maintenance(
+        self, failures: Mapping[str, Seen], maintained: Mapping[str, Seen]
+    ) -> Mapping[str, tuple[int | None, str]]:
+        """The last failure outside of maintenance (None: there is none) and its reason, of hosts that were maintained since.
+
+        InfluxDB cannot be asked for points without a field, so failed checks are read backwards until one has none.
+        """
+        left = {host: seen[0] for host, seen in failures.items() if host in maintained and maintained[host][0] >= seen[0]}
+        found: dict[str, tuple[int | None, str]] = {}
+        length = 1
+        while left:
+            for some in groups(left):
+                answers = self._client.query_each([self._failures_back(host, left[host], length) for host in some])
+                for host, series in zip(some, answers, strict=True):
+                    rows = series[0]["values"] if series else []
+                    outside = [(row[0], row[2] or "") for row in rows if row[3] is None]
+                    if outside or len(rows) < length:
+                        found[host] = outside[0] if outside else (None, "")
+                        del left[host]
+                    else:
+                        left[host] = rows[-1][0] - 1
+            length = min(LONGEST_PAGE, 30 * length)
+        return found
+
+    def _failures_back(self, host: str, from_ms: int, length: int) -> str:
+        where = f"available = 0 AND time <= {from_ms}ms AND host = {literal(host)}"
+        return f"SELECT cause, detail, maintenance {self._checks} AND {where} ORDER BY time DESC LIMIT {length}"
 
     def _since(
         self, lasts: Mapping[str, Seen], failures: Mapping[str, Seen], firsts: Mapping[str, Seen]

@@ -115,6 +115,33 @@ def test_a_window_holds_its_first_millisecond_and_not_its_last(store: Opened) ->
     assert store.reader.last_states(START_MS + 1_000)["a"].last_ms == START_MS
 
 
+@pytest.mark.parametrize(
+    ("course", "counted"),
+    [
+        ("good failed failed* good* failed*", 1),
+        ("failed failed failed* failed* failed*", 1),
+        ("failed* failed* good failed*", None),
+        ("failed* failed* good failed failed* good", 3),
+        ("failed good* failed* good", 0),
+    ],
+)
+def test_a_failure_during_maintenance_is_none_of_the_site(store: Opened, course: str, counted: int | None) -> None:
+    """Statistics and states mean the same by a site's last failure. (`*`: a check during maintenance.)"""
+    checks = [
+        replace(
+            check(at=2_000 * number, cause=Cause.DNS if "failed" in word else None), maintenance=1 if "*" in word else None
+        )
+        for number, word in enumerate(course.split())
+    ]
+    store.write(checks)
+    wanted_ms = None if counted is None else checks[counted].time_ms
+    state = store.reader.last_states(ALWAYS.until_ms)["a"]
+    window = Window(START_MS - HOUR_MS, START_MS + HOUR_MS)
+    assert store.reader.stats(window, exact=True)["a"].last_failure_ms == wanted_ms
+    assert (state.last_failure_ms, state.detail) == (wanted_ms, "" if counted is None else checks[counted].detail)
+    assert state == states_of(checks, ALWAYS.until_ms)["a"]
+
+
 def test_a_store_knows_when_a_certificate_expires_by_the_newest_check_that_looked(store: Opened) -> None:
     looks = {0: 4_000_000_000, 1_000: None, 2_000: 1_800_000_000, 3_000: None, 4_000: None}
     checks = [replace(check(at=at), certificate_s=seen) for at, seen in looks.items()]

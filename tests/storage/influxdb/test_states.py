@@ -3,6 +3,7 @@
 import contextlib
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,14 @@ def test_runs_are_found_however_long_they_are(store: InfluxStore, gap_ms: int, e
     for one in checks:
         for before_ms in (one.time_ms, one.time_ms + 1):
             assert store.last_states(before_ms) == led_to(checks, before_ms)
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["never failed before", "failed before"])
+def test_the_last_failure_before_a_long_maintenance_is_found(store: InfluxStore, before: int) -> None:
+    earlier = [check(host, at_ms, at_ms > 10 or not before) for host in ("a", "b") for at_ms in (0, 10, 20)]
+    inside = [replace(check("a", HOUR_MS + 2_000 * number, False), maintenance=1) for number in range(1_200)]
+    store.write(Points(checks=[*earlier, *inside]))
+    assert store.last_states(START_MS + DAY_MS) == led_to([*earlier, *inside], START_MS + DAY_MS)
 
 
 def test_many_sites_are_followed_check_by_check(store: InfluxStore) -> None:

@@ -100,9 +100,9 @@ def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
     if state is not None and time_of(checks[0][0]) <= state.last_ms:
         after = first_key(state.last_ms + 1)
         checks = [row for row in checks if row[0] >= after]
-    for _, run in groupby(checks, lambda row: row[CAUSE] is None):
+    for _, run in groupby(checks, lambda row: (row[CAUSE] is None, row[MAINTENANCE] is None)):
         first, *others = run
-        telling = (row for row in others[:-1] if row[CERTIFICATE] is not None or row[MAINTENANCE] is not None)
+        telling = (row for row in others[:-1] if row[CERTIFICATE] is not None)
         for row in (first, *telling, *others[-1:]):  # the checks between these change nothing
             state = advance(state, _check(row))
     return state
@@ -153,7 +153,7 @@ def _after_late(connection: sqlite3.Connection, site: int, known: LastState, che
     own_ms, other_ms = known.good_since_ms, known.failing_since_ms
     if not is_good:
         own_ms, other_ms = other_ms, own_ms
-        if known.last_failure_ms is None or time_ms > known.last_failure_ms:
+        if not check.maintenance and (known.last_failure_ms is None or time_ms > known.last_failure_ms):
             known = replace(known, last_failure_ms=time_ms, detail=check.detail)
     if own_ms is None or time_ms < own_ms:  # it may lengthen its own run, or cut the other one in two
         next_ms = _first_after(connection, site, time_ms, own_ms, is_good=not is_good)
@@ -204,6 +204,8 @@ class Past:
         start = self._first_after(other, same)
         other_start = self._first_after(self._newest(time_of(other[0]), same), opposite) if other else None
         failed, good, failing = (other, start, other_start) if is_good else (last, other_start, start)
+        if failed and failed[MAINTENANCE]:
+            failed = self._newest(time_of(failed[0]), Wanted.COUNTED)
         maintained = last if last[MAINTENANCE] else self._newest(time_of(last[0]), Wanted.MAINTAINED)
         return LastState(
             last_ms=time_of(last[0]),
@@ -252,6 +254,7 @@ class Wanted(Enum):
     ANY = ("1", "checks > 0")
     GOOD = ("cause IS NULL", "good + maintenance > 0")
     FAILED = ("cause IS NOT NULL", "good < checks")
+    COUNTED = ("cause IS NOT NULL AND maintenance IS NULL", "good + maintenance < checks")  # failed outside of maintenance
     MAINTAINED = ("maintenance IS NOT NULL", "maintenance > 0")
 
     def __init__(self, of_checks: str, of_summaries: str) -> None:
