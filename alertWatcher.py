@@ -2,12 +2,12 @@
 
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
 from monitoring.alerts.log import AlertLog
-from monitoring.clock import Clock, StopSignal, SystemClock
+from monitoring.clock import Clock, Deadline, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.live.terminal import viewer_is_possible
 from monitoring.config import Config, ConfigWatcher
@@ -16,13 +16,17 @@ from monitoring.config.reload import new_config
 from monitoring.display.output.history import HistoryOptions, HistoryOutput, open_history_output
 from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, StoreError
-from monitoring.models import Alert, Window
+from monitoring.models import Alert, LastState, Site, Window
 from monitoring.service.signals import heed_signals, heed_suspension
+from monitoring.statistics.status import measured_until_ms
 from monitoring.storage.base import Reader
 from monitoring.storage.notifications import Entry, Event
 from monitoring.storage.routing import ReaderChoice, Readers
 
 POLL_S = 1.0
+
+STATES_EVERY_MS = 10_000
+"""How often it is looked whether the sites that are down are still measured."""
 
 
 class AlertWatcher:
@@ -36,11 +40,13 @@ class AlertWatcher:
         is_wanted: Callable[[str], bool] = lambda _: True,
         deliveries: Callable[[Window], Sequence[Entry]] = lambda _: (),
         since_ms: int = 0,
+        site_of: Callable[[str], Site | None] = lambda _: None,
     ) -> None:
         """`choose` returns the readers by location. It is called at every step, because the best store may change.
 
         Only hosts that `is_wanted` accepts are shown. `deliveries` returns the notifications of a window, as far as they are
-        known. Records before `since_ms` are only shown for outages that are still open.
+        known. Records before `since_ms` are only shown for outages that are still open. `site_of` returns the configured
+        site of a host.
         """
         self._choose = choose
         self._output = output
@@ -50,21 +56,52 @@ class AlertWatcher:
         self._entries: dict[tuple[int, str], list[Entry]] = {}
         self._since_ms = since_ms
         self._logs: dict[str, AlertLog] = {}
+        self._site_of = site_of
+        self._last_states: Mapping[tuple[str, str], LastState] | None = None
+        self._read_states_again = Deadline.after(clock, 0)
 
     def step(self) -> list[Alert]:
         """Read once. Shows and returns the new records, oldest first. Raises `StoreError` if no store can be read."""
         new: list[Alert] = []
         open_ones: set[Alert] = set()
-        for location, reader in self._choose().items():
+        readers = self._choose()
+        for location, reader in readers.items():
             log = self._logs.setdefault(location, AlertLog(location))
             new += log.read(partial(self._wanted, reader), self._clock.now_ms())
             open_ones.update(log.ongoing())
         new = [alert for alert in new if alert.time_ms >= self._since_ms or alert in open_ones]
         new.sort(key=lambda alert: (alert.time_ms, alert.host, alert.location))
         self._read_deliveries(new)
+        if open_ones and (new or not self._read_states_again.left_s()):
+            self._read_states(readers)
         for alert in new:
             self._output.state_change(alert, self.delivery_of(alert))
         return new
+
+    def _read_states(self, readers: Readers) -> None:
+        self._read_states_again = Deadline.after(self._clock, STATES_EVERY_MS)
+        until_ms = self._clock.now_ms() + 1
+        self._last_states = {
+            (host, location): state
+            for location, reader in readers.items()
+            for host, state in reader.last_states(until_ms).items()
+        }
+
+    def refresh(self, read_error: str | None = None) -> None:
+        """Show the open outages as they are now, and why the store cannot be read (None: it can)."""
+        now_ms = self._clock.now_ms()
+        ongoing = {alert: self._measured_until_ms(alert, now_ms) for alert in self.ongoing()}
+        self._output.refresh(ongoing, now_ms, read_error)
+
+    def _measured_until_ms(self, alert: Alert, now_ms: int) -> int | None:
+        """Until when its site was measured, if nobody measures it any more."""
+        if self._last_states is None:
+            return None
+        state = self._last_states.get((alert.host, alert.location))
+        if state is None:  # its checks have been deleted, and there are no new ones
+            return alert.time_ms
+        site = self._site_of(alert.host) or Site(alert.host, alert.host, interval_ms=state.last_covers_ms)
+        return measured_until_ms(state, site, now_ms)
 
     def _wanted(self, reader: Reader, window: Window) -> Sequence[Alert]:
         return [alert for alert in reader.alerts(window) if self._is_wanted(alert.host)]
@@ -91,9 +128,9 @@ class AlertWatcher:
             before_each()
             try:
                 self.step()
-                self._output.refresh(self.ongoing(), self._clock.now_ms(), None)
+                self.refresh()
             except StoreError as error:
-                self._output.refresh(self.ongoing(), self._clock.now_ms(), str(error))
+                self.refresh(str(error))
             self._clock.wait(stop, POLL_S)
 
 
@@ -135,6 +172,9 @@ class CurrentConfig:
             return chosen_hosts(self._arguments.site, self._config.sites, "--site")
         return {site.host for site in self._config.sites} if self._arguments.urls else None
 
+    def site_of(self, host: str) -> Site | None:
+        return next((site for site in self._config.sites if site.host == host), None)
+
     def readers(self) -> Readers:
         return self._choice.choose()[0]
 
@@ -157,10 +197,12 @@ def run(invocation: Invocation) -> int:
             return view(invocation, config, watcher, Listing(current.is_wanted, since_ms, arguments.limit))
         options = HistoryOptions(arguments.limit, arguments.all)
         output = open_history_output(arguments.format, current.names, invocation.environ, options, live=not arguments.once)
-        alerts = AlertWatcher(current.readers, output, clock, current.is_wanted, choice.deliveries, since_ms)
+        alerts = AlertWatcher(
+            current.readers, output, clock, current.is_wanted, choice.deliveries, since_ms, current.site_of
+        )
         if arguments.once:
             alerts.step()
-            output.refresh(alerts.ongoing(), clock.now_ms(), None)
+            alerts.refresh()
             return 0
         heed_signals(stop.set, watcher.ask)
         heed_suspension(output.suspend, output.resume)

@@ -137,7 +137,7 @@ class MonitoringApp:
         self._announce(self._evaluator.record(changed, observed))
 
     def _announce(self, alerts: Sequence[Alert]) -> None:
-        names = {site.host: site.name for site in self._config.sites} if alerts else {}
+        names = self._config.names if alerts else {}
         for alert in alerts:
             self._display.state_change(alert, names.get(alert.host, alert.host))
             self._refresh.make_due()
@@ -326,8 +326,8 @@ class MonitoringApp:
         return "; ".join((f"{plural(len(sites), 'site')}, {down} down", self._store.source().why, *self._notes()))
 
     def _header(self) -> Header:
-        source = self._store.source()
-        return Header(len(self._config.sites), source.kind, source.why, (*self._config.warnings, *self._notes()))
+        source, config = self._store.source(), self._config
+        return Header(len(config.sites), source.kind, source.why, (*config.warnings, *self._notes()), config.names)
 
     def _notes(self) -> list[str]:
         """The present problems, for the header and for the service manager."""

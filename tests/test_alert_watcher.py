@@ -11,12 +11,13 @@ from alertWatcher import AlertWatcher, run
 from monitoring.commands.cli import parse_arguments
 from monitoring.commands.invocation import Invocation
 from monitoring.errors import StoreError, StoreUnavailable
+from monitoring.models import Site
 from monitoring.storage.routing import Readers
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from monitoringApp import MonitoringApp
 from tests.support.clock import FakeClock
-from tests.support.points import alert, recovery
+from tests.support.points import START_MS, alert, check, recovery
 from tests.support.shown import ShownHistory
 
 
@@ -52,6 +53,24 @@ def test_what_was_decided_before_is_left_out_but_for_outages_that_go_on(store: L
     since_ms = alert(100, "a").time_ms
     AlertWatcher(lambda: {"": FileReader(store.path)}, shown, FakeClock(), since_ms=since_ms).step()
     assert shown.records == [alert(70, "b"), alert(200, "a")]
+
+
+def test_an_outage_whose_site_nobody_measures_any_more_is_not_said_to_go_on(store: LocalStore, shown: ShownHistory) -> None:
+    """By its checks, or where these are gone by its alert."""
+    clock = FakeClock()
+    sites = {"a": Site("a", "a", interval_ms=2_000), "b": Site("b", "b", interval_ms=3_600_000)}
+    watcher = AlertWatcher(lambda: {"": FileReader(store.path)}, shown, clock, site_of=sites.get)
+    hosts = ("a", "b", "left the configuration")
+    last = [check(28, host) for host in hosts]
+    store.append(last, [*(alert(28, host) for host in hosts), alert(28, "purged")], 0)
+    for after_s, unmeasured in ((30, []), (120, ["a", "left the configuration"])):
+        clock.advance(after_s)
+        watcher.step()
+        watcher.refresh()
+        measured_until_ms = {it.host: until_ms for it, until_ms in shown.ongoing.items()}
+        assert measured_until_ms.pop("purged") == START_MS + 28_000
+        assert [host for host, until_ms in measured_until_ms.items() if until_ms is not None] == unmeasured
+    assert measured_until_ms["a"] == START_MS + 30_000
 
 
 def test_an_old_record_that_was_delivered_late_is_shown_too(store: LocalStore, watcher: AlertWatcher) -> None:

@@ -1,5 +1,6 @@
 """The whole configuration as one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class Config:
     maintenance: tuple[Maintenance, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """The configured names by host."""
+        return {site.host: site.name for site in self.sites}
 
     @property
     def active_sites(self) -> tuple[Site, ...]:

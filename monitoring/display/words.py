@@ -237,6 +237,11 @@ def _delivery_text(entry: Entry) -> str:
     return f"{printable(entry.channel)}: {DELIVERY_WORDS[entry.state]}{why}"
 
 
+def last_measured_text(measured_until_ms: int, now_ms: int) -> str:
+    """What is said of an outage in place of that it goes on, which nobody knows."""
+    return f"last measured {duration_text(now_ms - measured_until_ms)} ago"
+
+
 def ongoing_text(alert: Alert, now_ms: int, called: str = "", measured_until_ms: int | None = None) -> str:
     """An open outage in one sentence. `called` is the name of the site, as in `alert_sentence`.
 

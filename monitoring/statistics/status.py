@@ -36,6 +36,12 @@ def unknown_after_ms(site: Site) -> int:
     return max(UNKNOWN_AFTER_INTERVALS * site.interval_ms, site.timeout_ms + site.interval_ms)
 
 
+def measured_until_ms(state: LastState, site: Site, now_ms: int) -> int | None:
+    """Until when the site was measured, if that is too long ago to know how it is now; None: it is known."""
+    until_ms = state.last_ms + state.last_covers_ms
+    return until_ms if now_ms - until_ms > unknown_after_ms(site) else None
+
+
 def outage_is_open(last_alert: Alert | None) -> bool:
     return last_alert is not None and last_alert.type is AlertType.ALERT
 
@@ -66,9 +72,8 @@ def status(state: LastState | None, site: Site, last_alert: Alert | None, now_ms
 
 def _measured(state: LastState, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
     seen = SiteStatus(last_failure_ms=state.last_failure_ms, detail=state.detail, certificate_s=state.certificate_s)
-    measured_until_ms = state.last_ms + state.last_covers_ms
-    if now_ms - measured_until_ms > unknown_after_ms(site):
-        return replace(seen, since_ms=measured_until_ms)
+    if (until_ms := measured_until_ms(state, site, now_ms)) is not None:
+        return replace(seen, since_ms=until_ms)
     if last_alert is not None and outage_is_open(last_alert):
         if state.last_available:
             return replace(seen, state=State.RECOVERING, since_ms=state.good_since_ms)

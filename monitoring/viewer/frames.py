@@ -18,7 +18,7 @@ from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import last_data
 from monitoring.display.view_model.values import SiteKey, View
 from monitoring.display.view_model.viewing import Order, SiteLine, site_lines
-from monitoring.display.words import WAITING, label, local_text, local_time, window_text
+from monitoring.display.words import WAITING, label, last_measured_text, local_text, local_time, window_text
 from monitoring.models import State as SiteState
 from monitoring.names import printable
 from monitoring.units import DAY_MS
@@ -88,7 +88,12 @@ class Picture:
     @cached_property
     def events(self) -> Sequence[Event]:
         """The newest outages, open ones first."""
-        return events_of(self.snapshot.overview.incidents[:MOST_EVENTS])
+        return events_of(self.snapshot.overview.incidents[:MOST_EVENTS], self._unmeasured_text)
+
+    def _unmeasured_text(self, key: SiteKey) -> str:
+        """What is to be said of an open outage of a site that nobody measures now; "" when somebody does."""
+        until_ms = self.lines[key].now.measured_until_ms if key in self.lines else None
+        return "" if until_ms is None else last_measured_text(until_ms, self.view.now_ms)
 
     @cached_property
     def locations(self) -> Sequence[str]:
@@ -188,7 +193,7 @@ class Picture:
             self.view.now_ms,
             facts.checks if facts else (),
             facts.explanation if facts else None,
-            events_of(self._incidents_of(line.key)),
+            events_of(self._incidents_of(line.key), self._unmeasured_text),
             (facts.error or "") if facts else "",
             facts.hours if facts else (),
             {report.length_ms: report.window.until_ms for report in self.view.reports},

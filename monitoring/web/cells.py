@@ -21,6 +21,7 @@ from monitoring.display.words import (
     NOTHING,
     duration_text,
     expiry_text,
+    last_measured_text,
     percent_text,
     plural,
     seconds_text,
@@ -185,12 +186,19 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
         incident_id(incident),
         time_html(incident.start_ms),
         duration_text(incident.lasted_ms(overview.view.now_ms)),
-        ONGOING if incident.is_open else OVER,
+        _goes_on(incident, overview) if incident.is_open else OVER,
         slug(incident.host),
         _name_of(incident, overview),
         _place(incident.location),
         name_html(reason),
     )
+
+
+def _goes_on(incident: Incident, overview: Overview) -> Markup:
+    until_ms = overview.measured_until_ms(incident.key)
+    if until_ms is None:
+        return ONGOING
+    return _glyph_and_word(State.UNKNOWN, GLYPHS[State.UNKNOWN], last_measured_text(until_ms, overview.view.now_ms))
 
 
 def _name_of(incident: Incident, overview: Overview) -> Markup:
@@ -248,7 +256,9 @@ def _of_day(found: Sequence[Incident], overview: Overview) -> Markup:
 
 
 def _briefly(incident: Incident, overview: Overview) -> Markup:
-    lasted = "ongoing" if incident.is_open else duration_text(incident.lasted_ms(overview.view.now_ms))
+    lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
+    if incident.is_open:
+        lasted = "ongoing" if overview.measured_until_ms(incident.key) is None else "not measured now"
     return Markup('<span class="{}"><a href="incidents/{}">{}</a> {}, {}</span>').format(
         "down" if incident.is_open else "over",
         incident_id(incident),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from monitoring.display.text.feed import Ongoing
 from monitoring.display.view_model.values import Closing, Header, SiteKey, StatsReport, Statuses
 from monitoring.models import Alert, SiteStatus
 from monitoring.storage.notifications import Entry
@@ -76,8 +77,9 @@ class ShownHistory:
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         self.records.append(alert)
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+    def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
         self.refreshed.append((list(ongoing), read_error))
+        self.ongoing = ongoing
 
     def suspend(self) -> None: ...
 

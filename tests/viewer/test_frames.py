@@ -169,6 +169,12 @@ def test_a_long_text_scrolls() -> None:
 # Incidents, help, the last line
 
 
+def test_an_outage_of_a_site_that_nobody_measures_any_more_says_so() -> None:
+    unmeasured = replace(ROWS[1], status=SiteStatus(State.UNKNOWN, NOON - 180_000))
+    known = snapshot([ROWS[0], unmeasured, *ROWS[2:]])
+    assert "last measured 3 min ago" in shown(Looking((Place.SITES, Place.INCIDENTS)), known, width=120)
+
+
 def test_incidents_stand_one_a_line_with_open_ones_first() -> None:
     drawn = frame(Looking((Place.SITES, Place.INCIDENTS)), width=120)
     lines = [line.plain for line in drawn.lines]

@@ -47,6 +47,16 @@ def test_incidents_stand_by_day_the_newest_first() -> None:
     assert '<h2 id="d2026-05-28">' in page
 
 
+def test_an_open_incident_of_a_site_that_nobody_measures_any_more_is_not_said_to_go_on() -> None:
+    shown = scene()
+    shown.states[shown.sites[0].host] = SiteStatus(State.UNKNOWN, NOW_MS - 5 * MINUTE_MS)
+    shown.publish()
+    assert "last measured 5 min ago" in read(shown, "/incidents")
+    overview = read(shown, "/")
+    assert ", ongoing<" not in overview
+    assert "not measured now" in overview
+
+
 def test_an_incident_has_a_page_of_its_own() -> None:
     shown = scene()
     over = read(shown, f"/incidents/{slug(shown.sites[1].host)}-{START_MS}")

@@ -170,7 +170,7 @@ class Printer:
 
     def _show_alerts(self, alerts: Sequence[Alert]) -> None:
         """Show the alerts decided since the start. Older ones are history, even if they are read late."""
-        names = {site.host: site.name for site in self._config.sites}
+        names = self._config.names
         if self._purged != self.purged:
             self._purged, recent_ms = self.purged, self.now_ms() - RECENT_MS
             self._output.history([alert for alert in self.history() if alert.time_ms > recent_ms])
@@ -199,7 +199,7 @@ class Printer:
         of_stores = store_notes(self._choice, self._locations.missing())
         of_channels = channel_notes(self._choice, self._config, self.now_ms())
         notes = (*self._config.warnings, *config_notes(self._watcher), *of_stores, *of_channels)
-        return Header(len(self._config.sites), self._source.kind, self._source.why, notes)
+        return Header(len(self._config.sites), self._source.kind, self._source.why, notes, self._config.names)
 
 
 def channel_notes(choice: Choice, config: Config, now_ms: int) -> Sequence[str]:

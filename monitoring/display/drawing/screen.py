@@ -14,7 +14,15 @@ from monitoring.display.drawing.sparkline import Scale
 from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
 from monitoring.display.view_model.viewing import Choice, SiteLine, chosen_lines, older_windows, place_of, site_lines
-from monitoring.display.words import WAITING, duration_text, label, local_text, plural, source_text, telling_text
+from monitoring.display.words import (
+    WAITING,
+    label,
+    last_measured_text,
+    local_text,
+    plural,
+    source_text,
+    telling_text,
+)
 from monitoring.names import printable
 
 WITH_PANE = 150
@@ -148,7 +156,7 @@ def _reason_lines(row: SiteRow, width: int) -> list[Text]:
 def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int) -> list[Text]:
     """How many there are, and as many of them as there is room for."""
     rows: Mapping[SiteKey, SiteRow] = {line.key: line.now for line in every}
-    names = {row.host: row.name for row in rows.values()}
+    names = {**seen.header.names, **{row.host: row.name for row in rows.values()}}
 
     found = events(seen, lambda key: _prospect(rows[key], seen.now_ms) if key in rows else "")
     return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *event_lines(found[:room], names, seen.now_ms, width)]
@@ -157,7 +165,7 @@ def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int
 def _prospect(row: SiteRow, now_ms: int) -> str:
     """What is to be said of an open outage beside its duration: nobody knows whether what is not measured goes on."""
     if row.measured_until_ms is not None:
-        return f"last measured {duration_text(now_ms - row.measured_until_ms)} ago"
+        return last_measured_text(row.measured_until_ms, now_ms)
     return forecast_text(row)
 
 

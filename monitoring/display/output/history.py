@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from monitoring.display.output.outputs import is_terminal
 from monitoring.display.output.streams import Descriptor, Printing, Stream, Streams, begin_line
-from monitoring.display.text.feed import IncidentFeed
+from monitoring.display.text.feed import IncidentFeed, Ongoing
 from monitoring.display.text.jsonlines import alert_json
 from monitoring.display.words import alert_detail, alert_sentence, delivery_lines, host_and_name, label, ongoing_text
 from monitoring.models import Alert
@@ -26,7 +26,7 @@ class HistoryOutput(Protocol):
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         """One alert record, and what has become of its notifications; they come in order of time."""
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+    def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
         """After each question to the store: the open outages, and why it cannot be read (None: it can)."""
 
     def suspend(self) -> None:
@@ -88,8 +88,8 @@ class JsonHistory:
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         self._records.add(alert, delivery)
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
-        self._show(self._records.take(), now_ms)
+    def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
+        self._show(self._records.take(), now_ms, ongoing)
         if read_error and read_error != self._read_error:
             print(printable(read_error), file=self._errors, flush=True)
         self._read_error = read_error
@@ -100,7 +100,7 @@ class JsonHistory:
 
     def close(self) -> None: ...
 
-    def _show(self, new: Deliveries, now_ms: int) -> None:
+    def _show(self, new: Deliveries, now_ms: int, ongoing: Ongoing) -> None:
         for alert, delivery in new.items():
             self._print(alert_json(alert, self._names.get(alert.host), delivery))
 
@@ -121,27 +121,27 @@ class PlainHistory(JsonHistory):
         super().__init__(names, stdout, errors, HistoryOptions(options.limit if options.each_record else None))
         self._feed = None if options.each_record else IncidentFeed(names, options.limit)
 
-    def _show(self, new: Deliveries, now_ms: int) -> None:
+    def _show(self, new: Deliveries, now_ms: int, ongoing: Ongoing) -> None:
         self._shown_any = self._shown_any or bool(new)
         if self._feed is None:
             for alert, delivery in new.items():
                 called = host_and_name(alert.host, self._names.get(alert.host))
                 self._print(alert_sentence(alert, called), f"  {alert_detail(alert)}", *delivery_lines(delivery))
             return
-        for line in self._feed.lines(list(new), now_ms):
+        for line in self._feed.lines(list(new), now_ms, ongoing):
             self._print(*([""] if self._day not in ("", line.day) else []), line.text, *told(line.records, new))
             self._day = line.day
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+    def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
         super().refresh(ongoing, now_ms, read_error)
         if self._listed_ongoing or read_error:
             return
         self._listed_ongoing = True
-        lines = [] if self._feed else [self._ongoing_line(alert, now_ms) for alert in ongoing]
+        lines = [] if self._feed else [self._ongoing_line(alert, now_ms, until_ms) for alert, until_ms in ongoing.items()]
         self._print(*(lines or ([] if self._shown_any else [NO_ALERTS])))
 
-    def _ongoing_line(self, alert: Alert, now_ms: int) -> str:
-        return ongoing_text(alert, now_ms, host_and_name(alert.host, self._names.get(alert.host)))
+    def _ongoing_line(self, alert: Alert, now_ms: int, until_ms: int | None) -> str:
+        return ongoing_text(alert, now_ms, host_and_name(alert.host, self._names.get(alert.host)), until_ms)
 
     def _print(self, *lines: str) -> None:
         if lines:
@@ -183,7 +183,7 @@ class TerminalHistory:
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         self._records.add(alert, delivery)
 
-    def _show(self, new: Deliveries, now_ms: int) -> None:
+    def _show(self, new: Deliveries, now_ms: int, ongoing: Ongoing) -> None:
         from rich.text import Text
 
         from monitoring.display.drawing.closing import history_text
@@ -194,7 +194,7 @@ class TerminalHistory:
                 self._console.print(history_text(alert, self._names.get(alert.host)))
                 self._print_told(delivery_lines(delivery))
             return
-        for line in self._feed.lines(list(new), now_ms):
+        for line in self._feed.lines(list(new), now_ms, ongoing):
             if self._day not in ("", line.day):
                 self._console.print()
             self._day = line.day
@@ -205,11 +205,11 @@ class TerminalHistory:
         for line in lines:
             self._console.print(line, style="weak", markup=False)
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+    def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
         from rich.text import Text
 
-        self._show(self._records.take(), now_ms)
-        below = [Text(f"✖ {self._ongoing_text(alert, now_ms)}", "state.down") for alert in ongoing]
+        self._show(self._records.take(), now_ms, ongoing)
+        below = [Text(f"✖ {self._ongoing_text(*one, now_ms)}", "state.down") for one in ongoing.items()]
         if read_error:
             below.append(Text(printable(read_error), "warning"))
         elif not self._shown_any:
@@ -220,8 +220,8 @@ class TerminalHistory:
         elif below:
             self._console.print(below_text)
 
-    def _ongoing_text(self, alert: Alert, now_ms: int) -> str:
-        return ongoing_text(alert, now_ms, label(alert.host, self._names.get(alert.host)))
+    def _ongoing_text(self, alert: Alert, until_ms: int | None, now_ms: int) -> str:
+        return ongoing_text(alert, now_ms, label(alert.host, self._names.get(alert.host)), until_ms)
 
     def suspend(self) -> None:
         self.close()
@@ -250,7 +250,7 @@ class SteadyHistory:
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
         self._printing.attempt(lambda: self._output.state_change(alert, delivery))
 
-    def refresh(self, ongoing: Sequence[Alert], now_ms: int, read_error: str | None) -> None:
+    def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
         self._printing.attempt(lambda: self._output.refresh(ongoing, now_ms, read_error))
 
     def suspend(self) -> None:

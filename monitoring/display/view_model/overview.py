@@ -46,6 +46,14 @@ class Overview:
         """The configured names by host."""
         return {row.host: row.name for row in self.rows}
 
+    @cached_property
+    def _unmeasured(self) -> Mapping[SiteKey, int]:
+        return {row.key: until_ms for row in self.rows if (until_ms := row.measured_until_ms) is not None}
+
+    def measured_until_ms(self, key: SiteKey) -> int | None:
+        """Until when a site was measured that nobody measures now; None: somebody does, or it is not known."""
+        return self._unmeasured.get(key)
+
     @property
     def is_stale(self) -> bool:
         """Is the last reading too old to show the present?"""

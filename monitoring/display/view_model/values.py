@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -141,13 +141,14 @@ def stats_report(
 class Header:
     """The number of sites, the store that was read and why that one, and notes.
 
-    It reads "{sites} sites · reading {source}: {why}". `why` may be empty.
+    It reads "{sites} sites · reading {source}: {why}". `why` may be empty. `names` are the configured names by host.
     """
 
     sites: int
     source: str
     why: str = ""
     notes: tuple[str, ...] = ()
+    names: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,14 @@ def test_the_screen_says_when_it_waits_for_the_first_checks() -> None:
     assert lines[-1] == " INCIDENTS  none today"
 
 
+def test_the_first_screen_of_a_run_calls_sites_by_their_names() -> None:
+    """Alerts of the run before are known before the first statistics."""
+    header = replace(HEADER, names={HOSTS[0]: "shop"})
+    lines = "\n".join(drawn(View(header, NOON, alerts=(down(HOSTS[0]),), ongoing=(down(HOSTS[0]),))))
+    assert "  shop  " in lines
+    assert HOSTS[0] not in lines
+
+
 def test_a_window_that_is_not_read_yet_has_no_numbers() -> None:
     view = replace(few(), reports=few().reports[:1])
     assert words(drawn(view)[3:4]) == ">✖ example.…alth down 3m20 86.6 - - - ▁▃▄▅▆▇▇███ no answer"

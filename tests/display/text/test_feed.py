@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from monitoring.display.text.feed import IncidentFeed
+from monitoring.display.text.feed import IncidentFeed, Ongoing
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.units import MINUTE_MS
 
 DAY_MS = 1_767_225_600_000
+NONE: Ongoing = {}
 NAMES: Mapping[str, str | None] = {"http://shop.example": "shop"}
 
 
@@ -31,8 +32,8 @@ def outage(minute: float, lasted_s: int = 73, host: str = "http://shop.example")
     return alert, Alert(AlertType.RECOVERY, host, end_ms + 30_000, start_ms, end_ms, 90.0, Cause.TIMEOUT, detail=detail)
 
 
-def lines(feed: IncidentFeed, *alerts: Alert, minute: float = 1_000) -> list[str]:
-    return [line.text for line in feed.lines(alerts, DAY_MS + round(minute * MINUTE_MS))]
+def lines(feed: IncidentFeed, *alerts: Alert, minute: float = 1_000, ongoing: Ongoing = NONE) -> list[str]:
+    return [line.text for line in feed.lines(alerts, DAY_MS + round(minute * MINUTE_MS), ongoing)]
 
 
 def test_an_incident_is_one_line_with_its_name_and_reason() -> None:
@@ -49,6 +50,15 @@ def test_one_that_goes_on_says_so_and_is_shown_again_when_it_is_over() -> None:
     assert lines(feed, minute=13) == []
     (over,) = lines(feed, recovery)
     assert "1 min 13 s            ✔  shop" in over
+
+
+def test_of_one_that_nobody_measures_any_more_it_is_said_how_long_it_was_seen() -> None:
+    alert, _ = outage(10)
+    unmeasured = {alert: DAY_MS + 12 * MINUTE_MS}
+    (line,) = lines(IncidentFeed(NAMES, None), alert, minute=75, ongoing=unmeasured)
+    assert line.startswith("2026-01-01 00:10:00  at least 2 min        ✖  shop")
+    assert line.endswith("60.60 %  last measured 1 h 3 min ago")
+    assert "ongoing, 1 h 5 min" in lines(IncidentFeed(NAMES, None), alert, minute=75, ongoing={alert: None})[0]
 
 
 def test_outages_that_follow_each_other_closely_are_one_line_of_the_history() -> None:
@@ -89,7 +99,7 @@ def test_the_outage_of_a_site_that_is_no_longer_watched_says_so() -> None:
 def test_of_outages_in_one_line_the_records_of_the_last_are_named() -> None:
     """Below the line stands who was told of these."""
     feed, first, second = IncidentFeed(NAMES, None), outage(10), outage(20)
-    (line,) = feed.lines([*first, *second], DAY_MS)
+    (line,) = feed.lines([*first, *second], DAY_MS, NONE)
     assert line.records == [*second]
 
 
