@@ -97,7 +97,7 @@ SEES: Mapping[str, Collection[str]] = {
     "commands.program": {"checks.limits", "commands.cli", "commands.invocation"},
     # Scripts
     "utils": (),
-    "alertWatcher": {"clock", "config", "display", "service.signals", "alerts", "storage", "commands"},
+    "alertWatcher": {"clock", "config", "statistics", "display", "service.signals", "alerts", "storage", "commands"},
     "test": {"clock", "config", "statistics", "display", "service.signals", "checks", "alerts", "storage", "commands"},
     "monitoringApp": {
         *("clock", "config", "statistics", "display", "service", "checks", "alerts", "storage", "commands", "utils"),
