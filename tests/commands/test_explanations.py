@@ -10,7 +10,7 @@ import pytest
 from monitoring.alerts.explain import Explanation
 from monitoring.commands.live.viewer_feed import ViewerFeed
 from monitoring.commands.live.web import PageReader
-from monitoring.commands.oneshot.explain import look
+from monitoring.commands.oneshot.explain import explanations
 from monitoring.config import Config, parse_database
 from monitoring.config.keys.maintenance import Maintenance
 from monitoring.display.text.explanation import explanation_lines
@@ -64,7 +64,7 @@ def choice(maintained: tuple[Config, Window | None], clock: FakeClock) -> Iterat
 
 def told(config: Config, choice: ReaderChoice, clock: FakeClock, at_ms: int) -> Explanation:
     """What `--explain` prints."""
-    (found,) = look(config, SITE, clock, at_ms, *choice.choose())[0].values()
+    (found,) = explanations(config, SITE, clock, at_ms, *choice.choose())[0].values()
     return found
 
 
