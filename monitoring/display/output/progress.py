@@ -64,12 +64,14 @@ def progress(what: str, *, terminal_s: float = TERMINAL_S, plain_s: float = PLAI
     """Say on stderr what is done, when the block has taken so long. On a terminal that goes away when it is over."""
     shown = Progress(what)
     timer = Timer(terminal_s if sys.stderr.isatty() else plain_s, shown.begin)
-    timer.start()
+    timer.daemon = True  # a signal may interrupt even its start: it must not keep the program from ending
     try:
+        timer.start()
         yield shown
     finally:
         timer.cancel()
-        timer.join()
+        if timer.is_alive():
+            timer.join()
         shown.end()
 
 

@@ -113,3 +113,23 @@ def test_a_file_is_named_with_its_size(tmp_path: Path, size: int, text: str) -> 
     assert size_text(path) == f"config.db ({text})"
     path.unlink()
     assert size_text(path) == "config.db"
+
+
+def test_ctrl_c_at_its_very_beginning_leaves_nothing_that_speaks_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The signal may come while the timer starts: its thread must neither print nor keep the program from ending."""
+    started: list[threading.Timer] = []
+
+    class Interrupted(threading.Timer):
+        def start(self) -> None:
+            super().start()
+            started.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("monitoring.display.output.progress.Timer", Interrupted)
+    with pytest.raises(KeyboardInterrupt), progress("counting sheep", plain_s=60):
+        pass
+    assert not started[0].is_alive()
+    assert started[0].daemon
+    assert capsys.readouterr().err == ""
