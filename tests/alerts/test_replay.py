@@ -2,15 +2,16 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.alerts.backtest import compare
 from monitoring.alerts.replay import Replay
-from monitoring.models import Alert, AlertType
+from monitoring.models import Alert, AlertType, Window
 from monitoring.thresholds import Rule
 from tests.support.scripts import Script, busy_machine, without_pauses
-from tests.support.simulation import EVALUATE_EVERY_MS, START_MS, Story, down, simulate, site
+from tests.support.simulation import EVALUATE_EVERY_MS, START_MS, Story, after_start, down, simulate, site
 
 ALERT, RECOVERY = AlertType.ALERT, AlertType.RECOVERY
 SECONDS = 600
@@ -46,6 +47,53 @@ def test_it_may_begin_in_the_middle_with_the_newest_record_and_a_window_of_check
     found = replay.finish(START_MS + SECONDS * 1_000)
     later = [alert for alert in story.alerts if alert.time_ms > begin_ms + EVALUATE_EVERY_MS]
     assert [alert for alert in found if alert.time_ms > begin_ms + EVALUATE_EVERY_MS] == later
+
+
+@pytest.mark.parametrize(
+    ("fails", "maintenance", "kinds"),
+    [
+        ([(110, 190)], (100, 200), []),
+        ([(180, 220)], (200, 400), []),  # down for 20 s before it, and for as long in it
+        ([(180, 450)], (200, 400), [ALERT, RECOVERY]),  # what failed in it or before it counts towards nothing
+        ([(100, 250)], (200, 300), [ALERT, RECOVERY]),  # an outage that is open when it begins recovers after it
+        ([(100, 420)], (200, 300), [ALERT, RECOVERY]),
+        ([(100, 150)], (160, 170), [ALERT, RECOVERY]),  # in the middle of a recovery
+        ([(100, 150), (300, 350)], (290, 310), [ALERT, RECOVERY, ALERT, RECOVERY]),
+        ([(180, 270)], (190, 250), []),  # 10 s before it and 20 s after it are within one window
+        ([(100, 590)], (90, 580), []),
+    ],
+)
+def test_it_knows_maintenance_by_the_checks_made_in_it(
+    fails: list[tuple[float, float]], maintenance: tuple[float, float], kinds: list[AlertType]
+) -> None:
+    story = simulate(site(2), down(*fails), SECONDS, maintenance=[maintenance])
+    assert [it.type for it in story.alerts] == kinds
+    assert replayed(story) == list(story.alerts)
+
+
+def test_what_would_recover_in_maintenance_recovers_after_it() -> None:
+    """The replay knows that it is over by the first check after it."""
+    story = simulate(site(2), down((100, 150)), SECONDS, maintenance=[(254, 272)])
+    for found in (story.alerts, replayed(story)):
+        assert [it.type for it in found] == [ALERT, RECOVERY]
+        assert 272 <= after_start(found[1].time_ms) <= 274
+
+
+@busy_machine
+@given(script=without_pauses, first_s=st.integers(0, 500), length_s=st.integers(60, 400))
+def test_what_failed_in_maintenance_or_before_it_is_in_no_alert_after_it(
+    script: Script, first_s: int, length_s: int
+) -> None:
+    span = Window(START_MS + first_s * 1_000, START_MS + (first_s + length_s) * 1_000)
+    story = script.play(maintenance=[(first_s, first_s + length_s)])
+    replay = Replay(script.target, EVALUATE_EVERY_MS)
+    for check in story.results:
+        replay.add(check)
+    for found in (replay.finish(START_MS + SECONDS * 1_000), story.alerts):
+        after = [it for it in found if it.type is ALERT and it.time_ms >= span.until_ms]
+        assert all(it.start_ms >= span.until_ms for it in after)
+        lasting = script.target.interval_ms + script.target.timeout_ms  # until a check made in it is known
+        assert not [it for it in found if span.from_ms + lasting <= it.time_ms < span.until_ms]
 
 
 def alert(start_s: int, time_s: int, kind: AlertType = ALERT, end_s: int | None = None) -> Alert:

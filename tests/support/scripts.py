@@ -24,7 +24,7 @@ class Script:
     offset_s: float
     pauses: Sequence[Pause]
 
-    def play(self, *, restarts: bool = False) -> Story:
+    def play(self, *, restarts: bool = False, maintenance: Sequence[tuple[float, float]] = ()) -> Story:
         return simulate(
             self.target,
             lambda second: self.moods[int(second / 30) % len(self.moods)],
@@ -32,6 +32,7 @@ class Script:
             offset_s=self.offset_s,
             pauses=self.pauses,
             restarts=restarts,
+            maintenance=maintenance,
         )
 
 

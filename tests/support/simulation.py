@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitoring.alerts.evaluator import Evaluator
+from monitoring.alerts.maintenance import MaintenanceCalendar
 from monitoring.alerts.rule import evaluate
-from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Site
+from monitoring.config.keys.maintenance import Maintenance
+from monitoring.models import Alert, Cause, CheckResult, ProbeResult, Site, Window
 from monitoring.statistics.tracker import StatusTracker
 from monitoring.thresholds import Rule
 from tests.support.clock import FakeClock
@@ -91,13 +93,17 @@ def simulate(
     offset_s: float = 0,
     pauses: Sequence[Pause] = (),
     restarts: bool = False,
+    maintenance: Sequence[tuple[float, float]] = (),
 ) -> Story:
     """Let the monitor run for `seconds`; the first check is due `offset_s` after the beginning.
 
-    `restarts`: before each evaluation all that is not stored is forgotten.
+    `restarts`: before each evaluation all that is not stored is forgotten. `maintenance`: between these seconds.
     """
-    known = _checks(target, behaviour, SimulatedClock(seconds, pauses), offset_s)
-    return Story(known, tuple(_evaluated(target, known, SimulatedClock(seconds, pauses), restarts)))
+    spans = [Window(*(START_MS + round(second * 1_000) for second in span)) for span in maintenance]
+    calendar = MaintenanceCalendar([Maintenance(frozenset({target.host}), once=span) for span in spans], dict)
+    calendar.look(START_MS)
+    known = _checks(target, behaviour, SimulatedClock(seconds, pauses), offset_s, calendar)
+    return Story(known, tuple(_evaluated(target, known, SimulatedClock(seconds, pauses), restarts, calendar)))
 
 
 def after_start(moment_ms: int | None) -> float:
@@ -123,7 +129,9 @@ class SimulatedClock(FakeClock):
         return self.now_ms() >= self._until_ms
 
 
-def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s: float) -> tuple[Known, ...]:
+def _checks(
+    target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s: float, calendar: MaintenanceCalendar
+) -> tuple[Known, ...]:
     known: list[Known] = []
 
     def see() -> ProbeResult:
@@ -131,12 +139,17 @@ def _checks(target: Site, behaviour: Behaviour, clock: SimulatedClock, offset_s:
         clock.advance(met.duration_ms / 1_000)
         return ProbeResult(200 if met.cause is None else 0, met.duration_ms * 1_000, cause=met.cause)
 
+    def record(result: CheckResult) -> None:
+        known.append(Known(clock.now_ms(), calendar.marked(result, clock.now_ms())))
+
     clock.advance(offset_s)
-    live(target, see, clock, lambda result: known.append(Known(clock.now_ms(), result)))
+    live(target, see, clock, record)
     return tuple(known)
 
 
-def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock, restarts: bool) -> list[Alert]:
+def _evaluated(
+    target: Site, known: Sequence[Known], clock: SimulatedClock, restarts: bool, calendar: MaintenanceCalendar
+) -> list[Alert]:
     store, tracker = MemoryStore(), StatusTracker([target], {})
     evaluator = Evaluator(store, clock, {}, tracker.last_states, evaluate)
     found: list[Alert] = []
@@ -149,7 +162,8 @@ def _evaluated(target: Site, known: Sequence[Known], clock: SimulatedClock, rest
         if restarts:
             tracker = StatusTracker([target], store.last_states(clock.now_ms() + 1))
             evaluator = Evaluator(store, clock, store.last_alerts(), tracker.last_states, evaluate)
-        found += evaluate_all(evaluator, [target])
+        if not calendar.at(target.host, clock.now_ms()):
+            found += evaluate_all(evaluator, [target])
     return found
 
 

@@ -27,6 +27,9 @@ Spell = tuple[str, int, int, float]
 
 GAP, RECOVERY = 2.0, 95
 
+MAINTENANCE = st.lists(st.tuples(st.sampled_from(HOSTS), st.integers(0, HOURS * 3_600), st.integers(60, 5_400)), max_size=3)
+"""A host is in maintenance from this second on, for so many seconds."""
+
 SPELLS = st.lists(
     st.tuples(
         *(st.sampled_from(HOSTS), st.integers(0, HOURS * 3_600 - 1)),
@@ -41,7 +44,7 @@ def site(host: str, threshold: int) -> Site:
     return Site(host, host, interval_ms=INTERVAL_MS, rule=rule)
 
 
-def checks(spells: Sequence[Spell], seed: int) -> list[CheckResult]:
+def checks(spells: Sequence[Spell], seed: int, maintenance: Sequence[tuple[str, int, int]] = ()) -> list[CheckResult]:
     dice, found = random.Random(seed), []
     for slot_ms in range(0, HOURS * HOUR_MS, INTERVAL_MS):
         for place, host in enumerate(HOSTS):
@@ -50,7 +53,10 @@ def checks(spells: Sequence[Spell], seed: int) -> list[CheckResult]:
             cause = Cause.STATUS if dice.random() < share else None
             if share < GAP:
                 status = 503 if cause else 200
-                found.append(CheckResult(host, START_MS + slot_ms + place, INTERVAL_MS, 0, status, cause=cause))
+                second = slot_ms // SECOND_MS
+                is_maintained = any(of == host and 0 <= second - start < length for of, start, length in maintenance)
+                time_ms, marked = START_MS + slot_ms + place, 1 if is_maintained else None
+                found.append(CheckResult(host, time_ms, INTERVAL_MS, 0, status, cause=cause, maintenance=marked))
     return found
 
 
@@ -89,11 +95,13 @@ UNSEEN = [*failing((10_500, 200)), *failing((10_700, 5_000), share=GAP)]
 
 
 @settings(max_examples=60, deadline=None)
-@example(FLAPS, 0, 80)
-@example(UNSEEN, 0, 80)
-@given(SPELLS, st.integers(0, 9), st.sampled_from([80, 90, 99]))
-def test_what_is_not_read_changes_neither_alerts_nor_messages(spells: list[Spell], seed: int, threshold: int) -> None:
-    store, found = MemoryStore(), checks(spells, seed)
+@example(FLAPS, 0, 80, [])
+@example(UNSEEN, 0, 80, [])
+@given(SPELLS, st.integers(0, 9), st.sampled_from([80, 90, 99]), MAINTENANCE)
+def test_what_is_not_read_changes_neither_alerts_nor_messages(
+    spells: list[Spell], seed: int, threshold: int, maintenance: list[tuple[str, int, int]]
+) -> None:
+    store, found = MemoryStore(), checks(spells, seed, maintenance)
     raised = decided(found, 80, Window(START_MS, WINDOW.until_ms), {})
     for point in (*found, *raised):
         store.record(point)
