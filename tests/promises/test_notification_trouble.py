@@ -1,6 +1,8 @@
 """A real monitor whose channel is in trouble, or whose sites are: exactly the messages that should go out, once each."""
 
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,35 @@ def test_when_the_own_network_is_gone_one_message_says_so_when_it_is_back(tmp_pa
             assert monitor.terminate() == 0
             assert hook.titles == ["DOWN: 6 of 6 sites, probably on this side"]
             assert "the trouble is probably on the monitor's side" in hook.received[0]["message"]
+
+
+class Page(BaseHTTPRequestHandler):
+    """A site that is there."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+def test_when_the_sites_are_back_with_the_own_network_one_message_says_what_it_was(tmp_path: Path) -> None:
+    port, of_sites = free_port(), free_port()
+    urls = [f"http://127.0.0.1:{of_sites}/{number}" for number in range(6)]
+    config = write_config(tmp_path, urls, notifications=[f"json://127.0.0.1:{port}/"])
+    with Monitor(config) as monitor:
+        wait_for(lambda: len(monitor.announced("alert")) == len(urls), "all sites are down")
+        with ThreadingHTTPServer(("127.0.0.1", of_sites), Page) as server:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            wait_for(lambda: len(states(config)) == 2 * len(urls), "all sites are up")
+            wait_for(lambda: all(entry.reason for entry in entries(config)), "that, too, nobody can be told")
+            with WebHook(port) as hook:
+                wait_for(lambda: {state for _, state in states(config)} <= {"sent", "late"}, "it is told")
+                assert monitor.terminate() == 0
+                assert hook.titles == ["UP: 6 of 6 sites"]
+                assert "the trouble was probably on the monitor's side" in hook.received[0]["message"]
+            server.shutdown()
+    assert len(states(config)) == 2 * len(urls)
 
 
 def test_a_site_that_flaps_is_told_as_such_and_not_at_every_turn(tmp_path: Path, target: Target) -> None:

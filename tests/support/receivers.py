@@ -61,17 +61,19 @@ class WebHook:
 
 
 class MailServer:
-    """Takes mail. `refusal` is what it says in place of taking one."""
+    """Takes mail. `refusal` is what it says in place of taking one; `refused` is how often it has."""
 
     def __init__(self) -> None:
         self.mails: list[str] = []
         self.refusal = ""
+        self.refused = 0
         self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
         self._controller.start()
         self.port = self._controller.port
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if self.refusal:
+            self.refused += 1
             return self.refusal
         assert isinstance(envelope.content, bytes)
         self.mails.append(envelope.content.decode())
