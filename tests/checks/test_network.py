@@ -7,7 +7,8 @@ import pycurl
 import pytest
 
 from monitoring.checks import readiness
-from monitoring.checks.network import RINGS_A_TURN, Network, Slots, Transfer
+from monitoring.checks.alarms import RINGS_A_TURN, Slots
+from monitoring.checks.network import Network, Transfer
 from monitoring.checks.readiness import Bell, EpollReadiness, EventBell, LockBell, SelectorReadiness
 from monitoring.clock import SystemClock
 from monitoring.errors import CheckAbandoned

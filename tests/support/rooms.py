@@ -122,7 +122,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "checks": (
         "abilities assertions charset decoding failure limits phases readiness resolver schedule",
-        *("network redirects response", "transport", "handle", "probe", "checker", "checkers"),
+        *("alarms redirects response", "network transport", "handle", "probe", "checker", "checkers"),
     ),
     "gateway": (
         "access databases index limits metrics output refusals requests",
