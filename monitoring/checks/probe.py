@@ -63,6 +63,8 @@ class Probe:
         self._transfer = Transfer(self._handle.curl)
         self._waited_ns = 0
         self._checks_until_look = 0
+        self._looks: bool | None = None
+        """Whether this check reads certificates; None: it has made no request by TLS yet."""
         self._certificate_s: int | None = None
         self._asked, self._places = self._first, to_look_up(site, self._first)
         self._have_answered: tuple[str, ...] = ()
@@ -81,7 +83,7 @@ class Probe:
         - `phases_us` are sums over all redirects; after a failed transfer they hold only the phases that ended.
         """
         try:
-            self._waited_ns, self._certificate_s = 0, None
+            self._waited_ns, self._certificate_s, self._looks = 0, None, None
             result = self._check()
             self._plan_look(result)
             return result  # noqa: TRY300 - any exception becomes a result, too
@@ -124,7 +126,6 @@ class Probe:
             self._checks_until_look = 0
         elif result.certificate_s is not None:
             self._checks_until_look = CERTIFICATE_LOOK_MS // self._site.interval_ms - 1
-        self._handle.look_at_certificates(self._checks_until_look <= 0)
 
     def _left_us(self, phases_us: Phases) -> int:
         """How much of the check's time is left after the completed hops, by libcurl's own clock."""
@@ -198,11 +199,14 @@ class Probe:
 
     def _ask(self, request: Request, entries: list[str], left_us: int, took_us: int) -> Hop:
         """Perform one request after a lookup that took `took_us`."""
+        if self._looks is None and request.url.startswith("https:"):
+            self._looks = self._checks_until_look <= 0 and self._network.may_keep_certificates()
+            self._handle.keep_certificates(self._looks)
         self._handle.prepare(request, entries, (left_us - took_us) // 1000)
         self._response.begin()
         ended = self._network.perform(self._transfer)
         self._waited_ns += self._transfer.waited_ns
-        if self._checks_until_look <= 0 and request.url.startswith("https:"):
+        if self._looks and request.url.startswith("https:"):
             seen = (self._certificate_s, self._handle.certificate_s())
             self._certificate_s = min((one for one in seen if one is not None), default=None)
         if ended.code == pycurl.E_COULDNT_CONNECT and self._handle.found_no_socket() and sockets_are_known():

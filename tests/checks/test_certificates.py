@@ -7,11 +7,13 @@ import pytest
 import trustme
 
 from monitoring.checks.handle import Handle
+from monitoring.checks.network import LOOKS_A_SECOND, Network
 from monitoring.checks.redirects import first_request
 from monitoring.checks.response import Response
 from monitoring.models import Cause
 from monitoring.trust import Trust, bundle
 from tests.support.certificates import Authority
+from tests.support.clock import FakeClock
 from tests.support.probing import check, probing, site
 from tests.support.servers import OK, HttpServer, redirect
 
@@ -62,17 +64,41 @@ def test_a_check_looks_once_an_hour(ca: tuple[trustme.CA, str]) -> None:
     assert looked == [True, False, False, True, False, False, True]
 
 
-def test_what_was_looked_at_is_not_kept(ca: tuple[trustme.CA, str]) -> None:
+def test_what_was_looked_at_is_kept_until_the_next_request(ca: tuple[trustme.CA, str]) -> None:
     """It takes 6 kB, for each site."""
     with HttpServer(tls=expiring(ca[0], SOONER)) as server, bundle(Trust(ca[1])) as trusted:
         target = site(server.url(host="localhost"))
         handle = Handle(target, Response(1_000, keeps=False, follows=True), trusted)
-        handle.prepare(first_request(target), [], target.timeout_ms)
-        handle.curl.perform()
-        assert handle.certificate_s() == SOONER.timestamp()
-        handle.look_at_certificates(wanted=False)
-        assert handle.certificate_s() is None
+        expected = []
+        for wanted in (True, False):
+            handle.keep_certificates(wanted)
+            handle.prepare(first_request(target), [], target.timeout_ms)
+            handle.curl.perform()
+            expected.append(handle.certificate_s())
+        assert expected == [SOONER.timestamp(), None]
         handle.close()
+
+
+def test_so_many_checks_a_second_look_and_the_others_do_so_later() -> None:
+    clock = FakeClock()
+    network = Network(clock)
+    assert [network.may_keep_certificates() for _ in range(LOOKS_A_SECOND + 1)] == [True] * LOOKS_A_SECOND + [False]
+    clock.advance(1.0)
+    assert network.may_keep_certificates()
+    network.stop()
+
+
+def test_a_check_that_may_not_look_yet_says_nothing_and_a_later_one_looks(
+    ca: tuple[trustme.CA, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may = iter([False, True])
+    monkeypatch.setattr(Network, "may_keep_certificates", lambda _: next(may))
+    with (
+        HttpServer(tls=expiring(ca[0], SOONER)) as there,
+        HttpServer(redirect(there.url(host="localhost"))) as here,
+        probing(site(here.url(host="localhost")), ca_file=ca[1]) as probe,
+    ):
+        assert [probe.check().certificate_s for _ in range(3)] == [None, SOONER.timestamp(), None]
 
 
 def test_a_certificate_that_is_refused_is_looked_at_each_time(tmp_path_factory: pytest.TempPathFactory) -> None:
