@@ -1,12 +1,13 @@
-"""The interactive viewer: sites, one site, incidents, explanations, on a terminal, by keys and mouse. It only reads.
+"""The interactive viewer on a terminal: sites, one site, incidents and explanations. It only reads.
 
-    snapshot   what was read, what is wanted, and who reads it
-    state      what a person has chosen, and what each key makes of it   (pure)
-    keys       the keys and the words of the help page                   (pure)
-    frames     a state and a snapshot as the lines of a screen           (pure, imports rich)
-    ground     the colour of the terminal's ground
+    snapshot   what has been read, what is wanted, and the interface of the reader
+    state      what a person has chosen, and the effect of each key      (pure)
+    prompt     the line in which a filter or a time is typed             (pure)
+    keys       the keys and terms of the help page                       (pure)
+    frames     draws a state and a snapshot as the lines of a screen     (pure, imports rich)
+    background the colour of the terminal's background
     canvas     lines on a terminal                                       (imports textual)
     app        keys in, lines out                                        (imports textual)
 
-Nothing but this room imports textual, and it is imported only when a viewer starts.
+Nothing else imports textual, and it is imported only when a viewer starts.
 """

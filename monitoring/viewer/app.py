@@ -1,4 +1,4 @@
-"""The application: keys and mouse in, lines out. What a key means and what is drawn is decided by pure functions."""
+"""The textual application: keys and mouse in, lines out. Pure functions decide what keys do and what is drawn."""
 
 import asyncio
 import signal
@@ -20,28 +20,28 @@ from monitoring.display.view_model.values import Header, View
 from monitoring.display.words import local_time, plural
 from monitoring.units import NS_PER_MS
 from monitoring.viewer.canvas import Canvas
-from monitoring.viewer.frames import Frame, Picture, shown_windows
+from monitoring.viewer.frames import Frame, Renderer, shown_windows
 from monitoring.viewer.snapshot import Feed, Snapshot, Wanted
-from monitoring.viewer.state import OF_ONE_SITE, Scene, State, asked, moved_by, pasted, pressed
+from monitoring.viewer.state import OF_ONE_SITE, Scene, State, clicked, moved_by, pasted, pressed
 
 TICK_S = 1.0
 LATE_MS = 5_000
-"""After so long without news the screen goes on by itself: the store does not answer."""
+"""After this long without a snapshot the shown data age, because the store does not answer."""
 WHEEL_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the viewer starts: its first state, the windows to choose from, and the terminal's ground ("#rrggbb")."""
+    """How the viewer starts: its first state, the windows to choose from, and the terminal's background ("#rrggbb")."""
 
     state: State
     windows_ms: Sequence[int]
     sites: int = 0
-    ground: str | None = None
+    background: str | None = None
 
 
-class News(Message):
-    """Something was read."""
+class NewSnapshot(Message):
+    """A snapshot has been read."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class News(Message):
 
 
 class Viewer(App[Sequence[Text]]):
-    """Ends with the lines that stay in the terminal."""
+    """The application. Its result is the lines that stay in the terminal."""
 
     CSS = "Screen { background: transparent; overflow: hidden; }"
     ENABLE_COMMAND_PALETTE = False
@@ -65,10 +65,10 @@ class Viewer(App[Sequence[Text]]):
         self._clock = clock
         self._settings = settings
         self._state = settings.state
-        self._news: Snapshot | None = None
-        self._news_ns = 0
+        self._newest: Snapshot | None = None
+        self._read_ns = 0
         nothing = View(Header(settings.sites, "…"), clock.now_ms())
-        self._picture = Picture(Snapshot(Overview(nothing)), settings.windows_ms)
+        self._renderer = Renderer(Snapshot(Overview(nothing)), settings.windows_ms)
         self._frame = Frame((), Scene())
         self._is_leaving = False
         self._canvas = Canvas(self._look(settings.state.theme))
@@ -85,17 +85,17 @@ class Viewer(App[Sequence[Text]]):
     def on_mount(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.action_leave)
-        self.app_resume_signal.subscribe(self, lambda _: self._canvas.refresh())  # the shell has written over it
+        self.app_resume_signal.subscribe(self, lambda _: self._canvas.refresh())  # the shell has overwritten it
         self.set_interval(TICK_S, self._tick)
         self._draw()
-        self._feed.start(self._tell, self._wanted())
+        self._feed.start(self._post, self._wanted())
 
-    def _tell(self, snapshot: Snapshot) -> None:
+    def _post(self, snapshot: Snapshot) -> None:
         """Called in the reading thread."""
-        self.post_message(News(snapshot))
+        self.post_message(NewSnapshot(snapshot))
 
-    def on_news(self, message: News) -> None:
-        self._news, self._news_ns = message.snapshot, self._clock.monotonic_ns()
+    def on_new_snapshot(self, message: NewSnapshot) -> None:
+        self._newest, self._read_ns = message.snapshot, self._clock.monotonic_ns()
         if not self._state.is_paused:
             self._take(message.snapshot)
 
@@ -104,7 +104,7 @@ class Viewer(App[Sequence[Text]]):
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
-        if self._is_leaving:  # keys that wait in a long row do not hold up its end
+        if self._is_leaving:  # waiting keys do not delay the end
             return
         if self._state.prompt is None and (effect := self._effects.get(event.key)):
             effect()
@@ -116,7 +116,7 @@ class Viewer(App[Sequence[Text]]):
 
     def on_click(self, event: events.Click) -> None:
         if (line := self._frame.rows.get(event.screen_y)) is not None:
-            self._go(asked(self._state, self._frame.scene, line, is_again=line == self._frame.cursor))
+            self._go(clicked(self._state, self._frame.scene, line, is_again=line == self._frame.cursor))
 
     def on_mouse_scroll_down(self, _: events.MouseScrollDown) -> None:
         self._roll(WHEEL_LINES)
@@ -125,7 +125,7 @@ class Viewer(App[Sequence[Text]]):
         self._roll(-WHEEL_LINES)
 
     def action_leave(self) -> None:
-        """End without leaving anything in the terminal."""
+        """End, and leave nothing in the terminal."""
         self._is_leaving = True
         self.exit(())
 
@@ -133,12 +133,12 @@ class Viewer(App[Sequence[Text]]):
         self._go(moved_by(self._state, self._frame.scene, lines))
 
     def _go(self, state: State) -> None:
-        """On from here with this state."""
+        """Continue with this state."""
         before, self._state = self._state, state
         if state.theme is not before.theme:
             self._canvas.paint(self._look(state.theme))
-        if before.is_paused and not state.is_paused and self._news:
-            self._take(self._news)
+        if before.is_paused and not state.is_paused and self._newest:
+            self._take(self._newest)
         else:
             self._draw()
         self._feed.want(self._wanted())
@@ -155,22 +155,22 @@ class Viewer(App[Sequence[Text]]):
         )
 
     def _take(self, snapshot: Snapshot) -> None:
-        self._picture = Picture(snapshot, self._settings.windows_ms)
+        self._renderer = Renderer(snapshot, self._settings.windows_ms)
         self._draw()
 
     def _tick(self) -> None:
-        """While nothing is read, what is shown grows older."""
-        news = self._news
-        waited_ms = (self._clock.monotonic_ns() - self._news_ns) // NS_PER_MS
-        if news and news.at_ms is None and waited_ms >= LATE_MS and not self._state.is_paused:
-            self._take(replace(news, overview=news.overview.later(waited_ms)))
+        """Let the shown data age while nothing is read."""
+        newest = self._newest
+        waited_ms = (self._clock.monotonic_ns() - self._read_ns) // NS_PER_MS
+        if newest and newest.at_ms is None and waited_ms >= LATE_MS and not self._state.is_paused:
+            self._take(replace(newest, overview=newest.overview.later(waited_ms)))
 
     def _draw(self) -> None:
-        self._frame = self._picture.frame(self._state, *self.size)
+        self._frame = self._renderer.frame(self._state, *self.size)
         self._canvas.draw(self._frame.lines)
 
     def _look(self, name: ThemeName) -> Theme:
-        return theme(ThemeName.MONO if self.no_color else name, self._settings.ground)
+        return theme(ThemeName.MONO if self.no_color else name, self._settings.background)
 
     def _copy(self) -> None:
         self.copy_to_clipboard("\n".join(line.plain.rstrip() for line in self._frame.copied))

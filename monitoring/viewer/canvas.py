@@ -1,4 +1,4 @@
-"""Lines on the terminal: only those that have changed are sent again."""
+"""Lines on the terminal. Only changed lines are sent again."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from monitoring.display.drawing.theme import Theme
 
 
 class Canvas(Widget):
-    """Draws texts whose styles are names of tokens."""
+    """A widget that draws texts whose styles are names of tokens."""
 
     DEFAULT_CSS = "Canvas { width: 100%; height: 100%; }"
 
@@ -26,13 +26,13 @@ class Canvas(Widget):
         self.paint(theme)
 
     def paint(self, theme: Theme) -> None:
-        """Draw in these colours from now on."""
-        self._base = Style(color=theme.text or None, bgcolor=theme.ground or None)
+        """Use these colours from now on."""
+        self._base = Style(color=theme.text or None, bgcolor=theme.background or None)
         self._renderer = Console(theme=RichTheme(theme.tokens, inherit=False), color_system="truecolor")
         self._drawn, self._strips = (), []
 
     def draw(self, lines: Sequence[Text]) -> None:
-        """Show these, one a line of the terminal."""
+        """Show these lines."""
         known = dict(enumerate(zip(self._drawn, self._strips, strict=True)))
         strips = []
         for place, line in enumerate(lines):
@@ -53,7 +53,7 @@ class Canvas(Widget):
         return Strip(Segment.apply_style(segments, self._base), line.cell_len)
 
     def render_line(self, y: int) -> Strip:
-        """The line at this height; blank where there is none."""
+        """The line at this height; blank if there is none."""
         if y >= len(self._strips):
             return Strip.blank(self.size.width, self._base)
         return self._strips[y].adjust_cell_length(self.size.width, self._base)

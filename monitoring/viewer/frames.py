@@ -1,4 +1,4 @@
-"""A state and a snapshot as the lines of a screen. Pure: no terminal, no clock."""
+"""Draws a state and a snapshot as the lines of a screen. Pure: no terminal, no clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,10 @@ from monitoring.viewer.snapshot import Snapshot
 from monitoring.viewer.state import Place, Scene, State, cursor_line
 
 RECENT_MS = DAY_MS
-"""How old the incidents beside the list of sites may be."""
+"""The age up to which incidents are shown below the list of sites."""
 MONTH_MS = 30 * DAY_MS
 MOST_EVENTS = 1_000
-"""So many incidents are listed, the newest."""
+"""How many incidents to list, newest ones."""
 
 FOOTERS: Mapping[Place, str] = {
     Place.SITES: "? help  / filter  ! faults  s sort  w window  enter site  a incidents  q quit",
@@ -45,8 +45,8 @@ FOOTERS: Mapping[Place, str] = {
 class Frame:
     """The lines of a screen, and what keys and clicks on it act on.
 
-    `rows` are the list's lines on the screen, by the line of the screen; `cursor` is the one with the cursor. `copied` is
-    what is copied from it: the line with the cursor, or a text as a whole.
+    `rows` maps lines of the screen to lines of the list; `cursor` is the line of the list with the cursor. `copied` is what
+    the key for copying takes: the line with the cursor, or the whole text.
     """
 
     lines: Sequence[Text]
@@ -57,15 +57,15 @@ class Frame:
 
     @property
     def kept(self) -> Sequence[Text]:
-        """What may stay in the terminal: no keys, and no blank lines at the end."""
+        """The lines that stay in the terminal: without the keys and without blank lines at the end."""
         lines = list(self.lines[:-1])
         while lines and not lines[-1].plain.strip():
             lines.pop()
         return lines
 
 
-class Picture:
-    """Draws one snapshot, as often as keys are pressed; what is dear is worked out once."""
+class Renderer:
+    """Draws one snapshot as often as needed. Expensive parts are computed once."""
 
     def __init__(self, snapshot: Snapshot, windows_ms: Sequence[int]) -> None:
         self.snapshot = snapshot
@@ -77,7 +77,7 @@ class Picture:
 
     @cached_property
     def lines(self) -> Mapping[SiteKey, SiteLine]:
-        """What stands in the list of sites, by site."""
+        """The lines of the list of sites, by site."""
         return {line.key: line for line in site_lines(self.view.reports)}
 
     @cached_property
@@ -87,11 +87,11 @@ class Picture:
 
     @cached_property
     def events(self) -> Sequence[Event]:
-        """The newest outages, open ones first."""
+        """The newest incidents, open ones first."""
         return events_of(self.snapshot.overview.incidents[:MOST_EVENTS], self._unmeasured_text)
 
     def _unmeasured_text(self, key: SiteKey) -> str:
-        """What is to be said of an open outage of a site that nobody measures now; "" when somebody does."""
+        """The remark on an open outage of a site that is no longer measured; "" if it is."""
         until_ms = self.lines[key].now.measured_until_ms if key in self.lines else None
         return "" if until_ms is None else last_measured_text(until_ms, self.view.now_ms)
 
@@ -110,7 +110,7 @@ class Picture:
         return replace(self.view, header=header, alerts=tuple(sorted(alerts, key=lambda alert: alert.time_ms)))
 
     def frame(self, state: State, width: int, height: int) -> Frame:
-        """The screen of this size."""
+        """The screen in this size."""
         banner = self._banner(state, width)
         footer = _footer(state, width)
         room = max(1, height - len(banner) - 1)
@@ -218,7 +218,7 @@ class Picture:
         return [Text(f" {part}") for line in found for part in (_folded(line, width - 1) or [""])]
 
     def _absence(self, state: State) -> str:
-        """Why there is nothing to say of the site that is looked at."""
+        """Why nothing is known of the site on the screen."""
         if not self.view.reports:
             return WAITING
         return f"{label(state.site[0], None)} is not configured any more" if state.site else "no site"
@@ -226,7 +226,7 @@ class Picture:
     # The frame around it
 
     def _banner(self, state: State, width: int) -> list[Text]:
-        """What must not be missed: the past, a pause, data that are old, what is left out of the list."""
+        """What a person must not overlook: that the past is shown, a pause, old data, a filter."""
         lines = []
         if self.snapshot.at_ms is not None or state.at_ms is not None:
             at_ms = self.snapshot.at_ms if state.at_ms is None else state.at_ms
@@ -237,26 +237,26 @@ class Picture:
             lines.append(fit(Text(f" PAUSED  {local_text(self.view.now_ms)}  p: go on", "past"), width))
         if self._is_old(state):
             lines += marked("!", f"nothing new was measured{last_data(self.snapshot.overview)}", "warning", width)
-        if said := _said_of(state):
-            lines.append(Text(f" {said}", "weak"))
+        if choice := _choice_text(state):
+            lines.append(Text(f" {choice}", "weak"))
         return bounded(lines, width, 4)
 
     def _is_old(self, state: State) -> bool:
-        """Is nothing known of now?"""
+        """Are the data too old to show the present?"""
         rows = [row for row in self.snapshot.overview.rows if row.status.state is not SiteState.PAUSED]
         is_live = self.snapshot.at_ms is None and state.at_ms is None
         return is_live and bool(rows) and all(row.status.state is SiteState.UNKNOWN for row in rows)
 
 
 def shown_windows(windows_ms: Sequence[int], width: int, *, of_one_site: bool = False) -> Sequence[int]:
-    """The windows that are shown beside the chosen one: 10m, 1h, 24h, and where there is room 30d; of one site all."""
+    """The windows on the screen beside the chosen one: 10m, 1h, 24h, and 30d if there is room; for one site all."""
     if of_one_site:
         return windows_ms
     return [it for it in windows_ms if it <= DAY_MS or (it == MONTH_MS and width >= ROOMY)]
 
 
-def _said_of(state: State) -> str:
-    """What was chosen that changes which sites are listed, and their order."""
+def _choice_text(state: State) -> str:
+    """The filter, location and order of the list, if they are not the usual ones."""
     choice, said = state.choice, []
     if state.place is not Place.SITES:
         return ""
@@ -270,14 +270,14 @@ def _said_of(state: State) -> str:
 
 
 def _moment_text(now_ms: int, moment_ms: int) -> str:
-    """A moment without its day where that is the day of now."""
+    """A moment, without its date if that is the same as that of now."""
     moment, now = local_time(moment_ms), local_time(now_ms)
     return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%d %b %H:%M:%S}"
 
 
 def _footer(state: State, width: int) -> Text:
     if state.prompt:
-        return _prompt_line(f" {state.prompt.asking}: ", printable(state.prompt.text), width)
+        return _prompt_line(f" {state.prompt.kind}: ", printable(state.prompt.text), width)
     if state.message:
         return fit(Text(f" {printable(state.message)}", "title"), width)
     words = FOOTERS[state.place].split("  ")
@@ -287,7 +287,7 @@ def _footer(state: State, width: int) -> Text:
 
 
 def _prompt_line(before: str, text: str, width: int) -> Text:
-    """What is typed, its end in any case, and where the next character comes."""
+    """The prompt with the end of the typed text, and the cursor."""
     room = max(1, width - len(before) - 1)
     while cell_len(text) > room:
         text = text[1:]
@@ -311,7 +311,7 @@ def _help(width: int) -> Sequence[Text]:
 
 
 def _folded(line: str, width: int) -> list[str]:
-    """A line that is too long, in parts that are indented like it."""
+    """A long line, wrapped with its indentation."""
     indent = len(line) - len(line.lstrip())
     if cell_len(line) <= width:
         return [line]

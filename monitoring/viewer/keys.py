@@ -1,4 +1,4 @@
-"""The help page: what every key does, and what the words and marks of the screen mean. Pure."""
+"""The help page: the effect of every key, and the meanings of the screen's words and marks. Pure."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ KEYS: Mapping[str, str] = {
     "q Q": "quit; quit and keep the screen in the terminal",
     "mouse": "click: the line; again: the site; wheel: up and down",
 }
-"""Keys as people write them, with what they do."""
+"""Keys as people write them, with their effects."""
 
 GLOSSARY: Mapping[str, str] = {
     "availability": "share of the measured time in which checks were good, in percent, cut off, never rounded up",
@@ -44,5 +44,5 @@ GLOSSARY: Mapping[str, str] = {
 
 
 def help_parts() -> Mapping[str, Mapping[str, str]]:
-    """Keys, states and words with what they mean, below a heading each."""
+    """The headings of the help page, with their terms and meanings."""
     return {"Keys": KEYS, "States": marked_states(), "Words and marks": GLOSSARY}

@@ -15,8 +15,8 @@ FORMS = "try 18:05, 2026-11-28 18:05 or -2h"
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
 
-class Asking(StrEnum):
-    """What is asked for, as it stands before what is typed."""
+class PromptKind(StrEnum):
+    """What a prompt asks for: the word before the typed text."""
 
     FILTER = "filter"
     TIME = "time"
@@ -24,14 +24,14 @@ class Asking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`before` is what was there when it was opened, and is there again after esc."""
+    """An open prompt. `before` is the text at its opening, which esc restores."""
 
-    asking: Asking
+    kind: PromptKind
     text: str = ""
     before: str = ""
 
     def typed(self, key: str, character: str | None) -> "Prompt":
-        """After one more key."""
+        """The prompt after one more key."""
         if key == "backspace":
             return replace(self, text=self.text[:-1])
         if key == "ctrl+u":
@@ -41,7 +41,7 @@ class Prompt:
         return self.pasted(character) if character and character.isprintable() else self
 
     def pasted(self, text: str) -> "Prompt":
-        """After a text, of which only what can be seen is taken."""
+        """The prompt after pasting a text, of which only the visible characters of the first line are used."""
         plain = "".join(mark for mark in text.partition("\n")[0] if mark.isprintable())
         return replace(self, text=(self.text + plain)[:LONGEST])
 

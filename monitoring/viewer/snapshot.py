@@ -1,4 +1,4 @@
-"""What the viewer shows, what it asks for, and who reads that for it."""
+"""What the viewer shows, what it wants to be read, and the interface of its reader."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +13,9 @@ from monitoring.models import CheckResult, Site
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be read: all sites over this window at `at_ms` (None: now), and more of the site `key` (None: of none).
+    """What to read: all sites in this window at `at_ms` (None: now), and the details of the site `key` (None: of none).
 
-    `windows_ms` are those that are shown beside it. `explain_ms`: the moment at which that site is to be explained; None:
-    the same one.
+    `windows_ms` are the other windows on the screen. `explain_ms` is the moment at which to explain the site; None: `at_ms`.
     """
 
     window_ms: int
@@ -27,15 +26,15 @@ class Wanted:
 
     @property
     def every_ms(self) -> frozenset[int]:
-        """All windows that are wanted."""
+        """All windows to read."""
         return self.windows_ms | {self.window_ms}
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """More of one site: its last checks, the oldest first, and why it is in its state; or why neither could be read.
+    """The details of one site: its last checks, oldest first, and the explanation of its state; or an error.
 
-    `hours` are those of the past day, the oldest first; empty before all of them were read.
+    `hours` are those of the past day, oldest first; empty until all have been read.
     """
 
     key: SiteKey
@@ -48,7 +47,7 @@ class SiteFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was read of all sites. `at_ms`: of which moment; None: of now. `incidents` in it are those up to that moment.
+    """What has been read of all sites, at the moment `at_ms` (None: now), with the incidents up to then.
 
     `clock_ms` is the time by the store's clock. `is_complete`: every window that is wanted was read. `facts` are of the site
     that was asked for last.
@@ -62,15 +61,15 @@ class Snapshot:
     facts: SiteFacts | None = None
 
     def facts_of(self, key: SiteKey | None) -> SiteFacts | None:
-        """More of this site, if it was read."""
+        """The details of this site, if they have been read."""
         return self.facts if self.facts and self.facts.key == key else None
 
 
 class Feed(Protocol):
-    """Reads in a thread of its own: no key ever waits for a store."""
+    """The reader. It has a thread of its own, so that no key waits for a store."""
 
     def start(self, show: Callable[[Snapshot], None], wanted: Wanted) -> None:
-        """Read from now on; `show` is called in the reading thread with every new snapshot."""
+        """Start to read. `show` is called in the reading thread with every new snapshot."""
 
     def want(self, wanted: Wanted) -> None:
-        """Read this from now on, soon."""
+        """From now on read this."""

@@ -1,4 +1,4 @@
-"""What a person has chosen to see, and what each key makes of it. Pure: a key, a state and a scene give the next state."""
+"""What a person has chosen to see, and the effect of each key. Pure: the next state follows from key, state and scene."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from monitoring.display.drawing.theme import ThemeName
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.values import SiteKey
 from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, earlier_ms, later_ms, next_window, place_of
-from monitoring.viewer.prompt import Asking, Prompt, time_of
+from monitoring.viewer.prompt import Prompt, PromptKind, time_of
 
 
 class Place(StrEnum):
@@ -22,18 +22,18 @@ class Place(StrEnum):
 
 
 LISTS = (Place.SITES, Place.INCIDENTS)
-"""Where a cursor goes from line to line; elsewhere the text scrolls."""
+"""Places with a cursor; in the others the text scrolls."""
 
 OF_ONE_SITE = (Place.SITE, Place.EXPLANATION)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`places` are where one came from, the last one is shown. `at_ms`: the moment in the past that is shown; None: now.
+    """The state of the viewer. `places` is the path to the shown place, which is last. `at_ms` None: the present is shown.
 
-    `cursor` stays with its site when the order changes; None: on the first one. `site` is the one of the site's screen,
-    `explain_ms` the moment at which it is explained (None: the one that is shown). `line` is the cursor's line among the
-    incidents, `scroll` the first line that is shown of a text. `message` stands in the last line until the next key.
+    `cursor` is a site, so that it stays there if the order changes (None: the first site). `site` is the site of a screen
+    about one site, `explain_ms` the moment to explain (None: the shown one). `line` is the cursor among the incidents,
+    `scroll` the first visible line of a text. The last line shows `message` until the next key.
     """
 
     places: tuple[Place, ...] = (Place.SITES,)
@@ -56,10 +56,10 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What keys act on: the sites that are listed, the newest incident of each line, and how much is on the screen.
+    """What keys act on: the listed sites, the newest incident of each line, and the size of the screen.
 
-    `page` is how many lines of the list or text there is room for, `length` how many there are of a text. `clock_ms` is the
-    moment by the store's clock.
+    `page` is the number of lines for the list or text, `length` that of all lines of the text. `clock_ms` is now by the
+    store's clock.
     """
 
     keys: Sequence[SiteKey] = ()
@@ -75,9 +75,9 @@ Step = Callable[[State, Scene], State]
 
 
 def pressed(state: State, key: str, scene: Scene, character: str | None = None) -> State:
-    """The state after this key, by the name that textual has for it; the same one where the key means nothing.
+    """The state after this key, which has textual's name. A key without a meaning changes nothing.
 
-    `character` is what it types.
+    `character` is what the key types.
     """
     if state.prompt:
         return _typed(state, state.prompt, key, scene, character)
@@ -86,31 +86,27 @@ def pressed(state: State, key: str, scene: Scene, character: str | None = None) 
 
 
 def _typed(state: State, prompt: Prompt, key: str, scene: Scene, character: str | None) -> State:
-    """The state after a key while something is typed. A filter is applied as it is typed, a time when it is complete."""
+    """The state after a key in a prompt. A filter takes effect while it is typed, a time at enter."""
     if key == "escape":
-        return replace(_filtered(state, prompt.before) if prompt.asking is Asking.FILTER else state, prompt=None)
+        return replace(chosen(state, wanted=prompt.before) if prompt.kind is PromptKind.FILTER else state, prompt=None)
     if key == "enter":
         done = replace(state, prompt=None)
-        return _gone(done, prompt.text, scene) if prompt.asking is Asking.TIME else done
+        return _at_typed_time(done, prompt.text, scene) if prompt.kind is PromptKind.TIME else done
     return _with_prompt(state, prompt.typed(key, character))
 
 
 def pasted(state: State, text: str) -> State:
-    """The state after a text was pasted: without a prompt it means nothing, whatever keys it holds."""
+    """The state after a paste. Without a prompt it is ignored, whatever keys it contains."""
     return state if state.prompt is None else _with_prompt(state, state.prompt.pasted(text))
 
 
 def _with_prompt(state: State, prompt: Prompt) -> State:
     known = replace(state, prompt=prompt)
-    return _filtered(known, prompt.text) if prompt.asking is Asking.FILTER else known
+    return chosen(known, wanted=prompt.text) if prompt.kind is PromptKind.FILTER else known
 
 
-def _filtered(state: State, wanted: str) -> State:
-    return chosen(state, wanted=wanted)
-
-
-def _gone(state: State, text: str, scene: Scene) -> State:
-    """At the time that was typed, or with what is wrong with it."""
+def _at_typed_time(state: State, text: str, scene: Scene) -> State:
+    """The state at the typed time, or with a message on what is wrong with it."""
     if not text.strip():
         return state
     try:
@@ -119,25 +115,25 @@ def _gone(state: State, text: str, scene: Scene) -> State:
         return replace(state, message=f"time: {error}")
 
 
-def asked(state: State, scene: Scene, line: int, *, is_again: bool) -> State:
-    """The state after a click on a line of a list; on the line of the cursor it opens the site."""
+def clicked(state: State, scene: Scene, line: int, *, is_again: bool) -> State:
+    """The state after a click on a line of a list. A click on the cursor's line opens the site."""
     return opened(state, scene) if is_again else moved_to(replace(state, message=""), scene, line)
 
 
 def moved_by(state: State, scene: Scene, lines: int) -> State:
-    """The state after the wheel was turned by so many lines."""
+    """The state after the wheel has been turned by this many lines."""
     return moved(lambda _: lines)(state, scene)
 
 
 def cursor_line(state: State, scene: Scene) -> int:
-    """The line of the cursor in the list that is shown."""
+    """The line of the cursor in the shown list."""
     if state.place is Place.INCIDENTS:
         return max(0, min(state.line, len(scene.incidents) - 1))
     return place_of(state.cursor, scene.keys)
 
 
 def moved_to(state: State, scene: Scene, line: int) -> State:
-    """With the cursor on this line, or on the nearest one that there is."""
+    """The state with the cursor on this line, or on the nearest one."""
     if state.place is Place.INCIDENTS:
         return replace(state, line=max(0, min(line, len(scene.incidents) - 1)))
     if not scene.keys:
@@ -146,7 +142,7 @@ def moved_to(state: State, scene: Scene, line: int) -> State:
 
 
 def moved(lines: Callable[[Scene], int]) -> Step:
-    """Moves the cursor, or the text, by so many lines."""
+    """A step that moves the cursor or the text by this many lines."""
 
     def move(state: State, scene: Scene) -> State:
         if state.place in LISTS:
@@ -158,14 +154,14 @@ def moved(lines: Callable[[Scene], int]) -> Step:
 
 
 def entered(state: State, place: Place) -> State:
-    """In another place; coming from a place again leads back to it."""
+    """The state in another place. A place that is already in the path is returned to."""
     if place in state.places:
         return replace(state, places=state.places[: state.places.index(place) + 1], scroll=0)
     return replace(state, places=(*state.places, place), scroll=0)
 
 
-def left(state: State, _: Scene) -> State:
-    """Back where one came from; from the list of sites, without a filter, then in the present."""
+def went_back(state: State, _: Scene) -> State:
+    """The state one place back. In the list of sites, first the filter is removed, then the present is shown."""
     if len(state.places) > 1:
         return replace(state, places=state.places[:-1], scroll=0, explain_ms=None)
     if state.choice.wanted or state.choice.only_faults:
@@ -174,12 +170,12 @@ def left(state: State, _: Scene) -> State:
 
 
 def chosen(state: State, **changes: object) -> State:
-    """With something else chosen."""
+    """The state with a changed choice."""
     return replace(state, choice=replace(state.choice, **changes))  # type: ignore[arg-type]
 
 
 def opened(state: State, scene: Scene) -> State:
-    """On the screen of the site under the cursor."""
+    """The state on the screen of the site under the cursor."""
     key = site_under_cursor(state, scene)
     if state.place not in LISTS or key is None:
         return state
@@ -187,9 +183,9 @@ def opened(state: State, scene: Scene) -> State:
 
 
 def explained(state: State, scene: Scene) -> State:
-    """With the explanation of the site under the cursor: of an incident, as it was when its alert was raised."""
+    """The state with the explanation of the site under the cursor. An incident is explained at its alert."""
     if state.place is Place.EXPLANATION:
-        return left(state, scene)
+        return went_back(state, scene)
     key = site_under_cursor(state, scene)
     if key is None or state.place is Place.HELP:
         return state
@@ -201,7 +197,7 @@ def explained(state: State, scene: Scene) -> State:
 
 
 def site_under_cursor(state: State, scene: Scene) -> SiteKey | None:
-    """The site that a key acts on; None: there is none."""
+    """The site that keys act on; None: there is none."""
     if state.place in OF_ONE_SITE:
         return state.site
     line = cursor_line(state, scene)
@@ -211,12 +207,12 @@ def site_under_cursor(state: State, scene: Scene) -> SiteKey | None:
 
 
 def toggled(place: Place) -> Step:
-    """Into a place, or back out of it."""
-    return lambda state, scene: left(state, scene) if state.place is place else entered(state, place)
+    """A step that enters a place, or goes back from it."""
+    return lambda state, scene: went_back(state, scene) if state.place is place else entered(state, place)
 
 
 def windowed(number: int) -> Step:
-    """With the window of this number, if there is one."""
+    """A step that chooses the window of this number, if there is one."""
 
     def choose(state: State, scene: Scene) -> State:
         return chosen(state, window_ms=scene.windows_ms[number]) if number < len(scene.windows_ms) else state
@@ -225,12 +221,12 @@ def windowed(number: int) -> Step:
 
 
 def with_next_window(state: State, scene: Scene) -> State:
-    """With the next longer window, after the longest the shortest."""
+    """The state with the next longer window; after the longest comes the shortest."""
     return chosen(state, window_ms=next_window(scene.windows_ms, state.choice.window_ms))
 
 
 def next_location(state: State, scene: Scene) -> State:
-    """With the next location alone, after the last one with all."""
+    """The state with only the next location; after the last one, with all."""
     places = [None, *scene.locations]
     if len(scene.locations) < 2:
         return replace(state, message="there is only one location")
@@ -238,13 +234,13 @@ def next_location(state: State, scene: Scene) -> State:
     return chosen(state, location=places[(number + 1) % len(places)])
 
 
-def asking(what: Asking) -> Step:
-    """With a prompt."""
+def prompting(kind: PromptKind) -> Step:
+    """A step that opens a prompt."""
 
     def ask(state: State, _: Scene) -> State:
-        text = state.choice.wanted if what is Asking.FILTER else ""
-        shown = replace(state, places=(Place.SITES,)) if what is Asking.FILTER else state
-        return replace(shown, prompt=Prompt(what, text, text))
+        text = state.choice.wanted if kind is PromptKind.FILTER else ""
+        shown = replace(state, places=(Place.SITES,)) if kind is PromptKind.FILTER else state
+        return replace(shown, prompt=Prompt(kind, text, text))
 
     return ask
 
@@ -265,7 +261,7 @@ KEYS: Mapping[str, Step] = {
     **dict.fromkeys(("g", "home"), moved(lambda scene: -max(scene.length, len(scene.keys), len(scene.incidents)))),
     "G": moved(lambda scene: max(scene.length, len(scene.keys), len(scene.incidents))),
     "enter": opened,
-    "escape": left,
+    "escape": went_back,
     "exclamation_mark": lambda state, _: chosen(state, only_faults=not state.choice.only_faults),
     "s": lambda state, _: chosen(state, order=state.choice.order.next),
     "r": lambda state, _: chosen(state, is_reversed=not state.choice.is_reversed),
@@ -280,7 +276,7 @@ KEYS: Mapping[str, Step] = {
     "l": next_location,
     "T": lambda state, _: replace(state, theme=state.theme.next, message=f"theme: {state.theme.next}"),
     "question_mark": toggled(Place.HELP),
-    "slash": asking(Asking.FILTER),
-    "t": asking(Asking.TIME),
+    "slash": prompting(PromptKind.FILTER),
+    "t": prompting(PromptKind.TIME),
 }
-"""What the keys do that change nothing but the state. The others (copy, save, quit) are the application's."""
+"""The keys that only change the state. The application handles the others (copy, save, quit)."""

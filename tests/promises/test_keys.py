@@ -146,14 +146,14 @@ def test_without_a_terminal_on_standard_input_there_are_no_keys(config: Path) ->
         os.close(master)
 
 
-def test_the_ground_of_the_terminal_decides_on_the_colours(config: Path) -> None:
+def test_the_background_of_the_terminal_decides_on_the_colours(config: Path) -> None:
     """Asked, it answers: on a light one nothing is drawn in the colours for a dark one any more."""
     dark_green, light_green = b"38;2;95;215;135", b"38;2;0;95;0"
     with Terminal(80, 24, "-m", "-c", config, environ={"COLORTERM": "truecolor"}) as terminal:
         wait_for(lambda: b"\x1b]11;?" in terminal.raw, "the question")
         terminal.type(b"\x1b]11;rgb:fdfd/f6f6/e3e3\x07")
         terminal.until("keys", lambda text: KEYS in text and "Good" in text)
-        wait_for(lambda: light_green in terminal.raw, "colours for a light ground")
+        wait_for(lambda: light_green in terminal.raw, "colours for a light background")
         assert dark_green not in terminal.raw.rpartition(light_green)[2]
         assert "fdfd" not in terminal.text
         assert terminal.interrupt() == 0

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.promise
 Program = Callable[..., list[str]]
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
-FULL, OVER = "nothing can be printed: No space left on device", "printing goes on"
+FULL, OVER = "nothing can be printed: No space left on device", "printing works again"
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     ),
     "service": ("process systemd signals health",),
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
-    "viewer": ("snapshot prompt keys ground", "state", "frames canvas", "app"),
+    "viewer": ("snapshot prompt keys background", "state", "frames canvas", "app"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": ("arguments", "cli invocation reading", "program"),
     "commands.oneshot": (

@@ -8,7 +8,7 @@ from monitoring.display.view_model.overview import Overview
 from monitoring.display.view_model.values import Header, SiteRow, View
 from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.models import Alert, Cause, CheckResult, Site, State
-from monitoring.viewer.frames import Frame, Picture
+from monitoring.viewer.frames import Frame, Renderer
 from monitoring.viewer.snapshot import SiteFacts, Snapshot, Wanted
 from monitoring.viewer.state import State as Looking
 from tests.support.views import HOSTS, NOON, down, recovered, reports, site
@@ -46,7 +46,7 @@ def with_facts(known: Snapshot, host: str, error: str | None = None) -> Snapshot
 
 def frame(state: Looking | None = None, known: Snapshot | None = None, width: int = 80, height: int = 24) -> Frame:
     """What is drawn."""
-    return Picture(known or snapshot(), LENGTHS_MS).frame(state or Looking(), width, height)
+    return Renderer(known or snapshot(), LENGTHS_MS).frame(state or Looking(), width, height)
 
 
 def text(shown: Frame) -> str:

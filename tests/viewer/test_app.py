@@ -27,10 +27,10 @@ Steps = Callable[["Stage"], Awaitable[None]]
 class Stage:
     """The running application, its feed, and what its screen says."""
 
-    def __init__(self, known: Snapshot | None, state: State | None = None, ground: str | None = "#000000") -> None:
+    def __init__(self, known: Snapshot | None, state: State | None = None, background: str | None = "#000000") -> None:
         self.feed = FakeFeed(known)
         self.clock = FakeClock(NOON)
-        self.app = Viewer(self.feed, self.clock, Settings(state or State(), LENGTHS_MS, 4, ground))
+        self.app = Viewer(self.feed, self.clock, Settings(state or State(), LENGTHS_MS, 4, background))
         self.pilot: Pilot[object] = None  # type: ignore[assignment]
 
     def run(self, steps: Steps, size: tuple[int, int] = (100, 30)) -> None:
@@ -173,7 +173,7 @@ def test_incidents_explanation_and_help_lead_back() -> None:
 
 def test_themes_change_colours_and_are_named() -> None:
     async def steps(stage: Stage) -> None:
-        assert stage.colours() <= colours(DARK), "the ground is black"
+        assert stage.colours() <= colours(DARK), "the background is black"
         assert "theme: dark" in await stage.press("T")
         assert stage.colours() <= colours(DARK) | {"#e4e4e4"}
         assert "theme: light" in await stage.press("T")
@@ -185,7 +185,7 @@ def test_themes_change_colours_and_are_named() -> None:
     Stage(snapshot()).run(steps)
 
 
-def test_on_light_ground_colours_are_dark_and_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_light_background_colours_are_dark_and_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     async def light(stage: Stage) -> None:
         assert stage.colours() <= colours(LIGHT)
 
@@ -193,7 +193,7 @@ def test_on_light_ground_colours_are_dark_and_without_colours_there_are_none(mon
         await stage.press("T")
         assert stage.colours() == set()
 
-    Stage(snapshot(), ground="#fdf6e3").run(light)
+    Stage(snapshot(), background="#fdf6e3").run(light)
     monkeypatch.setenv("NO_COLOR", "1")
     Stage(snapshot()).run(without)
 

@@ -12,7 +12,7 @@ from monitoring.display.words import local_time
 from monitoring.models import SiteStatus, State, Window
 from monitoring.units import DAY_MS
 from monitoring.viewer.keys import KEYS
-from monitoring.viewer.prompt import Asking, Prompt
+from monitoring.viewer.prompt import Prompt, PromptKind
 from monitoring.viewer.snapshot import Snapshot
 from monitoring.viewer.state import Place
 from monitoring.viewer.state import State as Looking
@@ -203,7 +203,7 @@ def test_the_help_names_every_key_and_every_state() -> None:
 
 
 def test_what_is_typed_and_what_is_told_stand_in_the_last_line() -> None:
-    prompt = Prompt(Asking.FILTER, "x" * 200 + "end")
+    prompt = Prompt(PromptKind.FILTER, "x" * 200 + "end")
     assert shown(Looking(prompt=prompt)).splitlines()[-1].strip().endswith("end")
     assert shown(Looking(prompt=prompt)).splitlines()[-1].startswith(" filter: ")
     assert shown(Looking(message="copied 1 line")).splitlines()[-1] == " copied 1 line"

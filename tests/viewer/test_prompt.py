@@ -6,10 +6,10 @@ import pytest
 
 from monitoring.display.words import local_time
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.viewer.prompt import LONGEST, Asking, Prompt, time_of
+from monitoring.viewer.prompt import LONGEST, Prompt, PromptKind, time_of
 
 NOW_MS = round(datetime(2026, 11, 28, 18, 24, 7, tzinfo=UTC).timestamp() * 1_000)
-PROMPT = Prompt(Asking.FILTER)
+PROMPT = Prompt(PromptKind.FILTER)
 
 
 def typed(*keys: str) -> str:

@@ -7,8 +7,8 @@ import pytest
 from monitoring.display.drawing.theme import ThemeName
 from monitoring.display.view_model.viewing import WINDOWS_MS, Order
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.viewer.prompt import Asking
-from monitoring.viewer.state import Place, Scene, State, asked, cursor_line, moved_by, pasted, pressed
+from monitoring.viewer.prompt import PromptKind
+from monitoring.viewer.state import Place, Scene, State, clicked, cursor_line, moved_by, pasted, pressed
 from tests.support.viewing import snapshot
 
 NOW_MS = 1_780_000_000_000
@@ -103,7 +103,7 @@ def test_time_is_travelled_by_the_window() -> None:
 def test_a_time_is_gone_to() -> None:
     asking = after("t")
     assert asking.prompt
-    assert asking.prompt.asking is Asking.TIME
+    assert asking.prompt.kind is PromptKind.TIME
     assert after(*"-1d", "enter", state=asking).at_ms == NOW_MS - DAY_MS
     wrong = after(*"soon", "enter", state=asking)
     assert (wrong.at_ms, wrong.prompt) == (None, None)
@@ -183,9 +183,9 @@ def test_a_key_without_a_meaning_changes_nothing() -> None:
 
 
 def test_a_click_goes_to_a_line_and_another_one_opens_it() -> None:
-    state = asked(State(), SCENE, 3, is_again=False)
+    state = clicked(State(), SCENE, 3, is_again=False)
     assert (state.cursor, state.place) == (KEYS[3], Place.SITES)
-    assert asked(state, SCENE, 3, is_again=True).place is Place.SITE
+    assert clicked(state, SCENE, 3, is_again=True).place is Place.SITE
 
 
 def test_the_wheel_moves_the_cursor_and_the_text() -> None:

@@ -147,7 +147,7 @@ def terminal_keys(display: DisplayThread, command: Callable[[], Sequence[str] | 
         yield
         return
     terminal = Terminal(display, command)
-    display.lend_to(terminal.open_viewer, terminal.close_viewer)
+    display.use_viewer(terminal.open_viewer, terminal.close_viewer)
     heed_suspension(terminal.suspend, terminal.resume)
     terminal.start()
     try:

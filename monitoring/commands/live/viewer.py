@@ -14,7 +14,7 @@ from monitoring.display.output.outputs import print_screen
 from monitoring.display.view_model.viewing import Choice
 from monitoring.service.process import prepare
 from monitoring.storage.routing import ReaderChoice
-from monitoring.viewer.ground import ground_while
+from monitoring.viewer.background import background_during
 from monitoring.viewer.state import Place, State
 
 
@@ -33,10 +33,10 @@ def view(
     choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, arguments.location)
     feed = ViewerFeed(config, choice, clock, watcher, rounds_ms, listing or Listing())
 
-    app, ground = ground_while(partial(import_module, "monitoring.viewer.app"), sys.stdin.fileno(), clock)
+    app, background = background_during(partial(import_module, "monitoring.viewer.app"), sys.stdin.fileno(), clock)
     places = (Place.SITES, Place.INCIDENTS) if listing else (Place.SITES,)
     state = State(places, Choice(arguments.window or min(rounds_ms)))
-    last_screen = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), ground)).run()
+    last_screen = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), background)).run()
     if last_screen:
         print_screen(last_screen, invocation.environ)
     return 0

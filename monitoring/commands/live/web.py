@@ -37,7 +37,7 @@ from monitoring.web.serve import Listener, open_listener, serve
 
 DEFAULT_LISTEN = "127.0.0.1:8088"
 
-LOOK_S = 2.0
+POLL_S = 2.0
 """How often to read alerts and the windows that are due; browsers ask every ten seconds."""
 
 SOON_S = 0.05
@@ -91,7 +91,7 @@ class PageReader:
         try:
             while not stop.is_set():
                 self._step_or_report()
-                self._clock.wait(stop, SOON_S if self._more_due and self._printer.readers else LOOK_S)
+                self._clock.wait(stop, SOON_S if self._more_due and self._printer.readers else POLL_S)
                 if not is_wanted():
                     os.kill(os.getpid(), signal.SIGTERM)
                     return

@@ -1,4 +1,4 @@
-"""What screens consist of, drawn with rich. Pure.
+"""The parts of screens, as rich texts. Pure.
 
 theme        the colours, by name
 brief        numbers and times as narrow tables show them
@@ -13,6 +13,6 @@ site_screen  everything about one site
 guide        the help of the live screen
 closing      what remains on the terminal when a run is over
 
-Sites' names, URLs and errors' texts are data: `names.printable` makes them harmless, and they reach rich only inside
-`Text`, where markup means nothing.
+The names of sites, URLs and errors are data. `names.printable` makes them harmless, and rich gets them only inside `Text`,
+which does not interpret markup.
 """

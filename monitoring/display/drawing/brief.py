@@ -1,4 +1,4 @@
-"""Numbers and times as narrow tables show them. Pure."""
+"""Short forms of numbers and times, for narrow tables. Pure."""
 
 import math
 
@@ -9,9 +9,9 @@ UNITS = tuple(zip((size for _, size in DURATIONS), ("d", "h", "m", "s"), strict=
 
 
 def brief_duration(duration_ms: int) -> str:
-    """At most five characters: "16s", "1m13", "12m", "2h05", "3d04", "120d". Cut off, as all durations are.
+    """A duration in at most five characters, cut off: "16s", "1m13", "12m", "2h05", "3d04", "120d".
 
-    Minutes have seconds up to ten of them, hours minutes, and days hours.
+    A count below ten is followed by the next smaller unit.
     """
     left = max(0, duration_ms)
     place = next((place for place, (size, _) in enumerate(UNITS) if left >= size), len(UNITS) - 1)
@@ -23,7 +23,7 @@ def brief_duration(duration_ms: int) -> str:
 
 
 def brief_seconds(time_us: float | None) -> str:
-    """A response time in at most six characters: "0.4ms", "57ms", "1.24s", "12.3s"; "-" when it is not known."""
+    """A response time in at most six characters: "0.4ms", "57ms", "1.24s", "12.3s"; "-": unknown."""
     if time_us is None or not math.isfinite(time_us):
         return "-"
     if time_us < 9_950:
@@ -44,15 +44,15 @@ def brief_window(length_ms: int) -> str:
 
 
 def clock_text(moment_ms: int) -> str:
-    """The time of day where this machine is, with its offset: "18:24:07 +01:00"."""
+    """The local time of day with its offset: "18:24:07 +01:00"."""
     return local_text(moment_ms)[11:]
 
 
 def minute_text(moment_ms: int) -> str:
-    """The time of day to the minute: "18:24"."""
+    """The local time of day in minutes: "18:24"."""
     return f"{local_time(moment_ms):%H:%M}"
 
 
 def brief_percent(percent: str) -> str:
-    """A percentage that is not known, as a dash that is one cell in every terminal."""
+    """The percentage; an unknown one as a dash that takes one cell in every terminal."""
     return "-" if percent == NOTHING else percent

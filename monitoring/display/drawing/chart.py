@@ -22,14 +22,14 @@ LETTERS: Mapping[Cause, str] = {
     Cause.PROTOCOL: "p",
     Cause.ERROR: "e",
 }
-"""What a strip shows of each cause: small where less than half of the checks failed, else a capital."""
+"""The letter of each cause in a strip: lower case if less than half of the checks failed, else upper case."""
 
 GOOD_MARK = "▁"
 AXIS = 7
 
 
 def cause_strip(trend: Sequence[Bucket], width: int) -> Text:
-    """A letter a mark where checks failed, as often as it fits the width."""
+    """A letter for each mark with failed checks, repeated to fill the width."""
     each = max(1, width // max(1, len(trend)))
     return Text.assemble(*((mark * each, style) for mark, style in map(_cause_mark, trend)))
 
@@ -82,7 +82,7 @@ def _cause_mark(mark: Bucket) -> tuple[str, str]:
 
 
 def chart_lines(trend: Sequence[Bucket], width: int, height: int) -> Sequence[Text]:
-    """Bars on a logarithmic scale of their own, with the longest and the shortest time beside it."""
+    """Bars on a logarithmic scale, labelled with the longest and the shortest time."""
     scale = Scale.of([trend])
     each = max(1, (width - AXIS - 1) // max(1, len(trend)))
     lines = []

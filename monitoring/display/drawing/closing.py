@@ -1,4 +1,4 @@
-"""Draws what remains on the terminal when a run is over."""
+"""Draws the summary that stays on the terminal after a run."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ ALERT_LOOKS = {AlertType.ALERT: ("✖", "bad"), AlertType.RECOVERY: ("✔", "goo
 
 
 def render_closing(closing: Closing, width: int) -> RenderableType:
-    """The summary of a run: what is still down, the run, its sites, its alerts, its notes, and where all of it lies."""
+    """The summary of a run: open outages, the run, its sites, alerts and notes, and where all is stored."""
     shown, rest = closing_shown_and_rest(closing.rows, CLOSING_ROWS)
     lines = [line for alert in closing.still_down for line in _still_down(alert, closing, width)]
     lines += [Text(line, "title") for line in wrapped(f"Monitored {run_text(closing)}", width)]
@@ -57,7 +57,7 @@ def _still_down(alert: Alert, closing: Closing, width: int) -> list[Text]:
 
 
 def _called(alert: Alert, name: str | None, width: int) -> str:
-    """A name longer than a line is cut, so that the rest of its sentence stays on the screen."""
+    """The name of a site, cut to a line, so that the rest of the sentence stays on the screen."""
     called, limit = label(alert.host, name), max(2, width - 3)
     return called if cell_len(called) <= limit else set_cell_size(called, limit - 1) + "…"
 

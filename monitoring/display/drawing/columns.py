@@ -1,4 +1,4 @@
-"""The table of sites: columns that the width of the terminal decides, never what stands in them."""
+"""The table of sites. The width of the terminal alone decides which columns there are, so that they never jump."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ NEEDS: Mapping[str, int] = {
     "30d": 106,
     "p50": 106,
 }
-"""From which width on there is a column; the site's name is always there."""
+"""The width from which on each column is shown. The site's name is always shown."""
 
 ROOMY = 106
 """From this width on, states are written out and percentages have two decimals."""
 
 LONG_TREND = 118
-"""From this width on, a trend has all marks of its window; before it has ten."""
+"""From this width on, a trend has all marks of its window instead of ten."""
 
 SHORT_MARKS = 10
 MARKS = {600_000: 10}
@@ -42,7 +42,7 @@ MOST_MARKS = 20
 
 LEAST_NAME, MOST_NAME = 8, 40
 NAME_SHARE = 0.55
-"""How much of what the other columns leave goes to the site's name; the rest to the reason why it fails."""
+"""The share of the remaining width that goes to the site's name; the rest goes to the reason of its failure."""
 
 BRIEF_STATES = {State.RECOVERING: "recov", State.MAINTENANCE: "maint"}
 
@@ -51,7 +51,7 @@ ANSWERING = frozenset((State.UP, State.RECOVERING))
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a column draws a cell from."""
+    """The input for drawing one cell."""
 
     line: SiteLine
     window_ms: int
@@ -60,13 +60,13 @@ class Cell:
 
     @property
     def row(self) -> SiteRow:
-        """The site in the window that is looked at."""
+        """The site in the chosen window."""
         return self.line.shown(self.window_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of exactly `width` cells, `gap` behind the one before it."""
+    """A column of exactly `width` cells, with `gap` blanks before it."""
 
     key: str
     title: str
@@ -77,9 +77,9 @@ class Column:
 
 
 def columns(width: int, windows_ms: Sequence[int], window_ms: int) -> Sequence[Column]:
-    """The columns of a table of this width. `windows_ms` have their availability, `window_ms` is looked at.
+    """The columns of a table of this width. `windows_ms` have a column of availability; `window_ms` is the chosen window.
 
-    The first two cells of a line are not theirs: they hold the cursor and the glyph of the state.
+    Before the columns, a line has two cells for the cursor and the glyph of the state.
     """
     wide, ratio = width >= ROOMY, 6 if width >= ROOMY else 5
     found = [
@@ -104,19 +104,19 @@ def columns(width: int, windows_ms: Sequence[int], window_ms: int) -> Sequence[C
 
 
 def title_line(chosen: Sequence[Column]) -> Text:
-    """The titles."""
+    """The line of titles."""
     return _joined(Text("  "), [Text(column.title, "weak") for column in chosen], chosen)
 
 
 def site_line(chosen: Sequence[Column], cell: Cell, marked: bool) -> Text:
-    """A site. `marked`: the cursor is on it."""
+    """The line of a site. `marked`: the cursor is on it."""
     state = cell.line.now.status.state
     begin = Text.assemble((">" if marked else " ", "title"), (GLYPHS[state], STATE_TOKENS[state]))
     return _joined(begin, [column.draw(cell) for column in chosen], chosen)
 
 
 def state_text(state: State, text: str = "") -> Text:
-    """A state as glyph and word, or as glyph and a text that holds the word."""
+    """A state as its glyph and its word, or its glyph and a text that contains the word."""
     return Text(f"{GLYPHS[state]} {text or state}", STATE_TOKENS[state])
 
 
@@ -169,7 +169,7 @@ def _availability(length_ms: int, decimals: int) -> Callable[[Cell], Text]:
 
 
 def _now(cell: Cell) -> Text:
-    """The mean of the newest minute that has an answer, while the site answers."""
+    """The mean of the newest mark with an answer, if the site answers now."""
     row = cell.line.now
     if row.status.state not in ANSWERING:
         return _time(None)
@@ -193,7 +193,7 @@ def _trend(marks: int) -> Callable[[Cell], Text]:
 
 
 def _why(cell: Cell) -> Text:
-    """Why it fails; of a site that does not, that its certificate expires soon."""
+    """The reason of the failure or, without one, a warning that the certificate expires soon."""
     row = cell.line.now
     if row.detail:
         return Text(telling_text(row.detail).removeprefix("status "), "bad")

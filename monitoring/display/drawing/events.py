@@ -1,4 +1,4 @@
-"""The newest outages as lines: open ones marked, each once, what flaps merged. Pure."""
+"""The newest outages as lines: each once, open ones marked, those of a flapping site merged. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from monitoring.models import Cause
 LEAST_NAME, MOST_NAME = 8, 32
 NAME_SHARE = 0.2
 WIDE = 76
-"""From this width on, a line has the availability and what there is to add."""
+"""From this width on, a line has the availability and the note."""
 
 WITH_REASON = 110
-"""From this width on, a line has the reason beside the cause."""
+"""From this width on, a line has the reason after the cause."""
 
 CAUSE_WIDTH = 9
 PREMISE = " if all pass"
@@ -27,7 +27,7 @@ PREMISE = " if all pass"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One outage, or several of a site that follow each other closely, the oldest first. `note` is what there is to add."""
+    """One outage, or several of a site that are close together, oldest first. `note` is a remark for people."""
 
     outages: Sequence[Incident]
     note: str = ""
@@ -42,20 +42,20 @@ class Event:
 
 
 def events(view: View, forecast: Callable[[SiteKey], str] = lambda _: "") -> Sequence[Event]:
-    """The outages of a view: open ones first, then the newest. `forecast`: what is to come of an open one."""
+    """The outages of a view, open ones first, then newest first. `forecast` returns a remark on an open one."""
     known = sorted({*view.alerts, *view.ongoing}, key=lambda alert: (alert.time_ms, alert.host, alert.location))
     still_open = {(alert.host, alert.location) for alert in view.ongoing}
-    return events_of([outage for outage in incidents(known) if _is_right(outage, still_open)], forecast)
+    return events_of([outage for outage in incidents(known) if _is_consistent(outage, still_open)], forecast)
 
 
 def events_of(outages: Sequence[Incident], forecast: Callable[[SiteKey], str] = lambda _: "") -> Sequence[Event]:
-    """These outages, which stand the newest first, as events: open ones first, then the newest."""
+    """Events from outages in order, newest first. Open events come first, then the newest."""
     found = [Event(group, _note(group, forecast)) for group in merged(reversed(outages))]
     return sorted(found, key=lambda event: (not event.is_open, -event.last.start_ms))
 
 
-def _is_right(outage: Incident, still_open: Iterable[SiteKey]) -> bool:
-    """An outage without an end is open only if the monitor says so."""
+def _is_consistent(outage: Incident, still_open: Iterable[SiteKey]) -> bool:
+    """An outage without an end is only open if it is one of the open alerts."""
     return not outage.is_open or outage.key in still_open
 
 
@@ -79,7 +79,7 @@ def counts_text(found: Sequence[Event], now_ms: int) -> str:
 
 
 def event_lines(found: Sequence[Event], names: Mapping[str, str | None], now_ms: int, width: int) -> Sequence[Text]:
-    """A line an event, of at most `width` cells."""
+    """One line for each event, of at most `width` cells."""
     name_width = min(MOST_NAME, max(LEAST_NAME, int(width * NAME_SHARE)))
     return [_line(event, names, now_ms, width, name_width) for event in found]
 
@@ -111,7 +111,7 @@ def _line(event: Event, names: Mapping[str, str | None], now_ms: int, width: int
 
 
 def _span(start_ms: int, end_ms: int | None, now_ms: int) -> str:
-    """ "18:12-18:14", "18:12-"; with the day where it did not begin today: "28. 18:12-"."""
+    """ "18:12-18:14", "18:12-"; if it did not begin today, the day and the time of its beginning: "28 Nov 18:12"."""
     start, now = local_time(start_ms), local_time(now_ms)
     if start.date() != now.date():
         return f"{start:%d %b %H:%M}"

@@ -1,4 +1,4 @@
-"""Columns and lines of an exact width in terminal cells, so that nothing wraps unexpectedly."""
+"""Columns and lines of an exact width in terminal cells, so that nothing wraps."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ EMOJI_SELECTOR = "\ufe0f"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title over cells. `right`: aligned to the right, as numbers are. `both_ends`: a long text is cut in its middle."""
+    """A column with a title. `right`: aligned to the right, like numbers. `both_ends`: long texts are cut in the middle."""
 
     title: str
     cells: tuple[Text, ...]
@@ -33,19 +33,19 @@ class Column:
 
 
 def value(text: str, style: str = "") -> Text:
-    """A cell; an unknown value is weak."""
+    """A cell. An unknown value is weak."""
     return Text(text, "weak" if text == NOTHING else style)
 
 
 def total(widths: Collection[int]) -> int:
-    """The width of columns of these widths side by side."""
+    """The total width of columns of these widths."""
     return sum(widths) + GAP * max(0, len(widths) - 1)
 
 
 def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) -> Text:
     """The cell in exactly `width` terminal cells: padded, or cut with an ellipsis at its end (`both_ends`: in its middle).
 
-    Sites of one host differ at the end of their URLs; a text says most at its beginning.
+    URLs of one server differ at their ends, but the beginning of a sentence matters most.
     """
     cell = _steady(cell)
     cut = both_ends and cell.cell_len > width
@@ -60,7 +60,7 @@ def fit(cell: Text, width: int, right: bool = False, both_ends: bool = False) ->
 
 
 def fit_name(name: str, width: int, style: str = "") -> Text:
-    """The name of a site in exactly `width` cells: of a URL that is too long, the scheme goes first, then its middle."""
+    """The name of a site in exactly `width` cells. A URL that is too long loses its scheme first, then its middle."""
     name = name.replace(EMOJI_SELECTOR, "")
     scheme, found, rest = name.partition("://")
     short = rest if found and scheme in ("http", "https") and cell_len(name) > width else name
@@ -68,7 +68,7 @@ def fit_name(name: str, width: int, style: str = "") -> Text:
 
 
 def _both_ends(text: str, width: int) -> str:
-    """About two thirds of the width from the beginning of a text, the rest from its end."""
+    """The beginning of a text in two thirds of the width, and its end in the rest."""
     head = set_cell_size(text, max(1, 2 * width // 3))
     room = width - cell_len(head) - 1
     tail = text[max(0, len(text) - max(0, room)) :] if room > 0 else ""
@@ -78,19 +78,19 @@ def _both_ends(text: str, width: int) -> str:
 
 
 def title_line(name: Text, columns: Sequence[Column], widths: Sequence[int]) -> Text:
-    """A name, then the titles of the columns after it."""
+    """The line of titles: a name, then the titles of the other columns."""
     sized = zip(columns, widths, strict=True)
     return _side_by_side([name, *(fit(Text(column.title, "weak"), width, column.right) for column, width in sized)])
 
 
 def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Text:
-    """The cells at `index` of each column."""
+    """The line of the cells at `index`."""
     sized = zip(columns, widths, strict=True)
     return _side_by_side([fit(column.cells[index], width, column.right, column.both_ends) for column, width in sized])
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken between words; a word longer than a line is broken as well."""
+    """The text in lines of at most `width` cells, broken between words, or within a word that is too long."""
     lines: list[str] = []
     for word in text.replace(EMOJI_SELECTOR, "").split():
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
@@ -101,12 +101,12 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def marked(mark: str, text: str, style: str, width: int) -> list[Text]:
-    """The text behind a mark of one cell, wrapped, with further lines indented like the first."""
+    """The wrapped text after a mark of one cell. Further lines are indented."""
     return [Text(f"{' ' if place else mark} {line}", style) for place, line in enumerate(wrapped(text, width - 2))]
 
 
 def heading(text: str, more: str = "") -> Text:
-    """A title, and what there is to say beside it."""
+    """A title with an optional remark."""
     return Text.assemble((text, "title"), (f"  {more}" if more else "", "weak"))
 
 
@@ -117,7 +117,7 @@ def beside(left: Sequence[Text], right: Sequence[Text], width: int, between: Tex
 
 
 def bounded(lines: Sequence[Text], width: int, height: int) -> list[Text]:
-    """The first `height` lines, each cut to `width`."""
+    """The first `height` lines, each cut to `width` cells."""
     kept = [_steady(line.copy()) for line in lines[:height]]
     for line in kept:
         line.truncate(width, overflow="ellipsis")

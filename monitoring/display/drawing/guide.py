@@ -1,4 +1,4 @@
-"""The help of the live screen: its keys, and what everything on it means. Pure."""
+"""The help of the live screen: its keys, and the meaning of everything on it. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,7 +45,7 @@ TERM_WIDTH = 14
 
 
 def guide_lines(width: int, height: int, top: int) -> Sequence[Text]:
-    """As much of the help as there is room for, from this line on: never less than its last page."""
+    """The lines of the help that fit, from `top` on, but never less than the last page."""
     lines = _all_lines(width)
     first = min(top, _last_top(lines, height))
     more = len(lines) - first - (height - 1)
@@ -54,7 +54,7 @@ def guide_lines(width: int, height: int, top: int) -> Sequence[Text]:
 
 
 def last_top(width: int, height: int) -> int:
-    """The line with which the last page of the help begins."""
+    """The first line of the last page."""
     return _last_top(_all_lines(width), height)
 
 
@@ -63,7 +63,7 @@ def _last_top(lines: Sequence[Text], height: int) -> int:
 
 
 def marked_states() -> Mapping[str, str]:
-    """The states, each behind its glyph, with what they mean."""
+    """The meanings of the states, by glyph and name."""
     return {f"{glyph} {state}": STATES[state] for state, glyph in GLYPHS.items()}
 
 
@@ -79,7 +79,7 @@ def _all_lines(width: int) -> list[Text]:
 
 
 def term_lines(terms: Mapping[str, str], width: int) -> list[Text]:
-    """Words with what they mean, which is wrapped beside them."""
+    """Terms with their meanings, which are wrapped beside them."""
     lines: list[Text] = []
     for term, meaning in terms.items():
         said = wrapped(meaning, max(8, width - TERM_WIDTH - 3))

@@ -1,4 +1,4 @@
-"""What there is to say of one site, beside the table of all. Pure."""
+"""The pane of one site, beside the table of all sites. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,7 +36,7 @@ OPEN = frozenset((State.DOWN, State.RECOVERING))
 
 
 def pane_lines(line: SiteLine, window_ms: int, now_ms: int, width: int, height: int) -> Sequence[Text]:
-    """At most `height` lines: the state and why, the rule, the hour, causes, phases, percentiles, a chart of the window."""
+    """The pane in at most `height` lines: state, rule, the past hour, causes, phases, percentiles, windows, and a chart."""
     row = line.shown(window_ms)
     parts = (
         state_lines(line.now, now_ms, width),
@@ -59,7 +59,7 @@ def pane_lines(line: SiteLine, window_ms: int, now_ms: int, width: int, height: 
 
 
 def forecast_text(row: SiteRow) -> str:
-    """ "recovers in >= 24 s if all pass", of a site with an open alert; "" where nothing can be told."""
+    """ "recovers in >= 24 s if all pass", for a site with an open alert; "" if nothing is known."""
     sums, rule = row.status.downtime, row.rule
     if sums is None or rule is None or row.status.state not in OPEN:
         return ""
@@ -92,7 +92,7 @@ def _rule(row: SiteRow, width: int) -> list[Text]:
 
 
 def _hour(line: SiteLine, width: int) -> list[Text]:
-    """The hour by cause; before it is known the longest window that has marks."""
+    """The past hour by cause or, before it has been read, the longest window with marks."""
     known = [length for length, row in line.rows.items() if row.stats.trend]
     length_ms = HOUR_MS if HOUR_MS in known else max(known, default=None)
     if length_ms is None:
@@ -114,7 +114,7 @@ def cause_lines(row: SiteRow) -> list[Text]:
 
 
 def _phases(row: SiteRow, width: int) -> list[Text]:
-    """Each phase with its mean and its share of a check."""
+    """Each phase with its mean, and a bar for its share."""
     phases: Mapping[str, float] = row.stats.phases_us
     total = sum(phases.values())
     room = min(BAR, max(0, width - 21))
@@ -135,7 +135,7 @@ def time_lines(row: SiteRow) -> list[Text]:
 
 
 def _availability(line: SiteLine, now_ms: int) -> list[Text]:
-    """Each window with its availability, and how much of it was measured where that is not all."""
+    """Each window with its availability, and the measured part if that is not all of it."""
     said = []
     for length_ms, row in sorted(line.rows.items()):
         measured = whole_percent_text(coverage(row.stats.covered_ms, length_ms))

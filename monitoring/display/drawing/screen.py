@@ -26,7 +26,7 @@ from monitoring.display.words import (
 from monitoring.names import printable
 
 WITH_PANE = 150
-"""From this width on, the site under the cursor has a pane of its own."""
+"""From this width on, the site under the cursor has a pane."""
 
 PANE_SHARE = 0.31
 PANE_WIDTHS = (48, 76)
@@ -36,17 +36,17 @@ WITH_FOOTER = 8
 """From this height on, the last line names the keys."""
 
 NOWHERE: SiteKey = ("", "")
-"""Where the cursor is when it is not shown."""
+"""The cursor if it is not shown."""
 
 REASON_LINES = 2
 
 LEAST_EVENTS = 2
-"""The incidents have at least so many lines: how many there are, and the newest."""
+"""The least number of lines for incidents: the heading and the newest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a person looks at the screen: their choice, the cursor (None: on the worst site), the first site that is shown."""
+    """What a person has chosen: sites, cursor (None: the worst site), and `top`, the first line of the table to show."""
 
     choice: Choice = field(default_factory=Choice)
     cursor: SiteKey | None = None
@@ -55,8 +55,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What was drawn: the lines, the sites in their order, the first of them that is shown, how many are, and in which line
-    the first one stands.
+    """The drawn lines, and what they show: `keys` are all sites in order, of which `page` are shown from index `top` on.
+
+    `first` is the line of the first site on the screen.
     """
 
     lines: Sequence[Text]
@@ -71,7 +72,7 @@ def draw_screen(
 ) -> Drawing:
     """The whole screen: at most `height` lines of at most `width` cells. `windows_ms` have a column of availability.
 
-    What does not fit is left out, the least important first: older incidents, good sites, the keys.
+    If there is no room for everything, the least important is left out first: older incidents, good sites, the keys.
     """
     every = site_lines(seen.reports)
     lines = chosen_lines(every, look.choice)
@@ -98,7 +99,7 @@ def draw_screen(
 
 
 def draw_all(seen: View, width: int) -> Sequence[Text]:
-    """The same without an end: all sites and all incidents, in the windows that were read."""
+    """All sites and all incidents in the windows that have been read, without a limit of lines."""
     lengths = [report.length_ms for report in seen.reports]
     look = Look(Choice(window_ms=min(lengths, default=Choice().window_ms)), cursor=NOWHERE)
     room = sum(len(report.rows) for report in seen.reports) + len(seen.alerts) + len(seen.ongoing) + 100
@@ -117,7 +118,7 @@ def _nothing(seen: View, look: Look) -> str:
 
 
 def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
-    """How many sites are in which state, the window and the time; where the numbers come from; notes."""
+    """The head: the number of sites in each state, the window, the time, the store, and notes."""
     source = source_text(seen.header.source, seen.header.why) + _ages_text(seen)
     notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
     sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
@@ -139,14 +140,14 @@ def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
 
 
 def _ages_text(seen: View) -> str:
-    """Which windows are older than the newest, and of when they are: their numbers may contradict each other."""
+    """The ages of windows that are older than the newest, because their numbers may contradict each other."""
     older = older_windows({report.length_ms: report.window.until_ms for report in seen.reports})
     said = (f"{brief_window(length_ms)} of {clock_text(end_ms)[:8]}" for length_ms, end_ms in older.items())
     return f" · {', '.join(said)}" if older else ""
 
 
 def _reason_lines(row: SiteRow, width: int) -> list[Text]:
-    """Why the site under the cursor fails, in the server's words, where there is no pane to say so."""
+    """Why the site under the cursor fails, for a screen without a pane."""
     if not row.detail:
         return []
     said = wrapped(f"{label(row.host, row.name, row.location)}: {telling_text(row.detail)}", width - 2)
@@ -154,23 +155,23 @@ def _reason_lines(row: SiteRow, width: int) -> list[Text]:
 
 
 def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int) -> list[Text]:
-    """How many there are, and as many of them as there is room for."""
+    """The number of incidents, and as many of them as fit."""
     rows: Mapping[SiteKey, SiteRow] = {line.key: line.now for line in every}
     names = {**seen.header.names, **{row.host: row.name for row in rows.values()}}
 
-    found = events(seen, lambda key: _prospect(rows[key], seen.now_ms) if key in rows else "")
+    found = events(seen, lambda key: _outlook(rows[key], seen.now_ms) if key in rows else "")
     return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *event_lines(found[:room], names, seen.now_ms, width)]
 
 
-def _prospect(row: SiteRow, now_ms: int) -> str:
-    """What is to be said of an open outage beside its duration: nobody knows whether what is not measured goes on."""
+def _outlook(row: SiteRow, now_ms: int) -> str:
+    """The remark on an open outage: its forecast or, if the site is no longer measured, since when."""
     if row.measured_until_ms is not None:
         return last_measured_text(row.measured_until_ms, now_ms)
     return forecast_text(row)
 
 
 class _Table:
-    """The table of sites, scrolled so that the cursor is seen."""
+    """The table of sites, scrolled so that the cursor is visible."""
 
     def __init__(self, lines: Sequence[SiteLine], look: Look, seen: View, chosen: Sequence[Column]) -> None:
         self._lines = lines
@@ -184,7 +185,7 @@ class _Table:
         return self._lines[self._place]
 
     def lines(self, room: int) -> tuple[list[Text], int, int]:
-        """The lines in this room, which site is the first one shown, and how many are."""
+        """The lines that fit, the index of the first site shown, and the number of sites shown."""
         count = len(self._lines)
         page = max(1, room - 1 if count <= room - 1 else room - 2)
         top = min(max(self._look.top, self._place - page + 1), self._place, max(0, count - page))

@@ -1,4 +1,4 @@
-"""Everything there is to say of one site, as the lines of a text that may be longer than the screen. Pure."""
+"""All details of one site, as a text that may be longer than the screen. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,19 +29,20 @@ from monitoring.statistics.windows import coverage
 from monitoring.units import DAY_MS
 
 TWO_COLUMNS = 120
-"""From this width on, what was measured stands on the left, and what was decided on the right."""
+"""From this width on, measurements are on the left and decisions on the right."""
 
 BETWEEN = "   "
 CHART_HEIGHT = 6
 PHASE_GLYPHS: Mapping[str, str] = {"resolve": "░", "connect": "▒", "tls": "▓", "processing": "█", "transfer": "▄"}
-"""What a stacked bar shows of each phase: told apart without colours."""
+"""The pattern of each phase in a stacked bar. It needs no colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """A site with what is read of it alone. `events` are its outages of 30 days, the newest first; `note` is why `checks`
-    and `explanation` are not there. `hours` are those of the past day (none: they are being read), `until_ms` is where
-    each window ends that was read, by its length.
+    """A site with its details. `events` are its outages of 30 days, newest first.
+
+    `note` says why `checks` and `explanation` are missing. `hours` are those of the past day (empty: being read). `until_ms`
+    are the ends of the windows that have been read, by their length.
     """
 
     line: SiteLine
@@ -56,7 +57,7 @@ class SiteView:
 
     @property
     def row(self) -> SiteRow:
-        """The site in the window that is looked at."""
+        """The site in the chosen window."""
         return self.line.shown(self.window_ms)
 
 
@@ -105,7 +106,7 @@ def _response(seen: SiteView, width: int) -> list[Text]:
 
 
 def _phases(seen: SiteView, width: int) -> list[Text]:
-    """One bar of all phases, then each of them."""
+    """A stacked bar of all phases, and a legend."""
     row = seen.row
     found: Mapping[str, float] = row.stats.phases_us
     total = sum(found.values())
@@ -143,7 +144,7 @@ def _window_line(length_ms: int, row: SiteRow) -> Text:
 
 
 def _rule(seen: SiteView, width: int) -> list[Text]:
-    """The sum that the rule compares now, and what comes next."""
+    """The sum that the rule evaluates now, and the forecast."""
     found = seen.explanation
     if found is None:
         return [heading("Rule"), Text(seen.note or "reading …", "weak")]

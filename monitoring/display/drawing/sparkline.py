@@ -1,4 +1,4 @@
-"""Response times of a window drawn as a line of bars, on a scale that all rows share."""
+"""The response times of a window as a line of bars, on a scale that all rows share."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ UNMEASURED = "·"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A logarithmic scale of response times, from the shortest to the longest that is drawn on it."""
+    """A logarithmic scale from the shortest to the longest response time that is drawn on it."""
 
     shortest_us: float = 1.0
     longest_us: float = 1.0
@@ -27,30 +27,30 @@ class Scale:
         return cls(min(times), max(times)) if times else cls()
 
     def place(self, time_us: float) -> float:
-        """Where a time lies between the shortest (0) and the longest (1)."""
+        """The position of a time between the shortest (0) and the longest (1)."""
         if self.longest_us <= self.shortest_us or time_us <= self.shortest_us:
             return 0.0
         return min(1.0, math.log(time_us / self.shortest_us) / math.log(self.longest_us / self.shortest_us))
 
 
 def height_us(mark: Bucket) -> float | None:
-    """What the height of a bar shows: the 95th percentile, or the mean where percentiles are not exact."""
+    """The response time that a bar shows: the 95th percentile, or the mean if percentiles are not exact."""
     return mark.mean_us if mark.p95_us is None else mark.p95_us
 
 
 def sparkline(trend: Sequence[Bucket], scale: Scale, width: int) -> Text:
-    """A bar a mark, `▒` where less than half of its checks failed, `x` where half or more did, `·` where there were none.
+    """One cell for each mark: a bar, `▒` if less than half of its checks failed, `x` if more did, `·` without checks.
 
-    Exactly `width` marks: the newest ones, or where there are twice as many, each of two neighbours.
+    The line has exactly `width` cells. Marks are joined or left out as in `shortened`.
     """
     marks = shortened(trend, width)
     return Text.assemble((UNMEASURED * (width - len(marks)), "weak"), *(_mark(mark, scale) for mark in marks))
 
 
 def shortened(trend: Sequence[Bucket], width: int) -> Sequence[Bucket]:
-    """At most `width` marks: neighbours are joined as often as it takes, then the oldest left out.
+    """At most `width` marks: neighbours are joined, then the oldest ones are left out.
 
-    A window cuts its first mark, so that there is one too many of them.
+    The first mark of a window is cut, so there is one more than the window needs.
     """
     each = max(1, round(len(trend) / max(1, width)))
     first = len(trend) % each
@@ -59,7 +59,7 @@ def shortened(trend: Sequence[Bucket], width: int) -> Sequence[Bucket]:
 
 
 def _joined(marks: Sequence[Bucket]) -> Bucket:
-    """Neighbours as one mark: the slower time counts."""
+    """Several marks as one, with the slowest time."""
     means = [mark.mean_us for mark in marks if mark.mean_us is not None]
     slow = [mark.p95_us for mark in marks if mark.p95_us is not None]
     worst = max(marks, key=lambda mark: mark.failures)
@@ -73,7 +73,7 @@ def _joined(marks: Sequence[Bucket]) -> Bucket:
 
 
 def mostly_failed(mark: Bucket) -> bool:
-    """Did half of its checks fail, or more?"""
+    """Did at least half of its checks fail?"""
     return 2 * mark.failures >= mark.checks
 
 

@@ -1,7 +1,7 @@
-"""The colours of screens: named tokens, and what each means on dark and on light ground. Pure.
+"""The colours of screens: named tokens, and their styles on dark and on light backgrounds. Pure.
 
-Texts bear the names of tokens as their styles; whoever draws them looks the styles up. All colours are of the palette of 256
-that terminals share, so that one without true colours shows the same. Nothing is bright black: Solarized has no such colour.
+Texts have the names of tokens as their styles, and the console looks them up. All colours are in the common palette of 256,
+so that terminals without true colours show the same. Bright black is not used: Solarized makes it invisible.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from enum import StrEnum
 from monitoring.models import State
 
 LEAST_CONTRAST = 4.5
-"""Text needs this much against its ground (WCAG 2, level AA)."""
+"""The contrast that text needs with its background (WCAG 2, level AA)."""
 
 STATE_TOKENS: Mapping[State, str] = {state: f"state.{state}" for state in State}
 
@@ -31,7 +31,7 @@ MONO: Mapping[str, str] = {
     "cursor": "reverse",
     "past": "bold reverse",
 }
-"""Every token, by attributes alone."""
+"""The styles of all tokens, without colours."""
 
 
 def _coloured(good: str, bad: str, warning: str, change: str, work: str) -> Mapping[str, str]:
@@ -53,7 +53,7 @@ LIGHT = _coloured(good="#005f00", bad="#af0000", warning="#875f00", change="#005
 
 
 class ThemeName(StrEnum):
-    """What a person may choose. `auto`: as the terminal's ground asks for."""
+    """The themes to choose from. `auto` follows the terminal's background."""
 
     AUTO = "auto"
     DARK = "dark"
@@ -68,11 +68,11 @@ class ThemeName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What each token looks like. `text` and `ground` are colours to paint with; "": the terminal's own."""
+    """The style of each token. `text` and `background` are colours to paint with; "": the terminal's own."""
 
     tokens: Mapping[str, str]
     text: str = ""
-    ground: str = ""
+    background: str = ""
 
 
 PAINTED = {
@@ -82,21 +82,21 @@ PAINTED = {
 }
 
 
-def theme(name: ThemeName, ground: str | None) -> Theme:
-    """The theme of this name on a terminal with this ground, "#rrggbb"; None: the terminal does not tell.
+def theme(name: ThemeName, background: str | None) -> Theme:
+    """The theme of this name for a terminal with this background, "#rrggbb"; None: unknown.
 
-    `auto` leaves the terminal's ground where all colours can be read on it, and paints its own otherwise.
+    `auto` keeps the terminal's background if all colours are legible on it, and otherwise paints its own.
     """
     if name is not ThemeName.AUTO:
         return PAINTED[name]
     for tokens in (DARK, LIGHT):
-        if ground and all(contrast(it, ground) >= LEAST_CONTRAST for it in colours(tokens)):
+        if background and all(contrast(it, background) >= LEAST_CONTRAST for it in colours(tokens)):
             return Theme(tokens)
     return PAINTED[ThemeName.DARK]
 
 
 def colours(tokens: Mapping[str, str]) -> frozenset[str]:
-    """The colours among these styles."""
+    """The colours in these styles."""
     return frozenset(word for style in tokens.values() for word in style.split() if word.startswith("#"))
 
 

@@ -4,8 +4,8 @@ outputs        the outputs of a monitor and of print mode
 screen_output  the live screen; navigation says what its keys do
 history        the outputs of the history of alerts
 thread         draws in a thread of its own
-progress       what is shown while something takes long
+progress       a sign of life while something takes long
 streams        standard output and standard error
-consoles       what draws on a terminal, with colours for its ground
-keyboard       keys from the terminal; keys says which bytes they are
+consoles       rich's console, with colours for the terminal's background
+keyboard       reads keys from the terminal; keys decodes their bytes
 """

@@ -1,4 +1,4 @@
-"""Shows the alert history: on a terminal, in a pipe, as JSON."""
+"""The outputs of the alert history: on a terminal, in a pipe, as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -24,16 +24,16 @@ class HistoryOutput(Protocol):
     """What `-a` shows."""
 
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
-        """One alert record, and what has become of its notifications; they come in order of time."""
+        """One alert record and its notifications. Records come in order of time."""
 
     def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
-        """After each question to the store: the open outages, and why it cannot be read (None: it can)."""
+        """The open outages after each reading, and why the store cannot be read (None: it can)."""
 
     def suspend(self) -> None:
-        """The program is about to be stopped by Ctrl-Z: leave the terminal in order."""
+        """Restore the terminal before Ctrl-Z stops the program."""
 
     def resume(self) -> None:
-        """It goes on."""
+        """Use the terminal again after the program was continued."""
 
     def close(self) -> None:
         """The end."""
@@ -41,18 +41,18 @@ class HistoryOutput(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """`limit`: so much of the history at most, the newest (None: all). `each_record`: not one line an incident."""
+    """`limit` is the length of the history, newest part (None: all). `each_record`: show records instead of incidents."""
 
     limit: int | None = None
     each_record: bool = False
 
 
 Deliveries = Mapping[Alert, Sequence[Entry]]
-"""Alert records in their order, with what has become of the notifications of each."""
+"""Alert records in order, with the notifications of each."""
 
 
 class Records:
-    """Alert records that are to be shown at the next refresh; of the first ones, the history, no more than the limit."""
+    """Alert records to show at the next refresh. Of the first ones, the history, only the newest are shown (`limit`)."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
@@ -68,13 +68,13 @@ class Records:
         return found
 
 
-def told(records: Iterable[Alert], deliveries: Deliveries) -> list[str]:
-    """Who was told of these records."""
+def notification_lines(records: Iterable[Alert], deliveries: Deliveries) -> list[str]:
+    """The lines on the notifications of these records."""
     return [line for record in records for line in delivery_lines(deliveries.get(record, ()))]
 
 
 class JsonHistory:
-    """One JSON object a line; errors go to stderr, a repeated one once."""
+    """One JSON object on each line. Errors go to stderr, a repeated one once."""
 
     def __init__(
         self, names: Mapping[str, str | None], stdout: Stream, errors: Stream, options: HistoryOptions = HistoryOptions()
@@ -109,7 +109,7 @@ class JsonHistory:
 
 
 class PlainHistory(JsonHistory):
-    """Lines: one an incident, or two a record; with these the open outages are listed once, after the history."""
+    """One line for each incident, or two for each record. After records, the open outages are listed once."""
 
     _listed_ongoing = False
     _shown_any = False
@@ -129,7 +129,9 @@ class PlainHistory(JsonHistory):
                 self._print(alert_sentence(alert, called), f"  {alert_detail(alert)}", *delivery_lines(delivery))
             return
         for line in self._feed.lines(list(new), now_ms, ongoing):
-            self._print(*([""] if self._day not in ("", line.day) else []), line.text, *told(line.records, new))
+            self._print(
+                *([""] if self._day not in ("", line.day) else []), line.text, *notification_lines(line.records, new)
+            )
             self._day = line.day
 
     def refresh(self, ongoing: Ongoing, now_ms: int, read_error: str | None) -> None:
@@ -152,7 +154,7 @@ class PlainHistory(JsonHistory):
 
 
 class TerminalHistory:
-    """The history scrolls in colours; the open outages stay below it, with their duration."""
+    """The history scrolls in colours. The open outages and their durations stay below it."""
 
     def __init__(
         self,
@@ -192,16 +194,16 @@ class TerminalHistory:
         if self._feed is None:
             for alert, delivery in new.items():
                 self._console.print(history_text(alert, self._names.get(alert.host)))
-                self._print_told(delivery_lines(delivery))
+                self._print_weak(delivery_lines(delivery))
             return
         for line in self._feed.lines(list(new), now_ms, ongoing):
             if self._day not in ("", line.day):
                 self._console.print()
             self._day = line.day
             self._console.print(Text(line.text, "bad" if line.is_open else "good"))
-            self._print_told(told(line.records, new))
+            self._print_weak(notification_lines(line.records, new))
 
-    def _print_told(self, lines: Sequence[str]) -> None:
+    def _print_weak(self, lines: Sequence[str]) -> None:
         for line in lines:
             self._console.print(line, style="weak", markup=False)
 
@@ -236,7 +238,7 @@ class TerminalHistory:
 
 
 class SteadyHistory:
-    """Keeps `HistoryOutput` while nothing can be written; raises `BrokenPipeError` when nobody reads any more."""
+    """Goes on with `output` while nothing can be written. Raises `BrokenPipeError` if the reader is gone."""
 
     def __init__(self, output: HistoryOutput, streams: Streams) -> None:
         self._output = output
@@ -244,7 +246,7 @@ class SteadyHistory:
         self._printing = Printing(streams, self._report)
 
     def _report(self, text: str) -> None:
-        with suppress(OSError):  # on the same disk
+        with suppress(OSError):  # stderr may be on the same full disk
             print(text, file=self._errors, flush=True)
 
     def state_change(self, alert: Alert, delivery: Sequence[Entry] = ()) -> None:
@@ -266,7 +268,7 @@ class SteadyHistory:
 def open_history_output(
     form: str, names: Mapping[str, str | None], environ: Mapping[str, str], options: HistoryOptions, *, live: bool
 ) -> HistoryOutput:
-    """The output for this terminal or pipe. `form` is "text" or "json"; `live`: the history is followed."""
+    """The output for this terminal or pipe. `form` is "text" or "json". `live`: new records follow the history."""
     streams = Streams.standard()
     if form == "json":
         return SteadyHistory(JsonHistory(names, *streams, options), streams)

@@ -1,4 +1,4 @@
-"""Which keys a terminal's bytes stand for. Pure."""
+"""Decodes the keys in the bytes of a terminal. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -17,27 +17,29 @@ NAMES = {
     "OH": "home",
     "OF": "end",
 }
-"""What follows the escape character."""
+"""The names of keys, by what follows the escape character."""
 
 _KEY = re.compile(
-    r"\x1b\](?P<told>[^\x07\x1b]*)(?:\x07|\x1b\\)"  # what the terminal tells when asked
+    r"\x1b\](?P<answer>[^\x07\x1b]*)(?:\x07|\x1b\\)"  # an answer of the terminal
     r"|\x1b(?P<sequence>\[[0-9;?]*[@-~]|O[@-~])"
     r"|(?P<character>[^\x1b])"
 )
-_GROUND = re.compile(r"\x1b\]11;rgba?:([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})")
+_BACKGROUND = re.compile(
+    r"\x1b\]11;rgba?:([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})[0-9a-fA-F]{0,2}/([0-9a-fA-F]{2})"
+)
 
-GROUND = "ground:"
-"""Begins what stands for a terminal's answer: its ground follows, "#rrggbb"."""
+BACKGROUND = "background:"
+"""The prefix of a pseudo-key for the terminal's answer: its background follows, "#rrggbb"."""
 
 KEYS_COME = "keyboard"
-"""Not typed by anybody: from now on keys are read."""
+"""A pseudo-key: from now on keys are read."""
 
 LONGEST = 64
-"""So many bytes that make no key are not kept for the next ones."""
+"""An incomplete key that is longer than this is dropped."""
 
 
 def keys(text: str) -> tuple[Sequence[str], str]:
-    """The keys, and what may be the beginning of one more. A key is a character, or a name: "up", "enter", "esc"."""
+    """The keys in a text, and the rest, which may begin another one. A key is a character or a name: "up", "enter"."""
     found: list[str] = []
     place = 0
     while match := _KEY.match(text, place):
@@ -48,16 +50,16 @@ def keys(text: str) -> tuple[Sequence[str], str]:
     return found, rest if len(rest) <= LONGEST else ""
 
 
-def ground_in(told: str) -> str | None:
-    """The ground that a terminal has told when it was asked, "#rrggbb"; None where it has not."""
-    found = _GROUND.search(told)
+def background_in(answer: str) -> str | None:
+    """The background in a terminal's answer, "#rrggbb"; None: it is not in there."""
+    found = _BACKGROUND.search(answer)
     return f"#{''.join(found.groups()).lower()}" if found else None
 
 
 def _key(match: re.Match[str]) -> str:
-    if match["told"]:
-        ground = ground_in(match[0])
-        return f"{GROUND}{ground}" if ground else ""
+    if match["answer"]:
+        background = background_in(match[0])
+        return f"{BACKGROUND}{background}" if background else ""
     if sequence := match["sequence"]:
         return NAMES.get(sequence, "")
     return {"\r": "enter", "\n": "enter"}.get(match["character"], match["character"])

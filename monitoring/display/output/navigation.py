@@ -1,4 +1,4 @@
-"""What the keys of the live screen do. Pure."""
+"""The effects of keys on the live screen. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,15 +8,15 @@ from monitoring.display.drawing.screen import Drawing, Look
 from monitoring.display.view_model.viewing import next_window, place_of
 
 
-class Asked(StrEnum):
-    """What a key asks of the program."""
+class Request(StrEnum):
+    """What a key requests from the program."""
 
     NOTHING = ""
     QUIT = "quit"
     VIEWER = "viewer"
 
 
-class Face(StrEnum):
+class Mode(StrEnum):
     """What the screen shows."""
 
     SITES = "sites"
@@ -26,36 +26,37 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Navigation:
-    """Where a person is. `help_top` is the first line of the help that is shown. `asks`: it is a monitor, which is
-    not stopped without a question, and over which a viewer may be opened.
+    """The state of the live screen. `help_top` is the first line of the help that is shown.
+
+    `is_monitor`: the program asks before it stops, and may open a viewer.
     """
 
     look: Look = field(default_factory=Look)
-    face: Face = Face.SITES
+    mode: Mode = Mode.SITES
     help_top: int = 0
-    asks: bool = True
+    is_monitor: bool = True
 
-    def after(self, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> tuple["Navigation", Asked]:
-        """Where the person is after this key, and what it asks for. `drawn` is what was shown when they pressed it.
+    def after(self, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> tuple["Navigation", Request]:
+        """The state after this key, and what it requests. `drawn` is what the screen shows.
 
         `windows_ms` are the windows to choose from.
         """
-        if self.face is Face.STOP:
-            return replace(self, face=Face.SITES), Asked.QUIT if key in ("y", "Y") else Asked.NOTHING
-        if self.face is Face.HELP:
-            return self._in_help(key), Asked.NOTHING
-        if key == "q" and not self.asks:
-            return self, Asked.QUIT
+        if self.mode is Mode.STOP:
+            return replace(self, mode=Mode.SITES), Request.QUIT if key in ("y", "Y") else Request.NOTHING
+        if self.mode is Mode.HELP:
+            return self._in_help(key), Request.NOTHING
+        if key == "q" and not self.is_monitor:
+            return self, Request.QUIT
         if key in ("q", "?"):
-            return replace(self, face=Face.STOP if key == "q" else Face.HELP, help_top=0), Asked.NOTHING
-        if key in ("v", "enter") and self.asks:
-            return self, Asked.VIEWER
-        return replace(self, look=_moved(self.look, key, drawn, windows_ms)), Asked.NOTHING
+            return replace(self, mode=Mode.STOP if key == "q" else Mode.HELP, help_top=0), Request.NOTHING
+        if key in ("v", "enter") and self.is_monitor:
+            return self, Request.VIEWER
+        return replace(self, look=_moved(self.look, key, drawn, windows_ms)), Request.NOTHING
 
     def _in_help(self, key: str) -> "Navigation":
         if step := {"up": -1, "down": 1, "pageup": -10, "pagedown": 10}.get(key):
             return replace(self, help_top=max(0, self.help_top + step))
-        return replace(self, face=Face.SITES)
+        return replace(self, mode=Mode.SITES)
 
 
 def _moved(look: Look, key: str, drawn: Drawing, windows_ms: Sequence[int]) -> Look:

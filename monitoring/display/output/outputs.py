@@ -1,4 +1,4 @@
-"""The outputs of a monitor and of print mode: screen, lines, JSON, nothing. A monitor draws in a `thread` of its own."""
+"""The outputs of a monitor and of print mode: screen, lines, JSON or nothing. A monitor uses them in a `thread`."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,73 +18,73 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """What a monitor, or a printer, shows."""
+    """What a monitor or print mode shows."""
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:
-        """Monitoring starts. `recent` are alert records of the runs before."""
+        """The beginning. `recent` are alert records of the past."""
 
     def statistics(self, report: StatsReport) -> None:
-        """A round of statistics."""
+        """New statistics of one window."""
 
     def state_change(self, alert: Alert, name: str | None) -> None:
-        """A site went down or recovered; `name` is the one of the configuration."""
+        """A site has gone down or recovered. `name` is its configured name."""
 
     def history(self, alerts: Sequence[Alert]) -> None:
-        """The alert records of the past day, after some were deleted."""
+        """All alert records of the past day, because some have been deleted."""
 
     def notice(self, text: str) -> None:
-        """An event of the monitor itself: something fails, or works again."""
+        """An event of the program itself: something fails or works again."""
 
     def news(self, text: str) -> None:
-        """An event that the header shows from now on: only outputs without a header show it here."""
+        """An event that the header shows from now on, so that only outputs without a header show it here."""
 
     def read_error(self, text: str | None) -> None:
-        """Why the store cannot be read now; None: it can be read. Repeated while it lasts, shown once."""
+        """Why the store cannot be read now; None: it can. It is repeated while it lasts, but shown once."""
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        """About once a second: the current state. `statuses` is called only by an output that shows them."""
+        """The current state, about once a second. Only an output that shows `statuses` calls it."""
 
     def suspend(self) -> None:
-        """The program is about to be stopped by Ctrl-Z: leave the terminal in order."""
+        """Restore the terminal before Ctrl-Z stops the program."""
 
     def resume(self) -> None:
-        """It goes on."""
+        """Use the terminal again after the program was continued."""
 
     def close(self, closing: Closing | None) -> None:
-        """The end; `closing` sums up the run of a monitor (None: nothing to sum up)."""
+        """The end. `closing` is the summary of a monitor's run; None: there is none."""
 
 
 class MonitorOutput(Output, Protocol):
-    """An output that a monitor shows more, and that people may operate."""
+    """An output of a monitor, which has long windows and takes keys."""
 
     is_screen: bool
-    """Does it show the availability of long windows, and take keys?"""
+    """Does it show long windows and take keys?"""
 
     def long_window(self, report: StatsReport) -> None:
-        """Nothing but the availability of each site in a long window."""
+        """The statistics of a long window, which have nothing but the availability."""
 
     def key(self, key: str) -> bool:
-        """Somebody has pressed a key (see `keys`); returns whether it asks for a viewer. `redraw` shows what it changes."""
+        """Handle a key (see `keys`). Returns whether it requests a viewer. The effect is visible after `redraw`."""
 
     def redraw(self) -> None:
-        """Draw the same once more, as it is to look after the last key."""
+        """Draw again, with the effects of the last keys."""
 
 
 class Display(MonitorOutput, Protocol):
-    """An output whose calls return at once; it shows later what it was given."""
+    """An output whose calls return at once. It shows their effects later."""
 
     failure: BrokenPipeError | None
-    """Set when the reader of a pipe or a terminal has gone."""
+    """Set if the reader of the pipe or terminal is gone."""
 
     def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` once everything given before has been shown; never, if the display is stuck."""
+        """Call `heard` after everything so far has been shown; never, if the display is stuck."""
 
     def stands_still(self) -> bool:
         """Has the terminal accepted nothing since the last call?"""
 
 
 class SilentOutput:
-    """`--silent`: only errors and notices, on stderr; a repeated error once."""
+    """`--silent`: only errors and notices, on stderr. A repeated error is printed once."""
 
     is_screen = False
 
@@ -128,7 +128,7 @@ class SilentOutput:
 
 
 class JsonOutput(SilentOutput):
-    """One JSON object a line: statistics and state changes as they happen."""
+    """One JSON object on each line: statistics and state changes as they happen."""
 
     def __init__(self, stdout: Stream, errors: Stream) -> None:
         super().__init__(errors)
@@ -174,7 +174,7 @@ class PlainOutput(SilentOutput):
 
 
 class LocatedOutput:
-    """Adds the name of the monitor's location to everything that another output shows."""
+    """Adds the monitor's location to everything that another output shows."""
 
     def __init__(self, output: MonitorOutput, location: str) -> None:
         self._output = output
@@ -236,17 +236,17 @@ class LocatedOutput:
 
 
 def say(text: str) -> None:
-    """A line on stdout."""
+    """Print a line to stdout."""
     print(printable(text), flush=True)
 
 
 def warn(text: str) -> None:
-    """A line on stderr."""
+    """Print a line to stderr."""
     print(printable(text), file=sys.stderr)
 
 
 def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
-    """Print a view once: as JSON the statistics, as text the open outages as well."""
+    """Print a view once: as JSON only the statistics, as text also the open outages."""
     if form == "json":
         print(*map(stats_json, view.reports), sep="\n", flush=True)
     elif is_terminal(environ):
@@ -258,7 +258,7 @@ def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
 
 
 def print_lines(lines: Sequence[str]) -> None:
-    """Print these, once."""
+    """Print these lines."""
     print(*lines, sep="\n", flush=True)
 
 
@@ -297,7 +297,7 @@ def open_output(
     elif form == "json":
         output = JsonOutput(*streams)
     elif is_terminal(environ):
-        from monitoring.display.output.screen_output import ScreenOutput  # late: rich takes a while
+        from monitoring.display.output.screen_output import ScreenOutput  # late: rich loads slowly
 
         output = ScreenOutput(streams.stdout, environ, reads_ms)
     else:
@@ -306,10 +306,10 @@ def open_output(
 
 
 def is_terminal(environ: Mapping[str, str]) -> bool:
-    """Is stdout a terminal that can be drawn on? One that wants no colours (NO_COLOR) is."""
+    """Is stdout a terminal that can be drawn on? NO_COLOR does not matter here."""
     return bool(sys.stdout) and sys.stdout.isatty() and environ.get("TERM") != "dumb"
 
 
 def is_operable(environ: Mapping[str, str]) -> bool:
-    """Are stdin and stdout a terminal that can move its cursor?"""
+    """Are stdin and stdout a terminal, on which keys can be typed and lines drawn?"""
     return is_terminal(environ) and bool(sys.stdin) and sys.stdin.isatty()

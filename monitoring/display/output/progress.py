@@ -1,4 +1,4 @@
-"""What a person sees while something takes long: a moving sign on a terminal, elsewhere plain sentences."""
+"""Shows that something takes long: a moving sign on a terminal, plain sentences elsewhere."""
 
 import sys
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 TERMINAL_S, PLAIN_S = 1.0, 5.0
-"""What takes no longer is not worth a word, to a person at a terminal and in a log."""
+"""How long something must take before it is shown, on a terminal and in a log."""
 
 
 class Progress:
-    """What is being done, and how far that is. Nothing is said before it `begin`s; it may be told more from any thread."""
+    """Shows what the program does, and how far it is. Nothing is shown before `begin`. `tell` is for any thread."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -33,7 +33,7 @@ class Progress:
             self._say()
 
     def tell(self, what: str, how_far: str = "") -> None:
-        """From now on this is done. `how_far` is for a terminal alone: elsewhere each thing is said once."""
+        """From now on show this. `how_far` is only for terminals; elsewhere each sentence is printed once."""
         with self._lock:
             self._what, self._how_far = what, how_far
             if self._has_begun:
@@ -49,7 +49,7 @@ class Progress:
         if self._status:
             self._status.update(text)
             return
-        from rich.console import Console  # late: it is seldom needed
+        from rich.console import Console  # late: rarely needed
 
         self._status = Console(stderr=True).status(text)
         self._status.start()
@@ -61,7 +61,7 @@ class Progress:
 
 @contextmanager
 def progress(what: str, *, terminal_s: float = TERMINAL_S, plain_s: float = PLAIN_S) -> Iterator[Progress]:
-    """Say on stderr what is done, when the block has taken so long. On a terminal that goes away when it is over."""
+    """Show on stderr what the block does, once it has taken this long. On a terminal the sign vanishes at the end."""
     shown = Progress(what)
     timer = Timer(terminal_s if sys.stderr.isatty() else plain_s, shown.begin)
     timer.daemon = True  # a signal may interrupt even its start: it must not keep the program from ending
@@ -76,7 +76,7 @@ def progress(what: str, *, terminal_s: float = TERMINAL_S, plain_s: float = PLAI
 
 
 def size_text(path: Path) -> str:
-    """A file with its size: "config.db (2.4 GB)"; without it where there is no file."""
+    """A file with its size: "config.db (2.4 GB)". Without a file only its name."""
     try:
         size = path.stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""Standard output and standard error on descriptors of their own, so that a stopped terminal stops no other thread."""
+"""Standard output and standard error on separate descriptors, so that a stopped terminal blocks no other thread."""
 
 import errno
 import os
@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TextIO
 
 KEPT_BYTES = 1 << 20
-"""How much of what cannot be written waits for room. What comes then is lost, in whole pieces: no line is cut."""
+"""How much unwritten text to keep. Further text is lost as a whole, so that no line is cut."""
 
 WRITTEN_AT_ONCE = 4_096
-"""Bytes. A slow reader accepts one such piece after the other, a stopped one none."""
+"""The size of a piece in bytes. A slow reader accepts one piece after the other, a stopped one none."""
 
 
 def is_gone(error: OSError) -> bool:
-    """Does nobody read any more, because the pipe or the terminal is closed?"""
+    """Has the reader closed the pipe or the terminal?"""
     return error.errno in (errno.EPIPE, errno.EIO)
 
 
 class Stream(Protocol):
-    """Where text goes, as `print` and rich use it."""
+    """An output stream, as `print` and rich use it."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -30,20 +30,20 @@ class Stream(Protocol):
 
 
 def begin_line(stream: Stream) -> None:
-    """On a terminal what comes next begins a line of its own: Ctrl-C has left its ^C there."""
+    """Begin a new line on a terminal, where Ctrl-C has left its ^C."""
     if stream.isatty():
         print(file=stream, flush=True)
 
 
 class Descriptor:
-    """Text to a file descriptor of its own, the copy of a standard one.
+    """A text stream on a copy of a standard file descriptor.
 
-    It shares no buffer and no lock with Python's own: nobody else meets a thread that stands in a write. Used by one thread
-    at a time; only `progress` may be asked by others.
+    It shares no buffer and no lock with Python's own streams, so that no other thread waits while one is blocked in a write.
+    One thread at a time may use it; only `progress` is for any thread.
     """
 
     def __init__(self, standard: TextIO | None) -> None:
-        """None: it was closed when the program began, and what goes there is lost."""
+        """`standard` is None if it was closed when the program began; then all text is lost."""
         self._file = os.dup(standard.fileno()) if standard else os.open(os.devnull, os.O_WRONLY)
         self._text: list[str] = []
         self._kept = b""
@@ -62,7 +62,7 @@ class Descriptor:
         return len(text)
 
     def flush(self) -> None:
-        """Write what has come. Raises `OSError`; what did not fit on a full disk is kept, and written by a later call."""
+        """Write the collected text. Raises `OSError`. Text that does not fit on a full disk is kept for a later call."""
         text = "".join(self._text).encode(self.encoding, "backslashreplace")
         self._text.clear()
         data = memoryview(self._kept + text if len(self._kept) < KEPT_BYTES else self._kept)
@@ -79,7 +79,7 @@ class Descriptor:
             self._in_write = True
             try:
                 data = data[os.write(self._file, data[:WRITTEN_AT_ONCE]) :]
-            except BlockingIOError:  # another program that shares it has asked for that
+            except BlockingIOError:  # another program has made it non-blocking
                 select.select([], [self._file], [])
             except OSError:
                 self._kept = bytes(data)
@@ -89,21 +89,21 @@ class Descriptor:
                 self._pieces += 1
 
     def progress(self) -> int | None:
-        """How many pieces were written when it stands in a write now; None while it does not."""
+        """The number of written pieces, if a write is in progress; else None."""
         return self._pieces if self._in_write else None
 
 
 class Printing:
-    """Shows things as long as somebody reads. A full disk is reported once, and once when what it kept back is written."""
+    """Prints as long as the output is read. A full disk is reported once, and so is its end."""
 
     def __init__(self, streams: Sequence[Descriptor], report: Callable[[str], None]) -> None:
-        """`streams` are those that are written to; `report` takes a sentence for stderr."""
+        """`streams` are those that are printed to. `report` prints a sentence to stderr."""
         self._streams = tuple(streams)
         self._report = report
         self._is_lost = False
 
     def attempt(self, show: Callable[[], object]) -> None:
-        """Call it. Raises `BrokenPipeError` when nobody reads any more."""
+        """Call `show`. Raises `BrokenPipeError` if the reader is gone."""
         try:
             show()
             self._write_kept()
@@ -119,7 +119,7 @@ class Printing:
             for stream in self._streams:
                 stream.flush()
             self._is_lost = False
-            self._report("printing goes on")
+            self._report("printing works again")
 
 
 class Streams(NamedTuple):

@@ -1,7 +1,7 @@
-"""Draws what a monitor shows in a thread of its own, so that a stopped terminal delays nothing.
+"""Calls an output in a thread of its own, so that a stopped terminal delays nothing.
 
-A terminal stops when somebody presses Ctrl-S, a pipe when its reader stops. Meanwhile this keeps every state change and
-notice, and the newest of everything else.
+A terminal stops at Ctrl-S, a pipe if its reader stops. Meanwhile this keeps every state change and notice, and the newest of
+everything else.
 """
 
 import threading
@@ -16,19 +16,19 @@ from monitoring.display.view_model.values import Closing, Header, StatsReport, S
 from monitoring.models import Alert
 
 SUSPENSION_S = 0.5
-"""How long Ctrl-Z waits until the terminal is left in order."""
+"""How long Ctrl-Z waits for the terminal to be restored."""
 
 PATIENCE_S = 0.25
 """How long `close` waits for a terminal that accepts nothing."""
 
 LONGEST_CLOSE_S = 5.0
-"""How long it waits for one that accepts a little now and then."""
+"""How long it waits for one that accepts text slowly."""
 
 Key = tuple[str, int]
 
 
 class DisplayThread:
-    """A `Display`: calls `output` in its own thread, in order. What replaces something goes to the end of the queue."""
+    """Implements `Display`: calls `output` in its own thread, in order. A replacement goes to the end of the queue."""
 
     def __init__(self, output: MonitorOutput, streams: Sequence[Descriptor] = ()) -> None:
         """`streams` are those that `output` writes to."""
@@ -57,8 +57,8 @@ class DisplayThread:
     def long_window(self, report: StatsReport) -> None:
         self._replace(("long window", report.length_ms), lambda: self._output.long_window(report))
 
-    def lend_to(self, open_viewer: Callable[[], None], close_viewer: Callable[[], None]) -> None:
-        """What lets a viewer have the terminal when somebody asks for it, and what ends it before the end is shown."""
+    def use_viewer(self, open_viewer: Callable[[], None], close_viewer: Callable[[], None]) -> None:
+        """Register the functions that open a viewer on request, and that close it before the closing summary."""
         self._open_viewer, self._close_viewer = open_viewer, close_viewer
 
     def key(self, key: str) -> bool:
@@ -68,7 +68,7 @@ class DisplayThread:
     def _press(self, key: str) -> None:
         if self._output.key(key):
             self._open_viewer()
-        else:  # once, however many keys wait: a key that is held down holds nothing else up
+        else:  # one redraw for all waiting keys, so that a key held down delays nothing
             self._replace(("redraw", 0), self._output.redraw)
 
     def state_change(self, alert: Alert, name: str | None) -> None:
@@ -90,22 +90,22 @@ class DisplayThread:
         self._replace(("refresh", 0), lambda: self._output.refresh(header, now_ms, statuses, ongoing))
 
     def suspend(self) -> None:
-        """Give the terminal back and return when that is done, or cannot be. May be called from a signal handler."""
+        """Restore the terminal, and return when that is done or impossible. May be called from a signal handler."""
         done = threading.Event()
 
-        def give_back() -> None:
+        def restore() -> None:
             self._output.suspend()
             done.set()
 
-        self._append(give_back)
+        self._append(restore)
         done.wait(SUSPENSION_S)
 
     def resume(self) -> None:
-        """Take the terminal again, and draw everything anew. May be called from a signal handler."""
+        """Use the terminal again, and redraw. May be called from a signal handler."""
         self._append(self._output.resume)
 
     def close(self, closing: Closing | None) -> None:
-        """Show what is queued, then this, unless the terminal is stopped."""
+        """Show the queue, then the closing summary, unless the terminal is stopped."""
         self._close_viewer()
         if not self._thread.is_alive():
             return
@@ -120,11 +120,11 @@ class DisplayThread:
                 return
 
     def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the display's thread after what is queued; never, if that is stuck or has ended."""
+        """Call `heard` in the display's thread after the queue; never, if the thread is stuck or has ended."""
         self._replace(("call back", 0), heard)
 
     def stands_still(self) -> bool:
-        """Has the terminal accepted nothing since the last call? Its user has stopped it: that is no failure."""
+        """Has the terminal accepted nothing since the last call? Then a person has stopped it, which is not a failure."""
         before, self._progress = self._progress, [stream.progress() for stream in self._streams]
         return any(pieces is not None and pieces == was for pieces, was in zip(self._progress, before, strict=False))
 
@@ -144,21 +144,21 @@ class DisplayThread:
             except BrokenPipeError as error:
                 self.failure = error
                 return
-            except Exception as error:  # noqa: BLE001 - one thing that cannot be drawn must not end all others
+            except Exception as error:  # noqa: BLE001 - one failed drawing must not end the display
                 self._say(f"the display: {type(error).__name__}: {error}")
 
     def _next(self) -> Callable[[], None] | None:
-        """Wait for the next call to make; None after the end."""
+        """Wait for the next call; None: the end."""
         with self._more:
             self._more.wait_for(lambda: self._queue or self._closing)
             return self._queue.popitem(last=False)[1] if self._queue else None
 
     def _say(self, text: str) -> None:
-        """Show this as a notice, but not twice in a row."""
+        """Show a notice, but not twice in a row."""
         if text != self._last_said:
             self._last_said = text
             self.notice(text)
 
 
 def _nothing() -> None:
-    """There is no viewer."""
+    """Do nothing: there is no viewer."""

@@ -1,4 +1,4 @@
-"""Colours can be read on every ground that terminals are known to have."""
+"""Colours can be read on every background that terminals are known to have."""
 
 import pytest
 
@@ -19,23 +19,23 @@ BLACK, WHITE, SOLARIZED_DARK, SOLARIZED_LIGHT = "#000000", "#ffffff", "#002b36",
 STEPS = (0x00, 0x5F, 0x87, 0xAF, 0xD7, 0xFF)
 
 
-@pytest.mark.parametrize("ground", [BLACK, WHITE, SOLARIZED_DARK, SOLARIZED_LIGHT])
-def test_every_colour_has_contrast_enough_on_every_ground(ground: str) -> None:
-    found = theme(ThemeName.AUTO, ground)
-    assert {colour for colour in colours(found.tokens) if contrast(colour, ground) < LEAST_CONTRAST} == set()
-    assert (found.ground, found.text) == ("", ""), "the terminal's own ground stays"
+@pytest.mark.parametrize("background", [BLACK, WHITE, SOLARIZED_DARK, SOLARIZED_LIGHT])
+def test_every_colour_has_contrast_enough_on_every_background(background: str) -> None:
+    found = theme(ThemeName.AUTO, background)
+    assert {colour for colour in colours(found.tokens) if contrast(colour, background) < LEAST_CONTRAST} == set()
+    assert (found.background, found.text) == ("", ""), "the terminal's own background stays"
 
 
-@pytest.mark.parametrize("ground", [None, "#808080", "#268bd2"])
-def test_a_ground_on_which_colours_cannot_be_read_is_painted_over(ground: str | None) -> None:
-    assert theme(ThemeName.AUTO, ground) == PAINTED[ThemeName.DARK]
+@pytest.mark.parametrize("background", [None, "#808080", "#268bd2"])
+def test_a_background_on_which_colours_cannot_be_read_is_painted_over(background: str | None) -> None:
+    assert theme(ThemeName.AUTO, background) == PAINTED[ThemeName.DARK]
 
 
 @pytest.mark.parametrize("name", [ThemeName.DARK, ThemeName.LIGHT])
 def test_what_is_painted_can_be_read(name: ThemeName) -> None:
     painted = theme(name, None)
     for colour in (*colours(painted.tokens), painted.text):
-        assert contrast(colour, painted.ground) >= LEAST_CONTRAST, colour
+        assert contrast(colour, painted.background) >= LEAST_CONTRAST, colour
 
 
 def test_black_on_white_is_the_greatest_contrast() -> None:

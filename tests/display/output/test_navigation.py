@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from monitoring.display.drawing.screen import Drawing, Look
 from monitoring.display.output.keys import keys
-from monitoring.display.output.navigation import Asked, Face, Navigation
+from monitoring.display.output.navigation import Mode, Navigation, Request
 from monitoring.display.view_model.viewing import Choice
 
 WINDOWS_MS = (600_000, 3_600_000)
@@ -14,8 +14,8 @@ KEYS = [(f"site{place}", "") for place in range(30)]
 DRAWN = Drawing((), KEYS, top=0, page=10)
 
 
-def after(*pressed: str, drawn: Drawing = DRAWN) -> tuple[Navigation, Asked]:
-    place, asked = Navigation(), Asked.NOTHING
+def after(*pressed: str, drawn: Drawing = DRAWN) -> tuple[Navigation, Request]:
+    place, asked = Navigation(), Request.NOTHING
     for key in pressed:
         place, asked = place.after(key, drawn, WINDOWS_MS)
     return place, asked
@@ -30,8 +30,8 @@ def after(*pressed: str, drawn: Drawing = DRAWN) -> tuple[Navigation, Asked]:
         ("\r\n", ["enter", "enter"]),
         ("\x1b[1;5C", []),
         ("é日", ["é", "日"]),
-        ("\x1b]11;rgb:0000/2b2b/3636\x07?", ["ground:#002b36", "?"]),
-        ("\x1b]11;rgb:fd/f6/e3\x1b\\", ["ground:#fdf6e3"]),
+        ("\x1b]11;rgb:0000/2b2b/3636\x07?", ["background:#002b36", "?"]),
+        ("\x1b]11;rgb:fd/f6/e3\x1b\\", ["background:#fdf6e3"]),
         ("\x1b]11;nonsense\x07", []),
     ],
 )
@@ -55,10 +55,10 @@ def test_whatever_is_typed_does_no_harm(one: str, other: str) -> None:
 
 
 def test_the_monitor_stops_only_when_that_is_confirmed() -> None:
-    assert after("q")[0].face is Face.STOP
-    assert after("q", "y")[1] is Asked.QUIT
+    assert after("q")[0].mode is Mode.STOP
+    assert after("q", "y")[1] is Request.QUIT
     for key in ("n", "q", "enter", "esc"):
-        assert after("q", key) == (Navigation(), Asked.NOTHING)
+        assert after("q", key) == (Navigation(), Request.NOTHING)
 
 
 def test_the_cursor_moves_and_stays_on_the_table() -> None:
@@ -79,16 +79,16 @@ def test_a_key_chooses_the_window_and_another_only_faults() -> None:
 
 
 def test_a_viewer_is_asked_for_by_two_keys_and_only_over_a_monitor() -> None:
-    assert [after(key)[1] for key in ("v", "enter")] == [Asked.VIEWER] * 2
-    assert after("?", "v") == after("q", "enter") == (Navigation(), Asked.NOTHING)
-    assert Navigation(asks=False).after("v", DRAWN, WINDOWS_MS) == (Navigation(asks=False), Asked.NOTHING)
+    assert [after(key)[1] for key in ("v", "enter")] == [Request.VIEWER] * 2
+    assert after("?", "v") == after("q", "enter") == (Navigation(), Request.NOTHING)
+    assert Navigation(is_monitor=False).after("v", DRAWN, WINDOWS_MS) == (Navigation(is_monitor=False), Request.NOTHING)
 
 
 def test_a_reader_ends_without_a_question() -> None:
-    assert Navigation(asks=False).after("q", DRAWN, WINDOWS_MS)[1] is Asked.QUIT
+    assert Navigation(is_monitor=False).after("q", DRAWN, WINDOWS_MS)[1] is Request.QUIT
 
 
 def test_help_scrolls_and_any_other_key_leaves_it() -> None:
     assert after("?", "down", "down", "up")[0].help_top == 1
     assert after("?", "up")[0].help_top == 0
-    assert after("?", "down", "x")[0].face is Face.SITES
+    assert after("?", "down", "x")[0].mode is Mode.SITES

@@ -123,7 +123,7 @@ def test_however_many_keys_wait_the_screen_is_drawn_once_and_news_are_not_behind
     recorder.free.clear()
     display = DisplayThread(recorder)
     opened: list[bool] = []
-    display.lend_to(lambda: opened.append(True), lambda: None)
+    display.use_viewer(lambda: opened.append(True), lambda: None)
     display.start(HEADER, 0)
     for key in "www":
         display.key(key)

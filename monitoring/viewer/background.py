@@ -1,4 +1,4 @@
-"""The colour of the terminal's ground, which the terminal itself tells when it is asked (OSC 11)."""
+"""Asks the terminal for its background colour (OSC 11)."""
 
 import os
 import re
@@ -9,22 +9,22 @@ from typing import TypeVar
 
 from monitoring.clock import Clock, Deadline
 from monitoring.display.output.keyboard import LOCAL_MODES, MODES
-from monitoring.display.output.keys import ground_in
+from monitoring.display.output.keys import background_in
 
 Result = TypeVar("Result")
 
 ASK = b"\x1b]11;?\x1b\\\x1b[c"
-"""The colour of the ground, then what every terminal answers: after that nothing more comes."""
+"""Asks for the background, then for what every terminal answers, so that the second answer marks the end."""
 
 PATIENCE_MS = 500
 
 _END = re.compile(rb"\x1b\[\?[0-9;]*c")
 
 
-def ground_while(work: Callable[[], Result], terminal: int, clock: Clock) -> tuple[Result, str | None]:
-    """Ask the terminal and do something while it answers; what that returned, and the ground, "#rrggbb", or None.
+def background_during(work: Callable[[], Result], terminal: int, clock: Clock) -> tuple[Result, str | None]:
+    """Ask the terminal, and do `work` while it answers. Returns the result, and the background ("#rrggbb" or None).
 
-    `terminal` is a descriptor that reads from the terminal and writes to it.
+    `terminal` is a descriptor for reading and writing.
     """
     before = termios.tcgetattr(terminal)
     quiet = termios.tcgetattr(terminal)
@@ -34,9 +34,9 @@ def ground_while(work: Callable[[], Result], terminal: int, clock: Clock) -> tup
         os.write(terminal, ASK)
         deadline = Deadline.after(clock, PATIENCE_MS)
         result = work()
-        return result, ground_in(_answer(terminal, deadline).decode("ascii", "replace"))
+        return result, background_in(_answer(terminal, deadline).decode("ascii", "replace"))
     finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)  # what comes later is no key
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)  # a late answer is not a key
 
 
 def _answer(terminal: int, deadline: Deadline) -> bytes:
