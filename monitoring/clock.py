@@ -113,8 +113,7 @@ class SystemClock:
     def now_ms(self) -> int:
         return self.stamp_ms(time.monotonic_ns())
 
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
+    monotonic_ns = staticmethod(time.monotonic_ns)  # without a call of Python's own: each check asks for it 14 times
 
     def stamp_ms(self, monotonic_ns: int) -> int:
         wall_ns, mono_ns = self._current_anchor()
