@@ -4,6 +4,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +88,33 @@ def test_mail_arrives_and_a_refusal_for_good_is_one() -> None:
         assert not refusal(channel).is_final
         server.refusal = "554 no mail from you"
         assert refusal(channel).is_final
+
+
+SERVICES = {
+    "json://127.0.0.1/": "custom_json",
+    "JSONS://user:password@example.org/hook": "custom_json",
+    "mailto://127.0.0.1/?from=monitor@example.org&to=ops@example.org": "email",
+    "ntfys://ntfy.example.org/ops": "ntfy",
+    "tgram://123456789:ABC-token/987654321/": "telegram",
+    "kodi://127.0.0.1/": "kodi",  # its source does not say its scheme plainly
+    "https://discord.com/api/webhooks/1234567890/abcdefghij": "discord",  # nor is this one a scheme of its own
+}
+
+
+@pytest.mark.parametrize("url", SERVICES)
+def test_apprise_finds_the_service_and_loads_it_alone_where_it_can(url: str) -> None:
+    """In a process of its own: what is imported once stays."""
+    program = f"""
+import json, sys
+sys.path.insert(0, {str(services.PROGRAM.parent)!r})
+from service_process import service_of
+service = service_of({url!r})
+print(json.dumps([service.__module__, sum(name.startswith("apprise.plugins.") for name in sys.modules)]))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    module, loaded = json.loads(ended.stdout)
+    assert module.split(".")[:3] == ["apprise", "plugins", SERVICES[url]]
+    assert (loaded < 10) is (SERVICES[url] not in ("kodi", "discord"))
 
 
 def test_no_part_of_a_url_is_in_a_reason() -> None:
