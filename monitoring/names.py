@@ -1,4 +1,4 @@
-"""Names of sites and locations: which ones every store can keep, and how to show them. Also the program's own name.
+"""Names of sites and locations: which ones every store can keep, and how to show them.
 
 Line ends and backslashes break InfluxDB's line protocol, no query can contain other control characters, and a lone
 surrogate is not text. Everything else is allowed: quotes, commas, blanks, any script.
@@ -6,7 +6,6 @@ surrogate is not text. Everything else is allowed: quotes, commas, blanks, any s
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 LONGEST_HOST = 8_000
 """Characters in the name of a site in the stores: a URL can be that long."""
@@ -49,17 +48,3 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-
-
-SCRIPT = Path(__file__).resolve().parents[1] / "monitoringApp.py"
-"""The program in a working copy; an installed package does not have it."""
-
-
-def program_name() -> str:
-    """The name of the script in a working copy, `website-monitor` when installed."""
-    return SCRIPT.name if SCRIPT.exists() else "website-monitor"
-
-
-def shell_command(arguments: str = "") -> str:
-    """What people type to start the program with these arguments."""
-    return f"{'./' if SCRIPT.exists() else ''}{program_name()} {arguments}".rstrip()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from monitoring import __version__, names
 from monitoring.commands import arguments as values
+from monitoring.shell import plain_words, program_name
 
 
 class Mode(NamedTuple):
@@ -168,7 +169,7 @@ OPTIONS = (
 )
 
 
-URL_MODES = ("monitor", "print", "alerts")
+URL_MODES = ("monitor", "print", "alerts", "explain")
 """The modes that take URLs in place of a configuration."""
 
 EPILOG = """\
@@ -249,7 +250,7 @@ def _with_ages(argv: Sequence[str]) -> Sequence[str]:
 
 def make_parser(program: str) -> Parser:
     """The parser: first the modes, then the options of all modes, then those of some."""
-    typed = names.shell_command() if program == names.program_name() else program
+    typed = plain_words()[0] if program == program_name() else program
     parser = Parser(
         prog=program,
         usage=f"{typed} MODE [options]",

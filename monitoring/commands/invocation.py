@@ -1,6 +1,8 @@
 """One run of the program: the arguments, the environment, and the configuration that they name."""
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -16,8 +18,8 @@ from monitoring.config.parsing.files import limited
 from monitoring.config.parsing.text import Invalid
 from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
-from monitoring.names import shell_command
 from monitoring.service.systemd import ServiceManager
+from monitoring.shell import SCRIPT, Program, program_name
 
 if TYPE_CHECKING:
     from monitoring.notifications.notifier import Notifier
@@ -34,13 +36,6 @@ class App(Protocol):
 
     def reload(self) -> None: ...
 
-
-NO_CONFIGURATION = (
-    f"there is no such file; {shell_command('-m https://example.org')} needs none, the smallest one is "
-    f'{{"websites": [{{"URL": "https://example.org"}}]}}, and {shell_command("--import FILE")} makes one of another '
-    "program's"
-)
-"""A hint for newcomers."""
 
 MakeApp = Callable[..., App]
 """Takes the arguments of `MonitoringApp`."""
@@ -68,22 +63,60 @@ class Invocation:
             load = partial(load_piped, called, raw, local, self.environ, self.arguments.database)
         else:
             if self.arguments.config is None and _is_missing(path):
-                raise ConfigError([f"{path}: {NO_CONFIGURATION}"])
+                raise ConfigError([f"{path}: {self._no_configuration()}"])
             load = partial(load_config, path, self.environ, self.arguments.database)
         if self.arguments.local_database is not None:
             load = partial(_with_file, self.arguments.local_database, path, load)
         if site is not None:
             load = partial(_only, site, load)
+        load = partial(_started_by, self.program, load)
         config = load()
         for warning in config.warnings:
             warn(warning)
         return config, ConfigWatcher(path, load, config)
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """The options that choose the configuration and the stores."""
+        arguments = self.arguments
+        given = {"-c": arguments.config, "--local-database": arguments.local_database, "--database": arguments.database}
+        return tuple(word for flag, value in given.items() if value is not None for word in (flag, str(value)))
+
+    @property
+    def program(self) -> Program:
+        """How the program was started. Nobody may read an address with a password in a message, so that is left out."""
+        config, urls, options = self.arguments.config, tuple(self.arguments.urls), self.options
+        if "@" in (self.arguments.database or ""):
+            options = options[: options.index("--database")]
+        is_repeatable = not (config and is_piped(config)) and not any("@" in url for url in urls)
+        return Program(_words(sys.argv[0]), options, urls, is_repeatable)
+
+    def _no_configuration(self) -> str:
+        """A hint for newcomers."""
+        bare = Program(self.program.words)
+        return (
+            f"there is no such file; {bare.command('-m', 'https://example.org')} needs none, the smallest one is "
+            '{"websites": [{"URL": "https://example.org"}]}, and '
+            f"{bare.command('--import', 'FILE')} makes one of another program's"
+        )
+
+    @property
     def local_file_hint(self) -> str:
         """A hint for the case that another monitor writes the local file: all monitors without a configuration share one."""
         shares = self.arguments.urls and self.arguments.local_database is None
         return "; --local-database FILE gives this one a file of its own" if shares else ""
+
+
+def _words(typed: str) -> tuple[str, ...]:
+    """What starts the program again that was started as `typed`; nothing if that is not its name."""
+    if not SCRIPT.exists():
+        found = shutil.which(program_name())
+        is_on_path = found is not None and os.path.realpath(found) == os.path.realpath(typed)
+        return (program_name(),) if is_on_path else (typed,)
+    if os.path.realpath(typed) != str(SCRIPT):
+        return ()
+    path = typed if "/" in typed else f"./{typed}"
+    return (path,) if os.access(path, os.X_OK) else (sys.executable, path)
 
 
 def _is_missing(path: Path) -> bool:
@@ -120,6 +153,10 @@ def _with_file(local: Path, path: Path, load: Callable[[], Config]) -> Config:
     if problem := problem_of_local_database(local, path):
         raise ConfigError([f"--local-database: {problem}"])
     return replace(load(), local_database=local)
+
+
+def _started_by(program: Program, load: Callable[[], Config]) -> Config:
+    return load().started_by(program)
 
 
 def _only(asked: str, load: Callable[[], Config]) -> Config:

@@ -11,6 +11,7 @@ from typing import Any
 from monitoring import names
 from monitoring.commands import cli
 from monitoring.errors import ConfigError, MonitoringError
+from monitoring.shell import program_name
 
 INSTALLED = "website_monitor"
 """The folder into which an installation puts the files that lie beside `monitoring/` in the repository."""
@@ -30,7 +31,7 @@ def main(
     for stream in (sys.stdout, sys.stderr):  # names in any script must be printable in a plain locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    arguments = cli.parse_arguments(argv, names.program_name())
+    arguments = cli.parse_arguments(argv, program_name())
     try:
         prepare()
         return _run(arguments, environ, package)

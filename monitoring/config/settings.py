@@ -1,13 +1,14 @@
 """The whole configuration as one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.config.keys.maintenance import Maintenance
 from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.models import Site
+from monitoring.shell import PLAIN, Program
 from monitoring.thresholds import DEFAULT_ALERT_INTERVAL_MS
 from monitoring.trust import MOZILLA, Trust
 from monitoring.units import DAY_MS
@@ -38,6 +39,12 @@ class Config:
     maintenance: tuple[Maintenance, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
+    program: Program = PLAIN
+
+    def started_by(self, program: Program) -> "Config":
+        """This configuration of a program that was started in this way, which messages repeat."""
+        channels = tuple(replace(channel, program=program) for channel in self.notifications)
+        return replace(self, program=program, notifications=channels)
 
     @property
     def names(self) -> Mapping[str, str | None]:

@@ -7,10 +7,11 @@ from fractions import Fraction
 from monitoring.display import words
 from monitoring.display.words import duration_text, label, local_text, percent_text, plural, whole_percent_text
 from monitoring.models import Alert, Downtime, Site
-from monitoring.names import printable, shell_command
+from monitoring.names import printable
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
 from monitoring.notifications.words import expiry_text
+from monitoring.shell import PLAIN, Program
 from monitoring.storage.notifications import HISTORY_DELETED, Event
 
 LATE_MS = 60_000
@@ -40,6 +41,7 @@ class MessageContext:
     recent: Mapping[str, Downtime] = field(default_factory=dict)
     location: str = ""
     is_drill: bool = False
+    program: Program = PLAIN
 
 
 def compose(group: Group, context: MessageContext, now_ms: int) -> Message:
@@ -84,8 +86,10 @@ def _lines(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     else:
         yield from _about_all(group, context, now_ms)
     host = group.updates[0].host
-    shown = _quoted(_name(host, context)) if len(group.updates) == 1 else "SITE"
-    yield f"More: {shell_command(f'--explain {shown}')}"
+    site = context.sites.get(host)
+    if command := context.program.explain(site.name if site else None, host):
+        of = "" if len(group.updates) == 1 else " of the first one"
+        yield f"More{of}: {command}"
 
 
 def _certificates(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
@@ -195,10 +199,6 @@ def _name(host: str, context: MessageContext) -> str:
 def _cut(name: str) -> str:
     """The name, shortened for a title: a URL may have thousands of characters."""
     return name if len(name) <= LONGEST_IN_TITLE else f"{name[: LONGEST_IN_TITLE - 1]}…"
-
-
-def _quoted(name: str) -> str:
-    return name if name.replace("-", "").replace("_", "").isalnum() else "'" + name.replace("'", "'\\''") + "'"
 
 
 def _number(percent: Fraction) -> str:

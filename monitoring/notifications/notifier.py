@@ -66,7 +66,8 @@ class Notifier:
                 sender.stop()  # it ends after the message that it is sending
         new = [self._open(channel, before.get(channel.label)) for channel in channels if channel not in known]
         self._senders = [*kept, *new]
-        watched = Watched({site.host: site for site in config.sites}, config.location, self._is_drill, in_maintenance)
+        by_host = {site.host: site for site in config.sites}
+        watched = Watched(by_host, config.location, self._is_drill, in_maintenance, config.program)
         for sender in self._senders:
             sender.watched = watched
         for sender in new:

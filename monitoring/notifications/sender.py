@@ -14,6 +14,7 @@ from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, p
 from monitoring.notifications.messages import LATE_MS, MessageContext, compose
 from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
+from monitoring.shell import PLAIN, Program
 from monitoring.statistics.windows import availability
 from monitoring.storage.base import OwnReader
 from monitoring.storage.notifications import Delivery, Entry, Event
@@ -51,6 +52,7 @@ class Watched:
     location: str = ""
     is_drill: bool = False
     in_maintenance: InMaintenance = never_maintained
+    program: Program = PLAIN
 
     @property
     def active(self) -> int:
@@ -281,7 +283,9 @@ class Sender:
             measured = dict(self._downtime(Window.before(until_ms, site.rule.window_ms), [site.host]))
         flapping = [update.host for update in group.updates if update.recent.flap]
         recent = self._downtime(Window.before(now_ms, FLAP_MS), flapping) if flapping else {}
-        return MessageContext(watched.sites, watched.active, measured, recent, watched.location, watched.is_drill)
+        return MessageContext(
+            watched.sites, watched.active, measured, recent, watched.location, watched.is_drill, watched.program
+        )
 
 
 def _given_up(entry: Entry, reason: str, now_ms: int) -> Entry:

@@ -12,7 +12,7 @@ from monitoring.clock import Clock
 from monitoring.config import Config, DatabaseAddress
 from monitoring.errors import StoreError
 from monitoring.models import Window
-from monitoring.names import shell_command
+from monitoring.shell import Program
 from monitoring.storage.backends import database_address, open_backend
 from monitoring.storage.base import MOST_LOCATIONS, Reader
 from monitoring.storage.delivery import words
@@ -24,7 +24,11 @@ from monitoring.storage.sqlite.file.rescue import beside
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.units import DAY_MS
 
-NO_MONITOR = f"no monitor has run here yet: start {shell_command('-m')}"
+
+def no_monitor_text(program: Program) -> str:
+    """What to do where no monitor of this configuration has ever run."""
+    return f"no monitor has run here yet: start {program.command('-m') or 'one'}"
+
 
 PROBE_PATIENCE_S = 2.0
 
@@ -164,6 +168,7 @@ class ReaderChoice:
     def _take(self, config: Config) -> None:
         self._is_named = config.database is not None
         self._here = config.location
+        self._program = config.program
 
     def follow(self, config: Config) -> None:
         """Use the stores of another configuration from now on."""
@@ -228,7 +233,7 @@ class ReaderChoice:
         if writer_is_alive(self._local.path) and not self._local.path.exists():  # else it has just begun to make it
             return f"{self._local.path}: a monitor is running, and its file is gone; it saves it as soon as it can"
         if self._wanted is None:
-            return NO_MONITOR
+            return no_monitor_text(self._program)
         there = "the local file is of another one" if self._database is None else f"{why} from there"
         return f"nothing is known of this location: {there}"
 

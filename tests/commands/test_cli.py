@@ -28,7 +28,7 @@ HEAVY = {
 """What takes long to import and is not needed to answer a question about the command line."""
 
 OWN = {
-    *("monitoring", "monitoring.names", "monitoring.errors"),
+    *("monitoring", "monitoring.names", "monitoring.shell", "monitoring.errors"),
     *("monitoring.commands", "monitoring.commands.arguments", "monitoring.commands.cli", "monitoring.commands.program"),
 }
 """What answers it."""

@@ -15,13 +15,13 @@ from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import Monitor, as_printed, local_file
+from tests.support.printed import no_monitor
 from tests.support.processes import Running, run_program, without_textual, write_websites
 from tests.support.target import Target, now_ms
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.promise
 
-NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
 
 PROMPT_S = 3.0
 """How soon a recorded alert is shown: the commit takes half a second, `-a` looks every second."""
@@ -141,7 +141,7 @@ def test_a_running_monitors_alert_is_shown_at_once(where: str, influxd: Influxd,
 
 def test_before_any_monitor_ran_it_says_what_to_do(config: Path) -> None:
     answer = run_program("-a", "--once", "-c", config)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"{NO_MONITOR}\n")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"{no_monitor(config)}\n")
     assert not local_file(config).exists()
 
 
@@ -153,7 +153,7 @@ def test_it_waits_for_the_first_monitor(target: Target, tmp_path: Path) -> None:
         with Monitor(config) as monitor:
             watcher.until(lambda running: "✖" in running.text)
             assert monitor.terminate() == 0
-        assert (watcher.interrupt(), watcher.errors) == (0, [NO_MONITOR])
+        assert (watcher.interrupt(), watcher.errors) == (0, [no_monitor(config)])
 
 
 @pytest.fixture

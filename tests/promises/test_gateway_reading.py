@@ -26,7 +26,7 @@ from tests.support.monitor import (
     undelivered,
     wait_for,
 )
-from tests.support.printed import NO_MONITOR, assert_right, numbers, of_day, reference, same, story, windows
+from tests.support.printed import assert_right, no_monitor, numbers, of_day, reference, same, story, windows
 from tests.support.processes import Running, run_program, write_websites
 from tests.support.target import Target
 
@@ -160,7 +160,7 @@ def test_printers_and_watchers_elsewhere_follow_a_monitor_through_the_gateways_d
         reads("-p", "-c", elsewhere) as printer,
         reads("-p", "--window", "5m", "-c", elsewhere) as other,
         reads("-a", "-c", elsewhere) as watcher,
-        after(printer, other, watcher, says=NO_MONITOR),
+        after(printer, other, watcher, says=no_monitor(elsewhere)),
         Monitor(config, environ={"MONITORING_TOKEN": WRITE_TOKEN}) as monitor,
     ):
         for program in (printer, other):
@@ -185,8 +185,8 @@ def test_printers_and_watchers_elsewhere_follow_a_monitor_through_the_gateways_d
     alerts = monitor.objects("alert")
     assert [program.objects("alert") for program in (printer, other, watcher)] == [alerts, alerts, alerts]
     for program in (printer, other, watcher):
-        no_monitor, *silent = program.errors
-        assert no_monitor == NO_MONITOR
+        first, *silent = program.errors
+        assert first == no_monitor(elsewhere)
         # A question that was under way when the gateway was killed may end by its deadline.
         silence = f"gateway at 127.0.0.1:{scene.gateway.port} does not answer"
         assert set(silent) <= {silence, f"{silence} in time"}

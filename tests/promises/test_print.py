@@ -18,8 +18,8 @@ from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import Monitor, local_file, stored_checks, undelivered, wait_for, wait_for_checks
 from tests.support.printed import (
-    NO_MONITOR,
     assert_right,
+    no_monitor,
     of_day,
     story,
     windows,
@@ -29,6 +29,8 @@ from tests.support.target import Target
 from tests.support.terminal import ALTERNATE_SCREEN, NORMAL_SCREEN, Terminal
 
 pytestmark = pytest.mark.promise
+
+NONE_YET = "no monitor has run here yet"
 
 
 def printed(*arguments: str | Path) -> list[dict[str, Any]]:
@@ -108,7 +110,7 @@ def test_it_waits_for_the_first_monitor_and_says_so_once(target: Target, tmp_pat
             assert "== reading the local file: as configured" in printer.printed
             assert monitor.terminate() == 0
         assert [printer.interrupt(), script.interrupt()] == [0, 0]
-        assert [printer.errors, script.errors] == [[NO_MONITOR], [NO_MONITOR]]
+        assert [printer.errors, script.errors] == [[no_monitor(config)], [no_monitor(config)]]
 
 
 def test_it_goes_to_the_local_file_and_back_as_the_database_goes_and_comes(
@@ -146,11 +148,11 @@ def test_without_textual_the_terminal_shows_the_monitors_table_and_keeps_the_las
     config = write_websites(tmp_path, [{"URL": target.url("/a"), "name": "shop"}, {"URL": target.url("/b")}])
     target.go_down("/b")
     with Terminal(120, 30, "-p", "-c", config, program=without_textual) as terminal:
-        terminal.until("the sentence", lambda text: NO_MONITOR in text)
+        terminal.until("the sentence", lambda text: NONE_YET in text)
         with Monitor(config) as monitor:
             terminal.until("the outage", lambda text: re.search(r"✖ \d\d:\d\d- +\S+ +http://127\.0\.0\.1", text))
             terminal.until("both windows", lambda text: re.search(r"✖ http\S* +down +\S+ +\d+\.\d+ +\d+\.\d+ ", text))
-            terminal.until("the shop", lambda text: "shop" in text and NO_MONITOR not in text)
+            terminal.until("the shop", lambda text: "shop" in text and NONE_YET not in text)
             assert "reading the local file: as configured" in terminal.text
             assert monitor.terminate() == 0
         assert terminal.interrupt() == 0
@@ -184,7 +186,7 @@ def test_before_any_monitor_once_says_what_to_do_and_fails(tmp_path: Path) -> No
     config = write_websites(tmp_path, [{"URL": "http://first.example"}])
     for arguments in (("--once",), ("--at", "2026-01-01 12:00")):
         answer = run_program("-p", *arguments, "-c", config)
-        assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"{NO_MONITOR}\n")
+        assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"{no_monitor(config)}\n")
     assert not local_file(config).exists()
 
 

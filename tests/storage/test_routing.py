@@ -17,7 +17,7 @@ from monitoring.models import Site
 from monitoring.storage.backends import open_backend
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
-from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.routing import ReaderChoice
 from monitoring.storage.sqlite.file.lock import FileLock
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
@@ -25,6 +25,7 @@ from tests.support.forwarded import drain
 from tests.support.influx_databases import address_of
 from tests.support.influxd import Influxd, free_port
 from tests.support.points import START_MS, alert, checks
+from tests.support.printed import NO_MONITOR
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from monitoring.config.parsing.durations import moment_ms
 from monitoring.display.text.jsonlines import stats_json
 from monitoring.display.view_model.values import SiteRow, StatsReport
 from monitoring.models import Alert, AlertType, Cause, CheckResult, SiteStats, SiteStatus, Window
+from monitoring.shell import SCRIPT
 from monitoring.statistics.reference import summarise
 from monitoring.statistics.windows import may_be_exact
 from tests.support.monitor import Monitor
@@ -18,6 +20,11 @@ NO_MONITOR = "no monitor has run here yet: start ./monitoringApp.py -m"
 
 
 STATES = ("state", "since", "lastFailure", "detail", "name", "URL")
+
+
+def no_monitor(config: Path) -> str:
+    """What the program says that a test has started with this configuration."""
+    return f"no monitor has run here yet: start {SCRIPT} -m -c {config}"
 
 
 def numbers(site: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from monitoring.config.keys.databases import DATABASES
 
-SHARED = ("models", "thresholds", "transport", "errors", "units", "names", "fields")
+SHARED = ("models", "thresholds", "transport", "errors", "units", "names", "shell", "fields")
 """The values and errors that every room may use."""
 
 DATABASE_SEES = {"trust", "config", "statistics", "storage.base", "storage.sessions"}
@@ -14,6 +14,7 @@ SEES: Mapping[str, Collection[str]] = {
     **dict.fromkeys(SHARED, ()),
     "models": {"fields", "thresholds", "transport"},
     "thresholds": {"units"},
+    "shell": {"names"},
     "clock": (),
     "trust": (),
     # Rooms that need no storage

@@ -122,9 +122,7 @@ def viewer_command(invocation: Invocation) -> Sequence[str] | str:
         return no_viewer()
     if arguments.config is not None and is_piped(arguments.config):
         return "a viewer cannot read a piped configuration again: give it as a file"
-    config = [] if arguments.config is None else ["--config", str(arguments.config)]
-    database = [] if arguments.database is None else ["--database", arguments.database]
-    return [sys.executable, sys.argv[0], "--print", *config, *database, *arguments.urls]
+    return [sys.executable, sys.argv[0], "--print", *invocation.options, *arguments.urls]
 
 
 def no_viewer() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from monitoring.commands import cli
 from monitoring.commands.invocation import Invocation
 from monitoring.display.output.outputs import say
-from monitoring.names import program_name
+from monitoring.shell import program_name
 
 
 def run(invocation: Invocation) -> int:

@@ -18,7 +18,7 @@ from monitoring.display.words import time_text
 from monitoring.errors import ConfigError, MonitoringError, StoreError
 from monitoring.models import Site, Window
 from monitoring.names import listed, printable
-from monitoring.storage.routing import NO_MONITOR
+from monitoring.storage.routing import no_monitor_text
 from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
 from monitoring.storage.sqlite.file.lock import writer_is_alive
 from monitoring.storage.sqlite.reader import FileReader
@@ -35,7 +35,7 @@ def run(invocation: Invocation) -> int:
     sites = config.sites if asked == ALL else sites_of(asked, config.sites, "--maintenance")
     lasts_ms = 0 if length in ENDS else _length_ms(length)
     if not config.local_database.exists():
-        raise MonitoringError(NO_MONITOR)
+        raise MonitoringError(no_monitor_text(config.program))
     _by_hand(config.local_database)  # raises if the file is of another version
     now_ms = SystemClock().now_ms()
     if lasts_ms:

@@ -14,6 +14,7 @@ from monitoring.config.parsing.addresses import site_address
 from monitoring.config.parsing.section import Section
 from monitoring.config.parsing.text import Invalid, Text, accepts
 from monitoring.models import Site
+from monitoring.shell import PLAIN, Program
 from monitoring.trust import MOZILLA, Trust
 from monitoring.units import DAY_MS, MINUTE_MS
 
@@ -60,8 +61,8 @@ class ChannelConfig:
     """One channel. `label` identifies it everywhere: its name or, without one, its scheme and its index in the list.
 
     `url` and the arguments of `command` are secrets. `sites` are selectors; empty: all sites. `on` are the events that it
-    announces. It sends a reminder of a site that stays down every `reminder_ms` (None: never). `location` and `trust` are
-    those of the configuration.
+    announces. It sends a reminder of a site that stays down every `reminder_ms` (None: never). `location`,
+    `trust` and `program` are those of the configuration.
     """
 
     label: str
@@ -74,6 +75,7 @@ class ChannelConfig:
     reminder_ms: int | None = None
     location: str = ""
     trust: Trust = MOZILLA
+    program: Program = PLAIN
 
     @property
     def events(self) -> tuple[str, ...]:

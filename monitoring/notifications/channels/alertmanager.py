@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.display.words import percent_text, time_text
 from monitoring.models import Alert, AlertType
-from monitoring.names import printable, shell_command
+from monitoring.names import printable
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.units import MINUTE_MS
 
@@ -44,6 +44,7 @@ class Alertmanager:
         self._path = (found["path"] or "").rstrip("/") + PATH
         self._user = (_decoded(found["user"]), _decoded(found["password"])) if found["user"] else None
         self._location = config.location
+        self._program = config.program
         self._trust = config.trust if self._scheme == "https" else None
         self._session: Any = None
 
@@ -66,7 +67,7 @@ class Alertmanager:
             "detail": printable(alert.detail),
             "since": time_text(alert.start_ms),
             "availability": f"{percent_text(alert.availability)} %",
-            "more": shell_command(f"--explain {shown}"),
+            "more": self._program.explain(name, alert.host),
         }
         return {
             "labels": {"alertname": ALERT_NAME, "site": alert.host, **self._place()},

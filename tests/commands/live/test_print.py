@@ -15,10 +15,11 @@ from monitoring.config.parsing.durations import length_ms
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Cause, Site, SiteStatus, State, Window
 from monitoring.statistics import reference
-from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.routing import ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.points import START_MS, alert, checks, recovery
+from tests.support.printed import NO_MONITOR
 from tests.support.shown import Shown
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)

@@ -13,11 +13,12 @@ from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State
 from monitoring.storage.delivery.words import Source
-from monitoring.storage.routing import NO_MONITOR, ReaderChoice, Readers
+from monitoring.storage.routing import ReaderChoice, Readers
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.viewer.snapshot import Snapshot, Wanted
 from tests.support.clock import FakeClock
 from tests.support.points import START_MS, alert, checks, recovery
+from tests.support.printed import NO_MONITOR
 
 TEN, HOUR, DAY, WEEK, MONTH = WINDOWS_MS.values()
 SITE = Site("a", "http://a/", "shop", interval_ms=2_000, timeout_ms=10_000)

@@ -23,7 +23,7 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State, Window
 from monitoring.storage.multi_location import DELAY_MS, MultiLocationReport
 from monitoring.storage.notifications import Delivery, Entry, Event
-from monitoring.storage.routing import NO_MONITOR, ReaderChoice
+from monitoring.storage.routing import ReaderChoice
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.board import WINDOWS_MS
@@ -32,6 +32,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.monitor import PATIENCE_S
 from tests.support.page import OnlyStore
 from tests.support.points import START_MS, alert, check, checks
+from tests.support.printed import NO_MONITOR
 
 SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 SITES = (SITE, Site("b", "http://b/", interval_ms=2_000, timeout_ms=10_000))
