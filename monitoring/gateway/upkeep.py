@@ -14,8 +14,6 @@ from monitoring.gateway.refusals import Refusals
 from monitoring.models import Site
 from monitoring.storage.base import Backend
 from monitoring.storage.delivery.upkeep import Steps, Upkeep, delete_older
-from monitoring.storage.sqlite.database import SharedFile
-from monitoring.storage.sqlite.tables.purge import Request
 
 PAUSE_S = 1.0
 
@@ -28,13 +26,8 @@ def database_upkeep(databases: Databases) -> Upkeep:
         if file is None:
             return None
         if request := file.next_purge():
-            return purge(file, request)
+            return file.purge(request)
         return iter((None,)) if file.unpack() else None
-
-    def purge(file: SharedFile, request: Request) -> Steps:
-        for database in _everywhere(databases):
-            yield from database.delete(request.deletion())
-        file.purge_done(request)
 
     def retain(checks_before_ms: int, alerts_before_ms: int) -> Steps:
         for database in _everywhere(databases):

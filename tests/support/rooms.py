@@ -130,7 +130,13 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("certificate store_api upkeep", "legacy_api public_api tls", "description", "application server", "serve"),
     ),
     "storage.sqlite.tables": (
-        *("maintenance meta notifications schema", "blocks_1_1 summaries", "rows", "queries states", "from_1_1 outbox"),
+        *(
+            "maintenance meta notifications schema shared",
+            "blocks_1_1 summaries",
+            "rows",
+            "queries states",
+            "from_1_1 outbox",
+        ),
         "migrations purge retention summariser",
     ),
     "storage.sqlite.file": ("lock rescue", "connection", "open_file"),
@@ -149,7 +155,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "commands": ("arguments", "cli invocation reading", "program"),
     "commands.oneshot": (
         *(
-            "maintenance drill",
+            "maintenance drill purge_file",
             "check_config completion explain import_configuration purge replay report test_notifications",
         ),
     ),

@@ -1,32 +1,24 @@
 """`--purge`: shows what it would delete, asks, and deletes it from the local file and from the database."""
 
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
+from monitoring.commands.oneshot.purge_file import LocalFilePurge, step_text
 from monitoring.config import Config
 from monitoring.config.lookup import hosts_of
 from monitoring.config.parsing.durations import Moment
 from monitoring.display.output.outputs import say
 from monitoring.display.output.progress import Progress, progress
-from monitoring.errors import ConfigError, MonitoringError, StoreError, StoreUnavailable
+from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Window
-from monitoring.notifications.routing import route_of
 from monitoring.statistics.summary import Span
 from monitoring.storage.backends import database_address, open_backend
-from monitoring.storage.delivery.upkeep import monitor_upkeep
-from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
-from monitoring.storage.sqlite.file.lock import writer_is_alive
-from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.store import LocalStore
-from monitoring.storage.sqlite.tables import purge
 from monitoring.storage.sqlite.tables.purge import Preview, Request
 from monitoring.units import HOUR_MS
 
@@ -36,10 +28,6 @@ if TYPE_CHECKING:
 PROBE_TIMEOUT_S = 2.0
 QUESTION_TIMEOUT_S = 120.0
 """A database may need this long to count or delete millions of points."""
-
-POLL_S = 0.2
-MOST_IDLE_POLLS = 300
-"""How often to ask a running monitor for its progress before giving up if there is none."""
 
 SHOWN_HOSTS = 5
 
@@ -166,93 +154,6 @@ class Purge:
                 self._database.delete(self._request, location, shown)
 
 
-class LocalFilePurge:
-    """Deletes from the local file, if it belongs to the location. A running monitor does the work, or else this process."""
-
-    def __init__(self, config: Config, location: str | None, clock: Clock) -> None:
-        self._path: Path = config.local_database
-        channels = config.notifications
-        self._channels = route_of(channels, config.active_sites), [channel.label for channel in channels]
-        self._clock = clock
-        self._never = threading.Event()
-        self.is_concerned = self._path.exists() and location in (None, config.location)
-
-    def has_delivered(self) -> bool:
-        """Has anything ever been delivered from this file to a database?"""
-        if not self._path.exists():
-            return False
-        with closing(FileReader(self._path)) as reader:
-            return reader.delivered().delivery > 0
-
-    def preview(self, request: Request) -> Preview:
-        if not self.is_concerned:
-            return Preview()
-        with closing(FileReader(self._path)) as reader:
-            return reader.preview(request)
-
-    def delete(self, request: Request, backend: "Backend | None", shown: Progress, *, deferred: bool) -> None:
-        """Write the request into the file, and wait until it is done there and in the database.
-
-        `backend` is None if there is no database, or if it is unreachable and its part is `deferred`.
-        """
-        with opened_briefly(self._path) as connection, transaction(connection):
-            number = purge.ask(connection, request)
-        seen, polls_left = None, MOST_IDLE_POLLS
-        while (found := self._find(number)) is not None:
-            if found.is_done and backend is None:
-                if not deferred:
-                    self._acknowledge(found)
-                return
-            if not self._work(backend, shown):
-                shown.tell(f"the running monitor deletes from {self._path.name}", _step(found.steps))
-                self._clock.wait(self._never, POLL_S)
-            polls_left = polls_left - 1 if found == seen else MOST_IDLE_POLLS
-            seen = found
-            if not polls_left:
-                left = "the running monitor has not finished this yet; it will go on, also after a restart"
-                raise StoreUnavailable(f"{self._path}: {left}")
-
-    def _acknowledge(self, request: Request) -> None:
-        """Mark the request as done, because there is no database to delete from."""
-        with opened_briefly(self._path) as connection, transaction(connection):
-            purge.finish(connection, request.deletion())
-
-    def _find(self, number: int) -> Request | None:
-        with opened_briefly(self._path) as connection:
-            return purge.find(connection, "id = ?", number)
-
-    def _work(self, backend: "Backend | None", shown: Progress) -> bool:
-        """Do the work here. Returns False if a running monitor writes the file and does it."""
-        if writer_is_alive(self._path):
-            return False
-        try:
-            store = LocalStore(self._path)
-        except StoreError:
-            raise
-        except MonitoringError:  # a monitor has just started
-            return False
-        with closing(store):
-            store.set_route(*self._channels, self._clock.now_ms())
-            done = 0
-            while store.maintain(self._clock.now_ms()):
-                done += 1
-                shown.tell(f"deleting from {self._path.name}", _step(done))
-            if backend is not None:
-                _finish(store, backend, self._clock.now_ms(), shown)
-        return True
-
-
-def _finish(store: LocalStore, backend: "Backend", now_ms: int, shown: Progress) -> None:
-    """Delete the same from the database. Raises `StoreUnavailable` if that does not finish."""
-    upkeep = monitor_upkeep(store, backend, is_ours=True)
-    done = 0
-    while upkeep.step(now_ms):
-        done += 1
-        shown.tell(f"deleting from {backend.name}", _step(done))
-    if store.next_deletion() is not None:
-        raise StoreUnavailable(f"{backend.name} has not deleted everything; the monitor does the rest at its next start")
-
-
 class DatabasePurge:
     """Deletes from the configuration's database, or from the default one if it ever received this file's data.
 
@@ -295,7 +196,7 @@ class DatabasePurge:
         if self._kind:
             database = self._at(location)
             for done, _ in enumerate(database.delete(request.deletion()), start=1):
-                shown.tell(f"deleting from {database.name}", _step(done))
+                shown.tell(f"deleting from {database.name}", step_text(done))
 
     def _at(self, location: str) -> "Backend":
         if location not in self._opened:
@@ -305,10 +206,6 @@ class DatabasePurge:
     def close(self) -> None:
         for backend in self._opened.values():
             backend.close()
-
-
-def _step(number: int) -> str:
-    return f"step {number:,}"
 
 
 def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredCounts:

@@ -16,15 +16,8 @@ from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.tables import purge, queries, rows, schema, states, summaries
+from monitoring.storage.sqlite.tables import purge, queries, rows, schema, shared, states, summaries
 from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, first_key, site_of
-
-SEPARATOR = "\x1f"
-"""Between a location and a host. No name holds it."""
-
-KNOWN = "client "
-RECORD = "record "
-"""Prefixes of keys in table `meta`, before a local file's marker: it was verified here, and its record of delivery."""
 
 
 class SharedFile(GuardedStore):
@@ -38,7 +31,7 @@ class SharedFile(GuardedStore):
 
     def locations(self) -> Collection[str]:
         """Every location that has or had something here."""
-        return {_place(name)[0] for name in self.sites}
+        return {shared.place(name)[0] for name in self.sites}
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:  # noqa: ARG002
         self.write(Points(checks, alerts))
@@ -70,7 +63,10 @@ class SharedFile(GuardedStore):
         with self._snapshot() as connection:
             return purge.due(connection)
 
-    def purge_done(self, request: purge.Request) -> None:
+    def purge(self, request: purge.Request, location: str | None = None) -> Iterator[None]:
+        """Carry out a purge at this location (None: at all) in short steps, one for each advance."""
+        for here in self.locations() if location is None else [location]:
+            yield from self.open(here).delete(request.deletion())
         with self.writing() as connection:
             connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
@@ -78,12 +74,12 @@ class SharedFile(GuardedStore):
 class FileDatabase(FileReader):
     """Keeps `Backend` in a `SharedFile`, at one location. Several threads may use it at once."""
 
-    def __init__(self, shared: SharedFile, location: str) -> None:
-        super().__init__(shared.path, shared.readers)
-        self._shared = shared
+    def __init__(self, file: SharedFile, location: str) -> None:
+        super().__init__(file.path, file.readers)
+        self._shared = file
         self._location = location
-        self._prefix = location + SEPARATOR if location else ""
-        self.name = shared.path.name
+        self._prefix = shared.prefix(location)
+        self.name = file.path.name
 
     def ping(self) -> None:
         """Return when the file can be read."""
@@ -94,17 +90,17 @@ class FileDatabase(FileReader):
 
     def verify(self, marker: str) -> DeliveryRecord | None:
         with self._shared.writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (KNOWN + marker,))
-            found = connection.execute("SELECT value FROM meta WHERE key = ?", (RECORD + marker,)).fetchone()
+            connection.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (shared.KNOWN + marker,))
+            found = connection.execute("SELECT value FROM meta WHERE key = ?", (shared.RECORD + marker,)).fetchone()
         return None if found is None else DeliveryRecord(*json.loads(found[0]))
 
     def record(self, marker: str, record: DeliveryRecord) -> None:
         """Raises `StoreUnverified` when another file was begun since `verify`."""
         known = json.dumps([record.delivery, record.newest_ms, record.summarised_ms])
         with self._shared.writing() as connection:
-            if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (KNOWN + marker,)).fetchone():
+            if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (shared.KNOWN + marker,)).fetchone():
                 raise StoreUnverified(f"{self.name} is a new file: everything must be sent again")
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RECORD + marker, known))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (shared.RECORD + marker, known))
 
     def write(self, points: Points) -> None:
         every = (points.checks, points.alerts, points.summaries)
@@ -150,7 +146,7 @@ class FileDatabase(FileReader):
 
     def _hosts(self) -> dict[int, str]:
         """The sites of this location, by number."""
-        places = {number: _place(name) for name, number in self._shared.sites.items()}
+        places = {number: shared.place(name) for name, number in self._shared.sites.items()}
         return {number: host for number, (location, host) in places.items() if location == self._location}
 
     def _summarised_ms(self, connection: sqlite3.Connection) -> None:
@@ -174,21 +170,15 @@ class FileDatabase(FileReader):
         query = f"SELECT host FROM sites WHERE last IS NOT NULL OR id IN ({others})"
         with self._snapshot() as connection:
             names = [name for (name,) in connection.execute(query)]
-        return sorted({_place(name)[0] for name in names})
+        return sorted({shared.place(name)[0] for name in names})
 
     def is_known(self) -> bool:
         with self._snapshot() as connection:
-            query = f"SELECT EXISTS (SELECT 1 FROM meta WHERE key LIKE '{KNOWN}%') OR EXISTS (SELECT 1 FROM sites)"
-            return bool(connection.execute(query).fetchone()[0])
+            has_sites = connection.execute("SELECT EXISTS (SELECT 1 FROM sites)").fetchone()[0]
+            return bool(has_sites) or shared.is_shared(connection)
 
     def close(self) -> None:
         """Nothing: other locations use the same file."""
-
-
-def _place(name: str) -> tuple[str, str]:
-    """The location and the host that a site's name here stands for."""
-    location, _, host = name.rpartition(SEPARATOR)
-    return location, host
 
 
 _CHOSEN = "SELECT value FROM json_each(:sites)"

@@ -26,6 +26,7 @@ from monitoring.storage.sqlite.tables import (
     purge,
     queries,
     rows,
+    shared,
     states,
 )
 from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
@@ -213,10 +214,15 @@ class FileReader:
         with self._snapshot() as connection:
             return outbox.delivered(connection)
 
-    def preview(self, request: purge.Request) -> purge.Preview:
-        """What this request would delete."""
+    def preview(self, request: purge.Request, location: str | None = None) -> purge.Preview:
+        """What this request would delete; of a gateway's file at this location (None: everywhere)."""
         with self._snapshot() as connection:
-            return purge.preview(connection, request, self._summarised_ms(connection) or 0)
+            return purge.preview(connection, request, self._summarised_ms(connection) or 0, location)
+
+    def is_shared(self) -> bool:
+        """Whether it is a gateway's file, in which monitors at several locations store."""
+        with self._snapshot() as connection:
+            return shared.is_shared(connection)
 
     def refusals(self) -> Sequence[Refusal]:
         with self._snapshot() as connection:

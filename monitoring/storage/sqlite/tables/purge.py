@@ -14,7 +14,7 @@ from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.notifications import Route
-from monitoring.storage.sqlite.tables import notifications, outbox, queries, rows, states, summaries
+from monitoring.storage.sqlite.tables import notifications, outbox, queries, rows, shared, states, summaries
 from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, alert_from_row, first_key, time_of
 
 SITES_AT_ONCE = 25
@@ -254,11 +254,12 @@ class _Cut:
         )
 
 
-def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int) -> Preview:
-    """What this request would delete. Only counts, so it is quick."""
-    names = queries.hosts(connection, None if request.host is None else [request.host])
+def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int, location: str | None = None) -> Preview:
+    """What this request would delete. Only counts, so it is quick. `location`: only there (None: everywhere)."""
+    places = {site: shared.place(name) for site, name in queries.hosts(connection).items()}
+    names = {site: host for site, (at, host) in places.items() if request.host in (None, host) and location in (None, at)}
     window = Window(0, request.before_ms)
-    where, values = queries.inside(window, None if request.host is None else names)
+    where, values = queries.inside(window, None if request.host is location is None else names)
 
     def first_ms(*tables: str) -> int | None:
         firsts = [
@@ -271,7 +272,7 @@ def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int
     return Preview(
         checks=sum(counts.values()),
         alerts=connection.execute(alerts, values).fetchone()[0],
-        hosts=tuple(names.values()),
+        hosts=tuple(dict.fromkeys(names.values())),
         from_ms=first_ms("minutes", "checks", "alerts"),
         summed_from_ms=first_ms(*outbox.SPANS),
     )
