@@ -18,6 +18,10 @@ quarter of the time, checks of 1000 sites would start 5.8 ms late (p99) instead 
 GARBAGE_THRESHOLD = 200_000
 """Statistics of thousands of sites create this many objects at once; a garbage collection meanwhile stops all threads."""
 
+SCREEN_GARBAGE_THRESHOLD = 20_000
+"""The same for a process that draws: textual leaves a thousand objects in circles each time, 200 kB. With the threshold of
+a monitor a viewer would grow by more than 20 MB before they are collected."""
+
 SPARE_FILES = 256
 
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
@@ -31,13 +35,13 @@ STACK_BYTES = 256 << 10
 """Enough for a checker or a lookup. Deeper recursion raises RecursionError, as everywhere in Python."""
 
 
-def prepare(sites: int) -> None:
+def prepare(sites: int, garbage_threshold: int = GARBAGE_THRESHOLD) -> None:
     """Prepare for this many sites: a short switch interval, few garbage collections, one heap, enough file descriptors.
 
     Call it before starting other threads.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
+    gc.set_threshold(garbage_threshold, *gc.get_threshold()[1:])
     _keep_the_heap_small()
     allow_files(sites)
 

@@ -17,7 +17,7 @@ from monitoring.display.text.explanation import explanation_lines
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import last_data
 from monitoring.display.view_model.values import SiteKey, View
-from monitoring.display.view_model.viewing import Order, SiteLine, site_lines
+from monitoring.display.view_model.viewing import Order, SiteLine, SiteList
 from monitoring.display.words import WAITING, label, last_measured_text, local_text, local_time, window_text
 from monitoring.models import State as SiteState
 from monitoring.names import printable
@@ -78,7 +78,11 @@ class Renderer:
     @cached_property
     def lines(self) -> Mapping[SiteKey, SiteLine]:
         """The lines of the list of sites, by site."""
-        return {line.key: line for line in site_lines(self.view.reports)}
+        return {line.key: line for line in self.sites.lines}
+
+    @cached_property
+    def sites(self) -> SiteList:
+        return SiteList(self.view.reports)
 
     @cached_property
     def names(self) -> Mapping[str, str | None]:
@@ -142,7 +146,7 @@ class Renderer:
         look = Look(state.choice, state.cursor, state.scroll)
         room = max(1, height - len(banner))
         shown = shown_windows(self._windows_ms, width)
-        drawing = draw_screen(self.recent, look, shown, width, room, footer)
+        drawing = draw_screen(self.recent, look, shown, width, room, footer, self.sites)
         first = drawing.first + len(banner)
         rows = {first + place: drawing.top + place for place in range(min(drawing.page, len(drawing.keys) - drawing.top))}
         scene = replace(self._scene(page=drawing.page), keys=drawing.keys)

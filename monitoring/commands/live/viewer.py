@@ -12,7 +12,7 @@ from monitoring.commands.live.viewer_feed import ROUNDS_MS, Listing, ViewerFeed
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.output.outputs import print_screen
 from monitoring.display.view_model.viewing import Choice
-from monitoring.service.process import prepare
+from monitoring.service.process import SCREEN_GARBAGE_THRESHOLD, prepare
 from monitoring.storage.routing import ReaderChoice
 from monitoring.viewer.background import background_during
 from monitoring.viewer.state import Place, State
@@ -25,7 +25,7 @@ def view(
     listing: Listing | None = None,
 ) -> int:
     """Show it until the user leaves; returns the exit status. With a `listing` it opens on the incidents."""
-    prepare(len(config.sites))  # so that a key does not wait for the thread that reads
+    prepare(len(config.sites), SCREEN_GARBAGE_THRESHOLD)  # so that a key does not wait for the thread that reads
     arguments, clock = invocation.arguments, SystemClock()
     rounds_ms = dict(ROUNDS_MS)
     if arguments.window is not None:

@@ -154,9 +154,11 @@ class ViewerFeed:
         if not self._is_started:
             self._is_started = True
             self._printer.start()
-        wanted = self._wanted
+        wanted, began_ns = self._wanted, self._clock.monotonic_ns()
         overview, is_complete = self._read_now(wanted) if wanted.at_ms is None else self._read_past(wanted, wanted.at_ms)
         has_more = self._facts.read(wanted)
+        if self._clock.monotonic_ns() - began_ns > TRIM_AFTER_MS * NS_PER_MS:
+            trim_memory()
         sites = {site.host: site for site in self._printer.config.sites}
         self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts.facts))
         return (has_more or not is_complete) and overview.read_error is None and bool(overview.view.reports)
@@ -182,8 +184,6 @@ class ViewerFeed:
         took_ns = self._clock.monotonic_ns() - began_ns
         self._took_ns.update(dict.fromkeys(self._reads, took_ns // max(1, len(self._reads))))
         self._rests_until_ns = max(self._rests_until_ns, began_ns + min(REST * took_ns, LONGEST_REST_MS * NS_PER_MS))
-        if took_ns > TRIM_AFTER_MS * NS_PER_MS:
-            trim_memory()
         view = self._latest.view
         return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted.every_ms <= self._known()
 

@@ -1,6 +1,6 @@
 """Draws the live screen within the size of the terminal: one table of sites, incidents, and the site under the cursor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.text import Text
@@ -13,7 +13,7 @@ from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
 from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
-from monitoring.display.view_model.viewing import Choice, SiteLine, chosen_lines, older_windows, place_of, site_lines
+from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, older_windows, place_of
 from monitoring.display.words import (
     WAITING,
     label,
@@ -68,24 +68,33 @@ class Drawing:
 
 
 def draw_screen(
-    seen: View, look: Look, windows_ms: Sequence[int], width: int, height: int, footer: Text | None = None
+    seen: View,
+    look: Look,
+    windows_ms: Sequence[int],
+    width: int,
+    height: int,
+    footer: Text | None = None,
+    sites: SiteList | None = None,
 ) -> Drawing:
     """The whole screen: at most `height` lines of at most `width` cells. `windows_ms` have a column of availability.
 
     If there is no room for everything, the least important is left out first: older incidents, good sites, the keys.
+    `sites` are those of `seen`, for a caller that draws it more than once.
     """
-    every = site_lines(seen.reports)
-    lines = chosen_lines(every, look.choice)
-    head = _head_lines(seen, look, width)[: max(1, height // 3)]
-    foot = [footer] if footer and height >= WITH_FOOTER else []
-    room = max(0, height - len(head) - len(foot))
+    sites = sites or SiteList(seen.reports)
+    lines = sites.chosen(look.choice)
     pane_width = _pane_width(width) if lines else 0
     left = width - pane_width - (len(SEPARATOR) if pane_width else 0)
-    incidents = _incident_lines(seen, every, left, room)
+    table_columns = columns(left, windows_ms, look.choice.window_ms)
+    ages = _ages_text(seen, None if pane_width else {column.key for column in table_columns})
+    head = _head_lines(seen, look, width, ages)[: max(1, height // 3)]
+    foot = [footer] if footer and height >= WITH_FOOTER else []
+    room = max(0, height - len(head) - len(foot))
+    incidents = _incident_lines(seen, sites.lines, left, room)
     if not lines:
         body, top, page = [Text(f" {_nothing(seen, look)}", "weak"), *incidents], 0, 0
     else:
-        table = _Table(lines, look, seen, columns(left, windows_ms, look.choice.window_ms))
+        table = _Table(lines, look, seen, table_columns)
         reason = _reason_lines(table.under_cursor.now, left) if not pane_width and height >= WITH_FOOTER else []
         most = max(room - len(incidents), room - max(LEAST_EVENTS, room // 3)) if room > LEAST_EVENTS else room
         drawn, top, page = table.lines(most - len(reason))
@@ -117,9 +126,9 @@ def _nothing(seen: View, look: Look) -> str:
     return "no site has a fault" if look.choice.only_faults else "no sites"
 
 
-def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
+def _head_lines(seen: View, look: Look, width: int, ages: str) -> list[Text]:
     """The head: the number of sites in each state, the window, the time, the store, and notes."""
-    source = source_text(seen.header.source, seen.header.why) + _ages_text(seen)
+    source = source_text(seen.header.source, seen.header.why) + ages
     notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
     sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
     for state, count in state_counts(seen.reports[0].rows) if seen.reports else ():
@@ -139,11 +148,18 @@ def _head_lines(seen: View, look: Look, width: int) -> list[Text]:
     return [first, *(Text(f" {line}", "weak") for line in wrapped(source, width - 1)), *notes]
 
 
-def _ages_text(seen: View) -> str:
-    """The ages of windows that are older than the newest, because their numbers may contradict each other."""
+def _ages_text(seen: View, shown: Collection[str] | None) -> str:
+    """The ages of windows that are older than the newest, because their numbers may contradict each other.
+
+    `shown` are the names of the windows on the screen; None: all are.
+    """
     older = older_windows({report.length_ms: report.window.until_ms for report in seen.reports})
-    said = (f"{brief_window(length_ms)} of {clock_text(end_ms)[:8]}" for length_ms, end_ms in older.items())
-    return f" · {', '.join(said)}" if older else ""
+    by_end: dict[int, list[str]] = {}
+    for length_ms, end_ms in older.items():
+        if shown is None or brief_window(length_ms) in shown:
+            by_end.setdefault(end_ms, []).append(brief_window(length_ms))
+    said = [f"{' '.join(windows)} of {clock_text(end_ms)[:8]}" for end_ms, windows in by_end.items()]
+    return f" · {', '.join(said)}" if said else ""
 
 
 def _reason_lines(row: SiteRow, width: int) -> list[Text]:

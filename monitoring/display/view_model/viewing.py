@@ -95,6 +95,20 @@ def chosen_lines(lines: Sequence[SiteLine], choice: Choice) -> Sequence[SiteLine
     return [known[row.key] for row in (reversed(ordered) if choice.is_reversed else ordered)]
 
 
+class SiteList:
+    """The lines of some reports, for a screen that is drawn many times: what was chosen last is not worked out again."""
+
+    def __init__(self, reports: Sequence[StatsReport]) -> None:
+        self.lines = site_lines(reports)
+        self._last: tuple[Choice, Sequence[SiteLine]] | None = None
+
+    def chosen(self, choice: Choice) -> Sequence[SiteLine]:
+        """As `chosen_lines`."""
+        if self._last is None or self._last[0] != choice:
+            self._last = choice, chosen_lines(self.lines, choice)
+        return self._last[1]
+
+
 def _row(line: SiteLine, window_ms: int) -> SiteRow:
     """The site in this window, with its current state."""
     row = line.shown(window_ms)
