@@ -83,8 +83,7 @@ def draw_screen(
     """
     sites = sites or SiteList(seen.reports)
     lines = sites.chosen(look.choice)
-    pane_width = _pane_width(width) if lines else 0
-    left = width - pane_width - (len(SEPARATOR) if pane_width else 0)
+    left, pane_width = _widths(width) if lines else (width, 0)
     table_columns = columns(left, windows_ms, look.choice.window_ms)
     ages = _ages_text(seen, None if pane_width else {column.key for column in table_columns})
     head = _head_lines(seen, look, width, ages)[: max(1, height // 3)]
@@ -96,9 +95,7 @@ def draw_screen(
     else:
         table = _Table(lines, look, seen, table_columns)
         reason = _reason_lines(table.under_cursor.now, left) if not pane_width and height >= WITH_FOOTER else []
-        most = max(room - len(incidents), room - max(LEAST_EVENTS, room // 3)) if room > LEAST_EVENTS else room
-        drawn, top, page = table.lines(most - len(reason))
-        body = [*drawn, *reason, *incidents]
+        body, top, page = table.above(reason, incidents, room)
         if pane_width:
             pane = pane_lines(table.under_cursor, look.choice.window_ms, seen.now_ms, pane_width, room)
             body = beside(body[:room], pane, left, Text(SEPARATOR, "weak"))
@@ -115,9 +112,13 @@ def draw_all(seen: View, width: int) -> Sequence[Text]:
     return draw_screen(seen, look, lengths, min(width, WITH_PANE - 1), room).lines
 
 
-def _pane_width(width: int) -> int:
+def _widths(width: int) -> tuple[int, int]:
+    """The widths of the table and of the pane beside it; 0: there is no pane."""
+    if width < WITH_PANE:
+        return width, 0
     least, most = PANE_WIDTHS
-    return min(most, max(least, int(width * PANE_SHARE))) if width >= WITH_PANE else 0
+    pane_width = min(most, max(least, int(width * PANE_SHARE)))
+    return width - pane_width - len(SEPARATOR), pane_width
 
 
 def _nothing(seen: View, look: Look) -> str:
@@ -219,6 +220,12 @@ class _Table:
         hidden = [*self._lines[:top], *self._lines[top + page :]]
         rest = [Text(f" {_rest_text(hidden, top)}", "weak")] if hidden else []
         return [title_line(self._columns), *drawn, *rest][: max(0, room)], top, page
+
+    def above(self, reason: Sequence[Text], incidents: Sequence[Text], room: int) -> tuple[list[Text], int, int]:
+        """The same with what stands below the table, of which some incidents stay whatever the number of sites."""
+        most = max(room - len(incidents), room - max(LEAST_EVENTS, room // 3)) if room > LEAST_EVENTS else room
+        drawn, top, page = self.lines(most - len(reason))
+        return [*drawn, *reason, *incidents], top, page
 
 
 def _rest_text(hidden: Sequence[SiteLine], above: int) -> str:
