@@ -88,6 +88,7 @@ def _routes(board: Board, pages: Pages) -> dict[str, Answer]:
         "/report/<name>": lambda name: _text(pages.report(name), HTML),
         "/report/<name>.csv": lambda name: _text(month_csv(pages.month(name)), CSV),
         "/report/<name>.json": lambda name: _text(month_json(pages.month(name)), JSON),
+        "/badge.svg": lambda: _text(pages.badge_of_all(), SVG),
         "/badge/<slug>.svg": lambda slug: _text(pages.badge(slug, _window()), SVG),
         "/favicon.svg": lambda: _text(pages.favicon(), SVG),
         "/static/<name>": lambda name: _text(*pages.static(name)),

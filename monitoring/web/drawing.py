@@ -106,9 +106,8 @@ def _failed(mark: Mark) -> Iterator[tuple[str, float, float]]:
         begin = min(begin + height, CHART_HEIGHT + GAP + STRIP)
 
 
-def badge_svg(name: str, state: State, availability: str) -> str:
-    """A badge with state and availability. The widths of texts are estimated, as in badges of other services."""
-    value = f"{state} {availability}".strip()
+def badge_svg(name: str, state: State, value: str) -> str:
+    """A badge in the colour of the state. The widths of texts are estimated, as in badges of other services."""
     left, right = _width(name), _width(value)
     total = left + right
     return Markup(

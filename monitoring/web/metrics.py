@@ -13,10 +13,13 @@ from prometheus_client.registry import Collector
 
 from monitoring import __version__
 from monitoring.display.text.jsonlines import response_times
+from monitoring.display.view_model.incidents import lengths_by_cause, overlaps
 from monitoring.display.view_model.overview import Overview
 from monitoring.display.view_model.values import SiteRow
 from monitoring.models import State
 from monitoring.web.board import WINDOWS_MS, Snapshot
+
+Sample = tuple[Sequence[str], float]
 
 LABELS = ("site", "name", "location")
 
@@ -105,10 +108,20 @@ class SiteMetrics(Collector):
             labels,
             [(it, row.stats.maintenance_ms / 1_000) for _, row, it in rows],
         )
+        yield _gauge(
+            "monitoring_site_outage_seconds",
+            "How long outages lasted, by the cause that most of their downtime had.",
+            (*LABELS, "cause", "window"),
+            list(self._outages()),
+        )
         yield _gauge("monitoring_site_checks", "Checks.", labels, [(it, float(row.stats.checks)) for _, row, it in rows])
 
-
-Sample = tuple[Sequence[str], float]
+    def _outages(self) -> Iterator[Sample]:
+        for report in self._overview.view.reports:
+            lasted = overlaps(self._overview.incidents, report.window)
+            for row in report.rows:
+                for cause, length_ms in lengths_by_cause(lasted.get(row.key, ())).items():
+                    yield (*_labels(row), str(cause), WINDOWS[report.length_ms]), length_ms / 1_000
 
 
 def _gauge(name: str, meaning: str, labels: Sequence[str], samples: Sequence[Sample]) -> GaugeMetricFamily:

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from monitoring.config.parsing.durations import month
 from monitoring.display.view_model.months import MONTH_RULE, MonthReport
-from monitoring.display.view_model.overview import Group, Overview, grouped, headline, slug
+from monitoring.display.view_model.overview import Group, Overview, grouped, headline, short_headline, slug
 from monitoring.display.view_model.ranking import badness, state_counts
 from monitoring.display.view_model.selection import selected
 from monitoring.display.view_model.values import SiteRow
@@ -243,11 +243,16 @@ class Pages:
         rows = [row for row in snapshot.overview.rows if row.host == host]
         long = snapshot.overview.report(length_ms)
         if not rows:
-            return badge_svg(printable(host), State.UNKNOWN, "")
+            return badge_svg(printable(host), State.UNKNOWN, str(State.UNKNOWN))
         worst = min(rows, key=badness)
         there = next((row for row in long.rows if row.key == worst.key), None) if long else None
         percent = with_sign(percent_text(there.availability)) if there and there.availability is not None else ""
-        return badge_svg(printable(worst.name or host), worst.status.state, percent)
+        return badge_svg(printable(worst.name or host), worst.status.state, f"{worst.status.state} {percent}".strip())
+
+    def badge_of_all(self) -> str:
+        """The sentence on all sites, in short."""
+        overview = self._board.latest().overview
+        return badge_svg("sites", _worst(overview), short_headline(overview))
 
     def favicon(self) -> str:
         """The icon: a disc in the colour of the worst state."""

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from werkzeug.test import Client
 
-from monitoring.display.view_model.overview import slug
+from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application
@@ -122,6 +122,20 @@ def test_a_month_is_the_same_on_the_page_as_csv_and_as_json() -> None:
 @pytest.mark.parametrize("path", ["/report/2030-01", "/report/2026-13", "/report/../x", "/report/2026-13.csv"])
 def test_another_month_is_refused(path: str) -> None:
     assert client_of(scene()).get(path).status_code == 404
+
+
+def test_the_badge_of_all_sites_is_their_sentence_in_short() -> None:
+    shown = scene()
+    assert "<title>sites: 1 of 2 down</title>" in read(shown, "/badge.svg")
+    shown.states.clear()
+    shown.states[shown.sites[0].host] = SiteStatus(State.MAINTENANCE, NOW_MS)
+    shown.publish()
+    assert "<title>sites: 1 up, 1 in maintenance</title>" in read(shown, "/badge.svg")
+    shown.clock.advance(STALE_MS / 1_000 + 1)  # type: ignore[attr-defined]
+    assert "<title>sites: 2 of 2 unknown</title>" in read(shown, "/badge.svg")
+    empty = Shown(())
+    empty.publish()
+    assert "<title>sites: unknown</title>" in read(empty, "/badge.svg")
 
 
 def test_a_badge_tells_the_worst_state_and_availability() -> None:

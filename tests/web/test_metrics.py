@@ -9,9 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.clock import SystemClock
 from monitoring.display.view_model.overview import STALE_MS
-from monitoring.models import SiteStatus, State
+from monitoring.models import Cause, SiteStatus, State
 from monitoring.web.metrics import MetricsKeeper, metrics_text
-from tests.support.page import HOSTILE, NOW_MS, Shown, serving_page, sites_named
+from tests.support.page import HOSTILE, NOW_MS, Shown, outage, serving_page, sites_named
 from tests.support.prometheus import Prometheus, lint
 
 Samples = Mapping[tuple[str, str, str], float]
@@ -63,6 +63,21 @@ def test_the_numbers_are_those_of_the_page() -> None:
     assert found["monitoring_site_certificate_expiry_timestamp_seconds", "shop", ""] == 1_790_000_000
     assert found["monitoring_site_last_check_timestamp_seconds", "shop", ""] == (NOW_MS - 1_000) / 1_000
     assert found["monitoring_store_up", "", ""] == 1.0
+
+
+def test_outages_are_counted_by_cause_as_far_as_they_lie_in_a_window() -> None:
+    shown = scene()
+    host, day_ms = shown.sites[0].host, 86_400_000
+    ended = outage(host, NOW_MS - day_ms - 60_000, NOW_MS - day_ms + 30_000)
+    status = [replace(it, cause=Cause.STATUS) for it in outage(host, NOW_MS - 3 * day_ms, NOW_MS - 3 * day_ms + 5_000)]
+    shown.alerts = [*status, *ended, *outage(host, NOW_MS - 73_000, None)]
+    shown.publish()
+    found = {key: value for key, value in samples(shown).items() if key[0] == "monitoring_site_outage_seconds"}
+    assert {key[1] for key in found} == {"shop"}
+    assert {key[2]: value for key, value in found.items()} == {
+        "timeout 10m": 73, "timeout 1h": 73, "timeout 24h": 103, "timeout 30d": 163, "timeout 90d": 163,
+        "status 30d": 5, "status 90d": 5,
+    }  # fmt: skip
 
 
 def test_when_the_store_was_not_read_for_long_there_are_no_numbers_of_sites() -> None:

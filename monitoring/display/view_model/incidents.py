@@ -1,10 +1,11 @@
 """Puts outages together from alert records."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitoring.display.words import outage_ms
-from monitoring.models import Alert, AlertType, Cause
+from monitoring.models import Alert, AlertType, Cause, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,27 @@ class Incident:
         """How much of it lies between two moments. `until_ms` is not in the future."""
         end_ms = until_ms if self.end_ms is None else min(self.end_ms, until_ms)
         return max(0, end_ms - max(self.start_ms, from_ms))
+
+
+Overlap = tuple[int, Cause | None]
+"""How long an outage lasted within a window, and its cause."""
+
+
+def overlaps(found: Iterable[Incident], window: Window) -> Mapping[tuple[str, str], Sequence[Overlap]]:
+    """The outages that touch this window, which is over, by the site as its location saw it."""
+    lasted: dict[tuple[str, str], list[Overlap]] = {}
+    for incident in found:
+        if overlap_ms := incident.overlap_ms(window.from_ms, window.until_ms):
+            lasted.setdefault(incident.key, []).append((overlap_ms, incident.cause))
+    return lasted
+
+
+def lengths_by_cause(outages: Iterable[Overlap]) -> Mapping[Cause, int]:
+    """How long they lasted together, by cause, the longest first."""
+    by_cause: Counter[Cause] = Counter()
+    for length_ms, cause in outages:
+        by_cause[cause or Cause.ERROR] += length_ms
+    return dict(by_cause.most_common())
 
 
 def incidents(alerts: Iterable[Alert]) -> Sequence[Incident]:

@@ -2,13 +2,12 @@
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from monitoring.display.view_model.incidents import Incident
-from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
+from monitoring.display.view_model.incidents import Incident, Overlap, lengths_by_cause, overlaps
+from monitoring.display.view_model.values import SiteRow, StatsReport
 from monitoring.display.words import inert, percent_text, time_text
 from monitoring.models import Cause, Window
 from monitoring.names import printable
@@ -62,21 +61,13 @@ class MonthReport:
 
 def month_report(name: str, report: StatsReport, incidents: Sequence[Incident]) -> MonthReport:
     """The report from the statistics and the outages of a month."""
-    window = report.window
-    lasted: dict[SiteKey, list[tuple[int, Cause | None]]] = {}
-    for incident in incidents:
-        if overlap_ms := incident.overlap_ms(window.from_ms, window.until_ms):
-            lasted.setdefault(incident.key, []).append((overlap_ms, incident.cause))
-    return MonthReport(name, window, report.source, [_row(row, lasted.get(row.key, [])) for row in report.rows])
+    lasted = overlaps(incidents, report.window)
+    return MonthReport(name, report.window, report.source, [_row(row, lasted.get(row.key, ())) for row in report.rows])
 
 
-def _row(site: SiteRow, outages: Sequence[tuple[int, Cause | None]]) -> MonthRow:
-    by_cause: Counter[Cause] = Counter()
-    for length_ms, cause in outages:
-        by_cause[cause or Cause.ERROR] += length_ms
-    return MonthRow(
-        site, len(outages), max((length_ms for length_ms, _ in outages), default=None), dict(by_cause.most_common())
-    )
+def _row(site: SiteRow, outages: Sequence[Overlap]) -> MonthRow:
+    longest_ms = max((length_ms for length_ms, _ in outages), default=None)
+    return MonthRow(site, len(outages), longest_ms, lengths_by_cause(outages))
 
 
 def month_csv(report: MonthReport) -> str:

@@ -160,6 +160,19 @@ def headline(overview: Overview) -> str:
     return ", ".join([f"all {up} sites are up" if up != 1 else "1 site is up", *others])
 
 
+TROUBLE = (State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN)
+FINE = {State.UP: "up", State.MAINTENANCE: "in maintenance", State.PAUSED: "paused"}
+
+
+def short_headline(overview: Overview) -> str:
+    """The same for a badge: "2 of 8 down", "7 up, 1 paused"."""
+    counts = {state: len({row.host for row in overview.rows if row.status.state is state}) for state in State}
+    for state in TROUBLE:
+        if counts[state]:
+            return f"{counts[state]} of {len({row.host for row in overview.rows})} {state}"
+    return ", ".join(f"{counts[state]} {word}" for state, word in FINE.items() if counts[state]) or str(State.UNKNOWN)
+
+
 def last_data(overview: Overview) -> str:
     """The end of a sentence: how old the newest check is; "" if there is none."""
     newest_ms = max((row.last_check_ms for row in overview.rows if row.last_check_ms is not None), default=None)
