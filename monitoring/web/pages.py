@@ -169,14 +169,15 @@ class Pages:
         return site_view(snapshot, _host_of(snapshot, name), window, self._board.questions)
 
     def incidents(self) -> str:
-        """All known outages by day, the newest first."""
+        """The newest outages by day; the page says how many more are known."""
         snapshot = self._board.latest()
+        more = max(0, len(snapshot.overview.incidents) - MOST_INCIDENTS)
         days = [
             (day, [incident_html(it, snapshot.overview) for it in found])
             for day, found in groupby(snapshot.overview.incidents[:MOST_INCIDENTS], lambda it: time_text(it.start_ms)[:10])
         ]
         rendered = self._cells.rendered(snapshot)
-        return self._page("incidents.html", rendered, page="incidents", root="./", here="incidents", days=days)
+        return self._page("incidents.html", rendered, page="incidents", root="./", here="incidents", days=days, more=more)
 
     def incident(self, name: str) -> str:
         """One outage, with its explanation if the store can be read. Raises `NoSuchPage`."""

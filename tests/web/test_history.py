@@ -12,6 +12,7 @@ from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application
+from monitoring.web.pages import MOST_INCIDENTS
 from monitoring.web.serve import LIMITS
 from tests.support.gateway import NO_TOKENS
 from tests.support.page import HOSTILE, NOW_MS, Shown, outage, sites_named
@@ -55,6 +56,20 @@ def test_an_open_incident_of_a_site_that_nobody_measures_any_more_is_not_said_to
     overview = read(shown, "/")
     assert ", ongoing<" not in overview
     assert "not measured now" in overview
+
+
+def test_of_many_incidents_the_newest_are_listed_and_the_others_counted() -> None:
+    shown = scene()
+    shown.alerts = [
+        it
+        for number in range(MOST_INCIDENTS + 7)
+        for it in outage(shown.sites[1].host, START_MS + 60_000 * number, START_MS + 60_000 * number + 5_000)
+    ]
+    shown.publish()
+    page = read(shown, "/incidents")
+    assert page.count("<li>") == MOST_INCIDENTS
+    assert "7 earlier: " in page
+    assert "earlier" not in read(scene(), "/incidents")
 
 
 def test_an_incident_has_a_page_of_its_own() -> None:
