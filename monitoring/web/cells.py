@@ -115,9 +115,14 @@ def _since(row: SiteRow, now_ms: int) -> Markup:
 def _site(row: SiteRow, now_ms: int) -> Markup:
     host = f' <span class="host">{name_html(row.host)}</span>' if row.name else ""
     why = f'<span class="why">{name_html(telling_text(row.detail))}</span>' if row.detail else ""
-    due_ms = row.certificate_due_ms(now_ms)
-    soon = "" if due_ms is None else f'<small class="soon">certificate {expiry_text(due_ms, now_ms)}</small>'
+    soon = f'<small class="soon">{text}</small>' if (text := certificate_text(row, now_ms)) else ""
     return Markup(f"{_link(row)}{_place(row.location)}{host}{why}{soon}")  # noqa: S704 - each is escaped
+
+
+def certificate_text(row: SiteRow, now_ms: int) -> str:
+    """That its certificate expires, where people are warned of that; else ""."""
+    due_ms = row.certificate_due_ms(now_ms)
+    return "" if due_ms is None else f"certificate {expiry_text(due_ms, now_ms)}"
 
 
 def _link(row: SiteRow) -> Markup:

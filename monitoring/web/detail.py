@@ -37,7 +37,7 @@ from monitoring.errors import StoreError
 from monitoring.models import PHASES, Cause, CheckResult, Site
 from monitoring.names import printable
 from monitoring.web.board import WINDOWS_MS, Questions, Snapshot
-from monitoring.web.cells import incident_html, name_html, state_html, time_html
+from monitoring.web.cells import certificate_text, incident_html, name_html, state_html, time_html
 from monitoring.web.drawing import days_svg, days_text, series_svg
 
 MOST_INCIDENTS = 50
@@ -134,6 +134,7 @@ class PlaceDetail:
     state: Markup
     since: str
     why: Markup | None
+    soon: str
     chart: Markup
     scale: str
     causes: Sequence[tuple[Cause, int]]
@@ -193,6 +194,7 @@ def _place_detail(view: SiteView, report: StatsReport, place: Place) -> PlaceDet
         state=state_html(now.status.state),
         since="" if now.status.since_ms is None else f"for {duration_text(overview.view.now_ms - now.status.since_ms)}",
         why=name_html(telling_text(now.detail)) if now.detail else None,
+        soon=certificate_text(now, overview.view.now_ms),
         chart=series_svg(marks, _spoken(report, marks, slowest)),
         scale=slowest,
         causes=list(causes_of(marks).items()),

@@ -89,8 +89,22 @@ def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntr
     )
 
 
-def report_row(report: MonthReport, row: MonthRow) -> Sequence[Markup]:
-    """The cells of a site in the table of a month; the first one is its name."""
+def report_table(report: MonthReport) -> tuple[Sequence[str], Sequence[Sequence[Markup]]]:
+    """The titles of the table of a month, and its rows. It has maintenance where there was any."""
+    is_maintained = any(row.site.stats.maintenance_ms for row in report.rows)
+    found = [_report_row(report, row, is_maintained=is_maintained) for row in report.rows]
+    return [title for title in REPORT_TITLES if is_maintained or title != MAINTENANCE], found
+
+
+MAINTENANCE = "Maintenance"
+REPORT_TITLES = (
+    *("Site", "Availability", "Measured", "Down", MAINTENANCE, "Incidents", "Longest", "Outages by cause"),
+    *("p50", "p95", "p99", "Failed checks"),
+)
+
+
+def _report_row(report: MonthReport, row: MonthRow, *, is_maintained: bool) -> Sequence[Markup]:
+    """The cells of a site; the first is its name."""
     site, response = row.site, row.site.stats.response
     place = f" [{site.location}]" if site.location else ""
     times = (response.p50_us, response.p95_us, response.p99_us) if response else (None, None, None)
@@ -98,6 +112,7 @@ def report_row(report: MonthReport, row: MonthRow) -> Sequence[Markup]:
         with_sign(percent_text(site.availability)),
         with_sign(percent_text(report.coverage(row))),
         duration_text(row.down_ms),
+        *([duration_text(site.stats.maintenance_ms)] if is_maintained else []),
         str(row.incidents),
         NOTHING if row.longest_ms is None else duration_text(row.longest_ms),
         lengths_text(row.outages_ms),

@@ -37,7 +37,7 @@ from monitoring.web.cells import (
 )
 from monitoring.web.detail import SiteView, site_detail, site_view
 from monitoring.web.drawing import badge_svg, favicon_svg
-from monitoring.web.history import atom_entry, delivery_rows, incident_facts, neighbours, report_row
+from monitoring.web.history import atom_entry, delivery_rows, incident_facts, neighbours, report_table
 
 TITLES = {"state": "State", "site": "Site", "days": "90 days", "now": "Response", **{name: name for name in LONG_MS}}
 CLASSES = {"state": "of-state", "site": "of-site", "days": "bars"}
@@ -194,6 +194,7 @@ class Pages:
             page="incidents",
             root="../",
             here=f"incidents/{name}",
+            called=snapshot.overview.names.get(found.host) or found.host,
             line=incident_html(found, snapshot.overview),
             facts=incident_facts(found, snapshot.overview),
             lines=lines,
@@ -216,6 +217,7 @@ class Pages:
         now = time_text(snapshot.overview.view.now_ms)[:7]
         report = self.month(name or now)
         before, after = neighbours(report.name)
+        titles, rows = report_table(report)
         rendered = self._cells.rendered(snapshot)
         return self._page(
             "report.html",
@@ -224,7 +226,8 @@ class Pages:
             root="../" if name else "./",
             here=f"report/{name}" if name else "report",
             report=report,
-            rows=[report_row(report, row) for row in report.rows],
+            titles=titles,
+            rows=rows,
             rule=MONTH_RULE,
             before=before,
             after=after if after <= now else None,
@@ -263,7 +266,7 @@ class Pages:
         """The page of a refusal. It reveals nothing about the sites. `root` is the path of the overview."""
         title = REFUSALS.get(status) or HTTPStatus(status).phrase
         template = self._environment.get_template("refusal.html")
-        return template.render(cells={"source": ""}, page="", root=root, status=status, title=title, reason=reason)
+        return template.render(page="", root=root, status=status, title=title, reason=reason)
 
     def static(self, name: str) -> tuple[bytes, str]:
         """A static file and its content type. Raises `NoSuchPage`."""

@@ -123,7 +123,11 @@ def test_the_page_follows_what_happens(chromium: Browser) -> None:
         chromium.until("document.querySelector('.row:not(.titles) .of-site').textContent.includes('docs')")
         assert chromium.ask("document.querySelector('.summary').className") == "summary down"
         assert chromium.ask("document.querySelector('#headline').getAttribute('aria-live')") == "polite"
-        shown.states.clear()
+        shown.states = {site: SiteStatus(State.UP, NOW_MS - 1_000, None, "", NOW_MS // 1_000 + 3 * 86_400)}
         shown.publish()
         chromium.until("document.querySelector('#headline').textContent === 'all 8 sites are up'")
+        chromium.until("document.querySelector('[data-live=expiries]').checkVisibility()")
+        shown.states.clear()
+        shown.publish()
+        chromium.until("!document.querySelector('[data-live=expiries]').checkVisibility()")
         assert chromium.errors == []

@@ -15,6 +15,8 @@ from tests.support.browser import Browser
 from tests.support.page import NOW_MS, serving_page
 from tests.support.page_scenes import show
 
+LEFT = "\ue012"
+
 PLOTTED = """(() => { const [plot, strip] = document.querySelector('figure.chart').chart.plots;
   return {times: plot.data.map(it => [...it]), failed: strip ? strip.data.map(it => [...it]) : [],
           causes: strip ? strip.series.slice(1).map(it => it.label) : []}; })()"""
@@ -100,3 +102,35 @@ def test_the_page_of_a_site_follows_what_happens(chromium: Browser) -> None:
         chromium.until(f"document.querySelector('figure.chart').chart.columns.causes.length === 2 || {drawn} === 0")
         assert chromium.ask("document.querySelectorAll('main b b').length") == 0
         assert chromium.errors == []
+
+
+def test_a_page_that_was_opened_before_the_first_check_gets_what_comes(chromium: Browser) -> None:
+    """It has other parts then: the chart, the table, the last checks."""
+    shown = show("no data")
+    site = shown.sites[1]
+    with serving_page(shown) as url:
+        chromium.look(820, dark=False)
+        chromium.open(f"{url}site/{slug(site.host)}")
+        assert chromium.ask("document.querySelector('figure.chart')") is None
+        shown.has_data, shown.error = True, None
+        shown.checks = show("some").checks
+        shown.publish()
+        chromium.until("document.querySelector('figure.chart')?.chart")
+        assert chromium.ask("document.querySelectorAll('[data-part=checks] tr').length") == 20
+        assert chromium.errors == []
+
+
+def test_a_chart_that_is_drawn_anew_keeps_the_focus_and_what_is_read(chromium: Browser) -> None:
+    shown = show("some")
+    site = shown.sites[4]
+    with serving_page(shown) as url:
+        chromium.look(820, dark=False)
+        chromium.open(f"{url}site/{slug(site.host)}")
+        chromium.until("document.querySelector('figure.chart').chart")
+        chromium.driver.execute_script("document.querySelector('.plots').focus(); window.before = document.activeElement")
+        chromium.press(LEFT)
+        chromium.until("document.querySelector('.reading').textContent.includes('p95')")
+        shown.states[site.host] = SiteStatus(State.DOWN, NOW_MS - 30_000, NOW_MS, "no answer")
+        shown.publish()
+        chromium.until("document.activeElement.className === 'plots' && document.activeElement !== window.before")
+        chromium.until("document.querySelector('.reading').textContent.includes('failed: ')")

@@ -8,10 +8,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from werkzeug.test import Client
 
+from monitoring.config.parsing.durations import month
 from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application
+from monitoring.web.history import report_table
 from monitoring.web.pages import MOST_INCIDENTS
 from monitoring.web.serve import LIMITS
 from tests.support.gateway import NO_TOKENS
@@ -191,3 +193,14 @@ def test_what_is_stale_is_not_up_on_a_badge() -> None:
     shown = scene()
     shown.clock.advance(DAY_MS / 1_000)  # type: ignore[attr-defined]
     assert "orders: unknown" in read(shown, f"/badge/{slug(shown.sites[1].host)}.svg")
+
+
+def test_a_month_with_maintenance_has_a_column_for_it() -> None:
+    report = scene().board.questions.month(month("2026-05"))
+    first, *others = report.rows
+    maintained = replace(first, site=replace(first.site, stats=replace(first.site.stats, maintenance_ms=90 * MINUTE_MS)))
+    for rows, shown in ((report.rows, False), ([maintained, *others], True)):
+        titles, found = report_table(replace(report, rows=rows))
+        assert ("Maintenance" in titles) == shown
+        assert {len(row) for row in found} == {len(titles)}
+    assert [row[titles.index("Maintenance")] for row in found] == ["1 h 30 min", "0 s"]
