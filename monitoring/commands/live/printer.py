@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from monitoring.clock import Clock
-from monitoring.commands.live.rounds import RECENT_MS, ROUNDS_MS, Rounds, round_every_ms
+from monitoring.commands.live.rounds import RECENT_MS, ROUNDS_MS, Rounds, growing_every_ms, round_every_ms
 from monitoring.commands.reading import ask_with_fallback
 from monitoring.config import Config, ConfigWatcher
 from monitoring.config.reload import config_notes, new_config
@@ -57,10 +57,13 @@ class Printer:
         rounds_ms: Mapping[int, int] = ROUNDS_MS,
         watcher: ConfigWatcher | None = None,
         pick: Callable[[Sequence[int]], Sequence[int]] = lambda due: due,
+        *,
+        follows_growth: bool = False,
     ) -> None:
         """`rounds_ms` are the periods of the windows, by their length. `watcher` notices a changed configuration.
 
-        `pick` chooses which of the windows that are due to read in this step; the others wait.
+        `pick` chooses which of the windows that are due to read in this step; the others wait. With `follows_growth` a window
+        that holds little yet is read sooner.
         """
         self._config = config
         self._choice = choice
@@ -68,6 +71,7 @@ class Printer:
         self._output = output
         self._watcher = watcher
         self._pick = pick
+        self._follows_growth = follows_growth
         self._rounds = Rounds(clock, rounds_ms)
         self._locations = MultiLocationReport(config.sites)
         self._readers: Readers = {}
@@ -186,7 +190,7 @@ class Printer:
             return  # a monitor has just started: its first checks arrive in a moment
         for report in reports:
             self._output.statistics(report)
-            self._rounds.done(report.length_ms)
+            self._rounds.done(report.length_ms, growing_every_ms(report) if self._follows_growth else None)
 
     def _apply(self, config: Config) -> None:
         self._config = config

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from monitoring.checks.schedule import next_round
 from monitoring.clock import Clock
+from monitoring.display.view_model.values import StatsReport
 from monitoring.units import DAY_MS, MINUTE_MS, NS_PER_MS
 
 ROUNDS_MS = {600_000: 10_000, 3_600_000: 60_000}
@@ -29,6 +30,15 @@ def round_every_ms(window_ms: int) -> int:
     return min(SELDOM_MS, max(OFTEN_MS, window_ms // ROUNDS_A_WINDOW))
 
 
+GROWN_BY = 20
+"""A window is read again when it may hold a twentieth more."""
+
+
+def growing_every_ms(report: StatsReport) -> int:
+    """How long until a window is worth reading again because it has grown; 10 s at least."""
+    return max(OFTEN_MS, max((row.stats.covered_ms for row in report.rows), default=0) // GROWN_BY)
+
+
 def rounds_of(windows_ms: Mapping[str, int]) -> Mapping[int, int]:
     """The periods of the page's and the viewer's windows, by their length."""
     return {length_ms: EVERY_MS[name] for name, length_ms in windows_ms.items()}
@@ -48,9 +58,12 @@ class Timer:
     def is_due(self) -> bool:
         return self.due_ns <= self._clock.monotonic_ns()
 
-    def done(self) -> None:
-        """It is due again at the next period."""
-        self.due_ns = next_round(self._start_ns, self._period_ns, self._clock.monotonic_ns())
+    def done(self, within_ms: int | None = None) -> None:
+        """It is due again at the next period, or `within_ms` from now if that is sooner."""
+        now_ns = self._clock.monotonic_ns()
+        self.due_ns = next_round(self._start_ns, self._period_ns, now_ns)
+        if within_ms is not None:
+            self.due_ns = min(self.due_ns, now_ns + within_ms * NS_PER_MS)
 
     def make_due(self) -> None:
         """Make it due now."""
@@ -73,9 +86,9 @@ class Rounds:
         """The lengths of the windows that are due. Each stays due until it is `done`."""
         return [window_ms for window_ms, timer in self._timers.items() if timer.is_due]
 
-    def done(self, window_ms: int) -> None:
-        """The window is due again at its next period."""
-        self._timers[window_ms].done()
+    def done(self, window_ms: int, within_ms: int | None = None) -> None:
+        """The window is due again at its next period, or `within_ms` from now if that is sooner."""
+        self._timers[window_ms].done(within_ms)
 
     def make_due(self) -> None:
         """Make all windows due now."""

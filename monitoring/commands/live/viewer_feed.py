@@ -107,7 +107,7 @@ class ViewerFeed:
         self._clock = clock
         self._choice = choice
         self._latest = NoticedView(clock.now_ms())
-        self._printer = Printer(config, choice, clock, self._latest, rounds_ms, watcher, self._next)
+        self._printer = Printer(config, choice, clock, self._latest, rounds_ms, watcher, self._next, follows_growth=True)
         self._listing = listing
         self._wanted = Wanted(WINDOWS_MS["10m"])
         self._show: Callable[[Snapshot], None] = lambda _: None

@@ -72,7 +72,8 @@ class PageReader:
         """`knows_deliveries`: the choice knows which notifications were sent."""
         questions = Questions(self._last_checks, self._month, self._explain, self._deliveries, self._series)
         self.board = Board(clock, say, questions)
-        self._printer = Printer(config, choice, clock, self.board, rounds_of(WINDOWS_MS), watcher, self._pick)
+        rounds_ms = rounds_of(WINDOWS_MS)
+        self._printer = Printer(config, choice, clock, self.board, rounds_ms, watcher, self._pick, follows_growth=True)
         self._reading = 0
         self._read_in: dict[int, int] = {}  # the number of the step that read each window last
         self._more_due = False

@@ -310,3 +310,18 @@ def test_long_windows_do_not_wait_for_ever_for_the_short_one(config: Config, clo
         reader.step()
         clock.advance(11)
     assert len(reader.board.latest().overview.view.reports) == len(WINDOWS_MS)
+
+
+def test_long_windows_that_begin_to_fill_are_read_with_what_comes(
+    config: Config, clock: FakeClock, reader: PageReader
+) -> None:
+    """For the first ten minutes of a monitor the past 90 days were as empty as when the page first looked."""
+    with closing(LocalStore(config.local_database)) as store:
+        store.append(checks([0]), [], START_MS)
+        for _ in WINDOWS_MS:
+            reader.step()
+        store.append([check(at, "b") for at in range(1, 30, 2)], [], START_MS)
+    clock.advance(11)
+    for _ in WINDOWS_MS:
+        reader.step()
+    assert {it.rows[1].stats.checks for it in reader.board.latest().overview.view.reports} == {15}
