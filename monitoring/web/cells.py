@@ -190,7 +190,7 @@ def incident_html(incident: Incident, overview: Overview) -> Markup:
     ).format(
         incident_id(incident),
         time_html(incident.start_ms),
-        duration_text(incident.lasted_ms(overview.view.now_ms)),
+        duration_text(overview.lasted_ms(incident)),
         _goes_on(incident, overview) if incident.is_open else OVER,
         slug(incident.host),
         _name_of(incident, overview),
@@ -261,7 +261,7 @@ def _of_day(found: Sequence[Incident], overview: Overview) -> Markup:
 
 
 def _briefly(incident: Incident, overview: Overview) -> Markup:
-    lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
+    lasted = duration_text(overview.lasted_ms(incident))
     if incident.is_open:
         lasted = "ongoing" if overview.measured_until_ms(incident.key) is None else "not measured now"
     return Markup('<span class="{}"><a href="incidents/{}">{}</a> {}, {}</span>').format(

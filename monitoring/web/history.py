@@ -33,13 +33,20 @@ def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str
     place = [("seen from", name_html(incident.location))] if incident.location else []
     return [
         ("first failed check", time_html(incident.start_ms)),
-        ("answers again since", time_html(incident.end_ms) if incident.end_ms is not None else Markup("not yet")),
-        ("lasted", escape(duration_text(incident.lasted_ms(overview.view.now_ms)))),
+        ("answers again since", _end(incident, overview)),
+        ("lasted", escape(duration_text(overview.lasted_ms(incident)))),
         ("cause", escape(incident.cause or NOTHING)),
         ("reason", name_html(telling_text(incident.detail)) if incident.detail else escape(NOTHING)),
         *decided,
         *place,
     ]
+
+
+def _end(incident: Incident, overview: Overview) -> Markup:
+    if incident.end_ms is not None:
+        return time_html(incident.end_ms)
+    until_ms = overview.measured_until_ms(incident.key)
+    return Markup("not yet") if until_ms is None else Markup("not known: not measured since {}").format(time_html(until_ms))
 
 
 def delivery_rows(entries: Sequence[Entry] | None) -> Sequence[Sequence[Markup]] | None:

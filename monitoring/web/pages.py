@@ -194,6 +194,7 @@ class Pages:
             page="incidents",
             root="../",
             here=f"incidents/{name}",
+            is_open=found.is_open,
             called=snapshot.overview.names.get(found.host) or found.host,
             line=incident_html(found, snapshot.overview),
             facts=incident_facts(found, snapshot.overview),

@@ -55,6 +55,8 @@ def test_an_open_incident_of_a_site_that_nobody_measures_any_more_is_not_said_to
     shown.states[shown.sites[0].host] = SiteStatus(State.UNKNOWN, NOW_MS - 5 * MINUTE_MS)
     shown.publish()
     assert "last measured 5 min ago" in read(shown, "/incidents")
+    page = read(shown, f"/incidents/{slug(shown.sites[0].host)}-{NOW_MS - 73_000}")
+    assert "not known: not measured since" in page
     overview = read(shown, "/")
     assert ", ongoing<" not in overview
     assert "not measured now" in overview
@@ -80,8 +82,11 @@ def test_an_incident_has_a_page_of_its_own() -> None:
     for words in ("no answer within 5 s", "at an availability of 78.30 %", "at an availability of 91.00 %", "10 min"):
         assert words in over
     assert "<b>why</b> it is so\n  26.0 s of 120 s" in over
+    assert '<h2 id="why">Why, as it was when the alert was raised</h2>' in over
     assert "<b>why" not in client_of(shown).get(f"/incidents/{slug(shown.sites[1].host)}-{START_MS}").text
-    assert "not yet" in read(shown, f"/incidents/{slug(shown.sites[0].host)}-{NOW_MS - 73_000}")
+    ongoing = read(shown, f"/incidents/{slug(shown.sites[0].host)}-{NOW_MS - 73_000}")
+    assert "not yet" in ongoing
+    assert '<h2 id="why">Why</h2>' in ongoing
     assert client_of(shown).get("/incidents/nothing").status_code == 404
 
 

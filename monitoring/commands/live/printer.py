@@ -62,8 +62,8 @@ class Printer:
     ) -> None:
         """`rounds_ms` are the periods of the windows, by their length. `watcher` notices a changed configuration.
 
-        `pick` chooses which of the windows that are due to read in this step; the others wait. With `follows_growth` a window
-        that holds little yet is read sooner.
+        `pick` chooses which of the windows that are due to read in this step; the others wait. With `follows_growth` a
+        window that holds little yet is read sooner.
         """
         self._config = config
         self._choice = choice

@@ -54,6 +54,10 @@ class Overview:
         """Until when a site was measured that nobody measures now; None: somebody does, or it is not known."""
         return self._unmeasured.get(key)
 
+    def lasted_ms(self, incident: Incident) -> int:
+        """How long this outage has lasted, as far as it was measured."""
+        return incident.lasted_ms(self._unmeasured.get(incident.key, self.view.now_ms))
+
     @property
     def is_stale(self) -> bool:
         """Is the last reading too old to show the present?"""
@@ -144,14 +148,15 @@ def headline(overview: Overview) -> str:
         hosts = {row.host for row in rows if row.status.state is state}
         if hosts:
             return _of_some(state, len(hosts), total, _since(rows, state, overview.view.now_ms))
-    unknown = len({row.host for row in rows if row.status.state is State.UNKNOWN})
-    if unknown == total:
-        return f"nothing is known of {'the site' if total == 1 else f'any of the {total} sites'} now{last_data(overview)}"
+    unknown, maintained, paused = (
+        len({row.host for row in rows if row.status.state is state})
+        for state in (State.UNKNOWN, State.MAINTENANCE, State.PAUSED)
+    )
+    if unknown and unknown == total - paused:
+        which = "the site" if unknown == 1 else f"any of the {unknown} sites"
+        return f"nothing is known of {which} now{last_data(overview)}"
     if unknown:
         return f"nothing is known of {unknown} of {plural(total, 'site')} now"
-    maintained, paused = (
-        len({row.host for row in rows if row.status.state is state}) for state in (State.MAINTENANCE, State.PAUSED)
-    )
     up = total - maintained - paused
     others = [f"{maintained} in maintenance"] if maintained else []
     others += [f"{paused} paused"] if paused else []

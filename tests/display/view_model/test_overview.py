@@ -40,6 +40,8 @@ UNKNOWN = SiteStatus(State.UNKNOWN, NOW_MS - 240_000)
     ({"shop": RECOVERING}, "1 of 3 sites has been recovering since 20:26 UTC"),
     ({"shop": SiteStatus(State.DOWN, NOW_MS - 90_000_000)}, "1 of 3 sites has been down since 2026-05-27 19:26 UTC"),
     ({"shop": UNKNOWN}, "nothing is known of 1 of 3 sites now"),
+    ({"shop": SiteStatus(State.PAUSED), "orders": UNKNOWN, "docs": UNKNOWN},
+     "nothing is known of any of the 2 sites now: last data 1 s ago"),
     (dict.fromkeys(NAMES, UNKNOWN), "nothing is known of any of the 3 sites now: last data 1 s ago"),
 ])  # fmt: skip
 def test_the_sentence_tells_the_worst(states: dict[str, SiteStatus], words: str) -> None:
