@@ -142,7 +142,7 @@ def headline(overview: Overview) -> str:
     """One sentence on all sites, the worst news first."""
     rows = overview.rows
     if not rows:
-        return WAITING
+        return "nothing is known yet" if overview.read_error else WAITING
     total = len({row.host for row in rows})
     for state in (State.DOWN, State.RECOVERING, State.FAILING):
         hosts = {row.host for row in rows if row.status.state is state}

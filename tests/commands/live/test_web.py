@@ -129,7 +129,7 @@ def test_an_incident_is_explained_as_the_command_line_does(config: Config, clock
 def test_without_a_monitor_it_says_so_and_waits(config: Config, reader: PageReader, clock: FakeClock) -> None:
     reader.step()
     overview = reader.board.latest().overview
-    assert (overview.read_error, headline(overview)) == (NO_MONITOR, "waiting for the first checks")
+    assert (overview.read_error, headline(overview)) == (NO_MONITOR, "nothing is known yet")
     for ask in (lambda: reader.board.questions.last_checks(SITE), lambda: reader.board.questions.month(month("2026-01"))):
         with pytest.raises(StoreUnavailable, match=re.escape(NO_MONITOR)):  # not "none lately", nor an empty month
             ask()
