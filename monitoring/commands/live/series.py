@@ -95,16 +95,22 @@ class Series:
     def of_all(self, keys: Sequence[SiteKey], until_ms: int) -> Mapping[SiteKey, Sequence[Mark]]:
         """The marks of these sites: the same object until a mark is read. Only for the thread that reads."""
         if self._by_site.keys() != set(keys):
-            self._by_site = {key: self.of(key, until_ms) for key in keys}
+            columns = self._columns(until_ms)
+            self._by_site = {key: [marks.get(key) or empty for marks, empty in columns] for key in keys}
         return self._by_site
 
     def of(self, key: SiteKey, until_ms: int) -> Sequence[Mark]:
         """The marks of a site, oldest first. A mark that has not been read yet is empty."""
-        return [self._mark(number, key, until_ms) for number in self._scale.numbers(until_ms)]
+        return [marks.get(key) or empty for marks, empty in self._columns(until_ms)]
 
-    def _mark(self, number: int, key: SiteKey, until_ms: int) -> Mark:
-        start_ms, length_ms = number * self._scale.length_ms, self._scale.length_ms
-        return self._marks.get(number, {}).get(key) or Mark(start_ms, max(0, min(length_ms, until_ms - start_ms)))
+    def _columns(self, until_ms: int) -> Sequence[tuple[Mapping[SiteKey, Mark], Mark]]:
+        """Of each span the marks of all sites, and the empty one that all others share, oldest first."""
+        length_ms, found = self._scale.length_ms, []
+        for number in self._scale.numbers(until_ms):
+            start_ms = number * length_ms
+            empty = Mark(start_ms, max(0, min(length_ms, until_ms - start_ms)))
+            found.append((self._marks.get(number, {}), empty))
+        return found
 
     def _read(self, readers: Readers, window: Window, *, exact: bool) -> Mapping[SiteKey, Mark]:
         return {

@@ -28,10 +28,11 @@ from monitoring.errors import StoreError, StoreUnavailable
 from monitoring.gateway.certificate import tls_files
 from monitoring.gateway.server import end
 from monitoring.models import CheckResult, Site, Window
+from monitoring.service.process import trim_memory
 from monitoring.service.signals import heed_signals
 from monitoring.storage.notifications import Entry
 from monitoring.storage.routing import Choice, ReaderChoice, Readers
-from monitoring.units import MINUTE_MS
+from monitoring.units import MINUTE_MS, NS_PER_MS
 from monitoring.web.board import WINDOWS_MS, Board, Questions
 from monitoring.web.serve import Listener, open_listener, serve
 
@@ -50,6 +51,9 @@ MOST_CHECKS = 20_000
 
 MOST_MONTHS = 24
 """How many months to cache."""
+
+TRIM_AFTER_MS = 50
+"""A step that took so long has read windows, and has freed much memory."""
 
 MOST_QUESTIONS, PATIENCE_S = 3, 2.0
 """How many pages may query the store at a time, and how long others wait for their turn. All other threads of the server
@@ -100,10 +104,13 @@ class PageReader:
             self._printer.close()
 
     def _step_or_report(self) -> None:
+        began_ns = self._clock.monotonic_ns()
         try:
             self.step()
         except Exception as error:  # noqa: BLE001 - one failure must not freeze the page
             self.board.fail(f"the page could not be read: {type(error).__name__}: {error}")
+        if self._clock.monotonic_ns() - began_ns > TRIM_AFTER_MS * NS_PER_MS:
+            trim_memory()
 
     def _pick(self, due: Sequence[int]) -> Sequence[int]:
         """Choose one window at each step, in turns, so that the first page does not wait for the past 90 days."""
