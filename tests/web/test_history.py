@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import Client
 
 from monitoring.config.parsing.durations import month
+from monitoring.display.view_model.months import MONTH_RULE
 from monitoring.display.view_model.overview import STALE_MS, slug
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS, MINUTE_MS
@@ -134,7 +135,7 @@ def test_a_month_is_the_same_on_the_page_as_csv_and_as_json() -> None:
     assert site["availability"] == 60.0
     assert site["incidents"] == 1
     assert "60.00 %" in page
-    assert "an incident counts in each month that it touches" in page
+    assert MONTH_RULE in page
     assert ",60.00," in read(shown, "/report/2026-05.csv")
     assert 'href="report/2026-04"' in page
     assert 'href="report/2026-06"' not in page

@@ -14,7 +14,7 @@ from monitoring.config import Config, parse_database
 from monitoring.config.parsing.durations import month
 from monitoring.display.text.jsonlines import month_json
 from monitoring.display.text.plain import month_lines
-from monitoring.display.view_model.months import MonthReport, month_csv
+from monitoring.display.view_model.months import MONTH_RULE, MonthReport, month_csv
 from monitoring.errors import ConfigError
 from monitoring.models import Cause, Site
 from monitoring.storage.sqlite.reader import FileReader
@@ -85,7 +85,7 @@ def test_all_forms_have_the_same_numbers(config: Config) -> None:
     assert "outages=timeout:31s" in bad
     assert "outages=-" in good
     assert "(=cmd|calc)" in good
-    assert "an incident counts in each month that it touches" in rule
+    assert rule == MONTH_RULE
     found = json.loads(month_json(report))["sites"][1]
     assert (found["availability"], found["downtime"], found["incidents"], found["longestOutage"]) == (50.0, 30.0, 1, 31.0)
     assert found["outages"] == {"timeout": 31.0}
