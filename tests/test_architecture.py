@@ -56,10 +56,14 @@ def looked_through_walls(module: Module) -> list[str]:
 
 
 def floor_of(name: str) -> tuple[str, int] | None:
-    """The room and the floor of a module; None where the floors of a room are not told."""
+    """The room and the floor of a module; None if the floors of its room are not known."""
     room = max((known for known in FLOORS if is_in(short(name), known)), key=len, default="")
     leaf = short(name).removeprefix(room).strip(".") or "__init__"
-    return next(((room, number) for number, floor in enumerate(FLOORS.get(room, ())) if leaf in floor.split()), None)
+    floors = FLOORS.get(room, ())
+    named = next((number for number, floor in enumerate(floors) if leaf in floor.split()), None)
+    if named is None and "*" in floors and leaf.isidentifier() and leaf != "__init__":
+        named = floors.index("*")
+    return None if named is None else (room, named)
 
 
 def climbed_stairs(module: Module) -> list[str]:
