@@ -229,9 +229,10 @@ class _Table:
 
 
 def _rest_text(hidden: Sequence[SiteLine], above: int) -> str:
-    """ "… 2 more, all up"; "… 12 more (3 above): 1 failing, 11 up"."""
+    """ "… 2 more, all up"; "… 12 more (3 above): 1 failing, 11 up"; "… 9 above, all up"."""
     counts = state_counts(line.now for line in hidden)
     more = f"… {len(hidden)} more" + (f" ({above} above)" if above else "")
+    more = f"… {above} above" if above == len(hidden) else more
     if len(counts) == 1:
         return f"{more}, all {counts[0][0]}"
     return f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"

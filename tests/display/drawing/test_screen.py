@@ -128,6 +128,8 @@ def test_the_table_scrolls_so_that_the_cursor_is_seen() -> None:
     assert far.top == 500 - far.page + 1
     back = draw_screen(view, Look(cursor=drawing.keys[499], top=far.top), WINDOWS_MS, 80, 24)
     assert back.top == far.top
+    last = draw_screen(view, Look(cursor=drawing.keys[-1]), WINDOWS_MS, 80, 24)
+    assert any(line.plain.startswith(f" … {1_000 - last.page} above: ") for line in last.lines)
 
 
 def test_only_faults_leaves_out_what_is_up() -> None:
