@@ -97,13 +97,14 @@ def _client_certificate(section: Section) -> tuple[str, str] | None:
 
 def refuse_contradictions(section: Section, site: Site) -> None:
     """Report settings that contradict each other, and those that this libcurl does not support."""
+    if site.transport == PLAIN:
+        return
     for key, why in _contradictions(site):
         section.problem(key, why)
-    if site.transport != PLAIN:
-        from monitoring.checks.abilities import lacking  # late: it loads libcurl, and few websites need it
+    from monitoring.checks.abilities import lacking  # late: it loads libcurl, and few websites need it
 
-        for key, what in lacking(site):
-            section.problem(key, f"{what} is not built into this libcurl")
+    for key, what in lacking(site):
+        section.problem(key, f"{what} is not built into this libcurl")
 
 
 def _contradictions(site: Site) -> Iterator[tuple[str, str]]:
