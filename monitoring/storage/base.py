@@ -304,14 +304,14 @@ class Guard(Protocol):
 
 
 class LocalFile(Reader, OwnReader, Outbox, Protocol):
-    """The local file of a running monitor. One thread writes it, another delivers it, any thread may read it.
-
-    Another file may take its place while it is open. Then `path` and `marker` change.
-    """
+    """The local file of a running monitor: one thread writes it, another delivers it, any thread may read it. `path` and
+    `marker` change when another file takes its place."""
 
     path: Path
     purged: Sequence[Deletion]
     """What purges have deleted here since it was opened, in order."""
+    unconverted_ms: int
+    """The length of the time whose checks `maintain` has yet to convert from the format of 1.1.0."""
 
     @property
     def guard(self) -> Guard: ...

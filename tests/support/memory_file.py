@@ -62,6 +62,7 @@ class MemoryFile(MemoryBackend):
         self.guard: Guard = IdleGuard()
         self.deletions: list[Deletion] = []
         self.purged: Sequence[Deletion] = ()
+        self.unconverted_ms = 0
         self.kept_ms: tuple[int, int] | None = None
         self._entries: list[Entry] = []
         self._number = 0

@@ -110,7 +110,7 @@ class Purge:
                 self._terminal.say("Nothing was deleted.")
                 return 0
             with progress("deleting") as shown:
-                self._delete(held, shown)
+                self._delete(local, held, shown)
             self._terminal.say("Deleted here." if self._is_deferred else "Deleted.")
         return 0
 
@@ -145,10 +145,10 @@ class Purge:
             raise ConfigError(["--purge: nobody can be asked here; --yes deletes without asking"])
         return self._terminal.ask("Delete it? [y/N] ").strip().lower() in ("y", "yes")
 
-    def _delete(self, held: Mapping[str, StoredCounts], shown: Progress) -> None:
+    def _delete(self, local: Preview, held: Mapping[str, StoredCounts], shown: Progress) -> None:
         """Delete from the file and, through its request, from the database at its location; then at the other locations."""
         if self._local.is_concerned:
-            self._local.delete(self._request, self._database.own(), shown, deferred=self._is_deferred)
+            self._local.delete(self._request, self._database.own(), shown, local.checks, deferred=self._is_deferred)
         for location in held:
             if location != self._config.location or not self._local.is_concerned:
                 self._database.delete(self._request, location, shown)

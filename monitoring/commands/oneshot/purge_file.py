@@ -60,8 +60,8 @@ class LocalFilePurge:
         location = self._location if self._is_shared else None
         return self._asks_reader(lambda reader: reader.preview(request, location))
 
-    def delete(self, request: Request, backend: "Backend | None", shown: Progress, *, deferred: bool) -> None:
-        """Write the request into the file, and wait until it is done there and in the database.
+    def delete(self, request: Request, backend: "Backend | None", shown: Progress, checks: int, *, deferred: bool) -> None:
+        """Write the request for about so many checks into the file, and wait until it is done there and in the database.
 
         `backend` is None if there is no database, or if it is unreachable and its part is `deferred`.
         """
@@ -75,8 +75,8 @@ class LocalFilePurge:
                 if not deferred:
                     self._acknowledge(found)
                 return
-            if not self._work(backend, shown):
-                shown.tell(f"the running monitor deletes from {self._path.name}", step_text(found.steps))
+            if not self._work(backend, shown, number, checks):
+                shown.tell(f"the running monitor deletes from {self._path.name}", share_text(found.reached, checks))
                 self._clock.wait(self._never, POLL_S)
             polls_left = polls_left - 1 if found == seen else MOST_IDLE_POLLS
             seen = found
@@ -104,7 +104,7 @@ class LocalFilePurge:
         with opened_briefly(self._path) as connection:
             return purge.find(connection, "id = ?", number)
 
-    def _work(self, backend: "Backend | None", shown: Progress) -> bool:
+    def _work(self, backend: "Backend | None", shown: Progress, number: int, checks: int) -> bool:
         """Do the work here. Returns False if a running monitor writes the file and does it."""
         if writer_is_alive(self._path):
             return False
@@ -116,13 +116,24 @@ class LocalFilePurge:
             return False
         with closing(store):
             store.set_route(*self._channels, self._clock.now_ms())
-            done = 0
             while store.maintain(self._clock.now_ms()):
-                done += 1
-                shown.tell(f"deleting from {self._path.name}", step_text(done))
+                shown.tell(f"deleting from {self._path.name}", share_text(_reached(store, number), checks))
             if backend is not None:
                 _finish(store, backend, self._clock.now_ms(), shown)
         return True
+
+
+def _reached(store: LocalStore, number: int) -> int:
+    with store.readers.snapshot() as connection:
+        found = purge.find(connection, "id = ?", number)
+    return found.reached if found else 0
+
+
+def share_text(reached: int, checks: int) -> str:
+    """How much of a deletion is done: "41 % of 1,200,000 checks". After the checks come summaries, alerts and the outbox."""
+    if not checks:
+        return f"{reached:,} rows"
+    return f"{100 * reached // checks} % of {checks:,} checks" if reached < checks else "summaries and alerts"
 
 
 def _finish(store: LocalStore, backend: "Backend", now_ms: int, shown: Progress) -> None:

@@ -17,6 +17,7 @@ from monitoring.storage.delivery.pace import Backlog
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.delivery.writer import Writer
+from monitoring.units import SECOND_MS
 
 FRESH_MS = 5_000
 """A database that was complete so recently may be asked. Each question checks again whether it is complete."""
@@ -68,7 +69,7 @@ class LocalFirstStore:
         self._reader = reader
         self._is_named = is_named
         self._slow: dict[int, Penalty] = {}
-        self._backlog = Backlog()
+        self._backlog, self._unconverted = Backlog(), Backlog()
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else lambda: None)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
@@ -224,6 +225,15 @@ class LocalFirstStore:
 
     def conditions(self) -> list[Condition]:
         """What a person should know about storage now, beside `source`. The header shows it, and stderr says it once."""
+        return [*self._converting(), *self._lasting()]
+
+    def _converting(self) -> list[Condition]:
+        """What ends by itself, also after the next start."""
+        left_ms = self._file.unconverted_ms
+        pace = self._unconverted.pace(self._clock.monotonic_ns(), left_ms // SECOND_MS)
+        return [words.unconverted(left_ms, pace)] if left_ms else []
+
+    def _lasting(self) -> list[Condition]:
         found = []
         if self._writer.trouble and not self._writer.is_left_to_guard:
             found.append(words.unwritten(self._writer.trouble))
@@ -247,14 +257,14 @@ class LocalFirstStore:
         """What a person should know at the end: the points that wait for the database, and what it refused."""
         waiting = self.pending().points
         away = self._file.path if self._file.guard.is_away else None
-        refusals = [condition.text for condition in self.conditions() if not condition.is_why]
+        refusals = [condition.text for condition in self._lasting() if not condition.is_why]
         return (*([words.undelivered_text(waiting, away)] if waiting else []), *refusals)
 
     def stored_in(self) -> str:
         """Where everything is stored, at the end; "" if it could not be written."""
         if self._writer.trouble:
             return ""
-        has_all = self.awaits_database and not self.pending().points and not self.conditions()
+        has_all = self.awaits_database and not self.pending().points and not self._lasting()
         return words.kept_text(self._file.path, self.name if has_all else "")
 
     def notices(self) -> Sequence[str]:

@@ -69,6 +69,11 @@ class FileStore(FileReader, ABC):
         """Read what this store keeps in memory."""
         self.sites: Mapping[str, int] = dict(connection.execute("SELECT host, id FROM sites"))
         self._has_blocks = blocks_1_1.exist(connection)
+        self._measure_blocks(connection)
+
+    def _measure_blocks(self, connection: sqlite3.Connection) -> None:
+        ends = blocks_1_1.ends(connection) if self._has_blocks else None
+        self.unconverted_ms = ends[1] - ends[0] if ends else 0
 
     def _warm(self) -> None:
         with suppress(StoreError):
@@ -122,8 +127,8 @@ class FileStore(FileReader, ABC):
                 self.say(f"{self.path}: no room to bring more of it up to date; what is older stays until it expires")
             return False
         with self.writing() as connection:
-            has_blocks = blocks_1_1.unpack_some(connection)
-        self._has_blocks = has_blocks
+            self._has_blocks = blocks_1_1.unpack_some(connection)
+            self._measure_blocks(connection)
         return True
 
     # For the guard

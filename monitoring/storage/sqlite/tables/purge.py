@@ -36,7 +36,7 @@ class Request:
     """Delete what one site (None: every site) has before a moment. `forget`: also an open alert.
 
     For every site, `hosts` says whose data the database deletes, because others may write there, too. `is_done`: it is done
-    in this file, but not in the database. `steps` counts the steps taken.
+    in this file, but not in the database. `reached` counts the rows deleted or changed so far.
     """
 
     host: str | None
@@ -44,7 +44,7 @@ class Request:
     forget: bool
     hosts: tuple[str, ...] = ()
     is_done: bool = False
-    steps: int = 0
+    reached: int = 0
     id: int = 0
 
     @property
@@ -124,9 +124,12 @@ def steps(
     """
     row = connection.execute("SELECT id FROM sites WHERE host = ?", (request.host,)).fetchone()
     if row or request.host is None:
+        before = connection.total_changes
         for _ in _Cut(connection, request, row and row[0], now_ms, summarised_ms, in_flight, route).steps():
-            connection.execute("UPDATE purges SET reached = reached + 1 WHERE id = ?", (request.id,))
+            changed = max(1, connection.total_changes - before)  # a step that only looked is progress, too
+            connection.execute("UPDATE purges SET reached = reached + ? WHERE id = ?", (changed, request.id))
             yield
+            before = connection.total_changes
     connection.execute("UPDATE purges SET stage = ? WHERE id = ?", (DONE, request.id))
 
 

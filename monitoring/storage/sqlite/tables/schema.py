@@ -127,7 +127,7 @@ CREATE TABLE purges (
     hosts TEXT,                -- of which hosts the database is to delete as well (JSON); NULL: of that one, or of all
     before_ms INTEGER NOT NULL,
     forget INTEGER NOT NULL,   -- 1: an open alert goes, too
-    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many steps that took
+    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many rows went so far
 )"""
 
 NOTIFICATIONS = (
