@@ -101,12 +101,20 @@ def end() -> NoReturn:
 
 
 def make_server(
-    application: Wsgi, listening: socket.socket, limits: Limits, refused: Refused = ignore_refused
+    application: Wsgi,
+    listening: socket.socket,
+    limits: Limits,
+    refused: Refused = ignore_refused,
+    channels: dict[int, Any] | None = None,
 ) -> BaseWSGIServer:
-    """A server on this socket; `run` serves until SystemExit is raised in its thread."""
+    """A server on this socket; `run` serves until SystemExit is raised in its thread, or `channels` is empty.
+
+    The server enters all that it reads and writes into `channels`.
+    """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a moment
     server: BaseWSGIServer = create_server(  # type: ignore[assignment]  # several sockets would give another type
         application,
+        channels,
         sockets=[listening],
         threads=limits.threads,
         connection_limit=limits.connections,

@@ -71,14 +71,15 @@ def serving(
 
 @contextmanager
 def running(application: Wsgi, listening: socket.socket, limits: Limits) -> Iterator[None]:
-    server: Any = make_server(application, listening, limits)
+    channels: dict[int, Any] = {}
+    server: Any = make_server(application, listening, limits, channels=channels)
     thread = threading.Thread(target=server.run, name="gateway")
     thread.start()
     try:
         yield
     finally:
         with suppress(OSError):  # a worker's trigger may have run it already, and closed the trigger
-            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(channels))
         thread.join()
         server.task_dispatcher.shutdown()
 
