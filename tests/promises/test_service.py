@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.target import Target
 pytestmark = pytest.mark.promise
 
 INTERVAL_S = 0.5
+STALL_S = 3
 WATCHDOG_S = 2.0
 
 
@@ -50,22 +52,28 @@ def test_trouble_with_the_file_is_said_once_and_its_end_too(target: Target, tmp_
     assert monitor.printed == []
 
 
-@pytest.mark.timing
+def unmeasured_slots(file: Path) -> list[int]:
+    """Each gap between the checks of a site, in slots that no check covers."""
+    checks = sorted(stored_checks(file), key=lambda check: (check.host, check.time_ms))
+    pairs = [(before, after) for before, after in pairwise(checks) if before.host == after.host]
+    gaps_ms = [after.time_ms - before.time_ms - before.covers_ms for before, after in pairs]
+    return [round(gap_ms / 1_000 / INTERVAL_S) for gap_ms in gaps_ms if gap_ms > 0]
+
+
 @pytest.mark.parametrize("options", [("--silent",), ("--format", "json"), ("--format", "text")], ids=" ".join)
 def test_checks_that_a_stall_prevented_are_told_once(target: Target, tmp_path: Path, options: tuple[str, ...]) -> None:
     config = write_config(tmp_path, [target.url(path) for path in ("/one", "/two")], interval_s=INTERVAL_S)
     with Monitor(config, *options) as monitor:
-        wait_for_checks(local_file(config))
+        wait_for_checks(local_file(config), more_than=3)  # both sites have some before it
         os.kill(monitor.pid, signal.SIGSTOP)
-        began = time.monotonic()
-        time.sleep(3)
+        time.sleep(STALL_S)
         os.kill(monitor.pid, signal.SIGCONT)
-        slots = 2 * (time.monotonic() - began) / INTERVAL_S
         wait_for(lambda: monitor.stalls, "words about the stall")
         wait_for_checks(local_file(config), more_than=len(stored_checks(local_file(config))) + 8)
         assert monitor.terminate() == 0
     (said,) = monitor.stalls
-    assert abs(int(said.split()[0]) - slots) <= 4, "two sites, each with a slot at either end that may count or not"
+    gaps = unmeasured_slots(local_file(config))
+    assert max(gaps) <= int(said.split()[0]) <= sum(gaps), "the stall, at least at one site; a busy machine may add more"
     assert monitor.errors == []
 
 
