@@ -1,6 +1,6 @@
 """Local first: everything is stored in the local file and delivered to the database. Whichever is complete answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -25,6 +25,9 @@ FRESH_MS = 5_000
 SLOW_PENALTY_MS = 30_000
 LONGEST_PENALTY_MS = 600_000
 """A database that was too slow for a window is not asked about windows of that length for so long, then twice as long."""
+
+LARGE_BACKLOG = 10_000
+"""Points of which it is worth a line that they are yet to be delivered: that takes more than some seconds."""
 
 COMMIT_S = 0.5
 DELIVERY_S = 0.5
@@ -70,6 +73,7 @@ class LocalFirstStore:
         self._is_named = is_named
         self._slow: dict[int, Penalty] = {}
         self._backlog, self._unconverted = Backlog(), Backlog()
+        self._has_backlog = False
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else lambda: None)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
@@ -225,13 +229,20 @@ class LocalFirstStore:
 
     def conditions(self) -> list[Condition]:
         """What a person should know about storage now, beside `source`. The header shows it, and stderr says it once."""
-        return [*self._converting(), *self._lasting()]
+        return [*self._passing(), *self._lasting()]
 
-    def _converting(self) -> list[Condition]:
+    def _passing(self) -> Iterator[Condition]:
         """What ends by itself, also after the next start."""
-        left_ms = self._file.unconverted_ms
-        pace = self._unconverted.pace(self._clock.monotonic_ns(), left_ms // SECOND_MS)
-        return [words.unconverted(left_ms, pace)] if left_ms else []
+        if left_ms := self._file.unconverted_ms:
+            pace = self._unconverted.pace(self._clock.monotonic_ns(), left_ms // SECOND_MS)
+            yield words.unconverted(left_ms, pace)
+        source = self._known_source()
+        if source.kind != "local":
+            self._has_backlog = False
+        elif self._forwarder and not self._forwarder.trouble and not self._writer.trouble:
+            self._has_backlog |= self.pending().points >= LARGE_BACKLOG
+        if self._has_backlog:
+            yield words.backlog(self.name, source.why)
 
     def _lasting(self) -> list[Condition]:
         found = []

@@ -123,6 +123,11 @@ def unconverted(length_ms: int, pace: Pace | None = None) -> Condition:
     return Condition("conversion", text, "1.1.0", "all checks of 1.1.0 are converted")
 
 
+def backlog(database: str, why: str) -> Condition:
+    """So many points wait that their delivery takes a while; `why` is `behind_text`."""
+    return Condition("backlog", why, "backlog", complete_text(database), is_why=True)
+
+
 def unreachable(database: str, why: str, pending: Pending) -> Condition:
     """`why` names the database already."""
     return Condition("database", f"{why}; {_waiting(pending)}", why, f"{database} is there again", is_why=True)

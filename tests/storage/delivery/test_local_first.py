@@ -13,7 +13,7 @@ from monitoring.statistics import reference
 from monitoring.storage.base import Refusal
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
-from monitoring.storage.delivery.local_first import SLOW_PENALTY_MS, LocalFirstStore
+from monitoring.storage.delivery.local_first import FRESH_MS, LARGE_BACKLOG, SLOW_PENALTY_MS, LocalFirstStore
 from monitoring.storage.delivery.words import ConditionLog, Source
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
@@ -302,3 +302,17 @@ def test_what_is_left_at_the_end_stays_for_the_next_start(
     while forwarder.step():
         pass
     assert list(database.results(EVER)) == checks(range(100))
+
+
+def test_a_large_backlog_is_told_once_where_nobody_sees_a_header_and_its_end(running: Running) -> None:
+    """As of the first delivery of a file that is months old."""
+    log, store = ConditionLog(), running.store
+    running.ask_once_there_is_contact()
+    running.database.answers.clear()
+    running.file.append(checks(range(LARGE_BACKLOG + 1)), [], START_MS)
+    running.clock.advance(FRESH_MS / 1_000 + 1)
+    assert log.news(store.conditions()) == [f"{store.name} has yet to receive {LARGE_BACKLOG + 1} points"]
+    assert (log.news(store.conditions()), store.left_behind()[1:]) == ([], ())
+    running.database.answers.set()
+    eventually(lambda: store.source().kind == "influxdb")
+    assert log.news(store.conditions()) == [f"{store.name} has received everything so far"]
