@@ -1,6 +1,7 @@
 """A real monitor with a channel of each kind: every one of them tells each state change once, whatever ends meanwhile."""
 
 import json
+import shlex
 from email import message_from_string
 from email.header import decode_header, make_header
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_each_tells_an_outage_once_across_a_kill_and_without_a_member_of_its_clu
             {"name": "cluster", "url": f"alertmanager+http://{','.join(members.members)}"},
             {"name": "program", "command": ["sh", "-c", f"cat >> '{file}'; echo >> '{file}'"]},
         ]
-        websites = [{"URL": target.url(f"/{name}"), "name": name} for name in ("one", "two")]
+        websites = [{"URL": target.url("/one"), "name": "it's one"}, {"URL": target.url("/two")}]
         config = write_config(tmp_path, [], websites=websites, notifications=channels)
         with Monitor(config) as monitor:
             wait_for_checks(local_file(config))
@@ -64,10 +65,12 @@ def test_each_tells_an_outage_once_across_a_kill_and_without_a_member_of_its_clu
             wait_for(lambda: told(config, "recovery") == set(CHANNELS), "all channels tell that it is up")
             wait_for(lambda: len(behind.received) > 1, "the member that is left tells it")
             assert monitor.terminate() == 0
-        once_each = ["DOWN: one", "UP: one"]
+        once_each = ["DOWN: it's one", "UP: it's one"]
         assert (subjects(mail), hook.titles, titles(file)) == (once_each, once_each, once_each)
         assert [it["status"] for it in behind.received] == ["firing", "resolved"]
         assert {it["alerts"][0]["labels"]["site"] for it in behind.received} == {target.url("/one")}
+        command = shlex.split(behind.received[0]["alerts"][0]["annotations"]["more"])
+        assert command[-4:] == ["--explain", "it's one", "-c", str(config)]
     with reading(local_file(config)) as reader:
         assert len(reader.deliveries(Window(0, 1 << 60))) == 2 * len(CHANNELS)
 
