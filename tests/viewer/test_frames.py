@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monitoring.display.drawing.theme import DARK
 from monitoring.display.view_model.viewing import WINDOWS_MS, Choice, Order
 from monitoring.display.words import local_time
-from monitoring.models import SiteStatus, State, Window
+from monitoring.models import Bucket, SiteStatus, State, Window
 from monitoring.units import DAY_MS
 from monitoring.viewer.keys import KEYS
 from monitoring.viewer.prompt import Prompt, PromptKind
@@ -132,6 +132,13 @@ def test_a_site_has_all_that_is_known_of_it() -> None:
     wide = shown(Looking((Place.SITES, Place.SITE), site=AT), known, 160, 80)
     line = next(line for line in wide.splitlines() if "Past 24h" in line)
     assert "Rule" in line, "what was decided stands beside it"
+
+
+def test_a_chart_says_what_its_bars_are() -> None:
+    site_of = Looking((Place.SITES, Place.SITE), site=AT)
+    assert "Response time 10m  p95 by mark" in shown(site_of, with_facts(snapshot(), HOSTS[1]), 80, 80)
+    means = [replace(row, stats=replace(row.stats, trend=(Bucket(9_000.0, 0, 30),))) for row in ROWS]
+    assert "Response time 10m  mean by mark" in shown(site_of, with_facts(snapshot(means), HOSTS[1]), 80, 80)
 
 
 def test_windows_that_were_read_earlier_say_so() -> None:

@@ -84,10 +84,13 @@ def _cause_mark(mark: Bucket) -> tuple[str, str]:
 def chart_lines(trend: Sequence[Bucket], width: int, height: int) -> Sequence[Text]:
     """Bars on a logarithmic scale, labelled with the longest and the shortest time."""
     scale = Scale.of([trend])
+    ends = {0: scale.shortest_us}
+    if scale.longest_us > scale.shortest_us:  # else all bars stand at the bottom
+        ends[height - 1] = scale.longest_us
     each = max(1, (width - AXIS - 1) // max(1, len(trend)))
     lines = []
     for row in range(height - 1, -1, -1):
-        time_us = {height - 1: scale.longest_us, 0: scale.shortest_us}.get(row)
+        time_us = ends.get(row)
         named = brief_seconds(time_us) if time_us and any(map(height_us, trend)) else ""
         line = Text(f"{named:>{AXIS}} ", "weak")
         for mark in trend:

@@ -99,7 +99,8 @@ def _timeline(seen: SiteView, width: int) -> list[Text]:
 
 def _response(seen: SiteView, width: int) -> list[Text]:
     row = seen.row
-    title = heading(f"Response time {brief_window(seen.window_ms)}", "p95 by mark")
+    is_exact = any(mark.p95_us is not None for mark in row.stats.trend)
+    title = heading(f"Response time {brief_window(seen.window_ms)}", f"{'p95' if is_exact else 'mean'} by mark")
     if not any(map(height_us, row.stats.trend)):
         return [title, Text("no good check", "weak")]
     return [title, *chart_lines(row.stats.trend, width, CHART_HEIGHT), *time_lines(row)]

@@ -57,3 +57,8 @@ def test_a_chart_stands_on_a_logarithmic_scale_and_names_its_ends() -> None:
     trend = [took(1_000), took(1_000_000), took(None, 10, 10, Cause.DNS)]
     lines = [line.plain for line in chart_lines(trend, 14, 4)]
     assert [line.strip() for line in lines] == ["1.00s   ██", "██", "██", "1.0ms ▁▁██xx"]
+
+
+def test_a_chart_of_equal_times_names_them_once() -> None:
+    lines = [line.plain.strip() for line in chart_lines([took(1_000), took(1_000)], 12, 3)]
+    assert lines == ["", "", "1.0ms ▁▁▁▁"]
