@@ -238,7 +238,7 @@ def _delivery_text(entry: Entry) -> str:
 
 
 def last_measured_text(measured_until_ms: int, now_ms: int) -> str:
-    """What is said of an outage in place of that it goes on, which nobody knows."""
+    """The remark on an outage if nobody knows whether it goes on."""
     return f"last measured {duration_text(now_ms - measured_until_ms)} ago"
 
 
@@ -255,16 +255,18 @@ def ongoing_text(alert: Alert, now_ms: int, called: str = "", measured_until_ms:
     return f"Website {called or printable(alert.host)} {what} ({since})"
 
 
-def telling_text(detail: str) -> str:
-    """A reason for people: without the uninformative beginning and end that libcurl or OpenSSL give it, and a time limit
-    in words of ours ("no answer within 5 s"); escaped, in one line.
+def reason_text(detail: str) -> str:
+    """A reason for people, escaped, in one line.
+
+    It loses the uninformative beginning and end that libcurl or OpenSSL give it. Timeouts get words of our own: "no answer
+    within 5 s".
     """
     if timed_out := _TIMED_OUT.fullmatch(detail):
         return _timed_out_text(**timed_out.groupdict())
-    told = _LEADS.sub("", detail, count=1)
+    reason = _LEADS.sub("", detail, count=1)
     if "verify result" in detail:
-        told = _VERIFY_NUMBER.sub("", told)
-    return printable(told) or printable(detail)
+        reason = _VERIFY_NUMBER.sub("", reason)
+    return printable(reason) or printable(detail)
 
 
 def _timed_out_text(what: str, ms: str, came: str | None, whole: str | None) -> str:
@@ -275,7 +277,7 @@ def _timed_out_text(what: str, ms: str, came: str | None, whole: str | None) -> 
 
 
 def _limit_text(waited_ms: int) -> str:
-    """The time limit after which a transfer was ended that took so long: "5 s", "0.5 s"."""
+    """The time limit of a transfer that took this long: "5 s", "0.5 s"."""
     seconds, tenths = divmod(waited_ms // 100, 10)
     return f"{seconds}.{tenths} s" if tenths and seconds < 10 else f"{seconds} s"
 
@@ -287,7 +289,7 @@ def outage_ms(recovery: Alert) -> int:
 
 def cause_text(cause: Cause | None, detail: str) -> str:
     """ "tls: certificate has expired", "status 503", "timeout"."""
-    return "unknown" if cause is None else with_reason(cause, telling_text(detail))
+    return "unknown" if cause is None else with_reason(cause, reason_text(detail))
 
 
 def with_reason(cause: str, reason: str) -> str:

@@ -24,9 +24,9 @@ from monitoring.display.words import (
     last_measured_text,
     percent_text,
     plural,
+    reason_text,
     seconds_text,
     source_text,
-    telling_text,
     time_text,
     whole_percent_text,
     with_sign,
@@ -114,7 +114,7 @@ def _since(row: SiteRow, now_ms: int) -> Markup:
 
 def _site(row: SiteRow, now_ms: int) -> Markup:
     host = f' <span class="host">{name_html(row.host)}</span>' if row.name else ""
-    why = f'<span class="why">{name_html(telling_text(row.detail))}</span>' if row.detail else ""
+    why = f'<span class="why">{name_html(reason_text(row.detail))}</span>' if row.detail else ""
     soon = f'<small class="soon">{text}</small>' if (text := certificate_text(row, now_ms)) else ""
     return Markup(f"{_link(row)}{_place(row.location)}{host}{why}{soon}")  # noqa: S704 - each is escaped
 
@@ -183,7 +183,7 @@ def incident_id(incident: Incident) -> str:
 
 def incident_html(incident: Incident, overview: Overview) -> Markup:
     """An outage in one line."""
-    reason = telling_text(incident.detail) if incident.detail else str(incident.cause or "cause unknown")
+    reason = reason_text(incident.detail) if incident.detail else str(incident.cause or "cause unknown")
     return Markup(
         '<a class="when" href="incidents/{}">{}</a> <span class="lasted">{}</span> {} <a href="site/{}">{}</a>{}'
         ' <span class="why">{}</span>'

@@ -26,8 +26,8 @@ from monitoring.display.words import (
     duration_text,
     expiry_text,
     percent_text,
+    reason_text,
     seconds_text,
-    telling_text,
     time_text,
     whole_percent_text,
     window_text,
@@ -193,7 +193,7 @@ def _place_detail(view: SiteView, report: StatsReport, place: Place) -> PlaceDet
         place=printable(row.location),
         state=state_html(now.status.state),
         since="" if now.status.since_ms is None else f"for {duration_text(overview.view.now_ms - now.status.since_ms)}",
-        why=name_html(telling_text(now.detail)) if now.detail else None,
+        why=name_html(reason_text(now.detail)) if now.detail else None,
         soon=certificate_text(now, overview.view.now_ms),
         chart=series_svg(marks, _spoken(report, marks, slowest)),
         scale=slowest,
@@ -254,7 +254,7 @@ def _check(check: CheckResult) -> Mapping[str, object]:
         "took": seconds_text(check.response_us),
         "cause": str(check.cause or ""),
         "maintenance": bool(check.maintenance),
-        "why": name_html(telling_text(check.detail)) if check.detail else Markup(""),
+        "why": name_html(reason_text(check.detail)) if check.detail else Markup(""),
     }
 
 

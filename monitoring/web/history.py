@@ -18,8 +18,8 @@ from monitoring.display.words import (
     label,
     lengths_text,
     percent_text,
+    reason_text,
     seconds_text,
-    telling_text,
     time_text,
     with_sign,
 )
@@ -36,7 +36,7 @@ def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str
         ("answers again since", _end(incident, overview)),
         ("lasted", escape(duration_text(overview.lasted_ms(incident)))),
         ("cause", escape(incident.cause or NOTHING)),
-        ("reason", name_html(telling_text(incident.detail)) if incident.detail else escape(NOTHING)),
+        ("reason", name_html(reason_text(incident.detail)) if incident.detail else escape(NOTHING)),
         *decided,
         *place,
     ]

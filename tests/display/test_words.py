@@ -14,8 +14,8 @@ from monitoring.display.words import (
     duration_text,
     ongoing_text,
     percent_text,
+    reason_text,
     seconds_text,
-    telling_text,
     time_text,
     whole_percent_text,
     window_text,
@@ -147,7 +147,7 @@ def test_a_line_of_the_history_is_the_sentence_and_the_reason() -> None:
     ],
 )  # fmt: skip
 def test_the_telling_part_of_a_reason(detail: str, telling: str) -> None:
-    assert telling_text(detail) == telling
+    assert reason_text(detail) == telling
 
 
 def test_people_read_the_reason_behind_the_cause() -> None:

@@ -1,4 +1,4 @@
-"""More of the one site that a viewer looks at: its last checks, why it is in its state, the hours of its past day."""
+"""Reads the details of the site on a viewer's screen: its last checks, its explanation, the hours of its past day."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ MOST_CHECKS = 200_000
 
 
 class SiteFactsReader:
-    """Reads them for the feed, in its thread. `facts` are those of the site that was looked at last."""
+    """Reads details in the thread of the feed. `facts` are those of the latest site."""
 
     def __init__(self, printer: Printer, choice: ReaderChoice, clock: Clock) -> None:
         self._printer = printer
@@ -36,7 +36,7 @@ class SiteFactsReader:
         self._hours_of: object = None
 
     def read(self, wanted: Wanted) -> bool:
-        """Read more of the site that is wanted, if that is due; is there more to be read at once?"""
+        """Read some of the details of the wanted site, if they are due. Returns whether there is more to read at once."""
         if wanted.key is None:
             return False
         try:
@@ -69,7 +69,7 @@ class SiteFactsReader:
         return SiteFacts(key, explain_ms, checks, explain_from(reader, config, site, explain_ms))
 
     def _read_hours(self, wanted: Wanted, key: SiteKey) -> bool:
-        """Read some of the hours; are others still missing?"""
+        """Read some of the hours. Returns whether others are still missing."""
         reader = self._reader(key)
         if self.facts is None or self.facts.error is not None or reader is None:
             return False

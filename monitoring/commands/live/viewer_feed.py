@@ -36,7 +36,7 @@ NEVER_NS = 1 << 62
 """How long a window takes that was not read yet."""
 
 MANY_SITES = 500
-"""For every so many sites the screen is refreshed a second later."""
+"""The screen is refreshed one second later for every this many sites."""
 
 TRIM_AFTER_MS = 50
 """A step that took this long has read windows and freed much memory."""

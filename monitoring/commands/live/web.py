@@ -53,9 +53,9 @@ MOST_MONTHS = 24
 """How many months to cache."""
 
 TRIM_AFTER_MS = 50
-"""A step that took so long has read windows, and has freed much memory."""
+"""A step that took this long has read windows and freed much memory."""
 
-MOST_QUESTIONS, PATIENCE_S = 3, 2.0
+MOST_QUERIES, PATIENCE_S = 3, 2.0
 """How many pages may query the store at a time, and how long others wait for their turn. All other threads of the server
 answer from what has been read already, however slow the store is."""
 
@@ -87,7 +87,7 @@ class PageReader:
         self._clock = clock
         self._months: dict[str, tuple[int, MonthReport]] = {}
         self._one_month = threading.Lock()
-        self._turns = threading.BoundedSemaphore(MOST_QUESTIONS)
+        self._turns = threading.BoundedSemaphore(MOST_QUERIES)
         self._read_from = (self._printer.readers, 0)
 
     def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = lambda: True) -> None:

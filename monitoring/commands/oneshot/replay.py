@@ -130,11 +130,11 @@ def backtest(reader: Reader, location: str, trials: Sequence[Trial], window: Win
         coverage[check.host].add(check)
     raised = alerts[len(before) :]
     replayed = [change for replay in replays.values() for change in replay.finish(window.until_ms)]
-    told = [
+    announced = [
         _messages(before, raised, [one.site for one in trials], coverage),
         _messages(before, replayed, [one.tried for one in trials], coverage),
     ]
-    each = [Counter(chain.from_iterable(hosts)) for hosts in told]
+    each = [Counter(chain.from_iterable(hosts)) for hosts in announced]
     sites = [
         replace(
             compare(one.tried, location, _of(raised, one.host), _of(replayed, one.host)),
@@ -142,7 +142,7 @@ def backtest(reader: Reader, location: str, trials: Sequence[Trial], window: Win
         )
         for one in trials
     ]
-    return Backtest(window, window.from_ms, reader.kind, every_ms, sites, Messages(*map(len, told)))
+    return Backtest(window, window.from_ms, reader.kind, every_ms, sites, Messages(*map(len, announced)))
 
 
 def _of(changes: Iterable[Alert], host: str) -> Sequence[Alert]:

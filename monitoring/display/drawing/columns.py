@@ -12,7 +12,7 @@ from monitoring.display.drawing.theme import STATE_TOKENS
 from monitoring.display.view_model.ranking import HEALTHY
 from monitoring.display.view_model.values import SiteRow
 from monitoring.display.view_model.viewing import SiteLine
-from monitoring.display.words import GLYPHS, label, percent_text, telling_text
+from monitoring.display.words import GLYPHS, label, percent_text, reason_text
 from monitoring.models import ResponseTimes, State
 from monitoring.units import DAY_MS
 
@@ -196,7 +196,7 @@ def _why(cell: Cell) -> Text:
     """The reason of the failure or, without one, a warning that the certificate expires soon."""
     row = cell.line.now
     if row.detail:
-        return Text(telling_text(row.detail).removeprefix("status "), "bad")
+        return Text(reason_text(row.detail).removeprefix("status "), "bad")
     due_ms = row.certificate_due_ms(cell.now_ms)
     if due_ms is None:
         return Text("")

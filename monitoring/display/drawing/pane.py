@@ -20,7 +20,7 @@ from monitoring.display.words import (
     label,
     local_time,
     percent_text,
-    telling_text,
+    reason_text,
     whole_percent_text,
     window_text,
 )
@@ -77,7 +77,7 @@ def state_lines(row: SiteRow, now_ms: int, width: int) -> list[Text]:
     said = state_text(status.state)
     if status.since_ms is not None:
         said.append(f" for {duration_text(now_ms - status.since_ms)}, since {local_time(status.since_ms):%d %b %H:%M:%S}")
-    reason = wrapped(telling_text(row.detail), width)[:REASON_LINES] if row.detail else []
+    reason = wrapped(reason_text(row.detail), width)[:REASON_LINES] if row.detail else []
     return [*lines, said, *(Text(text, STATE_TOKENS[status.state]) for text in reason)]
 
 

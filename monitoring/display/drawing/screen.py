@@ -20,8 +20,8 @@ from monitoring.display.words import (
     last_measured_text,
     local_text,
     plural,
+    reason_text,
     source_text,
-    telling_text,
 )
 from monitoring.names import printable
 
@@ -167,7 +167,7 @@ def _reason_lines(row: SiteRow, width: int) -> list[Text]:
     """Why the site under the cursor fails, for a screen without a pane."""
     if not row.detail:
         return []
-    said = wrapped(f"{label(row.host, row.name, row.location)}: {telling_text(row.detail)}", width - 2)
+    said = wrapped(f"{label(row.host, row.name, row.location)}: {reason_text(row.detail)}", width - 2)
     return [Text(f"  {line}", "bad") for line in said[:REASON_LINES]]
 
 

@@ -21,7 +21,7 @@ from monitoring.display.words import (
     duration_text,
     local_time,
     percent_text,
-    telling_text,
+    reason_text,
     whole_percent_text,
 )
 from monitoring.models import PHASES, CheckResult
@@ -177,4 +177,4 @@ def _check_line(check: CheckResult) -> Text:
     line = Text(f"{local_time(check.time_ms):%d %b %H:%M:%S}  {status:>3}  {brief_seconds(check.response_us):>6}  ")
     if check.available:
         return line.append("good", "good")
-    return line.append(cause_text(check.cause, telling_text(check.detail)), "bad")
+    return line.append(cause_text(check.cause, reason_text(check.detail)), "bad")

@@ -76,8 +76,8 @@ class Display(MonitorOutput, Protocol):
     failure: BrokenPipeError | None
     """Set if the reader of the pipe or terminal is gone."""
 
-    def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` after everything so far has been shown; never, if the display is stuck."""
+    def call_back(self, done: Callable[[], None]) -> None:
+        """Call `done` after everything so far has been shown; never, if the display is stuck."""
 
     def stands_still(self) -> bool:
         """Has the terminal accepted nothing since the last call?"""

@@ -119,9 +119,9 @@ class DisplayThread:
             if not self._thread.is_alive() or self.stands_still():
                 return
 
-    def call_back(self, heard: Callable[[], None]) -> None:
-        """Call `heard` in the display's thread after the queue; never, if the thread is stuck or has ended."""
-        self._replace(("call back", 0), heard)
+    def call_back(self, done: Callable[[], None]) -> None:
+        """Call `done` in the display's thread after the queue; never, if the thread is stuck or has ended."""
+        self._replace(("call back", 0), done)
 
     def stands_still(self) -> bool:
         """Has the terminal accepted nothing since the last call? Then a person has stopped it, which is not a failure."""

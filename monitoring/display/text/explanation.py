@@ -14,8 +14,8 @@ from monitoring.display.words import (
     outage_ms,
     percent_text,
     plural,
+    reason_text,
     seconds_text,
-    telling_text,
     time_text,
     with_reason,
 )
@@ -128,12 +128,12 @@ def _run_words(run: Run, moment: Moments) -> tuple[str, ...]:
 def _outcome(is_good: bool, cause: str, status: int, detail: str) -> str:
     if is_good:
         return f"good {status}" if status else "good"
-    return with_reason(cause, telling_text(detail))
+    return with_reason(cause, reason_text(detail))
 
 
 def _cause_line(found: Explanation, index: int) -> str:
     cause = found.now.causes[index]
-    reason = f": {telling_text(cause.detail)}" if cause.detail else ""
+    reason = f": {reason_text(cause.detail)}" if cause.detail else ""
     return f"{cause.cause}, {plural(cause.checks, 'check')}, {_seconds(cause.down_ms)}{reason}"
 
 
@@ -163,7 +163,7 @@ def _forecast_line(found: Explanation, moment: Moments) -> str:
     if found.has_stopped:
         return f"{ended}nothing is decided while no check is made"
     if forecast is None:
-        return f"{ended}what comes next cannot be told: there are no checks to go on from"
+        return f"{ended}the next state change cannot be predicted without checks"
     return ended + forecast_text(forecast)
 
 

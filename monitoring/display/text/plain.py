@@ -19,9 +19,9 @@ from monitoring.display.words import (
     ongoing_text,
     percent_text,
     plural,
+    reason_text,
     seconds_text,
     source_text,
-    telling_text,
     time_text,
     window_text,
 )
@@ -166,7 +166,7 @@ def _site_name(row: SiteRow | ClosingRow) -> list[str]:
 
 def _reason(detail: str, before: str = "  ") -> str:
     """The reason in quotes at the end of a line. It is the only value with blanks."""
-    return f'{before}detail="{telling_text(detail).replace(chr(34), chr(39))}"' if detail else ""
+    return f'{before}detail="{reason_text(detail).replace(chr(34), chr(39))}"' if detail else ""
 
 
 def _percent(key: str, percent: str) -> str:

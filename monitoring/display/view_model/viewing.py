@@ -16,7 +16,7 @@ WINDOWS_MS = {"10m": 10 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY
 
 
 OLDER_MS = 5_000
-"""A window that ends so long before another one is said to."""
+"""A window that ends this long before the newest one is called older."""
 
 
 class Order(StrEnum):
@@ -141,9 +141,9 @@ RANKS: Mapping[Order, Callable[[SiteRow], Any]] = {
 
 
 def older_windows(until_ms: Mapping[int, int]) -> Mapping[int, int]:
-    """Those windows that end so long before the newest that their numbers may contradict its, with their ends.
+    """The ends of the windows that are older than the newest one, so that their numbers may contradict each other.
 
-    `until_ms` is where each window ends, by its length.
+    `until_ms` are the ends of all windows, by their length.
     """
     newest_ms = max(until_ms.values(), default=0)
     return {length_ms: end_ms for length_ms, end_ms in sorted(until_ms.items()) if newest_ms - end_ms >= OLDER_MS}

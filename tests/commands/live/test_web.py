@@ -12,7 +12,7 @@ import pytest
 from monitoring.clock import StopSignal
 from monitoring.commands.live.printer import PrintOptions, read_view
 from monitoring.commands.live.series import DAYS_OF_QUARTER, HOURS, MINUTES, Charts, Scale, Series, last_checks_window
-from monitoring.commands.live.web import MOST_QUESTIONS, PageReader
+from monitoring.commands.live.web import MOST_QUERIES, PageReader
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.config import Config, parse_database
 from monitoring.config.parsing.durations import month
@@ -265,7 +265,7 @@ def test_a_store_that_hangs_leaves_threads_that_answer(config: Config, clock: Fa
     store.record(check())
     reader = PageReader(config, OnlyStore(store), clock)
     reader.step()
-    waiting = [threading.Thread(target=reader.board.questions.last_checks, args=(SITE,)) for _ in range(MOST_QUESTIONS)]
+    waiting = [threading.Thread(target=reader.board.questions.last_checks, args=(SITE,)) for _ in range(MOST_QUERIES)]
     for thread in waiting:
         thread.start()
         assert store.asked.acquire(timeout=PATIENCE_S)
