@@ -7,9 +7,9 @@ from monitoring.importing.draft import Draft, Imported
 from monitoring.names import printable
 
 
-def lines(imported: Imported, name: str) -> Iterator[str]:
-    """The lines of the configuration; `name` is the imported file."""
-    yield _comment(f"From {name}, {imported.source}. Try it: --check-config -c FILE", "")
+def lines(imported: Imported, name: str, trial: str) -> Iterator[str]:
+    """The lines of the configuration; `name` is the imported file, `trial` the command that tries out the configuration."""
+    yield _comment(f"From {name}, {imported.source}. Try it out: {trial}", "")
     used = set().union(*(draft.variables() for draft in imported.sites if draft.refused is None)) & {*imported.secrets.names}
     if secret := [variable for variable in imported.secrets.names if variable in used]:
         yield _comment(f"Secrets are not copied. Set these variables in the environment: {', '.join(secret)}", "")

@@ -19,7 +19,7 @@ def imported(raw: bytes) -> tuple[list[dict[str, object]], str]:
     """The websites of the configuration, and its whole text."""
     found = formats.read(raw)
     trial.try_out(found.sites)
-    text = "\n".join(writing.lines(found, "file"))
+    text = "\n".join(writing.lines(found, "file", "try"))
     data = parse(text.encode())
     assert isinstance(data, dict)
     return data["websites"], text

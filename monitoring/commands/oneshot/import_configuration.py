@@ -5,6 +5,7 @@ import sys
 from monitoring.commands.invocation import Invocation
 from monitoring.display.output.outputs import say
 from monitoring.errors import ConfigError
+from monitoring.shell import Program
 
 LARGEST = 64 << 20
 
@@ -29,6 +30,7 @@ def run(invocation: Invocation) -> int:
         raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from None
     except ValueError as error:
         raise ConfigError([f"{name}: {error}"]) from None
-    for line in writing.lines(imported, name):
+    bare = Program(invocation.program.words)
+    for line in writing.lines(imported, name, bare.command("--check-config", "-c", "FILE")):
         say(line)
     return 0
