@@ -8,6 +8,7 @@ import pytest
 
 from monitoring.commands.cli import MODES, OPTIONS, SHELLS
 from monitoring.commands.oneshot.completion import completion
+from monitoring.shell import program_name
 from tests.support.processes import run_program
 
 COMPLETED = """
@@ -48,6 +49,7 @@ def test_bash_completes(script: Path, words: Sequence[str], expected: set[str]) 
 def test_every_flag_is_offered_in_every_shell(shell: str) -> None:
     printed = run_program("--print-completion", shell)
     assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout == completion(program_name(), shell).expandtabs() + "\n"
     flags = [flag for flags in (*(it.flags for it in MODES.values()), *(it.flags for it in OPTIONS)) for flag in flags]
     assert [flag for flag in flags if flag.lstrip("-") not in printed.stdout] == []
 
