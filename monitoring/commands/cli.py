@@ -184,7 +184,7 @@ exit status:
   2  wrong usage or a wrong configuration
 
 documentation:
-  README.md, and docs/ beside it; docs/troubleshooting.md explains every message
+  README.md and docs/ in the source; docs/troubleshooting.md explains every message
 """
 
 
