@@ -30,8 +30,8 @@ def round_every_ms(window_ms: int) -> int:
     return min(SELDOM_MS, max(OFTEN_MS, window_ms // ROUNDS_A_WINDOW))
 
 
-GROWN_BY = 20
-"""A window is read again when it may hold a twentieth more."""
+GROWN_BY = 5
+"""A window is read again when it may hold a fifth more."""
 
 
 def growing_every_ms(report: StatsReport) -> int:
