@@ -89,7 +89,7 @@ SEES: Mapping[str, Collection[str]] = {
     "commands.oneshot": {
         *("clock", "config", "statistics", "display", "checks.assertions", "storage", "importing", "notifications"),
         *("alerts.backtest", "alerts.explain", "alerts.maintenance", "alerts.replay", "service.signals"),
-        *("commands.cli", "commands.invocation", "commands.reading"),
+        *("commands.arguments", "commands.cli", "commands.invocation", "commands.reading"),
     },
     "commands.live": {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web", "viewer"),
