@@ -104,10 +104,10 @@ class Influxd:
         found: list[dict[str, Any]] = json.loads(self._ask("/query", {"q": statement}, "", ""))["results"][0]["series"]
         return found
 
-    def write(self, database: str, line: str) -> None:
-        """Store one line of line protocol, around every code under test."""
+    def write(self, database: str, lines: str) -> None:
+        """Store lines of line protocol, around every code under test."""
         url = f"{self._address}/write?{urllib.parse.urlencode({'db': database})}"
-        _send(urllib.request.Request(url, line.encode(), method="POST"), self._tls)
+        _send(urllib.request.Request(url, lines.encode(), method="POST"), self._tls)
 
     def start(self) -> None:
         """Start the server (again: same port, same data) and wait until it answers."""
