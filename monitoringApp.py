@@ -139,7 +139,7 @@ class MonitoringApp:
     def _announce(self, alerts: Sequence[Alert]) -> None:
         names = self._config.names if alerts else {}
         for alert in alerts:
-            self._display.state_change(alert, names.get(alert.host, alert.host))
+            self._display.state_change(alert, names.get(alert.host))
             self._refresh.make_due()
         if alerts and self._notifier:
             self._notifier.notify()

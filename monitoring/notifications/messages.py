@@ -60,6 +60,8 @@ def _title(group: Group, context: MessageContext) -> str:
     place = f" [{printable(context.location)}]" if context.location else ""
     if len(group.updates) == 1:
         return f"{word}: {_cut(_name(group.updates[0].host, context))}{place}"
+    if group.updates[0].is_unwatched:
+        return f"{word}: {plural(len(group.updates), 'site')}{place}"
     of = f"{len(group.updates)} of {plural(context.watched, 'site')}"
     where = ", probably on this side" if group.is_own_side and group.event is not Event.RECOVERY else ""
     return f"{word}: {of}{where}{place}"

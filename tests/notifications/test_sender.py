@@ -262,6 +262,16 @@ def test_a_site_that_is_removed_while_it_is_down_ends_with_a_message(desk: Desk)
     assert "is no longer watched; it was down for" in desk.scripted.accepted[1].text
 
 
+def test_sites_that_are_removed_are_not_counted_among_those_that_are_left(desk: Desk) -> None:
+    desk.watch(MANY)
+    alerts = desk.down(*MANY[:2])
+    desk.go_on(10)
+    desk.watch([BLOG])
+    desk.up(*alerts, watched=False)
+    desk.go_on(60)
+    assert desk.scripted.titles[1:] == ["NO LONGER WATCHED: 2 sites"]
+
+
 def test_a_site_that_is_removed_and_added_again_while_its_message_waits_is_told_as_it_stands(desk: Desk) -> None:
     desk.scripted.trouble = AWAY
     alerts = desk.down(SHOP)
