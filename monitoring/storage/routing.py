@@ -32,7 +32,7 @@ def no_monitor_text(program: Program) -> str:
 
 PROBE_PATIENCE_S = 2.0
 
-RECENT_MS = DAY_MS
+RECENT_MS, RECENT = DAY_MS, "the past day"
 """The local file is read while the database has refused something within this time."""
 
 NAMELESS = ""
@@ -269,4 +269,4 @@ class ReaderChoice:
             return words.behind_text(name, pending)
         # Refused summaries do no harm: the points answer.
         refused = [it for it in local.refusals() if it.kind in ("checks", "alerts") and it.last_ms >= now_ms - RECENT_MS]
-        return words.lacking_text(name, sum(it.count for it in refused)) if refused else None
+        return words.lacking_text(name, sum(it.count for it in refused), RECENT) if refused else None

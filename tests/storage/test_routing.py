@@ -88,7 +88,7 @@ def test_what_a_database_refused_of_a_live_monitor_is_read_from_its_file(
             with closing(ReaderChoice(config, clock, 60)) as then:
                 drain(Forwarder(file, database, clock))
                 name = f"InfluxDB at 127.0.0.1:{influxd.port}"
-                assert chosen(then) == ("local", f"{name} lacks 2 points of this time, which it refused")
+                assert chosen(then) == ("local", f"{name} lacks 2 points of the past day, which it refused")
                 (condition,) = then.conditions()
                 assert "2 points stay in the local file" in condition.text
         assert chosen(choice)[0] == "influxdb", "long ago: that is not what anybody looks at"
@@ -102,7 +102,7 @@ def test_alerts_that_a_database_refused_are_read_from_the_file(influxd: Influxd,
         file.append(checks([0, 1]), [alert(5)], clock.now_ms())
         with closing(open_backend(parse_database(influxd.url(known), {}), 60)) as database:
             drain(Forwarder(file, database, clock))
-            assert chosen(choice) == ("local", f"{database.name} lacks 1 point of this time, which it refused")
+            assert chosen(choice) == ("local", f"{database.name} lacks 1 point of the past day, which it refused")
 
 
 def test_a_database_that_no_monitor_wrote_to_is_not_read(influxd: Influxd, tmp_path: Path, clock: FakeClock) -> None:

@@ -90,9 +90,9 @@ def slow_windows_text(lengths_ms: Iterable[int]) -> str:
     return f"but answers too slowly about the {' and the '.join(map(window_text, lengths_ms))}: from the local file"
 
 
-def lacking_text(database: str, refused: int) -> str:
-    """It has not all points of the window that is shown."""
-    return f"{database} lacks {plural(refused, 'point')} of this time, which it refused"
+def lacking_text(database: str, refused: int, time: str = "this time") -> str:
+    """It has not all points of this time, which is that of the window shown unless another is named."""
+    return f"{database} lacks {plural(refused, 'point')} of {time}, which it refused"
 
 
 def lost_text(database: str) -> str:
