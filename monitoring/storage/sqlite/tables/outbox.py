@@ -18,7 +18,7 @@ from monitoring.storage.sqlite.tables import meta, queries, rows, summaries
 from monitoring.storage.sqlite.tables.meta import Value
 from monitoring.storage.sqlite.tables.schema import (
     ALERT_COLUMNS,
-    SITE,
+    OF_SITE,
     Row,
     alert_from_row,
     check_from_row,
@@ -152,7 +152,7 @@ def _entries(connection: sqlite3.Connection) -> Iterator[OutboxEntry]:
 
 
 def _rows(connection: sqlite3.Connection, entry: OutboxEntry, limit: int) -> Iterator[Row]:
-    where = f"id BETWEEN {entry.first} AND {entry.last}" + ("" if entry.site is None else f" AND {SITE} = {entry.site}")
+    where = f"id BETWEEN ? AND ? AND {OF_SITE}"
     if entry.kind in SPANS:
         query = summaries.select(SPANS[entry.kind], where)
     elif entry.kind == "alerts":
@@ -160,7 +160,7 @@ def _rows(connection: sqlite3.Connection, entry: OutboxEntry, limit: int) -> Ite
     else:
         yield from rows.some(connection, entry.first, entry.last, entry.site, limit)
         return
-    yield from connection.execute(f"{query} ORDER BY id LIMIT ?", (limit,))
+    yield from connection.execute(f"{query} ORDER BY id LIMIT ?", (entry.first, entry.last, entry.site, limit))
 
 
 def _take(taken: _Taken, kind: str, found: Iterable[Row], hosts: dict[int, str]) -> None:
@@ -212,9 +212,8 @@ def points_of(connection: sqlite3.Connection, entry: OutboxEntry, summarised_ms:
     if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
         window = Window(time_of(entry.first), time_of(entry.last) + 1)
         return sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
-    of_site = "" if entry.site is None else f"AND {SITE} = {entry.site}"
-    query = f"SELECT COUNT(*) FROM {entry.kind} WHERE id BETWEEN ? AND ? {of_site}"
-    return int(connection.execute(query, (entry.first, entry.last)).fetchone()[0])
+    query = f"SELECT COUNT(*) FROM {entry.kind} WHERE id BETWEEN ? AND ? AND {OF_SITE}"
+    return int(connection.execute(query, (entry.first, entry.last, entry.site)).fetchone()[0])
 
 
 def is_waiting(connection: sqlite3.Connection, end: int) -> bool:

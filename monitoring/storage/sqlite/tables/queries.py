@@ -218,7 +218,7 @@ def counts(
     if each:
         query = _by_span(number, table, each, where)
     else:
-        query = f"SELECT {first_key(window.from_ms)} | ({SITE}), {number} FROM {table} WHERE {where} GROUP BY 1"
+        query = f"SELECT :first | ({SITE}), {number} FROM {table} WHERE {where} GROUP BY 1"
     found = connection.execute(query, values)
     return {(time_of(key), names[site_of(key)]): count for key, count in found if site_of(key) in names}
 

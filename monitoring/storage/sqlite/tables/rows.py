@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.tables import blocks_1_1
-from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, SITE, Row, first_key, time_of
+from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, OF_SITE, SITE, Row, first_key, time_of
 
 ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
 SCATTERED_AT_ONCE = 200
@@ -47,13 +47,12 @@ def _among(connection: sqlite3.Connection, keys: Collection[int], table: str) ->
 
 def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> list[Row]:
     """`CHECK_COLUMNS` of the first `limit` checks with keys from `first` to `last`, of a site or of all."""
-    of_site = "" if site is None else f"AND {SITE} = {site}"
     found: list[Row] = []
     while first <= last and len(found) < limit:
         end = min(last, blocks_1_1.last_of_some(connection, first)) if blocks_1_1.exist(connection) else last
         table = source(connection, [Window(time_of(first), time_of(end) + 1)])
-        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE id BETWEEN ? AND ? {of_site} ORDER BY id LIMIT ?"
-        found += connection.execute(query, (first, end, limit - len(found)))
+        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE id BETWEEN ? AND ? AND {OF_SITE} ORDER BY id LIMIT ?"
+        found += connection.execute(query, (first, end, site, limit - len(found)))
         first = end + 1
     return found
 

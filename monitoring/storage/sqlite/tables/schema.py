@@ -24,6 +24,8 @@ SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
 SITE = f"id & {SITE_MASK}"
 """The number of the site, in SQL."""
+OF_SITE = f"IFNULL({SITE} = ?, 1)"
+"""A condition on the site; NULL: any. (SQLite keeps each text of a statement that was prepared, so texts name no values.)"""
 MAX_SITES = SITE_MASK + 1
 
 Row = tuple[Any, ...]
