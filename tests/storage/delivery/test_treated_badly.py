@@ -22,7 +22,7 @@ from tests.support.influx_databases import PATIENT_S, address_of
 from tests.support.influxd import Influxd
 from tests.support.points import EVER
 
-HOUR_MS = Span.HOUR.length_ms
+HOUR_MS, DAY_MS = Span.HOUR.length_ms, Span.DAY.length_ms
 START_MS = Span.HOUR.start_of(SystemClock().now_ms()) - 3 * HOUR_MS
 HOSTS = ("a", "b", "c")
 
@@ -101,7 +101,8 @@ def bad(server: Influxd, tmp_path: Path) -> Iterator[Bad]:
 )
 def test_a_field_of_another_type_in_any_measurement(bad: Bad, kind: str, line: str) -> None:
     bad.database.verify("somebody")
-    bad.server.write(bad.name, f"{line} {START_MS * 1_000_000}")
+    for at_ms in (START_MS, START_MS - DAY_MS):  # two shards when a week has just begun, and each has types of its own
+        bad.server.write(bad.name, f"{line} {at_ms * 1_000_000}")
     bad.clock.step_wall(-86_400)  # so that a day is over: its summary is what is refused
     bad.measure()
     bad.clock.step_wall(86_400)
