@@ -20,6 +20,7 @@ from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import LocalFile
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import purge as requests
 from monitoring.storage.sqlite.tables.purge import Request
 
 START_MS = 1_767_225_600_000 - 25 * 60_000
@@ -148,7 +149,8 @@ def retain(store: LocalFile, now_ms: int) -> dict[str, float]:
 def purge(store: LocalStore, now_ms: int) -> dict[str, float]:
     """Delete all of one site, in steps."""
     steps = Timed()
-    store.ask_purge(Request("https://site-7.example.org/", now_ms, forget=True))
+    with store.writing() as connection:
+        requests.ask(connection, Request("https://site-7.example.org/", now_ms, forget=True))
     while steps.call(lambda: store.maintain(now_ms)):
         pass
     return steps.longest("longest step of a purge") | {"purge of a site, ms": sum(steps.took)}

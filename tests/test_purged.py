@@ -14,7 +14,7 @@ from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.clock import FakeClock
-from tests.support.forwarded import maintain
+from tests.support.forwarded import ask_purge, maintain
 from tests.support.points import START_MS, alert, check, recovery
 from tests.support.scene import Scene, site
 from tests.support.shown import ShownHistory
@@ -87,7 +87,7 @@ def store(tmp_path: Path) -> Iterator[LocalStore]:
 
 
 def purge(store: LocalStore, second: float, *, forget: bool = True, host: str | None = "a") -> None:
-    store.ask_purge(Request(host, START_MS + round(second * 1_000), forget=forget))
+    ask_purge(store, Request(host, START_MS + round(second * 1_000), forget=forget))
     maintain(store, START_MS + round(second * 1_000))
 
 

@@ -5,7 +5,7 @@ import pytest
 from monitoring.models import Window
 from monitoring.notifications.base import Undelivered
 from monitoring.storage.sqlite.tables.purge import Request
-from tests.support.forwarded import maintain
+from tests.support.forwarded import ask_purge, maintain
 from tests.support.notifying import Desk, site
 
 SHOP, BLOG = site("shop"), site("blog")
@@ -14,7 +14,7 @@ EVER = Window(0, 1 << 60)
 
 
 def purge(desk: Desk, host: str | None = SHOP.host, *, forget: bool = True) -> None:
-    desk.store.ask_purge(Request(host, desk.clock.now_ms(), forget=forget))
+    ask_purge(desk.store, Request(host, desk.clock.now_ms(), forget=forget))
     maintain(desk.store, desk.clock.now_ms())
 
 

@@ -23,7 +23,7 @@ from monitoring.storage.opening import take_over_past
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.clock import FakeClock
-from tests.support.forwarded import drain, maintain
+from tests.support.forwarded import ask_purge, drain, maintain
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
@@ -251,7 +251,7 @@ def test_what_was_taken_over_can_be_purged_and_grows_too_old(world: World) -> No
     config = world.config(A, B)
     purged, kept = world.new_file(config), world.new_file(config)
     assert purged.preview(Request(A, START_MS + 10**6, forget=True)).alerts == 1
-    purged.ask_purge(Request(A, START_MS + 10**6, forget=True))
+    ask_purge(purged, Request(A, START_MS + 10**6, forget=True))
     maintain(purged, START_MS + 10**6)
     assert (set(purged.downtime(EVER)), purged.last_alerts()) == ({B}, {})
     kept.append([check(10_800, OTHER)], [], 0)

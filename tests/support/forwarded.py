@@ -3,6 +3,10 @@
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
+from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import purge
+from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.points import EVER
 
 
@@ -12,6 +16,12 @@ def drain(forwarder: Forwarder) -> None:
         if not forwarder.step():
             return
     raise AssertionError("delivery never ends")
+
+
+def ask_purge(store: LocalStore, request: Request) -> None:
+    """Request a purge, which `maintain` carries out, as `--purge` does."""
+    with opened_briefly(store.path) as connection, transaction(connection):
+        purge.ask(connection, request)
 
 
 def maintain(file: LocalFile, now_ms: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from monitoring.models import Alert, AlertType, Cause, CheckResult
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.purge import Request
+from tests.support.forwarded import ask_purge
 
 START_MS = 1_767_221_940_000  # 2025-12-31 22:59 UTC: an hour and then a day end
 COMMIT_MS = 7_000
@@ -44,7 +45,7 @@ def main() -> None:
     store = LocalStore(path)
     if first == 0:
         store.append([check(PURGED, START_MS - COMMIT_MS, 1)], [], START_MS)
-        store.ask_purge(Request(PURGED, START_MS + 10**9, forget=True))
+        ask_purge(store, Request(PURGED, START_MS + 10**9, forget=True))
     for number in range(first, 10**6):
         checks, alerts = commit(number)
         store.append(checks, alerts, now_of(number))

@@ -217,11 +217,6 @@ class LocalStore(GuardedStore):
         with self._snapshot() as connection:
             return meta.number(connection, Value.EXPIRED)
 
-    def ask_purge(self, request: purge.Request) -> int:
-        """Request a purge, which `maintain` carries out; return its number."""
-        with self.writing() as connection:
-            return purge.ask(connection, request)
-
     def next_deletion(self) -> Deletion | None:
         if self._in_flight != NOTHING_IN_FLIGHT:
             return None

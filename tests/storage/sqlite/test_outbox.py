@@ -12,6 +12,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Delivery, Points, Refusal
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables import outbox, purge, rows
+from tests.support.forwarded import ask_purge
 
 START_MS = 1_767_225_600_000
 MINUTE_MS, HOUR_MS = Span.MINUTE.length_ms, Span.HOUR.length_ms
@@ -192,7 +193,7 @@ def test_a_step_of_a_purge_counts_few_points_of_what_waits(store: LocalStore, mo
     count = outbox.points_of
     monkeypatch.setattr(outbox, "points_of", lambda *asked: counted.append(asked[1]) or count(*asked))
     monkeypatch.setattr(rows, "LOOK_AT_ONCE", 20)
-    store.ask_purge(purge.Request("b", START_MS + HOUR_MS, forget=True))
+    ask_purge(store, purge.Request("b", START_MS + HOUR_MS, forget=True))
     steps = []
     while store.maintain(START_MS + HOUR_MS):
         steps.append(sum(entry.points for entry in counted))

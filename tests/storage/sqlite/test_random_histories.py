@@ -16,6 +16,7 @@ from monitoring.statistics.summary import Span, Summary
 from monitoring.storage.base import Delivery
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.purge import Request
+from tests.support.forwarded import ask_purge
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.results import START_MS, checks_of
 from tests.support.stored import states_of
@@ -117,7 +118,7 @@ class History(RuleBasedStateMachine):
     def something_is_purged(self, host: str | None, age_ms: int, forget: bool) -> None:
         self.all_maintenance()
         before_ms = self.now_ms - age_ms
-        self.store.ask_purge(Request(host, before_ms, forget=forget))
+        ask_purge(self.store, Request(host, before_ms, forget=forget))
         self.all_maintenance()
         still_open = {alert.time_ms for alert in self.last_alerts().values() if alert.type is AlertType.ALERT and not forget}
         self.checks = {key: it for key, it in self.checks.items() if key[0] >= before_ms or host not in (None, key[1])}

@@ -16,7 +16,7 @@ from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.migrations import NEWEST
 from monitoring.storage.sqlite.tables.purge import Request
-from tests.support.forwarded import maintain
+from tests.support.forwarded import ask_purge, maintain
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.points import alert, by_host, recovery
 
@@ -176,7 +176,7 @@ def test_an_outage_whose_end_was_purged_before_it_was_delivered_is_not_open_in_t
     assert delivery
     store.acknowledge(delivery)
     store.append([], [recovery(3)], START_MS)
-    store.ask_purge(Request(None, START_MS + 10_000, forget=False))
+    ask_purge(store, Request(None, START_MS + 10_000, forget=False))
     maintain(store, START_MS + 10_000)
     assert store.next_delivery(9) is None
     deletion = store.next_deletion()

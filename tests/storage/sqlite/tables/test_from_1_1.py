@@ -17,6 +17,7 @@ from monitoring.storage.sqlite.tables import blocks_1_1
 from monitoring.storage.sqlite.tables.purge import Request
 from tests.fixtures.files_1_1_0 import FILES, LATE_MS, MINUTE_MS, START_MS, Written, check
 from tests.support.earlier_files import EVER, FIXTURES, LATER_MS, assert_holds, windows
+from tests.support.forwarded import ask_purge
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.points import by_host
 from tests.support.stored import states_of
@@ -113,7 +114,7 @@ def test_a_site_that_is_purged_does_not_come_back_out_of_a_block(old: tuple[Path
     path, written = old
     host = written.checks[0].host
     with closing(LocalStore(path)) as store:
-        store.ask_purge(Request(host, EVER.until_ms, forget=True))
+        ask_purge(store, Request(host, EVER.until_ms, forget=True))
         while store.maintain(LATER_MS):
             pass
         left = [one for one in written.checks if one.host != host]
