@@ -50,14 +50,9 @@ Row = Sequence[Any]
 US_PER_S = 1e6
 
 _BYTES = {"times": bytes, "sketch": bytes}
-_OFTEN_ABSENT = ("maintenance", "maintenance_ms")
-"""The fields that earlier versions of `packed` lack."""
 Packed = msgspec.defstruct(
     "Packed",
-    [
-        (it.name, it.type, it.default) if it.name in _OFTEN_ABSENT else (it.name, _BYTES.get(it.name, it.type))
-        for it in dataclasses.fields(Summary)
-    ],
+    [(it.name, _BYTES.get(it.name, it.type)) for it in dataclasses.fields(Summary)],
     array_like=True,
 )
 """The result of `summary.packed` as a JSON array."""

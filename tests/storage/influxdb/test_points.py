@@ -115,12 +115,6 @@ def test_a_packed_summary_comes_back_whole(recording: Recording, span: Span) -> 
     assert unpack(pack(summary)) == summary
 
 
-def test_a_packed_summary_from_before_there_was_maintenance_is_read() -> None:
-    packed = pack(Summary.of([check()]))
-    assert packed.endswith('",0,0]')
-    assert unpack(packed.removesuffix(",0,0]") + "]") == Summary.of([check()])
-
-
 @pytest.mark.parametrize("span", Span)
 def test_a_summary_of_nothing_comes_back(span: Span) -> None:
     assert unpack(pack(Summary())) == Summary()
