@@ -153,7 +153,6 @@ _PLAIN = (
     Field(
         *("certificate_s", "certificate", "certificate", "certificateS", Kind.INTEGER),
         optional=True,
-        since=6,
         meaning="when the first certificate of the chain expires, in Unix seconds; only of checks that looked",
     ),
     Field(
@@ -161,7 +160,6 @@ _PLAIN = (
         low=1,
         high=1,
         optional=True,
-        since=8,
         meaning="1: made during maintenance, and neither up nor down; else absent",
     ),
 )

@@ -9,15 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring.fields import CHECK_FIELDS
-from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.tables import from_1_1, meta, schema
-from monitoring.storage.sqlite.tables.schema import (
-    APPLICATION_ID,
-    MAINTENANCE_BY_HAND,
-    NOTIFICATIONS,
-    SCHEMA,
-    SUMS_OF_MAINTENANCE,
-)
+from monitoring.storage.sqlite.tables.schema import APPLICATION_ID, SCHEMA
 
 LARGEST_COPY = 1 << 30
 SPARE = 64 << 20
@@ -87,59 +80,18 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
 
 
-def _add_details(connection: sqlite3.Connection) -> None:
-    """Files between two releases had no reasons beside the causes of alerts."""
-    connection.execute("ALTER TABLE alerts ADD COLUMN detail TEXT")
+FIRST = 9
+"""The `user_version` of the first release after 1.1.0, which wrote 3. Between these two only development wrote files."""
 
+STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+"""What each version since then changes. `fields.CHECK_FIELDS` says itself since when a column of `checks` exists."""
 
-def _add_certificates(connection: sqlite3.Connection) -> None:
-    """Files between two releases did not know when certificates expire."""
-    connection.execute("ALTER TABLE sites ADD COLUMN certificate INTEGER")
-
-
-def _add_notifications(connection: sqlite3.Connection) -> None:
-    """Files between two releases knew of no notifications."""
-    for statement in NOTIFICATIONS:
-        connection.execute(statement)
-
-
-def _add_maintenance(connection: sqlite3.Connection) -> None:
-    """Files between two releases knew of no maintenance."""
-    connection.execute("ALTER TABLE checks ADD COLUMN maintenance INTEGER")
-    connection.execute("ALTER TABLE sites ADD COLUMN last_maintenance INTEGER")
-    for span in Span:
-        for column in SUMS_OF_MAINTENANCE:
-            connection.execute(f"ALTER TABLE {span.kind} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
-    connection.execute(MAINTENANCE_BY_HAND)
-
-
-def _shorten_checks(connection: sqlite3.Connection) -> None:
-    """Files between two releases stored what is computed now."""
-    connection.execute("ALTER TABLE checks RENAME COLUMN covers TO weight")
-    connection.execute("ALTER TABLE checks RENAME COLUMN status TO status_minus_200")
-    connection.execute(
-        "UPDATE checks SET status_minus_200 = status_minus_200 - 200, weight = weight * IIF(maintenance, -1, 1)"
-    )
-    connection.execute("ALTER TABLE checks DROP COLUMN maintenance")
-    for name in ("covers", "maintenance", "status"):
-        connection.execute(f"ALTER TABLE checks ADD COLUMN {schema.computed_column(name)}")
-
-
-STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
-    5: _add_details,
-    6: _add_certificates,
-    7: _add_notifications,
-    8: _add_maintenance,
-    9: _shorten_checks,
-}
-"""What each version since 4 has changed, except columns of `checks`: `fields.CHECK_FIELDS` says since when these exist."""
-
-NEWEST = max(*STEPS, *(field.since for field in CHECK_FIELDS))
-"""The `user_version` of new files. 1.1.0 wrote 3."""
+NEWEST = max(FIRST, *STEPS, *(field.since for field in CHECK_FIELDS))
+"""The `user_version` of new files."""
 
 VERSIONS: Mapping[int, frozenset[str]] = {
     3: from_1_1.TABLES,
-    **dict.fromkeys(range(4, NEWEST + 1), frozenset({"checks", "meta"})),
+    **dict.fromkeys(range(FIRST, NEWEST + 1), frozenset({"checks", "meta"})),
 }
 """The versions that can be opened, and tables by which their files are recognised."""
 
