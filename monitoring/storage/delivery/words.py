@@ -69,12 +69,8 @@ def behind_text(database: str, pending: Pending, pace: Pace | None = None) -> st
     waiting = (
         plural(pending.points, "point") if pending.points or not pending.summaries else summaries_text(pending.summaries)
     )
-    left = f": {pace.per_s} a second, {pace_left_text(pace)}" if pace and pace.per_s else ""
+    left = f": {pace.per_s} a second, about {duration_text(pace.left_s * 1_000)} left" if pace and pace.per_s else ""
     return f"{database} has yet to receive {waiting}{left}"
-
-
-def pace_left_text(pace: Pace) -> str:
-    return f"about {duration_text(pace.left_s * 1_000)} left"
 
 
 def summaries_text(count: int) -> str:
@@ -118,7 +114,7 @@ def not_maintained(why: str) -> Condition:
 
 def unconverted(length_ms: int, pace: Pace | None = None) -> Condition:
     """Checks in the format of 1.1.0 are converted while the monitor runs. Nothing is wrong meanwhile."""
-    left = f", {pace_left_text(pace)}" if pace else ""
+    left = f", about {duration_text(pace.left_s * 1_000)} left" if pace else ""
     text = f"converting the checks of 1.1.0 in the background: those of {duration_text(length_ms)} are left{left}"
     return Condition("conversion", text, "1.1.0", "all checks of 1.1.0 are converted")
 
