@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreUnavailable
 from monitoring.models import Window
+from monitoring.storage.sqlite.file.connection import ReaderPool
 from monitoring.storage.sqlite.file.lock import FileLock, NameLock
 from monitoring.storage.sqlite.file.rescue import carry_over, set_aside
 from monitoring.storage.sqlite.reader import FileReader
@@ -91,7 +92,8 @@ class Opening:
             if lock:
                 lock.release()
             raise error
-        self._take_along(readable, store)
+        if not self._take_along(readable, store):
+            self._take_along(readable, store, is_still=True)
         self._say(f"{error}; checks are kept in {store.path} instead, until it can be written")
         return store
 
@@ -103,9 +105,12 @@ class Opening:
                 return LocalStore(place, home=self._path, home_lock=lock)
         return None
 
-    def _take_along(self, path: Path, store: LocalStore) -> bool:
-        """Copy the newest alerts and checks from the file at `path`. False when its alerts cannot be read."""
-        with closing(FileReader(path)) as reader:
+    def _take_along(self, path: Path, store: LocalStore, *, is_still: bool = False) -> bool:
+        """Copy the newest alerts and checks from the file at `path`. False when its alerts cannot be read.
+
+        `is_still`: without what is in its log, which can be read neither on a full disk nor past somebody's lock.
+        """
+        with closing(FileReader(path, ReaderPool(path, is_still=is_still))) as reader:
             try:
                 alerts = list(reader.last_alerts().values())
                 if alerts:

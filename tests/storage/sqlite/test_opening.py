@@ -94,6 +94,20 @@ def test_while_somebody_holds_the_file_its_alerts_are_known_and_then_it_has_ever
     start.store.close()
 
 
+def test_its_alerts_are_known_also_where_nobody_else_may_even_read_it(
+    written: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.01)
+    with closing(sqlite3.connect(written, isolation_level=None)) as holder:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        start = Start(written)
+        assert start.store.path.is_relative_to(elsewhere)
+        assert start.store.last_alerts() == {"a": alert(3), "b": recovery(5, "b")}
+        assert list(start.store.results(EVER)) == checks([999], "b")
+    start.store.close()
+
+
 def test_when_no_disk_takes_a_file_it_is_kept_in_memory(
     tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

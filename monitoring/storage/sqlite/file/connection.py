@@ -166,10 +166,14 @@ def opened_briefly(path: Path) -> Iterator[sqlite3.Connection]:
 class ReaderPool:
     """Read-only connections. A question has one for itself, and the next question uses it again."""
 
-    def __init__(self, path: Path, identity: Identity | None = None) -> None:
-        """`identity`: open connections only while `path` is the name of this file."""
+    def __init__(self, path: Path, identity: Identity | None = None, *, is_still: bool = False) -> None:
+        """`identity`: open connections only while `path` is the name of this file.
+
+        `is_still`: read the file as it lies there, without its log, and without asking who has locked it.
+        """
         self._path = path
         self._identity = identity
+        self._is_still = is_still
         self._turn = threading.Condition()
         self._idle: list[sqlite3.Connection] = []
         self._used: set[sqlite3.Connection] = set()
@@ -283,7 +287,8 @@ class ReaderPool:
     def _open(self) -> sqlite3.Connection:
         if self._path.exists() and not self._path.is_file():  # opening a named pipe would block
             raise StoreUnavailable(f"{self._path}: not a file")
-        uri = f"file:{quote(os.fsencode(self._path.absolute()))}?mode=ro{'' if may_have_log(self._path) else '&immutable=1'}"
+        is_live = may_have_log(self._path) and not self._is_still
+        uri = f"file:{quote(os.fsencode(self._path.absolute()))}?mode=ro{'' if is_live else '&immutable=1'}"
         with translated(self._path):
             if not self._is_there():
                 raise StoreUnavailable(f"{self._path}: is not the file any more that was opened")
