@@ -148,4 +148,4 @@ def test_readers_take_urls_as_a_monitor_does(target: Target, state: dict[str, st
 def test_a_mode_without_websites_takes_no_urls() -> None:
     answer = run_program("--purge", "http://a.example")
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert "URLs go with --monitor, --print and --alerts, not with --purge" in answer.stderr
+    assert "URLs go with --monitor, --print, --alerts and --explain, not with --purge" in answer.stderr
