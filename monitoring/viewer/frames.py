@@ -9,7 +9,7 @@ from rich.text import Text
 
 from monitoring.display.drawing.columns import ROOMY
 from monitoring.display.drawing.events import Event, event_lines, events_of
-from monitoring.display.drawing.grid import bounded, fit, heading, marked, wrapped
+from monitoring.display.drawing.grid import bounded, fit, heading, keys_line, marked, wrapped
 from monitoring.display.drawing.guide import term_lines
 from monitoring.display.drawing.screen import Look, draw_screen
 from monitoring.display.drawing.site_screen import SiteView, site_screen
@@ -284,10 +284,7 @@ def _footer(state: State, width: int) -> Text:
         return _prompt_line(f" {state.prompt.kind}: ", printable(state.prompt.text), width)
     if state.message:
         return fit(Text(f" {printable(state.message)}", "title"), width)
-    words = FOOTERS[state.place].split("  ")
-    while len(words) > 1 and len("  ".join(words)) + 1 > width:
-        words.pop(-2)
-    return fit(Text(" " + "  ".join(words), "weak"), width)
+    return keys_line(FOOTERS[state.place], width)
 
 
 def _prompt_line(before: str, text: str, width: int) -> Text:

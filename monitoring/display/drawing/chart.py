@@ -37,7 +37,8 @@ def cause_strip(trend: Sequence[Bucket], width: int) -> Text:
 def time_strip(marks: Sequence[Mark], width: int) -> Text:
     """The same of marks of which some time may not be measured: that much of each is `·`, wherever in it that was.
 
-    What was measured stands beside what was measured before or after. Of a mark that is not over there is only its part.
+    What was measured stands beside what was measured before or after; of the last mark, if nothing was before, at the end:
+    a monitor that has just begun still measures. Of a mark that is not over there is only its part.
     """
     longest_ms = max((mark.length_ms for mark in marks), default=1)
     each = max(1, width // max(1, len(marks)))
@@ -46,7 +47,7 @@ def time_strip(marks: Sequence[Mark], width: int) -> Text:
         cells = max(1, round(each * mark.length_ms / longest_ms))
         judged_ms = mark.covered_ms - mark.maintenance_ms
         known = min(cells, max(1, round(cells * judged_ms / max(1, mark.length_ms)))) if judged_ms > 0 else 0
-        begins = not goes_on and after is not None and after.covered_ms > after.maintenance_ms
+        begins = not goes_on and (after is None or after.covered_ms > after.maintenance_ms)
         letter, style = _cause_mark(Bucket(None, mark.failures, mark.checks, cause=_main_cause(mark)))
         parts = [(letter * known, style), (UNMEASURED * (cells - known), "weak")]
         for text, token in reversed(parts) if begins else parts:

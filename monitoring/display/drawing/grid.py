@@ -69,7 +69,7 @@ def fit_name(name: str, width: int, style: str = "") -> Text:
 
 def _both_ends(text: str, width: int) -> str:
     """The beginning of a text in two thirds of the width, and its end in the rest."""
-    head = set_cell_size(text, max(1, 2 * width // 3))
+    head = set_cell_size(text, max(1, 2 * width // 3)).rstrip()  # half a wide character is a blank
     room = width - cell_len(head) - 1
     tail = text[max(0, len(text) - max(0, room)) :] if room > 0 else ""
     while cell_len(tail) > room > 0:
@@ -114,6 +114,14 @@ def beside(left: Sequence[Text], right: Sequence[Text], width: int, between: Tex
     """Two texts side by side, the left one in exactly `width` cells."""
     both = zip_longest(left, right, fillvalue=Text(""))
     return [Text.assemble(fit(one, width), between, other) for one, other in both]
+
+
+def keys_line(keys: str, width: int) -> Text:
+    """The last line of a screen: keys, two blanks apart. If there is no room for all, the last but one goes first."""
+    words = keys.split("  ")
+    while len(words) > 1 and len("  ".join(words)) + 1 > width:
+        words.pop(-2)
+    return fit(Text(" " + "  ".join(words), "weak"), width)
 
 
 def bounded(lines: Sequence[Text], width: int, height: int) -> list[Text]:

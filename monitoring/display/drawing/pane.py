@@ -42,7 +42,7 @@ def pane_lines(line: SiteLine, window_ms: int, now_ms: int, width: int, height: 
         state_lines(line.now, now_ms, width),
         _rule(line.now, width),
         _hour(line, width),
-        cause_lines(row),
+        cause_lines(row, width),
         _phases(row, width),
         time_lines(row),
         _availability(line, now_ms),
@@ -102,15 +102,19 @@ def _hour(line: SiteLine, width: int) -> list[Text]:
     return [heading(window_text(length_ms).capitalize(), legend), cause_strip(trend, width)]
 
 
-def cause_lines(row: SiteRow) -> list[Text]:
+def cause_lines(row: SiteRow, width: int) -> list[Text]:
     stats = row.stats
     if not stats.down_ms:
         return []
     failed = sum(stats.causes.values())
     lasted = f"down {duration_text(stats.down_ms)} of {duration_text(stats.judged_ms)}"
     said = f"{lasted}, {failed} of {stats.available + failed} checks failed"
-    statuses = f"  status {counts_text(stats.statuses)}" if len(stats.statuses) > 1 else ""
-    return [Text(said), Text(f"{counts_text(stats.causes)}{statuses}", "bad")]
+    counts = [counts_text(stats.causes)]
+    if len(stats.statuses) > 1:
+        counts.append(f"status {counts_text(stats.statuses)}")
+    together = "  ".join(counts)
+    lines = [together] if len(together) <= width else [line for text in counts for line in wrapped(text, width)]
+    return [*map(Text, wrapped(said, width)), *(Text(line, "bad") for line in lines)]
 
 
 def _phases(row: SiteRow, width: int) -> list[Text]:

@@ -155,11 +155,11 @@ def _ages_text(seen: View, shown: Collection[str] | None) -> str:
     `shown` are the names of the windows on the screen; None: all are.
     """
     older = older_windows({report.length_ms: report.window.until_ms for report in seen.reports})
-    by_end: dict[int, list[str]] = {}
+    by_end: dict[str, list[str]] = {}
     for length_ms, end_ms in older.items():
         if shown is None or brief_window(length_ms) in shown:
-            by_end.setdefault(end_ms, []).append(brief_window(length_ms))
-    said = [f"{' '.join(windows)} of {clock_text(end_ms)[:8]}" for end_ms, windows in by_end.items()]
+            by_end.setdefault(clock_text(end_ms)[:8], []).append(brief_window(length_ms))
+    said = [f"{' '.join(windows)} of {end}" for end, windows in by_end.items()]
     return f" · {', '.join(said)}" if said else ""
 
 

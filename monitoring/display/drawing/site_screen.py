@@ -94,7 +94,7 @@ def _timeline(seen: SiteView, width: int) -> list[Text]:
     strip = time_strip(hours, width)
     begin, end = (f"{local_time(moment_ms):%d %b %H:%M}" for moment_ms in (hours[0].start_ms, hours[-1].end_ms))
     axis = Text(f"{begin}{end:>{max(len(end) + 1, strip.cell_len - len(begin))}}", "weak")
-    return [heading("Past 24h", mark_legend(hours)), strip, axis, *cause_lines(row)]
+    return [heading("Past 24h", mark_legend(hours)), strip, axis, *cause_lines(row, width)]
 
 
 def _response(seen: SiteView, width: int) -> list[Text]:

@@ -12,6 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from monitoring.display.drawing.closing import render_closing
+from monitoring.display.drawing.grid import keys_line
 from monitoring.display.drawing.guide import guide_lines, last_top
 from monitoring.display.drawing.screen import Drawing, Look, draw_all, draw_screen
 from monitoring.display.output.consoles import adapt_to_background, is_mono, open_console
@@ -35,8 +36,8 @@ LONG_MS = (DAY_MS, 30 * DAY_MS)
 ASK_BACKGROUND = "\x1b]11;?\x07"
 """Asks a terminal for its background colour, with a control sequence of xterm that nearly all terminals know."""
 
-KEYS_TEXT = " ? help  ! faults  w window  v viewer  ↑↓ PgUp PgDn move  q quit"
-NO_KEYS_TEXT = " Ctrl-C ends"
+KEYS_TEXT = "? help  ! faults  w window  v viewer  ↑↓ PgUp PgDn move  q quit"
+NO_KEYS_TEXT = "Ctrl-C ends"
 
 DEAF = ("linux", "vt", "dumb", "ansi")
 """Terminals that may show the question instead of answering it, by the beginning of their TERM."""
@@ -152,13 +153,13 @@ class ScreenOutput:
             top = min(self._navigation.help_top, last_top(width, height))  # so that the next key up moves it at once
             self._navigation = replace(self._navigation, help_top=top)
             return guide_lines(width, height, top)
-        self._drawing = draw_screen(view, self._navigation.look, self._columns_ms, width, height, self._footer())
+        self._drawing = draw_screen(view, self._navigation.look, self._columns_ms, width, height, self._footer(width))
         return self._drawing.lines
 
-    def _footer(self) -> Text:
+    def _footer(self, width: int) -> Text:
         if self._navigation.mode is Mode.STOP:
             return Text(" Stop monitoring? y/N", "title")
-        return Text(KEYS_TEXT if self._takes_keys else NO_KEYS_TEXT, "weak")
+        return keys_line(KEYS_TEXT if self._takes_keys else NO_KEYS_TEXT, width)
 
     def close(self, closing: Closing | None) -> None:
         if self._live:

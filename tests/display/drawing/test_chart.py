@@ -22,7 +22,8 @@ def hours(*measured_minutes: int, last_minutes: int = 60) -> list[Mark]:
     [
         (hours(60, 60, 60), "▁▁▁▁▁▁▁▁▁▁▁▁"),
         (hours(0, 0, 0), "············"),
-        (hours(0, 0, 1), "········▁···"),  # seconds are one cell, not an hour
+        (hours(0, 0, 1), "···········▁"),  # seconds are one cell, not an hour, and the newest: a monitor has just begun
+        (hours(0, 0, 5, last_minutes=50), "··········▁"),
         (hours(0, 15, 60), "·······▁▁▁▁▁"),  # begun in the middle of an hour: what follows is known
         (hours(60, 15, 0), "▁▁▁▁▁·······"),  # ended in the middle of one
         (hours(60, 30, 60), "▁▁▁▁▁▁··▁▁▁▁"),

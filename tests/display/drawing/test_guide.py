@@ -6,6 +6,7 @@ import pytest
 
 from monitoring.display.drawing.chart import LETTERS
 from monitoring.display.drawing.columns import columns
+from monitoring.display.drawing.grid import keys_line
 from monitoring.display.drawing.guide import COLUMNS, KEYS, STATES, guide_lines, last_top
 from monitoring.display.output.screen_output import KEYS_TEXT
 from monitoring.display.words import GLYPHS
@@ -39,6 +40,13 @@ def test_every_cause_has_a_letter_of_its_own() -> None:
 def test_the_last_line_of_the_screen_names_keys_that_there_are() -> None:
     named = KEYS_TEXT.split()
     assert {key for key in ("?", "!", "w", "q", "PgUp") if key in named} == {"?", "!", "w", "q", "PgUp"}
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_of_a_narrow_screen_the_last_line_still_says_how_to_quit(width: int) -> None:
+    line = keys_line(KEYS_TEXT, width).plain.rstrip()
+    assert line.startswith(" ? help")
+    assert line.endswith("  q quit")
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 10), (20, 3), (200, 50)])

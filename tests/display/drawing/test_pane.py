@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitoring.alerts.explain import earliest_recovery_ms
 from monitoring.alerts.rule import evaluate
-from monitoring.display.drawing.pane import certificate_lines, forecast_text, pane_lines
+from monitoring.display.drawing.pane import cause_lines, certificate_lines, forecast_text, pane_lines
 from monitoring.display.view_model.viewing import SiteLine
 from monitoring.models import AlertType, Downtime, State
 from monitoring.thresholds import Rule
@@ -82,3 +82,12 @@ def test_no_site_recovers_earlier_than_is_said(failed: list[bool], threshold: in
         if evaluate(True, seen(at_ms), rule).change is AlertType.RECOVERY:
             assert at_ms - now_ms >= earliest_ms
             break
+
+
+def test_counts_that_do_not_fit_into_a_line_are_wrapped() -> None:
+    row = measured(site(HOSTS[1], State.DOWN, 40), 26_000)
+    row = replace(row, stats=replace(row.stats, statuses={503: 1_000_000, 404: 2_000_000}))
+    for width in (20, 30, 50):
+        lines = [line.plain for line in cause_lines(row, width)]
+        assert all(len(line) <= width for line in lines)
+        assert words(lines).endswith("40 of 300 checks failed timeout:40 status 404:2000000 503:1000000")

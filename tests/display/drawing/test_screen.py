@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from monitoring.display.drawing.brief import clock_text
+from monitoring.display.drawing.grid import fit_name
 from monitoring.display.drawing.screen import NOWHERE, Look, draw_all, draw_screen
 from monitoring.display.view_model.values import Header, View
 from monitoring.display.view_model.viewing import Choice
-from monitoring.models import SiteStats, State
+from monitoring.models import SiteStats, State, Window
 from tests.support.views import (
     HEADER,
     HOSTS,
@@ -190,3 +191,18 @@ def test_printed_once_it_shows_all_sites_without_a_cursor() -> None:
 def test_the_last_line_is_for_the_keys() -> None:
     assert drawn(few(), footer=" ? help")[-1] == " ? help"
     assert len(drawn(few(), footer=" ? help")) == 24
+
+
+def test_windows_of_the_same_second_are_named_together() -> None:
+    view = View(HEADER, NOON, reports([site(HOSTS[0])], WINDOWS_MS), [], [])
+    newest, *older = view.reports
+    moved = [replace(it, window=Window.before(NOON - 20_000 + place, it.length_ms)) for place, it in enumerate(older)]
+    text = words(drawn(replace(view, reports=[newest, *moved]), 200, 40))
+    assert f"1h 24h 30d of {clock_text(NOON - 20_000)[:8]}" in text
+
+
+def test_a_shortened_name_of_wide_characters_has_no_blank_in_it() -> None:
+    for width in range(8, 30):
+        text = fit_name("日本語のサイト名がとても長い場合はどうなりますか", width)
+        assert text.cell_len == width
+        assert " …" not in text.plain
