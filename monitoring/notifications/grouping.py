@@ -158,7 +158,7 @@ class Plan:
 def plan(pending: Iterable[Entry], context: PlanningContext, now_ms: int) -> Plan:
     """Decide what to send at this moment."""
     by_host: dict[tuple[str, bool], list[Entry]] = {}
-    for entry in sorted(pending, key=lambda entry: entry.time_ms):
+    for entry in sorted(pending, key=_order):
         by_host.setdefault((entry.alert.host, entry.event is Event.CERTIFICATE), []).append(entry)
     updates = [_update(host, entries, context, now_ms) for (host, _), entries in by_host.items()]
     groups: list[Group] = []
@@ -188,6 +188,11 @@ def recoveries_to_confirm(entries: Sequence[Entry], now_ms: int) -> Iterable[Ent
     if last.event is not Event.RECOVERY or now_ms < last.time_ms + HELD_MS:
         return ()
     return (entry for entry in entries if entry.event is Event.RECOVERY)
+
+
+def _order(entry: Entry) -> tuple[int, int]:
+    """By time, but a reminder comes before the end of its outage: it may have been due while that was pending."""
+    return (entry.alert.time_ms if entry.event is Event.REMINDER else entry.time_ms, entry.time_ms)
 
 
 def _update(host: str, entries: Sequence[Entry], context: PlanningContext, now_ms: int) -> SiteUpdate:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.models import Alert, AlertType, Site
+from monitoring.statistics.status import outage_is_open
 from monitoring.storage.notifications import Entry, Event, Route
 
 
@@ -32,18 +33,15 @@ def route_of(channels: Sequence[ChannelConfig], sites: Iterable[Site]) -> Route:
     return route
 
 
-def reminders(
-    channel: ChannelConfig, sent: Mapping[str, Entry], ongoing: Iterable[Alert], sites: Mapping[str, Site], now_ms: int
-) -> Iterator[Entry]:
-    """The newest due reminder for each open outage whose alert the channel has sent.
+def reminders(channel: ChannelConfig, newest: Iterable[Alert], sites: Mapping[str, Site], now_ms: int) -> Iterator[Entry]:
+    """The newest due reminder for each open outage among the `newest` records of the hosts that the channel knows of.
 
-    Reminders are due at whole multiples of the channel's interval. `sent` is the newest state change of each host that the
-    channel has sent.
+    Reminders are due at whole multiples of the channel's interval.
     """
-    for alert in ongoing:
-        entry, site = sent.get(alert.host), sites.get(alert.host)
-        if channel.reminder_ms is None or entry is None or site is None or not channel.wants(site, Event.REMINDER):
+    for alert in newest:
+        site = sites.get(alert.host)
+        if channel.reminder_ms is None or not outage_is_open(alert) or not site or not channel.wants(site, Event.REMINDER):
             continue
         number = (now_ms - alert.time_ms) // channel.reminder_ms
-        if entry.alert.start_ms == alert.start_ms and number > 0:
+        if number > 0:
             yield Entry(channel.label, Event.REMINDER, alert.time_ms + number * channel.reminder_ms, alert)

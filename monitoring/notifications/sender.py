@@ -207,28 +207,40 @@ class Sender:
         return min(self._retry_ms or LOOK_MS, LOOK_MS) / 1_000
 
     def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
-        """The newest record of each host that is down or was down until a short time ago."""
-        newest = {host: entry.alert for host, entry in self._outbox.last_sent(self.config.label).items()}
-        newest |= {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
+        """The newest record of each host that is down, was down until a short time ago, or is still to be announced."""
+        announced = {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
+        newest = {**self._newest_records(self._outbox.last_sent(self.config.label), now_ms), **announced}
         recent_ms = now_ms - RESOLVED_MS
-        return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms]
+        return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms or it.host in announced]
 
     # What is known about the sites
 
     def _add_reminders(self) -> None:
         if self.config.reminder_ms is None or self._channel.is_level_triggered:
             return
-        sent = self._outbox.last_sent(self.config.label)
-        ongoing = [entry.alert for entry in sent.values() if entry.event is Event.ALERT]
         now_ms = self._clock.now_ms()
+        newest = self._newest_records(self._outbox.last_sent(self.config.label), now_ms)
         due = [
             it
-            for it in reminders(self.config, sent, ongoing, self.watched.sites, now_ms)
+            for it in reminders(self.config, newest.values(), self.watched.sites, now_ms)
             if not any(self.watched.in_maintenance(it.alert.host, moment_ms) for moment_ms in (it.time_ms, now_ms))
         ]
         if due:
             with suppress(StoreError):  # tried again at the next step
                 self._outbox.add_reminders(due)
+
+    def _newest_records(self, sent: Mapping[str, Entry], now_ms: int) -> Mapping[str, Alert]:
+        """What the channel has `sent`; of the hosts that it reported as down, their newest records.
+
+        The end of an outage may still be pending, may have been refused, or the channel does not want recoveries.
+        """
+        newest = {host: entry.alert for host, entry in sent.items()}
+        down = {host: alert.time_ms for host, alert in newest.items() if alert.type is AlertType.ALERT}
+        if down:
+            with suppress(StoreError):  # then what was sent has to do
+                changes = self._reader().alerts(Window(min(down.values()), now_ms + 1))
+                newest |= {it.host: it for it in changes if it.host in down and it.time_ms > down[it.host]}
+        return newest
 
     def _planning_context(self, pending: Sequence[Entry], now_ms: int) -> PlanningContext:
         sent = self._outbox.last_sent(self.config.label)

@@ -1,0 +1,82 @@
+"""Reminders are of outages that go on: not of one that has ended, even if the channel has not said so or never will."""
+
+from pathlib import Path
+
+from monitoring.notifications.base import Undelivered
+from monitoring.storage.notifications import Entry, Event
+from monitoring.units import HOUR_MS, MINUTE_MS
+from tests.support.notifying import Desk, channel_config, site
+
+SHOP = site("shop")
+
+
+def test_none_while_the_recovery_of_a_flapping_site_must_still_hold(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=2 * MINUTE_MS)) as desk:
+        for _ in range(3):
+            alerts = desk.down(SHOP)
+            desk.go_on(60)
+            desk.up(*alerts)
+            desk.go_on(60)
+        desk.go_on(600)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop", "DOWN: shop", "UP: shop", "DOWN: shop", "UP: shop"]
+
+
+def test_one_of_the_outage_that_follows_a_recovery_which_did_not_hold(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=2 * MINUTE_MS)) as desk:
+        for _ in range(3):
+            alerts = desk.down(SHOP)
+            desk.go_on(60)
+            desk.up(*alerts)
+            desk.go_on(60)
+        desk.down(SHOP)
+        desk.go_on(130)
+    assert desk.scripted.titles[5:] == ["STILL DOWN: shop"]
+    assert "it has been down for 2 min 30 s" in desk.scripted.accepted[5].text
+    assert "4th outage in 30 min" in desk.scripted.accepted[5].text
+
+
+def test_none_when_the_channel_was_away_at_the_recovery(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=HOUR_MS)) as desk:
+        alerts = desk.down(SHOP)
+        desk.go_on(3_000, step_s=20)
+        desk.scripted.trouble = Undelivered("it does not answer")
+        desk.up(*alerts)
+        desk.go_on(1_200, step_s=20)
+        desk.scripted.trouble = None
+        desk.go_on(7_200, step_s=20)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
+
+
+def test_none_after_the_recovery_by_a_channel_that_wants_no_recoveries(tmp_path: Path) -> None:
+    on = frozenset({"alert", "reminder"})
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=HOUR_MS, on=on)) as desk:
+        alerts = desk.down(SHOP)
+        desk.go_on(3_700, step_s=20)
+        desk.up(*alerts)
+        desk.go_on(7_200, step_s=20)
+    assert desk.scripted.titles == ["DOWN: shop", "STILL DOWN: shop"]
+
+
+def test_none_after_a_recovery_that_was_refused(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=HOUR_MS)) as desk:
+        alerts = desk.down(SHOP)
+        desk.go_on(60)
+        desk.scripted.trouble = Undelivered("error=404", is_final=True)
+        desk.up(*alerts)
+        desk.go_on(60)
+        desk.scripted.trouble = None
+        desk.go_on(7_200, step_s=20)
+    assert desk.scripted.titles == ["DOWN: shop"]
+
+
+def test_a_message_of_a_reminder_and_the_end_of_its_outage_says_that_it_ended(tmp_path: Path) -> None:
+    """The reminder may have been written just before a recovery that was decided at an earlier moment."""
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=HOUR_MS)) as desk:
+        (alert,) = desk.down(SHOP)
+        desk.go_on(60)
+        (ended,) = desk.up(alert)
+        desk.clock.advance(0.001)
+        desk.outbox.add_reminders([Entry("mail", Event.REMINDER, desk.clock.now_ms(), alert)])
+        desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "UP: shop"]
+    assert ended in desk.scripted.accepted[1].alerts
