@@ -42,7 +42,7 @@ MODES = {
     for mode in (
         Mode("-m", "monitor", "live.monitor", "check the sites and show statistics, states and alerts"),
         Mode("-a", "alerts", ".alertWatcher", "print the history of alerts and recoveries, then follow it"),
-        Mode("-p", "print", "live.print", "show what monitors elsewhere measure, without checking anything"),
+        Mode("-p", "print", "live.print", "show what other monitors measure, without checking anything"),
         Mode(
             *("-w", "web", "live.web", "serve the status page and numbers for Prometheus; also with -m, -g"),
             beside=("monitor", "gateway"),
@@ -59,22 +59,22 @@ MODES = {
             *(None, "report", "oneshot.report", "sum up a month: availability, incidents, response times"),
             value={"dest": "month", "metavar": "YYYY-MM", "type": values.month},
         ),
-        Mode(None, "purge", "oneshot.purge", "delete stored checks and alerts; says which, and asks"),
+        Mode(None, "purge", "oneshot.purge", "delete stored checks and alerts, after a confirmation"),
         Mode(
             *(None, "maintenance", "oneshot.maintenance"),
-            'begin maintenance of a site (or tag:WORD, group:NAME, "all"): "30m"; "end" ends it',
+            'start maintenance of a site (or tag:WORD, group:NAME, "all"): "30m"; "end" ends it',
             value={"dest": "maintained", "nargs": 2, "metavar": ("SITE", "LENGTH")},
         ),
         Mode(
             *(None, "test-notifications", "oneshot.test_notifications"),
-            "send a marked message through every channel of the configuration",
+            "send a test message through every channel of the configuration",
         ),
-        Mode(None, "check-config", "oneshot.check_config", "say what is wrong or what would run"),
+        Mode(None, "check-config", "oneshot.check_config", "print the errors of the configuration, or what would run"),
         Mode(
-            *(None, "explain", "oneshot.explain", "say why a site is up, failing or down: checks, sum and rule"),
+            *(None, "explain", "oneshot.explain", "explain why a site is up, failing or down"),
             value={"dest": "explained", "metavar": "SITE"},
         ),
-        Mode(None, "replay", "oneshot.replay", "say what another rule would have alerted on"),
+        Mode(None, "replay", "oneshot.replay", "show which alerts another rule would have raised"),
         Mode(
             *(None, "import", "oneshot.import_configuration"),
             help="print the websites of Gatus, Uptime Kuma, Prometheus, a sitemap or a list as a configuration",
@@ -82,7 +82,7 @@ MODES = {
         ),
         Mode(
             *(None, "print-completion", "oneshot.completion"),
-            "print a script by which a shell completes all this",
+            "print the script with which a shell completes all this",
             value={"dest": "shell", "choices": SHELLS},
         ),
     )
@@ -112,15 +112,15 @@ OPTIONS = (
     Option("--database", metavar="URL", help="use this database instead of the configuration's"),
     Option("--local-database", metavar="FILE", type=values.file, help="use this local file instead of the configuration's"),
     Option("--format", choices=("text", "json", "csv"), default="text", help="json: one object a line; csv: with --report"),
-    Option("--notify", modes=["test"], action="store_true", help="play an outage through your own channels, as a drill"),
-    Option("-s", "--silent", modes=["monitor"], action="store_true", help="print nothing but errors"),
+    Option("--notify", modes=["test"], action="store_true", help="send the messages through your own channels, as a drill"),
+    Option("-s", "--silent", modes=["monitor"], action="store_true", help="print only errors"),
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(
         *("--location",),
         modes=["alerts", "explain", "print", "replay", "web", "report", "purge"],
         metavar="NAME",
         type=values.location,
-        help='only what the monitor at "NAME" saw',
+        help='only what was measured at location "NAME"',
     ),
     Option(
         *("--site",),
@@ -140,7 +140,7 @@ OPTIONS = (
         modes=["explain", "print"],
         metavar="TIME",
         type=values.moment,
-        help='how it was at this time, or "-1h": an hour ago',
+        help='the state at this time, or at an age: "-1h" is an hour ago',
     ),
     Option(
         *("--listen",),
@@ -156,12 +156,12 @@ OPTIONS = (
         modes=["alerts", "replay"],
         metavar="TIME",
         type=values.moment,
-        help='from this time on, or "7d": so long ago',
+        help='from this time on, or from an age on: "7d"',
     ),
     Option(
-        "--limit", modes=["alerts"], metavar="NUMBER", type=values.limit, help="no more of the history than the newest ones"
+        "--limit", modes=["alerts"], metavar="NUMBER", type=values.limit, help="only so many of the history, the newest ones"
     ),
-    Option("--all", modes=["alerts"], action="store_true", help="each record instead of one line an incident"),
+    Option("--all", modes=["alerts"], action="store_true", help="each record instead of one line for each outage"),
     Option("--threshold", modes=["replay"], metavar="PERCENT", type=values.percent, help="of the rule to try"),
     Option("--recovery-threshold", modes=["replay"], metavar="PERCENT", type=values.percent, help="of the rule to try"),
     Option("--minimum-failures", modes=["replay"], metavar="NUMBER", type=values.failures, help="of the rule to try"),
