@@ -62,9 +62,16 @@ def _title(group: Group, context: MessageContext) -> str:
         return f"{word}: {_cut(_name(group.updates[0].host, context))}{place}"
     if group.updates[0].is_unwatched:
         return f"{word}: {plural(len(group.updates), 'site')}{place}"
-    of = f"{len(group.updates)} of {plural(context.watched, 'site')}"
+    of = _share(group, context)
     where = ", probably on this side" if group.is_own_side and group.event is not Event.RECOVERY else ""
     return f"{word}: {of}{where}{place}"
+
+
+def _share(group: Group, context: MessageContext) -> str:
+    """How many sites of how many. Those that were removed while the message waited are not among those that are left."""
+    count = len(group.updates)
+    is_share = all((site := context.sites.get(update.host)) and site.enabled for update in group.updates)
+    return f"{count} of {plural(context.watched, 'site')}" if is_share else plural(count, "site")
 
 
 def _headword(group: Group) -> str:
@@ -120,7 +127,7 @@ def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[s
     """One line for each of several sites."""
     if group.is_own_side:
         fail, where = ("failed", OWN_SIDE_WAS) if group.event is Event.RECOVERY else ("fail", OWN_SIDE)
-        yield f"{len(group.updates)} of {plural(context.watched, 'site')} {fail} at once by network causes, {where}."
+        yield f"{_share(group, context)} {fail} at once by network causes, {where}."
     for update in group.updates[:MOST_LISTED]:
         alert, site = update.last.alert, context.sites.get(update.host)
         name = _name(update.host, context)

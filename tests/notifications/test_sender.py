@@ -272,6 +272,14 @@ def test_sites_that_are_removed_are_not_counted_among_those_that_are_left(desk: 
     assert desk.scripted.titles[1:] == ["NO LONGER WATCHED: 2 sites"]
 
 
+def test_sites_that_are_removed_while_their_alert_waits_are_not_counted_among_those_that_are_left(desk: Desk) -> None:
+    desk.watch(MANY)
+    desk.down(*MANY[:4])
+    desk.watch([*MANY[2:4], BLOG])
+    desk.go_on(20)
+    assert desk.scripted.titles == ["DOWN: 4 sites"]
+
+
 def test_a_site_that_is_removed_and_added_again_while_its_message_waits_is_told_as_it_stands(desk: Desk) -> None:
     desk.scripted.trouble = AWAY
     alerts = desk.down(SHOP)
