@@ -195,6 +195,16 @@ def test_a_directory_that_is_renamed_keeps_its_file_and_takes_its_old_name_again
     assert_holds_all_asked(stored_checks(file), target)
 
 
+def test_the_end_names_the_file_in_its_renamed_directory(config: Path, file: Path) -> None:
+    moved = file.parent.with_name("renamed")
+    with Monitor(config, "--format", "text") as monitor:
+        wait_for_checks(file, more_than=3)
+        file.parent.rename(moved)
+        wait_for_words(monitor, str(moved / file.name))
+        assert monitor.terminate() == 0
+    assert f"everything is stored in {moved / file.name}" in monitor.printed
+
+
 @pytest.mark.parametrize("suffixes", [("-wal",), ("-shm",), LOGS])
 def test_a_log_that_is_deleted_takes_nothing_with_it(
     config: Path, file: Path, target: Target, suffixes: tuple[str, ...]
