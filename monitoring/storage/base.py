@@ -293,8 +293,8 @@ class Guard(Protocol):
     """It is being saved: the monitor must not end yet."""
 
     @property
-    def is_away(self) -> bool:
-        """The monitor writes another file than the one that the next start opens."""
+    def away(self) -> Path | None:
+        """The file that the monitor writes, if the next start opens another one."""
 
     def look(self, now_ms: int, between: Callable[[], None]) -> None:
         """Repair what is wrong with the file. Where that takes long, call `between` now and then, which writes."""

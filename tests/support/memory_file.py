@@ -41,7 +41,7 @@ class IdleGuard:
     """Nothing ever happens to a file in memory."""
 
     is_saving = False
-    is_away = False
+    away = None
 
     def look(self, now_ms: int, between: Callable[[], None]) -> None: ...
 

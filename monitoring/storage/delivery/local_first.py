@@ -267,16 +267,15 @@ class LocalFirstStore:
     def left_behind(self) -> tuple[str, ...]:
         """What a person should know at the end: the points that wait for the database, and what it refused."""
         waiting = self.pending().points
-        away = self._file.path if self._file.guard.is_away else None
         refusals = [condition.text for condition in self._lasting() if not condition.is_why]
-        return (*([words.undelivered_text(waiting, away)] if waiting else []), *refusals)
+        return (*([words.undelivered_text(waiting, self._file.guard.away)] if waiting else []), *refusals)
 
     def stored_in(self) -> str:
         """Where everything is stored, at the end; "" if it could not be written."""
         if self._writer.trouble:
             return ""
         has_all = self.awaits_database and not self.pending().points and not self._lasting()
-        return words.kept_text(self._file.path, self.name if has_all else "")
+        return words.kept_text(self._file.guard.away or self._file.path, self.name if has_all else "")
 
     def notices(self) -> Sequence[str]:
         """What has happened to the local file since the last call."""

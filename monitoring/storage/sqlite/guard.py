@@ -67,9 +67,9 @@ class FileGuard:
         """The file is being saved: the monitor must not end yet."""
 
     @property
-    def is_away(self) -> bool:
-        """Another file is written than the one that the next start opens."""
-        return self._path != self._home
+    def away(self) -> Path | None:
+        """The file that is written, if the next start opens another one. Its directory may have been renamed."""
+        return self._followed or (self._path if self._path != self._home else None)
 
     def notices(self) -> list[str]:
         """What has happened since the last call, for people. May be called from any thread."""
@@ -83,7 +83,7 @@ class FileGuard:
             self._began_ms = now_ms - LATE_MS
         self._keep_name()
         problem = self._store.problem()
-        is_well = problem is None and self._followed is None and not self.is_away
+        is_well = problem is None and self.away is None
         if now_ms < self._retry_ms or is_well:
             return
         self.is_saving = True
