@@ -57,14 +57,16 @@ def _no_password() -> str:
 
 
 class ServedCertificate:
-    """The server side of TLS. `context` stays the same object and gets the certificate that is in the files.
+    """The server side of TLS. `context` stays the same object, and each handshake gets the certificate that is in the files.
 
-    Only the thread that does the handshakes may use it, because nobody may use the context while its certificate changes.
+    Each certificate has a context of its own: one that got another certificate would keep the one before beside it if
+    their keys are of different kinds, and OpenSSL would choose between the two.
     """
 
     def __init__(self, files: TlsFiles, report: Callable[[str], None] = output.warn) -> None:
         """`report` takes a sentence. Raises `ConfigError` when the files cannot be used."""
-        self.context = make_context(files)
+        self.context = self._current = make_context(files)
+        self.context.sni_callback = self._choose  # called in each handshake, also without a name
         self._files = files
         self._report = report
         self._used = self._seen = self._versions()
@@ -84,13 +86,15 @@ class ServedCertificate:
 
     def _replace(self) -> None:
         try:
-            make_context(self._files)  # a trial: a pair that does not fit would leave one half in the real context
-            _load(self.context, self._files)
+            self._current = make_context(self._files)
         except ConfigError as error:
             self._report(f"{error}; the certificate stays as it was")
         else:
             self._report(f"--tls-cert {self._files.certificate}: the new certificate is served")
             self._check_dates()
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._current
 
     def _check_dates(self) -> None:
         """Warn if clients will reject the certificate by its dates."""

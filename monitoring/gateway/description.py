@@ -44,7 +44,7 @@ def description() -> Schema:
     itself = _operation("This description", None, {"application/json": {"schema": {"type": "object"}}})
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Uptime monitor: gateway", "version": __version__, "description": _ABOUT},
+        "info": {"title": "Website monitor: gateway", "version": __version__, "description": _ABOUT},
         "paths": {
             **{it.path: {it.method.lower(): _described(it, schemas)} for it in every},
             "/metrics": {"get": metrics},

@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+from trustme import KeyType
 
 from monitoring.gateway.certificate import LOOKS_PER_DATE_CHECK, ServedCertificate, TlsFiles
 from tests.support.certificates import Authority
@@ -20,11 +21,11 @@ def files(tmp_path: Path) -> TlsFiles:
     return TlsFiles(tmp_path / "served.pem", tmp_path / "served.pem")
 
 
-def renew(files: TlsFiles, folder: Path, *, expired: bool = False, name: str = HOST) -> str:
+def renew(files: TlsFiles, folder: Path, *, expired: bool = False, key: KeyType = KeyType.ECDSA) -> str:
     """Put another certificate into place; the file of the authority that signed it."""
     folder.mkdir(exist_ok=True)
     authority = Authority(folder)
-    made = Path(authority.server_file(name, expired=expired))
+    made = Path(authority.server_file(HOST, expired=expired, key=key))
     other = files.certificate.with_suffix(".new")
     shutil.copy(made, other)
     os.replace(other, files.certificate)
@@ -64,6 +65,18 @@ def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path, files
         "the new certificate is served",
         "clients refuse it",
     ]
+
+
+def test_the_certificate_before_is_not_served_on_beside_one_with_another_kind_of_key(
+    tmp_path: Path, files: TlsFiles
+) -> None:
+    """OpenSSL keeps one certificate a kind of key, and most clients prefer the one with an elliptic curve."""
+    renew(files, tmp_path / "first", key=KeyType.ECDSA)
+    with Gateway(write_config(tmp_path, ["http://127.0.0.1:1"]), files.certificate, files.key) as gateway:
+        gateway.wait_until_it_serves()
+        for key in (KeyType.RSA, KeyType.ECDSA, KeyType.RSA):
+            authority = renew(files, tmp_path / "next", key=key)
+            wait_for(lambda authority=authority: is_trusted(gateway.port, authority), "the new certificate")
 
 
 def test_a_certificate_that_has_expired_is_said_at_the_start_and_once(tmp_path: Path, files: TlsFiles) -> None:

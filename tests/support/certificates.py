@@ -23,13 +23,15 @@ class Authority:
         self._issue(names, expired=expired).configure_cert(context)
         return context
 
-    def server_file(self, name: str, *, expired: bool = False) -> str:
+    def server_file(self, name: str, *, expired: bool = False, key: trustme.KeyType = trustme.KeyType.ECDSA) -> str:
         """A file with the key and the certificate of a server of this name, for one in a process of its own."""
         file = self._folder / f"{name}.pem"
-        self._issue((name,), expired=expired).private_key_and_cert_chain_pem.write_to_path(file)
+        self._issue((name,), expired=expired, key=key).private_key_and_cert_chain_pem.write_to_path(file)
         return str(file)
 
-    def _issue(self, names: Sequence[str], *, expired: bool) -> trustme.LeafCert:
+    def _issue(
+        self, names: Sequence[str], *, expired: bool, key: trustme.KeyType = trustme.KeyType.ECDSA
+    ) -> trustme.LeafCert:
         long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
         begin, end = (long_ago, long_ago + dt.timedelta(days=365)) if expired else (None, None)
-        return self._ca.issue_cert(*names, not_before=begin, not_after=end)
+        return self._ca.issue_cert(*names, not_before=begin, not_after=end, key_type=key)
