@@ -3,7 +3,6 @@
 import threading
 import time
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from monitoring.units import NS_PER_MS
@@ -45,26 +44,27 @@ class Clock(Protocol):
 class StopSignal(threading.Event):
     """An event that a signal handler may set while the thread that it interrupts waits for it. Only one thread may wait.
 
-    `threading.Event.set` takes a lock. If the handler interrupts a `wait` that holds this lock, both wait for ever.
-    A `SimpleQueue` is safe in handlers.
+    `threading.Event.set` takes a lock. If the handler interrupts a `wait` that holds this lock, both wait for ever. Here
+    it only releases one. (A `SimpleQueue` would wait for ever if a handler outlasts the timeout, as that of Ctrl-Z does.)
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._is_set = False
-        self._rings: SimpleQueue[None] = SimpleQueue()
+        self._unset = threading.Lock()
+        self._unset.acquire()
 
     def is_set(self) -> bool:
         return self._is_set
 
     def set(self) -> None:
         self._is_set = True
-        self._rings.put(None)
+        with suppress(RuntimeError):  # it was set before
+            self._unset.release()
 
     def wait(self, timeout: float | None = None) -> bool:
         if not self._is_set:
-            with suppress(Empty):
-                self._rings.get(timeout=timeout)
+            self._unset.acquire(timeout=-1 if timeout is None else timeout)
         return self._is_set
 
 

@@ -184,3 +184,27 @@ def test_a_signal_handler_may_set_it_at_any_instant_of_the_wait() -> None:
     """A thousand signals while the main thread only waits: at one of them a `threading.Event` waits for itself."""
     root = Path(__file__).resolve().parents[1]
     subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=root, check=True, timeout=60)
+
+
+OUTLASTED = """
+import signal, time
+from monitoring.clock import StopSignal
+
+def outlast(*_):
+    begun = time.monotonic()
+    while time.monotonic() - begun < 0.2:
+        pass
+    suspensions.append(begun)
+
+suspensions = []
+signal.signal(signal.SIGALRM, outlast)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0)
+while not suspensions:
+    assert not StopSignal().wait(0.1)
+"""
+
+
+def test_a_signal_handler_may_outlast_the_wait() -> None:
+    """As that of Ctrl-Z does, until `fg`: then the time is over, and not the beginning of a wait for ever."""
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", OUTLASTED], cwd=root, check=True, timeout=60)

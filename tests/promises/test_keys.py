@@ -7,6 +7,8 @@ import shlex
 import signal
 import subprocess
 import termios
+from functools import partial
+from operator import ne
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,8 @@ def test_ctrl_z_gives_the_keys_to_the_shell_and_fg_takes_them_again(config: Path
         terminal.until("what the shell says", lambda text: "42 qy" in text)
         terminal.type(b"fg\n")
         terminal.until("the screen again", lambda text: "INCIDENTS" in text)
+        for _ in range(2):  # it goes on deciding and telling, without a key
+            terminal.until("a newer time", partial(ne, terminal.text))
         terminal.type(b"?")
         terminal.until("the help", lambda text: "ON THE SCREEN" in text)
         terminal.type(b"xqy")
