@@ -337,7 +337,7 @@ def run(invocation: Invocation, evaluate: Evaluate = evaluate) -> int:
             print("Self-test: a real monitor must raise an alert each time a test website goes down (about 20 s).")
             print(f"It checks every {INTERVAL_MS} ms and stores in {where}.", flush=True)
             alerts = play_against(invocation.make_app, database, Path(directory), evaluate)
-            run_drill(alerts[:2], channels, Path(directory))
+            run_drill(alerts[:2], RULE, channels, Path(directory))
     except SelfTestFailed as failure:
         print(f"FAILED: {failure}")
         return 1

@@ -69,6 +69,13 @@ def test_a_web_hook_that_is_not_there_is_tried_again() -> None:
     assert "Connection refused" in str(error)
 
 
+def test_a_web_hook_that_answers_after_some_seconds_is_told_once(hook: WebHook) -> None:
+    hook.hanging = threading.Event()
+    threading.Timer(5, hook.hanging.set).start()
+    hook_channel(hook).send(MESSAGE)
+    assert hook.titles == ["DOWN: shop"]
+
+
 def test_a_web_hook_that_hangs_is_given_up(hook: WebHook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "PATIENCE_S", 2.0)
     hook.hanging = threading.Event()

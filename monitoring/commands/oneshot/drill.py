@@ -11,7 +11,7 @@ from pathlib import Path
 from monitoring.clock import Deadline, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config
-from monitoring.config.keys.notifications import CHANNELS, ChannelConfig
+from monitoring.config.keys.notifications import CHANNELS, EVENTS, ChannelConfig
 from monitoring.display.output.outputs import say
 from monitoring.display.words import plural
 from monitoring.errors import MonitoringError
@@ -20,6 +20,7 @@ from monitoring.notifications.notifier import Notifier
 from monitoring.notifications.outbox import Outbox
 from monitoring.storage.notifications import Delivery, Entry
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.thresholds import Rule
 from monitoring.units import HOUR_MS
 
 DRILL_SITE = Site("drill", "http://drill.invalid/", name="drill", masked_url="http://drill.invalid")
@@ -40,14 +41,14 @@ def channels_of(invocation: Invocation) -> Sequence[ChannelConfig]:
     return channels
 
 
-def run_drill(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> None:
+def run_drill(outage: Sequence[Alert], rule: Rule, channels: Sequence[ChannelConfig], directory: Path) -> None:
     """Announce an outage on these channels or, if there are none, its alert on a web hook of this process.
 
-    Raises `SelfTestFailed`.
+    `rule` has decided it. Raises `SelfTestFailed`.
     """
     if channels:
         say(f"a drill on your {plural(len(channels), 'channel')}: a site goes down, and comes back")
-        answers = deliver(outage, channels, directory)
+        answers = deliver(outage, rule, channels, directory)
         for label, trouble in answers.items():
             say(f"      {label}: {trouble or 'sent'}")
         if any(answers.values()):
@@ -55,7 +56,7 @@ def run_drill(outage: Sequence[Alert], channels: Sequence[ChannelConfig], direct
         return
     say("a notification to a local web hook, which must receive one message")
     with web_hook() as (hook, received):
-        trouble = deliver(outage[:1], [hook], directory)[hook.label]
+        trouble = deliver(outage[:1], rule, [hook], directory)[hook.label]
         say(f"      received: {', '.join(message['title'] for message in received) or 'nothing'}")
     if trouble:
         raise SelfTestFailed(f"the web hook got no message: {trouble}")
@@ -63,16 +64,18 @@ def run_drill(outage: Sequence[Alert], channels: Sequence[ChannelConfig], direct
         raise SelfTestFailed(f"expected one message, not {len(received)}")
 
 
-def deliver(outage: Sequence[Alert], channels: Sequence[ChannelConfig], directory: Path) -> Mapping[str, str | None]:
-    """Send the records of an outage, one after the other, on all these channels, whatever sites they are for.
+def deliver(
+    outage: Sequence[Alert], rule: Rule, channels: Sequence[ChannelConfig], directory: Path
+) -> Mapping[str, str | None]:
+    """Send the records of an outage, one after the other, on all these channels, whatever they are told of otherwise.
 
     Returns, by the label of each channel, why it has not sent all of them (None: it has).
     """
     clock, stop = SystemClock(), StopSignal()
-    for_all_sites = tuple(replace(channel, sites=(), reminder_ms=None) for channel in channels)
+    told_of_all = tuple(replace(channel, sites=(), on=frozenset(EVENTS), reminder_ms=None) for channel in channels)
     with closing(LocalStore(directory / "drill.db")) as store:
         notifier = Notifier(store, Outbox(store, tuple), lambda: store, clock, is_drill=True)
-        notifier.follow(Config((DRILL_SITE,), None, store.path, notifications=for_all_sites))
+        notifier.follow(Config((replace(DRILL_SITE, rule=rule),), None, store.path, notifications=told_of_all))
         try:
             for record in outage:
                 store.append((), [replace(record, host=DRILL_SITE.host, time_ms=clock.now_ms())], clock.now_ms())

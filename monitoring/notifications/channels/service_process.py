@@ -28,6 +28,10 @@ TRY_AGAIN = {408, 421, 425, 429}
 """Statuses below 500 after which trying again may succeed."""
 
 
+ANSWER_S = 20.0
+"""How long a service may take to answer, in place of apprise's 4 s: whoever answers later gets the message again."""
+
+
 class LogCollector(logging.Handler):
     """Collects the warnings of apprise, and the network errors in its debugging output."""
 
@@ -96,6 +100,8 @@ def answer(url: str, task: dict[str, Any]) -> dict[str, object]:
         return {"reason": None, "is_final": False}
     if "overflow=" not in url.lower():  # otherwise a service refuses messages that are too long for it
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
+    if "rto=" not in url.lower():
+        service.socket_read_timeout = max(ANSWER_S, service.socket_read_timeout)
     channel = apprise.Apprise()
     channel.add(service)
     if channel.notify(body=task["text"], title=task["title"], notify_type=task["kind"], body_format="text"):

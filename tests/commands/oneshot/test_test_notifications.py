@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 from monitoring.commands.oneshot.drill import deliver
@@ -10,11 +11,13 @@ from monitoring.config.keys.notifications import CHANNELS, ChannelConfig
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.storage.notifications import Delivery, Entry, Event
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.thresholds import Rule
 from tests.support.monitor import ROOT, write_config
 from tests.support.receivers import WebHook
 
 SECRET = "hunter2secret"
 START_MS = 1_767_225_600_000
+RULE = Rule(recovery_threshold=Fraction(80), window_ms=4_000)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,10 +73,13 @@ def test_the_history_says_who_was_told_and_who_was_not(tmp_path: Path) -> None:
 
 def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Path) -> None:
     alert = Alert(AlertType.ALERT, "http://a", START_MS, START_MS, None, 0.0, Cause.CONNECT)
-    recovery = Alert(AlertType.RECOVERY, "http://a", START_MS + 9, START_MS, START_MS + 5, 95.0, Cause.CONNECT)
+    recovery = Alert(AlertType.RECOVERY, "http://a", START_MS + 9, START_MS, START_MS + 5, 85.0, Cause.CONNECT)
     with WebHook() as hook:
         kind = CHANNELS[-1]
-        good = ChannelConfig("good", kind, url=f"json://127.0.0.1:{hook.port}/", sites=("somebody else",))
-        answers = deliver([alert, recovery], [good], tmp_path)
+        good = ChannelConfig(
+            "good", kind, url=f"json://127.0.0.1:{hook.port}/", sites=("somebody else",), on=frozenset({"certificate"})
+        )
+        answers = deliver([alert, recovery], RULE, [good], tmp_path)
     assert answers == {"good": None}
     assert hook.titles == ["DRILL: DOWN: drill", "DRILL: UP: drill"]
+    assert "Availability over 4 s: 85.00 % (a recovery needs 80 %)" in hook.received[1]["message"]
