@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from monitoring.clock import Deadline
@@ -29,6 +30,31 @@ class Outcome(NamedTuple):
     error: BaseException | None
 
 
+class Reply:
+    """Where one thread waits for one outcome; later ones are ignored.
+
+    It only releases a lock, so a signal handler may put an outcome. (`SimpleQueue.get` would wait for ever if a handler
+    outlasts the timeout, as that of Ctrl-Z does.)
+    """
+
+    def __init__(self) -> None:
+        self._outcome: Outcome | None = None
+        self._empty = threading.Lock()
+        self._empty.acquire()
+
+    def put(self, outcome: Outcome) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+        with suppress(RuntimeError):  # there was one before
+            self._empty.release()
+
+    def take(self, within_s: float | None) -> Outcome | None:
+        """The outcome; None when there is none within this time."""
+        self._empty.acquire(timeout=-1 if within_s is None else max(0.0, within_s))
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
+
 class Asker:
     """Asks questions one by one in a thread of its own, so that nobody waits for an answer beyond a deadline.
 
@@ -40,9 +66,9 @@ class Asker:
     def __init__(self, name: str) -> None:
         """`name`: whom it asks, for people."""
         self._name = name
-        self._questions: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]] | None] = SimpleQueue()
-        self._outcome: SimpleQueue[Outcome] = SimpleQueue()
-        self._answered: SimpleQueue[Outcome] | None = None
+        self._questions: SimpleQueue[tuple[Callable[[], Any], Reply] | None] = SimpleQueue()
+        self._reply = Reply()
+        self._answered: Reply | None = None
         self._given_up = False
         self._thread: threading.Thread | None = None
         self.is_busy = False
@@ -56,16 +82,14 @@ class Asker:
     def ask(self, question: Callable[[], Answer], within_s: float | None) -> Answer:
         """The answer; None: however long it takes. Raises what `question` raises, and `StoreUnavailable` when it is late."""
         self.start()
-        outcome: SimpleQueue[Outcome] = SimpleQueue()
-        self._outcome = outcome  # a late answer goes into one that nobody looks into any more
+        reply = self._reply = Reply()  # a late answer goes into one that nobody looks into any more
         if self._given_up:
             raise StoreUnavailable(f"{self._name} is not waited for any more")
-        self._questions.put((question, outcome))
-        try:
-            found = outcome.get(timeout=within_s)
-        except Empty:
-            self._outcome = SimpleQueue()
-            raise TooLate(f"{self._name} does not answer in time") from None
+        self._questions.put((question, reply))
+        found = reply.take(within_s)
+        if found is None:
+            self._reply = Reply()
+            raise TooLate(f"{self._name} does not answer in time")
         try:
             if found.error:
                 raise found.error
@@ -76,12 +100,12 @@ class Asker:
 
     def is_waited_for(self) -> bool:
         """Does anybody still wait for the answer to the question under way? To be asked by that question."""
-        return self._answered is self._outcome
+        return self._answered is self._reply
 
     def give_up(self) -> None:
         """Wait for no answer any more, now or later. May be called from a signal handler and from any thread."""
         self._given_up = True
-        waiting, self._outcome = self._outcome, SimpleQueue()
+        waiting, self._reply = self._reply, Reply()
         waiting.put(Outcome(None, StoreUnavailable(f"{self._name} is not waited for any more")))
 
     def end(self) -> None:
@@ -90,14 +114,14 @@ class Asker:
 
     def _run(self) -> None:
         while asked := self._questions.get():
-            question, outcome = asked
-            if outcome is self._outcome:  # else nobody waits for it any more
-                self._answered, self.is_busy = outcome, True
+            question, reply = asked
+            if reply is self._reply:  # else nobody waits for it any more
+                self._answered, self.is_busy = reply, True
                 found = _outcome(question)
                 self.is_busy = False
-                outcome.put(found)
+                reply.put(found)
                 del found  # an answer of megabytes is not kept until the next question
-            del asked, question, outcome
+            del asked, question, reply
 
 
 def _outcome(question: Callable[[], Any]) -> Outcome:

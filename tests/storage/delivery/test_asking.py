@@ -1,7 +1,10 @@
 """A question is waited for until its deadline, whatever keeps its answer back."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +85,30 @@ def test_a_question_can_ask_whether_anybody_still_waits(hanging: threading.Event
     hanging.set()
     assert asker.ask(asker.is_waited_for, LONG_S)
     assert heard == [True, False]
+
+
+OUTLASTED = """
+import signal, threading, time
+from monitoring.storage.delivery.asking import Asker, TooLate
+
+def outlast(*_):
+    begun = time.monotonic()
+    while time.monotonic() - begun < 0.2:
+        pass
+
+asker = Asker("database")
+asker.ask(int, None)
+signal.signal(signal.SIGALRM, outlast)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0)
+try:
+    asker.ask(threading.Event().wait, 0.1)
+except TooLate:
+    print("too late")
+"""
+
+
+def test_a_signal_handler_may_outlast_the_deadline() -> None:
+    """As that of Ctrl-Z does, until `fg`: then it is too late, and not the beginning of a wait for ever."""
+    root = Path(__file__).resolve().parents[3]
+    ended = subprocess.run([sys.executable, "-c", OUTLASTED], cwd=root, check=True, timeout=60, capture_output=True)
+    assert ended.stdout == b"too late\n"
