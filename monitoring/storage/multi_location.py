@@ -75,8 +75,13 @@ class MultiLocationReport:
         found = [view.reports(reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
         return [self._joined(reports) for reports in zip(*found, strict=True)]
 
+    def read_states(self, readers: Readers, until_ms: int) -> None:
+        """Read the states at `until_ms`, for `statuses`; `reports` reads them, too. Raises `StoreError`."""
+        for view, reader in self._choose(readers):
+            view.read_states(reader, until_ms)
+
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        """The status of each site, by the last reports and the alerts read since."""
+        """The status of each site, by the states read last and the alerts read since."""
         return {key: found for view in self._current for key, found in view.statuses().items()}
 
     def missing(self) -> int:
@@ -145,7 +150,7 @@ class LocationView:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
         found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
         self._missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
-        self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
+        self.read_states(reader, until_ms)
         return [
             stats_report(
                 *(window, reader.kind, stats, self._sites, self._status_at, length_ms, self._location),
@@ -153,6 +158,9 @@ class LocationView:
             )
             for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
         ]
+
+    def read_states(self, reader: Reader, until_ms: int) -> None:
+        self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
         last_states, log = self._last_states, self._log

@@ -159,7 +159,8 @@ class Renderer:
     def _list(self, state: State, head: Sequence[Text], footer: Text, scene: Scene, width: int, height: int) -> Frame:
         cursor = cursor_line(state, scene)
         top = max(0, min(cursor - scene.page // 2, len(self.events) - scene.page))
-        drawn = event_lines(self.events[top : top + scene.page], self.names, self.view.now_ms, width)
+        shown = self.events[top : top + scene.page]
+        drawn = event_lines(shown, self.names, self.view.now_ms, width, self.snapshot.overview.unmeasured)
         lines = [_with_cursor(line, top + place == cursor, width) for place, line in enumerate(drawn)]
         lines = lines or [Text(" no incidents so far" if self.view.reports else f" {WAITING}", "weak")]
         rows = {len(head) + place: top + place for place in range(len(drawn))}

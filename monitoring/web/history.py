@@ -83,7 +83,7 @@ class AtomEntry:
 
 def atom_entry(incident: Incident, overview: Overview, address: str) -> AtomEntry:
     """An incident as an entry of the feed; `address` is the URL of the overview, with its final slash."""
-    lasted = duration_text(incident.lasted_ms(overview.view.now_ms))
+    lasted = duration_text(overview.lasted_ms(incident))
     name = label(incident.host, overview.names.get(incident.host))
     records = [it for it in (incident.alert, incident.recovery) if it]
     return AtomEntry(

@@ -118,7 +118,7 @@ class SiteMetrics(Collector):
 
     def _outages(self) -> Iterator[Sample]:
         for report in self._overview.view.reports:
-            lasted = overlaps(self._overview.incidents, report.window)
+            lasted = overlaps(self._overview.incidents, report.window, self._overview.unmeasured)
             for row in report.rows:
                 for cause, length_ms in lengths_by_cause(lasted.get(row.key, ())).items():
                     yield (*_labels(row), str(cause), WINDOWS[report.length_ms]), length_ms / 1_000

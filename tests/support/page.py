@@ -14,7 +14,7 @@ from monitoring.display.view_model.incidents import incidents
 from monitoring.display.view_model.months import MonthReport, month_report
 from monitoring.display.view_model.overview import DAYS
 from monitoring.display.view_model.series import Mark
-from monitoring.display.view_model.values import Header, SiteKey, SiteRow, StatsReport
+from monitoring.display.view_model.values import Header, SiteKey, SiteRow, StatsReport, unmeasured
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import (
     Alert,
@@ -170,7 +170,7 @@ class Shown:
             raise ConfigError(["this month has not begun"])
         until_ms = min(month.until_ms, self.clock.now_ms())
         report = self.report(until_ms - month.from_ms, until_ms)
-        return month_report(month.name, report, incidents(self.alerts))
+        return month_report(month.name, report, incidents(self.alerts), unmeasured(report.rows))
 
     def status_of(self, site: Site) -> SiteStatus:
         return self.states.get(site.host) or SiteStatus(State.UP, self.clock.now_ms() - HOUR_MS, None, "", 1_790_000_000)

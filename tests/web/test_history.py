@@ -11,6 +11,7 @@ from werkzeug.test import Client
 from monitoring.config.parsing.durations import month
 from monitoring.display.view_model.months import MONTH_RULE
 from monitoring.display.view_model.overview import STALE_MS, slug
+from monitoring.display.words import time_text
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS, MINUTE_MS
 from monitoring.web.application import LOOPBACK_NAMES, make_application
@@ -61,6 +62,18 @@ def test_an_open_incident_of_a_site_that_nobody_measures_any_more_is_not_said_to
     overview = read(shown, "/")
     assert ", ongoing<" not in overview
     assert "not measured now" in overview
+
+
+def test_one_that_nobody_measures_any_more_is_as_long_in_its_month_as_on_its_own_page() -> None:
+    shown = scene()
+    host = shown.sites[0].host
+    shown.alerts = outage(host, NOW_MS - 900_000, None)
+    shown.states[host] = SiteStatus(State.UNKNOWN, NOW_MS - 560_000)
+    shown.publish()
+    assert "5 min 40 s" in read(shown, f"/incidents/{slug(host)}-{NOW_MS - 900_000}")
+    page = read(shown, f"/report/{time_text(NOW_MS)[:7]}")
+    assert '<td class="number">5 min 40 s</td>' in page
+    assert "timeout: 5 min 40 s" in page
 
 
 def test_of_many_incidents_the_newest_are_listed_and_the_others_counted() -> None:

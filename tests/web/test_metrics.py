@@ -80,6 +80,16 @@ def test_outages_are_counted_by_cause_as_far_as_they_lie_in_a_window() -> None:
     }  # fmt: skip
 
 
+def test_an_outage_that_nobody_measures_any_more_ends_with_the_last_check() -> None:
+    shown = scene()
+    host = shown.sites[0].host
+    shown.alerts = outage(host, NOW_MS - 900_000, None)
+    shown.states[host] = SiteStatus(State.UNKNOWN, NOW_MS - 560_000)
+    shown.publish()
+    found = {key[2]: value for key, value in samples(shown).items() if key[0] == "monitoring_site_outage_seconds"}
+    assert (found["timeout 10m"], found["timeout 1h"], found["timeout 90d"]) == (40, 340, 340)
+
+
 def test_when_the_store_was_not_read_for_long_there_are_no_numbers_of_sites() -> None:
     shown = scene()
     shown.clock.advance(STALE_MS / 1_000 + 1)  # type: ignore[attr-defined]

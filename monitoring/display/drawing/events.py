@@ -78,15 +78,22 @@ def counts_text(found: Sequence[Event], now_ms: int) -> str:
     return ", ".join([*([f"{still_open} open"] if still_open else []), f"{begun or 'none'} today"])
 
 
-def event_lines(found: Sequence[Event], names: Mapping[str, str | None], now_ms: int, width: int) -> Sequence[Text]:
-    """One line for each event, of at most `width` cells."""
-    name_width = min(MOST_NAME, max(LEAST_NAME, int(width * NAME_SHARE)))
-    return [_line(event, names, now_ms, width, name_width) for event in found]
+def event_lines(
+    found: Sequence[Event], names: Mapping[str, str | None], now_ms: int, width: int, unmeasured: Mapping[SiteKey, int]
+) -> Sequence[Text]:
+    """One line for each event, of at most `width` cells.
+
+    `unmeasured` are the sites that are no longer measured, each with the end of its last check.
+    """
+    return [_line(event, names, now_ms, width, _lasted(event, unmeasured.get(event.last.key, now_ms))) for event in found]
 
 
-def _line(event: Event, names: Mapping[str, str | None], now_ms: int, width: int, name_width: int) -> Text:
+def _lasted(event: Event, known_ms: int) -> str:
+    return brief_duration(sum(outage.lasted_ms(known_ms) for outage in event.outages))
+
+
+def _line(event: Event, names: Mapping[str, str | None], now_ms: int, width: int, lasted: str) -> Text:
     last, first = event.last, event.outages[0]
-    lasted = brief_duration(sum(outage.lasted_ms(now_ms) for outage in event.outages))
     why = "no longer watched" if last.last.is_unwatched else cause_text(last.cause, last.detail)
     if WIDE <= width < WITH_REASON and last.cause and not last.last.is_unwatched:
         why = cause_text(last.cause, last.detail if last.cause is Cause.STATUS else "").removeprefix("status ")
@@ -94,7 +101,7 @@ def _line(event: Event, names: Mapping[str, str | None], now_ms: int, width: int
         " ",
         ("✖" if event.is_open else "✔", "state.down" if event.is_open else "good"),
         f" {_span(first.start_ms, last.end_ms, now_ms):<12}{lasted:>5}  ",
-        fit_name(label(last.host, names.get(last.host), last.location), name_width),
+        fit_name(label(last.host, names.get(last.host), last.location), _name_width(width)),
         "  ",
     )
     if width < WIDE:
@@ -108,6 +115,10 @@ def _line(event: Event, names: Mapping[str, str | None], now_ms: int, width: int
         fits = line.cell_len + 2 + len(event.note) <= width
         line.append(f"  {event.note if fits else event.note.removesuffix(PREMISE)}", "weak")
     return line
+
+
+def _name_width(width: int) -> int:
+    return min(MOST_NAME, max(LEAST_NAME, int(width * NAME_SHARE)))
 
 
 def _span(start_ms: int, end_ms: int | None, now_ms: int) -> str:

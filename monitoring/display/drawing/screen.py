@@ -12,7 +12,7 @@ from monitoring.display.drawing.grid import beside, bounded, heading, marked, wr
 from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
 from monitoring.display.view_model.ranking import state_counts
-from monitoring.display.view_model.values import SiteKey, SiteRow, View
+from monitoring.display.view_model.values import SiteKey, SiteRow, View, unmeasured
 from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, older_windows, place_of
 from monitoring.display.words import (
     WAITING,
@@ -177,7 +177,8 @@ def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int
     names = {**seen.header.names, **{row.host: row.name for row in rows.values()}}
 
     found = events(seen, lambda key: _outlook(rows[key], seen.now_ms) if key in rows else "")
-    return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *event_lines(found[:room], names, seen.now_ms, width)]
+    lines = event_lines(found[:room], names, seen.now_ms, width, unmeasured(rows.values()))
+    return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *lines]
 
 
 def _outlook(row: SiteRow, now_ms: int) -> str:

@@ -14,7 +14,7 @@ from monitoring.display.drawing.pane import cause_lines, certificate_lines, stat
 from monitoring.display.drawing.sparkline import height_us
 from monitoring.display.text.explanation import forecast_text, window_sum_text
 from monitoring.display.view_model.series import Mark
-from monitoring.display.view_model.values import SiteRow
+from monitoring.display.view_model.values import SiteRow, unmeasured
 from monitoring.display.view_model.viewing import SiteLine, older_windows
 from monitoring.display.words import (
     cause_text,
@@ -163,7 +163,7 @@ def _events(seen: SiteView, width: int) -> list[Text]:
     host = seen.line.now.host
     names = {host: seen.line.now.name}
     title = heading("Incidents, 30d", "" if seen.events else "none")
-    return [title, *event_lines(seen.events, names, seen.now_ms, width)]
+    return [title, *event_lines(seen.events, names, seen.now_ms, width, unmeasured([seen.line.now]))]
 
 
 def _last_checks(seen: SiteView, _: int) -> list[Text]:

@@ -55,21 +55,30 @@ class Incident:
         """The time from the first failed check to the end, or to now."""
         return max(0, now_ms - self.start_ms) if self.recovery is None else outage_ms(self.recovery)
 
-    def overlap_ms(self, from_ms: int, until_ms: int) -> int:
-        """How much of it lies between two moments. `until_ms` is not in the future."""
-        end_ms = until_ms if self.end_ms is None else min(self.end_ms, until_ms)
-        return max(0, end_ms - max(self.start_ms, from_ms))
+    def overlap_ms(self, window: Window, measured_until_ms: int | None = None) -> int:
+        """How much of it lies in this window, which is over.
+
+        `measured_until_ms` is the end of an open one, if its site is no longer measured.
+        """
+        end_ms = measured_until_ms if self.end_ms is None else self.end_ms
+        end_ms = window.until_ms if end_ms is None else min(end_ms, window.until_ms)
+        return max(0, end_ms - max(self.start_ms, window.from_ms))
 
 
 Overlap = tuple[int, Cause | None]
 """How long an outage lasted within a window, and its cause."""
 
 
-def overlaps(found: Iterable[Incident], window: Window) -> Mapping[tuple[str, str], Sequence[Overlap]]:
-    """The outages that touch this window, which is over, by the site as its location saw it."""
+def overlaps(
+    found: Iterable[Incident], window: Window, unmeasured: Mapping[tuple[str, str], int]
+) -> Mapping[tuple[str, str], Sequence[Overlap]]:
+    """The outages that touch this window, which is over, by the site as its location saw it.
+
+    `unmeasured` are the sites that are no longer measured, each with the end of its last check.
+    """
     lasted: dict[tuple[str, str], list[Overlap]] = {}
     for incident in found:
-        if overlap_ms := incident.overlap_ms(window.from_ms, window.until_ms):
+        if overlap_ms := incident.overlap_ms(window, unmeasured.get(incident.key)):
             lasted.setdefault(incident.key, []).append((overlap_ms, incident.cause))
     return lasted
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from monitoring.display.view_model.incidents import Incident, Overlap, lengths_by_cause, overlaps
-from monitoring.display.view_model.values import SiteRow, StatsReport
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
 from monitoring.display.words import inert, percent_text, time_text
 from monitoring.models import Cause, Window
 from monitoring.names import printable
@@ -15,8 +15,8 @@ from monitoring.statistics import windows
 
 MONTH_RULE = (
     "Months are in UTC. Availability and downtime are based on the checks outside of maintenance. An incident counts in"
-    " each month that it touches, with its length in that month. Outages by cause are the lengths of incidents, by the"
-    " cause of most of their downtime."
+    " each month that it touches, with its length in that month. While nobody measures a site that was down, its incident"
+    " ends with the last check. Outages by cause are the lengths of incidents, by the cause of most of their downtime."
 )
 
 CSV_TITLES = (
@@ -59,9 +59,11 @@ class MonthReport:
         return windows.coverage(row.site.stats.covered_ms, self.window.length_ms)
 
 
-def month_report(name: str, report: StatsReport, incidents: Sequence[Incident]) -> MonthReport:
-    """The report from the statistics and the outages of a month."""
-    lasted = overlaps(incidents, report.window)
+def month_report(
+    name: str, report: StatsReport, incidents: Sequence[Incident], unmeasured: Mapping[SiteKey, int]
+) -> MonthReport:
+    """The report from the statistics and the outages of a month. `unmeasured` are the sites that nobody measures now."""
+    lasted = overlaps(incidents, report.window, unmeasured)
     return MonthReport(name, report.window, report.source, [_row(row, lasted.get(row.key, ())) for row in report.rows])
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.ranking import HEALTHY, WORST_FIRST
 from monitoring.display.view_model.series import Mark
-from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View, unmeasured
 from monitoring.display.words import WAITING, duration_text, plural, time_text
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS
@@ -47,16 +47,17 @@ class Overview:
         return {row.host: row.name for row in self.rows}
 
     @cached_property
-    def _unmeasured(self) -> Mapping[SiteKey, int]:
-        return {row.key: until_ms for row in self.rows if (until_ms := row.measured_until_ms) is not None}
+    def unmeasured(self) -> Mapping[SiteKey, int]:
+        """Until when each site was measured that nobody measures now."""
+        return unmeasured(self.rows)
 
     def measured_until_ms(self, key: SiteKey) -> int | None:
         """Until when a site was measured that nobody measures now; None: somebody does, or it is not known."""
-        return self._unmeasured.get(key)
+        return self.unmeasured.get(key)
 
     def lasted_ms(self, incident: Incident) -> int:
         """How long this outage has lasted, as far as it was measured."""
-        return incident.lasted_ms(self._unmeasured.get(incident.key, self.view.now_ms))
+        return incident.lasted_ms(self.unmeasured.get(incident.key, self.view.now_ms))
 
     @property
     def is_stale(self) -> bool:

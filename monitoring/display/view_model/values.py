@@ -102,6 +102,11 @@ class StatsReport:
         return windows.coverage(row.stats.covered_ms, self.window.length_ms)
 
 
+def unmeasured(rows: Iterable[SiteRow]) -> Mapping[SiteKey, int]:
+    """The sites that are no longer measured, each with the end of its last check: there ends what is known of an outage."""
+    return {row.key: until_ms for row in rows if (until_ms := row.measured_until_ms) is not None}
+
+
 def with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
     """The report with the current states, as far as they are known."""
     return replace(report, rows=tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows))

@@ -96,6 +96,35 @@ def test_all_forms_have_the_same_numbers(config: Config) -> None:
     assert rows[0]["longest outage seconds"] == ""
 
 
+@pytest.fixture
+def left(config: Config) -> Config:
+    """The same file; its monitor ended while the first site was down for 40 s."""
+    with closing(LocalStore(config.local_database)) as store:
+        bad = [check(at, "a", Cause.TIMEOUT) for at in range(60, 100, 2)]
+        store.append(bad, outage("a", START_MS + 60_000, None), START_MS + 100_000)
+    return config
+
+
+@pytest.mark.parametrize("away_ms", [60_000, DAY_MS, 100 * DAY_MS])
+def test_an_outage_that_nobody_measures_any_more_ends_with_the_last_check(left: Config, away_ms: int) -> None:
+    report = january(left, START_MS + 100_000 + away_ms)
+    _, line, *_ = month_lines(report)
+    assert "incidents=1" in line
+    assert "longest-outage=40s" in line
+    assert "outages=timeout:40s" in line
+    found = json.loads(month_json(report))["sites"][0]
+    assert (found["incidents"], found["longestOutage"], found["outages"]) == (1, 40.0, {"timeout": 40.0})
+    row = next(csv.DictReader(io.StringIO(month_csv(report))))
+    assert (row["longest outage seconds"], row["timeout outages seconds"]) == ("40.0", "40.0")
+
+
+def test_one_that_is_measured_again_after_its_month_lasts_until_the_end_of_the_month(left: Config) -> None:
+    with closing(LocalStore(left.local_database)) as store:
+        store.append([check(40 * DAY_MS // 1_000, "a", Cause.TIMEOUT)], [], START_MS + 40 * DAY_MS)
+    (row, _) = january(left, START_MS + 40 * DAY_MS + 2_000).rows
+    assert row.longest_ms == 31 * DAY_MS - 60_000
+
+
 def test_a_name_is_no_formula_of_a_spreadsheet(config: Config) -> None:
     rows = list(csv.DictReader(io.StringIO(month_csv(january(config)))))
     assert rows[0]["name"] == "'=cmd|calc"

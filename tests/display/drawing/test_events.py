@@ -1,12 +1,13 @@
 """Incidents on the screen: each outage once, open ones marked and first, flaps merged, by the names of the sites."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
 from monitoring.display.drawing.events import counts_text, event_lines, events
-from monitoring.display.view_model.values import View
+from monitoring.display.view_model.values import SiteKey, View
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.units import DAY_MS, MINUTE_MS
 from tests.support.views import HEADER, NOON
@@ -22,11 +23,13 @@ def outage(host: str, start_ms: int, lasted_ms: int | None, cause: Cause = Cause
     return [alert, replace(alert, type=AlertType.RECOVERY, time_ms=end_ms + 30_000, end_ms=end_ms)]
 
 
-def lines_of(*outages: Sequence[Alert], width: int = 80, forecast: str = "") -> list[str]:
+def lines_of(
+    *outages: Sequence[Alert], width: int = 80, forecast: str = "", unmeasured: Mapping[SiteKey, int] = MappingProxyType({})
+) -> list[str]:
     alerts = [alert for found in outages for alert in found]
     ongoing = [found[0] for found in outages if len(found) == 1]
     found = events(View(HEADER, NOON, (), alerts, ongoing), lambda _: forecast)
-    return [line.plain.rstrip() for line in event_lines(found, NAMES, NOON, width)]
+    return [line.plain.rstrip() for line in event_lines(found, NAMES, NOON, width, unmeasured)]
 
 
 def test_an_open_outage_stands_once_marked_and_first() -> None:
@@ -35,6 +38,11 @@ def test_an_open_outage_stands_once_marked_and_first() -> None:
         "✖ 11:58- 1m13 shop timeout 78.3 %",
         "✔ 11:00-11:01 1m40 https://b timeout 78.3 %",
     ]
+
+
+def test_an_open_outage_that_nobody_measures_any_more_lasts_until_the_last_check() -> None:
+    (line,) = lines_of(outage("https://a", NOON - 900_000, None), unmeasured={("https://a", ""): NOON - 560_000})
+    assert " 5m40  shop" in line
 
 
 def test_what_flaps_is_one_line() -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from monitoring.display.view_model.incidents import incidents
-from monitoring.models import Alert, AlertType
+from monitoring.display.view_model.incidents import incidents, overlaps
+from monitoring.models import Alert, AlertType, Window
 from tests.support.points import START_MS, alert, recovery
 
 
@@ -44,7 +44,19 @@ def test_only_what_lies_between_two_moments_counts_as_overlap() -> None:
     begun = Alert(AlertType.ALERT, "a", start_ms + 9_000, start_ms, None, 50.0, None)
     (still,) = incidents([begun])
     (over,) = incidents([begun, replace(begun, type=AlertType.RECOVERY, time_ms=end_ms + 5_000, end_ms=end_ms)])
-    assert over.overlap_ms(start_ms - 10_000, end_ms + 10_000) == 60_000
-    assert over.overlap_ms(start_ms + 10_000, end_ms - 10_000) == 40_000
-    assert over.overlap_ms(end_ms + 1, end_ms + 2) == 0
-    assert still.overlap_ms(start_ms + 10_000, end_ms) == 50_000
+    assert over.overlap_ms(Window(start_ms - 10_000, end_ms + 10_000)) == 60_000
+    assert over.overlap_ms(Window(start_ms + 10_000, end_ms - 10_000)) == 40_000
+    assert over.overlap_ms(Window(end_ms + 1, end_ms + 2)) == 0
+    assert still.overlap_ms(Window(start_ms + 10_000, end_ms)) == 50_000
+
+
+def test_an_open_one_of_a_site_that_nobody_measures_any_more_ends_with_the_last_check() -> None:
+    begun = Alert(AlertType.ALERT, "a", START_MS + 9_000, START_MS, None, 50.0, None)
+    over = replace(begun, host="b", type=AlertType.RECOVERY, time_ms=START_MS + 65_000, end_ms=START_MS + 60_000)
+    last_ms = {("a", ""): START_MS + 20_000, ("b", ""): START_MS + 30_000}
+    found = overlaps(incidents([begun, over]), Window(START_MS, START_MS + 10**6), last_ms)
+    assert {key: [length_ms for length_ms, _ in of_site] for key, of_site in found.items()} == {
+        ("a", ""): [20_000],
+        ("b", ""): [60_000],
+    }
+    assert ("a", "") not in overlaps(incidents([begun]), Window(START_MS + 20_000, START_MS + 10**6), last_ms)
