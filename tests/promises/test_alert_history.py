@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.models import Alert, AlertType, Cause
+from monitoring.models import Alert, AlertType, Cause, CheckResult
 from monitoring.storage.base import Points
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.units import MINUTE_MS
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd
 from tests.support.monitor import Monitor, as_printed, local_file
@@ -53,10 +54,11 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kept(config: Path) -> list[Alert]:
-    """The history that the local file of `config` holds, also of sites that are no longer watched."""
+    """The history in the local file of `config`, also of sites that are not watched any more. `last` is still measured."""
     alerts = history()
+    check = CheckResult("http://last.example", now_ms() - MINUTE_MS, MINUTE_MS, 0, cause=Cause.DNS)
     with closing(LocalStore(local_file(config))) as store:
-        store.append([], alerts, 0)
+        store.append([check], alerts, 0)
     return alerts
 
 

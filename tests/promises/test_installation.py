@@ -92,10 +92,11 @@ def test_it_answers_under_its_own_name(program: Path, tmp_path: Path) -> None:
     assert "complete -o bashdefault -F _shtab_website_monitor website-monitor" in run(
         [program, "--print-completion", "bash"], tmp_path
     )
-    assert "; website-monitor -m https://example.org needs none" in run([program, "-m"], tmp_path, status=2)
+    # It is not on the PATH here, so what is to be typed has its path.
+    assert f"; {program} -m https://example.org needs none" in run([program, "-m"], tmp_path, status=2)
     config = write_websites(tmp_path, [{"URL": "http://127.0.0.1:1"}], database="sqlite:")
     nobody = run([program, "-p", "--once", "-c", config], tmp_path, status=1)
-    assert nobody == "no monitor has run here yet: start website-monitor -m\n"
+    assert nobody == f"no monitor has run here yet: start {program} -m -c {config}\n"
     assert (program.parents[1] / "share" / "man" / "man1" / "website-monitor.1").exists()
 
 

@@ -92,7 +92,7 @@ def test_a_configuration_that_was_piped_in_has_no_viewer(target: Target, tmp_pat
     with Terminal(100, 24, "-m", "-c", "/dev/fd/3", program=lambda *arguments: piped(config, *arguments)) as terminal:
         terminal.until("the monitor", lambda text: MONITOR in text)
         terminal.type(b"v")
-        terminal.until("why there is none", lambda text: "a viewer cannot read again what was piped in" in text)
+        terminal.until("why there is none", lambda text: "a viewer cannot read a piped configuration again" in text)
         assert terminal.interrupt() == 0
 
 
