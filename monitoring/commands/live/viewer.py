@@ -1,6 +1,5 @@
 """Opens the interactive viewer for `-p` and `-a` on a terminal, if textual is installed."""
 
-import os
 import sys
 from functools import partial
 from importlib import import_module
@@ -12,6 +11,7 @@ from monitoring.commands.live.rounds import round_every_ms
 from monitoring.commands.live.viewer_feed import ROUNDS_MS, Listing, ViewerFeed
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.output.outputs import print_screen
+from monitoring.display.output.streams import drop_what_a_closed_terminal_did_not_take
 from monitoring.display.view_model.viewing import Choice
 from monitoring.service.process import SCREEN_GARBAGE_THRESHOLD, prepare
 from monitoring.storage.routing import ReaderChoice
@@ -40,14 +40,5 @@ def view(
     last_screen = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), background)).run()
     if last_screen:
         print_screen(last_screen, invocation.environ)
-    _drop_what_a_closed_terminal_did_not_take()
+    drop_what_a_closed_terminal_did_not_take()
     return 0
-
-
-def _drop_what_a_closed_terminal_did_not_take() -> None:
-    """Otherwise Python would try again at its end, fail, and exit with status 120."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
