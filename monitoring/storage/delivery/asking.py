@@ -2,11 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from monitoring.clock import Deadline
+from monitoring.clock import Deadline, StopSignal
 from monitoring.errors import StoreUnavailable
 
 Answer = TypeVar("Answer")
@@ -31,26 +30,20 @@ class Outcome(NamedTuple):
 
 
 class Reply:
-    """Where one thread waits for one outcome; later ones are ignored.
-
-    It only releases a lock, so a signal handler may put an outcome. (`SimpleQueue.get` would wait for ever if a handler
-    outlasts the timeout, as that of Ctrl-Z does.)
-    """
+    """Where one thread waits for one outcome; later ones are ignored. A signal handler may put one, too."""
 
     def __init__(self) -> None:
         self._outcome: Outcome | None = None
-        self._empty = threading.Lock()
-        self._empty.acquire()
+        self._is_there = StopSignal()
 
     def put(self, outcome: Outcome) -> None:
         if self._outcome is None:
             self._outcome = outcome
-        with suppress(RuntimeError):  # there was one before
-            self._empty.release()
+        self._is_there.set()
 
     def take(self, within_s: float | None) -> Outcome | None:
         """The outcome; None when there is none within this time."""
-        self._empty.acquire(timeout=-1 if within_s is None else max(0.0, within_s))
+        self._is_there.wait(None if within_s is None else max(0.0, within_s))
         outcome, self._outcome = self._outcome, None
         return outcome
 
