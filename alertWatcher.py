@@ -142,7 +142,7 @@ class CurrentConfig:
         self._watcher = watcher
         self._choice = choice
         self._arguments = arguments
-        self.names = {site.host: site.name for site in config.sites}
+        self.names = dict(config.names)
         self._wanted = self._hosts_wanted()
         self._warn_of_unknown()
 
@@ -160,7 +160,7 @@ class CurrentConfig:
             self._config = config
             self._choice.follow(config)
             self._wanted = self._hosts_wanted()
-            self.names.update((site.host, site.name) for site in config.sites)
+            self.names.update(config.names)
 
     def is_wanted(self, host: str) -> bool:
         """Is this host one of `--site` or of the given URLs? If there are none, every host is."""
@@ -173,7 +173,7 @@ class CurrentConfig:
         return {site.host for site in self._config.sites} if self._arguments.urls else None
 
     def site_of(self, host: str) -> Site | None:
-        return next((site for site in self._config.sites if site.host == host), None)
+        return self._config.site_of(host)
 
     def readers(self) -> Readers:
         return self._choice.choose()[0]

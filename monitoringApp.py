@@ -272,7 +272,7 @@ class MonitoringApp:
 
     def _look_at_maintenance(self) -> None:
         changes = self._maintenance.look(self._clock.now_ms())
-        names = {site.host: site.name for site in self._config.sites} if changes else {}
+        names = self._config.names if changes else {}
         for change in changes:
             self._display.notice(change.text(names))
 

@@ -51,6 +51,10 @@ class Config:
         """The configured names by host."""
         return {site.host: site.name for site in self.sites}
 
+    def site_of(self, host: str) -> Site | None:
+        """The configured site of a host; None: there is none."""
+        return next((site for site in self.sites if site.host == host), None)
+
     @property
     def active_sites(self) -> tuple[Site, ...]:
         """The sites that are checked: all that are not paused."""

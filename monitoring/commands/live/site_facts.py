@@ -8,7 +8,6 @@ from monitoring.commands.live.series import HOURS, Series, last_checks_window
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.display.view_model.values import SiteKey
 from monitoring.errors import StoreError
-from monitoring.models import Site
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import ReaderChoice
 from monitoring.units import NS_PER_MS
@@ -57,12 +56,12 @@ class SiteFactsReader:
         self.facts = replace(self._facts_at(key, wanted), hours=hours)
 
     def _facts_at(self, key: SiteKey, wanted: Wanted) -> SiteFacts:
-        site, reader = self._site(key), self._reader(key)
+        config, at_ms, reader = self._printer.config, self._until_ms(wanted), self._reader(key)
+        site = config.site_of(key[0])
         if site is None:
             return SiteFacts(key, error="it is not configured any more")
         if reader is None:
             return SiteFacts(key, error="nothing is known of it")
-        config, at_ms = self._printer.config, self._until_ms(wanted)
         window = last_checks_window(site, config.sites, at_ms, LAST_CHECKS, MOST_CHECKS)
         checks = list(reader.results(window, [site.host]))[-LAST_CHECKS:]
         explain_ms = at_ms if wanted.explain_ms is None else wanted.explain_ms
@@ -84,9 +83,6 @@ class SiteFactsReader:
         if hours != self.facts.hours:
             self.facts = replace(self.facts, hours=hours)
         return False
-
-    def _site(self, key: SiteKey) -> Site | None:
-        return next((it for it in self._printer.config.sites if it.host == key[0]), None)
 
     def _reader(self, key: SiteKey) -> Reader | None:
         return (self._printer.readers or self._choice.choose()[0]).get(key[1])

@@ -157,7 +157,7 @@ class PageReader:
     def _explain(self, incident: Incident) -> Sequence[str]:
         """Called from any thread. Empty if the site is not configured any more. Raises `StoreError`."""
         config, reader = self._printer.config, self._readers().get(incident.location)
-        site = next((it for it in config.sites if it.host == incident.host), None)
+        site = config.site_of(incident.host)
         if site is None or reader is None or incident.alert is None:
             return ()
         at_ms = self._printer.until_ms() if incident.is_open else incident.alert.time_ms + 1
