@@ -96,7 +96,7 @@ class Renderer:
 
     def _unmeasured_text(self, key: SiteKey) -> str:
         """The remark on an open outage of a site that is no longer measured; "" if it is."""
-        until_ms = self.lines[key].now.measured_until_ms if key in self.lines else None
+        until_ms = self.snapshot.overview.measured_until_ms(key)
         return "" if until_ms is None else last_measured_text(until_ms, self.view.now_ms)
 
     @cached_property
