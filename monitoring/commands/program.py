@@ -1,12 +1,13 @@
 """The whole program, from its arguments to its exit status. It imports a mode only after the arguments are valid."""
 
 import argparse
+import errno
 import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 from monitoring import names
 from monitoring.commands import cli
@@ -28,13 +29,14 @@ def main(
     `prepare` makes the installed packages importable. `package` contains `monitoringApp` and the files beside it; "": they
     are top-level modules.
     """
-    for stream in (sys.stdout, sys.stderr):  # names in any script must be printable in a plain locale
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    for stream in _outputs():  # names in any script must be printable in a plain locale
+        stream.reconfigure(errors="backslashreplace")
     arguments = cli.parse_arguments(argv, program_name())
     try:
         prepare()
-        return _run(arguments, environ, package)
+        status = _run(arguments, environ, package)
+        _discard_unread()
+        return status  # noqa: TRY300 - every error has its own
     except ConfigError as error:
         print(*map(names.printable, error.problems), sep="\n", file=sys.stderr)
         return 2
@@ -46,8 +48,27 @@ def main(
             print(file=sys.stderr)
         return cli.MODES[arguments.mode].interrupted
     except BrokenPipeError:  # the reader of the output has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return 0
+
+
+def _outputs() -> Sequence[io.TextIOWrapper]:
+    return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+
+
+def _discard_unread() -> None:
+    """Drop what a closed terminal did not take."""
+    for stream in _outputs():
+        try:
+            stream.flush()
+        except OSError as error:
+            if error.errno == errno.EIO:
+                _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    """Drop what nobody reads any more. Otherwise Python would try again at its end, fail, and exit with status 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: argparse.Namespace, environ: Mapping[str, str], package: str) -> int:

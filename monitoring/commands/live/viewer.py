@@ -11,7 +11,6 @@ from monitoring.commands.live.rounds import round_every_ms
 from monitoring.commands.live.viewer_feed import ROUNDS_MS, Listing, ViewerFeed
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.output.outputs import print_screen
-from monitoring.display.output.streams import drop_what_a_closed_terminal_did_not_take
 from monitoring.display.view_model.viewing import Choice
 from monitoring.service.process import SCREEN_GARBAGE_THRESHOLD, prepare
 from monitoring.storage.routing import ReaderChoice
@@ -40,5 +39,4 @@ def view(
     last_screen = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), background)).run()
     if last_screen:
         print_screen(last_screen, invocation.environ)
-    drop_what_a_closed_terminal_did_not_take()
     return 0

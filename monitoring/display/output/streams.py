@@ -131,12 +131,3 @@ class Streams(NamedTuple):
     @classmethod
     def standard(cls) -> "Streams":
         return cls(Descriptor(sys.stdout), Descriptor(sys.stderr))
-
-
-def drop_what_a_closed_terminal_did_not_take() -> None:
-    """Otherwise Python would try again at its end, fail, and exit with status 120."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
