@@ -116,20 +116,20 @@ OPTIONS = (
     Option("-s", "--silent", modes=["monitor"], action="store_true", help="print only errors"),
     Option("--once", modes=["alerts", "print"], action="store_true", help="print once and end"),
     Option(
-        *("--location",),
+        "--location",
         modes=["alerts", "explain", "print", "replay", "web", "report", "purge"],
         metavar="NAME",
         type=values.location,
         help='only what was measured at location "NAME"',
     ),
     Option(
-        *("--site",),
+        "--site",
         modes=["alerts", "print", "replay", "purge"],
         metavar="SITE",
         help="only this site: its id, its name or its URL; with -p, -a and --replay also tag:WORD or group:NAME",
     ),
     Option(
-        *("--window",),
+        "--window",
         modes=["print", "replay"],
         metavar="LENGTH",
         type=values.length_ms,
@@ -143,7 +143,7 @@ OPTIONS = (
         help='the state at this time, or at an age: "-1h" is an hour ago',
     ),
     Option(
-        *("--listen",),
+        "--listen",
         modes=["gateway", "web"],
         metavar="ADDRESS",
         help="serve here, not at 127.0.0.1:8087 (the page: :8088)",

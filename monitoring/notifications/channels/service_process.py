@@ -27,7 +27,6 @@ _NETWORK = re.compile(
 TRY_AGAIN = {408, 421, 425, 429}
 """Statuses below 500 after which trying again may succeed."""
 
-
 ANSWER_S = 20.0
 """How long a service may take to answer, in place of apprise's 4 s: whoever answers later gets the message again."""
 

@@ -256,11 +256,13 @@ class LocalStore(GuardedStore):
 
     def _without_purged(self, connection: sqlite3.Connection, entries: Iterable[Entry]) -> Sequence[Entry]:
         """Without those that a purge deleted while their channel was sending them."""
-        purging = self._purging
-        purges = [*self.purged, *([purging[0].deletion_here()] if purging else [])]
+        purges = [*self.purged, *([self._purging[0].deletion_here()] if self._purging else [])]
         forgotten = [one for one in purges if one.open_alerts_of is not None]
-        gone = [entry for entry in entries if any(one.takes(entry.alert) for one in forgotten)]
-        return [entry for entry in entries if entry not in gone or notifications.is_stored(connection, entry)]
+
+        def is_gone(entry: Entry) -> bool:
+            return any(one.takes(entry.alert) for one in forgotten) and not notifications.is_stored(connection, entry)
+
+        return [entry for entry in entries if not is_gone(entry)]
 
     # The outbox
 
