@@ -10,24 +10,25 @@ from tests.support.notifying import Desk, channel_config, site
 SHOP = site("shop")
 
 
+def flap(desk: Desk) -> None:
+    """Three outages of a minute, a minute apart."""
+    for _ in range(3):
+        alerts = desk.down(SHOP)
+        desk.go_on(60)
+        desk.up(*alerts)
+        desk.go_on(60)
+
+
 def test_none_while_the_recovery_of_a_flapping_site_must_still_hold(tmp_path: Path) -> None:
     with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=2 * MINUTE_MS)) as desk:
-        for _ in range(3):
-            alerts = desk.down(SHOP)
-            desk.go_on(60)
-            desk.up(*alerts)
-            desk.go_on(60)
+        flap(desk)
         desk.go_on(600)
     assert desk.scripted.titles == ["DOWN: shop", "UP: shop", "DOWN: shop", "UP: shop", "DOWN: shop", "UP: shop"]
 
 
 def test_one_of_the_outage_that_follows_a_recovery_which_did_not_hold(tmp_path: Path) -> None:
     with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=2 * MINUTE_MS)) as desk:
-        for _ in range(3):
-            alerts = desk.down(SHOP)
-            desk.go_on(60)
-            desk.up(*alerts)
-            desk.go_on(60)
+        flap(desk)
         desk.down(SHOP)
         desk.go_on(130)
     assert desk.scripted.titles[5:] == ["STILL DOWN: shop"]

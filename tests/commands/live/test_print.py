@@ -26,11 +26,6 @@ SITE = Site("a", "http://a/", interval_ms=2_000, timeout_ms=10_000)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(START_MS + 60_000)
-
-
-@pytest.fixture
 def shown() -> Shown:
     return Shown()
 
@@ -38,12 +33,6 @@ def shown() -> Shown:
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     return Config((SITE, Site("b", "http://b/")), parse_database("sqlite:", {}), tmp_path / "config.db")
-
-
-@pytest.fixture
-def store(config: Config) -> Iterator[LocalStore]:
-    with closing(LocalStore(config.local_database)) as store:
-        yield store
 
 
 @pytest.fixture

@@ -27,19 +27,8 @@ USUAL = Wanted(TEN, frozenset((TEN, HOUR, DAY)))
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(START_MS + 60_000)
-
-
-@pytest.fixture
 def config(tmp_path: Path) -> Config:
     return Config((SITE, Site("b", "http://b/")), parse_database("sqlite:", {}), tmp_path / "config.db")
-
-
-@pytest.fixture
-def store(config: Config) -> Iterator[LocalStore]:
-    with closing(LocalStore(config.local_database)) as store:
-        yield store
 
 
 class Seen:

@@ -39,11 +39,6 @@ SITES = (SITE, Site("b", "http://b/", interval_ms=2_000, timeout_ms=10_000))
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(START_MS + 60_000)
-
-
-@pytest.fixture
 def config(tmp_path: Path) -> Config:
     return Config(SITES, parse_database("sqlite:", {}), tmp_path / "config.db")
 
