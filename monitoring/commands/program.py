@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -16,6 +17,10 @@ from monitoring.shell import program_name
 
 INSTALLED = "website_monitor"
 """The folder into which an installation puts the files that lie beside `monitoring/` in the repository."""
+
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of an output that goes to a full disk or to a closed terminal."""
 
 
 def main(
@@ -47,9 +52,20 @@ def main(
         if sys.stderr.isatty():  # the terminal shows ^C: put the prompt on a new line
             print(file=sys.stderr)
         return cli.MODES[arguments.mode].interrupted
-    except BrokenPipeError:  # the reader of the output has ended, as `head` does
-        _discard(sys.stdout)
-        return 0
+    except OSError as error:
+        return _unprinted(error)
+
+
+def _unprinted(error: OSError) -> int:
+    """The exit status if the output can no longer be written. Raises `error` if it is about something else."""
+    has_reader = not isinstance(error, BrokenPipeError)  # it has ended, as `head` does
+    if has_reader and (error.errno not in UNWRITABLE or error.filename is not None):
+        raise error
+    if has_reader:
+        with suppress(OSError):
+            print(f"nothing can be printed: {error.strerror}", file=sys.stderr)
+    _discard(sys.stdout)
+    return int(has_reader)
 
 
 def _outputs() -> Sequence[io.TextIOWrapper]:
@@ -57,12 +73,12 @@ def _outputs() -> Sequence[io.TextIOWrapper]:
 
 
 def _discard_unread() -> None:
-    """Drop what a closed terminal did not take."""
+    """Drop what a full disk or a closed terminal did not take: that was said when it was printed."""
     for stream in _outputs():
         try:
             stream.flush()
         except OSError as error:
-            if error.errno == errno.EIO:
+            if error.errno in UNWRITABLE:
                 _discard(stream)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -241,8 +242,9 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line to stderr."""
-    print(printable(text), file=sys.stderr)
+    """Print a line to stderr, if it can be written there."""
+    with suppress(OSError):
+        print(printable(text), file=sys.stderr)
 
 
 def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
