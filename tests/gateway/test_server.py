@@ -108,8 +108,9 @@ def test_what_is_long_is_sent_in_several_requests(database: FileDatabase) -> Non
 def test_what_is_no_request_harms_nobody(database: FileDatabase, request_bytes: bytes) -> None:
     with serving(database) as port:
         with connection(port) as sock:
-            sock.sendall(request_bytes)
-            sock.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # the server may have ended the connection already
+                sock.sendall(request_bytes)
+                sock.shutdown(socket.SHUT_WR)
             with suppress(ConnectionResetError):
                 assert answer(sock)[:10] in (b"", b"HTTP/1.0 4", b"HTTP/1.1 4", b"HTTP/1.0 5", b"HTTP/1.1 5")
         with client(port) as store:
