@@ -131,7 +131,10 @@ class Influxd:
 
     def pause(self) -> None:
         """Let the server hang: connections are accepted, nothing is answered."""
-        self._running().send_signal(signal.SIGSTOP)
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        # The signal is only under way: until every thread has stopped, one of them may still answer.
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         self._running().send_signal(signal.SIGCONT)
