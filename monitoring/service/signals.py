@@ -30,10 +30,17 @@ def end_at_second_signal() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
-def heed_suspension(release_terminal: Callable[[], None], resume: Callable[[], None]) -> None:
-    """At Ctrl-Z, call `release_terminal`, which restores the terminal, and suspend the program. `fg` leads to `resume`."""
+def heed_suspension(
+    release_terminal: Callable[[], None], resume: Callable[[], None], is_meant: Callable[[], bool] = lambda: True
+) -> None:
+    """At Ctrl-Z, call `release_terminal`, which restores the terminal, and suspend the program. `fg` leads to `resume`.
+
+    Ctrl-Z is ignored if it is not meant for this program (`is_meant`).
+    """
 
     def suspend(*_: object) -> None:
+        if not is_meant():
+            return
         release_terminal()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)  # the kernel ignores it if no shell could continue the program

@@ -86,6 +86,25 @@ def test_ctrl_z_in_the_viewer_gives_the_shell_the_terminal(config: Path) -> None
         terminal.type(b"exit\n")
 
 
+def test_ctrl_z_before_the_viewer_has_drawn_needs_fg_once(config: Path) -> None:
+    """Until it reads keys, the terminal sends Ctrl-Z to the monitor as well."""
+    with shell_terminal(100, 24) as terminal:
+        terminal.type(f"{shlex.join(command('-m', '-c', config))}\n".encode())
+        terminal.until("the monitor", lambda text: MONITOR in text)
+        terminal.type(b"v")
+        wait_for(viewers, "the viewer's process")
+        terminal.type(b"\x1a")
+        terminal.until("the shell", lambda text: "Stopped" in text)
+        terminal.type(b"fg\n")
+        terminal.until("the viewer", lambda text: VIEWER in text and "Good" in text)
+        assert terminal.raw.count(b"Stopped") == 1
+        terminal.type(b"q")
+        terminal.until("the monitor again", lambda text: MONITOR in text and VIEWER not in text)
+        terminal.type(b"qy")
+        terminal.until("the end", lambda text: text.rstrip().endswith("shell>"))
+        terminal.type(b"exit\n")
+
+
 def test_a_configuration_that_was_piped_in_has_no_viewer(target: Target, tmp_path: Path) -> None:
     """Nobody can read it again: one line says so, and the screen stays."""
     config = write_config(tmp_path, [target.url("/good")])

@@ -32,10 +32,22 @@ class Terminal:
         self._keyboard = Keyboard(sys.stdin, display.key)
         self._viewer: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
+        self._is_lent = False
+        self._viewer_has_stopped = False
         self._is_closed = False
 
     def start(self) -> None:
         self._keyboard.start()
+
+    def is_suspension_meant(self) -> bool:
+        """Does Ctrl-Z stop the monitor? While a viewer has the terminal, only after the viewer. Called in a signal handler.
+
+        The terminal sends Ctrl-Z to both until the viewer reads keys. A monitor that stopped for it and again after the
+        viewer would need `fg` twice.
+        """
+        is_meant = not self._is_lent or self._viewer_has_stopped
+        self._viewer_has_stopped = False
+        return is_meant
 
     def suspend(self) -> None:
         """Restore the terminal before the program is stopped. Called in a signal handler."""
@@ -44,7 +56,7 @@ class Terminal:
 
     def resume(self) -> None:
         """Use the terminal again after the program was continued. Called in a signal handler."""
-        if self._viewer is None:
+        if not self._is_lent:
             self._keyboard.enter()
             self._display.resume()
 
@@ -55,8 +67,11 @@ class Terminal:
             self._display.notice(command)
         elif not self._is_closed and not (self._thread and self._thread.is_alive()):
             self._thread = threading.Thread(target=self._run_viewer, args=(command,), name="viewer", daemon=True)
-            with suppress(RuntimeError):  # no more threads are allowed: the monitor needs them more
+            self._is_lent = True
+            try:
                 self._thread.start()
+            except RuntimeError:  # no more threads are allowed: the monitor needs them more
+                self._is_lent = False
 
     def close_viewer(self) -> None:
         """End the viewer, if there is one, and wait until the terminal is free."""
@@ -83,7 +98,7 @@ class Terminal:
             self._wait_for(self._viewer)
         except OSError as error:
             self._display.notice(f"the viewer cannot be started: {error.strerror}")
-        self._viewer = None
+        self._viewer, self._is_lent = None, False
         if modes is not None:
             with suppress(termios.error):
                 termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, modes)
@@ -98,6 +113,7 @@ class Terminal:
             if not os.WIFSTOPPED(status):
                 viewer.returncode = os.waitstatus_to_exitcode(status)
                 return
+            self._viewer_has_stopped = True
             os.kill(os.getpid(), signal.SIGTSTP)
 
 
@@ -146,7 +162,7 @@ def terminal_keys(display: DisplayThread, command: Callable[[], Sequence[str] | 
         return
     terminal = Terminal(display, command)
     display.use_viewer(terminal.open_viewer, terminal.close_viewer)
-    heed_suspension(terminal.suspend, terminal.resume)
+    heed_suspension(terminal.suspend, terminal.resume, terminal.is_suspension_meant)
     terminal.start()
     try:
         yield
