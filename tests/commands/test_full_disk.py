@@ -1,21 +1,34 @@
 """Standard output or standard error on a full disk: one line says so, and what does more than print goes on."""
 
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.influxd import free_port
-from tests.support.monitor import PATIENCE_S, wait_for
+from tests.support.monitor import PATIENCE_S, local_file, wait_for
+from tests.support.points import START_MS, alert, checks
 from tests.support.processes import command, environment, write_websites
 
+SITE = "http://127.0.0.1:9"
 FULL = "nothing can be printed: No space left on device\n"
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     return write_websites(tmp_path, [{"URL": "http://127.0.0.1:9/"}])
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    """A configuration whose monitor has stored checks and an alert."""
+    path = write_websites(tmp_path, [{"URL": SITE}], database="sqlite:")
+    with closing(LocalStore(local_file(path))) as store:
+        store.append(checks([0, 2, 4], SITE), [alert(4, SITE)], START_MS)
+    return path
 
 
 def run(*arguments: str | Path, full: str) -> subprocess.CompletedProcess[str]:
@@ -26,10 +39,24 @@ def run(*arguments: str | Path, full: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "mode", [("--check-config",), ("--check-config", "--format", "json"), ("--print-completion", "bash")]
+    "mode",
+    [
+        ("--check-config",),
+        ("--check-config", "--format", "json"),
+        ("--print-completion", "bash"),
+        ("-a", "--once"),
+        ("-a", "--once", "--all"),
+        ("-a", "--once", "--format", "json"),
+        ("-p", "--once"),
+        ("-p", "--once", "--format", "json"),
+        ("--report", "2026-01"),
+        ("--purge", "--site", SITE),
+        ("--explain", SITE),
+        ("--replay", "--since", "2026-01-01"),
+    ],
 )
-def test_what_only_prints_says_so_in_one_line(config: Path, mode: tuple[str, ...]) -> None:
-    ended = run(*mode, "-c", config, full="stdout")
+def test_what_only_prints_says_so_in_one_line(measured: Path, mode: tuple[str, ...]) -> None:
+    ended = run(*mode, "-c", measured, full="stdout")
     assert (ended.returncode, ended.stderr) == (1, FULL)
 
 

@@ -268,10 +268,17 @@ class SteadyHistory:
 def open_history_output(
     form: str, names: Mapping[str, str | None], environ: Mapping[str, str], options: HistoryOptions, *, live: bool
 ) -> HistoryOutput:
-    """The output for this terminal or pipe. `form` is "text" or "json". `live`: new records follow the history."""
+    """The output for this terminal or pipe. `form` is "text" or "json".
+
+    `live`: new records follow the history, also after a time in which nothing could be written. Otherwise `OSError` is
+    raised if something cannot be written.
+    """
     streams = Streams.standard()
+    output: HistoryOutput
     if form == "json":
-        return SteadyHistory(JsonHistory(names, *streams, options), streams)
-    if is_terminal(environ):
-        return SteadyHistory(TerminalHistory(names, streams.stdout, options, environ, live=live), streams)
-    return SteadyHistory(PlainHistory(names, *streams, options), streams)
+        output = JsonHistory(names, *streams, options)
+    elif is_terminal(environ):
+        output = TerminalHistory(names, streams.stdout, options, environ, live=live)
+    else:
+        output = PlainHistory(names, *streams, options)
+    return SteadyHistory(output, streams) if live else output
