@@ -175,7 +175,7 @@ def test_the_purge_mode_says_what_goes_of_each_location(shared: Shared, tmp_path
         f"  {shared.url}, paris: 2 checks and 0 alerts and recoveries",
     ]
     assert shared.at("").locations() == []
-    assert purge(config, None) == ["There is nothing of http://a to delete."]
+    assert purge(replace(config, sites=(Site("http://a", "http://a"),)), None) == ["There is nothing of http://a to delete."]
 
 
 def test_a_purge_of_another_location_takes_what_minutes_tell_of_the_site_as_well(shared: Shared, tmp_path: Path) -> None:

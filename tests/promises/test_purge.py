@@ -118,7 +118,20 @@ def test_nothing_is_deleted_where_nobody_can_be_asked_and_nobody_said_yes(tmp_pa
     with pytest.raises(ConfigError, match="--yes"):
         purge(config, yes=False)
     assert stored_checks(local_file(config)) == sorted_checks(past)
-    assert purge(config, site="http://nobody.example/")[1] == ["There is nothing of http://nobody.example/ to delete."]
+
+
+@pytest.mark.parametrize("database", ["sqlite:", "influxdb://127.0.0.1:1/monitoring"], ids=["a file", "a database away"])
+@pytest.mark.parametrize("mistyped", ["gnoe", "http://nobody.example/"])
+def test_a_site_that_is_neither_stored_nor_configured_is_mistyped(
+    tmp_path: Path, target: Target, database: str, mistyped: str
+) -> None:
+    config = write_config(tmp_path, target, database)
+    past = the_past([target.url("/gone"), "http://not-any-more.example"], hours=1)
+    fill(config, past)
+    with pytest.raises(ConfigError, match=f"^--site: no website is called {mistyped.rstrip('/')}"):
+        purge(config, site=mistyped)
+    assert stored_checks(local_file(config)) == sorted_checks(past)
+    assert purge(config, site="http://not-any-more.example")[0] == 0, "stored, though it is configured no more"
 
 
 @pytest.mark.parametrize("away", [Influxd.kill, Influxd.pause], ids=["gone", "hangs"])

@@ -11,7 +11,7 @@ from monitoring.clock import Clock, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.commands.oneshot.purge_file import LocalFilePurge, step_text
 from monitoring.config import Config
-from monitoring.config.lookup import hosts_of
+from monitoring.config.lookup import hosts_of, site_of
 from monitoring.config.parsing.durations import Moment
 from monitoring.display.output.outputs import say
 from monitoring.display.output.progress import Progress, progress
@@ -102,6 +102,8 @@ class Purge:
                     self._request = replace(self._request, hosts=tuple(hosts))
                 held = self._database.held(self._request, hosts, self._terminal.say)
             is_empty = local == Preview(hosts=local.hosts) and all(found == StoredCounts() for found in held.values())
+            if is_empty and self._request.host is not None:
+                site_of(self._request.host, self._config.sites, "--site")  # neither stored nor configured: mistyped
             if is_empty and not self._is_deferred:
                 self._terminal.say(f"There is nothing of {self._request.host or 'that'} to delete.")
                 return 0
