@@ -23,7 +23,7 @@ from monitoring.alerts.rule import Decision, evaluate
 from monitoring.clock import Clock, Deadline, StopSignal
 from monitoring.commands.live.rounds import RECENT_MS, ROUNDS_MS, Rounds, Timer
 from monitoring.config import Config, ConfigWatcher
-from monitoring.config.reload import config_notes, consequences, new_config
+from monitoring.config.reload import change_text, config_notes, consequences, new_config
 from monitoring.display.output.outputs import Display
 from monitoring.display.view_model.values import Closing, Header, StatsReport, closing_rows, stats_report
 from monitoring.display.words import plural
@@ -286,12 +286,8 @@ class MonitoringApp:
             self._evaluation = Timer(self._clock, config.alert_interval_ms)
         if self._notifier:
             self._notifier.follow(config, self._maintenance.at)
-        change = self._checkers.change(config.active_sites)
-        self._display.notice(
-            f"new configuration: {len(config.sites)} sites, {len(change.added)} added, "
-            f"{len(change.removed)} removed, {len(change.changed)} checked in another way"
-        )
-        for sentence in consequences(before, config):
+        self._checkers.change(config.active_sites)
+        for sentence in (change_text(before, config), *consequences(before, config)):
             self._display.notice(sentence)
 
     def _record(self, result: CheckResult) -> None:

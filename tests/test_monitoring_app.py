@@ -217,7 +217,7 @@ def test_a_new_configuration_keeps_the_state_of_the_sites_that_stay() -> None:
         "config.json: nonsense",
         "the previous configuration stays in use",
         "the configuration is valid again",
-        "new configuration: 2 sites, 1 added, 1 removed, 0 checked in another way",
+        "new configuration: 2 sites, 1 added, 1 removed; changed: alerting.interval",
     ]
     told = [(alert.type, alert.host) for alert in scene.display.alerts]
     assert told == [(AlertType.ALERT, "shop"), (AlertType.ALERT, "news"), (AlertType.RECOVERY, "shop")]

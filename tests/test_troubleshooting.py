@@ -18,7 +18,7 @@ NO_TROUBLE = {
     *(
         "gateway at …, database …",
         "status page at …://…/",
-        "new configuration: … sites, … added, … removed, … checked in another way",
+        "new configuration: …",
     ),
     *(
         "a drill on your …: a site goes down, and comes back",

@@ -5,7 +5,7 @@ bind mounts of containers, and one `stat` per second and file costs nothing.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from glob import escape, glob
 from pathlib import Path
 
@@ -121,6 +121,28 @@ def config_notes(watcher: ConfigWatcher | None) -> Sequence[str]:
         return ()
     first, *others = watcher.problems
     return (f"{first}{f' (and {len(others)} more)' if others else ''}; {STAYS}",)
+
+
+def change_text(before: Config, after: Config) -> str:
+    """A line that says what a new configuration changes."""
+    was, now = ({site.host: site for site in config.sites} for config in (before, after))
+    numbers = {
+        "added": len(now.keys() - was.keys()),
+        "removed": len(was.keys() - now.keys()),
+        "changed": sum(now[host] != was[host] for host in now.keys() & was.keys()),
+    }
+    sites = ", ".join([f"{len(now)} sites", *(f"{number} {what}" for what, number in numbers.items() if number)])
+    others = [what for what, value in _OTHERS.items() if value(before) != value(after)]
+    return f"new configuration: {sites}" + (f"; changed: {', '.join(others)}" if others else "")
+
+
+_OTHERS: Mapping[str, Callable[[Config], object]] = {
+    "notifications": lambda config: config.notifications,
+    "maintenance": lambda config: config.maintenance,
+    "retention": lambda config: (config.check_retention_ms, config.alert_retention_ms),
+    "alerting.interval": lambda config: config.alert_interval_ms,
+}
+"""The settings beside the sites that take effect at once."""
 
 
 def consequences(before: Config, after: Config) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitoring.checks.assertions import ExpectedJSON, ExpectedPattern, ExpectedStatus, ExpectedText, MaxResponseTime
 from monitoring.config import Config, ConfigWatcher, describe, load_config, parse_database
-from monitoring.config.reload import consequences
+from monitoring.config.reload import change_text, consequences
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.thresholds import Rule
@@ -154,6 +154,22 @@ def test_a_site_may_be_paused_and_have_a_group_and_tags() -> None:
     assert (second.enabled, second.group, second.tags) == (True, None, ())
     assert config.active_sites == (second,)
     assert describe(config)[1].startswith("  https://example.org: paused; group shop; tags eu, web front; GET every 2 s")
+
+
+def test_a_reload_says_what_has_changed_and_nothing_else() -> None:
+    def change(**keys: object) -> str:
+        sites = [{"URL": f"{URL}/{n}"} for n in range(2)]
+        return change_text(parse({"websites": sites}), parse({"websites": sites, **keys})).removeprefix(
+            "new configuration: "
+        )
+
+    assert change(websites=[{"URL": f"{URL}/1", "name": "one"}, {"URL": f"{URL}/2"}, {"URL": f"{URL}/3"}]) == (
+        "3 sites, 2 added, 1 removed, 1 changed"
+    )
+    assert change(notifications=[{"command": ["true"]}]) == "2 sites; changed: notifications"
+    assert change(maintenance=[{"cron": "0 2 * * 0", "duration": "1h"}]) == "2 sites; changed: maintenance"
+    assert change(retention={"checks": "7d"}, alerting={"interval": 5}) == "2 sites; changed: retention, alerting.interval"
+    assert change(location="paris") == "2 sites", "the next sentence says what takes effect at the next start"
 
 
 def test_a_reload_says_which_sites_are_paused_and_which_no_longer() -> None:

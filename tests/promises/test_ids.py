@@ -86,7 +86,7 @@ def test_a_running_monitor_says_that_another_id_begins_another_history(tmp_path:
         assert monitor.interrupt() == 0
     plain = server.url("/").rstrip("/")
     assert monitor.errors == [
-        "new configuration: 3 sites, 1 added, 1 removed, 0 checked in another way",
+        "new configuration: 3 sites, 1 added, 1 removed",
         f"{plain} is stored as renamed from now on, no longer as {ID}: its history begins anew",
     ]
     stored = stored_alerts(local_file(config))
