@@ -72,6 +72,7 @@ class LocalFirstStore:
         self._reader = reader
         self._is_named = is_named
         self._slow: dict[int, Penalty] = {}
+        self._lacking: dict[int, int] = {}
         self._backlog, self._unconverted = Backlog(), Backlog()
         self._has_backlog = False
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
@@ -181,7 +182,8 @@ class LocalFirstStore:
             return Source("local", penalty.why)
         if not self._forwarder.wait_complete(_within(DELIVERY_S, until)):
             return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
-        if absent := self._absent(window):
+        absent = self._lacking[window.length_ms] = self._absent(window)
+        if absent:
             return Source("local", words.lacking_text(self.name, absent))
         return source
 
@@ -200,17 +202,23 @@ class LocalFirstStore:
     # The state of storage, in words
 
     def source(self) -> Source:
-        """The store that is asked, and why; also for which windows the database is too slow.
+        """The store that is asked, and why; also for which windows the database is too slow or has not all points.
 
-        A length of window is too slow until the database has answered about one.
+        A length of window is too slow until the database has answered about one. It lacks what the newest one lacked.
         """
         source = self._known_source()
         slow = {length_ms: penalty for length_ms, penalty in self._slow.items() if penalty.length_ms}
-        if source.kind == "local" or not slow:
+        lacking = {length_ms: count for length_ms, count in self._lacking.items() if count}
+        if source.kind == "local" or not (slow or lacking):
             return source
-        if len(slow) == len(self._slow):
-            return Source("local", next(iter(slow.values())).why)
-        return Source(source.kind, f"{source.why}, {words.slow_windows_text(sorted(slow))}")
+        is_asked = bool((self._slow.keys() | self._lacking.keys()) - slow.keys() - lacking.keys())
+        if lacking:
+            longest_ms = max(lacking)
+            why = words.lacking_window_text(self.name, lacking[longest_ms], longest_ms)
+            return Source(source.kind, f"{why}: from the local file") if is_asked else Source("local", why)
+        if is_asked:
+            return Source(source.kind, f"{source.why}, {words.slow_windows_text(sorted(slow))}")
+        return Source("local", next(iter(slow.values())).why)
 
     def _known_source(self) -> Source:
         """The store that is asked as far as delivery decides that, and why."""

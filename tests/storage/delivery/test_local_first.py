@@ -117,8 +117,11 @@ def test_a_database_that_refuses_points_of_the_window_is_not_asked(running: Runn
     answer, source = running.ask()
     assert (answer, source.kind) == (2, "local")
     assert source.why == "a database in memory lacks 2 points of this time, which it refused"
+    lacking = "a database in memory lacks 2 points of the past 20 minutes, which it refused"
+    assert running.store.source() == Source("local", lacking), "the header does not say that it has everything"
     later = Window(START_MS + 10_000, START_MS + 20_000)
     assert running.ask(later)[1].kind == "influxdb", "of that time it lacks nothing"
+    assert running.store.source() == Source("influxdb", f"{lacking}: from the local file")
 
 
 def ask_in_time(running: Running, window: Window, patience_ms: int = 200) -> tuple[int, Source]:
