@@ -1,7 +1,7 @@
 """The text of a message on a group of state changes. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from monitoring.display import words
@@ -50,7 +50,8 @@ def compose(group: Group, context: MessageContext, now_ms: int) -> Message:
     lines = [*_lines(group, context, now_ms), *_late(group, now_ms)]
     if context.is_drill:
         lines.insert(0, "This is a drill: nothing has happened to your sites.")
-    alerts = [entry.alert for entry in group.entries if entry.event is not Event.CERTIFICATE]
+    about_outages = (entry.alert for entry in group.entries if entry.event is not Event.CERTIFICATE)
+    alerts = [replace(alert, location=context.location) for alert in about_outages]
     names = [(update.host, site.name if (site := context.sites.get(update.host)) else None) for update in group.updates]
     return Message(group.event, title, "\n".join(lines), alerts, names, context.is_drill)
 

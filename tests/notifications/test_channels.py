@@ -23,7 +23,7 @@ from monitoring.notifications.channels.alertmanager import VALID_MS, Alertmanage
 from monitoring.notifications.channels.command import Command
 from monitoring.notifications.channels.services import Service, without_secrets
 from tests.support.monitor import wait_for
-from tests.support.notifying import channel_config
+from tests.support.notifying import Desk, channel_config
 from tests.support.receivers import MailServer, WebHook, cluster
 
 DOWN = Alert(AlertType.ALERT, "https://a", 1_767_225_600_000, 1_767_225_570_000, None, 75.0, Cause.STATUS, "", "HTTP 503")
@@ -139,6 +139,15 @@ def test_a_program_gets_the_message_as_json(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "message").read_text())
     assert (found["event"], found["title"], found["drill"]) == ("alert", "DOWN: shop", False)
     assert [(it["type"], it["name"], it["detail"]) for it in found["alerts"]] == [("alert", "shop", "HTTP 503")]
+
+
+def test_a_program_is_told_the_location_as_everybody_else_who_reads_json(tmp_path: Path, desk: Desk) -> None:
+    desk.sender.watched = replace(desk.sender.watched, location="home")
+    desk.down(desk.sites[0])
+    desk.go_on(10)
+    command("sh", "-c", f"cat > {tmp_path / 'message'}").send(desk.scripted.accepted[0])
+    (alert,) = json.loads((tmp_path / "message").read_text())["alerts"]
+    assert (alert["name"], alert["location"]) == ("shop", "home")
 
 
 @pytest.mark.parametrize(("status", "is_final"), [(1, False), (100, True)])
