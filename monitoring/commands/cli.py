@@ -172,6 +172,12 @@ OPTIONS = (
 URL_MODES = ("monitor", "print", "alerts", "explain")
 """The modes that take URLs in place of a configuration."""
 
+FORMAT_MODES = {
+    "csv": ("report",),
+    "json": ("monitor", "alerts", "print", "report", "check-config", "explain", "replay"),
+}
+"""The modes that print in formats other than text."""
+
 EPILOG = """\
 examples:
   %(prog)s -m https://example.org      watch a site, without a configuration
@@ -213,8 +219,8 @@ def parse_arguments(argv: Sequence[str], program: str = "monitoringApp.py") -> a
         parser.error(f"URLs go with {listed(URL_MODES)}, not with --{arguments.mode}")
     if arguments.urls and arguments.config:
         parser.error("URLs take the place of a configuration: leave out --config")
-    if arguments.format == "csv" and arguments.mode != "report":
-        parser.error(f"--format csv goes with --report, not with --{arguments.mode}")
+    if (modes := FORMAT_MODES.get(arguments.format)) and arguments.mode not in modes:
+        parser.error(f"--format {arguments.format} goes with {listed(modes)}, not with --{arguments.mode}")
     for option in OPTIONS:  # an option that the mode ignores would seem to have an effect
         if option.modes and option.was_given(arguments) and not active & set(option.modes):
             parser.error(f"{option.flags[-1]} goes with {listed(option.modes)}, not with --{arguments.mode}")

@@ -118,6 +118,11 @@ def test_every_example_of_the_help_is_one_that_the_program_takes(capsys: pytest.
     ("arguments", "said"),
     [
         (("-p", "--listen", "127.0.0.1:0"), "--listen goes with --gateway and --web, not with --print"),
+        (
+            ("--purge", "--format", "json"),
+            "--format json goes with --monitor, --alerts, --print, --report, --check-config, --explain and --replay, not "
+            "with --purge",
+        ),
         (("-m", "--once"), "--once goes with --alerts and --print, not with --monitor"),
         (
             ("-m", "--location", ""),
