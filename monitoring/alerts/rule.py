@@ -34,7 +34,8 @@ def evaluate(open_alert: bool, seen: Downtime, rule: Rule) -> Decision:
 
 
 def _too_much_downtime(down_ms: int, rule: Rule) -> bool:
-    return 100 * down_ms > rule.window_ms * (100 - rule.threshold)
+    part, whole = rule.threshold.as_integer_ratio()  # arithmetic with fractions takes ten times as long
+    return 100 * whole * down_ms > rule.window_ms * (100 * whole - part)
 
 
 def _is_down(seen: Downtime, rule: Rule) -> Decision:
