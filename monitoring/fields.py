@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 """The parts of a check in order, named as blackbox_exporter names them."""
@@ -52,11 +52,11 @@ class ProbeResult:
     detail: str = ""
     waited_us: int = 0
     certificate_s: int | None = None
+    maintenance: ClassVar[None] = None  # not known yet
 
     def in_slot(self, host: str, time_ms: int, covers_ms: int, late_us: int) -> "CheckResult":
         """The check to store: this result in the slot at `time_ms`. The check started `late_us` after the slot."""
-        shared = dict(zip(_SHARED, _shared_values(self), strict=True))
-        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, **shared)
+        return CheckResult(host, time_ms, covers_ms, late_us + self.waited_us, *_measured(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,7 @@ class CheckResult:
         return self.cause is None
 
 
-_SHARED = tuple(name for name in CheckResult.__slots__ if name in ProbeResult.__slots__)
-_shared_values = attrgetter(*_SHARED)
+_measured = attrgetter(*CheckResult.__slots__[4:])  # after the four that `in_slot` is told
 
 
 OLDEST_MS = 946_684_800_000

@@ -53,8 +53,9 @@ class ExpectedStatus(Assertion):
     cause = Cause.STATUS
 
     def failure(self, answer: Answer) -> str | None:
-        if any(low <= answer.status <= high for low, high in self.ranges):
-            return None
+        for low, high in self.ranges:
+            if low <= answer.status <= high:
+                return None
         return f"status {answer.status}"
 
     def impossible(self, site: Site) -> str | None:

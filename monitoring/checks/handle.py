@@ -91,7 +91,7 @@ class Handle:
             self.curl.setopt(pycurl.CAINFO, self._ca_file)
             if self._site.transport.proxy:
                 self.curl.setopt(pycurl.PROXY_CAINFO, self._ca_file)
-        if request == self._prepared:  # for a site that does not redirect, the rest is set once
+        if request is self._prepared:  # for a site that does not redirect, the rest is set once
             return
         self._prepared = None  # in case an option is refused below
         self.curl.setopt(pycurl.URL, request.url.encode("utf-8", "surrogateescape"))

@@ -15,13 +15,13 @@ def phases_of(marks: Marks, answered: bool, complete: bool) -> Phases:
     So the phases add up to the last mark exactly. libcurl also sets the last two marks when a transfer fails before them:
     `answered` and `complete` say whether these two phases took place.
     """
-    happened = (True, True, True, answered, complete)
     phases: list[int | None] = []
     end = 0
-    for mark, real in zip(marks, happened, strict=True):
+    for mark in marks:
         took, end = (mark - end, mark) if mark > end else (0, end)
-        phases.append(took if mark and real else None)
-    return (phases[0], phases[1], phases[2], phases[3], phases[4])
+        phases.append(took if mark else None)
+    resolve, connect, tls, processing, transfer = phases
+    return resolve, connect, tls, processing if answered else None, transfer if complete else None
 
 
 def add(one: Phases, other: Phases) -> Phases:

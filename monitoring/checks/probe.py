@@ -1,7 +1,7 @@
 """One check of one website, by libcurl."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pycurl
@@ -26,8 +26,7 @@ CERTIFICATE_LOOK_MS = HOUR_MS
 """How often a check reads the expiry date of the site's certificate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """One request and its outcome: the last status received (0: none), its phases, and why the transfer failed.
 
     `target` is the target of a redirect that is to be followed, as the server wrote it.
@@ -143,19 +142,18 @@ class Probe:
         answer = Answer(
             status,
             response_us,
-            left_us=self._site.timeout_ms * 1000 - response_us,
-            headers=tuple(response.fields) if self._needs_headers else (),
-            cut=response.full,
-            text=decode(response.take_body(), self._handle.content_type()) if response.keeps else "",
+            self._site.timeout_ms * 1000 - response_us,
+            tuple(response.fields) if self._needs_headers else (),
+            decode(response.take_body(), self._handle.content_type()) if response.keeps else "",
+            response.full,
         )
         wrong = judge(self._assertions, answer)
         return self._result(status, response_us, phases_us, wrong and CheckFailure(wrong[0], printable(wrong[1])))
 
     def _result(self, status: int, response_us: int | None, phases_us: Phases, failure: CheckFailure | None) -> ProbeResult:
         cause, detail = (None, "") if failure is None else (failure.cause, failure.detail)
-        return ProbeResult(
-            *(status, response_us, phases_us, cause, detail, self._waited_ns // 1_000), certificate_s=self._certificate_s
-        )
+        waited_us = self._waited_ns // 1_000
+        return ProbeResult(status, response_us, phases_us, cause, detail, waited_us, self._certificate_s)
 
     def _perform(self, request: Request, left_us: int) -> Hop:
         if request is not self._asked:
@@ -183,7 +181,7 @@ class Probe:
         if by_tls:
             return again
         # Browsers speak HTTP/2 by TLS only: so the site is down, but the reason is known.
-        return replace(hop, failure=CheckFailure(Cause.PROTOCOL, ONLY_HTTP_2)) if found else hop
+        return hop._replace(failure=CheckFailure(Cause.PROTOCOL, ONLY_HTTP_2)) if found else hop
 
     def _may_need_http_2(self, request: Request, hop: Hop) -> bool:
         """Whether this server never answered before, and now seems not to have understood the request."""

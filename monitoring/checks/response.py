@@ -28,13 +28,12 @@ class Response:
         self.keeps = keeps
         self._follows = follows
         self._cap = cap_bytes
-        self._lines: list[bytes] = []
         self._body = bytearray()
         self.begin()
 
     def begin(self) -> None:
         """Forget the last answer."""
-        self._lines.clear()
+        self._lines: list[bytes] = []
         self._head: Sequence[bytes] = ()
         self._body.clear()
         self._received = 0
@@ -115,8 +114,7 @@ class Response:
         return None
 
     def _end_headers(self) -> int | None:
-        head = self._lines.copy()
-        self._lines.clear()
+        head, self._lines = self._lines, []
         status = _STATUS.match(head[0])
         if not status:  # an interim answer, or trailers after a body
             return None

@@ -9,22 +9,19 @@ UNKNOWN_AFTER_INTERVALS = 3
 
 def advance(state: LastState | None, result: CheckResult) -> LastState:
     """The state after one more check."""
-    if state is None:
-        good_since, failing_since, last_failure, changed = None, None, None, True
-    else:
-        good_since, failing_since = state.good_since_ms, state.failing_since_ms
-        last_failure, changed = state.last_failure_ms, state.last_available != result.available
-    has_failed = not result.available and not result.maintenance
+    is_good, time_ms = result.available, result.time_ms
+    known = state or LastState(time_ms, 0, not is_good)
+    has_changed, has_failed = known.last_available != is_good, not (is_good or result.maintenance)
     return LastState(
-        last_ms=result.time_ms,
-        last_covers_ms=result.covers_ms,
-        last_available=result.available,
-        last_failure_ms=result.time_ms if has_failed else last_failure,
-        good_since_ms=result.time_ms if result.available and changed else good_since,
-        failing_since_ms=result.time_ms if not result.available and changed else failing_since,
-        detail=result.detail if has_failed else state.detail if state else "",
-        certificate_s=state.certificate_s if state and result.certificate_s is None else result.certificate_s,
-        last_maintenance_ms=result.time_ms if result.maintenance else state.last_maintenance_ms if state else None,
+        time_ms,
+        result.covers_ms,
+        is_good,
+        last_failure_ms=time_ms if has_failed else known.last_failure_ms,
+        good_since_ms=time_ms if is_good and has_changed else known.good_since_ms,
+        failing_since_ms=time_ms if has_changed and not is_good else known.failing_since_ms,
+        detail=result.detail if has_failed else known.detail,
+        certificate_s=known.certificate_s if result.certificate_s is None else result.certificate_s,
+        last_maintenance_ms=time_ms if result.maintenance else known.last_maintenance_ms,
     )
 
 
