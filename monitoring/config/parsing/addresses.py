@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
+from urllib.parse import unquote
 
 from monitoring.config.parsing.text import Invalid, Segment, Text, accepts, or_variable
 
@@ -142,7 +143,8 @@ def _port(digits: str) -> int | None:
 def _host(written: str) -> str:
     if written.startswith("["):
         return f"[{_ipv6(written[1:-1])}]"
-    name = (written if written.isascii() else _punycode(written)).lower()
+    plain = unquote(written)  # what is no UTF-8 becomes a character that no name may have
+    name = (plain if plain.isascii() else _punycode(plain)).lower()
     if not _LABELS.fullmatch(name) or len(name.rstrip(".")) > _LONGEST_NAME:
         raise Invalid("must have a valid host name")
     return name

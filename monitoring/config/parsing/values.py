@@ -274,6 +274,8 @@ def method(value: object) -> str:
     found = text(value)
     if not _TOKEN.fullmatch(found):
         raise Invalid("must be an HTTP method such as GET, HEAD or POST")
+    if found.upper() == "CONNECT":
+        raise Invalid("must not be CONNECT: it asks a proxy for a tunnel, and no website for a page")
     return found.upper()
 
 

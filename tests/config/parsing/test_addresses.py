@@ -36,6 +36,8 @@ def database(url: str, **environ: str) -> DatabaseAddress:
         ("https://my_service/", "https://my_service"),
         ("https://Bücher.example/ä?ö", "https://xn--bcher-kva.example/%C3%A4?%C3%B6"),
         ("http://☃.net", "http://xn--n3h.net"),
+        ("http://b%C3%BCcher.test/", "http://xn--bcher-kva.test"),
+        ("http://%57WW%2eexample/", "http://www.example"),
         ("https://💩.la.", "https://xn--ls8h.la."),
         ("https://straße.example", "https://xn--strae-oqa.example"),
         ("http://日本語。jp", "http://xn--wgv71a119e.jp"),
