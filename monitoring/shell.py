@@ -19,12 +19,14 @@ class Program(NamedTuple):
 
     `words` start it; none: as anybody would. `options` choose the configuration and the stores, `urls` are websites in
     place of a configuration. A configuration from a pipe cannot be read again: then the program is not `repeatable`.
+    `page` is the address of the status page that it serves ("": it serves none), with a slash at its end.
     """
 
     words: Sequence[str] = ()
     options: Sequence[str] = ()
     urls: Sequence[str] = ()
     repeatable: bool = True
+    page: str = ""
 
     def command(self, *arguments: str) -> str:
         """What starts it with these arguments; "" if no command can."""

@@ -43,11 +43,12 @@ MakeApp = Callable[..., App]
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """The arguments of the command line, the environment, and the factory of the monitor."""
+    """The arguments of the command line, the environment, and the factory of the monitor. `page` as in `Program`."""
 
     arguments: argparse.Namespace
     environ: Mapping[str, str]
     make_app: MakeApp
+    page: str = ""
 
     def load(self, site: str | None = None) -> tuple[Config, ConfigWatcher]:
         """Load the configuration and print its warnings to stderr. The watcher notices changes of its files.
@@ -89,7 +90,7 @@ class Invocation:
         if "@" in (self.arguments.database or ""):
             options = options[: options.index("--database")]
         is_repeatable = not (config and is_piped(config)) and not any("@" in url for url in urls)
-        return Program(_words(sys.argv[0]), options, urls, is_repeatable)
+        return Program(_words(sys.argv[0]), options, urls, is_repeatable, self.page)
 
     def _no_configuration(self) -> str:
         """A hint for newcomers."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from monitoring.display import words
+from monitoring.display.view_model.overview import slug
 from monitoring.display.words import duration_text, label, local_text, percent_text, plural, whole_percent_text
 from monitoring.models import Alert, Downtime, Site
 from monitoring.names import printable
@@ -100,6 +101,8 @@ def _lines(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     if command := context.program.explain(site.name if site else None, host):
         of = "" if len(group.updates) == 1 else " of the first one"
         yield f"More{of}: {command}"
+    if page := context.program.page:
+        yield f"Page: {page}site/{slug(host)}" if site and len(group.updates) == 1 else f"Page: {page}"
 
 
 def _certificates(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:

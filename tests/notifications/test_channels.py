@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.config.keys.notifications import ChannelConfig
+from monitoring.display.view_model.overview import slug
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.notifications.base import Message, Undelivered
 from monitoring.notifications.channels import command as commands
@@ -22,6 +23,7 @@ from monitoring.notifications.channels import services
 from monitoring.notifications.channels.alertmanager import VALID_MS, Alertmanager
 from monitoring.notifications.channels.command import Command
 from monitoring.notifications.channels.services import Service, without_secrets
+from monitoring.shell import Program
 from tests.support.monitor import wait_for
 from tests.support.notifying import Desk, channel_config
 from tests.support.receivers import MailServer, WebHook, cluster
@@ -148,6 +150,16 @@ def test_a_program_is_told_the_location_as_everybody_else_who_reads_json(tmp_pat
     command("sh", "-c", f"cat > {tmp_path / 'message'}").send(desk.scripted.accepted[0])
     (alert,) = json.loads((tmp_path / "message").read_text())["alerts"]
     assert (alert["name"], alert["location"]) == ("shop", "home")
+
+
+@pytest.mark.parametrize(("sites", "at"), [(1, f"site/{slug('https://shop.example.org')}"), (2, "")])
+def test_a_message_says_where_the_status_page_is_if_there_is_one(desk: Desk, sites: int, at: str) -> None:
+    page = "http://127.0.0.1:8088/"
+    desk.sender.watched = replace(desk.sender.watched, program=Program(page=page))
+    desk.down(*desk.sites[:sites])
+    desk.go_on(20)
+    (message,) = desk.scripted.accepted
+    assert message.text.splitlines()[-1] == f"Page: {page}{at}"
 
 
 @pytest.mark.parametrize(("status", "is_final"), [(1, False), (100, True)])

@@ -70,7 +70,7 @@ SEES: Mapping[str, Collection[str]] = {
     "service.health": {"clock", "display.words", "storage.delivery"},
     "notifications": {
         *("clock", "config", "statistics", "display.words", "storage.base", "storage.notifications"),
-        "storage.delivery.words",
+        *("storage.delivery.words", "display.view_model.overview"),
     },
     "notifications.channels": {
         *("clock", "trust", "config", "display.words", "display.text.jsonlines", "storage.sessions", "notifications.base"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import partial
 
 from monitoring.checks.checkers import Checkers
@@ -30,19 +31,27 @@ from monitoring.trust import Certificates
 
 def run(invocation: Invocation) -> int:
     """Monitor until Ctrl-C or SIGTERM; returns the exit status. Raises `MonitoringError`."""
-    config, watcher = invocation.load()
-    end_at_signals()  # until `heed_signals` below
-    if not invocation.arguments.web:
+    if invocation.arguments.web:
+        _monitor_with_page(invocation)
+    else:
+        config, watcher = invocation.load()
+        end_at_signals()  # until `heed_signals` below
         _monitor(invocation, config, watcher)
-        return 0
-    from monitoring.commands.live.page_process import PageProcess  # late: its packages load slowly
+    return 0
 
-    page = PageProcess(invocation, config, watcher)  # it forks: before there are threads, open files and locks
+
+def _monitor_with_page(invocation: Invocation) -> None:
+    from monitoring.commands.live.page_process import PageProcess  # late: its packages load slowly
+    from monitoring.commands.live.web import page_address
+
+    serving = replace(invocation, page=page_address(invocation.arguments))
+    config, watcher = serving.load()
+    end_at_signals()
+    page = PageProcess(serving, config, watcher)  # it forks: before there are threads, open files and locks
     try:
-        _monitor(invocation, config, watcher, page.report_to)
+        _monitor(serving, config, watcher, page.report_to)
     finally:
         page.end()
-    return 0
 
 
 ReportTo = Callable[[Callable[[str], None]], None]

@@ -3,9 +3,12 @@
 import os
 import signal
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from socket import gethostname
 
 from monitoring.clock import Clock, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
@@ -15,7 +18,7 @@ from monitoring.commands.live.series import Charts, last_checks_window
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.commands.oneshot.report import read_month
 from monitoring.config import Config, ConfigWatcher
-from monitoring.config.keys.databases import parse_listen
+from monitoring.config.keys.databases import ListenAddress, parse_listen
 from monitoring.config.parsing.durations import Month
 from monitoring.config.tokens import page_tokens
 from monitoring.display.output.outputs import warn
@@ -223,10 +226,23 @@ class PageServer:
         return serve(reader.board, self._listener, clock, thread.start, stop.set)
 
 
+def listen_address(arguments: Namespace) -> ListenAddress:
+    """Raises `ConfigError`."""
+    return parse_listen(DEFAULT_LISTEN if arguments.listen is None else arguments.listen)
+
+
+def page_address(arguments: Namespace) -> str:
+    """The address of the page, for messages to people on any machine. Raises `ConfigError`."""
+    address = listen_address(arguments)
+    if address.is_every:
+        address = replace(address, host=gethostname())
+    return f"{'https' if arguments.tls_cert else 'http'}://{address}/"
+
+
 def listener_of(invocation: Invocation) -> Listener:
     """Listen at the address of the command line. Raises `ConfigError` and `StoreUnavailable`."""
     arguments = invocation.arguments
-    address = parse_listen(DEFAULT_LISTEN if arguments.listen is None else arguments.listen)
+    address = listen_address(arguments)
     return open_listener(address, page_tokens(invocation.environ), tls_files(arguments.tls_cert, arguments.tls_key))
 
 

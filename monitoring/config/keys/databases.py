@@ -103,6 +103,14 @@ class ListenAddress:
         except ValueError:
             return self.host == "localhost"
 
+    @property
+    def is_every(self) -> bool:
+        """Does it stand for all addresses of this machine, so that nobody can open it elsewhere?"""
+        try:
+            return ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

@@ -2,17 +2,19 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
 from monitoring.clock import StopSignal
+from monitoring.commands.cli import parse_arguments
 from monitoring.commands.live.printer import PrintOptions, read_view
 from monitoring.commands.live.series import DAYS_OF_QUARTER, HOURS, MINUTES, Charts, Scale, Series, last_checks_window
-from monitoring.commands.live.web import MOST_QUERIES, PageReader
+from monitoring.commands.live.web import MOST_QUERIES, PageReader, page_address
 from monitoring.commands.oneshot.explain import explain_from
 from monitoring.config import Config, parse_database
 from monitoring.config.parsing.durations import month
@@ -320,3 +322,16 @@ def test_long_windows_that_begin_to_fill_are_read_with_what_comes(
     for _ in WINDOWS_MS:
         reader.step()
     assert {it.rows[1].stats.checks for it in reader.board.latest().overview.view.reports} == {15}
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ((), "http://127.0.0.1:8088/"),
+        (("--listen", "page.example.org:443", "--tls-cert", "a.pem"), "https://page.example.org:443/"),
+        (("--listen", "0.0.0.0:8088"), f"http://{gethostname()}:8088/"),
+        (("--listen", "[::]:8088"), f"http://{gethostname()}:8088/"),
+    ],
+)
+def test_a_monitor_knows_where_people_find_its_page(options: Sequence[str], found: str) -> None:
+    assert page_address(parse_arguments(["-m", "--web", *options])) == found
