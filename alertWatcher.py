@@ -18,7 +18,7 @@ from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Alert, LastState, Site, Window
 from monitoring.service.signals import heed_signals, heed_suspension
-from monitoring.statistics.status import measured_until_ms
+from monitoring.statistics.status import status, unlisted_site
 from monitoring.storage.base import Reader
 from monitoring.storage.notifications import Entry, Event
 from monitoring.storage.routing import ReaderChoice, Readers
@@ -98,10 +98,8 @@ class AlertWatcher:
         if self._last_states is None:
             return None
         state = self._last_states.get((alert.host, alert.location))
-        if state is None:  # its checks have been deleted, and there are no new ones
-            return alert.time_ms
-        site = self._site_of(alert.host) or Site(alert.host, alert.host, interval_ms=state.last_covers_ms)
-        return measured_until_ms(state, site, now_ms)
+        site = self._site_of(alert.host) or unlisted_site(alert.host, state)
+        return status(state, site, alert, now_ms).measured_until_ms
 
     def _wanted(self, reader: Reader, window: Window) -> Sequence[Alert]:
         return [alert for alert in reader.alerts(window) if self._is_wanted(alert.host)]

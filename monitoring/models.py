@@ -245,7 +245,10 @@ class LastState:
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """The current state of a site, and since when (None: unknown). `downtime` is that of its alert window, if known."""
+    """The current state of a site, and since when (None: unknown). `downtime` is that of its alert window, if known.
+
+    A site that is unknown or paused has been so since the end of its last check.
+    """
 
     state: State = State.UNKNOWN
     since_ms: int | None = None
@@ -253,6 +256,11 @@ class SiteStatus:
     detail: str = ""  # of the last failed check, for people
     certificate_s: int | None = None  # when its certificate expires, by the last check that looked
     downtime: Downtime | None = None
+
+    @property
+    def measured_until_ms(self) -> int | None:
+        """The end of the last check, if it is too old to know how the site is; None: it is known, or never was."""
+        return self.since_ms if self.state in {State.UNKNOWN, State.PAUSED} else None
 
 
 @dataclass(frozen=True, slots=True)

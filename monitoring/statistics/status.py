@@ -39,6 +39,11 @@ def measured_until_ms(state: LastState, site: Site, now_ms: int) -> int | None:
     return until_ms if now_ms - until_ms > unknown_after_ms(site) else None
 
 
+def unlisted_site(host: str, state: LastState | None) -> Site:
+    """A site that is not configured here. Its last check tells how often it was checked."""
+    return Site(host, host) if state is None else Site(host, host, interval_ms=state.last_covers_ms)
+
+
 def outage_is_open(last_alert: Alert | None) -> bool:
     return last_alert is not None and last_alert.type is AlertType.ALERT
 
@@ -61,10 +66,16 @@ def is_maintained(state: LastState | None) -> bool:
 
 
 def status(state: LastState | None, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:
-    """The status of a site at `now_ms`; its `since_ms` is the first check in the present state."""
+    """The status of a site at `now_ms`; its `since_ms` is the first check in the present state.
+
+    Without any check the alert that is open is the last that is known of the site: its checks have been deleted.
+    """
+    until_ms = last_alert.time_ms if last_alert is not None and outage_is_open(last_alert) else None
+    if state is not None:
+        until_ms = measured_until_ms(state, site, now_ms)
     if not site.enabled:
-        return SiteStatus(State.PAUSED, last_failure_ms=state.last_failure_ms if state else None)
-    return SiteStatus() if state is None else _measured(state, site, last_alert, now_ms)
+        return SiteStatus(State.PAUSED, until_ms, state.last_failure_ms if state else None)
+    return SiteStatus(since_ms=until_ms) if state is None else _measured(state, site, last_alert, now_ms)
 
 
 def _measured(state: LastState, site: Site, last_alert: Alert | None, now_ms: int) -> SiteStatus:

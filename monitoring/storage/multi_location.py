@@ -1,6 +1,6 @@
 """Statistics, states and alerts of the configured sites, as one or several locations see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from monitoring.alerts.log import AlertLog
@@ -9,7 +9,7 @@ from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, 
 from monitoring.display.words import time_text
 from monitoring.errors import ConfigError
 from monitoring.models import Alert, LastState, Site, SiteStatus, Window
-from monitoring.statistics.status import status
+from monitoring.statistics.status import status, unlisted_site
 from monitoring.statistics.windows import from_whole_hour, may_be_exact
 from monitoring.storage.base import Reader
 from monitoring.storage.routing import Readers
@@ -81,7 +81,7 @@ class MultiLocationReport:
             view.read_states(reader, until_ms)
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        """The status of each site, by the states read last and the alerts read since."""
+        """The status of each site, by the states read last and the alerts read since; also of others with an open outage."""
         return {key: found for view in self._current for key, found in view.statuses().items()}
 
     def missing(self) -> int:
@@ -144,7 +144,7 @@ class LocationView:
         return [alert for host in self._log.hosts() for alert in self._log.of(host)]
 
     def ongoing(self) -> Sequence[Alert]:
-        return self._log.ongoing({site.host for site in self._sites if site.enabled})
+        return self._log.ongoing(self._hosts())
 
     def reports(self, reader: Reader, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
@@ -163,11 +163,19 @@ class LocationView:
         self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        last_states, log = self._last_states, self._log
         return {
-            (site.host, self._location): status(last_states.get(site.host), site, log.last(site.host), self._at_ms)
-            for site in self._sites
+            (site.host, self._location): status(
+                self._last_states.get(site.host), site, self._log.last(site.host), self._at_ms
+            )
+            for site in (*self._sites, *self._left())
         }
+
+    def _left(self) -> Iterator[Site]:
+        """The sites with an open outage that are not configured here."""
+        hosts = self._hosts()
+        for alert in self._log.ongoing():
+            if alert.host not in hosts:
+                yield unlisted_site(alert.host, self._last_states.get(alert.host))
 
     def has_seen(self, row: SiteRow) -> bool:
         """Whether this site was checked from here, in the window or recently."""

@@ -36,10 +36,11 @@ def test_a_site_nobody_has_checked_is_unknown() -> None:
 
 def test_a_site_that_is_not_enabled_is_paused_whatever_is_known_of_it() -> None:
     paused = replace(SITE, enabled=False)
-    assert status(None, paused, OPEN, 0) == SiteStatus(State.PAUSED)
+    assert status(None, paused, None, 0) == SiteStatus(State.PAUSED)
     assert status(fold(check(0), check(2_000, Cause.DNS, detail="gone")), paused, OPEN, 5_000) == SiteStatus(
         State.PAUSED, last_failure_ms=2_000
     )
+    assert status(fold(check(0)), paused, OPEN, 60_000) == SiteStatus(State.PAUSED, 2_000), "since the end of its last check"
 
 
 def test_a_site_that_answers_is_up_since_its_first_good_check() -> None:

@@ -170,7 +170,9 @@ class Shown:
             raise ConfigError(["this month has not begun"])
         until_ms = min(month.until_ms, self.clock.now_ms())
         report = self.report(until_ms - month.from_ms, until_ms)
-        return month_report(month.name, report, incidents(self.alerts), unmeasured(report.rows))
+        return month_report(
+            month.name, report, incidents(self.alerts), unmeasured({row.key: row.status for row in report.rows})
+        )
 
     def status_of(self, site: Site) -> SiteStatus:
         return self.states.get(site.host) or SiteStatus(State.UP, self.clock.now_ms() - HOUR_MS, None, "", 1_790_000_000)

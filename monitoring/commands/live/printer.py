@@ -230,7 +230,7 @@ def _view_of(
     recent = tuple(alert for alert in alerts if alert.time_ms > until_ms - RECENT_MS)
     notes = (*store_notes(choice, locations.missing()), *channel_notes(choice, config, until_ms))
     header = Header(len(config.sites), source.kind, source.why, notes)
-    return View(header, until_ms, tuple(reports), recent, tuple(locations.ongoing()))
+    return View(header, until_ms, tuple(reports), recent, tuple(locations.ongoing()), locations.statuses())
 
 
 def read_view(config: Config, choice: ReaderChoice, clock: Clock, options: PrintOptions) -> View:

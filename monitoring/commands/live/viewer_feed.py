@@ -13,10 +13,10 @@ from monitoring.config import Config, ConfigWatcher
 from monitoring.display.view_model.incidents import Incident, incidents
 from monitoring.display.view_model.latest import LatestView, Notices
 from monitoring.display.view_model.overview import Overview
-from monitoring.display.view_model.values import Header, StatsReport, Statuses, View
+from monitoring.display.view_model.values import Header, SiteKey, StatsReport, Statuses, View
 from monitoring.display.view_model.viewing import WINDOWS_MS
 from monitoring.errors import StoreError
-from monitoring.models import Alert
+from monitoring.models import Alert, SiteStatus
 from monitoring.service.process import trim_memory
 from monitoring.storage.multi_location import MultiLocationReport
 from monitoring.storage.routing import ReaderChoice, Readers
@@ -212,7 +212,7 @@ class ViewerFeed:
             self._printer.forget_readers(failure)
             header, error = self._latest.view.header, str(failure)
         reports = tuple(past.reports[length_ms] for length_ms in sorted(past.reports))
-        view = View(header, at_ms, reports, (), tuple(past.ongoing()))
+        view = View(header, at_ms, reports, (), tuple(past.ongoing()), past.statuses())
         found = self._listing.of(past.records(of_all=self._listing.is_of_all))
         return Overview(view, found, {}, error), not past.missing(wanted)
 
@@ -246,3 +246,6 @@ class PastView:
 
     def ongoing(self) -> Sequence[Alert]:
         return self._locations.ongoing()
+
+    def statuses(self) -> Mapping[SiteKey, SiteStatus]:
+        return self._locations.statuses()

@@ -12,7 +12,7 @@ from monitoring.display.text.jsonlines import month_json
 from monitoring.display.text.plain import month_lines
 from monitoring.display.view_model.incidents import incidents
 from monitoring.display.view_model.months import MonthReport, month_csv, month_report
-from monitoring.display.view_model.values import unmeasured, with_statuses
+from monitoring.display.view_model.values import unmeasured
 from monitoring.errors import ConfigError
 from monitoring.models import Site
 from monitoring.storage.delivery.words import Source
@@ -29,8 +29,7 @@ def read_month(sites: Sequence[Site], readers: Readers, month: Month, until_ms: 
     locations.new_alerts(readers)
     (report,) = locations.reports(readers, [ends_ms - month.from_ms], ends_ms)
     locations.read_states(readers, until_ms)  # an outage goes on after its month if the site is still measured
-    now = with_statuses(report, locations.statuses())
-    return month_report(month.name, report, incidents(locations.history()), unmeasured(now.rows))
+    return month_report(month.name, report, incidents(locations.history()), unmeasured(locations.statuses()))
 
 
 def run(invocation: Invocation) -> int:

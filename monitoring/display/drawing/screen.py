@@ -12,7 +12,7 @@ from monitoring.display.drawing.grid import beside, bounded, heading, marked, wr
 from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
 from monitoring.display.view_model.ranking import state_counts
-from monitoring.display.view_model.values import SiteKey, SiteRow, View, unmeasured
+from monitoring.display.view_model.values import SiteKey, SiteRow, View
 from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, older_windows, place_of
 from monitoring.display.words import (
     WAITING,
@@ -176,16 +176,17 @@ def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int
     rows: Mapping[SiteKey, SiteRow] = {line.key: line.now for line in every}
     names = {**seen.header.names, **{row.host: row.name for row in rows.values()}}
 
-    found = events(seen, lambda key: _outlook(rows[key], seen.now_ms) if key in rows else "")
-    lines = event_lines(found[:room], names, seen.now_ms, width, unmeasured(rows.values()))
+    known_until = seen.unmeasured
+
+    def outlook(key: SiteKey) -> str:
+        """The remark on an open outage: its forecast or, if the site is no longer measured, since when."""
+        if key in known_until:
+            return last_measured_text(known_until[key], seen.now_ms)
+        return forecast_text(rows[key]) if key in rows else ""
+
+    found = events(seen, outlook)
+    lines = event_lines(found[:room], names, seen.now_ms, width, known_until)
     return [heading(" INCIDENTS", counts_text(found, seen.now_ms)), *lines]
-
-
-def _outlook(row: SiteRow, now_ms: int) -> str:
-    """The remark on an open outage: its forecast or, if the site is no longer measured, since when."""
-    if row.measured_until_ms is not None:
-        return last_measured_text(row.measured_until_ms, now_ms)
-    return forecast_text(row)
 
 
 class _Table:

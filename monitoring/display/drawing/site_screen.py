@@ -160,10 +160,10 @@ def _wrapped(texts: Sequence[str], width: int) -> list[Text]:
 
 
 def _events(seen: SiteView, width: int) -> list[Text]:
-    host = seen.line.now.host
-    names = {host: seen.line.now.name}
+    row = seen.line.now
+    names = {row.host: row.name}
     title = heading("Incidents, 30d", "" if seen.events else "none")
-    return [title, *event_lines(seen.events, names, seen.now_ms, width, unmeasured([seen.line.now]))]
+    return [title, *event_lines(seen.events, names, seen.now_ms, width, unmeasured({row.key: row.status}))]
 
 
 def _last_checks(seen: SiteView, _: int) -> list[Text]:

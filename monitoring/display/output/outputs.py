@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from monitoring.display.output.streams import Stream, Streams, begin_line
 from monitoring.display.text.jsonlines import alert_json, stats_json
-from monitoring.display.text.plain import closing_lines, ongoing_line, placeholder_line, stats_lines
+from monitoring.display.text.plain import closing_lines, ongoing_lines, placeholder_line, stats_lines
 from monitoring.display.view_model.values import Closing, Header, SiteKey, StatsReport, Statuses, View
 from monitoring.display.words import alert_detail, alert_sentence, host_and_name, source_text
 from monitoring.models import Alert, SiteStatus
@@ -255,8 +255,7 @@ def print_view(view: View, form: str, environ: Mapping[str, str]) -> None:
         _print_table(view, environ)
     else:
         lines = [line for report in view.reports for line in stats_lines(report)]
-        ongoing = [ongoing_line(alert, view) for alert in view.ongoing]
-        print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing, sep="\n", flush=True)
+        print(f"== {source_text(view.header.source, view.header.why)}", *lines, *ongoing_lines(view), sep="\n", flush=True)
 
 
 def print_lines(lines: Sequence[str]) -> None:

@@ -134,13 +134,13 @@ class ScreenOutput:
         self._read_error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        reports = [self._reports[length] for length in sorted(self._reports)]
+        reports, current = [self._reports[length] for length in sorted(self._reports)], statuses()
         if reports:  # screens take a site's state from the shortest window
-            reports[0] = with_statuses(reports[0], statuses())
+            reports[0] = with_statuses(reports[0], current)
         self._now_ms = now_ms
         notices = self._notices.recent(now_ms)
         header = replace(header, notes=(*header.notes, *notices, *filter(None, [self._read_error])))
-        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing)))
+        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing), current))
 
     def _draw(self, view: View) -> None:
         self._view = view

@@ -95,11 +95,14 @@ def closing_lines(closing: Closing) -> list[str]:
     ]
 
 
-def ongoing_line(alert: Alert, view: View) -> str:
-    """A line on an open outage, which says if it is no longer measured."""
-    row = view.row_of(alert)
-    called = host_and_name(alert.host, row.name if row else None)
-    return ongoing_text(alert, view.now_ms, called, row.measured_until_ms if row else None)
+def ongoing_lines(view: View) -> list[str]:
+    """A line on each open outage, which says if it is no longer measured."""
+    names = {row.host: row.name for report in view.reports[:1] for row in report.rows}
+    until_ms = view.unmeasured
+    return [
+        ongoing_text(it, view.now_ms, host_and_name(it.host, names.get(it.host)), until_ms.get((it.host, it.location)))
+        for it in view.ongoing
+    ]
 
 
 def _still_down(alert: Alert, closing: Closing) -> str:

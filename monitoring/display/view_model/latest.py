@@ -54,10 +54,10 @@ class LatestView:
         self.error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        reports = [self._reports[length_ms] for length_ms in sorted(self._reports)]
+        reports, current = [self._reports[length_ms] for length_ms in sorted(self._reports)], statuses()
         if reports:
-            reports[0] = with_statuses(reports[0], statuses())
-        self.view = View(header, now_ms, tuple(reports), (), tuple(ongoing))
+            reports[0] = with_statuses(reports[0], current)
+        self.view = View(header, now_ms, tuple(reports), (), tuple(ongoing), current)
 
     def suspend(self) -> None: ...
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.ranking import HEALTHY, WORST_FIRST
 from monitoring.display.view_model.series import Mark
-from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View, unmeasured
+from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View
 from monitoring.display.words import WAITING, duration_text, plural, time_text
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS
@@ -49,7 +49,7 @@ class Overview:
     @cached_property
     def unmeasured(self) -> Mapping[SiteKey, int]:
         """Until when each site was measured that nobody measures now."""
-        return unmeasured(self.rows)
+        return self.view.unmeasured
 
     def measured_until_ms(self, key: SiteKey) -> int | None:
         """Until when a site was measured that nobody measures now; None: somebody does, or it is not known."""
@@ -80,6 +80,8 @@ def _unknown(report: StatsReport) -> StatsReport:
     until_ms = report.window.until_ms
     rows = (
         replace(row, status=SiteStatus(State.UNKNOWN, until_ms, was.last_failure_ms, "", was.certificate_s))
+        if was.measured_until_ms is None and was.state is not State.PAUSED
+        else row
         for row in report.rows
         for was in (row.status,)
     )

@@ -55,11 +55,6 @@ class SiteRow:
         """Why the site fails, or failed until it answered again; "" if it is up or in maintenance."""
         return self.status.detail if self.status.state in {State.FAILING, State.DOWN, State.RECOVERING} else ""
 
-    @property
-    def measured_until_ms(self) -> int | None:
-        """The end of the last check, if it is too old to know the state; None: the state is known, or never was."""
-        return self.status.since_ms if self.status.state is State.UNKNOWN else None
-
     def certificate_days(self, now_ms: int) -> int | None:
         """For how many whole days its certificate is valid, negative if it has expired; None: unknown."""
         certificate_s = self.status.certificate_s
@@ -102,9 +97,9 @@ class StatsReport:
         return windows.coverage(row.stats.covered_ms, self.window.length_ms)
 
 
-def unmeasured(rows: Iterable[SiteRow]) -> Mapping[SiteKey, int]:
+def unmeasured(statuses: Mapping[SiteKey, SiteStatus]) -> Mapping[SiteKey, int]:
     """The sites that are no longer measured, each with the end of its last check: there ends what is known of an outage."""
-    return {row.key: until_ms for row in rows if (until_ms := row.measured_until_ms) is not None}
+    return {key: until_ms for key, status in statuses.items() if (until_ms := status.measured_until_ms) is not None}
 
 
 def with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
@@ -161,7 +156,8 @@ class View:
     """Everything that a screen shows at `now_ms`.
 
     `reports` are in order of length; some may not have been read yet. `alerts` are recent state changes, newest last,
-    `ongoing` the open alerts, oldest first.
+    `ongoing` the open alerts, oldest first. `statuses` are those of all sites, also of those without a row: a location has
+    none if it has not checked for a day.
     """
 
     header: Header
@@ -169,11 +165,13 @@ class View:
     reports: Sequence[StatsReport] = ()
     alerts: Sequence[Alert] = ()
     ongoing: Sequence[Alert] = ()
+    statuses: Mapping[SiteKey, SiteStatus] = field(default_factory=dict)
 
-    def row_of(self, alert: Alert) -> SiteRow | None:
-        """The row of the site of an alert; None before the first statistics, or if it is no longer watched."""
+    @property
+    def unmeasured(self) -> Mapping[SiteKey, int]:
+        """Until when each site was measured that nobody measures now."""
         rows = self.reports[0].rows if self.reports else ()
-        return next((row for row in rows if row.host == alert.host and row.location in (alert.location, "")), None)
+        return unmeasured({**self.statuses, **{row.key: row.status for row in rows}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ def test_what_was_read_long_ago_is_known_no_more() -> None:
     aged = overview.later(STALE_MS + 60_000)
     assert {row.status.state for row in aged.rows} == {State.UNKNOWN}
     assert headline(aged) == "nothing is known of any of the 3 sites now: last data 1 min 31 s ago"
+
+
+def test_what_was_unknown_or_paused_before_stays_so_when_nothing_more_is_read() -> None:
+    paused = SiteStatus(State.PAUSED, NOW_MS - 90_000_000)
+    aged = shown(shop=UNKNOWN, docs=paused).later(STALE_MS + 60_000)
+    assert [row.status for row in aged.rows] == [UNKNOWN, SiteStatus(State.UNKNOWN, NOW_MS, None, "", 1_790_000_000), paused]
     assert last_data(aged) == ": last data 1 min 31 s ago"
 
 
