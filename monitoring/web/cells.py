@@ -69,9 +69,9 @@ def state_html(state: State) -> Markup:
 
 
 def time_html(moment_ms: int) -> Markup:
-    """A time in UTC to the second, in a readable form."""
+    """A time in UTC to the second, in a readable form: date and time, each in one piece."""
     exact = time_text(moment_ms)
-    return Markup('<time datetime="{}">{} {}</time>').format(exact, exact[:10], exact[11:19])
+    return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(exact, exact[:10], exact[11:19])
 
 
 def row_id(row: SiteRow) -> str:
@@ -235,8 +235,10 @@ LATELY_DAYS, MOST_OF_A_DAY = 14, 5
 def lately_html(overview: Overview) -> Markup:
     """The incidents of the past days by the day of their beginning, today first.
 
-    Open ones have no duration, because it would change the text all the time.
+    Open ones have no duration, because it would change the text all the time. Empty before anything was read.
     """
+    if not overview.view.reports:
+        return Markup("")
     today = overview.view.now_ms // DAY_MS
     by_day: dict[int, list[Incident]] = {}
     for incident in overview.incidents:
@@ -247,7 +249,8 @@ def lately_html(overview: Overview) -> Markup:
     lines = []
     for number in range(today, today - LATELY_DAYS, -1):
         found = by_day.get(number, [])
-        words = _of_day(found, overview) if found else "no incident" if number in measured else "not measured"
+        otherwise = "no incident" if number in measured else "not measured" if overview.days else NOTHING
+        words = _of_day(found, overview) if found else otherwise
         date = time_text(number * DAY_MS)[:10]
         lines.append(Markup('<dt><time datetime="{0}">{0}</time></dt><dd>{1}</dd>').format(date, words))
     return Markup("").join(lines)

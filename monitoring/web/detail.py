@@ -239,11 +239,16 @@ def _facts(report: StatsReport, row: SiteRow, now: SiteRow, now_ms: int) -> Sequ
             (name, seconds_text(None if time_s is None else time_s * 1_000_000))
             for name, time_s in response_times(stats.response).items()
         ),
-        ("statuses", counts_text(stats.statuses)),
-        ("causes", counts_text(stats.causes)),
+        ("statuses", _spaced(counts_text(stats.statuses, ", "))),
+        ("causes", _spaced(counts_text(stats.causes, ", "))),
         *([] if expires_s is None else [("certificate", expiry_text(expires_s * 1_000, now_ms))]),
         *([] if now.last_check_ms is None else [("last check", f"{duration_text(max(0, now_ms - now.last_check_ms))} ago")]),
     ]
+
+
+def _spaced(counts: str) -> str:
+    """Counts that may be broken into lines, but not within a number."""
+    return counts.replace(":", ": ")
 
 
 def _check(check: CheckResult) -> Mapping[str, object]:

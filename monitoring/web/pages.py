@@ -64,7 +64,7 @@ STATIC_TYPES = {
 
 
 REFUSALS = {
-    401: "A token is needed",
+    401: "A password is needed",
     403: "Not allowed",
     404: "There is nothing here",
     429: "Too many requests",

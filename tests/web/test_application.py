@@ -214,6 +214,20 @@ def test_a_store_that_fails_takes_from_a_page_only_what_must_be_asked_for() -> N
     assert (failed.status_code, failed.text) == (503, "InfluxDB at localhost:8086: connection refused\n")
 
 
+def test_of_days_that_were_not_read_nothing_is_said() -> None:
+    shown = Shown(sites_named(["shop"]))
+    shown.has_data, shown.error = False, "InfluxDB at localhost:8086: connection refused"
+    shown.publish()
+    page = text(client_of(shown).get("/"))
+    assert '<section aria-labelledby="lately-title" class="none">' in page
+    assert "not measured" not in page
+    shown.has_data, shown.error = True, None
+    shown.publish({})  # the days are read after the first windows
+    page = text(client_of(shown).get("/"))
+    assert '<section aria-labelledby="lately-title">' in page
+    assert page.count("</time></dt><dd>—</dd>") == 14
+
+
 def test_who_asks_too_often_waits() -> None:
     shown = scene()
     limits = replace(LIMITS, burst=2)

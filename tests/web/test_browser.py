@@ -7,6 +7,7 @@ import pytest
 
 from monitoring.display.view_model.overview import slug
 from monitoring.models import SiteStatus, State
+from monitoring.storage.notifications import Delivery, Entry, Event
 from tests.support.browser import Browser
 from tests.support.page import NOW_MS, Shown, serving_page, sites_named
 from tests.support.page_scenes import NAMES, show
@@ -60,6 +61,32 @@ def test_the_other_pages_fit_as_well(chromium: Browser, name: str, page: str, pi
                 assert chromium.ask("document.documentElement.scrollWidth") <= width
                 assert chromium.errors == []
                 chromium.picture(pictures / f"{page}-{name}-{width}-{theme}.png")
+
+
+BROKEN = """(() => { const found = [], range = document.createRange();
+  for (const place of document.querySelectorAll('time span, .facts b'))
+    for (const {0: word, index} of place.textContent.matchAll(/[\\d.:-]+/g)) {
+      range.setStart(place.firstChild, index);
+      range.setEnd(place.firstChild, index + word.length);
+      if (new Set([...range.getClientRects()].map(it => it.top)).size > 1) found.push(word);
+    }
+  return found; })()"""
+"""Dates, times and numbers that are broken into lines."""
+
+
+def test_no_number_is_broken_into_lines(chromium: Browser) -> None:
+    """Neither a date in a narrow line, nor a large count; and a table of times has room for a reason on a phone."""
+    shown = show("some")
+    own, record = slug(shown.sites[1].host), shown.alerts[-1]
+    shown.entries = [Entry("ops", Event.ALERT, record.time_ms, record, Delivery.FAILED, NOW_MS, "refused")]
+    with serving_page(shown) as url:
+        for width in WIDTHS:
+            chromium.look(width, dark=False)
+            for path in ("", f"site/{own}?window=90d", f"incidents/{own}-{NOW_MS - 73_000}"):
+                chromium.open(url + path)
+                assert chromium.ask(BROKEN) == [], (path, width)
+            last = "[...document.querySelectorAll('th')].at(-1).getBoundingClientRect().right"
+            assert chromium.ask(last) <= width
 
 
 CONTRASTS = """(() => {

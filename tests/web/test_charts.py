@@ -134,3 +134,43 @@ def test_a_chart_that_is_drawn_anew_keeps_the_focus_and_what_is_read(chromium: B
         shown.publish()
         chromium.until("document.activeElement.className === 'plots' && document.activeElement !== window.before")
         chromium.until("document.querySelector('.reading').textContent.includes('failed: ')")
+
+
+DRAWN = """(() => { const found = new Set();
+  for (const {ctx} of document.querySelector('figure.chart').chart.plots) {
+    const {data} = ctx.getImageData(0, 0, ctx.canvas.width, ctx.canvas.height), count = {};
+    for (let at = 0; at < data.length; at += 4)
+      if (data[at + 3] === 255) { const it = data.slice(at, at + 3).join(); count[it] = (count[it] || 0) + 1; }
+    Object.keys(count).filter(it => count[it] > 50).forEach(it => found.add(it));
+  }
+  return [...found].sort(); })()"""
+"""The colours of all charts of a site, but for those of few pixels."""
+
+
+def colours(chromium: Browser) -> list[str]:
+    """As they are drawn now."""
+    chromium.ask("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found: list[str] = chromium.ask(DRAWN)
+    return found
+
+
+def test_paper_is_white_whatever_the_theme_of_the_screen(chromium: Browser) -> None:
+    """Charts, states and bars are printed in the colours of the light theme, also those that are backgrounds."""
+    shown = show("some")
+    with serving_page(shown) as url:
+        found = {}
+        for theme in ("light", "dark"):
+            chromium.look(820, dark=theme == "dark")
+            chromium.open(f"{url}site/{slug(shown.sites[1].host)}?window=1h")
+            chromium.until("document.querySelector('figure.chart').chart")
+            found[theme] = colours(chromium)
+        assert found["light"] != found["dark"]
+        chromium.ask("dispatchEvent(new Event('beforeprint'))")
+        assert colours(chromium) == found["light"]
+        chromium.ask("dispatchEvent(new Event('afterprint'))")
+        assert colours(chromium) == found["dark"]
+        chromium.print_out()
+        style = "getComputedStyle(document.querySelector('{}')).{}"
+        assert chromium.ask(style.format(".state.down", "color")) == "rgb(179, 38, 30)"
+        assert chromium.ask(style.format(".bars", "printColorAdjust")) == "exact"
+        assert chromium.ask(style.format(".swatch.cause", "printColorAdjust")) == "exact"

@@ -62,8 +62,9 @@ def test_who_has_no_token_is_told_how_to_give_it_and_nothing_else() -> None:
     client = client_of(Tokens(read=READ_TOKEN))
     answer = client.get("/", headers=BROWSER)
     page = page_of(answer, 401)
-    assert "<h1>A token is needed</h1>" in page
-    assert "as a password" in page
+    assert "<h1>A password is needed</h1>" in page
+    assert "In a browser the token is the password" in page
+    assert "favicon.svg" not in page  # it tells of the sites, so it would be refused, too
     assert "secret shop" not in page
     assert "local file" not in page
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")

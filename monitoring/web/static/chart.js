@@ -41,7 +41,7 @@
       this.label = this.place.querySelector("svg").getAttribute("aria-label");
       this.draw(marks);
       new ResizeObserver(() => this.fit()).observe(this.place);
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.plots.forEach(it => it.redraw(false)));
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.plots.forEach(it => it.redraw()));
     }
 
     draw(marks) {
@@ -121,6 +121,13 @@
       else if (JSON.stringify(before.marks) !== JSON.stringify(marks)) before.draw(marks);
     }
   };
+  // Paper is white: while the page is printed its charts have the light colours.
+  const onPaper = isPrinted => () => {
+    document.documentElement.classList.toggle("printed", isPrinted);
+    charts.forEach(it => it.plots.forEach(plot => plot.redraw()));
+  };
+  addEventListener("beforeprint", onPaper(true));
+  addEventListener("afterprint", onPaper(false));
   document.addEventListener("refreshed", () => show().catch(() => {}));
   show().catch(() => {});
 })();

@@ -48,7 +48,7 @@
       const place = known.get(key);
       if (place && place.innerHTML !== html) place.innerHTML = html;
     }
-    for (const key of ["ongoing", "expiries"]) {
+    for (const key of ["ongoing", "expiries", "lately"]) {
       const list = known.get(key);
       list?.parentElement.classList.toggle("none", !list.childElementCount);
     }
