@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from monitoring.display.drawing.columns import ROOMY
-from monitoring.display.drawing.events import Event, event_lines, events_of
+from monitoring.display.drawing.events import Event, event_lines, events_of, unmeasured_note
 from monitoring.display.drawing.grid import bounded, fit, heading, keys_line, marked, wrapped
 from monitoring.display.drawing.guide import term_lines
 from monitoring.display.drawing.screen import Look, draw_screen
@@ -18,7 +18,7 @@ from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import last_data
 from monitoring.display.view_model.values import SiteKey, View
 from monitoring.display.view_model.viewing import Order, SiteLine, SiteList
-from monitoring.display.words import WAITING, label, last_measured_text, local_text, local_time, window_text
+from monitoring.display.words import WAITING, label, local_text, local_time, plural, window_text
 from monitoring.models import State as SiteState
 from monitoring.names import printable
 from monitoring.units import DAY_MS
@@ -31,6 +31,9 @@ RECENT_MS = DAY_MS
 MONTH_MS = 30 * DAY_MS
 MOST_EVENTS = 1_000
 """How many incidents to list, newest ones."""
+
+WITH_HINT = 3
+"""From this height on, a text that goes on says so in its last line."""
 
 FOOTERS: Mapping[Place, str] = {
     Place.SITES: "? help  / filter  ! faults  s sort  w window  enter site  a incidents  q quit",
@@ -97,7 +100,7 @@ class Renderer:
     def _unmeasured_text(self, key: SiteKey) -> str:
         """The remark on an open outage of a site that is no longer measured; "" if it is."""
         until_ms = self.snapshot.overview.measured_until_ms(key)
-        return "" if until_ms is None else last_measured_text(until_ms, self.view.now_ms)
+        return "" if until_ms is None else unmeasured_note(until_ms, self.view.now_ms)
 
     @cached_property
     def locations(self) -> Sequence[str]:
@@ -126,7 +129,10 @@ class Renderer:
             return self._list(state, [*banner, *head], footer, scene, width, height)
         text = self._text(state, width)
         scroll = max(0, min(state.scroll, len(text) - scene.page))
-        shown = text[scroll : scroll + scene.page]
+        shown = list(text[scroll : scroll + scene.page])
+        hidden = len(text) - scroll - len(shown)
+        if hidden and scene.page >= WITH_HINT:
+            shown[-1] = Text(f" {plural(hidden + 1, 'more line')}: ↓", "weak")
         lines = [*banner, *head, *shown, *[Text("")] * (scene.page - len(shown)), footer]
         return Frame(bounded(lines, width, height), replace(scene, length=len(text)), copied=text)
 

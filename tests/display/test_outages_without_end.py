@@ -67,7 +67,7 @@ def test_all_say_that_it_is_known_until_the_last_check(case: str) -> None:
         (line,) = ongoing_lines(overview.view)
         assert "was down when it was last measured, 2 d ago" in line
         drawn = draw_screen(replace(overview.view, alerts=(incident.last,)), Look(), [MINUTE_MS], 120, 24)
-        assert "last measured 2 d ago" in "\n".join(text.plain for text in drawn.lines)
+        assert "last measured 2d00 ago" in "\n".join(text.plain for text in drawn.lines)
 
 
 def test_a_site_that_another_monitor_still_checks_is_measured_although_it_is_paused_here() -> None:

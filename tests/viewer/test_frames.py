@@ -173,13 +173,29 @@ def test_a_long_text_scrolls() -> None:
     assert frame(state, known).scene.length == len(frame(state, known).copied) > 24
 
 
+@pytest.mark.parametrize("place", [Place.SITE, Place.HELP])
+def test_a_text_that_goes_on_below_says_so_and_no_line_is_out_of_reach(place: Place) -> None:
+    state, known = Looking((Place.SITES, place), site=AT), with_facts(snapshot(), HOSTS[1])
+    top = frame(state, known)
+    whole = [line.plain.rstrip() for line in top.copied]
+    page = top.scene.page
+    assert top.lines[-2].plain == f" {len(whole) - page + 1} more lines: ↓"
+    seen = [line.plain.rstrip() for line in top.lines[:-2]]
+    for scroll in range(page - 1, len(whole) + page, page - 1):
+        lines = [line.plain.rstrip() for line in frame(replace(state, scroll=scroll), known).lines[:-1]]
+        seen += lines if "more lines" not in lines[-1] else lines[:-1]
+    assert "more lines" not in lines[-1]
+    assert set(whole) <= set(seen)
+
+
 # Incidents, help, the last line
 
 
 def test_an_outage_of_a_site_that_nobody_measures_any_more_says_so() -> None:
     unmeasured = replace(ROWS[1], status=SiteStatus(State.UNKNOWN, NOON - 180_000))
     known = snapshot([ROWS[0], unmeasured, *ROWS[2:]])
-    assert "last measured 3 min ago" in shown(Looking((Place.SITES, Place.INCIDENTS)), known, width=120)
+    for width, words in ((120, "last measured 3m00 ago"), (80, "  measured 3m00 ago")):
+        assert words in shown(Looking((Place.SITES, Place.INCIDENTS)), known, width=width)
 
 
 def test_incidents_stand_one_a_line_with_open_ones_first() -> None:

@@ -23,6 +23,7 @@ WITH_REASON = 110
 
 CAUSE_WIDTH = 9
 PREMISE = " if all pass"
+LAST = "last "
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ def _note(group: Sequence[Incident], forecast: Callable[[SiteKey], str]) -> str:
     return ", ".join(filter(None, (flaps, forecast(last.key) if last.is_open else "")))
 
 
+def unmeasured_note(measured_until_ms: int, now_ms: int) -> str:
+    """The remark on an outage if nobody knows whether it goes on."""
+    return f"{LAST}measured {brief_duration(now_ms - measured_until_ms)} ago"
+
+
 def counts_text(found: Sequence[Event], now_ms: int) -> str:
     """ "2 open, 3 today"; "none today"."""
     today = local_time(now_ms).date()
@@ -113,7 +119,7 @@ def _line(event: Event, names: Mapping[str, str | None], now_ms: int, width: int
     line.append(f"  {percent:>5} %")
     if event.note:
         fits = line.cell_len + 2 + len(event.note) <= width
-        line.append(f"  {event.note if fits else event.note.removesuffix(PREMISE)}", "weak")
+        line.append(f"  {event.note if fits else event.note.removesuffix(PREMISE).removeprefix(LAST)}", "weak")
     return line
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from monitoring.display.drawing.brief import brief_window, clock_text
 from monitoring.display.drawing.columns import Cell, Column, columns, site_line, state_text, title_line
-from monitoring.display.drawing.events import counts_text, event_lines, events
+from monitoring.display.drawing.events import counts_text, event_lines, events, unmeasured_note
 from monitoring.display.drawing.grid import beside, bounded, heading, marked, wrapped
 from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
@@ -17,7 +17,6 @@ from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, ol
 from monitoring.display.words import (
     WAITING,
     label,
-    last_measured_text,
     local_text,
     plural,
     reason_text,
@@ -181,7 +180,7 @@ def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int
     def outlook(key: SiteKey) -> str:
         """The remark on an open outage: its forecast or, if the site is no longer measured, since when."""
         if key in known_until:
-            return last_measured_text(known_until[key], seen.now_ms)
+            return unmeasured_note(known_until[key], seen.now_ms)
         return forecast_text(rows[key]) if key in rows else ""
 
     found = events(seen, outlook)
