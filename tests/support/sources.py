@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +38,14 @@ class Module:
 
 def modules() -> list[Module]:
     """Every module of the program: the scripts at the top and the package."""
-    paths = [*ROOT.glob("*.py"), *(ROOT / "monitoring").rglob("*.py")]
+    return _read([*ROOT.glob("*.py"), *(ROOT / "monitoring").rglob("*.py")])
+
+
+def modules_of_tests() -> list[Module]:
+    return _read((ROOT / "tests").rglob("*.py"))
+
+
+def _read(paths: Iterable[Path]) -> list[Module]:
     return [Module(_dotted(path.relative_to(ROOT)), path.read_text()) for path in sorted(paths)]
 
 
