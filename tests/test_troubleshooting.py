@@ -1,12 +1,9 @@
 """docs/troubleshooting.md explains every message about trouble, and none that the program does not say."""
 
-import pytest
-
 from tests.support.documents import DOCUMENTS, rows
 from tests.support.messages import GAP, every_template, said
 
 MESSAGES = [row[0].strip("` ") for row in rows(DOCUMENTS["docs/troubleshooting.md"])]
-TEMPLATES = every_template()
 
 ELSEWHERE = {
     *("gateway.legacy_api", "gateway.store_api", "gateway.requests", "gateway.application"),  # told to programs, by HTTP
@@ -44,10 +41,13 @@ def pieces(message: str) -> list[str]:
     return [piece for piece in stripped if piece]
 
 
-@pytest.mark.parametrize("message", MESSAGES)
-def test_the_program_can_say_it(message: str) -> None:
+def test_the_program_can_say_each_of_them() -> None:
     """Each piece of it stands in some text of the source. (A message may be put together from several.)"""
-    assert [piece for piece in pieces(message) if not any(piece in text for text in map(plain, TEMPLATES))] == []
+    texts = [plain(text) for text in every_template()]
+    found = {
+        message: [piece for piece in pieces(message) if not any(piece in text for text in texts)] for message in MESSAGES
+    }
+    assert {message: missing for message, missing in found.items() if missing} == {}
 
 
 def plain(text: str) -> str:
@@ -62,7 +62,7 @@ def told() -> list[tuple[str, str]]:
     return sorted((module, text) for module, text in sentences if module not in ELSEWHERE and text not in NO_TROUBLE)
 
 
-@pytest.mark.parametrize(("module", "message"), told())
-def test_it_is_explained(module: str, message: str) -> None:
-    longest = max(pieces(message), key=len)
-    assert any(longest in plain(known) for known in MESSAGES)
+def test_each_that_it_can_say_is_explained() -> None:
+    known = [plain(message) for message in MESSAGES]
+    longest = {(module, text): max(pieces(text), key=len) for module, text in told()}
+    assert [message for message, piece in longest.items() if not any(piece in text for text in known)] == []
