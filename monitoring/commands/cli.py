@@ -238,8 +238,7 @@ def _choose_mode(parser: Parser, arguments: argparse.Namespace) -> set[str]:
             if arguments.mode not in (mode.name, *mode.beside):
                 parser.error(f"--{mode.name} goes with {listed(mode.beside)} or alone, not with --{arguments.mode}")
     if arguments.mode is None:
-        flags = " ".join("/".join(mode.flags) for mode in MODES.values())
-        parser.error(f"one of the arguments {flags} is required")
+        parser.error("a mode is missing: -m checks the sites, -p shows what is measured")
     return {arguments.mode, *(mode.name for mode in MODES.values() if mode.beside and getattr(arguments, mode.name))}
 
 

@@ -131,7 +131,12 @@ def change_text(before: Config, after: Config) -> str:
         "removed": len(was.keys() - now.keys()),
         "changed": sum(now[host] != was[host] for host in now.keys() & was.keys()),
     }
-    sites = ", ".join([f"{len(now)} sites", *(f"{number} {what}" for what, number in numbers.items() if number)])
+    sites = ", ".join(
+        [
+            f"{len(now)} {'site' if len(now) == 1 else 'sites'}",
+            *(f"{number} {what}" for what, number in numbers.items() if number),
+        ]
+    )
     others = [what for what, value in _OTHERS.items() if value(before) != value(after)]
     return f"new configuration: {sites}" + (f"; changed: {', '.join(others)}" if others else "")
 

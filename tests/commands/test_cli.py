@@ -57,7 +57,7 @@ def test_one_mode_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = main(capsys)
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
-    assert "required" in err
+    assert "a mode is missing: -m checks the sites" in err
 
 
 @pytest.mark.parametrize("second", MODES[1:])

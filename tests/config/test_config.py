@@ -169,6 +169,7 @@ def test_a_reload_says_what_has_changed_and_nothing_else() -> None:
     assert change(notifications=[{"command": ["true"]}]) == "2 sites; changed: notifications"
     assert change(maintenance=[{"cron": "0 2 * * 0", "duration": "1h"}]) == "2 sites; changed: maintenance"
     assert change(retention={"checks": "7d"}, alerting={"interval": 5}) == "2 sites; changed: retention, alerting.interval"
+    assert change(websites=[{"URL": f"{URL}/0"}]) == "1 site, 1 removed"
     assert change(location="paris") == "2 sites", "the next sentence says what takes effect at the next start"
 
 
