@@ -37,7 +37,7 @@ class Canvas(Widget):
         strips = []
         for place, line in enumerate(lines):
             was = known.get(place)
-            strips.append(was[1] if was and was[0] == line and was[0].spans == line.spans else self._strip(line))
+            strips.append(was[1] if was and _is_same(was[0], line) else self._strip(line))
         changed = [
             place for place, strip in enumerate(strips) if place >= len(self._strips) or strip is not self._strips[place]
         ]
@@ -50,10 +50,15 @@ class Canvas(Widget):
 
     def _strip(self, line: Text) -> Strip:
         segments = [part for part in line.render(self._renderer) if part.text != "\n"]
-        return Strip(Segment.apply_style(segments, self._base), line.cell_len)
+        whole = self._renderer.get_style(line.style)  # rich leaves it out where no part has a style of its own
+        return Strip(Segment.apply_style(segments, self._base + whole), line.cell_len)
 
     def render_line(self, y: int) -> Strip:
         """The line at this height; blank if there is none."""
         if y >= len(self._strips):
             return Strip.blank(self.size.width, self._base)
         return self._strips[y].adjust_cell_length(self.size.width, self._base)
+
+
+def _is_same(one: Text, other: Text) -> bool:
+    return one == other and one.spans == other.spans and one.style == other.style

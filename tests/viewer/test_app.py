@@ -70,6 +70,22 @@ def cursor_on(text: str) -> str:
     return next(line[3:12].strip() for line in text.splitlines() if line.startswith(">"))
 
 
+def test_a_line_of_one_style_has_it() -> None:
+    """The banner of the past is reversed, and headings of the help are bold."""
+
+    async def steps(stage: Stage) -> None:
+        await stage.press("left")
+        (past,) = [part.style for part in stage.strips()[0] if "PAST" in part.text]
+        assert past is not None
+        assert past.reverse
+        await stage.press("question_mark")
+        (title,) = [part.style for strip in stage.strips() for part in strip if part.text.strip() == "Keys"]
+        assert title is not None
+        assert title.bold
+
+    Stage(snapshot()).run(steps)
+
+
 def test_sites_are_shown_and_the_keys_move() -> None:
     async def steps(stage: Stage) -> None:
         assert cursor_on(stage.text) == "orders"
