@@ -1,6 +1,6 @@
 """Parts of InfluxQL statements, and answers by host. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, groupby, islice
 from typing import Any
 
@@ -64,14 +64,3 @@ def by_host(series: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Iterator[Ro
     """The rows of each host, in order of time, from an answer that is grouped by host."""
     for host, pieces in groupby(series, lambda piece: str(piece.get("tags", {}).get("host", ""))):
         yield host, chain.from_iterable(piece["values"] for piece in pieces)
-
-
-def runs(starts: Collection[int], length_ms: int) -> Sequence[Window]:
-    """The windows that spans of this length cover, if they begin at these moments. Neighbours are joined."""
-    found: list[Window] = []
-    for start_ms in sorted(starts):
-        if found and found[-1].until_ms == start_ms:
-            found[-1] = Window(found[-1].from_ms, start_ms + length_ms)
-        else:
-            found.append(Window(start_ms, start_ms + length_ms))
-    return found

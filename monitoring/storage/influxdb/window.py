@@ -16,10 +16,10 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import in_marks, plan
 from monitoring.statistics.summary import FINER, SiteTotals, Span, Summary
-from monitoring.statistics.windows import bucket_width_ms
+from monitoring.statistics.windows import bucket_width_ms, joined
 from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from, unpack
-from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, runs, selected, within
+from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, selected, within
 
 if TYPE_CHECKING:
     from monitoring.storage.influxdb.client import InfluxClient  # at run time later: it takes 0.2 s
@@ -102,7 +102,7 @@ class WindowReader:
             yield host, right
         finer.update((host, {row[0]: row[1] for row in rows}) for host, rows in counts)
         self._unfinished |= finer.keys()
-        for run in runs({start for own in finer.values() for start in own}, span.length_ms):
+        for run in joined(Window(start, start + span.length_ms) for own in finer.values() for start in own):
             concerned = [host for host, own in finer.items() if any(run.from_ms <= start < run.until_ms for start in own)]
             for host, parts in self._finer(span, run, concerned):
                 yield host, [part for part in parts if span.start_of(part[0]) in finer[host]]
