@@ -18,7 +18,6 @@ from typing import TypeVar
 
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import LocalFile
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables import purge as requests
 from monitoring.storage.sqlite.tables.purge import Request
@@ -119,7 +118,7 @@ def _step(store: LocalStore, now_ms: int, reading: Timed, storing: Timed) -> boo
     return went_on
 
 
-def ask(store: LocalFile, until_ms: int) -> dict[str, float]:
+def ask(store: LocalStore, until_ms: int) -> dict[str, float]:
     questions: dict[str, Callable[[], object]] = {
         "statistics 10 min, ms": lambda: store.stats(Window.before(until_ms, 600_000), exact=True),
         "statistics 1 h, ms": lambda: store.stats(Window.before(until_ms, 3_600_000), exact=True),
@@ -137,7 +136,7 @@ def ask(store: LocalFile, until_ms: int) -> dict[str, float]:
     return found
 
 
-def retain(store: LocalFile, now_ms: int) -> dict[str, float]:
+def retain(store: LocalStore, now_ms: int) -> dict[str, float]:
     """Delete all but the newest hour, in steps."""
     steps = Timed()
     store.set_retention(5 * Span.MINUTE.length_ms, 10**12)

@@ -1,11 +1,12 @@
 """The contracts of storage: what every store answers, and what a database does for a monitor.
 
+There is one kind of local file, so `monitoring.storage.sqlite.store.LocalStore` is its own contract.
+
 A store is opened for one location ("" is the location without a name) and sees nothing of the others.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
@@ -239,112 +240,3 @@ class Pending:
     points: int = 0
     summaries: int = 0
     oldest_ms: int | None = None
-
-
-class Outbox(Protocol):
-    """What the local file has to deliver to a database. One thread takes and acknowledges deliveries."""
-
-    marker: str
-    """Identifies this file in the database's record of deliveries."""
-
-    def next_delivery(self, limit: int) -> Delivery | None:
-        """About `limit` of the oldest undelivered points; None when everything is delivered.
-
-        They are in flight until they are acknowledged or postponed. The database deletes nothing meanwhile.
-        """
-
-    def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
-        """It has arrived, except what was refused. Refusals are kept as ranges."""
-
-    def postpone(self) -> None:
-        """It has not arrived: it will be the next one again."""
-
-    def requeue(self, from_ms: int, until_ms: int) -> int:
-        """Put all checks and alerts of this time into the outbox again, and the summaries of all spans that overlap it.
-        Returns the number of checks and alerts. Until they are delivered, `pending` and `delivered` treat them as new.
-        """
-
-    def requeue_alerts(self) -> None:
-        """Put all alerts into the outbox again."""
-
-    def counts(self, window: Window, kind: str = "checks", each: Span | None = None) -> Counts:
-        """What `Backend.counts` answers once everything is delivered."""
-
-    def renew_marker(self) -> None:
-        """Take another marker, because this file was put back from a copy: to the database it is another file now."""
-
-    def pending(self) -> Pending: ...
-    def refusals(self) -> Sequence[Refusal]: ...
-
-    def refused_sample(self, kind: str, limit: int) -> Points:
-        """The newest point of each refusal of this kind (not by age), at most `limit`: a sample to try."""
-
-    def retry_refused(self, kind: str) -> None:
-        """Put what was refused of this kind (not by age) into the outbox again. Forget these refusals."""
-
-    def delivered(self) -> DeliveryRecord:
-        """How far this file has delivered."""
-
-
-class Guard(Protocol):
-    """Watches the local file, and saves what it holds when somebody deletes, replaces or damages it."""
-
-    is_saving: bool
-    """It is being saved: the monitor must not end yet."""
-
-    @property
-    def away(self) -> Path | None:
-        """The file that the monitor writes, if the next start opens another one."""
-
-    def look(self, now_ms: int, between: Callable[[], None]) -> None:
-        """Repair what is wrong with the file. Where that takes long, call `between` now and then, which writes."""
-
-    def notices(self) -> Sequence[str]:
-        """What has happened since the last call, for people. May be called from any thread."""
-
-
-class LocalFile(Reader, OwnReader, Outbox, Protocol):
-    """The local file of a running monitor: one thread writes it, another delivers it, any thread may read it. `path` and
-    `marker` change when another file takes its place."""
-
-    path: Path
-    purged: Sequence[Deletion]
-    """What purges have deleted here since it was opened, in order."""
-    unconverted_ms: int
-    """The length of the time whose checks `maintain` has yet to convert from the format of 1.1.0."""
-
-    @property
-    def guard(self) -> Guard: ...
-
-    def summaries(self, window: Window) -> Mapping[str, Summary]:
-        """Keeps `Ends`."""
-
-    def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
-        """Store these durably, with their outbox entries, or nothing. Raises `StoreError`."""
-
-    def take_over(self, alerts: Sequence[Alert]) -> None:
-        """Store alerts that the database has already."""
-
-    def maintain(self, now_ms: int) -> bool:
-        """Take the next short step of summaries, retention and purges. False: nothing is left to do."""
-
-    def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
-        """From now on `maintain` deletes what is older than this. Before the first call it deletes nothing."""
-
-    def hosts(self) -> Collection[str]:
-        """Every host that has or had something here."""
-
-    def maintenance_by_hand(self) -> Mapping[str, Window]:
-        """The newest maintenance of each host that was begun by hand, by any process. Raises `StoreError`."""
-
-    def expired(self) -> int:
-        """How many checks grew older than retention before any database had them."""
-
-    def next_deletion(self) -> Deletion | None:
-        """What the database is to delete next: what the oldest finished purge deleted here, then what 1.1.0 sent.
-
-        None: nothing, or something has to be delivered first. It stays the same until `deletion_done`.
-        """
-
-    def deletion_done(self, deletion: Deletion) -> None:
-        """The database has deleted this."""

@@ -1,7 +1,7 @@
 """What a test of delivery does again and again."""
 
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Backend, LocalFile
+from monitoring.storage.base import Backend
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.sqlite.file.connection import opened_briefly, transaction
 from monitoring.storage.sqlite.store import LocalStore
@@ -24,12 +24,12 @@ def ask_purge(store: LocalStore, request: Request) -> None:
         purge.ask(connection, request)
 
 
-def maintain(file: LocalFile, now_ms: int) -> None:
+def maintain(file: LocalStore, now_ms: int) -> None:
     while file.maintain(now_ms):
         pass
 
 
-def assert_same(file: LocalFile, database: Backend) -> None:
+def assert_same(file: LocalStore, database: Backend) -> None:
     """The database holds exactly what the file does, once each, and nothing waits."""
     assert list(database.results(EVER)) == list(file.results(EVER))
     assert list(database.alerts(EVER)) == list(file.alerts(EVER))
@@ -37,7 +37,7 @@ def assert_same(file: LocalFile, database: Backend) -> None:
     assert (pending.points, pending.summaries) == (0, 0)
 
 
-def assert_same_summaries(file: LocalFile, database: Backend) -> None:
+def assert_same_summaries(file: LocalStore, database: Backend) -> None:
     """The summaries of every length tell there of as many checks as here."""
     for span in Span:
         assert database.counts(EVER, span.kind) == file.counts(EVER, span.kind)

@@ -8,8 +8,8 @@ from monitoring.errors import StoreError, StoreRefused, StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.delivery.sending import Point
 from tests.support.memory_backend import Held, MemoryBackend, MemoryDatabase
-from tests.support.memory_file import Point
 
 DOWN = StoreUnavailable("a database in memory does not answer")
 

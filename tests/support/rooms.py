@@ -55,7 +55,7 @@ SEES: Mapping[str, Collection[str]] = {
     },
     **{kind.store.rpartition(".")[0].removeprefix("monitoring."): DATABASE_SEES for kind in DATABASES},
     "storage.backends": {"config", "storage.base"},
-    "storage.delivery": {"clock", "statistics", "display.words", "storage.base"},
+    "storage.delivery": {"clock", "statistics", "display.words", "storage.base", "storage.sqlite"},
     "storage.routing": {
         "storage.notifications",
         *("clock", "config", "statistics", "storage.base", "storage.backends", "storage.delivery", "storage.sqlite"),

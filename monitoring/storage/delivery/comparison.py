@@ -9,7 +9,8 @@ from monitoring.errors import StoreDenied
 from monitoring.models import AlertType, Window
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import joined
-from monitoring.storage.base import Backend, Counts, LocalFile, Refusal
+from monitoring.storage.base import Backend, Counts, Refusal
+from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, HOUR_MS
 
 RECENT_MS = 600_000
@@ -29,7 +30,7 @@ COMPARED_WITH: Mapping[Span, Sequence[str]] = {Span.HOUR: ("checks", "minutes"),
 class Comparison:
     """Compares what was delivered by the file's own record, except what was refused."""
 
-    def __init__(self, file: LocalFile, backend: Backend) -> None:
+    def __init__(self, file: LocalStore, backend: Backend) -> None:
         self._file = file
         self._backend = backend
         self._delivered = file.delivered()

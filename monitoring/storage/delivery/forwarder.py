@@ -6,11 +6,12 @@ from contextlib import suppress
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError, StoreRefused
 from monitoring.models import Window
-from monitoring.storage.base import Backend, DeliveryRecord, LocalFile, Points, Refusal
+from monitoring.storage.base import Backend, DeliveryRecord, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
 from monitoring.storage.delivery.sending import by_kind, counted_once, kinds_to_retry, like_refused, send_apart
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
+from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, HOUR_MS
 
 DELIVERY_POINTS = 5_000
@@ -45,7 +46,7 @@ class Forwarder:
     tries what was refused, compares, and deletes.
     """
 
-    def __init__(self, file: LocalFile, backend: Backend, clock: Clock, *, is_ours: bool = False) -> None:
+    def __init__(self, file: LocalStore, backend: Backend, clock: Clock, *, is_ours: bool = False) -> None:
         self._file = file
         self._backend = backend
         self._clock = clock

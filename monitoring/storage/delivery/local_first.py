@@ -8,7 +8,7 @@ from typing import NamedTuple
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
-from monitoring.storage.base import Backend, Deletion, LocalFile, OwnReader, Pending
+from monitoring.storage.base import Backend, Deletion, OwnReader, Pending
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
@@ -17,6 +17,7 @@ from monitoring.storage.delivery.pace import Backlog
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.delivery.writer import Writer
+from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import SECOND_MS
 
 FRESH_MS = 5_000
@@ -58,7 +59,7 @@ class LocalFirstStore:
 
     def __init__(
         self,
-        file: LocalFile,
+        file: LocalStore,
         clock: Clock,
         backend: Backend | None = None,
         reader: Backend | None = None,

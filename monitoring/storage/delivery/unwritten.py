@@ -9,8 +9,8 @@ from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, Downtime, Failure, SiteStats, Window
 from monitoring.statistics import reference
 from monitoring.statistics.reference import NONE_ENDED, Ended
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.writer import Point
+from monitoring.storage.sqlite.store import LocalStore
 
 in_order = attrgetter("time_ms", "host")
 
@@ -22,7 +22,7 @@ class UnwrittenReader:
     between is then seen twice and counted once, and not missed.
     """
 
-    def __init__(self, file: LocalFile, unwritten: Callable[[], Sequence[Point]]) -> None:
+    def __init__(self, file: LocalStore, unwritten: Callable[[], Sequence[Point]]) -> None:
         """`unwritten` gives the points that the file does not hold yet."""
         self._file = file
         self._unwritten = unwritten

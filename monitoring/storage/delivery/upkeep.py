@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 
 from monitoring.errors import StoreError
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Backend, Deletion, LocalFile
+from monitoring.storage.base import Backend, Deletion
+from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, HOUR_MS
 
 ROUNDS = 30
@@ -80,7 +81,7 @@ class Upkeep:
         self._reached_ms = (checks_ms, alerts_ms)
 
 
-def monitor_upkeep(file: LocalFile, backend: Backend, *, is_ours: bool) -> Upkeep:
+def monitor_upkeep(file: LocalStore, backend: Backend, *, is_ours: bool) -> Upkeep:
     """Upkeep of the database that this file is delivered to, for the sites of this file.
 
     `is_ours`: this monitor deletes there. (A gateway's database is kept by the gateway.)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from monitoring.clock import Clock
 from monitoring.errors import StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.words import unwritten_text
+from monitoring.storage.sqlite.store import LocalStore
 
 COMMIT_INTERVAL_S = 0.5
 COMMIT_NS = round(COMMIT_INTERVAL_S * 1e9)
@@ -34,7 +34,7 @@ class Writer:
     While the file cannot be written (disk full, read-only), they wait in memory, and `trouble` says why.
     """
 
-    def __init__(self, file: LocalFile, clock: Clock, committed: Callable[[], None]) -> None:
+    def __init__(self, file: LocalStore, clock: Clock, committed: Callable[[], None]) -> None:
         """Calls `committed` after every commit, in the writer thread."""
         self._file = file
         self._clock = clock

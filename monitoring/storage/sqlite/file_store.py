@@ -74,6 +74,7 @@ class FileStore(FileReader, ABC):
     def _measure_blocks(self, connection: sqlite3.Connection) -> None:
         ends = blocks_1_1.ends(connection) if self._has_blocks else None
         self.unconverted_ms = ends[1] - ends[0] if ends else 0
+        """The length of the time whose checks are still in blocks of 1.1.0."""
 
     def _warm(self) -> None:
         with suppress(StoreError):

@@ -98,6 +98,7 @@ class FileReader:
         return {site.host: site for site in found if site.checks}
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
+        """Keeps `Ends`."""
         return {host: parts.summary(exact=True) for host, parts in self._parts(window, exact=True)}
 
     def _parts(self, window: Window, *, exact: bool) -> Iterator[tuple[str, queries.SiteParts]]:
@@ -211,6 +212,7 @@ class FileReader:
             return outbox.pending(connection)
 
     def delivered(self) -> DeliveryRecord:
+        """How far this file has delivered."""
         with self._snapshot() as connection:
             return outbox.delivered(connection)
 
@@ -241,7 +243,7 @@ class FileReader:
             return notifications.deliveries(connection, window)
 
     def maintenance_by_hand(self) -> Mapping[str, Window]:
-        """The newest maintenance of each host that was begun by hand."""
+        """The newest maintenance of each host that was begun by hand, by any process."""
         with self._snapshot() as connection:
             return maintenance.by_hand(connection)
 

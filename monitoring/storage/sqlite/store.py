@@ -39,7 +39,11 @@ LOOK_MS = 10_000
 
 
 class LocalStore(GuardedStore):
-    """Keeps `LocalFile`. One thread appends and maintains, another one delivers."""
+    """Keeps `Reader`, `OwnReader` and `Ends`. One thread appends and maintains, another one delivers, any thread may read.
+
+    `path` and `marker`, by which a database knows the file, change when another file takes its place. All methods that write
+    raise `StoreError`.
+    """
 
     _generation = _taken_in = 0
     """The number of the open file, and of the one from which the last delivery was taken."""
@@ -49,6 +53,7 @@ class LocalStore(GuardedStore):
     _route: Route = staticmethod(nowhere)
     _warn: Warn = staticmethod(never)
     purged: Sequence[Deletion] = ()
+    """What purges have deleted here since the file was opened, in order."""
 
     def _load(self, connection: sqlite3.Connection) -> None:
         super()._load(connection)
@@ -83,7 +88,10 @@ class LocalStore(GuardedStore):
     # Writing
 
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
-        """As the contract has it. A check that is there already is left as it is; a late one is added to its summaries."""
+        """Store these with their outbox entries, durably, or nothing.
+
+        A check that is there already is left as it is; a late one is added to its summaries.
+        """
         points: list[CheckResult | Alert] = [*checks, *alerts]
         if not points:
             return
@@ -201,6 +209,7 @@ class LocalStore(GuardedStore):
         return True
 
     def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
+        """From now on `maintain` deletes what is older than this. Before the first call it deletes nothing."""
         self._kept_ms, self._rest_until_ms = (checks_ms, alerts_ms), 0
 
     def _retain(self, now_ms: int) -> bool:
@@ -214,10 +223,15 @@ class LocalStore(GuardedStore):
         return has_more
 
     def expired(self) -> int:
+        """How many checks grew older than retention before any database had them."""
         with self._snapshot() as connection:
             return meta.number(connection, Value.EXPIRED)
 
     def next_deletion(self) -> Deletion | None:
+        """What the database is to delete next: what the oldest finished purge deleted here, then what 1.1.0 sent.
+
+        None: nothing, or something has to be delivered first. It stays the same until `deletion_done`.
+        """
         if self._in_flight != NOTHING_IN_FLIGHT:
             return None
         with self._snapshot() as connection:
@@ -237,6 +251,7 @@ class LocalStore(GuardedStore):
                 purge.finish(connection, deletion)
 
     def hosts(self) -> Collection[str]:
+        """Every host that has or had something here."""
         return tuple(self.sites)
 
     # Notifications (see `NotificationStore`)
@@ -267,6 +282,10 @@ class LocalStore(GuardedStore):
     # The outbox
 
     def next_delivery(self, limit: int) -> Delivery | None:
+        """About `limit` of the oldest undelivered points; None when everything is delivered.
+
+        They are in flight until they are acknowledged or postponed. The database deletes nothing meanwhile.
+        """
         while (delivery := self._take(limit)) is not None and not delivery.points:
             self.acknowledge(delivery)  # the rows of these entries have been deleted
         return delivery
@@ -287,6 +306,7 @@ class LocalStore(GuardedStore):
             self._in_flight = NOTHING_IN_FLIGHT if delivery is None else delivery.last_entry
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
+        """It has arrived, except what was refused. Refusals are kept as ranges."""
         with self.writing() as connection:
             if self._taken_in != self._generation:  # it came from another file
                 return
@@ -298,6 +318,10 @@ class LocalStore(GuardedStore):
         self._set_in_flight(None)
 
     def requeue(self, from_ms: int, until_ms: int) -> int:
+        """Deliver all checks and alerts of this time again, and the summaries of all spans that overlap it.
+
+        Returns the number of checks and alerts. Until they are delivered, `pending` and `delivered` treat them as new.
+        """
         span = Window(from_ms, until_ms)
         with self._snapshot() as connection:
             points = outbox.count(connection, span, meta.number(connection, Value.SUMMARISED_MS))
@@ -310,6 +334,7 @@ class LocalStore(GuardedStore):
             outbox.requeue_alerts(connection, self._in_flight)
 
     def renew_marker(self) -> None:
+        """Take another marker, because this file was put back from a copy: to the database it is another file now."""
         marker = uuid.uuid4().hex
         with self.writing() as connection:
             meta.put(connection, Value.MARKER, marker)

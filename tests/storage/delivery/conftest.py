@@ -1,16 +1,15 @@
-"""A local file, in memory and a real one, a database in memory, and the forwarder between them."""
+"""A local file, a database in memory, and the forwarder between them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
+from tests.support.failing_file import FailingFile
 from tests.support.fragile import FragileBackend
-from tests.support.memory_file import MemoryFile
 
 
 @pytest.fixture
@@ -18,12 +17,9 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalFile]:
-    if request.param == "memory":
-        yield MemoryFile()
-        return
-    store = LocalStore(tmp_path / "config.db")
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[FailingFile]:
+    store = FailingFile(tmp_path / "config.db")
     yield store
     store.close()
 
@@ -34,5 +30,5 @@ def database() -> FragileBackend:
 
 
 @pytest.fixture
-def forwarder(file: LocalFile, database: FragileBackend, clock: FakeClock) -> Forwarder:
+def forwarder(file: LocalStore, database: FragileBackend, clock: FakeClock) -> Forwarder:
     return Forwarder(file, database, clock)

@@ -11,7 +11,7 @@ from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, LocalFile
+from monitoring.storage.base import Deletion
 from monitoring.storage.delivery.forwarder import RETRY_MS, Forwarder
 from monitoring.storage.influxdb.client import InfluxClient
 from monitoring.storage.influxdb.points import SUMMARIES
@@ -55,11 +55,11 @@ def files(client: InfluxClient) -> dict[str, set[str]]:
     return {source: {one["tags"]["file"] for one in found} for source, found in series.items()}
 
 
-def of_both(file: LocalFile) -> dict[str, set[str]]:
+def of_both(file: LocalStore) -> dict[str, set[str]]:
     return {key: {file.marker, f"another{file.marker}"} for key in SOURCES}
 
 
-def of_the_other(file: LocalFile) -> dict[str, set[str]]:
+def of_the_other(file: LocalStore) -> dict[str, set[str]]:
     return {key: {f"another{file.marker}"} for key in SOURCES}
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from monitoring.errors import StoreDenied, StoreUnavailable
 from monitoring.statistics.summary import SiteSummary
-from monitoring.storage.base import LocalFile, Points
+from monitoring.storage.base import Points
 from monitoring.storage.delivery import forwarder as module
 from monitoring.storage.delivery.forwarder import Forwarder
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
@@ -17,7 +18,7 @@ from tests.support.waiting import eventually
 
 
 def test_everything_is_delivered_in_the_order_of_its_commits(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DELIVERY_POINTS", 2)
     commits = [[check(5)], [check(6)], [check(7), check(1, "slow")], [check(8)]]
@@ -30,7 +31,7 @@ def test_everything_is_delivered_in_the_order_of_its_commits(
 
 
 def test_summaries_follow_the_points_of_their_span(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     file.append(checks(range(0, 120, 2)), [], START_MS)
     clock.advance(200)
@@ -43,7 +44,7 @@ def test_summaries_follow_the_points_of_their_span(
 
 
 def test_a_delivery_is_settled_when_all_of_its_requests_have_arrived(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     file.append(checks(range(10)), [alert(5)], START_MS)
     database.lost_answers = 1
@@ -54,7 +55,7 @@ def test_a_delivery_is_settled_when_all_of_its_requests_have_arrived(
 
 
 def test_the_database_is_told_of_each_delivery_after_it_and_in_a_request_of_its_own(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     forwarder.step()
     before = database.requests
@@ -74,7 +75,7 @@ def test_an_empty_outbox_is_no_work_and_no_trouble(database: FragileBackend, for
     assert not database.writes
 
 
-def test_a_database_that_is_away_loses_nothing(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_a_database_that_is_away_loses_nothing(file: LocalStore, database: FragileBackend, forwarder: Forwarder) -> None:
     database.trouble = DOWN
     for second in range(5):
         file.append([check(second)], [], START_MS)
@@ -89,7 +90,7 @@ def test_a_database_that_is_away_loses_nothing(file: LocalFile, database: Fragil
 
 
 def test_a_database_that_denies_is_told_and_tried_again(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.trouble = StoreDenied("a database in memory does not accept these credentials")
     file.append([check(1)], [], START_MS)
@@ -101,7 +102,9 @@ def test_a_database_that_denies_is_told_and_tried_again(
     assert_same(file, database)
 
 
-def test_back_off_doubles_from_one_second_to_thirty_and_ends_with_success(file: LocalFile, database: FragileBackend) -> None:
+def test_back_off_doubles_from_one_second_to_thirty_and_ends_with_success(
+    file: LocalStore, database: FragileBackend
+) -> None:
     waits: list[float] = []
 
     class Waiting(FakeClock):
@@ -125,7 +128,7 @@ def test_back_off_doubles_from_one_second_to_thirty_and_ends_with_success(file: 
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
-def test_an_error_nobody_foresaw_does_not_end_delivery(file: LocalFile, database: FragileBackend) -> None:
+def test_an_error_nobody_foresaw_does_not_end_delivery(file: LocalStore, database: FragileBackend) -> None:
     class Ending(FakeClock):
         def wait(self, stop: threading.Event, seconds: float) -> bool:
             database.trouble = None
@@ -149,7 +152,7 @@ def test_an_error_nobody_foresaw_does_not_end_delivery(file: LocalFile, database
 
 
 def test_an_answer_that_is_lost_costs_no_point_and_doubles_none(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.lost_answers = 2
     for second in range(4):
@@ -160,7 +163,7 @@ def test_an_answer_that_is_lost_costs_no_point_and_doubles_none(
 
 
 def test_whoever_waits_goes_on_when_all_that_was_committed_before_is_there(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     """Not when the forwarder has looked in vain before: that moment may be the same millisecond."""
     forwarder.start()
@@ -177,7 +180,7 @@ def test_whoever_waits_goes_on_when_all_that_was_committed_before_is_there(
 
 
 def test_the_end_of_a_monitor_waits_for_delivery_no_longer_than_it_may(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     """A database that hangs holds up neither the end nor the program: its thread is a daemon."""
     forwarder.start()
@@ -191,7 +194,7 @@ def test_the_end_of_a_monitor_waits_for_delivery_no_longer_than_it_may(
     database.answers.set()
 
 
-def test_a_database_that_only_proves_itself_is_backed_off_from(file: LocalFile) -> None:
+def test_a_database_that_only_proves_itself_is_backed_off_from(file: LocalStore) -> None:
     class Deaf(FragileBackend):
         def write(self, points: Points) -> None:
             raise StoreUnavailable("a database in memory is full")
@@ -210,7 +213,7 @@ def test_a_database_that_only_proves_itself_is_backed_off_from(file: LocalFile) 
     assert waits == [1, 2, 4]
 
 
-def test_nothing_is_sent_that_nobody_recorded(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_nothing_is_sent_that_nobody_recorded(file: LocalStore, database: FragileBackend, forwarder: Forwarder) -> None:
     drain(forwarder)
     assert not list(database.results(EVER))
     assert not list(database.alerts(EVER))

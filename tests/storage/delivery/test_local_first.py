@@ -17,8 +17,8 @@ from monitoring.storage.delivery.local_first import FRESH_MS, LARGE_BACKLOG, SLO
 from monitoring.storage.delivery.words import ConditionLog, Source
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
+from tests.support.failing_file import FailingFile
 from tests.support.fragile import DOWN, FragileBackend
-from tests.support.memory_file import MemoryFile
 from tests.support.points import EVER, START_MS, alert, check, checks
 from tests.support.waiting import eventually
 
@@ -31,12 +31,6 @@ class StillClock(FakeClock):
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         return stop.wait(0.01)
-
-
-@pytest.fixture
-def file() -> MemoryFile:
-    """One that can be made to fail."""
-    return MemoryFile()
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ def counted(answer: tuple[Mapping[str, SiteStats], Source]) -> tuple[int, Source
 class Running:
     """A store whose threads work, with what is under it."""
 
-    def __init__(self, file: MemoryFile, database: FragileBackend, clock: FakeClock, *, is_named: bool = True) -> None:
+    def __init__(self, file: FailingFile, database: FragileBackend, clock: FakeClock, *, is_named: bool = True) -> None:
         self.file, self.database, self.clock = file, database, clock
         self.reader = database.second()
         self.store = LocalFirstStore(file, clock, database, self.reader, is_named=is_named)
@@ -68,7 +62,7 @@ class Running:
 
 
 @pytest.fixture
-def running(file: MemoryFile, database: FragileBackend, clock: FakeClock) -> Iterator[Running]:
+def running(file: FailingFile, database: FragileBackend, clock: FakeClock) -> Iterator[Running]:
     running = Running(file, database, clock)
     yield running
     running.database.answers.set()
@@ -212,7 +206,7 @@ def test_a_named_database_that_is_away_is_missed(running: Running) -> None:
 
 
 def test_the_default_database_is_not_missed_before_it_was_ever_there(
-    file: MemoryFile, database: FragileBackend, clock: FakeClock
+    file: FailingFile, database: FragileBackend, clock: FakeClock
 ) -> None:
     """Somebody without InfluxDB sees nothing that looks like an error."""
     database.trouble = DOWN
@@ -272,7 +266,7 @@ def test_what_waits_in_another_file_than_the_next_start_opens_is_named_with_it(
         file.close()
 
 
-def test_the_local_file_alone_is_asked_as_configured(file: MemoryFile, clock: FakeClock) -> None:
+def test_the_local_file_alone_is_asked_as_configured(file: FailingFile, clock: FakeClock) -> None:
     store = LocalFirstStore(file, clock)
     store.start()
     store.record(check(1))
@@ -282,7 +276,7 @@ def test_the_local_file_alone_is_asked_as_configured(file: MemoryFile, clock: Fa
 
 
 def test_at_the_end_everything_is_written_and_delivered_while_that_goes(
-    file: MemoryFile, database: FragileBackend, clock: FakeClock
+    file: FailingFile, database: FragileBackend, clock: FakeClock
 ) -> None:
     running = Running(file, database, clock)
     running.ask_once_there_is_contact()
@@ -292,7 +286,7 @@ def test_at_the_end_everything_is_written_and_delivered_while_that_goes(
 
 
 def test_what_is_left_at_the_end_stays_for_the_next_start(
-    file: MemoryFile, database: FragileBackend, clock: FakeClock
+    file: FailingFile, database: FragileBackend, clock: FakeClock
 ) -> None:
     running = Running(file, database, clock)
     running.ask_once_there_is_contact()

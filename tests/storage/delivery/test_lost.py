@@ -1,6 +1,5 @@
 """A database, or a local file, that is put back from a copy or loses a part: found by its record and by counting."""
 
-import copy
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -10,20 +9,18 @@ import pytest
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, Forwarder
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, assert_same_summaries, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
-from tests.support.memory_file import MemoryFile
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 
 
-def measure(file: LocalFile, clock: FakeClock, seconds: int, every: int = 600) -> None:
+def measure(file: LocalStore, clock: FakeClock, seconds: int, every: int = 600) -> None:
     """Checks of two sites from now on for so long, with all summaries that are over by then."""
     first = (clock.now_ms() - START_MS) // 1_000
     for second in range(first, first + seconds, every):
@@ -32,15 +29,13 @@ def measure(file: LocalFile, clock: FakeClock, seconds: int, every: int = 600) -
     maintain(file, clock.now_ms())
 
 
-def copy_of(file: LocalFile, path: Path) -> LocalFile:
-    if isinstance(file, MemoryFile):
-        return copy.deepcopy(file)
+def copy_of(file: LocalStore, path: Path) -> LocalStore:
     with closing(sqlite3.connect(file.path)) as here, closing(sqlite3.connect(path)) as there:
         here.backup(there)
     return LocalStore(path)
 
 
-def lose_contact(database: FragileBackend, forwarder: Forwarder, file: LocalFile, clock: FakeClock) -> None:
+def lose_contact(database: FragileBackend, forwarder: Forwarder, file: LocalStore, clock: FakeClock) -> None:
     """As a restart of the database does."""
     file.append([check((clock.now_ms() - START_MS) / 1_000)], [], clock.now_ms())
     clock.advance(1)
@@ -50,7 +45,7 @@ def lose_contact(database: FragileBackend, forwarder: Forwarder, file: LocalFile
 
 
 def test_a_database_without_its_disk_gets_everything_again(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     file.append([], [alert(1)], START_MS)
     measure(file, clock, DAY_S)
@@ -63,7 +58,7 @@ def test_a_database_without_its_disk_gets_everything_again(
 
 
 def test_a_database_put_back_from_an_old_copy_gets_what_came_since(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, DAY_S)
     drain(forwarder)
@@ -80,7 +75,7 @@ def test_a_database_put_back_from_an_old_copy_gets_what_came_since(
 
 
 def test_a_copy_made_while_everything_was_sent_again_is_no_end_of_it(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record's marks are water marks: the newest point alone would say that nothing older is missing."""
     measure(file, clock, 5 * DAY_S, every=HOUR_S)
@@ -99,7 +94,7 @@ def test_a_copy_made_while_everything_was_sent_again_is_no_end_of_it(
 
 
 def test_a_measurement_that_was_dropped_is_sent_again_all_of_it(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 3 * DAY_S, every=HOUR_S)
     drain(forwarder)
@@ -110,7 +105,7 @@ def test_a_measurement_that_was_dropped_is_sent_again_all_of_it(
 
 
 def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, HOUR_S)
     drain(forwarder)
@@ -124,7 +119,7 @@ def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
 
 
 def test_alerts_that_were_lost_alone_are_sent_again_all_of_them_and_nothing_else(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 3 * DAY_S, every=HOUR_S)
     file.append([], [alert(100), alert(3 * DAY_S - 50)], clock.now_ms())
@@ -139,7 +134,7 @@ def test_alerts_that_were_lost_alone_are_sent_again_all_of_them_and_nothing_else
 
 
 def test_alerts_are_counted_not_read_to_see_whether_some_were_lost(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flapping day has ten thousand, and the look comes every minute."""
     file.append([], [alert(100), recovery(200), alert(300, "b")], START_MS)
@@ -153,7 +148,7 @@ def test_alerts_are_counted_not_read_to_see_whether_some_were_lost(
 
 
 def test_an_open_alert_that_was_lost_alone_is_missed_however_old_it_is(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """A monitor on another machine takes over from the database that it was announced."""
     file.append([], [alert(100), alert(200, "b"), recovery(300, "b")], START_MS)
@@ -167,7 +162,7 @@ def test_an_open_alert_that_was_lost_alone_is_missed_however_old_it_is(
 
 
 def test_an_hour_that_was_lost_is_missed_beside_one_of_which_the_database_knows_more(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """Another monitor at the same place may have written that one: over a day their sum would be as large as it should."""
     measure(file, clock, 6 * HOUR_S)
@@ -182,7 +177,7 @@ def test_an_hour_that_was_lost_is_missed_beside_one_of_which_the_database_knows_
 
 @pytest.mark.parametrize("day", [0, 2, 40])
 def test_a_shard_that_was_lost_is_sent_again(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, day: int
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, day: int
 ) -> None:
     measure(file, clock, 43 * DAY_S, every=6 * HOUR_S)
     drain(forwarder)
@@ -197,7 +192,7 @@ def test_a_shard_that_was_lost_is_sent_again(
 
 
 def test_an_hour_of_the_past_day_that_was_lost_is_sent_again(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 2 * DAY_S)
     drain(forwarder)
@@ -209,7 +204,7 @@ def test_an_hour_of_the_past_day_that_was_lost_is_sent_again(
 
 
 def test_nothing_is_sent_again_when_nothing_was_lost(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     measure(file, clock, 3 * DAY_S)
     drain(forwarder)
@@ -222,14 +217,14 @@ def test_nothing_is_sent_again_when_nothing_was_lost(
 
 
 def test_more_than_the_file_has_is_no_loss(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, tmp_path: Path
 ) -> None:
     """Another monitor at the same place, or what retention has not yet deleted there."""
     measure(file, clock, HOUR_S)
     drain(forwarder)
-    other = MemoryFile()
-    other.append(checks(range(1, 3_600, 60)), [], START_MS)
-    drain(Forwarder(other, database, clock))
+    with closing(LocalStore(tmp_path / "other.db")) as other:
+        other.append(checks(range(1, 3_600, 60)), [], START_MS)
+        drain(Forwarder(other, database, clock))
     database.writes.clear()
     lose_contact(database, forwarder, file, clock)
     drain(forwarder)
@@ -237,7 +232,7 @@ def test_more_than_the_file_has_is_no_loss(
 
 
 def test_a_local_file_put_back_from_a_copy_takes_another_name_and_later_times(
-    file: LocalFile, database: FragileBackend, clock: FakeClock, tmp_path: Path
+    file: LocalStore, database: FragileBackend, clock: FakeClock, tmp_path: Path
 ) -> None:
     """The database has seen more of the file than the file knows: what lies between was made, and stays."""
     measure(file, clock, HOUR_S)
@@ -256,7 +251,7 @@ def test_a_local_file_put_back_from_a_copy_takes_another_name_and_later_times(
 
 
 def test_a_new_file_that_takes_the_place_of_another_is_made_known(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """A damaged file is set aside while the monitor runs: the new one has a name of its own, and nothing delivered."""
     measure(file, clock, HOUR_S)

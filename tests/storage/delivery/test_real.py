@@ -14,7 +14,6 @@ from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span, Summary
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.influxdb.store import InfluxStore
@@ -59,7 +58,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[LocalFile]:
+def file(tmp_path: Path) -> Iterator[LocalStore]:
     with closing(LocalStore(tmp_path / "config.db")) as store:
         yield store
 
@@ -69,7 +68,7 @@ def made(time_ms: int, host: str = "a", cause: Cause | None = None) -> CheckResu
     return CheckResult(host, time_ms, 2_000, 5, 200, 1_000, (100, 200, None, 300, 400), cause, detail)
 
 
-def measure(file: LocalFile, clock: FakeClock, minutes: int) -> None:
+def measure(file: LocalStore, clock: FakeClock, minutes: int) -> None:
     """Two sites, a check of each every five seconds, every seventh has failed."""
     for _ in range(minutes):
         times = range(clock.now_ms(), clock.now_ms() + 60_000, 5_000)
@@ -95,7 +94,7 @@ def week_of(time_ms: int) -> int:
     return datetime.fromtimestamp(time_ms / 1_000, UTC).isocalendar().week
 
 
-def assert_whole(file: LocalFile, database: InfluxStore) -> None:
+def assert_whole(file: LocalStore, database: InfluxStore) -> None:
     """Exactly the checks that were made, once each; the numbers of any window are those of the file."""
     assert_same(file, database)
     assert_same_summaries(file, database)
@@ -114,7 +113,7 @@ def assert_whole(file: LocalFile, database: InfluxStore) -> None:
     assert database.missing(window) == 0
 
 
-def test_what_is_measured_arrives_with_all_summaries(file: LocalFile, database: InfluxStore, clock: FakeClock) -> None:
+def test_what_is_measured_arrives_with_all_summaries(file: LocalStore, database: InfluxStore, clock: FakeClock) -> None:
     began(clock, 3)
     file.append([], [alert(0), recovery(5)], clock.now_ms())
     measure(file, clock, 170)
@@ -123,7 +122,7 @@ def test_what_is_measured_arrives_with_all_summaries(file: LocalFile, database: 
 
 
 def test_s1_a_field_of_another_type_is_refused_told_and_never_believed_to_be_there(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     """It is enough that somebody wrote a boolean: what 1.1.0 took for delivered, and raised no alert."""
     database.verify("somebody")
@@ -152,7 +151,7 @@ def test_s1_a_field_of_another_type_is_refused_told_and_never_believed_to_be_the
 
 
 def test_s1_what_was_refused_is_taken_once_the_database_is_mended(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     database.verify("somebody")
     began_this_week(clock)
@@ -171,7 +170,7 @@ def test_s1_what_was_refused_is_taken_once_the_database_is_mended(
 
 
 def test_only_what_has_the_field_is_refused(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     """`detail` stands in failed checks alone: the good ones are there, and counted."""
     database.verify("somebody")
@@ -186,7 +185,7 @@ def test_only_what_has_the_field_is_refused(
 
 
 def test_s2_what_is_older_than_the_database_keeps_is_counted_and_the_rest_is_delivered(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     server.query(f'CREATE DATABASE "{name}" WITH DURATION 1h')
     began(clock, 3)
@@ -206,7 +205,7 @@ def test_s2_what_is_older_than_the_database_keeps_is_counted_and_the_rest_is_del
 
 
 def test_a_database_that_hangs_gets_everything_when_it_goes_on(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     began(clock, 3)
     measure(file, clock, 60)
@@ -225,7 +224,7 @@ def test_a_database_that_hangs_gets_everything_when_it_goes_on(
 
 
 def test_a_database_that_is_restarted_while_it_is_sent_something_has_it_once(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     began(clock, 3)
     measure(file, clock, 60)
@@ -240,7 +239,7 @@ def test_a_database_that_is_restarted_while_it_is_sent_something_has_it_once(
 
 
 def test_a_database_that_lost_its_disk_gets_everything_again(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     began(clock, 3)
     measure(file, clock, 90)
@@ -255,7 +254,7 @@ def test_a_database_that_lost_its_disk_gets_everything_again(
 
 
 def test_a_database_put_back_from_a_copy_gets_what_came_since(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock, tmp_path: Path
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     began(clock, 4)
     measure(file, clock, 90)
@@ -278,7 +277,7 @@ def test_a_database_put_back_from_a_copy_gets_what_came_since(
     "measurement", ["website_availability", "website_availability_1m", "website_availability_1h", "website_alerts"]
 )
 def test_a_measurement_that_was_dropped_is_there_again(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock, measurement: str
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock, measurement: str
 ) -> None:
     began(clock, 6)
     measure(file, clock, 240)
@@ -290,7 +289,7 @@ def test_a_measurement_that_was_dropped_is_there_again(
 
 
 def test_a_shard_that_was_lost_is_there_again(
-    server: Influxd, name: str, file: LocalFile, database: InfluxStore, clock: FakeClock
+    server: Influxd, name: str, file: LocalStore, database: InfluxStore, clock: FakeClock
 ) -> None:
     """Shards of an hour, as InfluxDB makes them for short retention: one in the middle loses all of its time."""
     server.query(f'CREATE DATABASE "{name}" WITH DURATION 48h SHARD DURATION 1h')
@@ -318,7 +317,7 @@ def _shard_of(server: Influxd, name: str, time_ms: int) -> int:
 
 
 def test_a_local_file_put_back_from_a_copy_costs_the_database_nothing(
-    file: LocalFile, database: InfluxStore, clock: FakeClock, tmp_path: Path
+    file: LocalStore, database: InfluxStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     began(clock, 4)
     measure(file, clock, 60)

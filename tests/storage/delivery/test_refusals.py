@@ -7,13 +7,13 @@ import pytest
 from monitoring.errors import StoreRefused
 from monitoring.models import Alert, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
-from monitoring.storage.base import LocalFile, Points, Refusal
+from monitoring.storage.base import Points, Refusal
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, WEEK_MS, Forwarder
-from monitoring.storage.delivery.sending import send
+from monitoring.storage.delivery.sending import Point, send
+from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
-from tests.support.memory_file import Point
 from tests.support.points import EVER, START_MS, alert, check, checks
 
 CONFLICT = StoreRefused("a database in memory refused: field type conflict: available is a boolean", field="available")
@@ -38,7 +38,7 @@ def older_than(second: float) -> Callable[[Point], bool]:
 
 
 def test_one_answer_is_enough_when_it_says_that_all_was_dropped(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(is_check)
     file.append([*checks(range(500)), *checks(range(500), "b")], [alert(7)], START_MS)
@@ -63,7 +63,7 @@ def test_what_lacks_the_field_is_taken_at_once(database: FragileBackend) -> None
 
 
 def test_where_every_second_site_is_refused_the_next_ones_cost_two_requests(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(lambda point: point.host.endswith("x"))
     every = [check(second, f"{number} {'x' if number % 2 else 'y'}") for second in range(5) for number in range(20)]
@@ -106,11 +106,10 @@ def test_too_old_and_of_another_type_are_told_apart(database: FragileBackend) ->
 
 
 def test_points_older_than_the_database_keeps_are_dropped_in_words_and_the_rest_is_delivered(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(older_than(7_200), TOO_OLD)
-    for second in range(10_800):
-        file.append([check(second)], [], START_MS)
+    file.append(checks(range(10_800)), [], START_MS)
     drain(forwarder)
     assert file.pending().points == 0
     assert len(list(database.results(EVER))) == 3_600
@@ -120,7 +119,7 @@ def test_points_older_than_the_database_keeps_are_dropped_in_words_and_the_rest_
 
 
 def test_what_is_too_old_is_never_sent_again(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(older_than(5), TOO_OLD)
     file.append(checks(range(10)), [], START_MS)
@@ -137,7 +136,7 @@ def test_what_is_too_old_is_never_sent_again(
 
 
 def test_a_refused_point_is_tried_again_every_hour_by_one_request(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(is_check)
     file.append(checks(range(100)), [], START_MS)
@@ -156,7 +155,7 @@ def test_a_refused_point_is_tried_again_every_hour_by_one_request(
 
 
 def test_a_refused_point_is_tried_again_at_each_new_contact(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     database.refuses = refusing(is_check)
     file.append(checks(range(100)), [alert(3)], START_MS)
@@ -172,7 +171,7 @@ def test_a_refused_point_is_tried_again_at_each_new_contact(
 
 
 def test_what_is_sent_again_and_refused_again_is_counted_once(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     """Else as many points could be lost later without that showing."""
     database.refuses = refusing(has_detail, DETAIL)
@@ -188,7 +187,7 @@ def test_what_is_sent_again_and_refused_again_is_counted_once(
 
 
 def test_once_the_like_of_it_is_taken_what_was_refused_is_tried_again_within_a_minute(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """Somebody mends the database, and contact is never lost."""
     database.refuses = refusing(is_check)
@@ -204,7 +203,7 @@ def test_once_the_like_of_it_is_taken_what_was_refused_is_tried_again_within_a_m
 
 
 def test_that_others_are_taken_says_nothing_of_what_was_refused(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(has_detail, DETAIL)
     file.append([check(1, cause=Cause.DNS, detail="x")], [], START_MS)
@@ -218,7 +217,7 @@ def test_that_others_are_taken_says_nothing_of_what_was_refused(
 
 
 def test_what_was_lost_beside_what_was_refused_is_found_once_that_is_taken(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """Refusals say at most how much may be absent: until then they may stand for what was lost."""
     database.refuses = refusing(has_detail, DETAIL)
@@ -241,7 +240,7 @@ def test_what_was_lost_beside_what_was_refused_is_found_once_that_is_taken(
 
 
 def test_a_refused_point_is_tried_again_when_a_week_begins(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     """Types of fields are those of a shard, and InfluxDB begins one on Mondays at midnight."""
     sunday = START_MS + 3 * 86_400_000 + 86_399_000
@@ -258,7 +257,7 @@ def test_a_refused_point_is_tried_again_when_a_week_begins(
 
 
 def test_until_what_was_refused_is_there_the_database_is_not_complete(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refusals are forgotten when the points are about to be sent again: that is no moment to believe it."""
     database.refuses = refusing(is_check)
@@ -274,7 +273,7 @@ def test_until_what_was_refused_is_there_the_database_is_not_complete(
 
 
 def test_refused_summaries_do_not_hold_up_the_points_that_follow(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock
 ) -> None:
     database.refuses = refusing(lambda point: isinstance(point, SiteSummary))
     file.append(checks(range(60)), [], START_MS)
@@ -286,7 +285,7 @@ def test_refused_summaries_do_not_hold_up_the_points_that_follow(
     assert {it.kind for it in file.refusals()} == {"minutes"}
 
 
-def test_it_is_told_which_field_and_why(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_it_is_told_which_field_and_why(file: LocalStore, database: FragileBackend, forwarder: Forwarder) -> None:
     database.refuses = refusing(is_check)
     file.append(checks(range(3)), [], START_MS)
     drain(forwarder)
@@ -298,7 +297,7 @@ def test_it_is_told_which_field_and_why(file: LocalFile, database: FragileBacken
 
 
 def test_more_refused_points_are_no_news_but_another_field_is(
-    file: LocalFile, database: FragileBackend, forwarder: Forwarder
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder
 ) -> None:
     from monitoring.storage.delivery.words import ConditionLog
 
@@ -319,7 +318,7 @@ def test_more_refused_points_are_no_news_but_another_field_is(
     assert log.news(forwarder.conditions()) == ["a database in memory takes again what it refused"] * 2
 
 
-def test_a_sample_that_is_taken_in_part_is_taken(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_a_sample_that_is_taken_in_part_is_taken(file: LocalStore, database: FragileBackend, forwarder: Forwarder) -> None:
     """Two sites were refused, one is taken now: it is sent, the other one is refused again."""
     database.refuses = refusing(is_check)
     file.append([*checks(range(5)), *checks(range(5), "b")], [], START_MS)
@@ -334,7 +333,7 @@ def test_a_sample_that_is_taken_in_part_is_taken(file: LocalFile, database: Frag
     assert {it.host for it in database.results(EVER)} == {"a"}
 
 
-def test_a_request_holds_one_kind_only(file: LocalFile, database: FragileBackend, forwarder: Forwarder) -> None:
+def test_a_request_holds_one_kind_only(file: LocalStore, database: FragileBackend, forwarder: Forwarder) -> None:
     """So that what was refused is known by its kind, however little a database says."""
     file.append(checks(range(5)), [alert(3)], START_MS)
     drain(forwarder)

@@ -10,7 +10,7 @@ from monitoring.clock import SystemClock
 from monitoring.models import CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import Deletion, LocalFile
+from monitoring.storage.base import Deletion
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
@@ -40,7 +40,7 @@ class Monitor:
     """One local file, and who delivers it."""
 
     def __init__(self, path: Path, database: InfluxStore, clock: FakeClock) -> None:
-        self.file: LocalFile = LocalStore(path)
+        self.file: LocalStore = LocalStore(path)
         self.database, self.clock = database, clock
         self.forwarder = Forwarder(self.file, database, clock)
 

@@ -12,7 +12,6 @@ from monitoring.clock import SystemClock
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.reference import summarise
 from monitoring.statistics.summary import Span
-from monitoring.storage.base import LocalFile
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
@@ -34,7 +33,7 @@ class Bad:
 
     def __init__(self, server: Influxd, path: Path) -> None:
         self.server, self.name = server, f"bad-{uuid.uuid4()}"
-        self.file: LocalFile = LocalStore(path)
+        self.file: LocalStore = LocalStore(path)
         self.clock = FakeClock(START_MS)
         self.database = InfluxStore(address_of(server, self.name), read_timeout=PATIENT_S)
         self.forwarder = Forwarder(self.file, self.database, self.clock)

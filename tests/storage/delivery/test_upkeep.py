@@ -8,10 +8,11 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep, end_ms, monitor_upkeep
+from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.clock import FakeClock
-from tests.support.forwarded import drain
+from tests.support.forwarded import ask_purge, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
-from tests.support.memory_file import MemoryFile
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 DAY_MS = Span.DAY.length_ms
@@ -19,13 +20,7 @@ HOUR_MS = Span.HOUR.length_ms
 
 
 @pytest.fixture
-def file() -> MemoryFile:
-    """One that can be made to fail."""
-    return MemoryFile()
-
-
-@pytest.fixture
-def upkeep(file: MemoryFile, database: FragileBackend) -> Upkeep:
+def upkeep(file: LocalStore, database: FragileBackend) -> Upkeep:
     return monitor_upkeep(file, database, is_ours=True)
 
 
@@ -38,39 +33,41 @@ def run(upkeep: Upkeep, now_ms: int) -> int:
 
 
 def test_a_purge_is_carried_out_in_the_database_once_nothing_is_on_its_way(
-    file: MemoryFile, database: FragileBackend, clock: FakeClock
+    file: LocalStore, database: FragileBackend, clock: FakeClock
 ) -> None:
     """What was read before it was deleted here may still arrive there: deleting waits until it has."""
     forwarder = Forwarder(file, database, clock, is_ours=True)
     file.append([*checks(range(10)), *checks(range(10), "b")], [alert(5)], START_MS)
     drain(forwarder)
-    file.deletions.append(Deletion(["a"], START_MS + 5_000, open_alerts_of=()))
-    file.in_flight = True
+    ask_purge(file, Request("a", START_MS + 5_000, forget=True))
+    maintain(file, START_MS)
+    file.append([check(20)], [], START_MS)
+    assert file.next_delivery(1)
     assert file.next_deletion() is None
-    file.in_flight = False
+    file.postpone()
     drain(forwarder)
-    assert list(database.results(EVER)) == [
-        *(it for it in sorted([*checks(range(5, 10)), *checks(range(10), "b")], key=lambda it: (it.time_ms, it.host)))
-    ]
-    assert not file.deletions
+    staying = [*checks(range(5, 10)), *checks(range(10), "b"), check(20)]
+    assert list(database.results(EVER)) == sorted(staying, key=lambda it: (it.time_ms, it.host))
+    assert file.next_deletion() is None
     sent = len(database.deletions)
     drain(forwarder)
     assert len(database.deletions) == sent
 
 
-def test_a_purge_waits_for_a_database_that_is_away(file: MemoryFile, database: FragileBackend, upkeep: Upkeep) -> None:
-    file.deletions.append(Deletion(["a"], START_MS))
+def test_a_purge_waits_for_a_database_that_is_away(file: LocalStore, database: FragileBackend, upkeep: Upkeep) -> None:
+    ask_purge(file, Request("a", START_MS, forget=False))
+    maintain(file, START_MS)
     database.trouble = DOWN
     run(upkeep, START_MS)
-    assert file.deletions
+    assert file.next_deletion()
     database.trouble = None
     assert run(upkeep, START_MS) == 0, "not at once"
     run(upkeep, START_MS + RETRY_MS)
-    assert not file.deletions
+    assert file.next_deletion() is None
 
 
 def test_what_is_older_than_retention_goes_and_an_open_alert_stays(
-    file: MemoryFile, database: FragileBackend, forwarder: Forwarder, upkeep: Upkeep
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, upkeep: Upkeep
 ) -> None:
     file.append([check(0), check(0, "b"), check(40 * 86_400)], [alert(1), alert(1, "b"), recovery(2, "b")], START_MS)
     drain(forwarder)
@@ -90,18 +87,18 @@ def test_before_retention_is_known_nothing_is_too_old(upkeep: Upkeep, database: 
     assert not database.deletions
 
 
-def test_behind_a_gateway_that_sees_to_it_retention_is_left_alone(file: MemoryFile, database: FragileBackend) -> None:
+def test_behind_a_gateway_that_sees_to_it_retention_is_left_alone(file: LocalStore, database: FragileBackend) -> None:
     upkeep = monitor_upkeep(file, database, is_ours=False)
     upkeep.set_retention(DAY_MS, DAY_MS)
     assert run(upkeep, START_MS) == 0
 
 
-def test_only_sites_of_this_file_are_deleted(file: MemoryFile, database: FragileBackend, upkeep: Upkeep) -> None:
+def test_only_sites_of_this_file_are_deleted(file: LocalStore, database: FragileBackend, upkeep: Upkeep) -> None:
     """Other monitors write to the same database."""
     file.append([check(0)], [], START_MS)
     upkeep.set_retention(DAY_MS, DAY_MS)
     run(upkeep, START_MS)
-    assert all(deletion.hosts == {"a"} for deletion in database.deletions)
+    assert all(set(deletion.hosts or ()) == {"a"} for deletion in database.deletions)
 
 
 def test_a_step_that_fails_is_taken_again_later_and_told_when_it_never_goes(
@@ -121,16 +118,17 @@ def test_a_step_that_fails_is_taken_again_later_and_told_when_it_never_goes(
 
 
 def test_delivery_goes_on_between_two_steps(
-    file: MemoryFile, database: FragileBackend, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    file: LocalStore, database: FragileBackend, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def in_three_steps(deletion: Deletion) -> Iterator[None]:
-        for _ in range(3):
-            file.append([check(clock.now_ms() % 1_000)], [], clock.now_ms())
+        for second in range(3):
+            file.append([check(second)], [], clock.now_ms())
             yield
 
     monkeypatch.setattr(database, "delete", in_three_steps)
     forwarder = Forwarder(file, database, clock, is_ours=True)
-    file.deletions.append(Deletion(None, START_MS))
+    ask_purge(file, Request(None, START_MS, forget=False))
+    maintain(file, START_MS)
     waiting = []
     while forwarder.step():
         waiting.append(file.pending().points)

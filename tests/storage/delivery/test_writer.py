@@ -12,7 +12,7 @@ from monitoring.storage.delivery import writer as module
 from monitoring.storage.delivery.unwritten import UnwrittenReader
 from monitoring.storage.delivery.writer import COMMIT_INTERVAL_S, Point, Writer
 from tests.support.clock import FakeClock
-from tests.support.memory_file import IdleGuard, MemoryFile
+from tests.support.failing_file import FailingFile
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
 FULL = StoreUnavailable("config.db: database or disk is full")
@@ -31,18 +31,12 @@ class Commits:
 
 
 @pytest.fixture
-def file() -> MemoryFile:
-    """One that can be made to fail."""
-    return MemoryFile()
-
-
-@pytest.fixture
 def commits() -> Commits:
     return Commits()
 
 
 @pytest.fixture
-def writer(file: MemoryFile, clock: FakeClock, commits: Commits) -> Writer:
+def writer(file: FailingFile, clock: FakeClock, commits: Commits) -> Writer:
     return Writer(file, clock, commits)
 
 
@@ -51,7 +45,7 @@ def take(writer: Writer, *points: Point) -> None:
         writer.append(point)
 
 
-def test_what_comes_is_committed_within_a_second_unasked(file: MemoryFile, writer: Writer, commits: Commits) -> None:
+def test_what_comes_is_committed_within_a_second_unasked(file: FailingFile, writer: Writer, commits: Commits) -> None:
     assert COMMIT_INTERVAL_S <= 1
     writer.start()
     take(writer, check(1), alert(2))
@@ -61,7 +55,7 @@ def test_what_comes_is_committed_within_a_second_unasked(file: MemoryFile, write
     assert list(file.alerts(EVER)) == [alert(2)]
 
 
-def test_commit_waits_until_everything_before_it_is_durable(file: MemoryFile, writer: Writer) -> None:
+def test_commit_waits_until_everything_before_it_is_durable(file: FailingFile, writer: Writer) -> None:
     writer.start()
     for second in range(5):
         writer.append(check(second))
@@ -70,7 +64,7 @@ def test_commit_waits_until_everything_before_it_is_durable(file: MemoryFile, wr
     assert writer.close(20)
 
 
-def test_commit_does_not_wait_for_maintenance(file: MemoryFile, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commit_does_not_wait_for_maintenance(file: FailingFile, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A summary that takes its time holds up the next commit at most, and no question."""
     goes_on = threading.Event()
     monkeypatch.setattr(file, "maintain", lambda _: goes_on.wait(20) and False)
@@ -81,7 +75,7 @@ def test_commit_does_not_wait_for_maintenance(file: MemoryFile, writer: Writer, 
     assert writer.close(20)
 
 
-def test_many_threads_lose_nothing(file: MemoryFile, writer: Writer) -> None:
+def test_many_threads_lose_nothing(file: FailingFile, writer: Writer) -> None:
     writer.start()
     hosts = [f"site {number}" for number in range(8)]
     threads = [threading.Thread(target=take, args=(writer, *checks(range(200), host))) for host in hosts]
@@ -93,7 +87,7 @@ def test_many_threads_lose_nothing(file: MemoryFile, writer: Writer) -> None:
     assert {host: seen.checks for host, seen in file.downtime(EVER).items()} == dict.fromkeys(hosts, 200)
 
 
-def test_closing_commits_what_is_left_and_ends_the_thread(file: MemoryFile, writer: Writer) -> None:
+def test_closing_commits_what_is_left_and_ends_the_thread(file: FailingFile, writer: Writer) -> None:
     writer.start()
     writer.append(check(1))
     assert writer.close(20)
@@ -101,7 +95,7 @@ def test_closing_commits_what_is_left_and_ends_the_thread(file: MemoryFile, writ
     assert not any(thread.name == "writer" for thread in threading.enumerate())
 
 
-def test_a_step_commits_once_and_says_so(file: MemoryFile, writer: Writer, commits: Commits) -> None:
+def test_a_step_commits_once_and_says_so(file: FailingFile, writer: Writer, commits: Commits) -> None:
     writer.step()
     assert commits.count == 0
     take(writer, check(1), check(2))
@@ -111,7 +105,9 @@ def test_a_step_commits_once_and_says_so(file: MemoryFile, writer: Writer, commi
     assert (file.pending().points, file.pending().oldest_ms) == (2, START_MS)
 
 
-def test_between_commits_the_file_is_maintained_for_a_fifth_of_the_time(file: MemoryFile, writer: Writer) -> None:
+def test_between_commits_the_file_is_maintained_for_a_fifth_of_the_time(
+    file: FailingFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps = []
 
     class Working(FakeClock):
@@ -123,31 +119,32 @@ def test_between_commits_the_file_is_maintained_for_a_fifth_of_the_time(file: Me
         steps.append(now_ms)
         return True
 
-    file.maintain = maintain  # type: ignore[method-assign]
+    monkeypatch.setattr(file, "maintain", maintain)
     Writer(file, Working(), Commits()).step()
     assert len(steps) == 4, "one every 30 ms, until 100 ms are over"
 
 
-def test_while_the_file_is_being_saved_commits_go_on(file: MemoryFile, writer: Writer, clock: FakeClock) -> None:
+def test_while_the_file_is_being_saved_commits_go_on(
+    file: FailingFile, writer: Writer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A big file takes its time to be copied back under its name."""
     committed: list[int] = []
 
-    class Saving(IdleGuard):
-        def look(self, now_ms: int, between: Callable[[], None]) -> None:
-            for second in range(3):
-                writer.append(check(second))
-                between()
-                clock.advance(COMMIT_INTERVAL_S)
-                between()
-                committed.append(len(list(file.results(EVER))))
+    def look(now_ms: int, between: Callable[[], None]) -> None:
+        for second in range(3):
+            writer.append(check(second))
+            between()
+            clock.advance(COMMIT_INTERVAL_S)
+            between()
+            committed.append(len(list(file.results(EVER))))
 
-    file.guard = Saving()
+    monkeypatch.setattr(file.guard, "look", look)
     writer.step()
     assert committed == [1, 2, 3]
 
 
 def test_what_cannot_be_maintained_is_told_and_keeps_nobody_from_writing(
-    file: MemoryFile, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    file: FailingFile, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(file, "maintain", lambda _: 1 / 0)
@@ -161,7 +158,7 @@ def test_what_cannot_be_maintained_is_told_and_keeps_nobody_from_writing(
 
 
 def test_while_the_disk_is_full_points_wait_in_memory_and_all_is_written_later_once(
-    file: MemoryFile, writer: Writer, commits: Commits
+    file: FailingFile, writer: Writer, commits: Commits
 ) -> None:
     writer.append(check(1))
     writer.step()
@@ -185,7 +182,7 @@ def test_while_the_disk_is_full_points_wait_in_memory_and_all_is_written_later_o
     assert commits.count == 2
 
 
-def test_what_waits_in_memory_counts_in_every_answer(file: MemoryFile, writer: Writer) -> None:
+def test_what_waits_in_memory_counts_in_every_answer(file: FailingFile, writer: Writer) -> None:
     """Statistics and alerts go on while the file takes nothing; each check counts once."""
     reader = UnwrittenReader(file, writer.unwritten)
     stored = [check(0, "a"), check(1), check(2, "b")]
@@ -210,21 +207,17 @@ def test_what_waits_in_memory_counts_in_every_answer(file: MemoryFile, writer: W
     assert_right()
 
 
-def test_a_file_that_cannot_even_be_read_counts_as_empty(file: MemoryFile, writer: Writer) -> None:
-    class Unreadable(MemoryFile):
-        def results(self, window):  # type: ignore[no-untyped-def]
-            raise FULL
-
-        def alerts(self, window):  # type: ignore[no-untyped-def]
-            raise FULL
-
+def test_a_file_that_cannot_even_be_read_counts_as_empty(file: FailingFile, writer: Writer) -> None:
     take(writer, check(1), alert(2))
-    reader = UnwrittenReader(Unreadable(), writer.unwritten)
+    file.readers.close()
+    with pytest.raises(StoreUnavailable):
+        file.alerts(EVER)
+    reader = UnwrittenReader(file, writer.unwritten)
     assert list(reader.results(EVER)) == [check(1)]
     assert list(reader.alerts(EVER)) == [alert(2)]
 
 
-def test_trouble_keeps_the_writer_alive_and_ends_by_itself(file: MemoryFile, writer: Writer, commits: Commits) -> None:
+def test_trouble_keeps_the_writer_alive_and_ends_by_itself(file: FailingFile, writer: Writer, commits: Commits) -> None:
     file.trouble = FULL
     writer.start()
     writer.append(check(1))
@@ -237,7 +230,7 @@ def test_trouble_keeps_the_writer_alive_and_ends_by_itself(file: MemoryFile, wri
     assert writer.close(20)
 
 
-def test_closing_says_when_something_could_not_be_written(file: MemoryFile, writer: Writer) -> None:
+def test_closing_says_when_something_could_not_be_written(file: FailingFile, writer: Writer) -> None:
     file.trouble = FULL
     writer.start()
     writer.append(check(1))
@@ -246,7 +239,7 @@ def test_closing_says_when_something_could_not_be_written(file: MemoryFile, writ
 
 
 def test_an_error_nobody_thought_of_does_not_end_the_writer(
-    file: MemoryFile, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    file: FailingFile, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.start()
     with monkeypatch.context() as patch:
@@ -261,7 +254,7 @@ def test_an_error_nobody_thought_of_does_not_end_the_writer(
 
 
 def test_memory_is_bounded_and_what_was_dropped_is_counted(
-    file: MemoryFile, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    file: FailingFile, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MEMORY_LIMIT", 3)
     file.trouble = FULL
@@ -276,7 +269,7 @@ def test_memory_is_bounded_and_what_was_dropped_is_counted(
 
 @pytest.mark.parametrize("kind", [StoreOverwritten, StoreDamaged])
 def test_a_file_that_somebody_writes_into_is_left_to_its_guard_for_a_moment(
-    file: MemoryFile, writer: Writer, kind: type[StoreUnavailable]
+    file: FailingFile, writer: Writer, kind: type[StoreUnavailable]
 ) -> None:
     """The guard soon goes on elsewhere and says so. If it cannot, that is said as of any other file."""
     file.trouble = kind("config.db was overwritten by another program")
