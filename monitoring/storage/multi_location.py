@@ -1,9 +1,11 @@
 """Statistics, states and alerts of the configured sites, as one or several locations see them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import attrgetter
 
-from monitoring.alerts.log import AlertLog
+from monitoring.alerts.log import END_MS, AlertLog
 from monitoring.clock import Clock
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, stats_report
 from monitoring.display.words import time_text
@@ -21,6 +23,37 @@ DELAY_MS = 2_000
 RECENTLY_MS = DAY_MS
 """A location that has not checked a site for this long is left out, unless no other has."""
 
+_in_order = attrgetter("time_ms", "host", "location")
+
+
+@dataclass(eq=False)
+class LocationView:
+    """What was read from one location: the alert records, and the states at `at_ms`.
+
+    `missing`: how many checks are known only from summaries, by the length of the window reported on.
+    """
+
+    location: str
+    log: AlertLog
+    last_states: Mapping[str, LastState] = field(default_factory=dict)
+    at_ms: int = 0
+    missing: dict[int, int] = field(default_factory=dict)
+
+    def status(self, site: Site, at_ms: int, before_ms: int = END_MS) -> SiteStatus:
+        """The status of a site at a moment, by the alert records before another one."""
+        return status(self.last_states.get(site.host), site, self.log.last(site.host, before_ms), at_ms)
+
+    def left(self, hosts: Collection[str]) -> Iterator[Site]:
+        """The sites with an open outage that are none of these."""
+        for alert in self.log.ongoing():
+            if alert.host not in hosts:
+                yield unlisted_site(alert.host, self.last_states.get(alert.host))
+
+    def has_seen(self, row: SiteRow) -> bool:
+        """Whether this site was checked from here, in the window or recently."""
+        state = self.last_states.get(row.host)
+        return row.stats.checks > 0 or (state is not None and self.at_ms - state.last_ms < RECENTLY_MS)
+
 
 class MultiLocationReport:
     """Asks the reader of each location, joins the answers, and remembers which alerts are known."""
@@ -34,64 +67,92 @@ class MultiLocationReport:
     def watch(self, sites: Sequence[Site]) -> None:
         """Report on these sites from now on."""
         self._sites, self._history = tuple(sites), None
-        for view in self._views.values():
-            view.watch(sites)
 
     def new_alerts(self, readers: Readers, until_ms: int | None = None, now_ms: int = 0) -> Sequence[Alert]:
         """The new alert records of these sites, oldest first. Those that are gone at `now_ms` are forgotten.
 
         `until_ms`: only those decided before this moment. Raises `StoreError`.
         """
-        before = self.purged
-        found = [alert for view, reader in self._choose(readers) for alert in view.new_alerts(reader, until_ms, now_ms)]
+
+        def ask(reader: Reader, window: Window) -> Sequence[Alert]:
+            return reader.alerts(Window(window.from_ms, until_ms or window.until_ms))
+
+        before, hosts = self.purged, self._hosts()
+        every = [it for view, reader in self._choose(readers) for it in view.log.read(partial(ask, reader), now_ms)]
+        found = [alert for alert in every if alert.host in hosts]
         if found or self.purged != before:
             self._history = None
-        return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+        return sorted(found, key=_in_order)
 
     @property
     def purged(self) -> int:
         """How often a site's newest record was deleted."""
-        return sum(view.purged for view in self._views.values())
+        return sum(view.log.purged for view in self._views.values())
 
     def ongoing(self) -> Sequence[Alert]:
         """The open outages of these sites, oldest first."""
-        found = [alert for view in self._current for alert in view.ongoing()]
+        hosts = self._hosts()
+        found = [alert for view in self._current for alert in view.log.ongoing(hosts)]
         return sorted(found, key=lambda alert: alert.start_ms)
 
     def history(self) -> Sequence[Alert]:
         """All alert records of these sites read so far, oldest first; the same list until there are new ones."""
         if self._history is None:
-            found = [alert for view in self._current for alert in view.history()]
-            self._history = sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+            hosts = self._hosts()
+            self._history = [alert for alert in self.records() if alert.host in hosts]
         return self._history
 
     def records(self) -> Sequence[Alert]:
         """All alert records read so far, also of other sites, oldest first."""
-        found = [alert for view in self._current for alert in view.records()]
-        return sorted(found, key=lambda alert: (alert.time_ms, alert.host, alert.location))
+        found = [alert for view in self._current for host in view.log.hosts() for alert in view.log.of(host)]
+        return sorted(found, key=_in_order)
 
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         """A report on the window of each of these lengths that ends at `until_ms`. Raises `StoreError`."""
-        found = [view.reports(reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
+        found = [self._reports(view, reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
         return [self._joined(reports) for reports in zip(*found, strict=True)]
+
+    def _reports(
+        self, view: LocationView, reader: Reader, windows_ms: Sequence[int], until_ms: int
+    ) -> Sequence[StatsReport]:
+        windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
+        found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
+        view.missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
+        view.last_states, view.at_ms = reader.last_states(until_ms), until_ms
+        return [
+            stats_report(
+                *(window, reader.kind, stats, self._sites, lambda site, at_ms: view.status(site, at_ms, at_ms)),
+                *(length_ms, view.location),
+                last_states=view.last_states,
+            )
+            for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
+        ]
 
     def read_states(self, readers: Readers, until_ms: int) -> None:
         """Read the states at `until_ms`, for `statuses`; `reports` reads them, too. Raises `StoreError`."""
         for view, reader in self._choose(readers):
-            view.read_states(reader, until_ms)
+            view.last_states, view.at_ms = reader.last_states(until_ms), until_ms
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
         """The status of each site, by the states read last and the alerts read since; also of others with an open outage."""
-        return {key: found for view in self._current for key, found in view.statuses().items()}
+        hosts = self._hosts()
+        return {
+            (site.host, view.location): view.status(site, view.at_ms)
+            for view in self._current
+            for site in (*self._sites, *view.left(hosts))
+        }
 
     def missing(self) -> int:
         """How many checks of the windows reported on are known only from summaries."""
-        return sum(view.missing for view in self._current)
+        return sum(max(view.missing.values(), default=0) for view in self._current)
 
-    def _choose(self, readers: Readers) -> Sequence[tuple["LocationView", Reader]]:
+    def _hosts(self) -> Collection[str]:
+        return {site.host for site in self._sites}
+
+    def _choose(self, readers: Readers) -> Sequence[tuple[LocationView, Reader]]:
         """The views of these locations, which are the reported ones until others are chosen."""
         for location in readers:
-            self._views.setdefault(location, LocationView(self._sites, location))
+            self._views.setdefault(location, LocationView(location, AlertLog(location)))
         chosen = [self._views[location] for location in readers]
         if chosen != self._current:
             self._current, self._history = chosen, None
@@ -106,87 +167,6 @@ class MultiLocationReport:
             recent = [row for row, view in zip(of_site, self._current, strict=True) if view.has_seen(row)]
             rows += recent or [replace(of_site[0], location="")]
         return replace(reports[0], rows=tuple(rows))
-
-
-class LocationView:
-    """What is known of the sites from one location."""
-
-    def __init__(self, sites: Sequence[Site], location: str) -> None:
-        self._sites = tuple(sites)
-        self._location = location
-        self._log = AlertLog(location)
-        self._last_states: Mapping[str, LastState] = {}
-        self._at_ms = 0
-        self._missing: dict[int, int] = {}
-
-    @property
-    def missing(self) -> int:
-        """How many checks of the windows reported on are known only from summaries."""
-        return max(self._missing.values(), default=0)
-
-    def watch(self, sites: Sequence[Site]) -> None:
-        self._sites = tuple(sites)
-
-    @property
-    def purged(self) -> int:
-        """How often a site's newest record was deleted."""
-        return self._log.purged
-
-    def new_alerts(self, reader: Reader, until_ms: int | None, now_ms: int) -> Sequence[Alert]:
-        new = self._log.read(lambda it: reader.alerts(Window(it.from_ms, until_ms or it.until_ms)), now_ms)
-        hosts = self._hosts()
-        return [alert for alert in new if alert.host in hosts]
-
-    def history(self) -> Sequence[Alert]:
-        return [alert for host in self._hosts() for alert in self._log.of(host)]
-
-    def records(self) -> Sequence[Alert]:
-        return [alert for host in self._log.hosts() for alert in self._log.of(host)]
-
-    def ongoing(self) -> Sequence[Alert]:
-        return self._log.ongoing(self._hosts())
-
-    def reports(self, reader: Reader, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
-        windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
-        found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
-        self._missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
-        self.read_states(reader, until_ms)
-        return [
-            stats_report(
-                *(window, reader.kind, stats, self._sites, self._status_at, length_ms, self._location),
-                last_states=self._last_states,
-            )
-            for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
-        ]
-
-    def read_states(self, reader: Reader, until_ms: int) -> None:
-        self._last_states, self._at_ms = reader.last_states(until_ms), until_ms
-
-    def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        return {
-            (site.host, self._location): status(
-                self._last_states.get(site.host), site, self._log.last(site.host), self._at_ms
-            )
-            for site in (*self._sites, *self._left())
-        }
-
-    def _left(self) -> Iterator[Site]:
-        """The sites with an open outage that are not configured here."""
-        hosts = self._hosts()
-        for alert in self._log.ongoing():
-            if alert.host not in hosts:
-                yield unlisted_site(alert.host, self._last_states.get(alert.host))
-
-    def has_seen(self, row: SiteRow) -> bool:
-        """Whether this site was checked from here, in the window or recently."""
-        state = self._last_states.get(row.host)
-        return row.stats.checks > 0 or (state is not None and self._at_ms - state.last_ms < RECENTLY_MS)
-
-    def _status_at(self, site: Site, at_ms: int) -> SiteStatus:
-        return status(self._last_states.get(site.host), site, self._log.last(site.host, at_ms), at_ms)
-
-    def _hosts(self) -> set[str]:
-        return {site.host for site in self._sites}
 
 
 def last_time(readers: Readers) -> int:
