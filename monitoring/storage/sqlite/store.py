@@ -188,9 +188,9 @@ class LocalStore(GuardedStore):
                 request = purge.due(connection)
             if request is None:
                 return False
-            connection = self.opened.connection
             state = (lambda: self._summariser.summarised_ms, lambda: self._in_flight)
-            self._purging = request, purge.steps(connection, request, now_ms, *state, self._route)
+            carried_out = purge.Purge(self.opened.connection, request, now_ms, *state, self._route)
+            self._purging = request, carried_out.steps()
         request, steps = self._purging
         try:
             with self.writing() as connection:

@@ -8,7 +8,7 @@ gone, and what was in flight is deleted in the database, which happens after its
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
@@ -109,45 +109,37 @@ def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
         connection.execute("DELETE FROM purges WHERE id = ?", (request.id,))
 
 
-def steps(
-    connection: sqlite3.Connection,
-    request: Request,
-    now_ms: int,
-    summarised_ms: Callable[[], int],
-    in_flight: Callable[[], int],
-    route: Route,
-) -> Iterator[None]:
-    """Carry out a request in this file, one step for each advance, which the caller makes a transaction.
+@dataclass(slots=True)
+class Purge:
+    """Carries out a request in this file.
 
     Checks before `summarised_ms` are summarised. Outbox entries up to `in_flight` are being delivered. `route` says who
     hears that the record of an open outage was deleted.
     """
-    row = connection.execute("SELECT id FROM sites WHERE host = ?", (request.host,)).fetchone()
-    if row or request.host is None:
-        before = connection.total_changes
-        for _ in _Cut(connection, request, row and row[0], now_ms, summarised_ms, in_flight, route).steps():
-            changed = max(1, connection.total_changes - before)  # a step that only looked is progress, too
-            connection.execute("UPDATE purges SET reached = reached + ? WHERE id = ?", (changed, request.id))
-            yield
-            before = connection.total_changes
-    connection.execute("UPDATE purges SET stage = ? WHERE id = ?", (DONE, request.id))
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A request that is being carried out; `site` None: every site."""
 
     connection: sqlite3.Connection
     request: Request
-    site: int | None
     now_ms: int
     summarised_ms: Callable[[], int]
     in_flight: Callable[[], int]
     route: Route
+    _site: int | None = field(init=False, default=None)  # None: every site
 
     def steps(self) -> Iterator[None]:
+        """One step for each advance, which the caller makes a transaction."""
+        row = self.connection.execute("SELECT id FROM sites WHERE host = ?", (self.request.host,)).fetchone()
+        self._site = row and row[0]
+        before = self.connection.total_changes
+        for _ in self._parts() if row or self.request.host is None else ():
+            changed = max(1, self.connection.total_changes - before)  # a step that only looked is progress, too
+            self.connection.execute("UPDATE purges SET reached = reached + ? WHERE id = ?", (changed, self.request.id))
+            yield
+            before = self.connection.total_changes
+        self.connection.execute("UPDATE purges SET stage = ? WHERE id = ?", (DONE, self.request.id))
+
+    def _parts(self) -> Iterator[None]:
         for table in ("checks", *outbox.SPANS):  # also the summaries of spans that the moment cuts
-            sites = None if self.site is None else [self.site]
+            sites = None if self._site is None else [self._site]
             yield from rows.delete_in_steps(self.connection, table, self.request.before_ms, sites)
         for span in Span:
             yield from self._add_up_again(span)
@@ -163,7 +155,7 @@ class _Cut:
 
     @property
     def _of_site(self) -> str:
-        return "" if self.site is None else f"AND {SITE} = {self.site}"
+        return "" if self._site is None else f"AND {SITE} = {self._site}"
 
     def _sites(self) -> Iterator[list[int]]:
         """The sites in groups, each for one step."""

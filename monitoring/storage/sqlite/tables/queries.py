@@ -198,11 +198,17 @@ def _by_span(number: str, table: str, span: Span, where: str) -> str:
 
 
 def check_counts(connection: sqlite3.Connection, window: Window, names: Names, summarised_ms: int | None) -> dict[str, int]:
-    """The numbers of checks by host."""
+    """The numbers of checks by host, fast: summaries count those of whole spans."""
+    oldest_ms, newest_ms = rows.ends(connection)
+    held = Window(max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1))
+    planned = plan(held, summarised_ms or 0, exact=False)
+    sources = [("SUM(checks)", span.kind, part) for span, part in planned.summaries()]
+    table = rows.source(connection, planned.checks)
+    sources += [("COUNT(*)", table, part) for part in planned.checks]
     found: Counter[str] = Counter()
-    for number, table, part in _counted(connection, window, summarised_ms or 0):
+    for number, source, part in sources:
         where, values = inside(part)
-        for site, checks in connection.execute(f"SELECT {SITE}, {number} FROM {table} WHERE {where} GROUP BY 1", values):
+        for site, checks in connection.execute(f"SELECT {SITE}, {number} FROM {source} WHERE {where} GROUP BY 1", values):
             if site in names:
                 found[names[site]] += checks
     return dict(found)
@@ -221,18 +227,6 @@ def counts(
         query = f"SELECT :first | ({SITE}), {number} FROM {table} WHERE {where} GROUP BY 1"
     found = connection.execute(query, values)
     return {(time_of(key), names[site_of(key)]): count for key, count in found if site_of(key) in names}
-
-
-def _counted(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> list[tuple[str, str, Window]]:
-    """How to count the checks of a window fast: what to sum, in which table, in which part of the window."""
-    oldest_ms, newest_ms = rows.ends(connection)
-    held = Window(max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1))
-    planned = plan(held, summarised_ms, exact=False)
-    found = [("SUM(checks)", span.kind, part) for span, part in planned.summaries()]
-    if planned.checks:
-        table = rows.source(connection, planned.checks)
-        found += [("COUNT(*)", table, part) for part in planned.checks]
-    return found
 
 
 def hosts(connection: sqlite3.Connection, chosen: Collection[str] | None = None) -> dict[int, str]:

@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from enum import Enum
 from itertools import groupby
+from operator import attrgetter
 
 from monitoring.errors import StoreRefused
 from monitoring.models import CheckResult, LastState, Window
@@ -27,7 +28,10 @@ from monitoring.storage.sqlite.tables.schema import (
 )
 
 COLUMNS = "last, last_covers, last_available, last_failure, good_since, failing_since, detail, certificate, last_maintenance"
+"""Those of a `LastState`, in the order of its fields."""
 
+_values = attrgetter(*(one.name for one in fields(LastState)))
+NO_STATE = (None,) * len(fields(LastState))
 
 NEXT_SITE = """
 SELECT IFNULL(MAX(number), -1) + 1
@@ -63,19 +67,9 @@ def _state(values: Iterable[object]) -> LastState:
 
 def save(connection: sqlite3.Connection, last_states: Mapping[int, LastState | None]) -> None:
     """Store states; None: the site has no checks."""
-    found = [(*_values(state), site) for site, state in last_states.items()]
+    found = [(*(_values(state) if state else NO_STATE), site) for site, state in last_states.items()]
     settings = ", ".join(f"{column} = ?" for column in COLUMNS.split(", "))
     connection.executemany(f"UPDATE sites SET {settings} WHERE id = ?", found)
-
-
-def _values(state: LastState | None) -> Row:
-    if state is None:
-        return (None,) * 9
-    return (
-        *(state.last_ms, state.last_covers_ms, int(state.last_available)),
-        *(state.last_failure_ms, state.good_since_ms, state.failing_since_ms, state.detail or None),
-        *(state.certificate_s, state.last_maintenance_ms),
-    )
 
 
 def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
