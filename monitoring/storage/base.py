@@ -212,8 +212,6 @@ class Delivery:
     points: Points
     last_entry: int
     last_key: int
-    newest_ms: int
-    summarised_ms: int
 
 
 @dataclass(frozen=True, slots=True)

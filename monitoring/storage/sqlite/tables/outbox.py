@@ -7,11 +7,12 @@ points of their span because they are stored later.
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 
-from monitoring.models import Alert, CheckResult, Window
+from monitoring.models import Window
 from monitoring.statistics.summary import SiteSummary, Span
 from monitoring.storage.base import KINDS, Delivery, DeliveryRecord, Pending, Points, Refusal
 from monitoring.storage.sqlite.tables import meta, queries, rows, summaries
@@ -95,52 +96,28 @@ def fold_minute(connection: sqlite3.Connection, start_ms: int, checks: int, in_f
 # Delivering
 
 
-@dataclass
-class _Taken:
-    """The points of the oldest entries."""
-
-    checks: dict[int, CheckResult] = field(default_factory=dict)
-    alerts: dict[int, Alert] = field(default_factory=dict)
-    summaries: dict[tuple[Span, int], SiteSummary] = field(default_factory=dict)
-    last_entry: int = 0
-    last_key: int = 0
-
-    def __len__(self) -> int:
-        return len(self.checks) + len(self.alerts) + len(self.summaries)
-
-    def delivery(self) -> Delivery:
-        minutes = [time_of(start) for span, start in self.summaries if span is Span.MINUTE]
-        return Delivery(
-            points=Points(tuple(self.checks.values()), tuple(self.alerts.values()), tuple(self.summaries.values())),
-            last_entry=self.last_entry,
-            last_key=self.last_key,
-            newest_ms=max((time_of(key) for key in (*self.checks, *self.alerts)), default=0),
-            summarised_ms=max(minutes, default=-MINUTE_MS) + MINUTE_MS,
-        )
-
-
 def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None:
     """The points of the oldest entries, about as many as take the memory of `limit` checks.
 
     A delivery has no points if the rows of its entries are gone.
     """
-    taken, left = _Taken(), limit
-    hosts = queries.hosts(connection)
+    taken: defaultdict[str, dict[int, Row]] = defaultdict(dict)
+    last_entry, last_key, left = 0, 0, limit
     for entry in _entries(connection):
         size = ROOM[entry.kind]
-        if taken.last_entry and min(entry.points * size, limit) > left:
+        if last_entry and min(entry.points * size, limit) > left:
             break
-        taken.last_entry, taken.last_key = entry.entry, entry.last
+        last_entry, last_key = entry.entry, entry.last
         room = max(1, left // size)
         found = list(_rows(connection, entry, room + 1))
         if len(found) > room:
             found.pop()
-            taken.last_key = found[-1][0]
-        _take(taken, entry.kind, found, hosts)
+            last_key = found[-1][0]
+        taken[entry.kind].update((row[0], row) for row in found)
         left -= size * len(found)
-        if taken.last_key != entry.last:
+        if last_key != entry.last:
             break
-    return taken.delivery() if taken.last_entry else None
+    return Delivery(_points(connection, taken), last_entry, last_key) if last_entry else None
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[OutboxEntry]:
@@ -163,16 +140,19 @@ def _rows(connection: sqlite3.Connection, entry: OutboxEntry, limit: int) -> Ite
     yield from connection.execute(f"{query} ORDER BY id LIMIT ?", (entry.first, entry.last, entry.site, limit))
 
 
-def _take(taken: _Taken, kind: str, found: Iterable[Row], hosts: dict[int, str]) -> None:
-    for key, *values in found:
-        host = hosts[site_of(key)]
-        if kind == "checks":
-            taken.checks[key] = check_from_row((key, *values), hosts)
-        elif kind == "alerts":
-            taken.alerts[key] = alert_from_row((key, *values), hosts)
-        else:
-            span = SPANS[kind]
-            taken.summaries[span, key] = SiteSummary(host, span, time_of(key), summaries.summary_of(values, span))
+def _points(connection: sqlite3.Connection, rows_of: Mapping[str, Mapping[int, Row]]) -> Points:
+    """The points of these rows, which are given by kind and key."""
+    hosts = queries.hosts(connection)
+
+    def summaries_of(span: Span) -> Iterator[SiteSummary]:
+        for key, *values in rows_of[span.kind].values():
+            yield SiteSummary(hosts[site_of(key)], span, time_of(key), summaries.summary_of(values, span))
+
+    return Points(
+        tuple(check_from_row(row, hosts) for row in rows_of["checks"].values()),
+        tuple(alert_from_row(row, hosts) for row in rows_of["alerts"].values()),
+        tuple(chain.from_iterable(map(summaries_of, Span))),
+    )
 
 
 def acknowledge(connection: sqlite3.Connection, delivery: Delivery) -> None:
@@ -183,8 +163,11 @@ def acknowledge(connection: sqlite3.Connection, delivery: Delivery) -> None:
     rest = "UPDATE outbox SET first = ?, points = MAX(1, points - ?) WHERE entry = ?"
     connection.execute(rest, (delivery.last_key + 1, len(delivery.points), delivery.last_entry))
     meta.raise_to(connection, Value.DELIVERY, delivery.last_entry)
-    meta.raise_to(connection, Value.DELIVERED_NEWEST_MS, delivery.newest_ms)
-    meta.raise_to(connection, Value.DELIVERED_SUMMARISED_MS, delivery.summarised_ms)
+    points = delivery.points
+    times = (*(check.time_ms for check in points.checks), *(alert.time_ms for alert in points.alerts))
+    meta.raise_to(connection, Value.DELIVERED_NEWEST_MS, max(times, default=0))
+    ends = (one.start_ms + MINUTE_MS for one in points.summaries if one.span is Span.MINUTE)
+    meta.raise_to(connection, Value.DELIVERED_SUMMARISED_MS, max(ends, default=0))
 
 
 def delivered(connection: sqlite3.Connection) -> DeliveryRecord:
@@ -295,11 +278,10 @@ def retry_refused(connection: sqlite3.Connection, kind: str) -> None:
 
 def refused_sample(connection: sqlite3.Connection, kind: str, limit: int) -> Points:
     """The newest point of each refusal of this kind (not by age), at most `limit`."""
-    hosts = queries.hosts(connection)
-    sites = {host: site for site, host in hosts.items()}
-    taken = _Taken()
+    sites = {host: site for site, host in queries.hosts(connection).items()}
+    taken: defaultdict[str, dict[int, Row]] = defaultdict(dict)
     for one in refusals(connection):
-        if one.kind == kind and not one.by_age and one.host in sites and len(taken) < limit:
+        if one.kind == kind and not one.by_age and one.host in sites and len(taken[kind]) < limit:
             key = first_key(one.last_ms) | sites[one.host]
-            _take(taken, kind, _rows(connection, OutboxEntry(0, kind, key, key, None, 1), 1), hosts)
-    return taken.delivery().points
+            taken[kind].update((row[0], row) for row in _rows(connection, OutboxEntry(0, kind, key, key, None, 1), 1))
+    return _points(connection, taken)
