@@ -17,7 +17,7 @@ from monitoring.notifications.routing import route_of
 from monitoring.notifications.sender import InMaintenance, Sender, Watched, never_maintained
 from monitoring.storage.base import OwnReader
 from monitoring.storage.delivery.words import Condition
-from monitoring.storage.notifications import NotificationStore
+from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS
 
 LOOK_NS = 2_000_000_000
@@ -32,7 +32,7 @@ class Notifier:
 
     def __init__(
         self,
-        file: NotificationStore,
+        file: LocalStore,
         outbox: Outbox,
         reader: Callable[[], OwnReader],
         clock: Clock,

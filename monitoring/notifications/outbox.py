@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType
-from monitoring.storage.notifications import Delivery, Entry, Event, NotificationStore, Route, Warn, never, nowhere
+from monitoring.storage.notifications import Delivery, Entry, Event, Route, Warn, never, nowhere
+from monitoring.storage.sqlite.store import LocalStore
 
 Key = tuple[str, str, int, str]
 
@@ -14,7 +15,7 @@ Key = tuple[str, str, int, str]
 class Outbox:
     """The entries of all channels. Notifications go out even if the disk is full; their state is then in memory only."""
 
-    def __init__(self, file: NotificationStore, unwritten: Callable[[], Sequence[Alert]]) -> None:
+    def __init__(self, file: LocalStore, unwritten: Callable[[], Sequence[Alert]]) -> None:
         """`unwritten` returns the alert records that are not in the file yet."""
         self._file = file
         self._unwritten = unwritten

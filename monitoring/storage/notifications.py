@@ -1,15 +1,15 @@
-"""The contract of the notification outbox: what the local file stores about every notification.
+"""The values of the notification outbox: what the local file stores about every notification.
 
 A state change becomes an entry for each channel that wants it, in the transaction that stores the alert record. So does a
 certificate that expires soon, in the transaction that stores the check which saw it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from monitoring.models import Alert, CheckResult, Window
+from monitoring.models import Alert, CheckResult
 
 
 class Event(StrEnum):
@@ -87,25 +87,3 @@ def never(check: CheckResult, warned: Collection[Alert], now_ms: int) -> None:
 def nowhere(alert: Alert, notified: Collection[str]) -> Collection[str]:  # noqa: ARG001 - keeps `Route`
     """No channels."""
     return ()
-
-
-class NotificationStore(Protocol):
-    """The notifications of a local file. Any thread may call these methods; all raise `StoreError`."""
-
-    def set_route(self, route: Route, channels: Collection[str], now_ms: int, warn: Warn = never) -> None:
-        """Use these channels from now on, and `warn` for certificates. Give up what waits for other channels."""
-
-    def add_reminders(self, reminders: Sequence[Entry]) -> None:
-        """Store those that are not there already."""
-
-    def pending_notifications(self, channel: str) -> Sequence[Entry]:
-        """The pending entries of the channel, in order of (time, host)."""
-
-    def last_sent(self, channel: str) -> Mapping[str, Entry]:
-        """The newest alert or recovery of each host that the channel has sent."""
-
-    def set_delivery(self, entries: Sequence[Entry]) -> None:
-        """Store state, time and reason of these, whose records may not be stored yet."""
-
-    def deliveries(self, window: Window) -> Sequence[Entry]:
-        """The entries about events of a window, in order of (time, host, channel)."""

@@ -171,14 +171,12 @@ class ReaderChoice:
         self._program = config.program
 
     def follow(self, config: Config) -> None:
-        """Use the stores of another configuration from now on."""
         if database_address(config) != self._address or config.local_database != self._local.path:
             self.close()
             self._open(config)
         self._take(config)
 
     def choose(self) -> tuple[Readers, Source]:
-        """The readers to ask now, and why these. Raises `StoreError` when there are none."""
         local = self._local.open() if self._wanted in (None, self._here) else None
         readers, why = self._ask_around(local)
         if readers:
@@ -189,11 +187,9 @@ class ReaderChoice:
 
     @property
     def name(self) -> str:
-        """The database's name for people; "" when there is none."""
         return self._database.name if self._database else ""
 
     def conditions(self) -> Sequence[Condition]:
-        """What a person should know about the local file and the database."""
         local = self._local.open()
         found = [] if local is None or local.path == self._local.path else [words.elsewhere(local.path, self._local.path)]
         if self._database and local:
@@ -254,7 +250,6 @@ class ReaderChoice:
         return self._resting[1] if self._resting and self._clock.now_ms() < self._resting[0] else None
 
     def close(self) -> None:
-        """Close what is open."""
         self._local.close()
         if self._database:
             self._database.close()

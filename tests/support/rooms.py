@@ -69,7 +69,7 @@ SEES: Mapping[str, Collection[str]] = {
     "alerts.purges": {"clock", "statistics", "alerts.evaluator", "storage.base"},
     "service.health": {"clock", "display.words", "storage.delivery"},
     "notifications": {
-        *("clock", "config", "statistics", "display.words", "storage.base", "storage.notifications"),
+        *("clock", "config", "statistics", "display.words", "storage.base", "storage.notifications", "storage.sqlite"),
         *("storage.delivery.words", "display.view_model.overview"),
     },
     "notifications.channels": {

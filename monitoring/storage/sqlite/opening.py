@@ -1,7 +1,7 @@
 """Opens the local file when a monitor starts, whatever its state. A passing fault does not decide the whole run."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -87,7 +87,7 @@ class Opening:
 
     def _open_elsewhere(self, error: StoreError, lock: FileLock | NameLock | None, readable: Path) -> LocalStore:
         """Begin another file elsewhere, with what can be read of `readable`: the file under its present name."""
-        store = self._open_substitute(lock, [None, IN_MEMORY])
+        store = self._open_substitute(lock)
         if store is None:
             if lock:
                 lock.release()
@@ -97,9 +97,9 @@ class Opening:
         self._say(f"{error}; checks are kept in {store.path} instead, until it can be written")
         return store
 
-    def _open_substitute(self, lock: FileLock | NameLock | None, folders: Sequence[str | None]) -> LocalStore | None:
-        """A store in the first of these folders that takes one (None: the usual temporary folder); None: none does."""
-        for folder in folders:
+    def _open_substitute(self, lock: FileLock | NameLock | None) -> LocalStore | None:
+        """A store in the usual temporary folder or in memory, whichever takes one; None: neither does."""
+        for folder in (None, IN_MEMORY):
             with suppress(OSError, StoreError):
                 place = Path(tempfile.mkdtemp(prefix="monitoring-", dir=folder)) / self._path.name
                 return LocalStore(place, home=self._path, home_lock=lock)

@@ -231,14 +231,17 @@ class FileReader:
             return outbox.refusals(connection)
 
     def pending_notifications(self, channel: str) -> Sequence[Entry]:
+        """The pending entries of the channel, in order of (time, host)."""
         with self._snapshot() as connection:
             return notifications.pending(connection, channel)
 
     def last_sent(self, channel: str) -> Mapping[str, Entry]:
+        """The newest alert or recovery of each host that the channel has sent."""
         with self._snapshot() as connection:
             return notifications.last_sent(connection, channel)
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
+        """The notifications about events of a window, in order of (time, host, channel)."""
         with self._snapshot() as connection:
             return notifications.deliveries(connection, window)
 

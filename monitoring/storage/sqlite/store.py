@@ -116,7 +116,9 @@ class LocalStore(GuardedStore):
         self, connection: sqlite3.Connection, checks: Sequence[CheckResult], sites: Mapping[str, int], now_ms: int
     ) -> dict[int, CheckResult]:
         """Store those that are new; return them in order of their keys."""
-        new = self._without_stored(connection, {first_key(one.time_ms) | sites[one.host]: one for one in checks})
+        every = {first_key(one.time_ms) | sites[one.host]: one for one in checks}
+        stored = rows.stored_among(connection, [key for key in every if key <= self._newest])
+        new = {key: every[key] for key in sorted(every.keys() - stored)}
         rows_of = [schema.check_row(check, site_of(key)) for key, check in new.items()]
         connection.executemany(schema.INSERT_CHECK, rows_of)
         self._add_late(connection, {key: check for key, check in new.items() if not self._is_open(key)}, now_ms)
@@ -126,11 +128,6 @@ class LocalStore(GuardedStore):
     def _is_open(self, key: int) -> bool:
         """Whether the minute of this check is not summarised yet."""
         return time_of(key) >= self._summariser.summarised_ms
-
-    def _without_stored(self, connection: sqlite3.Connection, checks: dict[int, CheckResult]) -> dict[int, CheckResult]:
-        """Those that are new, in order of their keys."""
-        stored = rows.stored_among(connection, [key for key in checks if key <= self._newest])
-        return {key: checks[key] for key in sorted(checks) if key not in stored}
 
     def _add_late(self, connection: sqlite3.Connection, late: dict[int, CheckResult], now_ms: int) -> None:
         """Add checks of minutes that are summarised already."""
@@ -254,18 +251,21 @@ class LocalStore(GuardedStore):
         """Every host that has or had something here."""
         return tuple(self.sites)
 
-    # Notifications (see `NotificationStore`)
+    # Notifications
 
     def set_route(self, route: Route, channels: Collection[str], now_ms: int, warn: Warn = never) -> None:
+        """Use these channels from now on, and `warn` for certificates. Give up what waits for other channels."""
         self._route, self._warn = route, warn
         with self.writing() as connection:
             notifications.give_up_others(connection, channels, now_ms)
 
     def add_reminders(self, reminders: Sequence[Entry]) -> None:
+        """Store those that are not there already."""
         with self.writing() as connection:
             notifications.add(connection, self._without_purged(connection, reminders))
 
     def set_delivery(self, entries: Sequence[Entry]) -> None:
+        """Store state, time and reason of these, whose records may not be stored yet."""
         with self.writing() as connection:
             notifications.set_delivery(connection, self._without_purged(connection, entries))
 
@@ -298,12 +298,9 @@ class LocalStore(GuardedStore):
             with self._snapshot() as connection:
                 delivery = outbox.next_delivery(connection, limit)
         finally:
-            self._set_in_flight(delivery)
+            with self.mutex:
+                self._in_flight = delivery.last_entry if delivery else NOTHING_IN_FLIGHT
         return delivery
-
-    def _set_in_flight(self, delivery: Delivery | None) -> None:
-        with self.mutex:
-            self._in_flight = NOTHING_IN_FLIGHT if delivery is None else delivery.last_entry
 
     def acknowledge(self, delivery: Delivery, refused: Iterable[Refusal] = ()) -> None:
         """It has arrived, except what was refused. Refusals are kept as ranges."""
@@ -312,10 +309,12 @@ class LocalStore(GuardedStore):
                 return
             outbox.acknowledge(connection, delivery)
             outbox.add_refused(connection, refused)
-        self._set_in_flight(None)
+        self.postpone()
 
     def postpone(self) -> None:
-        self._set_in_flight(None)
+        """Nothing is in flight any more: what has not arrived will be the next delivery again."""
+        with self.mutex:
+            self._in_flight = NOTHING_IN_FLIGHT
 
     def requeue(self, from_ms: int, until_ms: int) -> int:
         """Deliver all checks and alerts of this time again, and the summaries of all spans that overlap it.
