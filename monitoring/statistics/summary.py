@@ -6,16 +6,15 @@ of hours and days keep a sketch instead (`monitoring.statistics.sketch`), so the
 
 import sys
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats, Window
-from monitoring.statistics import percentiles, windows
+from monitoring.models import PHASES, Bucket, Cause, CheckResult, ResponseTimes, SiteStats
+from monitoring.statistics import percentiles
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIMES = "I"
@@ -208,34 +207,6 @@ class Mark:
             percentiles.percentile(times, percentiles.SLOW) if times else None,
             max(self._causes, key=lambda cause: (self._causes[cause], cause)) if self._causes else None,
         )
-
-
-class SiteTotals:
-    """Adds up the window of one site from summaries that do not overlap; each lies within one mark of the sparkline."""
-
-    def __init__(self, window: Window, *, exact: bool) -> None:
-        self._exact = exact
-        self._width_ms = windows.bucket_width_ms(window, exact=exact)
-        self._marks = {number: Mark() for number in windows.bucket_range(window, exact=exact)}
-        self._times: defaultdict[int, array[int]] = defaultdict(partial(array, TIMES))
-        self._total = Summary()
-
-    def add(self, parts: Iterable[tuple[int, Summary]]) -> None:
-        """Add summaries, each with the start of its span in milliseconds."""
-        known = list(parts)
-        for start_ms, part in known:
-            number = start_ms // self._width_ms
-            self._marks[number].add(part.judged, part.failures, part.responses, part.responses_us, part.causes)
-            if self._exact:
-                self._times[number].extend(part.times)
-        self._total = merge([self._total, *(part for _, part in known)], exact=self._exact)
-
-    def stats(self, host: str) -> SiteStats | None:
-        """The statistics of the site; None if it has no checks."""
-        if not self._total.checks:
-            return None
-        trend = [mark.bucket(sorted(self._times.pop(number, ()))) for number, mark in self._marks.items()]
-        return site_stats(host, self._total, trend)
 
 
 def site_stats(host: str, summed: Summary, trend: Sequence[Bucket]) -> SiteStats:

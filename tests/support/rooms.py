@@ -109,7 +109,7 @@ SEES: Mapping[str, Collection[str]] = {
 fits a module is its room. `monitoring.` is left out, and everybody may ask `monitoring` itself for the version."""
 
 FLOORS: Mapping[str, Sequence[str]] = {
-    "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans"),
+    "statistics": ("percentiles", "windows status", "sketch tracker", "reference summary", "spans totals"),
     "config.parsing": ("text positions", "structure", "syntax values addresses", "section durations", "files"),
     "config.keys": ("databases notifications assertions transport", "maintenance", "websites"),
     "config": ("tokens settings", "describing loading reload", "__init__ lookup"),

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from monitoring.errors import StoreUnavailable
 from monitoring.models import SiteStats, Window
 from monitoring.statistics.spans import in_marks, plan
-from monitoring.statistics.summary import FINER, SiteTotals, Span, Summary
-from monitoring.statistics.windows import bucket_width_ms, joined
+from monitoring.statistics.summary import FINER, Span, Summary
+from monitoring.statistics.totals import SiteTotals
+from monitoring.statistics.windows import bucket_range, bucket_width_ms, joined
 from monitoring.storage.base import Ends, IsWanted, always
 from monitoring.storage.influxdb.points import CHECKS, COUNTED_CHECK, SUMMARIES, Row, summary_from, unpack
 from monitoring.storage.influxdb.questions import HOSTS_AT_ONCE, by_host, groups, named, selected, within
@@ -54,16 +55,17 @@ class WindowReader:
         width_ms = bucket_width_ms(window, exact=exact)
         hosts = self.hosts() if planned.hours or planned.days else None
         summed = [self._summed(span, part, hosts) for span, part in planned.summaries()]  # InfluxDB begins to work
-        sites: defaultdict[str, SiteTotals] = defaultdict(partial(SiteTotals, window, exact=exact))
-        for gap in planned.checks:
-            for host, parts in self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms):
-                sites[host].add(parts)
+        marks = bucket_range(window, exact=exact)
+        sites: defaultdict[str, SiteTotals] = defaultdict(partial(SiteTotals, exact=exact))
+        points = (self._points(gap, width_ms) if ends is None else _from(ends, gap, width_ms) for gap in planned.checks)
+        for host, parts in chain.from_iterable(points):
+            sites[host].add((start_ms // width_ms, part) for start_ms, part in parts)
         found: dict[str, SiteStats | None] = {}
         for host, parts in chain.from_iterable(summed):
-            sites[host].add(parts)
+            sites[host].add((start_ms // width_ms, part) for start_ms, part in parts)
             if exact and host not in self._unfinished:  # response times of all sites at once would need much memory
-                found[host] = sites.pop(host).stats(host)
-        found |= {host: sites.pop(host).stats(host) for host in list(sites)}
+                found[host] = sites.pop(host).stats(host, marks)
+        found |= {host: sites.pop(host).stats(host, marks) for host in list(sites)}
         return {host: site for host, site in found.items() if site}
 
     # Whole spans

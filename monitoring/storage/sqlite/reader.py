@@ -13,6 +13,7 @@ from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, 
 from monitoring.statistics.reference import NONE_ENDED, Ended
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import Span, Summary
+from monitoring.statistics.totals import SiteTotals
 from monitoring.statistics.windows import bucket_range
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.notifications import Entry
@@ -94,18 +95,18 @@ class FileReader:
     def stats(self, window: Window, *, exact: bool, **_: object) -> Mapping[str, SiteStats]:
         """As `Reader.stats`. (A gateway calls it as `Backend.stats`, whose other arguments are of no use here.)"""
         marks = bucket_range(window, exact=exact)
-        found = (parts.stats(host, marks, exact=exact) for host, parts in self._parts(window, exact=exact))
-        return {site.host: site for site in found if site.checks}
+        found = {host: totals.stats(host, marks) for host, totals in self._totals(window, exact=exact)}
+        return {host: stats for host, stats in found.items() if stats}
 
     def summaries(self, window: Window) -> Mapping[str, Summary]:
         """Keeps `Ends`."""
-        return {host: parts.summary(exact=True) for host, parts in self._parts(window, exact=True)}
+        return {host: totals.summary() for host, totals in self._totals(window, exact=True)}
 
-    def _parts(self, window: Window, *, exact: bool) -> Iterator[tuple[str, queries.SiteParts]]:
+    def _totals(self, window: Window, *, exact: bool) -> Iterator[tuple[str, SiteTotals]]:
         with self._snapshot() as connection:
             names, summarised_ms = self._names(connection), self._summarised_ms(connection)
-            every = queries.WindowReader(connection, window, summarised_ms, exact=exact).parts()
-            yield from ((names[site], parts) for site, parts in every if site in names)
+            every = queries.WindowReader(connection, window, summarised_ms, exact=exact).totals()
+            yield from ((names[site], totals) for site, totals in every if site in names)
 
     # What alerts are decided from
 

@@ -9,14 +9,15 @@ import json
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from monitoring.models import Bucket, CheckResult, SiteStats, Window
+from monitoring.models import CheckResult, Window
 from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
-from monitoring.statistics.summary import FINER, TIMES, Mark, Span, Summary, merge, pack_times, site_stats, unpack_times
+from monitoring.statistics.summary import FINER, TIMES, Span, pack_times
+from monitoring.statistics.totals import SiteTotals
 from monitoring.storage.sqlite.tables import rows, summaries
 from monitoring.storage.sqlite.tables.schema import (
     CHECK_COLUMNS,
@@ -36,9 +37,6 @@ SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
 SOON_COUNTED = 2_000_000
 """So many checks are counted in some tenths of a second. Hours and days with more are compared with finer summaries only."""
 
-NO_CHECKS = Bucket()
-"""The mark of a time without any: one for all, because most marks of long windows may be such."""
-
 Names = Mapping[int, str]
 """Hosts by the numbers of their sites."""
 
@@ -51,41 +49,6 @@ def inside(part: Window, sites: Collection[int] | None = None) -> tuple[str, dic
     return f"{INSIDE} AND {SITE} IN (SELECT value FROM json_each(:sites))", values | {"sites": json.dumps(list(sites))}
 
 
-class SiteParts:
-    """What a window has of one site."""
-
-    def __init__(self) -> None:
-        self.summaries: list[Summary] = []
-        self.times: defaultdict[int, list[bytes]] = defaultdict(list)  # in pieces that ascend
-        self.sketch = 0
-        self.marks: defaultdict[int, Mark] = defaultdict(Mark)
-
-    def summary(self, *, exact: bool) -> Summary:
-        return self._summary(unpack_times(b"".join(chain.from_iterable(self.times.values()))), exact)
-
-    def _summary(self, unordered: Iterable[int], exact: bool) -> Summary:
-        times = array(TIMES, sorted(unordered))
-        measured = Summary(times=times)
-        if times:
-            measured.shortest_us, measured.longest_us = times[0], times[-1]
-        return merge([*self.summaries, measured, Summary(sketch=self.sketch)], exact=exact)
-
-    def stats(self, host: str, marks: range, *, exact: bool) -> SiteStats:
-        """`marks`: see `windows.bucket_range`."""
-        if not exact:
-            return site_stats(host, self.summary(exact=False), [self._bucket(mark, ()) for mark in marks])
-        times = [_ascending(self.times.get(mark, ())) for mark in marks]
-        trend = [self._bucket(mark, own) for mark, own in zip(marks, times, strict=True)]
-        return site_stats(host, self._summary(chain.from_iterable(times), True), trend)
-
-    def _bucket(self, mark: int, times: Sequence[int]) -> Bucket:
-        return self.marks[mark].bucket(times) if mark in self.marks else NO_CHECKS
-
-
-def _ascending(pieces: Sequence[bytes]) -> Sequence[int]:
-    return unpack_times(pieces[0]) if len(pieces) == 1 else sorted(unpack_times(b"".join(pieces)))
-
-
 class WindowReader:
     """Adds up one window, in one snapshot."""
 
@@ -95,9 +58,9 @@ class WindowReader:
         self._counts = summarised_ms is None
         self._plan = plan(window, window.until_ms if summarised_ms is None else summarised_ms, exact=exact)
         self._width_ms = windows.bucket_width_ms(window, exact=exact)
-        self._found: defaultdict[int, SiteParts] = defaultdict(SiteParts)
+        self._found: defaultdict[int, SiteTotals] = defaultdict(partial(SiteTotals, exact=exact))
 
-    def parts(self) -> Iterator[tuple[int, SiteParts]]:
+    def totals(self) -> Iterator[tuple[int, SiteTotals]]:
         """What each site has in the window."""
         for span, part in self._plan.summaries():
             self._add_spans(span, part, None)
@@ -158,7 +121,7 @@ class WindowReader:
         for site, *sums, shortest, longest in self._connection.execute(query, values):
             summary = summaries.summary_of((*sums, b""), Span.MINUTE)
             summary.shortest_us, summary.longest_us = shortest, longest
-            self._found[site].summaries.append(summary)
+            self._found[site].add_sum(summary)
         values["width"] = self._width_ms
         sums = ("checks - maintenance", "checks - good - maintenance", "responses_count", "responses_sum")
         if is_minute:  # a row a minute and site: to sum it up takes no shorter than to read it
@@ -169,9 +132,9 @@ class WindowReader:
         for site, mark, checks, failures, responses, responses_us, causes, times in self._connection.execute(query, values):
             own = self._found[site]
             counts = summaries.causes_of([causes]) if causes else {}
-            own.marks[mark].add(checks, failures, responses, responses_us, counts)
+            own.add_mark(mark, checks, failures, responses, responses_us, counts)
             if times:
-                own.times[mark].append(times)
+                own.add_times(mark, times)
         if not is_minute:
             self._add_sketches(table, where, values)
 
@@ -179,16 +142,16 @@ class WindowReader:
         from monitoring.statistics import sketch
 
         for site, packed in self._connection.execute(f"SELECT {SITE}, sketch FROM {table} WHERE {where}", values):
-            self._found[site].sketch += sketch.unpack(packed)
+            self._found[site].add_sketch(sketch.unpack(packed))
 
     def _add_checks(self, table: str, part: Window, sites: Collection[int] | None) -> None:
         where, values = inside(part, sites)
         for site, mark, sums in summaries.of_checks(self._connection, table, where, values, self._width_ms):
             own = self._found[site]
-            own.marks[mark].add(sums.judged, sums.failures, sums.responses, sums.responses_us, sums.causes)
-            own.times[mark].append(pack_times(sums.times))
+            own.add_mark(mark, sums.judged, sums.failures, sums.responses, sums.responses_us, sums.causes)
+            own.add_times(mark, pack_times(sums.times))
             sums.times = array(TIMES)
-            own.summaries.append(sums)
+            own.add_sum(sums)
 
 
 def _by_span(number: str, table: str, span: Span, where: str) -> str:
