@@ -6,9 +6,11 @@ A row holds the whole record that it is about: it outlives a purge of the record
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
+import msgspec
+
+from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.storage.notifications import HISTORY_DELETED, WARNED, Delivery, Entry, Event, Route, Warn
 
 COLUMNS = "channel, event, time_ms, record, state, done_ms, reason"
@@ -141,7 +143,7 @@ def _ends_of_told(connection: sqlite3.Connection, alert: Alert, route: Route, no
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
-    record = json.dumps(asdict(entry.alert), separators=(",", ":"))
+    record = msgspec.json.encode(entry.alert).decode()
     return (*entry.key, entry.alert.start_ms, record, entry.state, entry.done_ms, entry.reason or None)
 
 
@@ -151,13 +153,8 @@ def _entry(row: Sequence[object]) -> Entry:
         channel=str(channel),
         event=Event(str(event)),
         time_ms=int(time_ms),  # type: ignore[call-overload]
-        alert=_alert(json.loads(str(record))),
+        alert=msgspec.json.decode(str(record), type=Alert),
         state=Delivery(str(state)),
         done_ms=done_ms,  # type: ignore[arg-type]
         reason=str(reason or ""),
     )
-
-
-def _alert(found: dict[str, object]) -> Alert:
-    cause = found["cause"]
-    return Alert(**{**found, "type": AlertType(str(found["type"])), "cause": None if cause is None else Cause(str(cause))})  # type: ignore[arg-type]
