@@ -39,6 +39,8 @@ def _decoded(body: bytes, label: str) -> str | None:
     encoding = webencodings.lookup(label)
     if encoding is None or encoding.name == "replacement":
         return None
+    if encoding.name == "gbk":
+        return body.decode("gb18030", "replace")  # a superset, which has the euro; browsers read such a page by it
     return str(encoding.codec_info.decode(body, "replace")[0])
 
 

@@ -34,6 +34,7 @@ META = b'<meta charset="iso-8859-1">'
         ("application/json; charset=latin1", CAFE, "café"),
         ("text/html; charset=latin1", b"\x93caf\xe9\x94 \x80", "“café” €"),  # browsers read windows-1252 there
         ("text/html; charset=x-sjis", "漢字①".encode("cp932"), "漢字①"),
+        ("text/html; charset=gb2312", "汉字 12 €".encode("gb18030"), "汉字 12 €"),
         ("text/html; charset=ks_c_5601-1987", "똠방각하".encode("cp949"), "똠방각하"),
         ("text/html; charset=utf-16", "café".encode("utf-16-le"), "café"),
         ("text/html; charset=latin1", b'<meta charset="utf-8">' + CAFE, '<meta charset="utf-8">café'),
