@@ -79,22 +79,23 @@ class MaintenanceCalendar:
 
     def at(self, host: str, time_ms: int) -> Window | None:
         """The maintenance of the site at this moment, however far away; None: it is in none."""
-        moment, around_ms = Window(time_ms, time_ms + 1), self._computed_at_ms
+        around_ms = self._computed_at_ms
         if around_ms is not None and -BEFORE_MS <= time_ms - around_ms < AHEAD_MS:
-            return self._touched(host, moment)
+            return self._touched(host, time_ms, time_ms + 1)
+        moment = Window(time_ms, time_ms + 1)
         found = windows_of((it for it in self._planned if host in it.hosts), self._by_hand, moment)
         return next(iter(found.get(host, ())), None)
 
     def marked(self, check: CheckResult, ended_ms: int) -> CheckResult:
         """The check to store, marked if any maintenance fell between its slot and its end."""
-        if check.host not in self._windows:  # the usual case
-            return check
-        is_marked = self._touched(check.host, Window(check.time_ms, max(ended_ms, check.time_ms) + 1))
+        is_marked = self._touched(check.host, check.time_ms, max(ended_ms, check.time_ms) + 1)
         return replace(check, maintenance=1) if is_marked else check
 
-    def _touched(self, host: str, span: Window) -> Window | None:
-        windows = self._windows.get(host, ())
-        return next((it for it in windows if it.from_ms < span.until_ms and it.until_ms > span.from_ms), None)
+    def _touched(self, host: str, from_ms: int, until_ms: int) -> Window | None:
+        for window in self._windows.get(host, ()):  # hardly ever one: this is asked about each check
+            if window.from_ms < until_ms and window.until_ms > from_ms:
+                return window
+        return None
 
 
 def _changes(before: Mapping[str, Window], now: Mapping[str, Window]) -> Sequence[MaintenanceChange]:
