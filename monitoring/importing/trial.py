@@ -50,7 +50,7 @@ def _leave_out(draft: Draft, problems: Sequence[str]) -> bool:
     key = problem["key"] if problem else "URL"
     if problem is None or key == "URL" or key not in draft.keys:
         draft.refused = problem["rule"] if problem else problems[0]
-        draft.refused = f"its URL {draft.refused}" if key == "URL" else draft.refused
+        draft.refused = f"URL: {draft.refused}" if key == "URL" else draft.refused
         return False
     value = "" if key in ("headers", "body", "proxy") else f" {draft.keys[key]}"
     del draft.keys[key]

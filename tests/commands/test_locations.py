@@ -164,15 +164,15 @@ def test_the_purge_mode_says_what_goes_of_each_location(shared: Shared, tmp_path
         local.append(checks([0, 2, 4], "http://a"), [], START_MS)
     said = purge(config, "tokyo")
     assert said[1:] == [
-        f"  {shared.url}, tokyo: 2 checks and 0 alerts and recoveries",
+        f"  {shared.url}, tokyo: checks: 2, alerts and recoveries: 0",
         "Deleted.",
     ]
     assert shared.at("").locations() == ["", "paris"]
-    told = [line.partition(", from")[0] for line in purge(config, None)]
+    told = [line.partition(" (from")[0] for line in purge(config, None)]
     assert told[1:4] == [
-        f"  {config.local_database}: 3 checks and 0 alerts and recoveries",
-        f"  {shared.url}: 2 checks and 0 alerts and recoveries",
-        f"  {shared.url}, paris: 2 checks and 0 alerts and recoveries",
+        f"  {config.local_database}: checks: 3, alerts and recoveries: 0",
+        f"  {shared.url}: checks: 2, alerts and recoveries: 0",
+        f"  {shared.url}, paris: checks: 2, alerts and recoveries: 0",
     ]
     assert shared.at("").locations() == []
     assert purge(replace(config, sites=(Site("http://a", "http://a"),)), None) == ["There is nothing of http://a to delete."]

@@ -49,7 +49,7 @@ def untouched(config: Path) -> list[CheckResult]:
 def test_while_no_gateway_runs_a_site_goes_from_all_locations_and_nothing_is_added_up(config: Path) -> None:
     status, said = purge(config, site=SITE)
     assert status == 0
-    assert "300 checks and 3 alerts" in said[1]
+    assert "checks: 300, alerts and recoveries: 3" in said[1]
     assert kept(config) == {place: {OTHER} for place in PLACES}
     with closing(SharedFile(config.with_suffix(".db"))) as file:
         assert file.open("").counts(EVER, "minutes") == {}

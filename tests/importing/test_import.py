@@ -76,7 +76,7 @@ def test_gatus() -> None:
     assert "// [CERTIFICATE_EXPIRATION] > 48h: sends a warning, but the site does not count as down" in text
     assert "// no equivalent here: alerts" in text
     assert "// not imported from the rest of the file: alerting, storage" in text
-    assert "// not checked: its URL must be a URL that begins with http:// or https://" in text
+    assert "// not checked: URL: must be a URL that begins with http:// or https://" in text
 
 
 def test_uptime_kuma() -> None:
@@ -163,7 +163,7 @@ BAD = {
     b"<urlset><url>": "is not XML: ",
     b'<!DOCTYPE x [<!ENTITY a "b">]><urlset><loc>&a;</loc></urlset>': "is XML with a document type of its own",
     b"<sitemapindex><sitemap><loc>http://a/s.xml</loc></sitemap></sitemapindex>": "has no website that can be checked",
-    b"endpoints: [{name: a, url: 'icmp://a'}]": "has no website that can be checked: a: its URL must be",
+    b"endpoints: [{name: a, url: 'icmp://a'}]": "has no website that can be checked: a: URL: must be",
     b"# ours\nhttps://a.example\nhttps://b.example\nnot an address\n": "line 4 is neither a URL nor a host",
     b'[{"targets": ["a.example"],\n "labels": {"job": "web"}\n]': "is not JSON: line 3, column 1: ] does not close the {",
     b"<html><a/></html>": "has no format that can be imported",

@@ -47,8 +47,11 @@ def test_one_url_is_three_sites_of_which_one_is_down(tmp_path: Path, server: Htt
     config = write_websites(tmp_path, websites(server), database=own_influxd.url("monitoring"))
     with Running("-m", "--format", "json", "-c", config) as monitor:
         monitor.until(lambda running: running.announced("alert") and running.objects("stats"))
+        shown = run_program("-p", "--once", "--format", "json", "--window", "1h", "-c", config)
         assert monitor.interrupt() == 0
         assert monitor.errors == []
+    sites = json.loads(shown.stdout)["sites"]
+    assert [(site["URL"], site["state"]) for site in sites] == [(plain, "up"), (ID, "down"), ("post", "up")]
     assert [(found["URL"], found["name"], found["cause"]) for found in monitor.objects("alert")] == [
         (ID, "a word that is missing", "content")
     ]
@@ -62,9 +65,6 @@ def test_one_url_is_three_sites_of_which_one_is_down(tmp_path: Path, server: Htt
         assert len(list(database.results(FOREVER))) == len(checks)
         assert [alert.host for alert in database.alerts(FOREVER)] == [ID]
 
-    shown = run_program("-p", "--once", "--format", "json", "--window", "1h", "-c", config)
-    sites = json.loads(shown.stdout)["sites"]
-    assert [(site["URL"], site["state"]) for site in sites] == [(plain, "up"), (ID, "down"), ("post", "up")]
     assert f"Website {ID} (a word that is missing) is down." in run_program("-a", "--once", "--all", "-c", config).stdout
 
     purged = run_program("--purge", "--site", "a word that is missing", "--yes", "-c", config)

@@ -130,7 +130,7 @@ class Purge:
         say = self._terminal.say
         say(f"To be deleted: everything before {_date(self._request.before_ms)} of {_listed(hosts)}")
         if self._local.is_concerned:
-            since = "" if local.from_ms is None else f", from {_date(local.from_ms)} on"
+            since = "" if local.from_ms is None else f" (from {_date(local.from_ms)} on)"
             say(f"  {self._config.local_database}: {_counted(local.checks, local.alerts)}{since}")
         if local.summed_from_ms is not None:
             say(f"    and hourly and daily summaries, from {_date(local.summed_from_ms)} on")
@@ -226,7 +226,7 @@ def _listed(hosts: list[str]) -> str:
 
 
 def _counted(checks: int, alerts: int) -> str:
-    return f"{checks:,} checks and {alerts:,} alerts and recoveries"
+    return f"checks: {checks:,}, alerts and recoveries: {alerts:,}"
 
 
 def _date(moment: int) -> str:
