@@ -183,6 +183,10 @@ class Monitor:
         """Seconds of CPU used so far, user and system."""
         return cpu_s(self._process)
 
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
     def memory_kb(self) -> tuple[int, int]:
         """Resident memory now, and the most there ever was."""
         return self._status("VmRSS"), self._status("VmHWM")

@@ -126,6 +126,21 @@ print(json.dumps([service.__module__, sum(name.startswith("apprise.plugins.") fo
     assert (loaded < 10) is (SERVICES[url] not in ("kodi", "discord"))
 
 
+def test_the_process_that_sends_loads_neither_the_monitor_nor_what_would_only_read_answers(hook: WebHook) -> None:
+    """Every message costs what this process takes."""
+    program = f"""
+import runpy, sys
+runpy.run_path({str(services.PROGRAM)!r}, run_name="__main__")
+print(*(name for name, module in sys.modules.items() if module), file=sys.stderr)
+"""
+    task = json.dumps({"urls": [f"json://127.0.0.1:{hook.port}/"], "title": "DOWN", "text": "down", "kind": "failure"})
+    ended = subprocess.run([sys.executable, "-c", program], input=task, capture_output=True, text=True, check=True)
+    loaded = set(ended.stderr.splitlines()[-1].split())
+    assert hook.titles == ["DOWN"]
+    assert loaded >= {"apprise", "requests", "urllib3"}
+    assert not loaded & {"monitoring", "charset_normalizer", "brotli", "brotlicffi", "backports.zstd", "yaml", "markdown"}
+
+
 def test_no_part_of_a_url_is_in_a_reason() -> None:
     url = "tgram://123456:ABC-token/987654321/?to=me%40example.org"
     said = without_secrets("failed for bot 123456:ABC-token, chat 987654321, me@example.org\n\x1b[31m", url)

@@ -1,6 +1,6 @@
 """Over a hundred services, each by one URL, with `apprise`.
 
-apprise runs in a separate process for each message. So a service that hangs can be aborted, and the 23 MB of apprise do
+apprise runs in a separate process for each message. So a service that hangs can be aborted, and the 21 MB of apprise do
 not stay in the monitor.
 """
 
