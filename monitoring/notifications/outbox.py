@@ -1,7 +1,7 @@
 """The notifications to send: from the local file, or from memory while the file cannot be written."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from monitoring.errors import StoreError
@@ -59,15 +59,22 @@ class Outbox:
 
     def last_sent(self, channel: str) -> Mapping[str, Entry]:
         """The newest alert or recovery of each host that this channel has sent."""
-        sent: dict[str, Entry] = {}
+        return self._newest(channel, (Delivery.SENT, Delivery.LATE))
+
+    def last_done(self, channel: str) -> Mapping[str, Entry]:
+        """The newest alert or recovery of each host that this channel has sent or given up."""
+        return self._newest(channel, (Delivery.SENT, Delivery.LATE, Delivery.FAILED))
+
+    def _newest(self, channel: str, states: Collection[Delivery]) -> Mapping[str, Entry]:
+        found: dict[str, Entry] = {}
         with suppress(StoreError):
-            sent = dict(self._file.last_sent(channel))
+            found = dict(self._file.newest_notifications(channel, states))
         with self._lock:
             mine = [entry for entry in self._unrecorded.values() if entry.channel == channel]
         for entry in sorted(mine, key=lambda entry: entry.time_ms):
-            if entry.state in (Delivery.SENT, Delivery.LATE) and entry.event.is_state_change:
-                sent[entry.alert.host] = entry
-        return sent
+            if entry.state in states and entry.event.is_state_change:
+                found[entry.alert.host] = entry
+        return found
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Store the state of these entries, in memory if the file cannot be written."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from monitoring.clock import Clock
 from monitoring.config.keys.notifications import ChannelConfig
@@ -12,6 +13,7 @@ from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered
 from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm
 from monitoring.notifications.messages import LATE_MS, MessageContext, compose
+from monitoring.notifications.newest import NewestRecords
 from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
 from monitoring.shell import PLAIN, Program
@@ -79,6 +81,7 @@ class Sender:
         self._channel = channel
         self._outbox = outbox
         self._reader = reader
+        self._newest = NewestRecords(reader)
         self._clock = clock
         self._retry_ms = 0
         self._not_before_ns = 0
@@ -156,12 +159,21 @@ class Sender:
         message = compose(group, self._message_context(group), self._clock.now_ms())
         return self._attempt(lambda: self._channel.send(message), group.entries, group.due_ms)
 
-    def _attempt(self, send: Callable[[], None], entries: Sequence[Entry], due_ms: int) -> bool:
+    def _attempt(
+        self,
+        send: Callable[[], None],
+        entries: Sequence[Entry],
+        due_ms: int,
+        parts: Sequence[Callable[[], bool]] = (),
+    ) -> bool:
+        """Returns False if the message must be tried again later. `parts` attempt it in parts, if it is refused."""
         try:
             send()
         except Undelivered as error:
             if self._ending:  # aborted, not refused
                 return False
+            if error.is_final and parts:
+                return all(part() for part in parts)
             return self._failed(entries, str(error), is_final=error.is_final)
         except Exception as error:  # noqa: BLE001 - a fault in a channel; only its type is shown, the text may hold a secret
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
@@ -201,17 +213,47 @@ class Sender:
         if now_ns >= self._not_before_ns and (pending or is_due):
             now_ms = self._clock.now_ms()
             level = self._level(pending, now_ms)
-            names = {host: site.name for host, site in self.watched.sites.items()}
-            if not level or self._attempt(lambda: self._channel.send_level(level, names, now_ms), pending, now_ms):
+            given_up = self._given_up(pending)
+            again = [alert for alert in level if alert.host in given_up]
+            if self._send_level([alert for alert in level if alert.host not in given_up], pending, now_ms):
                 self._level_ns = now_ns
+                self._send_again(again, given_up, now_ms)
         return min(self._retry_ms or LOOK_MS, LOOK_MS) / 1_000
 
     def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
         """The newest record of each host that is down, was down until a short time ago, or is still to be announced."""
         announced = {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
-        newest = {**self._newest_records(self._outbox.last_sent(self.config.label), now_ms), **announced}
+        done = self._outbox.last_done(self.config.label)
+        newest = {**self._newest.of(_records(done), now_ms), **announced}
         recent_ms = now_ms - RESOLVED_MS
         return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms or it.host in announced]
+
+    def _given_up(self, pending: Sequence[Entry]) -> Mapping[str, Entry]:
+        """By host, what was given up, unless there is something newer to send."""
+        done = self._outbox.last_done(self.config.label)
+        announced = {entry.alert.host for entry in pending}
+        return {host: it for host, it in done.items() if it.state is Delivery.FAILED and host not in announced}
+
+    def _send_level(self, level: Sequence[Alert], pending: Sequence[Entry], now_ms: int) -> bool:
+        """Send it, and in halves if it is refused, so that an alert which is never accepted keeps no other away."""
+        if not level:
+            return True
+        names, hosts = self._names(), {alert.host for alert in level}
+        middle = len(level) // 2
+        halves = [partial(self._send_level, half, pending, now_ms) for half in (level[:middle], level[middle:]) if middle]
+        entries = [entry for entry in pending if entry.alert.host in hosts]
+        return self._attempt(lambda: self._channel.send_level(level, names, now_ms), entries, now_ms, halves)
+
+    def _send_again(self, level: Sequence[Alert], given_up: Mapping[str, Entry], now_ms: int) -> None:
+        """Send what was given up, because its outage goes on: the service may accept it by now. Its failure was reported."""
+        if level:
+            with suppress(Undelivered):
+                self._channel.send_level(level, self._names(), now_ms)
+                entries = [given_up[alert.host] for alert in level]
+                self._outbox.record([replace(it, state=Delivery.LATE, done_ms=now_ms, reason="") for it in entries])
+
+    def _names(self) -> Mapping[str, str | None]:
+        return {host: site.name for host, site in self.watched.sites.items()}
 
     # What is known about the sites
 
@@ -219,7 +261,7 @@ class Sender:
         if self.config.reminder_ms is None or self._channel.is_level_triggered:
             return
         now_ms = self._clock.now_ms()
-        newest = self._newest_records(self._outbox.last_sent(self.config.label), now_ms)
+        newest = self._newest.of(_records(self._outbox.last_sent(self.config.label)), now_ms)
         due = [
             it
             for it in reminders(self.config, newest.values(), self.watched.sites, now_ms)
@@ -228,19 +270,6 @@ class Sender:
         if due:
             with suppress(StoreError):  # tried again at the next step
                 self._outbox.add_reminders(due)
-
-    def _newest_records(self, sent: Mapping[str, Entry], now_ms: int) -> Mapping[str, Alert]:
-        """What the channel has `sent`; of the hosts that it reported as down, their newest records.
-
-        The end of an outage may still be pending, may have been refused, or the channel does not want recoveries.
-        """
-        newest = {host: entry.alert for host, entry in sent.items()}
-        down = {host: alert.time_ms for host, alert in newest.items() if alert.type is AlertType.ALERT}
-        if down:
-            with suppress(StoreError):  # then what was sent has to do
-                changes = self._reader().alerts(Window(min(down.values()), now_ms + 1))
-                newest |= {it.host: it for it in changes if it.host in down and it.time_ms > down[it.host]}
-        return newest
 
     def _planning_context(self, pending: Sequence[Entry], now_ms: int) -> PlanningContext:
         sent = self._outbox.last_sent(self.config.label)
@@ -298,6 +327,10 @@ class Sender:
         return MessageContext(
             watched.sites, watched.active, measured, recent, watched.location, watched.is_drill, watched.program
         )
+
+
+def _records(entries: Mapping[str, Entry]) -> Mapping[str, Alert]:
+    return {host: entry.alert for host, entry in entries.items()}
 
 
 def _given_up(entry: Entry, reason: str, now_ms: int) -> Entry:

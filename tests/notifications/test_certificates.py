@@ -123,7 +123,7 @@ def test_it_stands_beside_an_outage_and_changes_nothing_of_it(tmp_path: Path) ->
         desk.up(*alerts)
         desk.go_on(60)
         assert sorted(desk.scripted.titles) == ["CERTIFICATE EXPIRES SOON: shop", "DOWN: shop", "UP: shop"]
-        assert desk.store.last_sent("mail")[SHOP.host].event == "recovery"
+        assert desk.outbox.last_sent("mail")[SHOP.host].event == "recovery"
 
 
 def test_channels_get_what_they_want_and_without_one_it_is_said_once_all_the_same(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """Reminders are of outages that go on: not of one that has ended, even if the channel has not said so or never will."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
+from monitoring.models import Alert, Window
 from monitoring.notifications.base import Undelivered
 from monitoring.storage.notifications import Entry, Event
 from monitoring.units import HOUR_MS, MINUTE_MS
@@ -56,6 +60,29 @@ def test_none_after_the_recovery_by_a_channel_that_wants_no_recoveries(tmp_path:
         desk.up(*alerts)
         desk.go_on(7_200, step_s=20)
     assert desk.scripted.titles == ["DOWN: shop", "STILL DOWN: shop"]
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_the_past_is_read_once_however_long_ago_the_outage_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    """A channel that wants no recoveries has reported for ever that the site is down."""
+    on, read = frozenset({"alert", "reminder"}), []
+    with Desk(tmp_path / "monitor.db", [SHOP], channel_config(reminder_ms=24 * HOUR_MS, on=on)) as desk:
+        alerts = desk.down(SHOP)
+        desk.go_on(60)
+        if is_over:
+            desk.up(*alerts)
+        desk.go_on(48 * 3_600, step_s=600)
+        alerts_of = desk.store.alerts
+
+        def noted(window: Window) -> Sequence[Alert]:
+            read.append(window.length_ms)
+            return alerts_of(window)
+
+        monkeypatch.setattr(desk.store, "alerts", noted)
+        desk.go_on(60)
+    assert 0 < max(read) < HOUR_MS
 
 
 def test_none_after_a_recovery_that_was_refused(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
     "alerts": ("rule log backtest maintenance", "evaluator replay", "explain purges"),
     "notifications": (
-        *("base grouping routing words channels", "certificates messages outbox simulation", "sender", "notifier"),
+        *("base grouping routing words channels", "certificates messages newest outbox simulation", "sender", "notifier"),
     ),
     "service": ("process systemd signals health",),
     "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),

@@ -16,7 +16,7 @@ from monitoring.statistics.summary import Span, Summary
 from monitoring.statistics.totals import SiteTotals
 from monitoring.statistics.windows import bucket_range
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
-from monitoring.storage.notifications import Entry
+from monitoring.storage.notifications import Delivery, Entry
 from monitoring.storage.sqlite.file.connection import ReaderPool, is_about_schema
 from monitoring.storage.sqlite.tables import (
     maintenance,
@@ -236,10 +236,10 @@ class FileReader:
         with self._snapshot() as connection:
             return notifications.pending(connection, channel)
 
-    def last_sent(self, channel: str) -> Mapping[str, Entry]:
-        """The newest alert or recovery of each host that the channel has sent."""
+    def newest_notifications(self, channel: str, states: Collection[Delivery]) -> Mapping[str, Entry]:
+        """By host, the newest alert or recovery of the channel that is in one of these states."""
         with self._snapshot() as connection:
-            return notifications.last_sent(connection, channel)
+            return notifications.newest_changes(connection, channel, states)
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
         """The notifications about events of a window, in order of (time, host, channel)."""

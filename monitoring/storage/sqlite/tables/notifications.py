@@ -56,13 +56,13 @@ def pending(connection: sqlite3.Connection, channel: str) -> Sequence[Entry]:
     return [_entry(row) for row in connection.execute(query, (channel,))]
 
 
-def last_sent(connection: sqlite3.Connection, channel: str) -> Mapping[str, Entry]:
+def newest_changes(connection: sqlite3.Connection, channel: str, states: Collection[Delivery]) -> Mapping[str, Entry]:
     # SQLite takes the other columns from the row that has the maximum.
     query = (
-        f"SELECT {COLUMNS}, MAX(time_ms) FROM notifications"
-        f" WHERE channel = ? AND {TOLD} AND event IN ('alert', 'recovery') GROUP BY host"
+        f"SELECT {COLUMNS}, MAX(time_ms) FROM notifications WHERE channel = ? AND event IN ('alert', 'recovery')"
+        " AND state IN (SELECT value FROM json_each(?)) GROUP BY host"
     )
-    found = [_entry(row[:-1]) for row in connection.execute(query, (channel,))]
+    found = [_entry(row[:-1]) for row in connection.execute(query, (channel, json.dumps(list(states))))]
     return {entry.alert.host: entry for entry in found}
 
 
