@@ -6,8 +6,9 @@ message of its own. Messages are merged, never dropped: each entry ends in exact
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from monitoring.models import AlertType, Cause
+from monitoring.models import Alert, AlertType, Cause
 from monitoring.storage.notifications import Entry, Event
 from monitoring.units import MINUTE_MS, SECOND_MS
 
@@ -49,8 +50,8 @@ OWN_SIDE_TOGETHER_MS = MINUTE_MS
 class PlanningContext:
     """What a plan depends on beside the pending entries.
 
-    `reported_down`: the hosts whose last message said that they are down. `outages`: the times (ms, in order) of each host's
-    alerts in the past day, including pending ones. `watched`: the number of sites that are checked.
+    `reported_down`: the hosts that people believe to be down (see the function). `outages`: the times (ms, in order) of each
+    host's alerts in the past day, including pending ones. `watched`: the number of sites that are checked.
     `unstable`: the hosts whose availability since the pending recovery is below the recovery threshold.
     """
 
@@ -105,6 +106,14 @@ class SiteUpdate:
         return self.entries[-1]
 
     @property
+    def began_ms(self) -> int:
+        """When the first event happened that its message is about: without recoveries, an alert replaces the one before."""
+        began = self.entries[0]
+        for before, entry in pairwise(self.entries):
+            began = entry if before.event is entry.event is Event.ALERT else began
+        return began.time_ms
+
+    @property
     def is_down(self) -> bool:
         return self.last.alert.type is AlertType.ALERT
 
@@ -144,7 +153,7 @@ class Group:
     @property
     def due_ms(self) -> int:
         """When the message could have been sent at the earliest; for a flapping site, when its update became ready."""
-        return min((update.ready_ms or 0) if update.flaps else update.entries[0].time_ms for update in self.updates)
+        return min((update.ready_ms or 0) if update.flaps else update.began_ms for update in self.updates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,32 @@ def plan(pending: Iterable[Entry], context: PlanningContext, now_ms: int) -> Pla
             groups += _grouped(ready, context)
     groups.sort(key=lambda group: group.due_ms)
     return Plan(groups, min(later, default=None))
+
+
+def reported_down(sent: Mapping[str, Entry], changes: Iterable[Alert], *, with_recoveries: bool) -> Collection[str]:
+    """The hosts that people believe to be down, because the last message about them said so.
+
+    If they are not told of recoveries, they are supposed to have seen one before the newest outage if it lasted as long as
+    that of a flapping site must. `changes` are those of the past day, in order of time.
+    """
+    down = {host: entry.alert.time_ms for host, entry in sent.items() if entry.event is Event.ALERT}
+    if with_recoveries:
+        return set(down)
+    since: dict[str, list[Alert]] = {host: [] for host in down}
+    for change in changes:
+        if change.host in down and change.time_ms > down[change.host]:
+            since[change.host].append(change)
+    return {host for host, later in since.items() if not _has_recovered(later)}
+
+
+def _has_recovered(changes: Sequence[Alert]) -> bool:
+    """Was the site up for long enough between an alert that these changes followed and the newest alert?"""
+    if changes and changes[0].type is AlertType.ALERT:
+        return True  # its recovery was more than a day ago
+    return any(
+        change.type is AlertType.RECOVERY and after.time_ms - change.time_ms >= HELD_MS
+        for change, after in pairwise(changes)
+    )
 
 
 def recoveries_to_confirm(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:

@@ -11,7 +11,7 @@ from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered
-from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm
+from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm, reported_down
 from monitoring.notifications.messages import LATE_MS, MessageContext, compose
 from monitoring.notifications.newest import NewestRecords
 from monitoring.notifications.outbox import Key, Outbox
@@ -273,12 +273,13 @@ class Sender:
 
     def _planning_context(self, pending: Sequence[Entry], now_ms: int) -> PlanningContext:
         sent = self._outbox.last_sent(self.config.label)
+        changes = self._alerts(Window(now_ms - DAY_MS, now_ms + 1), pending)
         outages: dict[str, list[int]] = {}
-        for alert in self._alerts(Window(now_ms - DAY_MS, now_ms + 1), pending):
+        for alert in changes:
             if alert.type is AlertType.ALERT:
                 outages.setdefault(alert.host, []).append(alert.time_ms)
         return PlanningContext(
-            reported_down={host for host, entry in sent.items() if entry.event is Event.ALERT},
+            reported_down=reported_down(sent, changes, with_recoveries=Event.RECOVERY in self.config.events),
             outages=outages,
             watched=self.watched.active,
             unstable=self._unstable(pending, now_ms),

@@ -29,7 +29,7 @@ TRY_AGAIN = {408, 421, 425, 429}
 """Statuses below 500 after which trying again may succeed."""
 
 UNNEEDED = ("charset_normalizer", "chardet", "brotli", "brotlicffi", "zstandard", "backports.zstd")
-"""What apprise's HTTP client loads to read answers, if it is installed. Here only the status matters, and this takes 2 MB."""
+"""What apprise's HTTP client loads to read answers, if it is installed. Only the status matters here; this takes 2 MB."""
 
 ANSWER_S = 20.0
 """How long a service may take to answer, in place of apprise's 4 s: whoever answers later gets the message again."""
