@@ -125,6 +125,8 @@ def _about(update: SiteUpdate, context: MessageContext, now_ms: int) -> Iterator
     if site and not update.is_unwatched and update.last.event is not Event.REMINDER:
         yield _availability(alert, site, context.measured.get(update.host), is_down=update.is_down)
     yield from _history(update, context)
+    if any(entry.alert.detail == HISTORY_DELETED for entry in update.entries[:-1]):
+        yield "The history of its previous outage was deleted."
 
 
 def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:

@@ -92,3 +92,14 @@ def test_the_next_outage_is_told_as_a_new_one(desk: Desk) -> None:
     desk.up(*alerts)
     desk.go_on(60)
     assert desk.scripted.titles == ["DOWN: shop", "HISTORY DELETED: shop", "DOWN: shop", "UP: shop"]
+
+
+def test_an_outage_within_seconds_after_the_purge_is_told_together_with_it(desk: Desk) -> None:
+    desk.down(SHOP)
+    desk.go_on(60)
+    purge(desk)
+    desk.go_on(2)
+    desk.down(SHOP)
+    desk.go_on(60)
+    assert desk.scripted.titles == ["DOWN: shop", "DOWN: shop"]
+    assert "The history of its previous outage was deleted." in desk.scripted.accepted[-1].text
