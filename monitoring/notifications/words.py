@@ -6,9 +6,13 @@ from monitoring.display import words
 from monitoring.display.words import local_text, plural
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.notifications import Delivery, Entry
+from monitoring.units import MINUTE_MS
 
 PATIENCE_MS = 15_000
 """A notification that has waited for less time than this is no reason to report anything."""
+
+SHOWN_MS = MINUTE_MS
+"""How long a failure is reported at least, even if other notifications have been sent since."""
 
 
 def conditions(entries: Iterable[Entry], channels: Collection[str], now_ms: int) -> Iterator[Condition]:
@@ -22,8 +26,10 @@ def conditions(entries: Iterable[Entry], channels: Collection[str], now_ms: int)
         done = sorted((entry for entry in own if entry.done_ms is not None), key=lambda entry: entry.done_ms or 0)
         if waiting and now_ms - waiting[0].time_ms >= PATIENCE_MS:
             yield waits(channel, waiting[-1].reason, sum(entry.state is Delivery.PENDING for entry in own))
-        elif done and done[-1].state is Delivery.FAILED:
-            yield failed(channel, done[-1].reason, sum(entry.state is Delivery.FAILED for entry in own))
+        elif failures := [entry for entry in done if entry.state is Delivery.FAILED]:
+            last = failures[-1]
+            if last is done[-1] or now_ms - (last.done_ms or 0) < SHOWN_MS:
+                yield failed(channel, last.reason, len(failures))
 
 
 def waits(channel: str, reason: str, count: int) -> Condition:

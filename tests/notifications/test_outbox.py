@@ -3,8 +3,9 @@
 import pytest
 
 from monitoring.errors import StoreUnavailable
-from monitoring.models import Window
-from monitoring.notifications.base import Undelivered
+from monitoring.models import Cause, Window
+from monitoring.notifications.base import Message, Undelivered
+from monitoring.notifications.words import conditions
 from monitoring.storage.notifications import Delivery
 from tests.support.notifying import Desk, site
 
@@ -75,3 +76,30 @@ def test_what_waits_for_a_channel_that_is_gone_is_given_up_and_not_sent_when_it_
     desk.watch(desk.sites)
     desk.go_on(60)
     assert desk.scripted.titles == []
+
+
+def test_a_refusal_for_good_is_reported_even_if_the_next_message_is_accepted_at_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = desk.scripted.send
+
+    def picky(message: Message) -> None:
+        desk.clock.advance(0.01)
+        if "shop" in message.title:
+            raise Undelivered("error=404", is_final=True)
+        send(message)
+
+    monkeypatch.setattr(desk.scripted, "send", picky)
+    desk.down(SHOP, cause=Cause.DNS)
+    desk.clock.advance(0.01)
+    desk.down(BLOG)
+    desk.go_on(5)
+    assert states(desk) == ["failed", "sent"]
+    assert said(desk) == ["1 state change could not be sent by mail: error=404"]
+    desk.go_on(60)
+    assert said(desk) == []
+
+
+def said(desk: Desk) -> list[str]:
+    now_ms = desk.clock.now_ms()
+    return [condition.text for condition in conditions(desk.store.deliveries(EVER), ["mail"], now_ms)]
