@@ -196,8 +196,13 @@ def _history(update: SiteUpdate, context: MessageContext) -> Iterator[str]:
 
 
 def _late(group: Group, now_ms: int) -> Sequence[str]:
-    late_ms = now_ms - group.due_ms
-    return [f"This message is late by {duration_text(late_ms)}."] if late_ms >= LATE_MS else []
+    late = is_late(group.due_ms, now_ms)
+    return [f"This message is late by {duration_text(now_ms - group.due_ms)}."] if late else []
+
+
+def is_late(due_ms: int, now_ms: int) -> bool:
+    """Is a message that was due then, and is sent now, one that says so?"""
+    return now_ms - due_ms >= LATE_MS
 
 
 def ordinal(count: int) -> str:

@@ -12,7 +12,7 @@ from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, Downtime, Site, Window
 from monitoring.notifications.base import Channel, Undelivered
 from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm, reported_down
-from monitoring.notifications.messages import LATE_MS, MessageContext, compose
+from monitoring.notifications.messages import MessageContext, compose, is_late
 from monitoring.notifications.newest import NewestRecords
 from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
@@ -156,14 +156,15 @@ class Sender:
 
     def _send(self, group: Group) -> bool:
         """Returns False if the message must be tried again later."""
-        message = compose(group, self._message_context(group), self._clock.now_ms())
-        return self._attempt(lambda: self._channel.send(message), group.entries, group.due_ms)
+        now_ms = self._clock.now_ms()
+        message = compose(group, self._message_context(group), now_ms)
+        return self._attempt(lambda: self._channel.send(message), group.entries, is_late(group.due_ms, now_ms))
 
     def _attempt(
         self,
         send: Callable[[], None],
         entries: Sequence[Entry],
-        due_ms: int,
+        late: bool,
         parts: Sequence[Callable[[], bool]] = (),
     ) -> bool:
         """Returns False if the message must be tried again later. `parts` attempt it in parts, if it is refused."""
@@ -179,7 +180,7 @@ class Sender:
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
         self._retry_ms = 0
         now_ms = self._clock.now_ms()
-        state = Delivery.LATE if now_ms - due_ms >= LATE_MS else Delivery.SENT
+        state = Delivery.LATE if late else Delivery.SENT
         self._outbox.record([replace(entry, state=state, done_ms=now_ms, reason="") for entry in entries])
         return True
 
@@ -242,7 +243,8 @@ class Sender:
         middle = len(level) // 2
         halves = [partial(self._send_level, half, pending, now_ms) for half in (level[:middle], level[middle:]) if middle]
         entries = [entry for entry in pending if entry.alert.host in hosts]
-        return self._attempt(lambda: self._channel.send_level(level, names, now_ms), entries, now_ms, halves)
+        late = any(is_late(entry.time_ms, now_ms) for entry in entries)
+        return self._attempt(lambda: self._channel.send_level(level, names, now_ms), entries, late, halves)
 
     def _send_again(self, level: Sequence[Alert], given_up: Mapping[str, Entry], now_ms: int) -> None:
         """Send what was given up, because its outage goes on: the service may accept it by now. Its failure was reported."""

@@ -58,6 +58,7 @@ def test_a_recovery_that_waited_for_long_is_sent_and_waits_no_more(tmp_path: Pat
         channel.trouble = None
         desk.go_on(600, step_s=10)
         now_ms = desk.clock.now_ms()
+        assert states(desk) == [(SHOP.host, "sent"), (SHOP.host, "late")]
         assert not list(conditions(desk.store.deliveries(Window(now_ms - DAY_MS, now_ms)), ["mail"], now_ms))
     assert channel.open_now[-1] is False
 

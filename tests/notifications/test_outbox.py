@@ -5,6 +5,7 @@ import pytest
 from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Window
 from monitoring.notifications.base import Message, Undelivered
+from monitoring.notifications.sender import Sender
 from monitoring.notifications.words import conditions
 from monitoring.storage.notifications import Delivery
 from tests.support.notifying import Desk, site
@@ -98,6 +99,25 @@ def test_a_refusal_for_good_is_reported_even_if_the_next_message_is_accepted_at_
     assert said(desk) == ["1 state change could not be sent by mail: error=404"]
     desk.go_on(60)
     assert said(desk) == []
+
+
+def test_a_message_is_recorded_as_late_if_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service may take its time to answer."""
+    send = desk.scripted.send
+    desk.scripted.trouble = AWAY
+    desk.down(SHOP)
+    desk.go_on(58)
+
+    def slow(message: Message) -> None:
+        send(message)
+        desk.clock.advance(10)
+
+    desk.scripted.trouble = None
+    monkeypatch.setattr(desk.scripted, "send", slow)
+    desk.sender = Sender(desk.config, desk.scripted, desk.outbox, lambda: desk.store, desk.clock)  # which tries at once
+    desk.sender.step()
+    assert states(desk) == ["sent"]
+    assert "late" not in desk.scripted.accepted[0].text
 
 
 def said(desk: Desk) -> list[str]:
