@@ -108,7 +108,7 @@ def test_everything_before_a_moment_goes_and_an_open_alert_stays(tmp_path: Path,
     assert stored_checks(local_file(config)) == sorted_checks([check for check in past if check.time_ms >= cut_ms])
     assert stored_alerts(local_file(config)) == [opened]
     assert "2 sites" in said[0]
-    assert "0 alerts" in said[1]
+    assert "alerts and recoveries: 0" in said[1]
 
 
 def test_nothing_is_deleted_where_nobody_can_be_asked_and_nobody_said_yes(tmp_path: Path, target: Target) -> None:
