@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import StoreUnavailable
+from monitoring.models import Window
 from monitoring.storage.sqlite.file.connection import ReaderPool
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -46,6 +47,21 @@ def test_a_reader_keeps_no_pages_between_two_questions(tmp_path: Path, memory_us
     assert meanwhile > 1_000_000
     assert memory_used() - before < meanwhile / 10
     readers.close()
+
+
+def test_statistics_of_many_sites_are_the_same_when_only_some_are_added_up_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(LocalStore(tmp_path / "file.db")) as store:
+        store.append([one for number in range(7) for one in checks(range(number, 150, 3), f"site {number}")], [], START_MS)
+        while store.maintain(START_MS + 200_000):
+            pass
+        window = Window(START_MS, START_MS + 150_000)
+        at_once = store.stats(window, exact=True)
+        monkeypatch.setattr("monitoring.storage.sqlite.reader.ROWS_AT_ONCE", 4)
+        monkeypatch.setattr("monitoring.storage.sqlite.reader.MOST_TURNS", 3)
+        assert store.stats(window, exact=True) == at_once
+    assert [stats.checks for _, stats in sorted(at_once.items())] == [50, 50, 50, 49, 49, 49, 48]
 
 
 @pytest.mark.parametrize(

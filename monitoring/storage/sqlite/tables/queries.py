@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from monitoring.models import CheckResult, Window
+from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics import windows
 from monitoring.statistics.spans import plan
 from monitoring.statistics.summary import FINER, TIMES, Span, pack_times
@@ -46,15 +46,27 @@ def inside(part: Window, sites: Collection[int] | None = None) -> tuple[str, dic
     values: dict[str, Any] = {"first": first_key(part.from_ms), "last": first_key(part.until_ms)}
     if sites is None:
         return INSIDE, values
+    if isinstance(sites, range):
+        ends = {"first_site": sites.start, "last_site": sites.stop - 1}
+        return f"{INSIDE} AND {SITE} BETWEEN :first_site AND :last_site", values | ends
     return f"{INSIDE} AND {SITE} IN (SELECT value FROM json_each(:sites))", values | {"sites": json.dumps(list(sites))}
 
 
 class WindowReader:
     """Adds up one window, in one snapshot."""
 
-    def __init__(self, connection: sqlite3.Connection, window: Window, summarised_ms: int | None, *, exact: bool) -> None:
-        """`summarised_ms`: see the top of this module."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        window: Window,
+        summarised_ms: int | None,
+        *,
+        exact: bool,
+        sites: range | None = None,
+    ) -> None:
+        """`summarised_ms`: see the top of this module. `sites`: the numbers of the sites to read; None: of all."""
         self._connection = connection
+        self._sites = sites
         self._counts = summarised_ms is None
         self._plan = plan(window, window.until_ms if summarised_ms is None else summarised_ms, exact=exact)
         self._width_ms = windows.bucket_width_ms(window, exact=exact)
@@ -63,10 +75,10 @@ class WindowReader:
     def totals(self) -> Iterator[tuple[int, SiteTotals]]:
         """What each site has in the window."""
         for span, part in self._plan.summaries():
-            self._add_spans(span, part, None)
+            self._add_spans(span, part, self._sites)
         table = rows.source(self._connection, self._plan.checks)
         for part in self._plan.checks:
-            self._add_checks(table, part, None)
+            self._add_checks(table, part, self._sites)
         for site in sorted(self._found):
             yield site, self._found.pop(site)
 
@@ -129,10 +141,12 @@ class WindowReader:
         else:
             summed = ", ".join(f"SUM({number})" for number in sums)
             query = f"SELECT {SITE}, {MARK}, {summed}, GROUP_CONCAT(causes), NULL FROM {table} WHERE {where} GROUP BY 1, 2"
+        known: dict[str | None, dict[Cause, int]] = {None: {}}  # few texts, of many rows
         for site, mark, checks, failures, responses, responses_us, causes, times in self._connection.execute(query, values):
             own = self._found[site]
-            counts = summaries.causes_of([causes]) if causes else {}
-            own.add_mark(mark, checks, failures, responses, responses_us, counts)
+            if causes not in known:
+                known[causes] = summaries.causes_of([causes])
+            own.add_mark(mark, checks, failures, responses, responses_us, known[causes])
             if times:
                 own.add_times(mark, times)
         if not is_minute:
