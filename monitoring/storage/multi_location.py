@@ -10,7 +10,7 @@ from monitoring.clock import Clock
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, stats_report
 from monitoring.display.words import time_text
 from monitoring.errors import ConfigError
-from monitoring.models import Alert, LastState, Site, SiteStatus, Window
+from monitoring.models import Alert, LastState, Site, SiteStats, SiteStatus, Window
 from monitoring.statistics.status import status, unlisted_site
 from monitoring.statistics.windows import from_whole_hour, may_be_exact
 from monitoring.storage.base import Reader
@@ -63,10 +63,11 @@ class MultiLocationReport:
         self._views: dict[str, LocationView] = {}
         self._current: Sequence[LocationView] = ()
         self._history: Sequence[Alert] | None = None
+        self._statuses: Mapping[SiteKey, SiteStatus] | None = None
 
     def watch(self, sites: Sequence[Site]) -> None:
         """Report on these sites from now on."""
-        self._sites, self._history = tuple(sites), None
+        self._sites, self._history, self._statuses = tuple(sites), None, None
 
     def new_alerts(self, readers: Readers, until_ms: int | None = None, now_ms: int = 0) -> Sequence[Alert]:
         """The new alert records of these sites, oldest first. Those that are gone at `now_ms` are forgotten.
@@ -80,8 +81,8 @@ class MultiLocationReport:
         before, hosts = self.purged, self._hosts()
         every = [it for view, reader in self._choose(readers) for it in view.log.read(partial(ask, reader), now_ms)]
         found = [alert for alert in every if alert.host in hosts]
-        if found or self.purged != before:
-            self._history = None
+        if every or self.purged != before:
+            self._history = self._statuses = None
         return sorted(found, key=_in_order)
 
     @property
@@ -118,29 +119,48 @@ class MultiLocationReport:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
         found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
         view.missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
-        view.last_states, view.at_ms = reader.last_states(until_ms), until_ms
+        self._read_states(view, reader, until_ms)
         return [
-            stats_report(
-                *(window, reader.kind, stats, self._sites, lambda site, at_ms: view.status(site, at_ms, at_ms)),
-                *(length_ms, view.location),
-                last_states=view.last_states,
-            )
+            self._report(view, reader, window, stats, length_ms)
             for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
         ]
+
+    def states(self, readers: Readers, until_ms: int) -> StatsReport:
+        """A report on no time at all, which has only the states at `until_ms`. Raises `StoreError`."""
+        self.read_states(readers, until_ms)
+        nothing = Window(until_ms, until_ms)
+        return self._joined([self._report(view, readers[view.location], nothing, {}, 0) for view in self._current])
+
+    def _report(
+        self, view: LocationView, reader: Reader, window: Window, found: Mapping[str, SiteStats], length_ms: int
+    ) -> StatsReport:
+        return stats_report(
+            *(window, reader.kind, found, self._sites, lambda site, at_ms: view.status(site, at_ms, at_ms)),
+            *(length_ms, view.location),
+            last_states=view.last_states,
+        )
 
     def read_states(self, readers: Readers, until_ms: int) -> None:
         """Read the states at `until_ms`, for `statuses`; `reports` reads them, too. Raises `StoreError`."""
         for view, reader in self._choose(readers):
-            view.last_states, view.at_ms = reader.last_states(until_ms), until_ms
+            self._read_states(view, reader, until_ms)
+
+    def _read_states(self, view: LocationView, reader: Reader, until_ms: int) -> None:
+        view.last_states, view.at_ms, self._statuses = reader.last_states(until_ms), until_ms, None
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
-        """The status of each site, by the states read last and the alerts read since; also of others with an open outage."""
-        hosts = self._hosts()
-        return {
-            (site.host, view.location): view.status(site, view.at_ms)
-            for view in self._current
-            for site in (*self._sites, *view.left(hosts))
-        }
+        """The status of each site, by the states read last and the alerts read since; also of others with an open outage.
+
+        The same values until something is read that may change them.
+        """
+        if self._statuses is None:
+            hosts = self._hosts()
+            self._statuses = {
+                (site.host, view.location): view.status(site, view.at_ms)
+                for view in self._current
+                for site in (*self._sites, *view.left(hosts))
+            }
+        return self._statuses
 
     def missing(self) -> int:
         """How many checks of the windows reported on are known only from summaries."""
@@ -155,7 +175,7 @@ class MultiLocationReport:
             self._views.setdefault(location, LocationView(location, AlertLog(location)))
         chosen = [self._views[location] for location in readers]
         if chosen != self._current:
-            self._current, self._history = chosen, None
+            self._current, self._history, self._statuses = chosen, None, None
         return list(zip(self._current, readers.values(), strict=True))
 
     def _joined(self, reports: Sequence[StatsReport]) -> StatsReport:

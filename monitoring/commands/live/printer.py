@@ -146,6 +146,17 @@ class Printer:
             self.forget_readers(error)
         self._output.start(self._header(), self.now_ms(), recent)
 
+    def show_states(self) -> bool:
+        """Show the states of the sites, which takes less time than any window. Returns whether any site was checked yet."""
+        try:
+            states = self._locations.states(self._choose(), self.until_ms())
+        except StoreError:  # the next step says why
+            return False
+        was_checked = any(row.last_check_ms is not None for row in states.rows)
+        if was_checked:
+            self._output.statistics(states)
+        return was_checked
+
     def _read(self) -> str | None:
         """Read new alerts and the windows that are due. Returns the error, if there is one."""
         due = self._pick(self._rounds.due())

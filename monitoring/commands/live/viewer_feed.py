@@ -112,7 +112,7 @@ class ViewerFeed:
         self._wanted = Wanted(WINDOWS_MS["10m"])
         self._show: Callable[[Snapshot], None] = lambda _: None
         self._bell = threading.Event()
-        self._is_started = False
+        self._is_started = self._shows_states_first = False
         self._rests_until_ns = 0
         self._reads: Sequence[int] = ()
         self._took_ns: dict[int, int] = {}
@@ -154,6 +154,7 @@ class ViewerFeed:
         if not self._is_started:
             self._is_started = True
             self._printer.start()
+            self._shows_states_first = self._printer.show_states()
         wanted, began_ns = self._wanted, self._clock.monotonic_ns()
         overview, is_complete = self._read_now(wanted) if wanted.at_ms is None else self._read_past(wanted, wanted.at_ms)
         has_more = self._facts.read(wanted)
@@ -167,7 +168,10 @@ class ViewerFeed:
 
     def _next(self, due: Sequence[int]) -> Sequence[int]:
         """The windows to read next: one, or all if that is quick. During the store's rest only those never read count."""
-        known, wanted = self._known(), self._wanted
+        self._reads, known, wanted = (), self._known(), self._wanted
+        if self._shows_states_first:
+            self._shows_states_first = False
+            return ()
         if self._clock.monotonic_ns() < self._rests_until_ns:
             due = [length_ms for length_ms in due if length_ms not in known]
         self._reads = shortest_first(due, wanted, known)
@@ -176,7 +180,8 @@ class ViewerFeed:
         return self._reads
 
     def _known(self) -> AbstractSet[int]:
-        return {report.length_ms for report in self._latest.view.reports}
+        """The windows that were read."""
+        return {report.length_ms for report in self._latest.view.reports if report.length_ms}
 
     def _read_now(self, wanted: Wanted) -> tuple[Overview, bool]:
         began_ns = self._clock.monotonic_ns()

@@ -36,6 +36,7 @@ class LatestView:
         self.view = View(header, now_ms)
 
     def statistics(self, report: StatsReport) -> None:
+        self._reports.pop(0, None)  # which has only states
         self._reports[report.length_ms] = report
 
     def state_change(self, alert: Alert, name: str | None) -> None: ...
@@ -54,10 +55,12 @@ class LatestView:
         self.error = text
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
-        reports, current = [self._reports[length_ms] for length_ms in sorted(self._reports)], statuses()
-        if reports:
-            reports[0] = with_statuses(reports[0], current)
-        self.view = View(header, now_ms, tuple(reports), (), tuple(ongoing), current)
+        current = statuses()
+        if self._reports:
+            shortest_ms = min(self._reports)
+            self._reports[shortest_ms] = with_statuses(self._reports[shortest_ms], current)
+        reports = tuple(self._reports[length_ms] for length_ms in sorted(self._reports))
+        self.view = View(header, now_ms, reports, (), tuple(ongoing), current)
 
     def suspend(self) -> None: ...
 

@@ -79,7 +79,7 @@ class StatsReport:
     """The statistics of all sites in one window, in the order of the configuration, with a row for each location.
 
     `source` is the store that was read: "influxdb", "local" or "gateway". `asked_ms` is the requested length, if the window
-    is longer because it begins at a whole hour.
+    is longer because it begins at a whole hour. A report of length 0 has only the states.
     """
 
     window: Window
@@ -104,7 +104,11 @@ def unmeasured(statuses: Mapping[SiteKey, SiteStatus]) -> Mapping[SiteKey, int]:
 
 def with_statuses(report: StatsReport, statuses: Mapping[SiteKey, SiteStatus]) -> StatsReport:
     """The report with the current states, as far as they are known."""
-    return replace(report, rows=tuple(replace(row, status=statuses.get(row.key, row.status)) for row in report.rows))
+    rows = tuple(
+        row if (status := statuses.get(row.key, row.status)) is row.status else replace(row, status=status)
+        for row in report.rows
+    )
+    return replace(report, rows=rows)
 
 
 def stats_report(

@@ -76,7 +76,7 @@ def site_lines(reports: Sequence[StatsReport]) -> Sequence[SiteLine]:
     found: dict[SiteKey, dict[int, SiteRow]] = {row.key: {} for row in reports[0].rows}
     for report in reports:
         length_ms = report.length_ms
-        for row in report.rows:
+        for row in report.rows if length_ms else ():
             if (of_site := found.get(row.key)) is not None:
                 of_site[length_ms] = row
     return [SiteLine(row, found[row.key]) for row in reports[0].rows]

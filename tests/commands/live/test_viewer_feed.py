@@ -21,6 +21,9 @@ from tests.support.points import START_MS, alert, checks, recovery
 from tests.support.printed import NO_MONITOR
 
 TEN, HOUR, DAY, WEEK, MONTH = WINDOWS_MS.values()
+STATES = 0
+"""The length of a report that has only the states."""
+
 SITE = Site("a", "http://a/", "shop", interval_ms=2_000, timeout_ms=10_000)
 KEY = ("a", "")
 USUAL = Wanted(TEN, frozenset((TEN, HOUR, DAY)))
@@ -58,12 +61,29 @@ def lengths(found: Snapshot) -> Sequence[int]:
 
 
 def test_sites_are_shown_before_all_windows_are_read(store: LocalStore, seen: Seen) -> None:
-    """So the first screen is there as soon as the shortest window is."""
+    """The states first, which takes the least time; then the shortest window."""
     store.append(checks(range(0, 60, 2)), [], 0)
-    last = seen.steps(USUAL)
-    assert [lengths(found) for found in seen.shown] == [[TEN], [TEN, HOUR], [TEN, HOUR, DAY]]
-    assert [found.is_complete for found in seen.shown] == [False, False, True]
-    assert [row.status.state for row in last.overview.rows] == [State.UP, State.UNKNOWN]
+    seen.steps(USUAL)
+    assert [lengths(found) for found in seen.shown] == [[STATES], [TEN], [TEN, HOUR], [TEN, HOUR, DAY]]
+    assert [found.is_complete for found in seen.shown] == [False, False, False, True]
+    for found in seen.shown:
+        assert [row.status.state for row in found.overview.rows] == [State.UP, State.UNKNOWN]
+
+
+def test_sites_that_were_never_checked_are_not_shown_before_it_is_known(store: LocalStore, seen: Seen) -> None:
+    """A monitor that has just started has no checks for a moment: nothing is unknown yet."""
+    seen.steps(USUAL)
+    assert lengths(seen.shown[0]) != [STATES]
+
+
+def test_an_alert_changes_the_state_before_a_window_is_read_again(store: LocalStore, seen: Seen, clock: FakeClock) -> None:
+    store.append(checks(range(0, 60, 2), cause=Cause.DNS), [], 0)
+    before = seen.steps(USUAL)
+    store.append([], [alert(60)], 0)
+    clock.advance(1)
+    after = seen.steps(USUAL)
+    assert ends(after) == ends(before)
+    assert [found.overview.rows[0].status.state for found in (before, after)] == [State.FAILING, State.DOWN]
 
 
 @pytest.mark.parametrize(("due", "wanted", "known", "first"), [

@@ -49,6 +49,12 @@ def test_every_order_begins_with_what_people_look_for(order: Order, names: list[
     assert shown(*ROWS, order=order, is_reversed=True) == names[::-1]
 
 
+def test_states_alone_are_no_window() -> None:
+    (line,) = site_lines([StatsReport(Window(NOW_MS, NOW_MS), "local", ROWS[:1])])
+    assert line.rows == {}
+    assert line.shown(HOUR) is line.now is ROWS[0]
+
+
 def test_orders_follow_each_other_and_come_round() -> None:
     order = Order.STATE
     for _ in Order:
