@@ -71,7 +71,8 @@ def test_sites_are_shown_before_all_windows_are_read(store: LocalStore, seen: Se
 
 
 def test_sites_that_were_never_checked_are_not_shown_before_it_is_known(store: LocalStore, seen: Seen) -> None:
-    """A monitor that has just started has no checks for a moment: nothing is unknown yet."""
+    """A monitor that has just started has none of them for a moment: nothing is unknown yet."""
+    store.append(checks(range(0, 60, 2), "gone"), [], 0)
     seen.steps(USUAL)
     assert lengths(seen.shown[0]) != [STATES]
 
