@@ -32,7 +32,7 @@ from monitoring.storage.sqlite.tables import (
 )
 from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
 from monitoring.storage.sqlite.tables.summaries import FAILED, JUDGED
-from monitoring.units import DAY_MS, MINUTE_MS
+from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 NEWEST_ALERTS = f"""
 SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT MAX(id) FROM alerts GROUP BY {SITE})"""
@@ -109,7 +109,7 @@ class FileReader:
     def _totals(self, window: Window, *, exact: bool) -> Iterator[tuple[str, SiteTotals]]:
         with self._snapshot() as connection:
             names, summarised_ms = self._names(connection), self._summarised_ms(connection)
-            for sites in _in_turns(names, window) if exact else [None]:
+            for sites in _in_turns(names, window.length_ms if exact else min(window.length_ms, 2 * HOUR_MS)):
                 reader = queries.WindowReader(connection, window, summarised_ms, exact=exact, sites=sites)
                 yield from ((names[site], totals) for site, totals in reader.totals() if site in names)
 
@@ -260,10 +260,10 @@ class FileReader:
         self.readers.close()
 
 
-def _in_turns(sites: Collection[int], window: Window) -> Iterator[range]:
-    """The numbers of these sites, in ranges of which each has about as many."""
+def _in_turns(sites: Collection[int], by_minutes_ms: int) -> Iterator[range]:
+    """The numbers of these sites, in ranges of which each has about as many. So much is read from minutes, at most."""
     numbers = sorted(sites)
-    rows_of_all = len(numbers) * window.length_ms // MINUTE_MS
+    rows_of_all = len(numbers) * by_minutes_ms // MINUTE_MS
     turns = min(MOST_TURNS, -(-rows_of_all // ROWS_AT_ONCE))
     size = max(1, -(-len(numbers) // max(1, turns)))
     for place in range(0, len(numbers), size):

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from enum import Enum
-from itertools import groupby
 from operator import attrgetter
 
 from monitoring.errors import StoreRefused
@@ -83,22 +82,35 @@ def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]
 
 def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, LastState]:
     """The states after these rows (`CHECK_COLUMNS`, in order of time). Rows older than a known state are skipped."""
-    by_site: dict[int, list[Row]] = {}
+    after = {site: first_key(state.last_ms + 1) for site, state in known.items()}
+    telling: dict[int, list[Row]] = {}
     for row in checks:
-        by_site.setdefault(site_of(row[0]), []).append(row)
-    found = {site: _folded(known.get(site), own) for site, own in by_site.items()}
+        site = site_of(row[0])
+        if row[0] >= after.get(site, 0):
+            _add_telling(telling.setdefault(site, []), row)
+    found = {site: _advanced(known.get(site), own) for site, own in telling.items()}
     return {site: state for site, state in found.items() if state is not None}
 
 
-def _folded(state: LastState | None, checks: list[Row]) -> LastState | None:
-    if state is not None and time_of(checks[0][0]) <= state.last_ms:
-        after = first_key(state.last_ms + 1)
-        checks = [row for row in checks if row[0] >= after]
-    for _, run in groupby(checks, lambda row: (row[CAUSE] is None, row[MAINTENANCE] is None)):
-        first, *others = run
-        telling = (row for row in others[:-1] if row[CERTIFICATE] is not None)
-        for row in (first, *telling, *others[-1:]):  # the checks between these change nothing
-            state = advance(state, _check(row))
+def _add_telling(rows: list[Row], row: Row) -> None:
+    """Add a row, in place of the last one if that changed nothing: it lies within a run and saw no certificate.
+
+    So of the tens of thousands of checks since the last summary only a few are in memory.
+    """
+    if len(rows) > 1 and rows[-1][CERTIFICATE] is None and _kind(rows[-2]) == _kind(rows[-1]) == _kind(row):
+        rows[-1] = row
+    else:
+        rows.append(row)
+
+
+def _kind(row: Row) -> tuple[bool, bool]:
+    """What all checks of a run have in common."""
+    return row[CAUSE] is None, row[MAINTENANCE] is None
+
+
+def _advanced(state: LastState | None, checks: Iterable[Row]) -> LastState | None:
+    for row in checks:
+        state = advance(state, _check(row))
     return state
 
 
