@@ -16,6 +16,9 @@ TRANSPORT_KEYS = (
     *("ipVersion", "connectTo", "proxy", "authentication", "caFile", "clientCertificate", "minimumTLS", "httpVersion"),
 )
 _CERTIFICATE_KEYS = ("certificate", "key")
+_AUTHENTICATION = values.choice("basic", "digest", "ntlm", "negotiate")
+_MINIMUM_TLS = values.choice("1.0", "1.1", "1.2", "1.3")
+_HTTP_VERSION = values.choice("1.1", "2")
 _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
@@ -29,11 +32,11 @@ def read_transport(section: Section) -> Transport:
         connect_to=connect_to,
         proxy=proxy,
         shown_proxy=shown_proxy,
-        authentication=section.take("authentication", values.choice("basic", "digest", "ntlm", "negotiate"), None),
+        authentication=section.take("authentication", _AUTHENTICATION, None),
         ca_file=_ca_file(section),
         client_certificate=_client_certificate(section),
-        minimum_tls=section.take("minimumTLS", values.choice("1.0", "1.1", "1.2", "1.3"), None),
-        http_version=section.take("httpVersion", values.choice("1.1", "2"), None),
+        minimum_tls=section.take("minimumTLS", _MINIMUM_TLS, None),
+        http_version=section.take("httpVersion", _HTTP_VERSION, None),
     )
     return PLAIN if found == PLAIN else found
 

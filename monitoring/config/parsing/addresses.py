@@ -90,7 +90,7 @@ def address_text(value: object) -> Text:
     if not isinstance(value, Text):
         raise Invalid("must be a string")
     typed = "".join(part.value for part in value.parts if not part.variable)
-    if any(character.isspace() or not character.isprintable() for character in typed):
+    if " " in typed or not typed.isprintable():
         raise Invalid("must not contain blanks or control characters; write %20 for a blank")
     return _with_whole_credentials(value)
 

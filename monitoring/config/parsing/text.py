@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<broken>\$\{)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -83,7 +84,7 @@ def expand(template: str, environ: Mapping[str, str]) -> Text:
         names = " and ".join(f"${{{name}}}" for name in missing)
         raise Invalid(f"{names} {'is' if len(missing) == 1 else 'are'} not set in the environment")
     text = Text(tuple(Segment(environ[part.variable], part.variable) if part.variable else part for part in parts))
-    if any("\ud800" <= character <= "\udfff" for character in text.value):
+    if _SURROGATE.search(text.value):
         raise Invalid("contains a lone surrogate, which is not a character")
     return text
 
