@@ -213,27 +213,21 @@ class Sender:
         is_due = self._level_ns is None or now_ns - self._level_ns >= LEVEL_MS * 1_000_000
         if now_ns >= self._not_before_ns and (pending or is_due):
             now_ms = self._clock.now_ms()
-            level = self._level(pending, now_ms)
-            given_up = self._given_up(pending)
+            done = self._outbox.last_done(self.config.label)
+            level = self._level(done, pending, now_ms)
+            given_up = _failed_last(done, pending)
             again = [alert for alert in level if alert.host in given_up]
             if self._send_level([alert for alert in level if alert.host not in given_up], pending, now_ms):
                 self._level_ns = now_ns
                 self._send_again(again, given_up, now_ms)
         return min(self._retry_ms or LOOK_MS, LOOK_MS) / 1_000
 
-    def _level(self, pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
+    def _level(self, done: Mapping[str, Entry], pending: Sequence[Entry], now_ms: int) -> Sequence[Alert]:
         """The newest record of each host that is down, was down until a short time ago, or is still to be announced."""
         announced = {entry.alert.host: entry.alert for entry in pending if entry.event.is_state_change}
-        done = self._outbox.last_done(self.config.label)
         newest = {**self._newest.of(_records(done), now_ms), **announced}
         recent_ms = now_ms - RESOLVED_MS
         return [it for it in newest.values() if it.type is AlertType.ALERT or it.time_ms > recent_ms or it.host in announced]
-
-    def _given_up(self, pending: Sequence[Entry]) -> Mapping[str, Entry]:
-        """By host, what was given up, unless there is something newer to send."""
-        done = self._outbox.last_done(self.config.label)
-        announced = {entry.alert.host for entry in pending}
-        return {host: it for host, it in done.items() if it.state is Delivery.FAILED and host not in announced}
 
     def _send_level(self, level: Sequence[Alert], pending: Sequence[Entry], now_ms: int) -> bool:
         """Send it, and in halves if it is refused, so that an alert which is never accepted keeps no other away."""
@@ -334,6 +328,12 @@ class Sender:
 
 def _records(entries: Mapping[str, Entry]) -> Mapping[str, Alert]:
     return {host: entry.alert for host, entry in entries.items()}
+
+
+def _failed_last(done: Mapping[str, Entry], pending: Sequence[Entry]) -> Mapping[str, Entry]:
+    """By host, what was given up of what is `done`, unless there is something newer to send."""
+    announced = {entry.alert.host for entry in pending}
+    return {host: it for host, it in done.items() if it.state is Delivery.FAILED and host not in announced}
 
 
 def _given_up(entry: Entry, reason: str, now_ms: int) -> Entry:
