@@ -15,6 +15,7 @@ from monitoring.config.lookup import hosts_of, site_of
 from monitoring.config.parsing.durations import Moment
 from monitoring.display.output.outputs import say
 from monitoring.display.output.progress import Progress, progress
+from monitoring.display.words import plural
 from monitoring.errors import ConfigError, StoreError
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
@@ -222,7 +223,7 @@ def _held(backend: "Backend", request: Request, hosts: Sequence[str]) -> StoredC
 def _listed(hosts: list[str]) -> str:
     names = ", ".join(hosts[:SHOWN_HOSTS])
     more = f" and {len(hosts) - SHOWN_HOSTS} more" if len(hosts) > SHOWN_HOSTS else ""
-    return f"{len(hosts)} {'site' if len(hosts) == 1 else 'sites'} ({names}{more})"
+    return f"{plural(len(hosts), 'site')} ({names}{more})"
 
 
 def _counted(checks: int, alerts: int) -> str:
