@@ -129,8 +129,10 @@ class Checker(threading.Thread):
             self._skip(1 + passed_slots(slot, self._clock.monotonic_ns()))
             return
         finished_ns = self._clock.monotonic_ns()
-        self._slot = slot.plus(1 + passed_slots(slot, finished_ns))
-        covers_ms = slot.interval_ms * (1 + skipped_slots(slot, finished_ns, self.site.timeout_ms))
+        passed = passed_slots(slot, finished_ns)
+        self._slot = slot.plus(1 + passed)
+        skipped = skipped_slots(slot, finished_ns, self.site.timeout_ms) if passed else 0
+        covers_ms = slot.interval_ms * (1 + skipped)
         result = seen.in_slot(self.site.host, time_ms, covers_ms, max(0, started_ns - slot.due_ns) // NS_PER_US)
         if not self._is_abandoned:
             self._record(result)

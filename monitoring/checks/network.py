@@ -68,11 +68,9 @@ class NetworkThread(threading.Thread):
         slots.wake, slots.wakes_ns = self._readiness.wake, None
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._handed_over: deque[Transfer] = deque()
         self._calls: deque[Callable[[], None]] = deque()
         self._under_way: dict[pycurl.Curl, Transfer] = {}
-        self._due_ns: int | None = None  # when libcurl wants to be called
         self._sleeps = self._ending = self._ended = False
 
     # These methods may be called from any thread.
@@ -123,16 +121,14 @@ class NetworkThread(threading.Thread):
         self._slots.ring_due(self._clock.monotonic_ns())
         while self._handed_over:
             self._begin(self._handed_over.popleft())
-        if self._due_ns is not None and self._due_ns <= self._clock.monotonic_ns():
-            self._due_ns = None
+        if self._multi.timeout() == 0:
             self._act(pycurl.SOCKET_TIMEOUT, 0)
-            if self._due_ns is None:  # libcurl asks for a timer once; called a little early, it would wait for ever
-                self._set_timer(self._multi.timeout())
 
     def _patience_s(self) -> float:
         """How long there is nothing to do, as far as is known; negative: until something wakes the thread."""
-        slot_ns = self._slots.next_ns()
-        wakes_ns = slot_ns if self._due_ns is None else min(self._due_ns, slot_ns or self._due_ns)
+        slot_ns, due_ms = self._slots.next_ns(), self._multi.timeout()
+        due_ns = None if due_ms < 0 else self._clock.monotonic_ns() + due_ms * NS_PER_MS
+        wakes_ns = slot_ns if due_ns is None else min(due_ns, slot_ns or due_ns)
         self._slots.wakes_ns = wakes_ns
         if self._handed_over or self._calls or self._ending or self._slots.has_news:
             return 0.0
@@ -154,10 +150,6 @@ class NetworkThread(threading.Thread):
             self._readiness.forget(fd)
         else:
             self._readiness.watch(fd, _WANTED[wanted])
-
-    def _set_timer(self, in_ms: int) -> None:
-        """libcurl asks to be called after so long; a negative number cancels the last request."""
-        self._due_ns = None if in_ms < 0 else self._clock.monotonic_ns() + in_ms * NS_PER_MS
 
     def _act(self, fd: int, what: int) -> None:
         _, running = self._multi.socket_action(fd, what)

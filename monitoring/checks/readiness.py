@@ -60,21 +60,30 @@ class EpollReadiness:
         self._epoll.register(self._waker, select.EPOLLIN | select.EPOLLET)
 
     def watch(self, fd: int, what: int) -> None:
-        if fd in self._watched:
-            self._epoll.modify(fd, self._events[what])
-        else:
-            self._epoll.register(fd, self._events[what])
+        if fd not in self._watched:
             self._watched.add(fd)
+            try:
+                self._epoll.register(fd, self._events[what])
+            except FileExistsError:  # forgotten, but not closed since
+                self._epoll.modify(fd, self._events[what])
+        else:
+            self._epoll.modify(fd, self._events[what])
 
     def forget(self, fd: int) -> None:
-        if fd in self._watched:
-            self._watched.discard(fd)
-            with suppress(OSError):  # a closed descriptor is no longer watched anyway
-                self._epoll.unregister(fd)
+        self._watched.discard(fd)  # libcurl closes most descriptors next, and then the kernel forgets them
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
-        ready = self._epoll.poll(seconds, MOST_EVENTS)
-        return [(fd, self._meaning.get(events, ERROR)) for fd, events in ready if fd != self._waker]
+        found = []
+        for fd, events in self._epoll.poll(seconds, MOST_EVENTS):
+            if fd in self._watched:
+                found.append((fd, self._meaning.get(events, ERROR)))
+            elif fd != self._waker:
+                self._unregister(fd)
+        return found
+
+    def _unregister(self, fd: int) -> None:
+        with suppress(OSError):  # closed meanwhile
+            self._epoll.unregister(fd)
 
     def wake(self) -> None:
         with self._open:

@@ -8,6 +8,7 @@ from monitoring.checks.decoding import Decoder, Undecodable, open_decoder
 from monitoring.checks.failure import NO_HTTP
 
 _STATUS = re.compile(rb"HTTP/\S+\s+([2-9]\d\d)", re.IGNORECASE)
+_REDIRECTS = frozenset(str(status).encode() for status in REDIRECTS)
 _HTTP_2_SETTINGS = re.compile(rb"\0..\x04\0\0\0\0\0", re.DOTALL)
 """The first bytes that an HTTP/2 server sends, whatever the request."""
 
@@ -119,7 +120,7 @@ class Response:
         if not status:  # an interim answer, or trailers after a body
             return None
         self._head, self._decoder = head, None  # of several answers (401, then one to the login) the last counts
-        if self._follows and int(status[1]) in REDIRECTS:
+        if self._follows and status[1] in _REDIRECTS:
             self.target = next(filter(None, self._values("location")), None)
         if self.target:
             return -1  # nobody reads the redirect's own page

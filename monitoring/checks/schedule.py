@@ -1,6 +1,6 @@
 """When the next check of a site is due: fixed rate on the monotonic clock, in integer nanoseconds. Pure."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from monitoring.units import NS_PER_MS
 
@@ -8,8 +8,7 @@ GRACE_MS = 1_000
 """A check that takes this much longer than its time-out shows that the process was stalled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A slot of the schedule: a check is due at `due_ns` of the monotonic clock, and the next one `interval_ms` later."""
 
     due_ns: int

@@ -1,5 +1,6 @@
 """The network thread sleeps and is woken, by whatever this machine has for it; transfers end well, badly or not at all."""
 
+import socket
 import threading
 import time
 
@@ -193,3 +194,22 @@ def test_a_handle_that_is_no_good_costs_its_own_check_only() -> None:
         closed.handle.close()
         assert network.perform(closed).code == pycurl.E_FAILED_INIT
         assert network.perform(transfer_to(server.url())).code == 0
+
+
+def test_a_descriptor_that_is_forgotten_but_not_closed_is_silent_and_can_be_watched_again() -> None:
+    ready = EpollReadiness()
+    here, there = socket.socketpair()
+    try:
+        ready.watch(here.fileno(), readiness.READ)
+        ready.forget(here.fileno())
+        there.send(b"x")
+        assert ready.wait(0) == ready.wait(0) == []
+        ready.watch(here.fileno(), readiness.READ)
+        assert ready.wait(0) == [(here.fileno(), readiness.READ)]
+        ready.forget(here.fileno())
+        ready.watch(here.fileno(), readiness.WRITE)  # at once: the kernel still knows it
+        assert ready.wait(0) == [(here.fileno(), readiness.WRITE)]
+    finally:
+        here.close()
+        there.close()
+        ready.close()

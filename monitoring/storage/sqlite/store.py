@@ -31,7 +31,7 @@ from monitoring.storage.sqlite.tables import (
 from monitoring.storage.sqlite.tables import states as site_states
 from monitoring.storage.sqlite.tables.meta import Value
 from monitoring.storage.sqlite.tables.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
-from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, first_key, site_of, time_of
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, first_key, site_of
 from monitoring.storage.sqlite.tables.summariser import Summariser
 
 LOOK_MS = 10_000
@@ -98,7 +98,8 @@ class LocalStore(GuardedStore):
         with self.writing() as connection:
             sites = site_states.number(connection, self.sites, [point.host for point in points])
             new = self._insert_checks(connection, checks, sites, now_ms)
-            outbox.add_checks(connection, [key for key in new if self._is_open(key)], self._newest, now_ms)
+            first_open_key = self._summariser.first_open_key
+            outbox.add_checks(connection, [key for key in new if key >= first_open_key], self._newest, now_ms)
             for alert in alerts:
                 row = schema.alert_row(alert, sites[alert.host])
                 connection.execute(schema.INSERT_ALERT, row)
@@ -121,13 +122,10 @@ class LocalStore(GuardedStore):
         new = {key: every[key] for key in sorted(every.keys() - stored)}
         rows_of = [schema.check_row(check, site_of(key)) for key, check in new.items()]
         connection.executemany(schema.INSERT_CHECK, rows_of)
-        self._add_late(connection, {key: check for key, check in new.items() if not self._is_open(key)}, now_ms)
+        first_open_key = self._summariser.first_open_key
+        self._add_late(connection, {key: check for key, check in new.items() if key < first_open_key}, now_ms)
         self._summariser.changed(new)
         return new
-
-    def _is_open(self, key: int) -> bool:
-        """Whether the minute of this check is not summarised yet."""
-        return time_of(key) >= self._summariser.summarised_ms
 
     def _add_late(self, connection: sqlite3.Connection, late: dict[int, CheckResult], now_ms: int) -> None:
         """Add checks of minutes that are summarised already."""

@@ -7,10 +7,11 @@ points of their span because they are stored later.
 """
 
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, groupby
+from itertools import chain
 
 from monitoring.models import Window
 from monitoring.statistics.summary import SiteSummary, Span
@@ -56,11 +57,12 @@ class OutboxEntry:
 
 def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int) -> None:
     """Checks with these keys, in order, were stored. `newest` is the newest key stored before."""
-    fresh = [key for key in keys if key > newest]
-    for _, group in groupby(fresh, lambda key: Span.MINUTE.start_of(time_of(key))):
-        of_minute = list(group)
-        add(connection, "checks", of_minute[0], of_minute[-1], len(of_minute), created_ms)
-    connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys if key <= newest])
+    begin = bisect_right(keys, newest)
+    connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys[:begin]])
+    while begin < len(keys):
+        end = bisect_left(keys, first_key(Span.MINUTE.start_of(time_of(keys[begin])) + MINUTE_MS), begin)
+        add(connection, "checks", keys[begin], keys[end - 1], end - begin, created_ms)
+        begin = end
 
 
 def add(

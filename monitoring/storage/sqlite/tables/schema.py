@@ -206,7 +206,7 @@ def stored_row(row: Iterable[Any]) -> Row:
     values = list(row)
     response, cause = values[RESPONSE], values[CAUSE]
     if response is not None:
-        values[RESPONSE] = response - sum(took for took in values[PHASES_FROM:] if took is not None)
+        values[RESPONSE] = response - sum(filter(None, values[PHASES_FROM:]))
     if isinstance(cause, str):
         values[CAUSE] = CAUSE_NUMBERS[cause]  # type: ignore[index]
     values[DETAIL] = values[DETAIL] or None

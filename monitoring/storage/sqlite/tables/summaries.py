@@ -4,6 +4,7 @@ import sqlite3
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 from monitoring.fields import CAUSES
@@ -26,7 +27,16 @@ SUMS_OF_CHECKS = ", ".join(
 )
 """The values of the columns `schema.SUMS`, from checks."""
 
-REST_OF_CHECKS = f"MAX(id) {FAILED} >> {SITE_BITS}, GROUP_CONCAT(response) {GOOD}"
+USUAL_STATUS = 200
+"""The status of nearly all checks is counted with the sums."""
+
+REST_OF_CHECKS = ", ".join(
+    (
+        f"MAX(id) {FAILED} >> {SITE_BITS}",
+        f"COUNT(*) FILTER (WHERE status = {USUAL_STATUS} AND {JUDGED})",
+        f"GROUP_CONCAT(response) {GOOD}",
+    )
+)
 
 LAST_FAILURE, STATUSES, CAUSES_TEXT = range(len(SUMS), len(SUMS) + 3)
 
@@ -126,22 +136,42 @@ def of_checks(
 ) -> Iterator[tuple[int, int, Summary]]:
     """Summarise the checks that meet a condition. Yields site, number of the span of this width, and summary."""
     values = {**values, "width": width_ms}
-    counts: dict[str, defaultdict[tuple[int, int], dict[int, int]]] = {}
-    for column, more in (("status", "status > 0"), ("cause", "cause IS NOT NULL")):
-        counts[column] = defaultdict(dict)
-        condition = f"{where} AND {more} AND {JUDGED}"
-        query = f"SELECT {SITE}, {MARK}, {column}, COUNT(*) FROM {table} WHERE {condition} GROUP BY 1, 2, 3"
-        for site, mark, value, count in connection.execute(query, values):
-            counts[column][site, mark][value] = count
+    unusual = _unusual(connection, table, where, values)
     query = f"SELECT {SITE}, {MARK}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {where} GROUP BY 1, 2"
-    for site, mark, *sums, last_failure, responses in connection.execute(query, values):
+    for site, mark, *sums, last_failure, usual, responses in connection.execute(query, values):
         found = summary_of((*sums, last_failure, None, None, b""), Span.MINUTE)
-        found.statuses = counts["status"].get((site, mark), {})
-        found.causes = {CAUSES[number]: count for number, count in counts["cause"].get((site, mark), {}).items()}
+        found.statuses = {USUAL_STATUS: usual} if usual else {}
+        if (site, mark) in unusual:
+            own = unusual[site, mark]
+            found.statuses, found.causes = {**found.statuses, **own.statuses}, dict(own.causes)
         if responses is not None:
             found.times = array(TIMES, sorted(map(int, responses.split(","))))
             found.shortest_us, found.longest_us = found.times[0], found.times[-1]
         yield site, mark, found
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """How many checks had a status other than the usual one, and how many failed, by cause."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    causes: Counter[Cause] = field(default_factory=Counter)
+
+
+def _unusual(
+    connection: sqlite3.Connection, table: str, where: str, values: Mapping[str, object]
+) -> Mapping[tuple[int, int], Unusual]:
+    """By site and span. Such checks are few, and to group all checks by status would take longer than to add them up."""
+    condition = f"{where} AND {JUDGED} AND (cause IS NOT NULL OR status NOT IN (0, {USUAL_STATUS}))"
+    query = f"SELECT {SITE}, {MARK}, status, cause, COUNT(*) FROM {table} WHERE {condition} GROUP BY 1, 2, 3, 4"
+    found: defaultdict[tuple[int, int], Unusual] = defaultdict(Unusual)
+    for site, mark, status, cause, count in connection.execute(query, values):
+        own = found[site, mark]
+        if status not in (0, USUAL_STATUS):
+            own.statuses[status] += count
+        if cause is not None:
+            own.causes[CAUSES[cause]] += count
+    return found
 
 
 def of_minute(connection: sqlite3.Connection, start_ms: int, sites: Collection[int]) -> dict[int, Summary]:

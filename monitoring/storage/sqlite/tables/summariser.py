@@ -65,6 +65,11 @@ class Summariser:
         self._steps: Iterator[None] = iter(())
         self.summarised_ms = summarised_ms
 
+    @property
+    def first_open_key(self) -> int:
+        """The minutes of checks with smaller keys are summarised already."""
+        return first_key(self.summarised_ms)
+
     def step(self, now_ms: int, in_flight: Callable[[], int]) -> bool:
         """Take the next step. False: there is none. Outbox entries up to `in_flight` are being delivered."""
         if self._work is None:
