@@ -1,5 +1,6 @@
 """`pip install .` in a fresh virtual environment gives `website-monitor`: the same program, without the checkout."""
 
+import fcntl
 import re
 import subprocess
 import sys
@@ -43,11 +44,19 @@ def wheel(built: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`website-monitor`, with all that it depends on and nothing else, in an environment of its own."""
-    folder = tmp_path_factory.mktemp("fresh")
-    run([sys.executable, "-m", "venv", folder], folder)
-    run([folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", wheel], folder)
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
+    """`website-monitor`, with all that it depends on and nothing else, in an environment of its own.
+
+    The first process of the run that needs it installs it, for the others, too: that takes half a minute of CPU.
+    """
+    folder = tmp_path_factory.getbasetemp().parent / f"fresh-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "installed").exists():
+            run([sys.executable, "-m", "venv", folder], folder)
+            run([folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", wheel], folder)
+            (folder / "installed").touch()
     return folder / "bin" / "website-monitor"
 
 

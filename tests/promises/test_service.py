@@ -88,7 +88,6 @@ def test_a_place_that_cannot_be_written_is_said_at_the_start_and_checks_go_on(ta
     assert monitor.printed == []
 
 
-@pytest.mark.timing
 def test_the_service_manager_hears_of_the_start_of_life_and_of_the_end(target: Target, tmp_path: Path) -> None:
     config = write_config(tmp_path, [target.url("/")])
     with Systemd(str(tmp_path / "notify"), WATCHDOG_S) as systemd:

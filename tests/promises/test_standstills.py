@@ -175,7 +175,6 @@ def test_a_standstill_delays_neither_checks_nor_alerts_nor_the_end(
     assert target.longest_gap_ms() < LONGEST_GAP_MS
 
 
-@pytest.mark.timing
 def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(target: Target, tmp_path: Path) -> None:
     with Influxd() as server, RawServer(hang) as hanging:
         config = write_config(tmp_path, [*urls(target), hanging.url("/")], database=server.url("monitoring"))
@@ -191,7 +190,6 @@ def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(targ
     assert_holds_all_asked(stored_checks(local_file(config)), target)
 
 
-@pytest.mark.timing
 def test_a_pipe_that_nobody_reads_is_told_to_the_service_manager_and_no_reason_to_be_killed(
     target: Target, tmp_path: Path
 ) -> None:
@@ -213,7 +211,6 @@ def test_a_pipe_that_nobody_reads_is_told_to_the_service_manager_and_no_reason_t
         assert stage.wait() == 0
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("phase", ["during evaluation", "during drawing"])
 def test_a_loop_or_a_display_that_is_stuck_gives_no_more_signs_of_life(target: Target, tmp_path: Path, phase: str) -> None:
     config = write_config(tmp_path, urls(target))
