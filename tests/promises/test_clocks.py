@@ -115,6 +115,8 @@ def _equals_its_checks(shown: dict[str, Any], checks: list[CheckResult]) -> None
     for site in shown["sites"]:
         own = [check for check in checks if check.host == site["URL"] and window.from_ms <= check.time_ms < window.until_ms]
         assert all(check.time_ms >= window.until_ms - UNDER_WAY_MS for check in own[site["checks"] :])
+        if not site["checks"]:  # the first statistics, on a busy machine
+            continue
         right = summarise(own[: site["checks"]], window, exact=True)[site["URL"]]
         assert (site["checks"], site["available"]) == (right.checks, right.available)
         assert site["availability"] == 10_000 * right.available_ms // right.covered_ms / 100  # hundredths, cut off

@@ -58,7 +58,7 @@ def test_a_terminal_that_is_closed_ends_the_program_as_sigterm_does(config: Path
 def test_without_a_terminal_a_hang_up_reads_the_configuration_again(config: Path) -> None:
     """As under systemd, cron or setsid."""
     with Running("-a", "-c", config) as history:
-        history.until(lambda running: "ongoing" in running.text)
+        history.until(lambda running: "✖" in running.text)
         config.write_text("{")
         os.kill(history.pid, signal.SIGHUP)
         history.until(lambda running: "the previous configuration stays in use" in "".join(running.errors))
@@ -85,7 +85,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(config: Path, mode: st
     with shell_terminal(100, 30) as terminal:
         terminal.type(f"{shlex.join(program(mode, '-c', config))}\n".encode())
         is_line = mode == "-a" and program is without_textual
-        shown = "has been down for" if is_line else "INCIDENTS"
+        shown = "(since " if is_line else "INCIDENTS"
         terminal.until("it runs", lambda text: shown in text)
         terminal.type(b"\x1a")
         terminal.until("the shell", lambda text: "Stopped" in text)
