@@ -7,7 +7,8 @@ MESSAGES = [row[0].strip("` ") for row in rows(DOCUMENTS["docs/troubleshooting.m
 
 ELSEWHERE = {
     *("gateway.legacy_api", "gateway.store_api", "gateway.requests", "gateway.application"),  # told to programs, by HTTP
-    *("display.drawing.screen", "viewer.frames", "web.cells"),  # drawn on a screen or a page, which docs/ describe
+    *("display.drawing.screen", "viewer.frames"),  # drawn on a screen, which docs/ describe
+    *("web.cells", "web.lists"),  # on the page
 }
 """Modules that tell people of no trouble."""
 

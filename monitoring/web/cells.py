@@ -11,23 +11,18 @@ from hashlib import sha256
 
 from markupsafe import Markup, escape
 
-from monitoring.display.view_model.incidents import Incident
-from monitoring.display.view_model.overview import Expiry, Group, Overview, expiries, grouped, headline, last_data, slug
+from monitoring.display.view_model.overview import Group, Overview, grouped, headline, last_data, slug
 from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.series import Mark
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport
 from monitoring.display.words import (
-    GLYPHS,
     NOTHING,
     duration_text,
     expiry_text,
-    last_measured_text,
     percent_text,
-    plural,
     reason_text,
     seconds_text,
     source_text,
-    time_text,
     whole_percent_text,
     with_sign,
 )
@@ -36,6 +31,8 @@ from monitoring.names import printable
 from monitoring.units import DAY_MS
 from monitoring.web.board import Snapshot
 from monitoring.web.drawing import days_svg
+from monitoring.web.lists import expiries_html, incident_html, lately_html
+from monitoring.web.markup import link_html, name_html, place_html, place_id, state_html, time_html
 
 LONG_MS = {"24 h": DAY_MS, "30 d": 30 * DAY_MS, "90 d": 90 * DAY_MS}
 """The columns of availability, by their titles."""
@@ -46,42 +43,9 @@ FULL_COVERAGE = 99
 FULL = percent_text(Fraction(100))
 
 
-# Thousands of rows are made of text that is escaped by hand here, because that is faster than `Markup.format`.
-
-
-def name_html(text: str) -> Markup:
-    """A name, whatever characters are in it."""
-    return Markup(f"<bdi>{escape(printable(text))}</bdi>")  # noqa: S704 - escaped
-
-
-def _glyph_and_word(state: State, glyph: str, word: str) -> Markup:
-    """A glyph and a word in the colour of a state."""
-    return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(str(state), glyph, word)
-
-
-STATES_HTML = {state: _glyph_and_word(state, glyph, str(state)) for state, glyph in GLYPHS.items()}
-ONGOING, OVER = _glyph_and_word(State.DOWN, GLYPHS[State.DOWN], "ongoing"), _glyph_and_word(State.UP, "✔", "over")
-
-
-def state_html(state: State) -> Markup:
-    """A state as glyph and word."""
-    return STATES_HTML[state]
-
-
-def time_html(moment_ms: int) -> Markup:
-    """A time in UTC to the second, in a readable form: date and time, each in one piece."""
-    exact = time_text(moment_ms)
-    return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(exact, exact[:10], exact[11:19])
-
-
 def row_id(row: SiteRow) -> str:
     """The key of a row: the slug of the site, with its location if that has a name."""
-    return f"{slug(row.host)}@{_place_id(row.location)}" if row.location else slug(row.host)
-
-
-def _place_id(location: str) -> str:
-    """A location in addresses and keys, whatever characters are in its name."""
-    return sha256(location.encode()).hexdigest()[:6]
+    return f"{slug(row.host)}@{place_id(row.location)}" if row.location else slug(row.host)
 
 
 Cells = Mapping[str, Markup]
@@ -116,23 +80,13 @@ def _site(row: SiteRow, now_ms: int) -> Markup:
     host = f' <span class="host">{name_html(row.host)}</span>' if row.name else ""
     why = f'<span class="why">{name_html(reason_text(row.detail))}</span>' if row.detail else ""
     soon = f'<small class="soon">{text}</small>' if (text := certificate_text(row, now_ms)) else ""
-    return Markup(f"{_link(row)}{_place(row.location)}{host}{why}{soon}")  # noqa: S704 - each is escaped
+    return Markup(f"{link_html(row)}{place_html(row.location)}{host}{why}{soon}")  # noqa: S704 - each is escaped
 
 
 def certificate_text(row: SiteRow, now_ms: int) -> str:
     """That its certificate expires, where people are warned of that; else ""."""
     due_ms = row.certificate_due_ms(now_ms)
     return "" if due_ms is None else f"certificate {expiry_text(due_ms, now_ms)}"
-
-
-def _link(row: SiteRow) -> Markup:
-    """The name of a site as a link to its page."""
-    return Markup(f'<a href="site/{escape(slug(row.host))}">{name_html(row.name or row.host)}</a>')  # noqa: S704 - escaped
-
-
-def _place(location: str) -> Markup:
-    """The location, to follow the name of a site."""
-    return Markup(f' <span class="place">{escape(printable(location))}</span>' if location else "")  # noqa: S704 - escaped
 
 
 def _availability(key: SiteKey, window: LongWindow | None) -> Markup:
@@ -173,107 +127,6 @@ def _source(overview: Overview) -> Markup:
         *until,
     )
     return Markup(" · ").join(lines)
-
-
-def incident_id(incident: Incident) -> str:
-    """Its name in addresses: the slug of the site, its beginning, and its location if that has a name."""
-    place = f"-{_place_id(incident.location)}" if incident.location else ""
-    return f"{slug(incident.host)}-{incident.start_ms}{place}"
-
-
-def incident_html(incident: Incident, overview: Overview) -> Markup:
-    """An outage in one line."""
-    reason = reason_text(incident.detail) if incident.detail else str(incident.cause or "cause unknown")
-    return Markup(
-        '<a class="when" href="incidents/{}">{}</a> <span class="lasted">{}</span> {} <a href="site/{}">{}</a>{}'
-        ' <span class="why">{}</span>'
-    ).format(
-        incident_id(incident),
-        time_html(incident.start_ms),
-        duration_text(overview.lasted_ms(incident)),
-        _goes_on(incident, overview) if incident.is_open else OVER,
-        slug(incident.host),
-        _name_of(incident, overview),
-        _place(incident.location),
-        name_html(reason),
-    )
-
-
-def _goes_on(incident: Incident, overview: Overview) -> Markup:
-    until_ms = overview.measured_until_ms(incident.key)
-    if until_ms is None:
-        return ONGOING
-    return _glyph_and_word(State.UNKNOWN, GLYPHS[State.UNKNOWN], last_measured_text(until_ms, overview.view.now_ms))
-
-
-def _name_of(incident: Incident, overview: Overview) -> Markup:
-    return name_html(overview.names.get(incident.host) or incident.host)
-
-
-MOST_EXPIRIES = 10
-"""The greatest number of certificates that the overview lists."""
-
-
-def expiries_html(overview: Overview) -> Markup:
-    """The certificates that expire soon, the next one first."""
-    found, now_ms = expiries(overview), overview.view.now_ms
-    lines = [Markup("<li>{}</li>").format(_expiry(it, now_ms)) for it in found[:MOST_EXPIRIES]]
-    if len(found) > MOST_EXPIRIES:
-        lines.append(Markup("<li>{} more, marked below</li>").format(plural(len(found) - MOST_EXPIRIES, "site")))
-    return Markup("").join(lines)
-
-
-def _expiry(expiry: Expiry, now_ms: int) -> Markup:
-    words = expiry_text(expiry.expires_ms, now_ms)
-    return Markup('{} <span class="soon">{}</span>: {}').format(time_html(expiry.expires_ms), words, _link(expiry.row))
-
-
-LATELY_DAYS, MOST_OF_A_DAY = 14, 5
-"""The number of days that the overview lists, and the greatest number of incidents for each."""
-
-
-def lately_html(overview: Overview) -> Markup:
-    """The incidents of the past days by the day of their beginning, today first.
-
-    Open ones have no duration, because it would change the text all the time. Empty before anything was read.
-    """
-    if not overview.view.reports:
-        return Markup("")
-    today = overview.view.now_ms // DAY_MS
-    by_day: dict[int, list[Incident]] = {}
-    for incident in overview.incidents:
-        if today - (number := incident.start_ms // DAY_MS) >= LATELY_DAYS:
-            break
-        by_day.setdefault(number, []).append(incident)
-    measured = {day.start_ms // DAY_MS for days in overview.days.values() for day in days[-LATELY_DAYS:] if day.covered_ms}
-    lines = []
-    for number in range(today, today - LATELY_DAYS, -1):
-        found = by_day.get(number, [])
-        otherwise = "no incident" if number in measured else "not measured" if overview.days else NOTHING
-        words = _of_day(found, overview) if found else otherwise
-        date = time_text(number * DAY_MS)[:10]
-        lines.append(Markup('<dt><time datetime="{0}">{0}</time></dt><dd>{1}</dd>').format(date, words))
-    return Markup("").join(lines)
-
-
-def _of_day(found: Sequence[Incident], overview: Overview) -> Markup:
-    parts = [_briefly(it, overview) for it in found[:MOST_OF_A_DAY]]
-    if len(found) > MOST_OF_A_DAY:
-        parts.append(Markup('<a href="incidents">{} more</a>').format(len(found) - MOST_OF_A_DAY))
-    return Markup(", ").join(parts)
-
-
-def _briefly(incident: Incident, overview: Overview) -> Markup:
-    lasted = duration_text(overview.lasted_ms(incident))
-    if incident.is_open:
-        lasted = "ongoing" if overview.measured_until_ms(incident.key) is None else "not measured now"
-    return Markup('<span class="{}"><a href="incidents/{}">{}</a> {}, {}</span>').format(
-        "down" if incident.is_open else "over",
-        incident_id(incident),
-        _name_of(incident, overview),
-        incident.cause or "cause unknown",
-        lasted,
-    )
 
 
 @dataclass(frozen=True, slots=True)

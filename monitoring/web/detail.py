@@ -37,8 +37,10 @@ from monitoring.errors import StoreError
 from monitoring.models import PHASES, Cause, CheckResult, Site
 from monitoring.names import printable
 from monitoring.web.board import WINDOWS_MS, Questions, Snapshot
-from monitoring.web.cells import certificate_text, incident_html, name_html, state_html, time_html
+from monitoring.web.cells import certificate_text
 from monitoring.web.drawing import days_svg, days_text, series_svg
+from monitoring.web.lists import incident_html
+from monitoring.web.markup import name_html, state_html, time_html
 
 MOST_INCIDENTS = 50
 

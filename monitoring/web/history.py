@@ -24,7 +24,8 @@ from monitoring.display.words import (
     with_sign,
 )
 from monitoring.storage.notifications import Entry
-from monitoring.web.cells import incident_id, name_html, time_html
+from monitoring.web.lists import incident_id
+from monitoring.web.markup import name_html, time_html
 
 
 def incident_facts(incident: Incident, overview: Overview) -> Sequence[tuple[str, Markup]]:

@@ -29,15 +29,13 @@ from monitoring.web.cells import (
     LONG_MS,
     CellKeeper,
     Rendered,
-    incident_html,
-    incident_id,
-    name_html,
     row_id,
-    state_html,
 )
 from monitoring.web.detail import SiteView, site_detail, site_view
 from monitoring.web.drawing import badge_svg, favicon_svg
 from monitoring.web.history import atom_entry, delivery_rows, incident_facts, neighbours, report_table
+from monitoring.web.lists import incident_html, incident_id
+from monitoring.web.markup import name_html, state_html
 
 TITLES = {"state": "State", "site": "Site", "days": "90 days", "now": "Response", **{name: name for name in LONG_MS}}
 CLASSES = {"state": "of-state", "site": "of-site", "days": "bars"}

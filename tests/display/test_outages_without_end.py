@@ -16,7 +16,7 @@ from monitoring.models import Alert, Cause, CheckResult, Site, Window
 from monitoring.storage.base import Reader
 from monitoring.storage.multi_location import MultiLocationReport
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
-from monitoring.web.cells import incident_html
+from monitoring.web.lists import incident_html
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
 from tests.support.points import START_MS, alert, checks

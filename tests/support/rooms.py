@@ -149,7 +149,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
         *("base grouping routing words channels", "certificates messages newest outbox simulation", "sender", "notifier"),
     ),
     "service": ("process systemd signals health",),
-    "web": ("board drawing", "cells metrics", "detail history", "pages", "application", "serve"),
+    "web": ("board drawing markup", "lists metrics", "cells", "detail history", "pages", "application", "serve"),
     "viewer": ("snapshot prompt keys background", "state", "frames canvas", "app"),
     "importing": ("draft", "gatus uptime_kuma prometheus sitemap plain trial writing", "formats", "__init__"),
     "commands": ("arguments", "cli invocation reading", "program"),
