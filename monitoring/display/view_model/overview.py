@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from monitoring.display.view_model.incidents import Incident
-from monitoring.display.view_model.ranking import HEALTHY, WORST_FIRST
+from monitoring.display.view_model.ranking import HEALTHY, RANKS, state_counts
 from monitoring.display.view_model.series import Mark
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View
 from monitoring.display.words import WAITING, duration_text, plural, time_text
@@ -104,6 +104,11 @@ class Group:
         return self.rows[0].status.state
 
     @property
+    def sites(self) -> int:
+        """The number of its sites; one that several locations see has several rows."""
+        return len({row.host for row in self.rows})
+
+    @property
     def has_trouble(self) -> bool:
         """Is a site in trouble (not up, paused or in maintenance), or does a certificate expire soon?"""
         return self.worst not in HEALTHY or self.warns
@@ -116,7 +121,7 @@ def grouped(rows: Iterable[SiteRow], now_ms: int) -> Sequence[Group]:
     """
     found: dict[str | None, list[tuple[int, SiteRow]]] = {}
     for row in rows:
-        rank = 2 * WORST_FIRST.index(row.status.state) + (row.certificate_due_ms(now_ms) is None)
+        rank = 2 * RANKS[row.status.state] + (row.certificate_due_ms(now_ms) is None)
         found.setdefault(row.group, []).append((rank, row))
     ranked = [(name, sorted(members, key=lambda it: it[0])) for name, members in found.items()]
     ranked.sort(key=lambda group: group[1][0][0])
@@ -146,15 +151,12 @@ def headline(overview: Overview) -> str:
     rows = overview.rows
     if not rows:
         return "nothing is known yet" if overview.read_error else WAITING
-    total = len({row.host for row in rows})
+    counts = dict(state_counts(rows))
+    total = sum(counts.values())
     for state in (State.DOWN, State.RECOVERING, State.FAILING):
-        hosts = {row.host for row in rows if row.status.state is state}
-        if hosts:
-            return _of_some(state, len(hosts), total, _since(rows, state, overview.view.now_ms))
-    unknown, maintained, paused = (
-        len({row.host for row in rows if row.status.state is state})
-        for state in (State.UNKNOWN, State.MAINTENANCE, State.PAUSED)
-    )
+        if state in counts:
+            return _of_some(state, counts[state], total, _since(rows, state, overview.view.now_ms))
+    unknown, maintained, paused = (counts.get(state, 0) for state in (State.UNKNOWN, State.MAINTENANCE, State.PAUSED))
     if unknown and unknown == total - paused:
         which = "the site" if unknown == 1 else f"any of the {unknown} sites"
         return f"nothing is known of {which} now{last_data(overview)}"
@@ -174,11 +176,11 @@ FINE = {State.UP: "up", State.MAINTENANCE: "in maintenance", State.PAUSED: "paus
 
 def short_headline(overview: Overview) -> str:
     """The same for a badge: "2 of 8 down", "7 up, 1 paused"."""
-    counts = {state: len({row.host for row in overview.rows if row.status.state is state}) for state in State}
+    counts = dict(state_counts(overview.rows))
     for state in TROUBLE:
-        if counts[state]:
-            return f"{counts[state]} of {len({row.host for row in overview.rows})} {state}"
-    return ", ".join(f"{counts[state]} {word}" for state, word in FINE.items() if counts[state]) or str(State.UNKNOWN)
+        if state in counts:
+            return f"{counts[state]} of {sum(counts.values())} {state}"
+    return ", ".join(f"{counts[state]} {word}" for state, word in FINE.items() if state in counts) or str(State.UNKNOWN)
 
 
 def last_data(overview: Overview) -> str:

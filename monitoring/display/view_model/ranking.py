@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from monitoring.display.view_model.incidents import incidents
 from monitoring.display.view_model.values import ClosingRow, SiteRow
@@ -13,6 +13,7 @@ WORST_FIRST = (
     *(State.DOWN, State.RECOVERING, State.FAILING, State.UNKNOWN),
     *(State.MAINTENANCE, State.UP, State.PAUSED),
 )
+RANKS: Mapping[State, int] = {state: place for place, state in enumerate(WORST_FIRST)}
 HEALTHY = frozenset({State.UP, State.MAINTENANCE, State.PAUSED})
 
 
@@ -33,8 +34,21 @@ def closing_rest_text(rest: Sequence[ClosingRow]) -> str:
 
 
 def state_counts(rows: Iterable[SiteRow]) -> list[tuple[State, int]]:
-    """The number of sites in each state that occurs, worst state first."""
-    counts = Counter(row.status.state for row in rows)
+    """The number of sites in each state that occurs, worst state first.
+
+    A site that several locations see counts once, with the worst of its states.
+    """
+    worst: dict[str, State] = {}
+    for row in rows:
+        state = row.status.state
+        if RANKS[state] < RANKS[worst.get(row.host, State.PAUSED)] or row.host not in worst:
+            worst[row.host] = state
+    return by_state(worst.values())
+
+
+def by_state(states: Iterable[State]) -> list[tuple[State, int]]:
+    """How often each state occurs, worst state first."""
+    counts = Counter(states)
     return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
 
 
@@ -48,7 +62,7 @@ def longest_outages(alerts: Iterable[Alert], ended_ms: int) -> dict[str, int]:
 
 def badness(row: SiteRow) -> tuple[int, float]:
     """The sort key that puts the worst site first."""
-    return WORST_FIRST.index(row.status.state), _share(row.stats.available_ms, row.stats.judged_ms)
+    return RANKS[row.status.state], _share(row.stats.available_ms, row.stats.judged_ms)
 
 
 def _share(available_ms: int, judged_ms: int) -> float:

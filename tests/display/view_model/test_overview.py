@@ -6,11 +6,21 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from monitoring.display.view_model.overview import STALE_MS, Overview, expiries, grouped, headline, last_data, slug
+from monitoring.display.view_model.overview import (
+    STALE_MS,
+    Overview,
+    expiries,
+    grouped,
+    headline,
+    last_data,
+    short_headline,
+    slug,
+)
+from monitoring.display.view_model.ranking import state_counts
 from monitoring.display.view_model.selection import selected
-from monitoring.display.view_model.values import SiteRow
+from monitoring.display.view_model.values import Header, SiteRow, StatsReport, View
 from monitoring.display.words import expiry_text
-from monitoring.models import SiteStatus, State
+from monitoring.models import SiteStatus, State, Window
 from monitoring.units import DAY_MS
 from tests.support.page import HOSTILE, NOW_MS, Shown, sites_named
 from tests.support.results import hosts
@@ -46,6 +56,35 @@ UNKNOWN = SiteStatus(State.UNKNOWN, NOW_MS - 240_000)
 ])  # fmt: skip
 def test_the_sentence_tells_the_worst(states: dict[str, SiteStatus], words: str) -> None:
     assert headline(shown(**states)) == words
+
+
+TWO_PLACES = [  # the states of one site as two locations see it, and those of another one
+    ([State.UP, State.UP], [State.UP], "all 2 sites are up", "2 up", [(State.UP, 2)]),
+    ([State.UP, State.DOWN], [State.UP], "1 of 2 sites is down", "1 of 2 down", [(State.DOWN, 1), (State.UP, 1)]),
+    ([State.DOWN, State.DOWN], [State.UP], "1 of 2 sites is down", "1 of 2 down", [(State.DOWN, 1), (State.UP, 1)]),
+    ([State.PAUSED, State.UP], [State.UP], "all 2 sites are up", "2 up", [(State.UP, 2)]),
+    ([State.PAUSED, State.MAINTENANCE], [State.UP], "1 site is up, 1 in maintenance", "1 up, 1 in maintenance",
+     [(State.MAINTENANCE, 1), (State.UP, 1)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "sentence", "badge", "counts"), TWO_PLACES)
+def test_a_site_counts_once_however_many_locations_see_it(
+    one: list[State], other: list[State], sentence: str, badge: str, counts: list[tuple[State, int]]
+) -> None:
+    """In its worst state, in the sentence as in the line of counts below it, and on the badge."""
+    rows = [
+        replace(row, location=place, status=SiteStatus(state))
+        for row, states in zip(shown().rows[:2], (one, other), strict=True)
+        for place, state in zip(("", "paris"), states, strict=False)
+    ]
+    overview = Overview(
+        View(Header(2, "local", ""), NOW_MS, [StatsReport(Window.before(NOW_MS, 600_000), "local", tuple(rows))])
+    )
+    assert headline(overview) == sentence
+    assert short_headline(overview) == badge
+    assert state_counts(rows) == counts
+    assert sum(group.sites for group in grouped(rows, NOW_MS)) == 2
 
 
 def test_before_the_first_answer_it_waits() -> None:
