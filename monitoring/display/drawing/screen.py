@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from monitoring.display.drawing.brief import brief_window, clock_text
@@ -11,10 +12,11 @@ from monitoring.display.drawing.events import counts_text, event_lines, events, 
 from monitoring.display.drawing.grid import beside, bounded, heading, marked, wrapped
 from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
-from monitoring.display.view_model.ranking import state_counts
+from monitoring.display.view_model.ranking import by_state, state_counts
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
 from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, older_windows, place_of
 from monitoring.display.words import (
+    GLYPHS,
     WAITING,
     label,
     local_text,
@@ -92,7 +94,7 @@ def draw_screen(
     if not lines:
         body, top, page = [Text(f" {_nothing(seen, look)}", "weak"), *incidents], 0, 0
     else:
-        table = _Table(lines, look, seen, table_columns)
+        table = _Table(lines, look, seen, table_columns, left)
         reason = _reason_lines(table.under_cursor.now, left) if not pane_width and height >= WITH_FOOTER else []
         body, top, page = table.above(reason, incidents, room)
         if pane_width:
@@ -130,22 +132,31 @@ def _head_lines(seen: View, look: Look, width: int, ages: str) -> list[Text]:
     """The head: the number of sites in each state, the window, the time, the store, and notes."""
     source = source_text(seen.header.source, seen.header.why) + ages
     notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
-    sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
-    for state, count in state_counts(seen.reports[0].rows) if seen.reports else ():
-        sites.append_text(Text("  ").append_text(state_text(state, f"{count} {state}")))
-    if look.choice.only_faults:
-        sites.append("  only faults", "title")
-    clock = clock_text(seen.now_ms)
-    live = f"{brief_window(look.choice.window_ms)}  {clock}"
-    for right in (local_text(seen.now_ms) if look.cursor == NOWHERE else live, clock, clock[:8], ""):
-        spare = width - sites.cell_len - len(right)
-        if spare >= 2:
-            break
+    sites, right = _sites_and_clock(seen, look, width)
+    spare = width - sites.cell_len - len(right)
     together = f" · {source}"
     if len(together) + 2 <= spare:
         return [Text.assemble(sites, (together, "weak"), " " * (spare - len(together)), (right, "weak")), *notes]
     first = Text.assemble(sites, " " * max(0, spare), (right, "weak"))
     return [first, *(Text(f" {line}", "weak") for line in wrapped(source, width - 1)), *notes]
+
+
+def _sites_and_clock(seen: View, look: Look, width: int) -> tuple[Text, str]:
+    """The first line's left and right part. If there is no room for both, the states lose their words, not the clock."""
+    clock = clock_text(seen.now_ms)
+    live = local_text(seen.now_ms) if look.cursor == NOWHERE else f"{brief_window(look.choice.window_ms)}  {clock}"
+    counts = state_counts(seen.reports[0].rows) if seen.reports else ()
+    sites = Text()
+    for has_words in (True, False):
+        sites = Text.assemble(" ", (plural(seen.header.sites, "site"), "title"))
+        for state, count in counts:
+            sites.append("  ").append_text(state_text(state, f"{count} {state}" if has_words else str(count)))
+        if look.choice.only_faults:
+            sites.append("  only faults", "title")
+        for right in (live, clock, clock[:8]):
+            if width - sites.cell_len - len(right) >= 2:
+                return sites, right
+    return sites, ""
 
 
 def _ages_text(seen: View, shown: Collection[str] | None) -> str:
@@ -191,8 +202,9 @@ def _incident_lines(seen: View, every: Sequence[SiteLine], width: int, room: int
 class _Table:
     """The table of sites, scrolled so that the cursor is visible."""
 
-    def __init__(self, lines: Sequence[SiteLine], look: Look, seen: View, chosen: Sequence[Column]) -> None:
+    def __init__(self, lines: Sequence[SiteLine], look: Look, seen: View, chosen: Sequence[Column], width: int) -> None:
         self._lines = lines
+        self._width = width
         self._look = look
         self._now_ms = seen.now_ms
         self._columns = chosen
@@ -219,7 +231,7 @@ class _Table:
             for line in shown
         ]
         hidden = [*self._lines[:top], *self._lines[top + page :]]
-        rest = [Text(f" {_rest_text(hidden, top)}", "weak")] if hidden else []
+        rest = [Text(f" {_rest_text(hidden, top, self._width - 1)}", "weak")] if hidden else []
         return [title_line(self._columns), *drawn, *rest][: max(0, room)], top, page
 
     def above(self, reason: Sequence[Text], incidents: Sequence[Text], room: int) -> tuple[list[Text], int, int]:
@@ -229,11 +241,12 @@ class _Table:
         return [*drawn, *reason, *incidents], top, page
 
 
-def _rest_text(hidden: Sequence[SiteLine], above: int) -> str:
-    """ "… 2 more, all up"; "… 12 more (3 above): 1 failing, 11 up"; "… 9 above, all up"."""
-    counts = state_counts(line.now for line in hidden)
+def _rest_text(hidden: Sequence[SiteLine], above: int, width: int) -> str:
+    """ "… 2 more, all up"; "… 12 more (3 above): 1 failing, 11 up"; "… 9 above, all up"; "… 12 more: ▲ 1  ● 11"."""
+    counts = by_state(line.now.status.state for line in hidden)
     more = f"… {len(hidden)} more" + (f" ({above} above)" if above else "")
     more = f"… {above} above" if above == len(hidden) else more
     if len(counts) == 1:
         return f"{more}, all {counts[0][0]}"
-    return f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"
+    said = f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"
+    return said if cell_len(said) <= width else f"{more}: {'  '.join(f'{GLYPHS[state]} {count}' for state, count in counts)}"

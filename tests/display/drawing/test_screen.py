@@ -110,6 +110,36 @@ def test_of_a_thousand_sites_the_worst_come_first_and_the_rest_is_summed_up(widt
     assert any(line.startswith(" … 9") and " more, all up" in line for line in lines)
 
 
+def in_all_states() -> View:
+    states = [*[State.DOWN] * 40, *[State.RECOVERING] * 6, *[State.FAILING] * 8, *[State.UNKNOWN] * 25]
+    states += [*[State.MAINTENANCE] * 8, *[State.PAUSED] * 6, *[State.UP] * 907]
+    rows = [
+        replace(row, status=replace(row.status, state=state))
+        for row, state in zip(many().reports[0].rows, states, strict=True)
+    ]
+    return View(replace(HEADER, sites=1_000), NOON, reports(rows))
+
+
+@pytest.mark.parametrize(("width", "counts", "rest"), [
+    (60, "✖ 40  ◐ 6  ▲ 8  ○ 25  ◆ 8  ● 907  ‖ 6", "  ◐ 6  ▲ 8  ○ 25  ◆ 8  ● 907  ‖ 6"),
+    (80, "✖ 40  ◐ 6  ▲ 8  ○ 25  ◆ 8  ● 907  ‖ 6", "  ◐ 6  ▲ 8  ○ 25  ◆ 8  ● 907  ‖ 6"),
+    (120, "✖ 40 down  ◐ 6 recovering  ▲ 8 failing  ○ 25 unknown  ◆ 8 maintenance  ● 907 up  ‖ 6 paused",
+     " down, 6 recovering, 8 failing, 25 unknown, 8 maintenance, 907 up, 6 paused"),
+])  # fmt: skip
+def test_states_lose_their_words_before_a_number_or_the_clock_is_cut_off(width: int, counts: str, rest: str) -> None:
+    """A screen without a clock might have stopped, and the last number is that of the sites that are up."""
+    lines = drawn(in_all_states(), width)
+    assert lines[0].startswith(f" 1000 sites  {counts}  ")
+    assert clock_text(NOON)[:8] in lines[0]
+    assert any(line.startswith(" … ") and line.endswith(rest) for line in lines)
+
+
+def test_a_site_that_two_locations_see_counts_once_with_the_worse_of_its_states() -> None:
+    row = site(HOSTS[0])
+    seen = [row, replace(row, location="paris", status=replace(row.status, state=State.DOWN)), site(HOSTS[1])]
+    assert drawn(View(replace(HEADER, sites=2), NOON, reports(seen)), 80)[0].startswith(" 2 sites  ✖ 1 down  ● 1 up  ")
+
+
 @pytest.mark.parametrize("height", [10, 24, 50])
 def test_the_newest_outage_stays_on_the_screen_however_many_sites_there_are(height: int) -> None:
     view = many()
