@@ -1,5 +1,6 @@
 """Columns and lines of an exact width in terminal cells, so that nothing wraps."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -15,6 +16,9 @@ GAP = 2
 
 EMOJI_SELECTOR = "\ufe0f"
 """Makes the sign before it an emoji, on whose width terminals do not agree: it is left out."""
+
+
+_WORDS = re.compile(r"\d[\d.]* (?:%|ms|s|min|h|d)(?!\w)\S*|\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,12 @@ def row_line(columns: Sequence[Column], widths: Sequence[int], index: int) -> Te
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken between words, or within a word that is too long."""
+    """The text in lines of at most `width` cells, broken between words, or within a word that is too long.
+
+    A number stays with its unit.
+    """
     lines: list[str] = []
-    for word in text.replace(EMOJI_SELECTOR, "").split():
+    for word in _WORDS.findall(text.replace(EMOJI_SELECTOR, "")):
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:

@@ -125,7 +125,10 @@ def _widths(width: int) -> tuple[int, int]:
 def _nothing(seen: View, look: Look) -> str:
     if not seen.reports:
         return WAITING
-    return "no site has a fault" if look.choice.only_faults else "no sites"
+    choice = look.choice
+    if choice.wanted or choice.location is not None:
+        return "no site of this filter has a fault" if choice.only_faults else "no site fits this filter"
+    return "no site has a fault" if choice.only_faults else "no sites"
 
 
 def _head_lines(seen: View, look: Look, width: int, ages: str) -> list[Text]:

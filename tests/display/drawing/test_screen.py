@@ -171,6 +171,15 @@ def test_only_faults_leaves_out_what_is_up() -> None:
     assert " no site has a fault" in drawn(well, look=look)
 
 
+@pytest.mark.parametrize(("choice", "said"), [
+    (Choice(wanted="zzz"), "no site fits this filter"),
+    (Choice(location="paris"), "no site fits this filter"),
+    (Choice(wanted="via.ecp", only_faults=True), "no site of this filter has a fault"),
+])  # fmt: skip
+def test_a_filter_that_nothing_fits_is_named_as_the_reason(choice: Choice, said: str) -> None:
+    assert f" {said}" in drawn(few(), look=Look(choice))
+
+
 def test_the_screen_says_when_it_waits_for_the_first_checks() -> None:
     lines = drawn(View(HEADER, NOON))
     assert " waiting for the first checks" in lines
