@@ -31,8 +31,8 @@ from monitoring.names import printable
 from monitoring.units import DAY_MS
 from monitoring.web.board import Snapshot
 from monitoring.web.drawing import days_svg
-from monitoring.web.lists import expiries_html, incident_html, lately_html
-from monitoring.web.markup import link_html, name_html, place_html, place_id, state_html, time_html
+from monitoring.web.lists import expiries_html, group_html, lately_html, more_text, ongoing_html
+from monitoring.web.markup import count_html, link_html, name_html, place_html, place_id, state_html, time_html
 
 LONG_MS = {"24 h": DAY_MS, "30 d": 30 * DAY_MS, "90 d": 90 * DAY_MS}
 """The columns of availability, by their titles."""
@@ -103,7 +103,7 @@ def _availability(key: SiteKey, window: LongWindow | None) -> Markup:
 def head_cells(overview: Overview) -> Cells:
     """The cells of the head: the sentence on all sites, the counts, and the source of the numbers."""
     counts = Markup(" ").join(
-        Markup('<span class="count">{} {}</span>').format(count, state_html(state))
+        Markup('<a href="./?q=state:{}#sites-title">{}</a>').format(str(state), count_html(state, count))
         for state, count in state_counts(overview.rows)
     )
     return {
@@ -180,14 +180,20 @@ def _render(overview: Overview, before: Rendered) -> Rendered:
         for column, html in row_cells(row, overview.view.now_ms, long).items():
             cells[f"{own}.{column}"] = html
         cells[f"{own}.days"] = before.bars(f"{own}.days", row, overview.days.get(row.key, ()))
-    ongoing = [it for it in overview.incidents if it.is_open]
-    cells["ongoing"] = Markup("").join(Markup("<li>{}</li>").format(incident_html(it, overview)) for it in ongoing)
+    cells["ongoing"] = ongoing_html(overview)
     cells["expiries"] = expiries_html(overview)
     cells["lately"] = lately_html(overview)
     changed = {key: before.changed[key] if before.cells.get(key) == html else version for key, html in cells.items()}
     if version > 1 and all(moment < version for moment in changed.values()) and cells.keys() == before.cells.keys():
         return before
-    order = "\n".join(f"{group.name}\t{row_id(row)}" for group in groups for row in group.rows)
-    return Rendered(
-        version, sha256(order.encode("utf-8", "replace")).hexdigest()[:16], groups, cells, changed, overview.days
-    )
+    return Rendered(version, _layout(groups), groups, cells, changed, overview.days)
+
+
+def _layout(groups: Sequence[Group]) -> str:
+    """Changes with the order of sites, and with what the page says of groups and of the sites that it folds away."""
+    lines = []
+    for group in groups:
+        said = group_html(group) if group.name or len(groups) > 1 else ""
+        rest = group.folded()[1]
+        lines.append(f"{group.name}\t{said}\t{more_text(rest) if rest else ''}\t{' '.join(map(row_id, group.rows))}")
+    return sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from monitoring.display.view_model.incidents import Incident
-from monitoring.display.view_model.overview import Expiry, Overview, expiries, slug
+from monitoring.display.view_model.overview import Expiry, Group, Overview, expiries, slug
+from monitoring.display.view_model.ranking import HEALTHY, by_state
+from monitoring.display.view_model.values import SiteRow
 from monitoring.display.words import (
     GLYPHS,
     NOTHING,
@@ -18,7 +20,18 @@ from monitoring.display.words import (
 )
 from monitoring.models import State
 from monitoring.units import DAY_MS
-from monitoring.web.markup import ONGOING, OVER, glyph_and_word, link_html, name_html, place_html, place_id, time_html
+from monitoring.web.markup import (
+    ONGOING,
+    OVER,
+    count_html,
+    glyph_and_word,
+    link_html,
+    name_html,
+    place_html,
+    place_id,
+    state_html,
+    time_html,
+)
 
 
 def incident_id(incident: Incident) -> str:
@@ -54,6 +67,19 @@ def _goes_on(incident: Incident, overview: Overview) -> Markup:
 
 def _name_of(incident: Incident, overview: Overview) -> Markup:
     return name_html(overview.names.get(incident.host) or incident.host)
+
+
+MOST_ONGOING = 10
+"""The greatest number of open incidents that the overview lists."""
+
+
+def ongoing_html(overview: Overview) -> Markup:
+    """The open incidents, the newest first. If there are many, the sites below must not be pushed far down."""
+    found = [it for it in overview.incidents if it.is_open]
+    lines = [Markup("<li>{}</li>").format(incident_html(it, overview)) for it in found[:MOST_ONGOING]]
+    if len(found) > MOST_ONGOING:
+        lines.append(Markup('<li><a href="incidents">{} more</a></li>').format(len(found) - MOST_ONGOING))
+    return Markup("").join(lines)
 
 
 MOST_EXPIRIES = 10
@@ -120,3 +146,19 @@ def _briefly(incident: Incident, overview: Overview) -> Markup:
         incident.cause or "cause unknown",
         lasted,
     )
+
+
+def group_html(group: Group) -> Markup:
+    """The number of sites of a group, and how many of them are in trouble: "5 down 1 failing of 91 sites"."""
+    sites = plural(group.sites, "site")
+    if group.worst in HEALTHY:
+        return Markup("{} <small>{}</small>").format(state_html(group.worst), sites)
+    troubles = [count_html(state, count) for state, count in group.counts if state not in HEALTHY]
+    return Markup("{} <small>of {}</small>").format(Markup(" ").join(troubles), sites)
+
+
+def more_text(rows: Sequence[SiteRow]) -> str:
+    """ "907 more, all up"; "915 more: 8 maintenance, 907 up"."""
+    counts = by_state(row.status.state for row in rows)
+    said = ", ".join(f"{count} {state}" for state, count in counts)
+    return f"{len(rows)} more, all {counts[0][0]}" if len(counts) == 1 else f"{len(rows)} more: {said}"

@@ -35,6 +35,11 @@ def state_html(state: State) -> Markup:
     return STATES_HTML[state]
 
 
+def count_html(state: State, count: int) -> Markup:
+    """The number of sites in a state."""
+    return Markup('<span class="count">{} {}</span>').format(count, STATES_HTML[state])
+
+
 def time_html(moment_ms: int) -> Markup:
     """A time in UTC to the second, in a readable form: date and time, each in one piece."""
     exact = time_text(moment_ms)

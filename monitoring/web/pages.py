@@ -34,8 +34,8 @@ from monitoring.web.cells import (
 from monitoring.web.detail import SiteView, site_detail, site_view
 from monitoring.web.drawing import badge_svg, favicon_svg
 from monitoring.web.history import atom_entry, delivery_rows, incident_facts, neighbours, report_table
-from monitoring.web.lists import incident_html, incident_id
-from monitoring.web.markup import name_html, state_html
+from monitoring.web.lists import group_html, incident_html, incident_id, more_text
+from monitoring.web.markup import name_html
 
 TITLES = {"state": "State", "site": "Site", "days": "90 days", "now": "Response", **{name: name for name in LONG_MS}}
 CLASSES = {"state": "of-state", "site": "of-site", "days": "bars"}
@@ -95,7 +95,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(name=name_html, state=state_html, plain=printable)
+        self._environment.filters.update(name=name_html, plain=printable, group=group_html, more=more_text)
         folder = resources.files("monitoring.web") / "static"
         self._static = {
             name: (folder / ("uplot" if name.startswith("uPlot") else "") / name).read_bytes() for name in STATIC_TYPES
@@ -125,6 +125,7 @@ class Pages:
             worst=_worst(snapshot.overview),
             wanted=printable(wanted),
             groups=groups,
+            total=len({row.host for row in snapshot.overview.rows}),
             titles=[{"class": CLASSES.get(it, "number"), "text": TITLES[it]} for it in COLUMNS],
             row_html=partial(_row_html, rendered.cells),
         )
@@ -246,7 +247,7 @@ class Pages:
         rows = [row for row in snapshot.overview.rows if row.host == host]
         long = snapshot.overview.report(length_ms)
         if not rows:
-            return badge_svg(printable(host), State.UNKNOWN, str(State.UNKNOWN))
+            return badge_svg(printable(snapshot.sites[host].name or host), State.UNKNOWN, str(State.UNKNOWN))
         worst = min(rows, key=badness)
         there = next((row for row in long.rows if row.key == worst.key), None) if long else None
         percent = with_sign(percent_text(there.availability)) if there and there.availability is not None else ""

@@ -182,6 +182,13 @@ def test_a_badge_tells_the_worst_state_and_availability() -> None:
     ET.fromstring(badge)
 
 
+def test_a_badge_has_the_name_of_its_site_before_the_first_checks() -> None:
+    shown = Shown(sites_named(["shop"]))
+    shown.has_data = False
+    shown.publish()
+    assert "<title>shop: unknown</title>" in read(shown, f"/badge/{slug(shown.sites[0].host)}.svg")
+
+
 @pytest.mark.parametrize("window", ["24h", "30d", "90d"])
 def test_badges_say_what_the_pages_say(window: str) -> None:
     """Of every state, and with the availability of the same window."""

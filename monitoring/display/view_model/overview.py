@@ -17,6 +17,9 @@ from monitoring.units import DAY_MS
 DAYS = 90
 """How many days are shown one by one, including today."""
 
+MOST_FINE = 20
+"""How many sites that need no attention a group shows, if it has more than twice as many."""
+
 STALE_MS = 30_000
 """The age at which a reading no longer shows the present."""
 
@@ -92,12 +95,13 @@ def _unknown(report: StatsReport) -> StatsReport:
 class Group:
     """The sites of one group, worst first. `name` is None for sites without a group.
 
-    `warns`: the certificate of one of them expires soon.
+    `warns`: the certificate of one of them expires soon. Its first `notable` rows have all that need attention.
     """
 
     name: str | None
     rows: Sequence[SiteRow]
     warns: bool = False
+    notable: int = 0
 
     @property
     def worst(self) -> State:
@@ -113,6 +117,16 @@ class Group:
         """Is a site in trouble (not up, paused or in maintenance), or does a certificate expire soon?"""
         return self.worst not in HEALTHY or self.warns
 
+    @property
+    def counts(self) -> Sequence[tuple[State, int]]:
+        """The number of its sites in each state that occurs, worst first."""
+        return state_counts(self.rows)
+
+    def folded(self) -> tuple[Sequence[SiteRow], Sequence[SiteRow]]:
+        """The rows to show, and those to fold away: of very many that need no attention, only the first ones are shown."""
+        count = self.notable + MOST_FINE
+        return (self.rows[:count], self.rows[count:]) if len(self.rows) > count + MOST_FINE else (self.rows, ())
+
 
 def grouped(rows: Iterable[SiteRow], now_ms: int) -> Sequence[Group]:
     """The groups of these sites, ordered by their worst site, then as in the configuration.
@@ -125,7 +139,15 @@ def grouped(rows: Iterable[SiteRow], now_ms: int) -> Sequence[Group]:
         found.setdefault(row.group, []).append((rank, row))
     ranked = [(name, sorted(members, key=lambda it: it[0])) for name, members in found.items()]
     ranked.sort(key=lambda group: group[1][0][0])
-    return [Group(name, [row for _, row in members], not all(rank % 2 for rank, _ in members)) for name, members in ranked]
+    return [
+        Group(name, [row for _, row in members], not all(rank % 2 for rank, _ in members), _notable(members))
+        for name, members in ranked
+    ]
+
+
+def _notable(ranked: Sequence[tuple[int, SiteRow]]) -> int:
+    places = (place for place, (rank, row) in enumerate(ranked, 1) if not rank % 2 or row.status.state not in HEALTHY)
+    return max(places, default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,18 @@
   if (!isOverview && !(main && "refresh" in main.dataset)) return;
   const places = () => new Map([...document.querySelectorAll("[data-live]")].map(it => [it.dataset.live, it]));
   let known = places();
+  const folds = () => new Map([...main.querySelectorAll("[data-fold]")].map(it => [it.dataset.fold, it]));
+  const asToldNow = () => new Map([...folds()].map(([name, it]) => [name, it.open]));
+  let told = asToldNow(); // what the server has opened: the difference is what somebody has opened or closed
 
   const reload = async () => {
     const answer = await fetch(location.href, {headers: {Accept: "text/html"}});
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
-    const closed = new Set([...main.querySelectorAll("details:not([open]) h3")].map(it => it.textContent));
+    const chosen = new Map([...folds()].filter(([name, it]) => it.open !== told.get(name)).map(([name, it]) => [name, it.open]));
     main.replaceChildren(...fresh.childNodes);
-    main.querySelectorAll("details").forEach(it => { if (closed.has(it.querySelector("h3").textContent)) it.open = false; });
+    told = asToldNow();
+    folds().forEach((it, name) => { if (chosen.has(name)) it.open = chosen.get(name); });
     Object.assign(main.dataset, fresh.dataset);
     known = places();
   };
