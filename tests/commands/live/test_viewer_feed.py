@@ -14,6 +14,7 @@ from monitoring.errors import StoreUnavailable
 from monitoring.models import Cause, Site, State
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.routing import ReaderChoice, Readers
+from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.viewer.snapshot import Snapshot, Wanted
 from tests.support.clock import FakeClock
@@ -168,6 +169,21 @@ def test_the_past_is_as_it_was(store: LocalStore, seen: Seen) -> None:
     assert then.overview.rows[0].stats.checks == 14
     assert list(then.overview.incidents) == []
     assert seen.steps(USUAL).at_ms is None
+
+
+def test_the_states_of_a_past_moment_are_read_once_and_not_with_each_window(
+    store: LocalStore, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each site is searched for its last check, which takes longer than to read a window."""
+    store.append(checks(range(0, 60, 2)), [], 0)
+    asked: list[int] = []
+    read = FileReader.last_states
+    monkeypatch.setattr(FileReader, "last_states", lambda reader, at_ms=None: asked.append(at_ms) or read(reader, at_ms))
+    for second in (28, 40):
+        then = seen.steps(replace(USUAL, at_ms=START_MS + 1_000 * second))
+        assert lengths(then) == [TEN, HOUR, DAY]
+        assert {row.status.state for report in then.overview.view.reports for row in report.rows[:1]} == {State.UP}
+    assert asked[1:] == [START_MS + 28_000, START_MS + 40_000], "after the one of the present"
 
 
 def test_more_of_a_site_is_read_while_it_is_looked_at(store: LocalStore, seen: Seen, clock: FakeClock) -> None:
