@@ -89,6 +89,18 @@ def test_no_number_is_broken_into_lines(chromium: Browser) -> None:
             assert chromium.ask(last) <= width
 
 
+def test_both_ends_of_the_90_days_are_named_below_them(chromium: Browser) -> None:
+    """Also on a phone, where the sum between them needs a line of its own."""
+    shown = show("some")
+    ends = "[...document.querySelectorAll('[data-part=days1] + .legend > span:not([data-part])')]"
+    with serving_page(shown) as url:
+        for width in WIDTHS:
+            chromium.look(width, dark=False)
+            chromium.open(f"{url}site/{slug(shown.sites[1].host)}")
+            assert chromium.ask(f"{ends}.map(it => it.textContent)") == ["90 days ago", "today"]
+            assert chromium.ask(f"new Set({ends}.map(it => it.getBoundingClientRect().top)).size") == 1, width
+
+
 CONTRASTS = """(() => {
   const linear = c => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
   const light = rgb => { const it = rgb.slice(0, 3).map(linear);
