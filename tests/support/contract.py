@@ -59,15 +59,15 @@ details = st.text(st.characters(exclude_categories=("Cs",)), max_size=20) | text
 def explained(draw: st.DrawFn, span_ms: int) -> Recording:
     """Any recording; what failed says why, and some responses took longer than their phases."""
     recording = draw(recordings(span_ms))
+    reasons = draw(st.lists(details, min_size=1, max_size=3))
+    chances = draw(st.binary(min_size=len(recording.checks), max_size=len(recording.checks)))
     checks = [
         replace(
             check,
-            detail=draw(details) if check.cause else "",
-            response_us=check.response_us
-            if check.response_us is None
-            else check.response_us + draw(st.sampled_from([0, 0, 7])),
+            detail=reasons[chance % len(reasons)] if check.cause else "",
+            response_us=None if check.response_us is None else check.response_us + (0, 0, 7)[chance // 4 % 3],
         )
-        for check in recording.checks
+        for check, chance in zip(recording.checks, chances, strict=True)
     ]
     return Recording(tuple(checks), recording.window)
 

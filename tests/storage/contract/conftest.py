@@ -1,12 +1,12 @@
-"""The stores that keep the contract of `monitoring.storage.base`, each of them new for a test.
+"""The stores that keep the contract of `monitoring.storage.base`, each of them empty for a test.
 
-A new database joins with one line in `BACKENDS`, a reader of a local file with one in `LOCAL`.
+A new database joins with one line in `DATABASES`, a reader of a local file with one in `LOCAL`.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,48 +28,88 @@ from tests.support.contract import (
     alert,
     check,
 )
-from tests.support.gateway import client_of, serving
+from tests.support.gateway import MOST, client_of, serving
 from tests.support.influx_databases import new_database, store_at
 from tests.support.memory_backend import MemoryDatabase
 from tests.support.results import ODD_HOSTS
 from tests.support.summaries import summaries_of
 
-# Backends
+# Backends: each is made once for all tests of a cell, and empty for every test and every example.
 
 
 @contextmanager
-def memory(_: pytest.FixtureRequest) -> Iterator[OpenBackend]:
-    yield MemoryDatabase().open
+def memory(_: pytest.FixtureRequest) -> Iterator[FreshDatabase]:
+    yield lambda: nullcontext(MemoryDatabase().open)
 
 
 @contextmanager
-def influxdb(request: pytest.FixtureRequest) -> Iterator[OpenBackend]:
-    with new_database(request.getfixturevalue("influxd")) as address:
-        yield partial(store_at, address)
+def influxdb(request: pytest.FixtureRequest) -> Iterator[FreshDatabase]:
+    """One database, emptied after each use: to make and to drop one costs four times as much."""
+    server = request.getfixturevalue("influxd")
+
+    @contextmanager
+    def emptied_afterwards() -> Iterator[OpenBackend]:
+        try:
+            yield partial(store_at, address)
+        finally:
+            server.query("DROP SERIES FROM /.*/", database=address.database)
+
+    with new_database(server) as address:
+        yield emptied_afterwards
 
 
 @contextmanager
-def shared_file(_: pytest.FixtureRequest) -> Iterator[OpenBackend]:
-    with tempfile.TemporaryDirectory() as directory, closing(SharedFile(Path(directory) / "gateway.db")) as shared:
-        yield shared.open
+def shared_file(_: pytest.FixtureRequest) -> Iterator[FreshDatabase]:
+    @contextmanager
+    def new() -> Iterator[OpenBackend]:
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            closing(SharedFile(Path(directory) / "gateway.db")) as shared,
+        ):
+            yield shared.open
+
+    yield new
+
+
+NewBackend = Callable[[pytest.FixtureRequest], AbstractContextManager[FreshDatabase]]
 
 
 @contextmanager
-def behind_gateway(
-    new: Callable[[pytest.FixtureRequest], AbstractContextManager[OpenBackend]], request: pytest.FixtureRequest
-) -> Iterator[OpenBackend]:
-    """The same database, asked through a gateway."""
-    with new(request) as open_backend, serving(Databases(open_backend, 10)) as port:
-        yield partial(client_of, port)
+def behind_gateway(new: NewBackend, request: pytest.FixtureRequest) -> Iterator[FreshDatabase]:
+    """The same database, asked through a gateway.
+
+    Its server is one for all: it takes 20 ms to start, because Flask compiles every route. Its stores are new each time,
+    as they remember what they have read.
+    """
+    behind: list[OpenBackend] = []
+
+    def open_now(location: str) -> Backend:
+        return behind[-1](location)
+
+    databases = Databases(open_now, 10)
+    patient = replace(MOST, requests_per_s=10**6)  # all examples come from one address
+    with new(request) as fresh, serving(databases, limits=patient) as port:
+
+        @contextmanager
+        def through() -> Iterator[OpenBackend]:
+            with fresh() as open_backend:
+                behind[:] = [open_backend]
+                try:
+                    yield partial(client_of, port)
+                finally:
+                    databases.close()
+
+        yield through
 
 
-BACKENDS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[OpenBackend]]] = {
-    "memory": memory,
-    "influxdb": influxdb,
-    "file": shared_file,
+DATABASES: dict[str, NewBackend] = {"memory": memory, "influxdb": influxdb, "file": shared_file}
+
+GATEWAYS: dict[str, NewBackend] = {
     "gateway of a file": partial(behind_gateway, shared_file),
     "gateway of an InfluxDB": partial(behind_gateway, influxdb),
 }
+
+BACKENDS = {**DATABASES, **GATEWAYS}
 """Each makes a new database, which is gone afterwards. (`request.getfixturevalue("influxd")` is a real InfluxDB.)"""
 
 
@@ -89,21 +129,16 @@ class Written:
 
 
 @contextmanager
-def backend_with(
-    new_database: Callable[[pytest.FixtureRequest], AbstractContextManager[OpenBackend]],
-    spans: Sequence[Span],
-    location: str,
-    request: pytest.FixtureRequest,
-) -> Iterator[Opened]:
+def backend_with(fresh: FreshDatabase, spans: Sequence[Span], location: str) -> Iterator[Opened]:
     """A backend with these summaries, and others' points in the same database where it has a location."""
-    with new_database(request) as open_backend:
+    with fresh() as open_backend:
         if location:
             with closing(open_backend("tokyo")) as neighbour, closing(open_backend("")) as nowhere:
+                neighbour.verify("contract")
                 for other in (neighbour, nowhere):
                     stranger = [check(host, at) for host in ("a", ODD_HOSTS[0]) for at in (0, 7)]
                     other.write(Points(stranger, [alert("a", 3)], summaries_of(stranger)))
         with closing(open_backend(location)) as backend:
-            backend.verify("contract")
             yield Written(backend, spans)
 
 
@@ -135,21 +170,37 @@ LOCAL: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[LocalF
     "sqlite, summarised": sqlite_summarised,
 }
 
-STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Opened]]] = {
-    **LOCAL,
-    **{f"{name}, points alone": partial(backend_with, new, (), "") for name, new in BACKENDS.items()},
-    **{f"{name}, with minutes": partial(backend_with, new, (Span.MINUTE,), "") for name, new in BACKENDS.items()},
-    **{f"{name}, with all summaries": partial(backend_with, new, tuple(Span), "") for name, new in BACKENDS.items()},
-    **{
-        f"{name}, among others": partial(backend_with, new, tuple(Span), "paris, 1er 'étage'")
-        for name, new in BACKENDS.items()
-    },
+FILLINGS: dict[str, tuple[Sequence[Span], str]] = {
+    "points alone": ((), ""),
+    "with minutes": ((Span.MINUTE,), ""),
+    "with all summaries": (tuple(Span), ""),
+    "among others": (tuple(Span), "paris, 1er 'étage'"),
 }
+"""The summaries that a backend is given beside the checks, and its location."""
+
+STORES: list[tuple[str, str]] = [
+    *((name, "") for name in LOCAL),
+    *((name, filling) for filling in FILLINGS for name in DATABASES),
+    ("gateway of a file", "points alone"),
+    *((name, "among others") for name in GATEWAYS),
+]
+"""What is opened, and how it is filled.
+
+A gateway hands points and questions on. What it does depends on the kinds of points in a message and on whether it has a
+location, not on which summaries its database finds to add up: that code is the same as without it. So two fillings show
+both of its forms, everything with a location and checks without one; and what differs by the database behind it (stores
+kept open, requests of several threads, which connection answers) needs one.
+"""
 
 
-@pytest.fixture(params=list(STORES.values()), ids=list(STORES), scope="module")
-def fresh_store(request: pytest.FixtureRequest) -> FreshStore:
-    return partial(request.param, request)
+@pytest.fixture(params=STORES, ids=[", ".join(filter(None, named)) for named in STORES], scope="module")
+def fresh_store(request: pytest.FixtureRequest) -> Iterator[FreshStore]:
+    name, filling = request.param
+    if name in LOCAL:
+        yield partial(LOCAL[name], request)
+        return
+    with BACKENDS[name](request) as fresh:
+        yield partial(backend_with, fresh, *FILLINGS[filling])
 
 
 @pytest.fixture(params=list(LOCAL.values()), ids=list(LOCAL), scope="module")
@@ -158,17 +209,16 @@ def fresh_file(request: pytest.FixtureRequest) -> Callable[[], AbstractContextMa
 
 
 @pytest.fixture(params=list(BACKENDS.values()), ids=list(BACKENDS), scope="module")
-def fresh_database(request: pytest.FixtureRequest) -> FreshDatabase:
-    return partial(request.param, request)
+def fresh_database(request: pytest.FixtureRequest) -> Iterator[FreshDatabase]:
+    with request.param(request) as fresh:
+        yield fresh
 
 
-DELETING = {name: new for name, new in BACKENDS.items() if "gateway" not in name}
-"""Nobody deletes through a gateway: what is kept is for whoever runs it to say."""
-
-
-@pytest.fixture(params=list(DELETING.values()), ids=list(DELETING), scope="module")
-def deleting_database(request: pytest.FixtureRequest) -> FreshDatabase:
-    return partial(request.param, request)
+@pytest.fixture(params=list(DATABASES.values()), ids=list(DATABASES), scope="module")
+def deleting_database(request: pytest.FixtureRequest) -> Iterator[FreshDatabase]:
+    """Nobody deletes through a gateway: what is kept is for whoever runs it to say."""
+    with request.param(request) as fresh:
+        yield fresh
 
 
 @pytest.fixture
