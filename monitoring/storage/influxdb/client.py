@@ -95,9 +95,13 @@ class InfluxClient:
     def query_each(self, statements: Sequence[str]) -> list[list[Series]]:
         """The series that each of these reading statements finds, in one request. The answers must be short."""
         found: list[list[Series]] = [[] for _ in statements]
-        for number, series in self._answers(self._ask(statements), len(statements)):
+        for number, series in self.stream_each(statements):
             found[number].append(series)
         return found
+
+    def stream_each(self, statements: Sequence[str]) -> Iterator[tuple[int, Series]]:
+        """As `stream`, but for several statements in one request: each series with the number of its statement."""
+        return self._answers(self._ask(statements), len(statements))
 
     def stream(self, statement: str) -> Iterator[Series]:
         """The series that one reading statement finds, as they come, times in milliseconds; a long one in pieces.
@@ -105,8 +109,7 @@ class InfluxClient:
         InfluxDB works on while its answer is read. So an answer of megabytes is never in memory as a whole, and does not
         keep other threads waiting.
         """
-        answer = self._ask([statement])
-        return (series for _, series in self._answers(answer, 1))
+        return (series for _, series in self.stream_each([statement]))
 
     def _ask(self, statements: Sequence[str]) -> requests.Response:
         form = {"db": self._database, "q": "; ".join(statements), "epoch": "ms"}

@@ -4,7 +4,7 @@ Only failed checks have the field `cause`, so the last failure is found without 
 one field, because with a second one beside `last()` InfluxDB reads every point.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 LOOKED_BACK_MS = (HOUR_MS, DAY_MS, None)
 """How far back the last good check is looked for, step by step (None: to the beginning): InfluxDB reads all of that."""
+
+CHOICES = (
+    *("last(available)", "last(covers)", "first(available)"),
+    *("last(cause)", "last(detail)", "last(certificate)", "last(maintenance)"),
+)
+"""What is asked of every site."""
 
 Seen = tuple[int, Any]
 """The time of a check, and one of its fields."""
@@ -43,10 +49,7 @@ class StateReader:
 
     def before(self, end_ms: int) -> dict[str, LastState]:
         """The states after the checks before a moment, by host."""
-        lasts = self._each("last(available)", end_ms)
-        covers, firsts = self._each("last(covers)", end_ms), self._each("first(available)", end_ms)
-        failures, details = self._each("last(cause)", end_ms), self._each("last(detail)", end_ms)
-        certificates, maintained = self._each("last(certificate)", end_ms), self._each("last(maintenance)", end_ms)
+        lasts, covers, firsts, failures, details, certificates, maintained = self._each(CHOICES, end_ms)
         since = self._since({host: last for host, last in lasts.items() if host in failures}, failures, firsts)
         outside = self._outside_maintenance(failures, maintained)
         found = {}
@@ -123,10 +126,13 @@ class StateReader:
 
     # What is asked
 
-    def _each(self, choice: str, end_ms: int) -> dict[str, Seen]:
-        """The field of the check that `choice` selects, of every host."""
-        series = self._client.query(f"SELECT {choice} {self._checks} AND time < {end_ms}ms GROUP BY host")
-        return {one["tags"]["host"]: (one["values"][0][0], one["values"][0][1]) for one in series}
+    def _each(self, choices: Sequence[str], end_ms: int) -> list[dict[str, Seen]]:
+        """For each of `choices` the field that it selects, of every host: in one request, as a database may be far away."""
+        found: list[dict[str, Seen]] = [{} for _ in choices]
+        asked = [f"SELECT {choice} {self._checks} AND time < {end_ms}ms GROUP BY host" for choice in choices]
+        for number, one in self._client.stream_each(asked):
+            found[number][one["tags"]["host"]] = (one["values"][0][0], one["values"][0][1])
+        return found
 
     def _last_good(self, before: Mapping[str, int]) -> dict[str, int]:
         """The time of each host's last good check before its moment. A host without one is missing."""

@@ -4,13 +4,16 @@ import contextlib
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import requests
 
 from monitoring.models import Cause, CheckResult, LastState
 from monitoring.statistics.status import advance
 from monitoring.storage.base import Points
 from monitoring.storage.influxdb.store import InfluxStore
+from monitoring.storage.sessions import TrustingSession
 from monitoring.units import DAY_MS, HOUR_MS
 from tests.support.influx_databases import new_database, store_at
 from tests.support.influxd import Influxd
@@ -77,3 +80,19 @@ def test_a_late_check_between_failure_and_recovery_is_seen_when_the_site_fails_a
     every = [*early, check("a", 20, True), check("a", 40, False), check("a", 50, True)]
     store.write(Points(checks=every[3:]))
     assert store.last_states(START_MS + 100) == led_to(every, START_MS + 100)
+
+
+def test_what_is_asked_of_every_site_is_one_request(store: InfluxStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database may be far away, and a screen that begins waits for these answers."""
+    checks = [check(host, at_ms, True) for host in ("a", "b") for at_ms in (0, 10)]
+    store.write(Points(checks=checks))
+    sent: list[str] = []
+    send = TrustingSession.send
+
+    def counted(session: TrustingSession, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        sent.append(request.url or "")
+        return send(session, request, **more)
+
+    monkeypatch.setattr(TrustingSession, "send", counted)
+    assert store.last_states(START_MS + DAY_MS) == led_to(checks, START_MS + DAY_MS)
+    assert len(sent) == 1
