@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil
 
 from monitoring.units import SECOND_MS
 
@@ -33,7 +32,8 @@ class Rule:
         """
         check_ms = timeout_ms + interval_ms
         failures_ms = self.minimum_failures * check_ms + every_ms
-        downtime_ms = ceil(100 * (check_ms + every_ms) / self.threshold)
+        percent, of = self.threshold.as_integer_ratio()
+        downtime_ms = -(-100 * (check_ms + every_ms) * of // percent)  # rounded up, without fractions, which are slow
         needed_ms = max(failures_ms, downtime_ms)
         if self.window_ms >= needed_ms:
             return self

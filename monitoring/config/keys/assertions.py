@@ -23,7 +23,7 @@ T = TypeVar("T")
 _RESPONSE_TIME_US = values.duration(1, HOUR_MS, unit_us=1)
 
 Read = Callable[[Section, str], Assertion | None]
-"""Reads one key; None: it is not given, or is wrong (which is reported)."""
+"""Reads one key that is given; None: it is wrong (which is reported)."""
 
 
 def _value(convert: Callable[[object], T], assertion: Callable[[T], Assertion]) -> Read:
@@ -98,7 +98,7 @@ def _calls_that_fail(node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _refuse_empty(section: Section, key: str, found: Section, what: str) -> None:
-    if section.has(key) and found.is_object and not list(found.keys()):
+    if found.is_object and not list(found.keys()):
         section.problem(key, f"must name at least one {what}")
 
 
@@ -117,7 +117,7 @@ ASSERTIONS: Mapping[str, Read] = MappingProxyType(
 
 def read_assertions(section: Section) -> Mapping[str, Assertion]:
     """The assertions of a website, by key."""
-    found = ((key, read(section, key)) for key, read in ASSERTIONS.items())
+    found = ((key, read(section, key)) for key, read in ASSERTIONS.items() if section.has(key))
     return {key: assertion for key, assertion in found if assertion is not None}
 
 

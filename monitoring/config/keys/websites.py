@@ -64,6 +64,8 @@ class Defaults:
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
     """The alert rule of one section. Keys that are not given are inherited."""
+    if not any(map(section.has, RULE_KEYS)):
+        return inherited
     threshold = section.take("threshold", values.percent, inherited.threshold)
     recovery = section.take("recoveryThreshold", values.percent, None)
     if recovery is not None and recovery < threshold:
@@ -168,7 +170,8 @@ def _read_rest(section: Section, defaults: Defaults, address: SiteAddress) -> Si
     refuse_unknown_channels(section, site, defaults.channels)
     assertions = read_assertions(section)
     rule = site.rule.fitted_to(site.interval_ms, site.timeout_ms, defaults.evaluated_every_ms)
-    site = replace(site, assertions=tuple(assertions.values()), rule=rule)
+    if assertions or rule is not site.rule:
+        site = replace(site, assertions=tuple(assertions.values()), rule=rule)
     refuse_impossible(section, site, assertions)
     if address.url:
         refuse_contradictions(section, site)

@@ -141,11 +141,11 @@ class Section:
 
         If `short` is given, a string stands for an object with only that key.
         """
-        items = self._data.get(key)
+        items, place = self._data.get(key), self.place(key)
         if isinstance(items, list):
             for index, found in enumerate(items):
                 item = {short: found} if short and isinstance(found, str) else found
-                where = f"{self.place(key)}[{index}]{_name_of(item)}"
+                where = f"{place}[{index}]{_name_of(item)}"
                 yield Section(self.report, item, where, keys, (*self._path, key, index))
         elif items is not None:
             self.problem(key, "must be a list, […]")

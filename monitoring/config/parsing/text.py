@@ -78,7 +78,7 @@ def expand(template: str, environ: Mapping[str, str]) -> Text:
 
     Raises `Invalid` for unset variables (it names all of them), a `${` without a name, and lone surrogates.
     """
-    parts = tuple(_parts(template))
+    parts = tuple(_parts(template)) if "${" in template else (Segment(template),)
     missing = sorted({part.variable for part in parts if part.variable and part.variable not in environ})
     if missing:
         names = " and ".join(f"${{{name}}}" for name in missing)

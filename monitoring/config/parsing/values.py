@@ -191,7 +191,7 @@ def percent(value: object) -> Fraction:
     found = _exact(value)
     if found is None or not 0 < found <= 100:
         raise Invalid("must be a number above 0 and up to 100 (percent)")
-    return found
+    return Fraction(found)
 
 
 def duration(low_ms: int, high_ms: int, unit_us: int = US_PER_MS) -> Callable[[object], int]:
@@ -208,7 +208,7 @@ def duration(low_ms: int, high_ms: int, unit_us: int = US_PER_MS) -> Callable[[o
             raise Invalid('must be a duration: a number of seconds, or "500ms" "90s" "5m" "1h" "30d"')
         if not low_ms <= found_ms <= high_ms:
             raise Invalid(f"must be {span}")
-        units = found_ms * US_PER_MS / unit_us
+        units = found_ms * (US_PER_MS // unit_us)
         if units.denominator != 1:
             raise Invalid(f"must be whole {finest}")
         return int(units)
@@ -216,7 +216,7 @@ def duration(low_ms: int, high_ms: int, unit_us: int = US_PER_MS) -> Callable[[o
     return convert
 
 
-def _duration_ms(value: object) -> Fraction | None:
+def _duration_ms(value: object) -> Fraction | int | None:
     if not isinstance(value, Text):
         seconds = _exact(value)
         return None if seconds is None else seconds * SECOND_MS
@@ -224,12 +224,12 @@ def _duration_ms(value: object) -> Fraction | None:
     return Fraction(match[1]) * _UNITS_MS[match[2]] if match else None
 
 
-def _exact(value: object) -> Fraction | None:
+def _exact(value: object) -> Fraction | int | None:
     """The exact value of a number; None for anything else, and for exponents that would fill the memory."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     if isinstance(value, int):
-        return Fraction(value)
+        return value
     number = Decimal(str(value))
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or number.adjusted() > _MOST_DIGITS:
