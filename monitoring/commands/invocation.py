@@ -18,6 +18,7 @@ from monitoring.config.parsing.files import limited
 from monitoring.config.parsing.text import Invalid
 from monitoring.display.output.outputs import warn
 from monitoring.errors import ConfigError, MonitoringError
+from monitoring.service.process import uncollected
 from monitoring.service.systemd import ServiceManager
 from monitoring.shell import SCRIPT, Program, program_name
 
@@ -71,7 +72,8 @@ class Invocation:
         if site is not None:
             load = partial(_only, site, load)
         load = partial(_started_by, self.program, load)
-        config = load()
+        with uncollected():
+            config = load()
         for warning in config.warnings:
             warn(warning)
         return config, ConfigWatcher(path, load, config)

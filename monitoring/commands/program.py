@@ -89,13 +89,16 @@ def _discard(stream: TextIO) -> None:
 
 def _run(arguments: argparse.Namespace, environ: Mapping[str, str], package: str) -> int:
     from monitoring.checks.limits import refusals_in_words
-    from monitoring.commands.invocation import Invocation
+    from monitoring.service.process import uncollected
 
     def make_app(*given: Any, **named: Any) -> Any:
         return import_module(_placed(".monitoringApp", package)).MonitoringApp(*given, **named)
 
     with refusals_in_words():
-        mode = import_module(_placed(cli.MODES[arguments.mode].module, package))
+        with uncollected():
+            from monitoring.commands.invocation import Invocation
+
+            mode = import_module(_placed(cli.MODES[arguments.mode].module, package))
         status: int = mode.run(Invocation(arguments, environ, make_app))
         return status
 

@@ -4,7 +4,8 @@ import gc
 import resource
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,6 +98,20 @@ def start_small(thread: threading.Thread) -> None:
         thread.start()
     finally:
         threading.stack_size(before)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without garbage collections, and with what is made meanwhile excluded from later ones.
+
+    For imports and the like: their objects stay, so that looking through them takes a tenth of a start in vain.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def freeze() -> None:

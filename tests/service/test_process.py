@@ -1,10 +1,13 @@
 """The process makes ready for as many sites as it has."""
 
 import ctypes
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from monitoring.service import process
 
 PREPARED = """
 import gc, resource, sys
@@ -29,6 +32,15 @@ def test_a_thousand_hanging_sites_do_not_run_out_of_file_descriptors(sites: int,
     program = PREPARED.format(sites=sites, soft=soft, hard=hard)
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert (int(found[0]), int(found[1]), found[2]) == (allowed, 100, "True")
+
+
+def test_what_a_start_leaves_behind_is_never_searched_for_garbage() -> None:
+    gc.unfreeze()
+    with process.uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
 
 
 BUSY = """

@@ -84,7 +84,9 @@ SEES: Mapping[str, Collection[str]] = {
     "importing": {"config", "display.words"},
     "commands.arguments": {"config"},
     "commands.cli": {"commands.arguments"},
-    "commands.invocation": {"config", "display.output.outputs", "notifications.notifier", "service.systemd"},
+    "commands.invocation": {
+        *("config", "display.output.outputs", "notifications.notifier", "service.process", "service.systemd"),
+    },
     "commands.reading": {"display.output.progress", "storage.delivery.words", "storage.routing"},
     "commands.oneshot": {
         *("clock", "config", "statistics", "display", "checks.assertions", "storage", "importing", "notifications"),
@@ -95,7 +97,7 @@ SEES: Mapping[str, Collection[str]] = {
         *("clock", "trust", "config", "statistics", "display", "service", "checks", "storage", "gateway", "web", "viewer"),
         *("notifications", "commands.invocation", "commands.reading", "commands.oneshot"),
     },
-    "commands.program": {"checks.limits", "commands.cli", "commands.invocation"},
+    "commands.program": {"checks.limits", "commands.cli", "commands.invocation", "service.process"},
     # Scripts
     "utils": (),
     "alertWatcher": {"clock", "config", "statistics", "display", "service.signals", "alerts", "storage", "commands"},
