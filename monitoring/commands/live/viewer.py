@@ -12,7 +12,7 @@ from monitoring.commands.live.viewer_feed import ROUNDS_MS, Listing, ViewerFeed
 from monitoring.config import Config, ConfigWatcher
 from monitoring.display.output.outputs import print_screen
 from monitoring.display.view_model.viewing import Choice
-from monitoring.service.process import SCREEN_GARBAGE_THRESHOLD, prepare
+from monitoring.service.process import SCREEN_GARBAGE_THRESHOLD, prepare, uncollected
 from monitoring.storage.routing import ReaderChoice
 from monitoring.viewer.background import background_during
 from monitoring.viewer.state import Place, State
@@ -33,10 +33,23 @@ def view(
     choice = ReaderChoice(config, clock, LIVE_PATIENCE_S, arguments.location)
     feed = ViewerFeed(config, choice, clock, watcher, rounds_ms, listing or Listing())
 
-    app, background = background_during(partial(import_module, "monitoring.viewer.app"), sys.stdin.fileno(), clock)
+    with uncollected():
+        import_asyncio()
+        app, background = background_during(partial(import_module, "monitoring.viewer.app"), sys.stdin.fileno(), clock)
     places = (Place.SITES, Place.INCIDENTS) if listing else (Place.SITES,)
     state = State(places, Choice(arguments.window or min(rounds_ms)))
     last_screen = app.Viewer(feed, clock, app.Settings(state, sorted(rounds_ms), len(config.sites), background)).run()
     if last_screen:
         print_screen(last_screen, invocation.environ)
     return 0
+
+
+def import_asyncio() -> None:
+    """Import asyncio as if this Python had no TLS, which saves the 5 MB of OpenSSL: the loop serves a terminal only.
+
+    Databases have connections of their own, and still find it. Call this before other threads start, which may need it.
+    """
+    if "ssl" not in sys.modules:
+        sys.modules["ssl"] = None  # type: ignore[assignment]  # importing it fails meanwhile, and asyncio goes without
+        import_module("asyncio")
+        del sys.modules["ssl"]

@@ -1,6 +1,5 @@
 """All sites at once, as the page, its feeds and its metrics show them. Pure."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -233,5 +232,7 @@ def slug(host: str) -> str:
     """The permanent name of a site in the page's addresses: a plain id unchanged, else a readable name with a checksum."""
     if _PLAIN_ID.fullmatch(host):
         return host
+    import hashlib  # late: it loads OpenSSL, and only the page has addresses
+
     readable = _OTHERS.sub("-", host.partition("://")[2] or host).strip("-.")[:60]
     return f"{readable}-{hashlib.sha256(host.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}".lstrip("-")

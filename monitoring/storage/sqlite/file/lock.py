@@ -10,7 +10,6 @@ one. Where it cannot be created, a stand-in is, in the system's temporary direct
 """
 
 import fcntl
-import hashlib
 import os
 import re
 import stat
@@ -47,6 +46,8 @@ def lock_path(database: Path) -> Path:
 
 def stand_in_path(database: Path) -> Path:
     """Its stand-in, where nothing can be written beside the file. Only monitors of one user share it."""
+    import hashlib  # late: it loads OpenSSL, and few files need a stand-in
+
     name = hashlib.sha256(os.fsencode(os.path.realpath(database))).hexdigest()[:16]
     return Path(tempfile.gettempdir(), f"monitoring-{os.getuid()}-{name}.lock")
 
@@ -230,8 +231,11 @@ def _held_lock(database: Path) -> Path | None:
 
     It is beside the file, beside its name if that has become a link, or the stand-in.
     """
-    places = (lock_path(database), database.with_name(database.name + ".lock"), stand_in_path(database))
-    return next(filter(_is_held, places), None)
+    beside = (lock_path(database), database.with_name(database.name + ".lock"))
+    if held := next(filter(_is_held, beside), None):
+        return held
+    stand_in = stand_in_path(database)
+    return stand_in if _is_held(stand_in) else None
 
 
 def written_file(database: Path) -> Path:

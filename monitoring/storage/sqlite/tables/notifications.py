@@ -8,8 +8,6 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from monitoring.models import Alert, AlertType, CheckResult, Window
 from monitoring.storage.notifications import HISTORY_DELETED, WARNED, Delivery, Entry, Event, Route, Warn
 
@@ -143,11 +141,15 @@ def _ends_of_told(connection: sqlite3.Connection, alert: Alert, route: Route, no
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
+    import msgspec  # late: many files have no notifications
+
     record = msgspec.json.encode(entry.alert).decode()
     return (*entry.key, entry.alert.start_ms, record, entry.state, entry.done_ms, entry.reason or None)
 
 
 def _entry(row: Sequence[object]) -> Entry:
+    import msgspec  # late, as above
+
     channel, event, time_ms, record, state, done_ms, reason = row
     return Entry(
         channel=str(channel),
