@@ -53,6 +53,7 @@ class Screen:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
         environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start would compile all modules anew, as only the first does
+        environ.pop("SSL_CERT_FILE", None)  # most machines have none; to look into it takes OpenSSL, 5 MB and 40 ms
         self.began = time.perf_counter()
         self.process = psutil.Popen(
             [sys.executable, str(ROOT / "monitoringApp.py"), *arguments],
