@@ -25,6 +25,12 @@ KINDS = ("checks", "alerts", *(span.kind for span in Span))
 MOST_LOCATIONS = 100
 """A reader reads at most so many at once: each location costs it the same questions again."""
 
+FRESH_MS = 5_000
+"""A database that was complete so recently may be asked. Each question checks again whether it is complete."""
+
+SLOW_PENALTY_MS = 30_000
+"""A database that was too slow is not asked for so long."""
+
 IsWanted = Callable[[], bool]  # whether anybody still waits for the answer
 
 

@@ -14,9 +14,8 @@ from monitoring.errors import StoreError
 from monitoring.models import Window
 from monitoring.shell import Program
 from monitoring.storage.backends import database_address, open_backend
-from monitoring.storage.base import MOST_LOCATIONS, Reader
+from monitoring.storage.base import FRESH_MS, MOST_LOCATIONS, SLOW_PENALTY_MS, Reader
 from monitoring.storage.delivery import words
-from monitoring.storage.delivery.local_first import FRESH_MS, SLOW_PENALTY_MS
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.notifications import Entry
 from monitoring.storage.sqlite.file.lock import Identity, identity_of, is_empty, writer_is_alive, written_file

@@ -12,8 +12,7 @@ import pytest
 from monitoring.config.parsing.durations import moment_ms
 from monitoring.config.tokens import Tokens
 from monitoring.models import CheckResult
-from monitoring.storage.base import Points
-from monitoring.storage.delivery.local_first import FRESH_MS
+from monitoring.storage.base import FRESH_MS, Points
 from tests.support.gateway import READ_TOKEN, TOKENS, WRITE_TOKEN, Gateway
 from tests.support.influx_databases import address_of, store_at
 from tests.support.influxd import Influxd

@@ -28,6 +28,12 @@ def test_no_program_loads_it_before_a_viewer_starts(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", source], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("module", ["monitoring.storage.delivery.local_first", "monitoring.storage.sqlite.store", "msgspec"])
+def test_a_viewer_does_not_wait_for_what_only_a_monitor_needs(module: str) -> None:
+    source = f"import sys, monitoring.commands.live.viewer; sys.exit('{module}' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", source], cwd=ROOT, check=False).returncode == 0
+
+
 WITHOUT_TLS = """
 import sys
 from monitoring.commands.live.viewer import import_asyncio

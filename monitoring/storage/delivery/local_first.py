@@ -8,7 +8,7 @@ from typing import NamedTuple
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
-from monitoring.storage.base import Backend, Deletion, OwnReader, Pending
+from monitoring.storage.base import FRESH_MS, SLOW_PENALTY_MS, Backend, Deletion, OwnReader, Pending
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
@@ -20,12 +20,9 @@ from monitoring.storage.delivery.writer import Writer
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import SECOND_MS
 
-FRESH_MS = 5_000
-"""A database that was complete so recently may be asked. Each question checks again whether it is complete."""
-
-SLOW_PENALTY_MS = 30_000
 LONGEST_PENALTY_MS = 600_000
-"""A database that was too slow for a window is not asked about windows of that length for so long, then twice as long."""
+"""A database that was too slow for a window is not asked about windows of that length for `SLOW_PENALTY_MS`, then for twice
+as long, and at most for so long."""
 
 LARGE_BACKLOG = 10_000
 """Points of which it is worth a line that they are yet to be delivered: that takes more than some seconds."""

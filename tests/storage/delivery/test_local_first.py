@@ -10,10 +10,10 @@ from monitoring.clock import Deadline, SystemClock
 from monitoring.errors import StoreRefused, StoreUnavailable
 from monitoring.models import CheckResult, SiteStats, Window
 from monitoring.statistics import reference
-from monitoring.storage.base import Refusal
+from monitoring.storage.base import FRESH_MS, SLOW_PENALTY_MS, Refusal
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
-from monitoring.storage.delivery.local_first import FRESH_MS, LARGE_BACKLOG, SLOW_PENALTY_MS, LocalFirstStore
+from monitoring.storage.delivery.local_first import LARGE_BACKLOG, LocalFirstStore
 from monitoring.storage.delivery.words import ConditionLog, Source
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
