@@ -24,7 +24,7 @@ _PROXIES = ("http", "https", "socks5", "socks5h")
 
 def read_transport(section: Section) -> Transport:
     """The transport settings of a website."""
-    if not any(map(section.has, TRANSPORT_KEYS)):
+    if not section.has_any(TRANSPORT_KEYS):
         return PLAIN
     ip_version = section.take("ipVersion", _ip_version, None)
     connect_to = section.take("connectTo", _host_and_port, None)

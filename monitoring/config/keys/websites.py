@@ -64,7 +64,7 @@ class Defaults:
 
 def read_rule(section: Section, inherited: Rule) -> Rule:
     """The alert rule of one section. Keys that are not given are inherited."""
-    if not any(map(section.has, RULE_KEYS)):
+    if not section.has_any(RULE_KEYS):
         return inherited
     threshold = section.take("threshold", values.percent, inherited.threshold)
     recovery = section.take("recoveryThreshold", values.percent, None)

@@ -1,7 +1,7 @@
 """Reads the keys of one object and collects everything that is wrong, so that all errors are reported at once."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -92,6 +92,10 @@ class Section:
     def has(self, key: str) -> bool:
         """Does the key have a value? null counts as not given."""
         return self._data.get(key) is not None
+
+    def has_any(self, keys: Iterable[str]) -> bool:
+        """Is any of these keys given, be it as null? Of most websites it spares looking for them one by one."""
+        return not self.keys().isdisjoint(keys)
 
     def place(self, key: str) -> str:
         """The full path of one of its keys."""

@@ -57,7 +57,7 @@ class Text:
 
     @property
     def value(self) -> str:
-        return "".join(part.value for part in self.parts)
+        return self.parts[0].value if len(self.parts) == 1 else "".join(part.value for part in self.parts)
 
     def between(self, start: int, end: int) -> "Text":
         """The text of `value[start:end]`. A segment that is cut keeps its variable."""
