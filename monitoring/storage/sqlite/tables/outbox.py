@@ -57,12 +57,12 @@ class OutboxEntry:
 
 def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int) -> None:
     """Checks with these keys, in order, were stored. `newest` is the newest key stored before."""
-    begin = bisect_right(keys, newest)
-    connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys[:begin]])
+    begin = out_of_order = bisect_right(keys, newest)
     while begin < len(keys):
         end = bisect_left(keys, first_key(Span.MINUTE.start_of(time_of(keys[begin])) + MINUTE_MS), begin)
         add(connection, "checks", keys[begin], keys[end - 1], end - begin, created_ms)
         begin = end
+    connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys[:out_of_order]])
 
 
 def add(
