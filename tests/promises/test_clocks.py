@@ -116,6 +116,7 @@ def _equals_its_checks(shown: dict[str, Any], checks: list[CheckResult]) -> None
         own = [check for check in checks if check.host == site["URL"] and window.from_ms <= check.time_ms < window.until_ms]
         assert all(check.time_ms >= window.until_ms - UNDER_WAY_MS for check in own[site["checks"] :])
         if not site["checks"]:  # the first statistics, on a busy machine
+            assert (site["available"], site["availability"]) == (0, None)
             continue
         right = summarise(own[: site["checks"]], window, exact=True)[site["URL"]]
         assert (site["checks"], site["available"]) == (right.checks, right.available)

@@ -175,6 +175,7 @@ def test_a_standstill_delays_neither_checks_nor_alerts_nor_the_end(
     assert target.longest_gap_ms() < LONGEST_GAP_MS
 
 
+@pytest.mark.timing
 def test_the_end_waits_for_none_of_them_when_all_stand_still_and_sites_hang(target: Target, tmp_path: Path) -> None:
     with Influxd() as server, RawServer(hang) as hanging:
         config = write_config(tmp_path, [*urls(target), hanging.url("/")], database=server.url("monitoring"))
