@@ -44,8 +44,14 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": "dark"}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
 
-    def scripts(self, *, allowed: bool) -> None:
-        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not allowed})
+    def read_without_scripts(self, url: str) -> str:
+        """The HTML of this page where scripts are not executed."""
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            self.open(url)
+            return self.driver.page_source
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
     def open(self, url: str) -> None:
         self.driver.get(url)

@@ -137,12 +137,7 @@ def test_letters_stand_out_from_their_ground(chromium: Browser, theme: str) -> N
 def test_without_scripts_everything_is_there(chromium: Browser) -> None:
     with serving_page(show("some")) as url:
         chromium.look(1440, dark=False)
-        chromium.scripts(allowed=False)
-        try:
-            chromium.open(url)
-            page = chromium.driver.page_source
-        finally:
-            chromium.scripts(allowed=True)
+        page = chromium.read_without_scripts(url)
         assert all(name in page for name in NAMES)
         assert "1 of 8 sites has been down since 20:25 UTC" in page
 

@@ -56,12 +56,7 @@ def test_without_scripts_the_chart_and_its_table_are_there(chromium: Browser) ->
     shown = show("some")
     own = slug(shown.sites[1].host)
     with serving_page(shown) as url:
-        chromium.scripts(allowed=False)
-        try:
-            chromium.open(f"{url}site/{own}?window=1h")
-            page = unescape(chromium.driver.page_source)
-        finally:
-            chromium.scripts(allowed=True)
+        page = unescape(chromium.read_without_scripts(f"{url}site/{own}?window=1h"))
         (place,) = answer(f"{url}site/{own}/data.json?window=1h")["places"]
     assert '<path class="p95"' in page
     assert '<path class="cause timeout"' in page

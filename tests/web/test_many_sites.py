@@ -97,11 +97,6 @@ def test_without_scripts_the_rest_can_be_unfolded(chromium: Browser) -> None:
     shown.publish()
     with serving_page(shown) as url:
         chromium.look(820, dark=False)
-        chromium.scripts(allowed=False)
-        try:
-            chromium.open(url)
-            page = chromium.driver.page_source
-        finally:
-            chromium.scripts(allowed=True)
+        page = chromium.read_without_scripts(url)
         assert all(f"site {number}<" in page for number in range(100))
         assert "<summary>78 more, all up</summary>" in page
