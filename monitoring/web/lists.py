@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import Expiry, Group, Overview, expiries, slug
-from monitoring.display.view_model.ranking import HEALTHY, by_state
+from monitoring.display.view_model.ranking import HEALTHY, by_state, states_text
 from monitoring.display.view_model.values import SiteRow
 from monitoring.display.words import (
     GLYPHS,
@@ -159,6 +159,4 @@ def group_html(group: Group) -> Markup:
 
 def more_text(rows: Sequence[SiteRow]) -> str:
     """ "907 more, all up"; "915 more: 8 maintenance, 907 up"."""
-    counts = by_state(row.status.state for row in rows)
-    said = ", ".join(f"{count} {state}" for state, count in counts)
-    return f"{len(rows)} more, all {counts[0][0]}" if len(counts) == 1 else f"{len(rows)} more: {said}"
+    return f"{len(rows)} more{states_text(by_state(row.status.state for row in rows))}"

@@ -12,7 +12,7 @@ from monitoring.display.drawing.events import counts_text, event_lines, events, 
 from monitoring.display.drawing.grid import beside, bounded, heading, marked, wrapped
 from monitoring.display.drawing.pane import forecast_text, pane_lines
 from monitoring.display.drawing.sparkline import Scale
-from monitoring.display.view_model.ranking import by_state, state_counts
+from monitoring.display.view_model.ranking import by_state, state_counts, states_text
 from monitoring.display.view_model.values import SiteKey, SiteRow, View
 from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, older_windows, place_of
 from monitoring.display.words import (
@@ -249,7 +249,7 @@ def _rest_text(hidden: Sequence[SiteLine], above: int, width: int) -> str:
     counts = by_state(line.now.status.state for line in hidden)
     more = f"… {len(hidden)} more" + (f" ({above} above)" if above else "")
     more = f"… {above} above" if above == len(hidden) else more
-    if len(counts) == 1:
-        return f"{more}, all {counts[0][0]}"
-    said = f"{more}: {', '.join(f'{count} {state}' for state, count in counts)}"
-    return said if cell_len(said) <= width else f"{more}: {'  '.join(f'{GLYPHS[state]} {count}' for state, count in counts)}"
+    said = f"{more}{states_text(counts)}"
+    if len(counts) == 1 or cell_len(said) <= width:
+        return said
+    return f"{more}: {'  '.join(f'{GLYPHS[state]} {count}' for state, count in counts)}"

@@ -46,6 +46,13 @@ def state_counts(rows: Iterable[SiteRow]) -> list[tuple[State, int]]:
     return by_state(worst.values())
 
 
+def states_text(counts: Sequence[tuple[State, int]]) -> str:
+    """The states of sites that are not shown, to follow their number: ", all up"; ": 1 failing, 11 up"."""
+    if len(counts) == 1:
+        return f", all {counts[0][0]}"
+    return f": {', '.join(f'{count} {state}' for state, count in counts)}"
+
+
 def by_state(states: Iterable[State]) -> list[tuple[State, int]]:
     """How often each state occurs, worst state first."""
     counts = Counter(states)
