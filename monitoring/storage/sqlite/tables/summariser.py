@@ -15,7 +15,7 @@ from monitoring.models import LastState
 from monitoring.statistics.summary import FINER, Span, Summary
 from monitoring.storage.sqlite.tables import meta, outbox, states, summaries
 from monitoring.storage.sqlite.tables.meta import Value
-from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, SITE, SITE_MASK, first_key, site_of, time_of
+from monitoring.storage.sqlite.tables.schema import SITE, SITE_MASK, first_key, site_of, time_of
 from monitoring.units import MINUTE_MS
 
 SETTLED_MS = 15_000
@@ -188,7 +188,7 @@ def _add_up_minute(connection: sqlite3.Connection, work: Work, sites: Collection
     work.found[Span.MINUTE] |= found
     work.checks += sum(summary.checks for summary in found.values())
     where, span = summaries.in_minute(work.start_ms, sites)
-    rows = connection.execute(f"SELECT {CHECK_COLUMNS} FROM checks WHERE {where} ORDER BY id", span)
+    rows = connection.execute(f"SELECT {states.TELLING_COLUMNS} FROM checks WHERE {where} ORDER BY id", span)
     work.last_states |= states.follow(states.load(connection, sites), (row for row in rows if site_of(row[0]) in sites))
 
 
