@@ -108,23 +108,21 @@ class MultiLocationReport:
         found = [alert for view in self._current for host in view.log.hosts() for alert in view.log.of(host)]
         return sorted(found, key=_in_order)
 
-    def reports(
-        self, readers: Readers, windows_ms: Sequence[int], until_ms: int, *, is_past: bool = False
-    ) -> Sequence[StatsReport]:
+    def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
         """A report on the window of each of these lengths that ends at `until_ms`. Raises `StoreError`.
 
-        `is_past`: states that were read for the same moment are not read again, which takes longer than a window.
+        States that were read for the same moment are not read again, which takes longer than a window.
         """
-        found = [self._reports(view, reader, windows_ms, until_ms, is_past) for view, reader in self._choose(readers)]
+        found = [self._reports(view, reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
         return [self._joined(reports) for reports in zip(*found, strict=True)]
 
     def _reports(
-        self, view: LocationView, reader: Reader, windows_ms: Sequence[int], until_ms: int, is_past: bool
+        self, view: LocationView, reader: Reader, windows_ms: Sequence[int], until_ms: int
     ) -> Sequence[StatsReport]:
         windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
         found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
         view.missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
-        if not is_past or view.at_ms != until_ms:
+        if view.at_ms != until_ms:
             self._read_states(view, reader, until_ms)
         return [
             self._report(view, reader, window, stats, length_ms)

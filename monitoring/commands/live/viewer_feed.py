@@ -243,7 +243,7 @@ class PastView:
         if not self.reports:
             self._locations.new_alerts(readers, self._at_ms)
         if windows_ms:
-            for report in self._locations.reports(readers, windows_ms, self._at_ms, is_past=True):
+            for report in self._locations.reports(readers, windows_ms, self._at_ms):
                 self.reports[report.length_ms] = report
 
     def records(self, *, of_all: bool) -> Sequence[Alert]:
