@@ -3,6 +3,7 @@
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from monitoring.trust import MOZILLA, Trust, bundle, tls_trouble
 
@@ -28,6 +29,8 @@ class TrustingSession(requests.Session):
         self.trust_env = False  # HTTP_PROXY would be honoured even for localhost, and ~/.netrc override credentials
         self._bundle = bundle(trust or MOZILLA)
         self.verify = self._bundle.path
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
 
     def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
         self._bundle.refresh()

@@ -5,14 +5,13 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 
 from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.config.tokens import CLIENT
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.storage.gateway.interface import LONGEST_BODY, Asked, Endpoint, RefusedAnswer, Value
 from monitoring.storage.gateway.messages import Malformed, decode
-from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure, one_line
+from monitoring.storage.sessions import TrustingSession, failure, one_line
 
 LONGEST_REASON = 160
 """Characters of the gateway's own words that are passed on."""
@@ -34,8 +33,6 @@ class GatewayClient:
         self._url = address.url
         self._timeout = timeout
         self._session = TrustingSession(address.tls)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token}"
 

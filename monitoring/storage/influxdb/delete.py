@@ -41,14 +41,14 @@ def deletion_steps(client: "InfluxClient", here: str, deletion: Deletion) -> Ite
     if deletion.alerts:
         yield from _delete_alerts(client, here, deletion)
     for source in FORMER if deletion.former else ():
-        client.execute(f"DROP SERIES FROM {source} WHERE {of_file(deletion.former)}")
+        client.query(f"DROP SERIES FROM {source} WHERE {of_file(deletion.former)}")
         yield
 
 
 def delete(client: "InfluxClient", source: str, whose: Sequence[str], before_ms: int) -> None:
     """Delete what meets all of these conditions before a moment. Raises `StoreError`."""
     staying = list(_newest(client, source, whose, before_ms))
-    client.execute(f"DELETE FROM {source} WHERE {' AND '.join(whose)} AND time < {before_ms}ms")
+    client.query(f"DELETE FROM {source} WHERE {' AND '.join(whose)} AND time < {before_ms}ms")
     if staying:
         client.write(staying)
 
@@ -58,8 +58,8 @@ def _newest(client: "InfluxClient", source: str, whose: Sequence[str], from_ms: 
     field = ALWAYS_THERE[source]
     conditions = " AND ".join((*whose, f"time >= {from_ms}ms"))
     for series in client.query(f"SELECT last({field}) FROM {source} WHERE {conditions} GROUP BY *"):
-        time_ms, value = series["values"][0]
-        yield line_again(source, series["tags"], field, value, time_ms)
+        time_ms, value = series.values[0]
+        yield line_again(source, series.tags, field, value, time_ms)
 
 
 def _delete_alerts(client: "InfluxClient", here: str, deletion: Deletion) -> Iterator[None]:
@@ -81,12 +81,12 @@ def _hosts_before(client: "InfluxClient", here: str, source: str, deletion: Dele
     """The hosts with something to delete in this measurement. Quick, however much it holds."""
     choice = f"SELECT first({ALWAYS_THERE[source]}) FROM {source}"
     found = client.query(f"{choice} WHERE {here} AND time < {deletion.before_ms}ms GROUP BY host")
-    hosts = {str(series["tags"]["host"]) for series in found}
+    hosts = {series.host for series in found}
     return hosts if deletion.hosts is None else hosts & set(deletion.hosts)
 
 
 def _open_alerts(client: "InfluxClient", here: str) -> Mapping[str, int]:
     """The times of open alerts, by host."""
     found = client.query(f"SELECT last(type) FROM {ALERTS} WHERE {here} GROUP BY host")
-    newest = {str(one["tags"]["host"]): one["values"][0] for one in found}
+    newest = {one.host: one.values[0] for one in found}
     return {host: time_ms for host, (time_ms, kind) in newest.items() if kind == AlertType.ALERT}

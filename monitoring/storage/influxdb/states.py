@@ -87,7 +87,7 @@ class StateReader:
             for some in groups(left):
                 answers = self._client.query_each([self._failures_back(host, left[host], length) for host in some])
                 for host, series in zip(some, answers, strict=True):
-                    rows = series[0]["values"] if series else []
+                    rows = series[0].values if series else []
                     outside = [(row[0], row[2] or "") for row in rows if row[3] is None]
                     if outside or len(rows) < length:
                         found[host] = outside[0] if outside else (None, "")
@@ -131,7 +131,7 @@ class StateReader:
         found: list[dict[str, Seen]] = [{} for _ in choices]
         asked = [f"SELECT {choice} {self._checks} AND time < {end_ms}ms GROUP BY host" for choice in choices]
         for number, one in self._client.stream_each(asked):
-            found[number][one["tags"]["host"]] = (one["values"][0][0], one["values"][0][1])
+            found[number][one.host] = (one.values[0][0], one.values[0][1])
         return found
 
     def _last_good(self, before: Mapping[str, int]) -> dict[str, int]:
@@ -158,5 +158,5 @@ class StateReader:
         for some in groups(moments):
             asked = [f"{statement(moments[host])} AND host = {literal(host)}" for host in some]
             answers = zip(some, self._client.query_each(asked), strict=True)
-            found.update((host, series[0]["values"][0][0]) for host, series in answers if series)
+            found.update((host, series[0].values[0][0]) for host, series in answers if series)
         return found

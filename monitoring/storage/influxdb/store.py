@@ -86,7 +86,7 @@ class InfluxStore:
         """As the contract has it. Creates a missing database."""
         self._client.ping()
         with suppress(StoreDenied):  # only administrators may, and the record shows whether it exists
-            self._client.execute(f"CREATE DATABASE {identifier(self._database)}")
+            self._client.query(f"CREATE DATABASE {identifier(self._database)}")
         _, *numbers = self._record_of(marker)
         proof = uuid.uuid4().hex
         self._client.write([record_line(marker, proof=proof)])
@@ -105,7 +105,7 @@ class InfluxStore:
         """As the contract has it, without names that no monitor can have. Quick, however much the database holds."""
         measured = f"FROM {', '.join((CHECKS, ALERTS, *SUMMARIES.values()))}"
         named = self._client.query(f"SHOW TAG VALUES {measured} WITH KEY = location")
-        names = {name for series in named for _, name in series["values"] if is_name(name, LONGEST_LOCATION)}
+        names = {name for series in named for _, name in series.values if is_name(name, LONGEST_LOCATION)}
         nameless = self._client.query(f"SHOW SERIES {measured} WHERE {at_location('')} LIMIT 1")
         return sorted(names | ({""} if nameless else set()))
 
@@ -113,15 +113,15 @@ class InfluxStore:
         return self._client.database_exists()
 
     def drop_database(self) -> None:
-        self._client.execute(f"DROP DATABASE {identifier(self._database)}")
+        self._client.query(f"DROP DATABASE {identifier(self._database)}")
 
     def drop_host(self, host: str) -> None:
         if is_name(host):
             sources = ", ".join((CHECKS, ALERTS, *SUMMARIES.values()))
-            self._client.execute(f"DROP SERIES FROM {sources} WHERE host = {literal(host)}")
+            self._client.query(f"DROP SERIES FROM {sources} WHERE host = {literal(host)}")
 
     def drop_record(self, marker: str) -> None:
-        self._client.execute(f"DROP SERIES FROM {RECORDS} WHERE {of_file(marker)}")
+        self._client.query(f"DROP SERIES FROM {RECORDS} WHERE {of_file(marker)}")
 
     # The writer
 
@@ -158,7 +158,7 @@ class InfluxStore:
     def missing(self, window: Window) -> int:
         """As the contract has it, for whole minutes. Where hours and days answer, only the ends of the window count.
 
-        Quick after the statistics of the same window.
+        Quick right after the statistics of the same window.
         """
         with self._lock:
             known = self._missing.get(window)
@@ -174,7 +174,7 @@ class InfluxStore:
             return
         where = " AND ".join((self._here, within(window), *named(wanted)))
         found = self._client.stream(f"SELECT host, {WHOLE_CHECK} FROM {CHECKS} WHERE {where}")
-        rows = chain.from_iterable(series["values"] for series in found)
+        rows = chain.from_iterable(series.values for series in found)
         for _, same_time in groupby(rows, lambda row: row[0]):
             for time_ms, host, *fields in sorted(same_time, key=lambda row: row[1] or ""):
                 if (wanted is None or host in wanted) and (check := check_from(host, (time_ms, *fields))):
@@ -215,7 +215,7 @@ class InfluxStore:
         """The fields of the record of a file, None where absent."""
         condition = f"{of_file(marker)} AND time = {RECORD_TIME_MS}ms"
         series = self._client.query(f"SELECT {', '.join(RECORD_FIELDS)} FROM {RECORDS} WHERE {condition}")
-        return series[0]["values"][0][1:] if series else [None] * len(RECORD_FIELDS)
+        return series[0].values[0][1:] if series else [None] * len(RECORD_FIELDS)
 
 
 def _written(write: Callable[[Point], str], some: Iterable[Point], refusals: list[StoreRefused]) -> Iterator[str]:

@@ -133,7 +133,7 @@ class WindowReader:
         """The end of the newest span in the window of which any site has a summary."""
         lengths_ms = {source: span.length_ms for span, source in SUMMARIES.items()}
         statement = f"SELECT last(checks) FROM {', '.join(lengths_ms)} WHERE {self._here} AND {within(window)}"
-        newest = {one.get("name"): one["values"][0][0] for one in self._client.query(statement)}
+        newest = {one.name: one.values[0][0] for one in self._client.query(statement)}
         ends = (newest[source] + length_ms for source, length_ms in lengths_ms.items() if source in newest)
         return max(ends, default=window.from_ms)
 
@@ -141,7 +141,7 @@ class WindowReader:
         """Every host with a check or a summary here."""
         sources = ", ".join((CHECKS, *SUMMARIES.values()))
         found = self._client.stream(f"SHOW TAG VALUES FROM {sources} WITH KEY = host WHERE {self._here}")
-        return {host for series in found for _, host in series["values"]}
+        return {host for series in found for _, host in series.values}
 
     def _points(self, window: Window, width_ms: int, hosts: Collection[str] | None = None) -> Iterator[tuple[str, Parts]]:
         """The sums of the points of these hosts (None: of all), for each mark of this width."""

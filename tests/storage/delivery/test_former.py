@@ -52,7 +52,7 @@ def file(tmp_path: Path) -> Iterator[LocalStore]:
 def files(client: InfluxClient) -> dict[str, set[str]]:
     """The markers under which each of the old measurements has series."""
     series = {source: client.query(f"SELECT version FROM {source} GROUP BY file") for source in SOURCES}
-    return {source: {one["tags"]["file"] for one in found} for source, found in series.items()}
+    return {source: {one.tags["file"] for one in found} for source, found in series.items()}
 
 
 def of_both(file: LocalStore) -> dict[str, set[str]]:
@@ -91,7 +91,7 @@ def test_it_stays_while_the_database_refuses_hours(file: LocalStore, database: I
     assert file.refusals()
     assert not file.pending().summaries
     assert files(client) == of_both(file)
-    client.execute(f"DROP MEASUREMENT {SUMMARIES[Span.HOUR]}")
+    client.query(f"DROP MEASUREMENT {SUMMARIES[Span.HOUR]}")
     clock.advance(RETRY_MS / 1_000)
     drain(forwarder)
     assert files(client) == of_the_other(file)

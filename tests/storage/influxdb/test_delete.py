@@ -9,7 +9,7 @@ from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Points
 from monitoring.storage.influxdb import delete
-from monitoring.storage.influxdb.client import InfluxClient
+from monitoring.storage.influxdb.client import InfluxClient, Series
 from monitoring.storage.influxdb.points import ALERTS, CHECKS, SUMMARIES
 from monitoring.storage.influxdb.questions import at_location
 from monitoring.storage.influxdb.store import InfluxStore
@@ -25,7 +25,7 @@ ODD = 'http://h/a b,c=d"e'
 
 
 class Watched(InfluxClient):
-    """A client that keeps what it writes and runs."""
+    """A client that keeps what it writes, and what it runs to change something."""
 
     written: Sequence[str] = ()
     statements: Sequence[str] = ()
@@ -34,9 +34,10 @@ class Watched(InfluxClient):
         self.written = [*self.written, *lines]
         super().write(lines)
 
-    def execute(self, statement: str) -> None:
-        self.statements = [*self.statements, statement]
-        super().execute(statement)
+    def query(self, statement: str) -> list[Series]:
+        if not statement.startswith("SELECT"):
+            self.statements = [*self.statements, statement]
+        return super().query(statement)
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ class Monitored:
     def rows(self, statement: str) -> Mapping[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {}
         for series in self.client.query(statement):
-            rows = [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
-            found.setdefault(series.get("tags", {}).get("host", ""), []).extend(rows)
+            rows = [dict(zip(series.columns, row, strict=True)) for row in series.values]
+            found.setdefault(series.host, []).extend(rows)
         return found
 
     def of(self, host: str, **more: Any) -> list[CheckResult]:

@@ -168,9 +168,9 @@ def test_plain_fields_and_packed_text_say_the_same(influxd: Influxd) -> None:
         summary = summary_of(recording, span)
         store.write(Points(summaries=[SiteSummary("h", span, span.start_of(START_MS), summary)]))
         (series,) = client.query(f"SELECT * FROM {SUMMARIES[span]}")
-        (row,) = series["values"]
-        client.execute(f"DROP MEASUREMENT {SUMMARIES[span]}")
-        plain = {name: value for name, value in zip(series["columns"], row, strict=True) if value is not None}
+        (row,) = series.values
+        client.query(f"DROP MEASUREMENT {SUMMARIES[span]}")
+        plain = {name: value for name, value in zip(series.columns, row, strict=True) if value is not None}
         found = unpack(plain.pop("packed"))
         assert found == summary
         assert plain == {"time": span.start_of(START_MS), "host": "h", **people_read(found)}

@@ -144,7 +144,7 @@ def test_of_lines_that_cannot_be_read_it_does_not_say_how_many_were_dropped(
         with pytest.raises(StoreRefused, match="unable to parse") as caught:
             client.write(lines)
         assert caught.value.dropped is None
-        assert sum(len(series["values"]) for series in client.query("SELECT * FROM m")) == stored
+        assert sum(len(series.values) for series in client.query("SELECT * FROM m")) == stored
         client.close()
 
 

@@ -210,6 +210,7 @@ def test_a_proxy_in_the_environment_is_ignored(influxd: Influxd, monkeypatch: py
         Reply(200, b'{"results":[]}'),
         Reply(200, b'{"results":[{"statement_id":0,"partial":true,"series":[]}]}'),
         Reply(200, b'{"results":[{"statement_id":0,"series":[{"values":[[1]]}]}]}'),
+        Reply(200, b'{"results":[{"statement_id":0,"series":[{"columns":["time"],"values":[[1'),
         Reply(200, b"\xff\xff\xff", MSGPACK),
         Reply(200, b"", MSGPACK),
         Reply(200, b"\x81\xa7results\x91\x83\xacstatement_id\x00", MSGPACK),

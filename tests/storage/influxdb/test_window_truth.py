@@ -182,7 +182,7 @@ class World:
 
     def _statement(self, statement: str) -> None:
         """At this location; the series is written to again afterwards, for InfluxDB may have lost sight of it."""
-        self.client.execute(f"{statement} AND location = 'here'")
+        self.client.query(f"{statement} AND location = 'here'")
 
     def _starts(self, span: Span, part: Window) -> list[int]:
         """Where the spans begin in which the database holds anything: most are empty, and to look into all took long."""
