@@ -1,7 +1,8 @@
 """A gateway as a backend: `./monitoringApp.py -g` on the machine that has the database."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -59,8 +60,13 @@ class GatewayStore:
         self._ask(interface.RECORD, file=marker, record=RecordMessage.of(record))
 
     def write(self, points: Points) -> None:
+        messages: Mapping[str, Sequence[object]] = {
+            "checks": list(map(check_message, points.checks)),
+            "alerts": list(map(AlertMessage.of, points.alerts)),
+            "summaries": list(map(SummaryMessage.of, points.summaries)),
+        }
         refusals = []
-        for body in self._bodies(points):
+        for body in chain.from_iterable(self._bodies(kind, own) for kind, own in messages.items() if own):
             try:
                 self._client.post(interface.WRITE, body)
             except StoreRefused as refusal:
@@ -68,16 +74,15 @@ class GatewayStore:
         if refusals:
             raise StoreRefused.all_of(refusals)
 
-    def _bodies(self, points: Points) -> Iterator[bytes]:
-        """The bodies of requests with these points, none of them too long."""
-        here = [b'"%b":%b' % (key.encode(), msgspec.json.encode(value)) for key, value in self._here.items()]
-        kinds: Sequence[tuple[bytes, Iterable[object]]] = (
-            (b"checks", map(check_message, points.checks)),
-            (b"alerts", map(AlertMessage.of, points.alerts)),
-            (b"summaries", map(SummaryMessage.of, points.summaries)),
-        )
-        for some in _portions((kind, msgspec.json.encode(one)) for kind, every in kinds for one in every):
-            yield b"{%b}" % b",".join([*here, *(b'"%b":[%b]' % (kind, b",".join(own)) for kind, own in some.items())])
+    def _bodies(self, kind: str, messages: Sequence[object]) -> Iterator[bytes]:
+        """The bodies of requests with these points of a kind: in halves where one would be too long."""
+        body = msgspec.json.encode({**self._here, kind: messages})
+        if len(messages) == 1 or (len(messages) <= MOST_POINTS and len(body) <= MOST_BYTES):
+            yield body
+            return
+        middle = len(messages) // 2
+        yield from self._bodies(kind, messages[:middle])
+        yield from self._bodies(kind, messages[middle:])
 
     def delete(self, deletion: Deletion) -> Iterator[None]:  # noqa: ARG002 - nothing is
         """Raises `StoreDenied`: the gateway's own configuration says what is kept."""
@@ -144,20 +149,6 @@ class GatewayStore:
 
 def _ends(window: Window) -> dict[str, int]:
     return {"from_ms": window.from_ms, "until_ms": window.until_ms}
-
-
-def _portions(encoded: Iterable[tuple[bytes, bytes]]) -> Iterator[dict[bytes, list[bytes]]]:
-    """Points by kind, in portions that fit into one request."""
-    some: dict[bytes, list[bytes]] = {}
-    count = size = 0
-    for kind, point in encoded:
-        if count == MOST_POINTS or (some and size + len(point) > MOST_BYTES):
-            yield some
-            some, count, size = {}, 0, 0
-        some.setdefault(kind, []).append(point)
-        count, size = count + 1, size + len(point) + 1
-    if some:
-        yield some
 
 
 def open_gateway(
