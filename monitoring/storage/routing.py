@@ -162,27 +162,22 @@ class ReaderChoice:
         self._local = ReadFile(config.local_database)
         self._resting: tuple[int, str] | None = None
         self._database = Database(self._address, self._patience_s) if self._address.backend else None
-        self._take(config)
-
-    def _take(self, config: Config) -> None:
-        self._is_named = config.database is not None
-        self._here = config.location
-        self._program = config.program
+        self._config = config
 
     def follow(self, config: Config) -> None:
         if database_address(config) != self._address or config.local_database != self._local.path:
             self.close()
             self._open(config)
-        self._take(config)
+        self._config = config
 
     def choose(self) -> tuple[Readers, Source]:
-        local = self._local.open() if self._wanted in (None, self._here) else None
+        local = self._local.open() if self._wanted in (None, self._config.location) else None
         readers, why = self._ask_around(local)
         if readers:
             return readers, Source(next(iter(readers.values())).kind, why)
         if local is None:
             raise StoreError(self._nobody(why))
-        return {self._here: local}, Source(local.kind, why)
+        return {self._config.location: local}, Source(local.kind, why)
 
     @property
     def name(self) -> str:
@@ -211,7 +206,7 @@ class ReaderChoice:
         try:
             readers = self._database.readers(self._wanted)
         except StoreError as error:
-            if local is None and self._is_named:  # there is nothing else to read, and its error says why
+            if local is None and self._config.database is not None:  # there is nothing else to read, and its error says why
                 raise
             self.distrust(error)
             return {}, self._rests() or ""
@@ -228,13 +223,13 @@ class ReaderChoice:
         if writer_is_alive(self._local.path) and not self._local.path.exists():  # else it has just begun to make it
             return f"{self._local.path}: a monitor is running, and its file is gone; it saves it as soon as it can"
         if self._wanted is None:
-            return no_monitor_text(self._program)
+            return no_monitor_text(self._config.program)
         there = "the local file is of another one" if self._database is None else f"{why} from there"
         return f"nothing is known of this location: {there}"
 
     def distrust(self, error: StoreError) -> None:
         """The database did not answer a question: ask the local file for a while, if there is one."""
-        is_missed = self._is_named or self._has_met()
+        is_missed = self._config.database is not None or self._has_met()
         why = str(error) if is_missed else words.stored_text(self._local.path.name)
         self._resting = (self._clock.now_ms() + SLOW_PENALTY_MS, why)
 
