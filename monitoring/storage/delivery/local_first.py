@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from monitoring.clock import Clock, Deadline
+from monitoring.display.words import window_text
 from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.storage.base import FRESH_MS, SLOW_PENALTY_MS, Backend, Deletion, OwnReader, Pending
@@ -35,15 +36,20 @@ DELIVERY_AT_END_S = 1.0
 """How long a monitor that ends still delivers. The rest stays in the outbox for the next start."""
 
 
-class Penalty(NamedTuple):
-    """How long a database is not asked, until when, and why."""
+class Answered(NamedTuple):
+    """How the database fared with the newest question about a length of window.
 
-    length_ms: int
-    until_ms: int
-    why: str
+    `absent`: how many checks of it the database had refused, so that it was not asked. `rest_ms`: how long it is not asked
+    because it was too slow (0: it answered), until when, and why.
+    """
+
+    absent: int = 0
+    rest_ms: int = 0
+    until_ms: int = 0
+    why: str = ""
 
 
-NO_PENALTY = Penalty(0, 0, "")
+WELL = Answered()
 
 
 class LocalFirstStore:
@@ -69,8 +75,7 @@ class LocalFirstStore:
         self._backend = backend
         self._reader = reader
         self._is_named = is_named
-        self._slow: dict[int, Penalty] = {}
-        self._lacking: dict[int, int] = {}
+        self._answered: dict[int, Answered] = {}
         self._backlog, self._unconverted = Backlog(), Backlog()
         self._has_backlog = False
         self._forwarder = Forwarder(file, backend, clock, is_ours=is_ours) if backend else None
@@ -146,7 +151,7 @@ class LocalFirstStore:
                 self._penalise(window, error)
                 source = Source("local", str(error))
             else:
-                self._slow[window.length_ms] = NO_PENALTY
+                self._answered[window.length_ms] = WELL
                 return found, self.source()
         asked = partial(self.own_reader().stats, window, exact=exact)
         return self._ask_file.ask(asked, until and until.in_all.left_s()), source
@@ -175,22 +180,21 @@ class LocalFirstStore:
         source = self._known_source()
         if self._forwarder is None or source.kind == "local":
             return source
-        penalty = self._slow.get(window.length_ms, NO_PENALTY)
-        if self._clock.now_ms() < penalty.until_ms:
-            return Source("local", penalty.why)
+        before = self._answered.get(window.length_ms, WELL)
+        if self._clock.now_ms() < before.until_ms:
+            return Source("local", before.why)
         if not self._forwarder.wait_complete(_within(DELIVERY_S, until)):
             return Source("local", self._forwarder.trouble or words.behind_text(self.name, self.pending()))
-        absent = self._lacking[window.length_ms] = self._absent(window)
-        if absent:
-            return Source("local", words.lacking_text(self.name, absent))
-        return source
+        absent = self._absent(window)
+        self._answered[window.length_ms] = before._replace(absent=absent)
+        return Source("local", words.lacking_text(self.name, absent)) if absent else source
 
     def _penalise(self, window: Window, error: StoreError) -> None:
         """The database did not answer about this window: ask it nothing about windows of this length for a while."""
         why = str(error) if isinstance(error, StoreDenied) else words.slow_text(self.name)
-        last_ms = self._slow.get(window.length_ms, NO_PENALTY).length_ms
-        length_ms = min(LONGEST_PENALTY_MS, last_ms * 2 or SLOW_PENALTY_MS)
-        self._slow[window.length_ms] = Penalty(length_ms, self._clock.now_ms() + length_ms, why)
+        last_ms = self._answered.get(window.length_ms, WELL).rest_ms
+        rest_ms = min(LONGEST_PENALTY_MS, last_ms * 2 or SLOW_PENALTY_MS)
+        self._answered[window.length_ms] = Answered(0, rest_ms, self._clock.now_ms() + rest_ms, why)
 
     def _absent(self, window: Window) -> int:
         """How many checks of the window the database has refused, at most."""
@@ -205,18 +209,18 @@ class LocalFirstStore:
         A length of window is too slow until the database has answered about one. It lacks what the newest one lacked.
         """
         source = self._known_source()
-        slow = {length_ms: penalty for length_ms, penalty in self._slow.items() if penalty.length_ms}
-        lacking = {length_ms: count for length_ms, count in self._lacking.items() if count}
+        lacking = [length_ms for length_ms, seen in self._answered.items() if seen.absent]
+        slow = [length_ms for length_ms, seen in self._answered.items() if seen.rest_ms]
         if source.kind == "local" or not (slow or lacking):
             return source
-        is_asked = bool((self._slow.keys() | self._lacking.keys()) - slow.keys() - lacking.keys())
+        is_asked = WELL in self._answered.values()
         if lacking:
             longest_ms = max(lacking)
-            why = words.lacking_window_text(self.name, lacking[longest_ms], longest_ms)
+            why = words.lacking_text(self.name, self._answered[longest_ms].absent, f"the {window_text(longest_ms)}")
             return Source(source.kind, f"{why}: from the local file") if is_asked else Source("local", why)
         if is_asked:
             return Source(source.kind, f"{source.why}, {words.slow_windows_text(sorted(slow))}")
-        return Source("local", next(iter(slow.values())).why)
+        return Source("local", self._answered[slow[0]].why)
 
     def _known_source(self) -> Source:
         """The store that is asked as far as delivery decides that, and why."""

@@ -91,11 +91,6 @@ def lacking_text(database: str, refused: int, time: str = "this time") -> str:
     return f"{database} lacks {plural(refused, 'point')} of {time}, which it refused"
 
 
-def lacking_window_text(database: str, refused: int, length_ms: int) -> str:
-    """It has not all points of the newest window of this length."""
-    return lacking_text(database, refused, f"the {window_text(length_ms)}")
-
-
 def lost_text(database: str) -> str:
     return f"{database} has lost points that it had"
 
