@@ -113,21 +113,20 @@ class MultiLocationReport:
 
         States that were read for the same moment are not read again, which takes longer than a window.
         """
-        found = [self._reports(view, reader, windows_ms, until_ms) for view, reader in self._choose(readers)]
-        return [self._joined(reports) for reports in zip(*found, strict=True)]
-
-    def _reports(
-        self, view: LocationView, reader: Reader, windows_ms: Sequence[int], until_ms: int
-    ) -> Sequence[StatsReport]:
-        windows = [from_whole_hour(Window.before(until_ms, length_ms)) for length_ms in windows_ms]
-        found = [reader.stats(window, exact=may_be_exact(window, len(self._sites))) for window in windows]
-        view.missing.update((length_ms, reader.missing(it)) for length_ms, it in zip(windows_ms, windows, strict=True))
-        if view.at_ms != until_ms:
-            self._read_states(view, reader, until_ms)
+        chosen = self._choose(readers)
+        for view, reader in chosen:
+            if view.at_ms != until_ms:
+                self._read_states(view, reader, until_ms)
         return [
-            self._report(view, reader, window, stats, length_ms)
-            for window, stats, length_ms in zip(windows, found, windows_ms, strict=True)
+            self._joined([self._read_report(view, reader, length_ms, until_ms) for view, reader in chosen])
+            for length_ms in windows_ms
         ]
+
+    def _read_report(self, view: LocationView, reader: Reader, length_ms: int, until_ms: int) -> StatsReport:
+        window = from_whole_hour(Window.before(until_ms, length_ms))
+        found = reader.stats(window, exact=may_be_exact(window, len(self._sites)))
+        view.missing[length_ms] = reader.missing(window)  # quick right after the statistics
+        return self._report(view, reader, window, found, length_ms)
 
     def states(self, readers: Readers, until_ms: int) -> StatsReport:
         """A report on no time at all, which has only the states at `until_ms`. Raises `StoreError`."""

@@ -5,11 +5,9 @@ is fast with a thousand sites, and right on every compatible server.
 """
 
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
-from threading import Lock
 from typing import TypeVar
 
 from monitoring.config.keys.databases import DatabaseAddress
@@ -42,9 +40,6 @@ from monitoring.storage.influxdb.window import WindowReader
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
 
-WINDOWS_REMEMBERED = 4
-"""For so many windows the number of missing points is remembered, which comes with their statistics."""
-
 COUNTED: Mapping[str, tuple[str, str]] = {
     "checks": ("count(available)", CHECKS),
     "alerts": ("count(type)", ALERTS),
@@ -74,8 +69,7 @@ class InfluxStore:
         self._here = at_location(location)
         self._lines = PointWriter(location)
         self._states = StateReader(self._client, self._here)
-        self._lock = Lock()
-        self._missing: OrderedDict[Window, int] = OrderedDict()  # guarded by the lock
+        self._missing: tuple[Window | None, int] = None, 0  # of the window whose statistics were read last
 
     # The database itself
 
@@ -149,10 +143,7 @@ class InfluxStore:
     ) -> Mapping[str, SiteStats]:
         reader = WindowReader(self._client, self._here, is_wanted)
         found = reader.stats(window, exact=exact, ends=ends)
-        with self._lock:
-            self._missing[window] = reader.missing
-            while len(self._missing) > WINDOWS_REMEMBERED:
-                self._missing.popitem(last=False)
+        self._missing = window, reader.missing
         return found
 
     def missing(self, window: Window) -> int:
@@ -160,13 +151,12 @@ class InfluxStore:
 
         Quick right after the statistics of the same window.
         """
-        with self._lock:
-            known = self._missing.get(window)
-        if known is None:
-            reader = WindowReader(self._client, self._here)
-            reader.stats(window, exact=may_be_exact(window, len(reader.hosts())), ends=None)
-            known = reader.missing
-        return known
+        known, missing = self._missing
+        if known == window:
+            return missing
+        reader = WindowReader(self._client, self._here)
+        reader.stats(window, exact=may_be_exact(window, len(reader.hosts())), ends=None)
+        return reader.missing
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
         wanted = None if hosts is None else set(filter(is_name, hosts))  # others were never written
