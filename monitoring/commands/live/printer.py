@@ -20,12 +20,15 @@ from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Source
 from monitoring.storage.multi_location import DELAY_MS, MultiLocationReport, last_time, moment_to_show
 from monitoring.storage.routing import Choice, ReaderChoice, Readers
-from monitoring.units import DAY_MS
+from monitoring.units import DAY_MS, MINUTE_MS
 
 REFRESH_S = 1.0
 
 LIVE_PATIENCE_S = 10.0
 """How long one query of a live display may take."""
+
+STORED_MS = MINUTE_MS
+"""How long after its decision an alert may come to where it is read; usually it takes a second."""
 
 NOWHERE = Source("nothing", "")
 
@@ -140,8 +143,9 @@ class Printer:
         recent: Sequence[Alert] = ()
         try:
             alerts = self._locations.new_alerts(self._choose())
-            self._new_from_ms = self.now_ms()
-            recent = [alert for alert in alerts if alert.time_ms > self._new_from_ms - RECENT_MS]
+            now_ms = self.now_ms()
+            recent = [alert for alert in alerts if alert.time_ms > now_ms - RECENT_MS]
+            self._new_from_ms = now_ms - STORED_MS
         except StoreError as error:
             self.forget_readers(error)
         self._output.start(self._header(), self.now_ms(), recent)
@@ -184,7 +188,7 @@ class Printer:
         self._readers, self._source = {}, NOWHERE
 
     def _show_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Show the alerts decided since the start. Older ones are history, even if they are read late."""
+        """Show the alerts decided or stored since the start. Older ones are history, even if they are read late."""
         names = self._config.names
         if self._purged != self.purged:
             self._purged, recent_ms = self.purged, self.now_ms() - RECENT_MS

@@ -135,6 +135,17 @@ def test_what_was_decided_before_anybody_could_be_asked_is_no_news(
     assert (shown.transitions, shown.ongoing) == ([alert(62, "b")], [alert(59), alert(62, "b")])
 
 
+def test_what_was_decided_before_the_start_and_stored_after_it_is_news(
+    store: LocalStore, printer: Printer, clock: FakeClock, shown: Shown
+) -> None:
+    """A monitor stores an alert a moment after its decision, on a busy machine some seconds."""
+    store.append([], [alert(57)], 0)
+    printer.start()
+    store.append([], [alert(58, "b")], 0)
+    steps(printer, clock, 2)
+    assert (shown.recent, shown.transitions) == ([alert(57)], [alert(58, "b")])
+
+
 def test_an_alert_shows_at_once_on_the_screen_and_in_the_windows_that_end_after_it(
     store: LocalStore, printer: Printer, clock: FakeClock, shown: Shown
 ) -> None:
