@@ -66,13 +66,14 @@ def test_the_reason_is_in_every_store_and_in_all_that_reads_them(
             with Monitor(config) as monitor:
                 monitor.wait_for_announcement("alert")
                 wait_for(lambda: monitor.objects("stats"), "statistics")
+                wait_for(lambda: influxd.series("SELECT * FROM monitoring..website_alerts"), "the alert is delivered")
+                # From elsewhere: another machine's file is empty, so the database answers.
+                assert_read(config_in(tmp_path / "reader", authority, url, database=database), local_file(config))
                 assert monitor.terminate() == 0
             assert REASON in monitor.announced("alert")[0]["detail"]
             assert REASON in monitor.objects("stats")[-1]["sites"][0]["detail"]
             wait_for_delivery(config)
             assert_stored(influxd, local_file(config))
-            # From elsewhere: another machine's file is empty, so the database answers.
-            assert_read(config_in(tmp_path / "reader", authority, url, database=database), local_file(config))
 
 
 def wait_for_delivery(config: Path) -> None:
