@@ -12,7 +12,7 @@ from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Backend, OwnReader, Reader
 from tests.support.points import REASON
-from tests.support.results import LONG_SPAN_MS, START_MS, Recording, recordings, texts
+from tests.support.results import LONG_SPAN_MS, START_MS, Recording, chances, recordings, texts
 
 ALWAYS = Window(START_MS - 10**10, START_MS + 10**10)
 NOW_MS = ALWAYS.until_ms
@@ -53,21 +53,21 @@ FreshDatabase = Callable[[], AbstractContextManager[OpenBackend]]
 
 
 details = st.text(st.characters(exclude_categories=("Cs",)), max_size=20) | texts
+some_reasons = st.lists(details, min_size=1, max_size=3)
 
 
 @st.composite
 def explained(draw: st.DrawFn, span_ms: int) -> Recording:
     """Any recording; what failed says why, and some responses took longer than their phases."""
     recording = draw(recordings(span_ms))
-    reasons = draw(st.lists(details, min_size=1, max_size=3))
-    chances = draw(st.binary(min_size=len(recording.checks), max_size=len(recording.checks)))
+    reasons, chance = draw(some_reasons), draw(chances)
     checks = [
         replace(
             check,
-            detail=reasons[chance % len(reasons)] if check.cause else "",
-            response_us=None if check.response_us is None else check.response_us + (0, 0, 7)[chance // 4 % 3],
+            detail=chance.choice(*reasons) if check.cause else "",
+            response_us=None if check.response_us is None else check.response_us + chance.choice(0, 0, 7),
         )
-        for check, chance in zip(recording.checks, chances, strict=True)
+        for check in recording.checks
     ]
     return Recording(tuple(checks), recording.window)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ class Chance:
     """
 
     LENGTH = 68
-    """Enough for a check."""
+    """Enough for a check, for an alert, or for two choices for each check of a recording."""
 
     def __init__(self, drawn: bytes) -> None:
         self._left = iter(drawn)
@@ -63,10 +64,19 @@ class Chance:
         return min(most, drawn % 2**bits) if bits <= most.bit_length() else most
 
 
-@st.composite
-def checks_of(draw: st.DrawFn, host: str, time_ms: int) -> CheckResult:
+# Strategies that are made once: hypothesis validates each new one, which took as long as all drawing.
+chances = st.builds(Chance, st.binary(min_size=Chance.LENGTH, max_size=Chance.LENGTH))
+some_hosts = st.lists(hosts, min_size=1, max_size=3, unique=True)
+percents = st.floats(0, 100)
+
+
+@cache
+def times_within(span_ms: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(START_MS, START_MS + span_ms), min_size=1, max_size=8, unique=True)
+
+
+def a_check(host: str, time_ms: int, chance: Chance) -> CheckResult:
     """One check: available with a response, failed with one, or failed without."""
-    chance = Chance(draw(st.binary(min_size=Chance.LENGTH, max_size=Chance.LENGTH)))
     resolve, connect, tls, processing, transfer = (chance.choice(None, chance.number(10_000_000)) for _ in PHASES)
     phases = (resolve, connect, tls, processing, transfer)
     answered = chance.choice(True, True, True, False)
@@ -85,23 +95,12 @@ def checks_of(draw: st.DrawFn, host: str, time_ms: int) -> CheckResult:
     )
 
 
-def times_within(span_ms: int) -> st.SearchStrategy[list[int]]:
-    return st.lists(st.integers(START_MS, START_MS + span_ms), min_size=1, max_size=8, unique=True)
-
-
-times = times_within(SPAN_MS)
-
-
 @st.composite
 def recordings(draw: st.DrawFn, span_ms: int = SPAN_MS) -> Recording:
     """A few sites with odd names, and a window whose bounds often fall exactly on a check."""
-    checks = [
-        draw(checks_of(host, time_ms))
-        for host in draw(st.lists(hosts, min_size=1, max_size=3, unique=True))
-        for time_ms in draw(times_within(span_ms))
-    ]
+    checks = [a_check(host, time_ms, draw(chances)) for host in draw(some_hosts) for time_ms in draw(times_within(span_ms))]
     checks.sort(key=lambda check: (check.time_ms, check.host))
-    return Recording(tuple(checks), draw(windows([check.time_ms for check in checks], span_ms)))
+    return Recording(tuple(checks), a_window([check.time_ms for check in checks], span_ms, draw(chances)))
 
 
 def long_recordings() -> st.SearchStrategy[Recording]:
@@ -109,36 +108,33 @@ def long_recordings() -> st.SearchStrategy[Recording]:
     return recordings(LONG_SPAN_MS)
 
 
-@st.composite
-def windows(draw: st.DrawFn, moments: Sequence[int], span_ms: int) -> Window:
+def a_window(moments: Sequence[int], span_ms: int, chance: Chance) -> Window:
     """Bounds on, just before or just after some of these moments, or around all of them."""
-    bound = st.builds(int.__add__, st.sampled_from(moments), st.sampled_from([-1, 0, 1]))
-    exact = st.builds(lambda one, other: Window(min(one, other), max(one, other) + 1), bound, bound)
-    return draw(exact | st.just(Window(START_MS, START_MS + span_ms + 1)))
+    one, other = (chance.choice(*moments) + chance.choice(0, -1, 1) for _ in range(2))
+    return chance.choice(Window(min(one, other), max(one, other) + 1), Window(START_MS, START_MS + span_ms + 1))
 
 
 @st.composite
 def alert_lists(draw: st.DrawFn) -> list[Alert]:
     """Alerts and recoveries in order of (time, host), at most one of a site at a time."""
     alerts = [
-        draw(alerts_of(host, time_ms))
-        for host in draw(st.lists(hosts, min_size=1, max_size=3, unique=True))
-        for time_ms in draw(times)
+        an_alert(host, time_ms, draw(percents), draw(chances))
+        for host in draw(some_hosts)
+        for time_ms in draw(times_within(SPAN_MS))
     ]
     return sorted(alerts, key=lambda alert: (alert.time_ms, alert.host))
 
 
-@st.composite
-def alerts_of(draw: st.DrawFn, host: str, time_ms: int) -> Alert:
-    kind = draw(st.sampled_from(AlertType))
-    start_ms = time_ms - draw(st.integers(0, 10**9))
+def an_alert(host: str, time_ms: int, availability: float, chance: Chance) -> Alert:
+    kind = chance.choice(*AlertType)
+    lasted_ms = chance.number(10**9)
     return Alert(
         type=kind,
         host=host,
         time_ms=time_ms,
-        start_ms=start_ms,
-        end_ms=draw(st.integers(start_ms, time_ms)) if kind is AlertType.RECOVERY else None,
-        availability=draw(st.floats(0, 100)),
-        cause=draw(st.none() | st.sampled_from(Cause)),
-        detail=draw(st.sampled_from(("", "certificate has expired"))),
+        start_ms=time_ms - lasted_ms,
+        end_ms=time_ms - chance.number(lasted_ms) if kind is AlertType.RECOVERY else None,
+        availability=availability,
+        cause=chance.choice(None, *Cause),
+        detail=chance.choice("", "certificate has expired"),
     )

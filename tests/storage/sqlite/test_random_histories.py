@@ -18,7 +18,7 @@ from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.forwarded import ask_purge
 from tests.support.memory_backend import MemoryDatabase
-from tests.support.results import START_MS, checks_of
+from tests.support.results import START_MS, a_check, chances
 from tests.support.stored import states_of
 
 HOSTS = ("a", "b", "c'd")
@@ -63,7 +63,7 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data(), hosts=st.lists(st.sampled_from(HOSTS), min_size=1, max_size=3, unique=True))
     def checks_are_written(self, data: st.DataObject, hosts: Sequence[str]) -> None:
         late_ms = data.draw(st.sampled_from([0, 0, 0, 3_000, 80_000, 2 * HOUR_MS]))
-        new = [data.draw(checks_of(host, self.now_ms - late_ms)) for host in hosts]
+        new = [a_check(host, self.now_ms - late_ms, data.draw(chances)) for host in hosts]
         new = [replace(check, detail="because" if check.cause else "") for check in new]
         new = [check for check in new if check.time_ms >= max(self.kept_from_ms, START_MS - DAY_MS)]
         self.store.append(new, [], self.now_ms)
