@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from monitoring.errors import StoreBusy, StoreDamaged, StoreError, StoreOverwritten
+from monitoring.errors import StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import (
@@ -54,7 +54,7 @@ class FileStore(FileReader, ABC):
         self._former: list[OpenFile] = []
         self._is_detached = False
         self._has_room = True
-        self._warm()
+        self.readers.warm()
         try:
             with self.writing() as connection:
                 self._load(connection)
@@ -75,10 +75,6 @@ class FileStore(FileReader, ABC):
         ends = blocks_1_1.ends(connection) if self._has_blocks else None
         self.unconverted_ms = ends[1] - ends[0] if ends else 0
         """The length of the time whose checks are still in blocks of 1.1.0."""
-
-    def _warm(self) -> None:
-        with suppress(StoreError):
-            self.readers.warm()
 
     # Writing
 
@@ -165,17 +161,13 @@ class FileStore(FileReader, ABC):
     def read_from(self, name: Path) -> None:
         """Let readers open the file under this name."""
         self.readers.turn_to(name, self.opened.lock.identity)
-        self._warm()
+        self.readers.warm()
 
     def begin_another_log(self) -> None:
         """Copy the content of a deleted write-ahead log into the file, and begin another log. Raises `StoreBusy`."""
-        if not self.readers.rest(READERS_END_S):
-            raise StoreBusy(f"{self.path}: is being read for too long")
-        try:
-            with self.mutex, translated(self.path):
-                self.opened.begin_another_log()
-        finally:
-            self.read_from(self.path)
+        with self.readers.all_closed(READERS_END_S), self.mutex, translated(self.path):
+            self.opened.begin_another_log()
+        self.readers.warm()
 
     def copy(self, target: Path, name_lock: NameLock | None, between: Callable[[], None]) -> OpenFile:
         """Copy everything into a new file of this name, and open that. `become` puts it into use.

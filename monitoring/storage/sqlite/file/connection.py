@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -175,59 +175,63 @@ class ReaderPool:
 
         `is_still`: read the file as it lies there, without its log, and without asking who has locked it.
         """
-        self._path = path
+        self.path = path
         self._identity = identity
         self._is_still = is_still
         self._turn = threading.Condition()
         self._idle: list[sqlite3.Connection] = []
         self._used: set[sqlite3.Connection] = set()
-        self._busy = 0
+        self._outdated: set[sqlite3.Connection] = set()
+        """Those in use that read the file before this one."""
         self._is_resting = self._is_closed = False
-        self._generation = 0
         self.damage: str | None = None
         """SQLite's words when it found the file damaged."""
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment of the file."""
-        connection, generation = self._take()
+        connection, is_good = self._take(), False
         try:
-            with translated(self._path):
+            with translated(self.path):
                 connection.execute("BEGIN")
                 yield connection
                 connection.execute("ROLLBACK")
                 connection.execute("PRAGMA shrink_memory")  # frees pages that the next commit makes useless
-        except BaseException as error:
-            self._give_back(connection, generation, is_good=False)
-            if isinstance(error, StoreDamaged) and generation == self._generation:
+            is_good = True
+        except StoreDamaged as error:
+            if connection not in self._outdated:
                 self.damage = str(error)
             raise
-        self._give_back(connection, generation)
+        finally:
+            self._give_back(connection, is_good=is_good)
 
     def warm(self) -> None:
-        """Open one connection, which can read the file also when that has lost its name."""
-        with self.snapshot() as connection:  # the first read opens the log beside the file
+        """Open one connection if possible. It can read the file also when that has lost its name."""
+        with suppress(StoreUnavailable), self.snapshot() as connection:  # the first read opens the log beside the file
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
 
-    def rest(self, timeout_s: float) -> bool:
-        """Close all connections, and open none before `turn_to`. False when a question takes too long to end."""
+    @contextmanager
+    def all_closed(self, timeout_s: float) -> Iterator[None]:
+        """Inside, no connection is open. Whoever asks waits. Raises `StoreBusy` when a question takes too long to end."""
         with self._turn:
             self._is_resting = True
+            is_unused = self._turn.wait_for(lambda: not self._used, timeout_s)
             self._close_idle()
-            is_done = self._turn.wait_for(lambda: self._busy == 0, timeout_s)
-            self._close_idle()
-            if not is_done:
+        try:
+            if not is_unused:
+                raise StoreBusy(f"{self.path}: is being read for too long")
+            yield
+        finally:
+            with self._turn:
                 self._is_resting = False
                 self._turn.notify_all()
-            return is_done
 
     def turn_to(self, path: Path, identity: Identity | None) -> None:
         """Read this file from now on. Questions under way go on with the former one."""
         with self._turn:
             self._close_idle()
-            self._generation += 1
-            self._path, self._identity, self.damage = path, identity, None
-            self._is_resting = False
+            self._outdated |= self._used
+            self.path, self._identity, self.damage = path, identity, None
             self._turn.notify_all()
 
     def close(self) -> None:
@@ -243,64 +247,53 @@ class ReaderPool:
             for _ in range(INTERRUPTIONS):
                 for connection in self._used:
                     connection.interrupt()
-                if self._turn.wait_for(lambda: self._busy == 0, INTERRUPT_S):
+                if self._turn.wait_for(lambda: not self._used, INTERRUPT_S):
                     return
 
     def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
-    def _take(self) -> tuple[sqlite3.Connection, int]:
+    def _take(self) -> sqlite3.Connection:
         with self._turn:
             if not self._turn.wait_for(self._may_take, BUSY_TIMEOUT_S):
-                raise StoreUnavailable(f"{self._path}: cannot be opened just now")
+                raise StoreUnavailable(f"{self.path}: cannot be opened just now")
             if self._is_closed:
-                raise StoreUnavailable(f"{self._path}: is closed")
-            self._busy += 1
-            generation = self._generation
-            connection = self._idle.pop() if self._idle else None
-        try:
-            connection = connection or self._open()
-        except BaseException:
-            self._give_back(None, generation, is_good=False)
-            raise
-        with self._turn:
+                raise StoreUnavailable(f"{self.path}: is closed")
+            connection = self._idle.pop() if self._idle else self._open()
             self._used.add(connection)
-        return connection, generation
+            return connection
 
     def _may_take(self) -> bool:
         """A connection is idle or can be opened. (It is also tried when waiting for one is no use.)"""
-        if self._is_resting and not self._is_closed:
-            return False
-        return self._is_closed or bool(self._idle) or self._is_there() or not self._busy
+        if self._is_closed:
+            return True
+        return not self._is_resting and (bool(self._idle) or self._is_there() or not self._used)
 
-    def _give_back(self, connection: sqlite3.Connection | None, generation: int, *, is_good: bool = True) -> None:
+    def _give_back(self, connection: sqlite3.Connection, *, is_good: bool) -> None:
         with self._turn:
-            self._busy -= 1
-            if connection:
-                self._used.remove(connection)
-                if is_good and generation == self._generation and not self._is_resting and not self._is_closed:
-                    self._idle.append(connection)
-                else:
-                    connection.close()
+            self._used.remove(connection)
+            if is_good and not self._is_closed and connection not in self._outdated:
+                self._idle.append(connection)
+            else:
+                self._outdated.discard(connection)
+                connection.close()
             self._turn.notify_all()
 
     def _is_there(self) -> bool:
-        return self._identity is None or identity_of(self._path) == self._identity
+        return self._identity is None or identity_of(self.path) == self._identity
 
     def _open(self) -> sqlite3.Connection:
-        if self._path.exists() and not self._path.is_file():  # opening a named pipe would block
-            raise StoreUnavailable(f"{self._path}: not a file")
-        is_live = may_have_log(self._path) and not self._is_still
-        uri = f"file:{quote(os.fsencode(self._path.absolute()))}?mode=ro{'' if is_live else '&immutable=1'}"
-        with translated(self._path):
-            if not self._is_there():
-                raise StoreUnavailable(f"{self._path}: is not the file any more that was opened")
+        if self.path.exists() and not self.path.is_file():  # opening a named pipe would block
+            raise StoreUnavailable(f"{self.path}: not a file")
+        is_live = may_have_log(self.path) and not self._is_still
+        uri = f"file:{quote(os.fsencode(self.path.absolute()))}?mode=ro{'' if is_live else '&immutable=1'}"
+        with translated(self.path):
             connection = sqlite3.connect(
                 uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             if not self._is_there():
                 connection.close()
-                raise StoreUnavailable(f"{self._path}: is not the file any more that was opened")
+                raise StoreUnavailable(f"{self.path}: is not the file any more that was opened")
             connection.execute("PRAGMA temp_store = MEMORY")  # rows to be grouped are sorted there, not in a file
         return connection

@@ -144,7 +144,7 @@ class FileLock:
                 raise
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
-        self._is_held = True
+        self.is_held = True
         status = os.fstat(self._descriptor)
         self.identity: Identity = (status.st_dev, status.st_ino)
 
@@ -216,8 +216,8 @@ class FileLock:
 
     def release(self, *, forget: bool = False) -> None:
         """Free the file and the name. A second call does nothing. `forget`: see `NameLock.release`."""
-        if self._is_held:
-            self._is_held = False
+        if self.is_held:
+            self.is_held = False
             os.close(self._descriptor)
             self.name.release(forget=forget)
 

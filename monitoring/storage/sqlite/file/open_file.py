@@ -5,7 +5,7 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
-from monitoring.errors import MonitoringError, StoreBusy, StoreError, StoreUnavailable
+from monitoring.errors import MonitoringError, StoreBusy, StoreError
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import (
     BUSY_TIMEOUT_S,
@@ -43,7 +43,7 @@ class OpenFile:
         self.path = path
         self.lock = lock or FileLock(path)
         try:
-            self._connection: sqlite3.Connection | None = open_writer(path, self.lock, patience_s)
+            self.connection = open_writer(path, self.lock, patience_s)
         except BaseException as error:
             if lock is None:
                 self.lock.release(forget=isinstance(error, MonitoringError) and not isinstance(error, StoreError))
@@ -52,19 +52,13 @@ class OpenFile:
         """The file behind symbolic links when it was opened."""
         self._log_names = self._names_of_logs()
         self._logs = self._current_logs()
+        """The logs that SQLite has opened; empty while the connection is closed, because opening it again has failed."""
         self._page = self._find_stamp()
         stamp = bytes(self.connection.execute("SELECT value FROM stamp").fetchone()[0])
         self._token, self._commits = stamp[:TOKEN_BYTES], int.from_bytes(stamp[TOKEN_BYTES:])
         self._version = self.lock.version()
         """The version of the file (see `FileLock.version`) when it was last seen to be ours."""
         self._changing: tuple[int, int] | None = None
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The connection that writes. Raises `StoreUnavailable` while there is none."""
-        if self._connection is None:
-            raise StoreUnavailable(f"{self.path}: could not be opened again")
-        return self._connection
 
     def _names_of_logs(self) -> list[Path]:
         """Where SQLite looks for its logs now. (Somebody may have replaced the file by a symbolic link.)"""
@@ -127,7 +121,7 @@ class OpenFile:
             if changing != self._changing:  # somebody may still be writing it: look again
                 return None
             return Problem.OVERWRITTEN if is_database else Problem.DAMAGED
-        return None if self._connection and self._current_logs() == self._logs else Problem.LOGLESS
+        return None if self._current_logs() == self._logs else Problem.LOGLESS
 
     def is_foreign(self) -> bool:
         """Whether the file now holds another program's database."""
@@ -151,7 +145,7 @@ class OpenFile:
             with suppress(sqlite3.Error):
                 self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self.has_written()
-        for name, identity in zip(self._log_names, self._logs, strict=True):
+        for name, identity in zip(self._log_names, self._logs, strict=False):
             if identity and identity_of(name) == identity:
                 name.unlink()
 
@@ -160,37 +154,37 @@ class OpenFile:
 
         Raises `sqlite3.Error` or `StoreError`. Then it is to be tried again.
         """
-        if self._connection:
-            is_empty = self._empty_log(self._connection)
+        if self._logs:
+            is_empty = self._empty_log()
             self.has_written()
-            self._connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
+            self.connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
             if not is_empty:
                 raise StoreBusy(f"{self.path}: another program reads it")
-            self._connection.close()
-            self._connection = None
-        self._connection = open_writer(self.path, self.lock)
+            self.connection.close()
+            self._logs = []
+        self.connection = open_writer(self.path, self.lock)
         self.real, self._log_names, self._logs = rescue.real(self.path), self._names_of_logs(), self._current_logs()
         self.has_written()
 
-    def _empty_log(self, connection: sqlite3.Connection) -> bool:
+    def _empty_log(self) -> bool:
         """Copy the log's content into the file. False while another program's question needs it. Raises `sqlite3.Error`."""
-        connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
-        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        self.connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
+        return not self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
     def close(self) -> None:
         """Close the file, which then has everything, also while somebody reads it and so keeps the log beside it.
 
         If somebody has overwritten it, nothing of our log may get into it.
         """
-        if self._connection:
-            is_ours = self.is_ours()
-            if is_ours:
-                with suppress(sqlite3.Error):
-                    self._empty_log(self._connection)
-            else:
-                self.lock.keep_log_out()
-            self._connection.close()
-            if not is_ours:
-                self.drop_logs(checkpoint=False)
-            self._connection = None
+        if not self.lock.is_held:  # it is closed
+            return
+        is_ours = self.is_ours()
+        if is_ours:
+            with suppress(sqlite3.Error):
+                self._empty_log()
+        else:
+            self.lock.keep_log_out()
+        self.connection.close()
+        if not is_ours:
+            self.drop_logs(checkpoint=False)
         self.lock.release()
