@@ -183,7 +183,7 @@ def test_what_a_monitor_writes_in_place_of_its_file_is_read_and_said(
         store.append(checks([1]), [], START_MS)
     with closing(ReaderChoice(config, clock)) as choice:
         assert choice.choose()[0][""].last_time() == START_MS + 1_000
-        with closing(LocalStore(elsewhere, home=home, home_lock=FileLock(home))) as store:
+        with closing(LocalStore(elsewhere, home=home)) as store:
             store.append(checks([2]), [], START_MS)
             assert choice.choose()[0][""].last_time() == START_MS + 2_000
             (condition,) = choice.conditions()

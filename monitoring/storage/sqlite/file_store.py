@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
 
 from monitoring.errors import StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult, Window
@@ -20,7 +19,6 @@ from monitoring.storage.sqlite.file.connection import (
     transaction,
     translated,
 )
-from monitoring.storage.sqlite.file.lock import FileLock, NameLock
 from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.tables import blocks_1_1, meta, migrations, queries
@@ -38,9 +36,9 @@ SPARE = 256 << 20
 class FileStore(FileReader, ABC):
     """One connection writes, others read. The guard may put another file in place of the open one."""
 
-    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, path: Path, patience_s: float = BUSY_TIMEOUT_S, *, was_known: bool = True) -> None:
         """Open or create the file, and bring one of an older version up to date. Arguments and errors as of `OpenFile`."""
-        self.opened = OpenFile(path, lock, patience_s)
+        self.opened = OpenFile(path, patience_s, was_known=was_known)
         """Only `exclusively` and `writing` use its connection, for one thread at a time."""
         super().__init__(path, ReaderPool(path, self.opened.lock.identity))
         self.mutex = threading.Lock()
@@ -50,9 +48,9 @@ class FileStore(FileReader, ABC):
         self.said: deque[str] = deque()
         """What a person should know about the file, until the guard's `notices` fetches it."""
         self._pause = threading.Event()
-        self._damage: str | None = None
+        self.damage: str | None = None
+        """What SQLite said when it last found the file damaged."""
         self._former: list[OpenFile] = []
-        self._is_detached = False
         self._has_room = True
         self.readers.warm()
         try:
@@ -87,8 +85,8 @@ class FileStore(FileReader, ABC):
             except sqlite3.Error as error:
                 lost = migrations.lost_part(self.opened.connection) if is_about_schema(error) else ""
                 if lost or is_damage(error):
-                    self._damage = f"{self.path}: {lost or error}"
-                    raise StoreDamaged(self._damage) from error
+                    self.damage = f"{self.path}: {lost or error}"
+                    raise StoreDamaged(self.damage) from error
                 raise
 
     @contextmanager
@@ -134,13 +132,9 @@ class FileStore(FileReader, ABC):
         """Tell a person something about the file."""
         self.said.append(text)
 
-    @property
-    def damage(self) -> str | None:
-        """What SQLite said when it last found the file damaged."""
-        return self._damage or self.readers.damage
-
     def problem(self) -> Problem | None:
         """What has happened to the file, if anything."""
+        self.damage = self.damage or self.readers.damage
         return self.opened.problem() or (Problem.DAMAGED if self.damage else None)
 
     def newest_alerts(self) -> Sequence[Alert]:
@@ -150,9 +144,10 @@ class FileStore(FileReader, ABC):
         return ()
 
     def remembered_results(self, window: Window) -> Sequence[CheckResult]:
-        """The checks of a window that an overwritten file no longer has: SQLite still has the newest in memory and log.
+        """The checks of a window, by the connection that writes.
 
-        Raises `StoreUnavailable`.
+        SQLite has the newest in memory and log, whatever has happened to name and content of the file. Raises
+        `StoreUnavailable`.
         """
         hosts = {site: host for host, site in self.sites.items()}
         with self.exclusively() as connection:
@@ -169,7 +164,7 @@ class FileStore(FileReader, ABC):
             self.opened.begin_another_log()
         self.readers.warm()
 
-    def copy(self, target: Path, name_lock: NameLock | None, between: Callable[[], None]) -> OpenFile:
+    def copy(self, target: Path, between: Callable[[], None]) -> OpenFile:
         """Copy everything into a new file of this name, and open that. `become` puts it into use.
 
         Call it within `exclusively`. Between two steps it releases the lock and calls `between`, which may write: when this
@@ -193,27 +188,20 @@ class FileStore(FileReader, ABC):
         try:
             rescue.copy(self.opened.connection, draft, pause)
             rescue.give_name(draft, name)
-            lock = FileLock(target, name_lock)
             try:
-                return OpenFile(target, lock)
+                return OpenFile(target)
             except BaseException:
                 rescue.remove(name)  # else the next look takes it for somebody else's
-                lock.release()
                 raise
         finally:
             rescue.remove(draft)
 
-    def open_sibling(self, path: Path, lock: FileLock) -> Self:
-        """A store of the same kind on another file. Raises as `OpenFile` does.
-
-        In a new file sites get the same numbers, so that readers do not mix sites up while the file changes.
-        """
-        sibling = type(self)(path, lock, 0)
-        if not sibling.sites:
-            with sibling.writing() as connection:
-                connection.executemany("INSERT INTO sites (host, id) VALUES (?, ?)", self.sites.items())
-                sibling._load(connection)
-        return sibling
+    def number_sites(self, sites: Mapping[str, int]) -> None:
+        """Give sites these numbers in a new file, so that readers do not mix sites up while the file changes."""
+        if not self.sites:
+            with self.writing() as connection:
+                connection.executemany("INSERT INTO sites (host, id) VALUES (?, ?)", sites.items())
+                self._load(connection)
 
     def become(self, file: OpenFile, *, is_copy: bool) -> None:  # noqa: ARG002 - for deliveries
         """Use this file from now on; `is_copy`: it holds the same as the one before, which `close_former` closes.
@@ -221,7 +209,7 @@ class FileStore(FileReader, ABC):
         Call it within `exclusively`.
         """
         self._former.append(self.opened)
-        self.opened, self.path, self._damage = file, file.path, None
+        self.opened, self.path, self.damage = file, file.path, None
         self.read_from(self.path)
         self._load(file.connection)
 
@@ -230,15 +218,8 @@ class FileStore(FileReader, ABC):
         while self._former:
             self._former.pop().close()
 
-    def detach(self) -> OpenFile:
-        """Hand the open file over to another store."""
-        self.readers.close()
-        self._is_detached = True
-        return self.opened
-
     def close(self) -> None:
         self.readers.end()
         self.close_former()
         with self.mutex:
-            if not self._is_detached:
-                self.opened.close()
+            self.opened.close()

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
+from typing import Self
 
 from monitoring.errors import MonitoringError, StoreDamaged, StoreError, StoreUnavailable
 from monitoring.models import Window
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S
-from monitoring.storage.sqlite.file.lock import FileLock, NameLock, identity_of, lock_path
+from monitoring.storage.sqlite.file.lock import NameLock, identity_of, is_empty
 from monitoring.storage.sqlite.file.open_file import Problem
 from monitoring.storage.sqlite.file_store import FileStore
 from monitoring.units import HOUR_MS
@@ -41,23 +42,18 @@ class FileGuard:
     - Its write-ahead log was deleted: another one is begun.
     - Damaged: it is set aside, and a new one begun.
 
-    `home` is the name where the file belongs. While the store writes another file, `NAME.lock` of the home names it for
-    readers, and the guard moves back as soon as it can.
+    `home` is the name where the file belongs, and `name` the lock on it. While the store writes another file, that lock
+    names it for readers, and the guard moves back as soon as it can.
     """
 
-    def __init__(self, store: FileStore, home: Path, home_lock: FileLock | NameLock | None = None) -> None:
-        """`home_lock` is a lock on the file at home while another one is written, or on its name alone."""
+    def __init__(self, store: "GuardedStore", home: Path, name: NameLock) -> None:
         self._store = store
         self._home = home
-        self._home_lock = home_lock if isinstance(home_lock, FileLock) else None
-        lock = self._home_lock or (store.opened.lock if store.path == home else None)
-        self._name = NameLock(home, lock.name) if lock else home_lock if isinstance(home_lock, NameLock) else None
-        if home_lock and self._name:
-            self._name.tell(store.path)
+        self.name = name
+        if self.away:
+            name.tell(self.away)
         self._began_ms: int | None = None
         self._left_alone = False
-        self._is_damaged = False
-        self._followed: Path | None = None
         self._set_aside_ms = -ASIDE_MS
         self._retry_ms = 0
         self._said: str | None = None
@@ -69,7 +65,8 @@ class FileGuard:
     @property
     def away(self) -> Path | None:
         """The file that is written, if the next start opens another one. Its directory may have been renamed."""
-        return self._followed or (self._path if self._path != self._home else None)
+        path = self._store.readers.path
+        return None if path == self._home else path
 
     def notices(self) -> list[str]:
         """What has happened since the last call, for people. May be called from any thread."""
@@ -100,31 +97,28 @@ class FileGuard:
 
     def close(self) -> None:
         """Free the name for another monitor."""
-        if self._name:
-            self._name.release(forget=self._name.stands_in)
-        if self._home_lock:
-            self._home_lock.release()
-        self._name = self._home_lock = None
+        if self.name.stands_in:
+            self.name.forget()
+        self.name.release()
 
     @property
     def _path(self) -> Path:
         return self._store.path
 
     def _keep_name(self) -> None:
-        """Take the lock beside the file anew if somebody deleted it, and note there which file is written."""
-        if self._name is None:
-            return
-        if not self._name.is_there():
-            with suppress(OSError, MonitoringError):  # the next look tries again
-                name = NameLock(self._home, stands_in=self._name.stands_in)
-                self._name.release()
-                self._name = name
-        self._name.tell(None if self._path == self._home else self._path)
+        """Take the lock on the name anew if somebody deleted it or a stand-in will not do. Note there what is written."""
+        if self.name.stands_in and not self.away:
+            self.name.forget()
+        if not self.name.is_there():
+            with suppress(MonitoringError):  # the next look tries again
+                name = NameLock(self._home)
+                self.name.release()
+                self.name = name
+        self.name.tell(self.away)
 
     def _put_right(self, problem: Problem | None) -> None:
         if problem is None:
-            if self._followed:
-                self._followed = None
+            if self._store.readers.path != self._path:
                 self._store.read_from(self._path)
                 self._store.say(f"{self._path} is in its directory again")
             else:
@@ -162,15 +156,14 @@ class FileGuard:
         folder = rescue.real(path).parent
         if not folder.is_dir():
             if name := store.opened.moved_to():
-                if name != self._followed:
+                if name != store.readers.path:
                     store.read_from(name)
-                    self._followed = name
                     store.say(f"{path}: its directory is now {name.parent}; checks go on into {name}")
                 return
             folder.mkdir(parents=True)
         store.opened.drop_logs()
-        was_damaged = self._is_damaged
-        kept, self._followed = self._move(path), None
+        was_damaged = store.damage is not None
+        kept = self._move(path)
         if was_damaged:
             store.say(f"{path}: a new file was begun, with {kept.value}")
         elif kept is Kept.ALL:
@@ -183,7 +176,7 @@ class FileGuard:
         path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
         self._store.opened.drop_logs()
         kept = self._move(name)
-        self._left_alone, self._followed = True, None
+        self._left_alone = True
         self._store.say(
             f"{path} was replaced by another file, which is left alone; checks go on in {name}, with {kept.value}"
         )
@@ -195,7 +188,7 @@ class FileGuard:
         """
         path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
         self._left_alone = self._store.opened.is_foreign()
-        kept = self._begin_anew(name, self._undelivered_ms(), self._store.remembered_results)
+        kept = self._change_to(name, self._undelivered_since())
         self._retry_ms = self._now_ms + RETRY_MS
         self._store.say(f"{path} was overwritten with another file; checks go on in {name}, with {kept.value}")
 
@@ -204,25 +197,26 @@ class FileGuard:
             raise StoreUnavailable("so is the file before it: the disk may be failing")
         path, reason = self._path, self._store.damage or f"{self._path}: its beginning is not that of a database"
         aside = rescue.set_aside(path, "damaged", self._now_ms)
-        self._set_aside_ms, self._is_damaged = self._now_ms, True
+        self._set_aside_ms, self._store.damage = self._now_ms, reason
         self._store.read_from(aside)
-        kept = self._begin_anew(path, HOUR_MS)
+        kept = self._change_to(path, self._now_ms - HOUR_MS)
         self._store.say(f"{reason}; it is now {aside.name}, and a new file was begun, with {kept.value}")
 
-    def _undelivered_ms(self) -> int:
-        """The age of the oldest check that must not be lost: of the past hour, and older if no database has it yet."""
+    def _undelivered_since(self) -> int:
+        """The time of the oldest check that must not be lost: of the past hour, and older if no database has it yet."""
+        hour_ago_ms = self._now_ms - HOUR_MS
         with suppress(StoreError):
             oldest_ms = self._store.pending().oldest_ms
-            return HOUR_MS if oldest_ms is None else max(HOUR_MS, self._now_ms - oldest_ms + LATE_MS)
-        return HOUR_MS
+            return hour_ago_ms if oldest_ms is None else min(hour_ago_ms, oldest_ms - LATE_MS)
+        return hour_ago_ms
 
     # Changing to another file
 
     def _move(self, path: Path) -> Kept:
         """Change to a copy, or if that is impossible to a new file with what must not be lost."""
-        if not self._is_damaged and self._copy_to(path):
+        if self._store.damage is None and self._copy_to(path):
             return Kept.ALL
-        return self._begin_anew(path, self._undelivered_ms())
+        return self._change_to(path, self._undelivered_since())
 
     def _copy_to(self, path: Path) -> bool:
         """Change to a copy of the open file. False if there is no room for it or the file cannot be read."""
@@ -230,7 +224,7 @@ class FileGuard:
             if not rescue.has_room(connection, rescue.real(path).parent):
                 return False
             try:
-                copy = self._store.copy(path, self._name, self._between)
+                copy = self._store.copy(path, self._between)
             except FileExistsError:
                 raise
             except (sqlite3.Error, OSError, StoreDamaged):
@@ -238,39 +232,37 @@ class FileGuard:
             self._store.become(copy, is_copy=True)
         return True
 
-    def _begin_anew(self, path: Path, back_ms: int, results: rescue.Results | None = None) -> Kept:
-        """Change to a new file with the newest alerts and the checks of the past `back_ms`."""
-        lock = FileLock(path, self._name)
-        try:
-            sibling = self._store.open_sibling(path, lock)
-        except BaseException:
-            if not lock.version()[0]:
-                rescue.remove(rescue.real(path))  # else the next look takes it for somebody else's
-            lock.release()
-            raise
-        return self._change_to(sibling, self._now_ms - back_ms, results or self._store.results)
-
-    def _change_to(self, sibling: FileStore, from_ms: int, results: rescue.Results, *, all_or_nothing: bool = False) -> Kept:
-        """Change to the file of `sibling` once it has the newest alerts and the checks since `from_ms`.
+    def _change_to(self, path: Path, from_ms: int, *, all_or_nothing: bool = False) -> Kept:
+        """Change to the file at `path`, a new one or one of ours, once it has the newest alerts and the checks since then.
 
         `all_or_nothing`: if some of these cannot be carried over, raise `StoreUnavailable` and change nothing.
         """
-        now_ms = self._now_ms
+        sibling = self._store.open_sibling(path)
         self._store.echo = []
         try:
-            sibling.append((), self._store.newest_alerts(), now_ms)
-            window = Window(from_ms, now_ms + 1)
-            is_whole = rescue.carry_over(results, lambda some: sibling.append(some, (), now_ms), window, self._between)
-            if all_or_nothing and not is_whole:
-                raise StoreUnavailable(f"{sibling.path}: not everything could be written")
+            kept = self._fill(sibling, from_ms, all_or_nothing=all_or_nothing)
             with self._store.exclusively():
                 for checks, alerts in self._store.echo:
-                    sibling.append(checks, alerts, now_ms)
-                self._store.become(sibling.detach(), is_copy=False)
+                    sibling.append(checks, alerts, self._now_ms)
+                self._store.become(sibling.opened, is_copy=False)
+        except BaseException:
+            FileStore.close(sibling)  # without its guard, which has our lock on the name
+            raise
         finally:
-            sibling.close()
             self._store.echo = None
-        self._is_damaged = False
+        sibling.readers.close()
+        return kept
+
+    def _fill(self, sibling: FileStore, from_ms: int, *, all_or_nothing: bool) -> Kept:
+        store, now_ms = self._store, self._now_ms
+        sibling.number_sites(store.sites)
+        sibling.append((), store.newest_alerts(), now_ms)
+        window = Window(from_ms, now_ms + 1)
+        is_whole = rescue.carry_over(
+            store.remembered_results, lambda some: sibling.append(some, (), now_ms), window, self._between
+        )
+        if all_or_nothing and not is_whole:
+            raise StoreUnavailable(f"{sibling.path}: not everything could be written")
         return Kept.NEWEST if is_whole else Kept.PART
 
     def _go_home(self) -> None:
@@ -282,48 +274,50 @@ class FileGuard:
         elif identity_of(self._home) is not None or not self._copy_to(self._home):
             return
         self._left_alone = False
-        if self._name is None or self._name.stands_in:
-            stand_in, self._name = self._name, NameLock(self._home, self._store.opened.lock.name)
-            if stand_in:
-                stand_in.release(forget=True)
         rescue.remove(before)
-        lock_path(before).unlink(missing_ok=True)
         with suppress(OSError):  # only a temporary directory of its own is empty now
             before.parent.rmdir()
         self._store.say(f"{self._home} can be written again, and has everything that was measured meanwhile")
 
     def _move_in(self) -> None:
-        lock, self._home_lock = self._home_lock or FileLock(self._home, self._name), None
         try:
-            sibling = self._store.open_sibling(self._home, lock)
+            self._change_to(self._home, self._began_ms or 0, all_or_nothing=True)
         except StoreDamaged as error:
             self._store.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
-            lock.release()
             raise
-        except StoreError:
-            self._home_lock = lock
-            raise
-        except BaseException:
-            lock.release(forget=True)
-            raise
-        self._change_to(sibling, self._began_ms or 0, self._store.results, all_or_nothing=True)
 
 
 class GuardedStore(FileStore):
     """A store that a guard watches."""
 
     def __init__(
-        self,
-        path: Path,
-        lock: FileLock | None = None,
-        patience_s: float = BUSY_TIMEOUT_S,
-        home: Path | None = None,
-        home_lock: FileLock | NameLock | None = None,
+        self, path: Path, patience_s: float = BUSY_TIMEOUT_S, *, home: Path | None = None, name: NameLock | None = None
     ) -> None:
-        """As `FileStore`; `home` and `home_lock` as of `FileGuard`."""
-        super().__init__(path, lock, patience_s)
-        self.guard = FileGuard(self, home or path, home_lock)
+        """As `FileStore`. `home`: the name where the file belongs, if that is another one.
+
+        `name`: a lock on the name of the home, which the caller has taken, and keeps if this raises.
+        """
+        lock = name or NameLock(home or path)
+        try:
+            super().__init__(path, patience_s, was_known=lock.was_known)
+        except BaseException as error:
+            if name is None:
+                if not isinstance(error, StoreError):  # it is another program's
+                    lock.forget()
+                lock.release()
+            raise
+        self.guard = FileGuard(self, home or path, lock)
+
+    def open_sibling(self, path: Path) -> Self:
+        """A store of the same kind on another file, under the same lock on a name. Raises as `OpenFile` does."""
+        is_new = identity_of(path) is None
+        try:
+            return type(self)(path, 0, name=self.guard.name)
+        except BaseException:
+            if is_new and is_empty(path):
+                rescue.remove(rescue.real(path))  # else the next look takes it for somebody else's
+            raise
 
     def close(self) -> None:
-        self.guard.close()
         super().close()
+        self.guard.close()

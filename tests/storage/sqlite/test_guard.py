@@ -16,7 +16,7 @@ from monitoring.models import Alert, CheckResult
 from monitoring.storage.routing import ReadFile
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import ReaderPool
-from monitoring.storage.sqlite.file.lock import FileLock, lock_path, writer_is_alive, written_file
+from monitoring.storage.sqlite.file.lock import FileLock, NameLock, lock_path, writer_is_alive, written_file
 from monitoring.storage.sqlite.guard import ASIDE_MS, RETRY_MS
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -204,6 +204,22 @@ def test_whatever_takes_the_name_is_left_alone(store: LocalStore, path: Path, pu
     assert written(path) == checks([1, 3])
 
 
+def test_readers_find_a_file_whose_directory_was_renamed(tmp_path: Path) -> None:
+    """The lock beside the file has moved with it: another one says where the file is."""
+    folder, renamed = tmp_path / "data", tmp_path / "renamed"
+    folder.mkdir()
+    path = folder / "config.db"
+    with closing(LocalStore(path)) as store:
+        folder.rename(renamed)
+        assert len(look(store)) == 1
+        assert written_file(path) == renamed / path.name
+        renamed.rename(folder)
+        assert len(look(store)) == 1
+        assert written_file(path) == path
+        assert lock_path(path).read_text() == f"{os.getpid()}\n"
+    assert not writer_is_alive(path)
+
+
 def test_a_lock_that_had_no_room_for_the_process_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left locked by a disk that was full."""
 
@@ -215,11 +231,11 @@ def test_a_lock_that_had_no_room_for_the_process_is_one(path: Path, monkeypatch:
         store = LocalStore(path)
     assert lock_path(path).read_text() == ""
     with pytest.raises(MonitoringError, match="process unknown"):
-        FileLock(path)
+        NameLock(path)
     look(store)
     assert lock_path(path).read_text() == f"{os.getpid()}\n"
     store.close()
-    FileLock(path).release()
+    NameLock(path).release()
 
 
 def test_a_file_that_was_moved_away_is_whole_where_it_is_now(store: LocalStore, path: Path) -> None:
@@ -321,6 +337,6 @@ def test_a_store_that_works_elsewhere_moves_in_with_everything(path: Path, tmp_p
     assert store.last_alerts() == {"a": alert(2), "b": alert(150, "b")}
     assert not elsewhere.parent.exists()
     with pytest.raises(MonitoringError):
-        FileLock(path)
+        NameLock(path)
     store.close()
-    FileLock(path).release()
+    LocalStore(path).close()

@@ -15,7 +15,7 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.storage.sqlite import opening
-from monitoring.storage.sqlite.file.lock import FileLock, writer_is_alive, written_file
+from monitoring.storage.sqlite.file.lock import NameLock, writer_is_alive, written_file
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.store import LocalStore
@@ -83,7 +83,7 @@ def test_while_somebody_holds_the_file_its_alerts_are_known_and_then_it_has_ever
     assert start.store.last_alerts() == {"a": alert(3), "b": recovery(5, "b")}
     assert start.store.last_time() == START_MS + 999_000, "times go on after what is in the file"
     with pytest.raises(MonitoringError, match="another monitor writes here already"):
-        FileLock(written)
+        NameLock(written)
     start.store.append(checks([1_001]), [], NOW_MS)
     holder.execute("ROLLBACK")
     start.store.guard.look(NOW_MS + 2_000, lambda: None)
@@ -117,6 +117,8 @@ def test_when_no_disk_takes_a_file_it_is_kept_in_memory(
     elsewhere.rmdir()
     start = Start(tmp_path / "nowhere" / "config.db")
     assert start.store.path.is_relative_to(memory)
+    with pytest.raises(MonitoringError, match="another monitor writes here already"):
+        Start(tmp_path / "nowhere" / "config.db")
     start.store.close()
     monkeypatch.setattr(opening, "IN_MEMORY", str(tmp_path / "nowhere"))
     with pytest.raises(StoreUnavailable, match=r"nowhere/config\.db: No such file or directory"):

@@ -67,15 +67,18 @@ def is_foreign(header: bytes) -> bool:
     return header.startswith(MAGIC) and int.from_bytes(header[APPLICATION_ID_AT]) not in (0, APPLICATION_ID)
 
 
-def open_writer(path: Path, lock: FileLock, patience_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+def open_writer(
+    path: Path, lock: FileLock, patience_s: float = BUSY_TIMEOUT_S, *, was_known: bool = True
+) -> sqlite3.Connection:
     """A connection that writes. Creates the tables of an empty file, and brings one of an older version up to date.
 
-    The caller holds `lock` on the file. Waits up to `patience_s` for SQLite's write lock. Raises `StoreDamaged`, or
-    `MonitoringError` when the file is another program's or a newer version's, which stays untouched.
+    The caller holds `lock` on the file. `was_known`: a monitor has used this name before, so what is no database here may be
+    a damaged one of ours. Waits up to `patience_s` for SQLite's write lock. Raises `StoreDamaged`, or `MonitoringError` when
+    the file is another program's or a newer version's, which stays untouched.
     """
     header, foreign = lock.read(HEADER_BYTES), MonitoringError(f"{path}: not a file of this program")
     if header and not header.startswith(MAGIC):
-        if lock.name.was_known and lock.version()[0] % PAGE_BYTES == 0:  # whole pages, where a monitor wrote before
+        if was_known and lock.version()[0] % PAGE_BYTES == 0:  # whole pages
             raise StoreDamaged(f"{path}: its beginning is not that of a database")
         raise foreign
     if is_foreign(header):
@@ -85,7 +88,7 @@ def open_writer(path: Path, lock: FileLock, patience_s: float = BUSY_TIMEOUT_S) 
     try:
         return _open_writer(path, patience_s)
     except StoreDamaged as error:
-        if is_marked or lock.name.was_known:
+        if is_marked or was_known:
             raise
         raise foreign from error
 

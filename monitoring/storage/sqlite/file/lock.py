@@ -2,11 +2,11 @@
 
 The lock on the file is an `flock` on a descriptor of it, which holds for every name of the file. Take it before SQLite opens
 the file and release it after SQLite has closed it. Nothing else in this process may open the file: closing any descriptor
-of a file drops all POSIX locks of the process on it, SQLite's among them.
+of a file drops all POSIX locks of the process on it, SQLite's among them. So take the lock on the name first.
 
 The lock on the name is an `flock` on `NAME.lock` beside the file. Readers find out by it whether a monitor is running,
 without opening the database. It holds the process id, and the path of the file that the monitor writes if that is another
-one. Where it cannot be created, a stand-in is, in the system's temporary directory.
+one. Where it cannot be created, a stand-in is, in memory or in the system's temporary directory.
 """
 
 import fcntl
@@ -34,6 +34,9 @@ READERS_PAUSE_S = 0.02
 
 LOCKS = Path("/proc/locks")
 
+IN_MEMORY = "/dev/shm"  # noqa: S108 - the names in it are random, or those of one user
+"""Linux keeps files there in memory, so there is room when all disks are full."""
+
 Identity = tuple[int, int]
 """Device and inode, by which a file is known under any name."""
 
@@ -48,8 +51,9 @@ def stand_in_path(database: Path) -> Path:
     """Its stand-in, where nothing can be written beside the file. Only monitors of one user share it."""
     import hashlib  # late: it loads OpenSSL, and few files need a stand-in
 
+    folder = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else tempfile.gettempdir()
     name = hashlib.sha256(os.fsencode(os.path.realpath(database))).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"monitoring-{os.getuid()}-{name}.lock")
+    return Path(folder, f"monitoring-{os.getuid()}-{name}.lock")
 
 
 def identity_of(path: Path | str) -> Identity | None:
@@ -81,27 +85,30 @@ def may_have_log(path: Path) -> bool:
 class NameLock:
     """The lock on a name: tells readers that a monitor is running, and which file it writes."""
 
-    def __init__(self, database: Path, inherited: "NameLock | None" = None, *, stands_in: bool = False) -> None:
-        """Take the lock, or share `inherited`, which this process holds, if that is for the same name.
+    def __init__(self, database: Path) -> None:
+        """Take the lock, or its stand-in where that is impossible.
 
-        `stands_in`: take the stand-in. Raises `OSError`, or `MonitoringError` that names the process which holds the lock.
+        Raises `InUse` that names the process which holds it, or `StoreUnavailable` where neither can be created.
         """
-        self.stands_in = stands_in
-        self._path = stand_in_path(database) if stands_in else lock_path(database)
-        self._descriptor: int
+        self._path = lock_path(database)
         self.was_known = self._path.exists()
         """A monitor has used this name before."""
+        self.stands_in = False
         self._told: bytes | None = None
-        if inherited and _is_file(inherited._descriptor, self._path):
-            self._descriptor, self._told = os.dup(inherited._descriptor), inherited._told
-            return
-        links = os.O_NOFOLLOW if stands_in else 0
-        descriptor = self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | links, 0o644)
-        is_free = _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX))
-        stand_in = None if stands_in or (inherited and inherited.stands_in) else stand_in_path(database)
-        if not is_free or (stand_in and _is_held(stand_in)):
-            holder = self._path if not is_free or not stand_in else stand_in
-            os.close(descriptor)
+        stand_in = stand_in_path(database)
+        try:
+            self._descriptor = _create(self._path)
+        except OSError as error:
+            self._path, self.stands_in = stand_in, True
+            try:
+                self._descriptor = _create(stand_in, os.O_NOFOLLOW)
+            except OSError:
+                raise StoreUnavailable(f"{database}: {error.strerror}") from error
+        self.is_held = True
+        is_free = _patiently(lambda: _try_lock(self._descriptor, fcntl.LOCK_EX))
+        if not is_free or (not self.stands_in and _is_held(stand_in)):
+            os.close(self._descriptor)
+            holder = stand_in if is_free else self._path
             raise _in_use(database, holder.read_bytes()[:32].decode("ascii", "replace").partition("\n")[0])
         self.tell(None)
 
@@ -118,72 +125,62 @@ class NameLock:
         """Whether the lock's file still has its name. Somebody may have deleted it."""
         return _is_file(self._descriptor, self._path)
 
-    def release(self, *, forget: bool = False) -> None:
-        """`forget`: also delete the lock's file, unless an earlier monitor left it. (The file is another program's.)"""
-        if forget and (self.stands_in or not self.was_known):
+    def forget(self) -> None:
+        """Delete the lock's file, unless an earlier monitor left it."""
+        if self.is_held and (self.stands_in or not self.was_known):
             self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+
+    def release(self) -> None:
+        """A second call does nothing."""
+        if self.is_held:
+            self.is_held = False
+            os.close(self._descriptor)
 
 
 class FileLock:
-    """The lock on a database file, with the one on its name."""
+    """The lock on a database file, and its bytes as they are without what SQLite has in the log."""
 
-    def __init__(self, path: Path, name: NameLock | None = None) -> None:
-        """Take the lock. Create an empty file where there is none. `name` is a lock on a name that this process holds.
+    def __init__(self, path: Path) -> None:
+        """Take the lock. Create an empty file where there is none.
 
         Raises `MonitoringError` that names the process which holds the lock, or `StoreUnavailable` when the file cannot be
         opened.
         """
-        self.path = path
         try:
-            self.name = NameLock(path, name)
-            try:
-                self._descriptor = self._lock_file(path)
-            except BaseException:
-                self.name.release()
-                raise
+            self._descriptor = _create(path)
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
+        try:
+            self._lock(path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         self.is_held = True
         status = os.fstat(self._descriptor)
         self.identity: Identity = (status.st_dev, status.st_ino)
 
-    def _lock_file(self, path: Path) -> int:
-        while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                is_locked = self._lock_opened(descriptor, path)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            if is_locked:
-                return descriptor
-            os.close(descriptor)
-
-    def _lock_opened(self, descriptor: int, path: Path) -> bool:
-        """False when somebody has just put another file in its place."""
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    def _lock(self, path: Path) -> None:
+        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             raise MonitoringError(f"{path}: not a file of this program")
-        if not _try_lock(descriptor, fcntl.LOCK_EX):
+        if not _try_lock(self._descriptor, fcntl.LOCK_EX):
             raise _in_use(path, _flocker(path))
-        if not _is_file(descriptor, path):
-            return False
-        self._let_sqlite_in(descriptor, path)
-        return True
+        if not _is_file(self._descriptor, path):
+            raise StoreUnavailable(f"{path}: is not the file any more that was opened")
+        self._let_sqlite_in(path)
 
-    def _let_sqlite_in(self, descriptor: int, path: Path) -> None:
+    def _let_sqlite_in(self, path: Path) -> None:
         """Give the lock up again where it shuts out SQLite in this process, too: the one on the name has to do there.
 
         On network file systems an `flock` locks all bytes of the file.
         """
         if _may_lock_bytes(path):
             return
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        if not _may_lock_bytes(path) and not _try_lock(descriptor, fcntl.LOCK_EX):  # somebody else was in the way
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        if not _may_lock_bytes(path) and not _try_lock(self._descriptor, fcntl.LOCK_EX):  # somebody else was in the way
             raise _in_use(path, _flocker(path))
 
     def read(self, length: int, offset: int = 0) -> bytes:
-        """Bytes of the file itself, without what SQLite has in the log."""
+        """Bytes of the file itself."""
         return os.pread(self._descriptor, length, offset)
 
     def version(self) -> tuple[int, int]:
@@ -214,12 +211,15 @@ class FileLock:
             return None
         return Path(name) if identity_of(name) == self.identity else None
 
-    def release(self, *, forget: bool = False) -> None:
-        """Free the file and the name. A second call does nothing. `forget`: see `NameLock.release`."""
+    def release(self) -> None:
+        """A second call does nothing."""
         if self.is_held:
             self.is_held = False
             os.close(self._descriptor)
-            self.name.release(forget=forget)
+
+
+def _create(path: Path, flags: int = 0) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o644)
 
 
 def _in_use(path: Path, holder: str) -> InUse:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
-from monitoring.errors import MonitoringError, StoreBusy, StoreError
+from monitoring.errors import StoreBusy, StoreError
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import (
     BUSY_TIMEOUT_S,
@@ -34,19 +34,18 @@ class Problem(Enum):
 class OpenFile:
     """A file that is open for writing: its lock, and the one connection that writes."""
 
-    def __init__(self, path: Path, lock: FileLock | None = None, patience_s: float = BUSY_TIMEOUT_S) -> None:
-        """Open or create the file. `lock` is a lock on it that the caller has taken, and keeps if this raises.
+    def __init__(self, path: Path, patience_s: float = BUSY_TIMEOUT_S, *, was_known: bool = True) -> None:
+        """Open or create the file. The caller holds the lock on a name. `was_known`: see `open_writer`.
 
         Raises `MonitoringError` when another monitor writes the file or it is another program's, `StoreBusy` when somebody
         holds SQLite's write lock for longer than `patience_s`, `StoreDamaged`, or `StoreUnavailable`.
         """
         self.path = path
-        self.lock = lock or FileLock(path)
+        self.lock = FileLock(path)
         try:
-            self.connection = open_writer(path, self.lock, patience_s)
-        except BaseException as error:
-            if lock is None:
-                self.lock.release(forget=isinstance(error, MonitoringError) and not isinstance(error, StoreError))
+            self.connection = open_writer(path, self.lock, patience_s, was_known=was_known)
+        except BaseException:
+            self.lock.release()
             raise
         self.real = rescue.real(path)
         """The file behind symbolic links when it was opened."""

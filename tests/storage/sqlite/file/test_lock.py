@@ -15,16 +15,32 @@ import pytest
 
 from monitoring.errors import MonitoringError, StoreUnavailable
 from monitoring.storage.sqlite.file import lock as module
-from monitoring.storage.sqlite.file.lock import FileLock, lock_path, writer_is_alive
+from monitoring.storage.sqlite.file.lock import FileLock, NameLock, lock_path, writer_is_alive
 
 HOLDER = """
 import sys
 from pathlib import Path
-from monitoring.storage.sqlite.file.lock import FileLock
-lock = FileLock(Path(sys.argv[1]))
+from monitoring.storage.sqlite.file.lock import FileLock, NameLock
+locks = NameLock(Path(sys.argv[1])), FileLock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.readline()
 """
+
+
+class Locks:
+    """Both locks, taken as a monitor takes them."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = NameLock(path)
+        try:
+            self.file = FileLock(path)
+        except BaseException:
+            self.name.release()
+            raise
+
+    def release(self) -> None:
+        self.file.release()
+        self.name.release()
 
 
 @pytest.fixture
@@ -46,7 +62,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 def assert_refused(path: Path, holder: subprocess.Popen[str]) -> None:
     words = f"{path}: another monitor writes here already (process {holder.pid})"
     with pytest.raises(MonitoringError, match=re.escape(words)):
-        FileLock(path)
+        Locks(path)
     assert writer_is_alive(path)
 
 
@@ -61,7 +77,7 @@ def test_it_holds_under_every_name_of_the_file_and_names_the_process(path: Path,
     holder.wait()
     for name in (path, symbolic, hard):
         assert not writer_is_alive(name)
-    FileLock(path).release()
+    Locks(path).release()
 
 
 def test_it_holds_when_the_lock_beside_the_file_is_deleted(path: Path, holder: subprocess.Popen[str]) -> None:
@@ -72,7 +88,7 @@ def test_it_holds_when_the_lock_beside_the_file_is_deleted(path: Path, holder: s
 def test_being_asked_whether_a_monitor_is_alive_does_not_keep_one_from_starting(path: Path) -> None:
     """Who asks holds the lock for an instant: here for as long as three tries take."""
     path.touch()
-    FileLock(path).release()
+    Locks(path).release()
     code = (
         "import fcntl, os, sys, threading; d = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(d, fcntl.LOCK_SH);"
         "print('held', flush=True); sys.stdin.readline()"
@@ -84,17 +100,17 @@ def test_being_asked_whether_a_monitor_is_alive_does_not_keep_one_from_starting(
         assert asker.stdout.readline() == "held\n"
         asker.stdin.write("\n")  # it lets go as soon as it has read this
         asker.stdin.flush()
-        FileLock(path).release()
+        Locks(path).release()
 
 
 def test_who_is_refused_in_the_same_process_leaves_sqlites_locks_alone(path: Path) -> None:
     """Opening and closing the file by other means would drop them, and another process could write."""
-    lock = FileLock(path)
+    lock = Locks(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE t (x)")
         connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(MonitoringError):
-            FileLock(path)
+            Locks(path)
         assert writer_is_alive(path)
         code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
         other = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
@@ -102,14 +118,18 @@ def test_who_is_refused_in_the_same_process_leaves_sqlites_locks_alone(path: Pat
     lock.release()
 
 
-def test_an_heir_holds_the_name_without_a_gap(path: Path) -> None:
-    lock = FileLock(path)
+def test_the_name_is_held_without_a_gap_while_another_file_takes_it(path: Path) -> None:
+    name, file = NameLock(path), FileLock(path)
     path.unlink()
-    heir = FileLock(path, lock.name)
-    lock.release()
+    file.release()
     assert writer_is_alive(path)
     with pytest.raises(MonitoringError):
-        FileLock(path)
+        Locks(path)
+    heir = FileLock(path)
+    name.release()
+    assert writer_is_alive(path)
+    with pytest.raises(MonitoringError):
+        Locks(path)
     heir.release()
     assert not writer_is_alive(path)
 
@@ -137,12 +157,12 @@ class NetworkFileSystem:
 def test_on_a_network_file_system_sqlite_is_not_shut_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a second monitor is still refused."""
     monkeypatch.setattr(module, "fcntl", NetworkFileSystem())
-    lock = FileLock(path)
+    lock = Locks(path)
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE t (x)")
         with pytest.raises(MonitoringError):
-            FileLock(path)
+            Locks(path)
         assert writer_is_alive(path)
     lock.release()
     assert not writer_is_alive(path)
@@ -158,10 +178,10 @@ def test_who_holds_all_of_the_file_does_not_take_our_lock_away(path: Path) -> No
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout
         assert program.stdout.readline() == "held\n"
-        lock = FileLock(path)
+        lock = Locks(path)
         hard = path.with_name("hard.db")
         hard.hardlink_to(path)
         with pytest.raises(MonitoringError, match=f"process {os.getpid()}"):
-            FileLock(hard)
+            Locks(hard)
         program.kill()
     lock.release()
