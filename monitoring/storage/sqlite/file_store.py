@@ -11,17 +11,10 @@ from pathlib import Path
 from monitoring.errors import StoreDamaged, StoreError, StoreOverwritten
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.sqlite.file import rescue
-from monitoring.storage.sqlite.file.connection import (
-    BUSY_TIMEOUT_S,
-    ReaderPool,
-    is_about_schema,
-    is_damage,
-    transaction,
-    translated,
-)
+from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, ReaderPool, transaction, translated
 from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.tables import blocks_1_1, meta, migrations, queries
+from monitoring.storage.sqlite.tables import blocks_1_1, meta, queries
 
 READERS_END_S = 10.0
 """How long a file that has to be opened again waits for questions under way."""
@@ -79,14 +72,13 @@ class FileStore(FileReader, ABC):
     @contextmanager
     def exclusively(self) -> Iterator[sqlite3.Connection]:
         """The connection that writes, for this thread alone. Raises `StoreUnavailable` and its kinds."""
-        with self.mutex, translated(self.path):
+        with self.mutex:
+            connection = self.opened.connection
             try:
-                yield self.opened.connection
-            except sqlite3.Error as error:
-                lost = migrations.lost_part(self.opened.connection) if is_about_schema(error) else ""
-                if lost or is_damage(error):
-                    self.damage = f"{self.path}: {lost or error}"
-                    raise StoreDamaged(self.damage) from error
+                with translated(self.path, connection):
+                    yield connection
+            except StoreDamaged as error:
+                self.damage = str(error)
                 raise
 
     @contextmanager
@@ -183,18 +175,12 @@ class FileStore(FileReader, ABC):
                 self.mutex.acquire()
 
         name = rescue.real(target)
-        draft = name.with_name(name.name + ".saving")
-        rescue.remove(draft)
+        rescue.copy(self.opened.connection, name, pause)
         try:
-            rescue.copy(self.opened.connection, draft, pause)
-            rescue.give_name(draft, name)
-            try:
-                return OpenFile(target)
-            except BaseException:
-                rescue.remove(name)  # else the next look takes it for somebody else's
-                raise
-        finally:
-            rescue.remove(draft)
+            return OpenFile(target)
+        except BaseException:
+            rescue.remove(name)  # else the next look takes it for somebody else's
+            raise
 
     def number_sites(self, sites: Mapping[str, int]) -> None:
         """Give sites these numbers in a new file, so that readers do not mix sites up while the file changes."""

@@ -241,7 +241,7 @@ class FileGuard:
         self._store.echo = []
         try:
             kept = self._fill(sibling, from_ms, all_or_nothing=all_or_nothing)
-            with self._store.exclusively():
+            with self._store.mutex:
                 for checks, alerts in self._store.echo:
                     sibling.append(checks, alerts, self._now_ms)
                 self._store.become(sibling.opened, is_copy=False)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from monitoring.errors import StoreDamaged, StoreUnavailable
+from monitoring.errors import StoreUnavailable
 from monitoring.fields import CAUSES
 from monitoring.models import Alert, CheckResult, Downtime, Failure, LastState, SiteStats, Window
 from monitoring.statistics.reference import NONE_ENDED, Ended
@@ -17,7 +17,7 @@ from monitoring.statistics.totals import SiteTotals
 from monitoring.statistics.windows import bucket_range
 from monitoring.storage.base import Counts, DeliveryRecord, Pending, Refusal
 from monitoring.storage.notifications import Delivery, Entry
-from monitoring.storage.sqlite.file.connection import ReaderPool, is_about_schema
+from monitoring.storage.sqlite.file.connection import ReaderPool
 from monitoring.storage.sqlite.tables import (
     maintenance,
     meta,
@@ -70,17 +70,11 @@ class FileReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment of the file. Raises `StoreUnavailable`, or `StoreDamaged` as a writer does."""
+        """A connection that sees one moment of the file. Raises `StoreUnavailable` and its kinds."""
         with self.readers.snapshot() as connection:
             if migrations.version(connection) != migrations.NEWEST:
                 raise StoreUnavailable(f"{self.path}: {_why_unread(connection)}")
-            try:
-                yield connection
-            except sqlite3.Error as error:
-                lost = migrations.lost_part(connection) if is_about_schema(error) else ""
-                if lost:
-                    raise StoreDamaged(f"{self.path}: {lost}") from error
-                raise
+            yield connection
 
     def has_no_tables(self) -> bool:
         """Whether nobody has filled the file yet. False where it cannot be read: the questions say why."""

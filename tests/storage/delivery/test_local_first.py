@@ -256,10 +256,11 @@ def test_what_waits_in_another_file_than_the_next_start_opens_is_named_with_it(
     tmp_path: Path, database: FragileBackend, clock: FakeClock
 ) -> None:
     stand_in, home = tmp_path / "stand-in.db", tmp_path / "config.db"
-    for file, words in (
-        (LocalStore(stand_in, home=home), f"2 points wait in {stand_in} for the database; a monitor whose localDatabase"),
-        (LocalStore(home), "2 points wait in the local file for the database; the next start"),
+    for path, words in (
+        (stand_in, f"2 points wait in {stand_in} for the database; a monitor whose localDatabase"),
+        (home, "2 points wait in the local file for the database; the next start"),
     ):
+        file = LocalStore(path, home=home)
         file.append(checks([1, 2]), [], START_MS)
         (left,) = LocalFirstStore(file, clock, database, database.second()).left_behind()
         assert left.startswith(words)

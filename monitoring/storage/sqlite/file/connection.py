@@ -41,24 +41,24 @@ TOKEN_BYTES = 16
 """A stamp begins with so many bytes that no other file has. The number of commits follows, in eight bytes."""
 
 
-def is_damage(error: BaseException) -> bool:
-    """Whether SQLite says that the file is damaged."""
-    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGE_CODES
-
-
-def is_about_schema(error: sqlite3.Error) -> bool:
+def _is_about_schema(error: sqlite3.Error) -> bool:
     """Whether SQLite says that a statement does not fit the tables."""
     return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
 
 
 @contextmanager
-def translated(file: Path | str) -> Iterator[None]:
-    """Every SQLite error inside becomes a `StoreUnavailable` that names the file."""
+def translated(file: Path | str, connection: sqlite3.Connection | None = None) -> Iterator[None]:
+    """Every SQLite error inside becomes a `StoreUnavailable` that names the file.
+
+    It is a `StoreDamaged` also where a statement does not fit the tables because the file of `connection` has lost some.
+    """
     try:
         yield
     except sqlite3.Error as error:
+        if connection and _is_about_schema(error) and (lost := migrations.lost_part(connection)):
+            raise StoreDamaged(f"{file}: {lost}") from error
         code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
-        kind = StoreBusy if code in BUSY_CODES else StoreDamaged if is_damage(error) else StoreUnavailable
+        kind = StoreBusy if code in BUSY_CODES else StoreDamaged if code in DAMAGE_CODES else StoreUnavailable
         raise kind(f"{file}: {error}") from error
 
 
@@ -122,7 +122,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     try:
         migrations.migrate(connection)
     except sqlite3.OperationalError as error:
-        if is_about_schema(error):
+        if _is_about_schema(error):
             raise StoreDamaged(f"{path}: {error}") from error
         raise
     if lost := migrations.lost_part(connection):
@@ -195,7 +195,7 @@ class ReaderPool:
         """A connection that sees one moment of the file."""
         connection, is_good = self._take(), False
         try:
-            with translated(self.path):
+            with translated(self.path, connection):
                 connection.execute("BEGIN")
                 yield connection
                 connection.execute("ROLLBACK")

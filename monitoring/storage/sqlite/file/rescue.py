@@ -42,8 +42,18 @@ def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractC
     """Copy an open database, whose file may have lost its name, into the new file `target`.
 
     Between two steps it enters and leaves `pause`. The copy has also what is written then by the same connection. Raises
-    `sqlite3.Error` and `OSError`. Then `target` is worthless.
+    `sqlite3.Error`, or `OSError` (`FileExistsError`: the name is taken). Then there is no copy.
     """
+    draft = target.with_name(target.name + ".saving")
+    remove(draft)
+    try:
+        _copy(source, draft, pause)
+        give_name(draft, target)
+    finally:
+        remove(draft)
+
+
+def _copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractContextManager[None]]) -> None:
     connection = sqlite3.connect(target, isolation_level=None)
     descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)  # closed after SQLite has closed the file, not before
     steps = 0
