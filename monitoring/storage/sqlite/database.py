@@ -41,7 +41,7 @@ class SharedFile(GuardedStore):
         every: Iterable[CheckResult | Alert | SiteSummary] = chain(points.checks, points.alerts, points.summaries)
         names = [one.host for one in every]
         with self.exclusively() as connection:
-            with self.transaction():
+            with self.opened.transaction():
                 sites = states.number(connection, self.sites, names)
                 self._write_checks(connection, {first_key(one.time_ms) | sites[one.host]: one for one in points.checks})
                 alerts = [schema.alert_row(one, sites[one.host]) for one in points.alerts]

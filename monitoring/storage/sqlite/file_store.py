@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from monitoring.errors import StoreDamaged, StoreError, StoreOverwritten
+from monitoring.errors import StoreDamaged, StoreError
 from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.sqlite.file import rescue
-from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, ReaderPool, transaction, translated
+from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, ReaderPool, translated
 from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.tables import blocks_1_1, meta, queries
@@ -43,7 +43,6 @@ class FileStore(FileReader, ABC):
         self._pause = threading.Event()
         self.damage: str | None = None
         """What SQLite said when it last found the file damaged."""
-        self._former: list[OpenFile] = []
         self._has_room = True
         self.readers.warm()
         try:
@@ -84,21 +83,8 @@ class FileStore(FileReader, ABC):
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction. Raises as `exclusively` does, and `StoreOverwritten`."""
-        with self.exclusively() as connection, self.transaction():
+        with self.exclusively() as connection, self.opened.transaction():
             yield connection
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A transaction within `exclusively`. Raises `StoreOverwritten`."""
-        opened = self.opened
-        if not opened.is_ours():  # SQLite would mix our pages with somebody else's
-            raise StoreOverwritten(f"{self.path} was {Problem.OVERWRITTEN.value}")
-        try:
-            with transaction(opened.connection):
-                opened.stamp()
-                yield
-        finally:
-            opened.has_written()
 
     @abstractmethod
     def append(self, checks: Sequence[CheckResult], alerts: Sequence[Alert], now_ms: int) -> None:
@@ -189,23 +175,17 @@ class FileStore(FileReader, ABC):
                 connection.executemany("INSERT INTO sites (host, id) VALUES (?, ?)", sites.items())
                 self._load(connection)
 
-    def become(self, file: OpenFile, *, is_copy: bool) -> None:  # noqa: ARG002 - for deliveries
-        """Use this file from now on; `is_copy`: it holds the same as the one before, which `close_former` closes.
+    def become(self, file: OpenFile, *, is_copy: bool) -> OpenFile:  # noqa: ARG002 - for deliveries
+        """Use this file from now on; `is_copy`: it holds the same as the one before, which is returned.
 
-        Call it within `exclusively`.
+        Call it while holding the mutex. Close the other file afterwards: it takes time when a big one was deleted.
         """
-        self._former.append(self.opened)
-        self.opened, self.path, self.damage = file, file.path, None
+        self._load(file.connection)  # first: if it fails, nothing has changed
+        former, self.opened, self.path, self.damage = self.opened, file, file.path, None
         self.read_from(self.path)
-        self._load(file.connection)
-
-    def close_former(self) -> None:
-        """Close the files used before. (It takes time when the last descriptor of a big deleted file is closed.)"""
-        while self._former:
-            self._former.pop().close()
+        return former
 
     def close(self) -> None:
         self.readers.end()
-        self.close_former()
         with self.mutex:
             self.opened.close()

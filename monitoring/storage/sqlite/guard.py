@@ -92,7 +92,6 @@ class FileGuard:
             self._say_once(problem, error)
         finally:
             self._keep_name()
-            self._store.close_former()
             self.is_saving = False
 
     def close(self) -> None:
@@ -229,7 +228,8 @@ class FileGuard:
                 raise
             except (sqlite3.Error, OSError, StoreDamaged):
                 return False
-            self._store.become(copy, is_copy=True)
+            former = self._store.become(copy, is_copy=True)
+        former.close()
         return True
 
     def _change_to(self, path: Path, from_ms: int, *, all_or_nothing: bool = False) -> Kept:
@@ -244,13 +244,14 @@ class FileGuard:
             with self._store.mutex:
                 for checks, alerts in self._store.echo:
                     sibling.append(checks, alerts, self._now_ms)
-                self._store.become(sibling.opened, is_copy=False)
+                former = self._store.become(sibling.opened, is_copy=False)
         except BaseException:
             FileStore.close(sibling)  # without its guard, which has our lock on the name
             raise
         finally:
             self._store.echo = None
         sibling.readers.close()
+        former.close()
         return kept
 
     def _fill(self, sibling: FileStore, from_ms: int, *, all_or_nothing: bool) -> Kept:

@@ -11,7 +11,6 @@ from monitoring.models import Alert, CheckResult, LastState, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.notifications import Entry, Route, Warn, never, nowhere
-from monitoring.storage.sqlite.file.connection import transaction
 from monitoring.storage.sqlite.file.open_file import OpenFile
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import NEWEST_ALERTS
@@ -63,23 +62,21 @@ class LocalStore(GuardedStore):
         self.marker = meta.text(connection, Value.MARKER)
         self._purging: tuple[purge.Request, Iterator[None]] | None = None
 
-    def become(self, file: OpenFile, *, is_copy: bool) -> None:
+    def become(self, file: OpenFile, *, is_copy: bool) -> OpenFile:
         if not is_copy:  # the delivery in flight has no entries there
             self._generation += 1
             self._in_flight = NOTHING_IN_FLIGHT
             self._carry_over(file)
-        super().become(file, is_copy=is_copy)
+        return super().become(file, is_copy=is_copy)
 
     def _carry_over(self, file: OpenFile) -> None:
         """Copy notifications and maintenance to the other file, as far as this one can be read."""
         with suppress(StoreError, sqlite3.Error):
             found, by_hand = notifications.newest(self.opened.connection), maintenance.by_hand(self.opened.connection)
-            with transaction(file.connection):
-                file.stamp()
+            with file.transaction():
                 notifications.add(file.connection, found)
                 for host, window in by_hand.items():
                     maintenance.begin(file.connection, [host], window)
-            file.has_written()
 
     def newest_alerts(self) -> Sequence[Alert]:
         """From memory: the file may be unreadable."""

@@ -152,3 +152,17 @@ def test_what_another_program_does_by_sqlite_is_no_overwriting(store: LocalStore
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert look(store) == []
     assert len(written(path)) == 1_010
+
+
+def test_a_commit_that_failed_makes_the_file_nobody_elses(store: LocalStore, path: Path) -> None:
+    """Its number is not in the file, in which somebody else's SQLite then puts the log."""
+    store.append(checks([1]), [], NOW_MS)
+    with pytest.raises(ZeroDivisionError), store.writing():
+        1 / 0  # noqa: B018
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert look(store) == []
+    assert look(store) == []
+    store.append(checks([2]), [], NOW_MS)
+    assert store.path == path
+    assert written(path) == checks([1, 2])

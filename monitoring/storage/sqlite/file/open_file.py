@@ -1,11 +1,12 @@
 """A local file that is open for writing, whatever happens to its name or its bytes meanwhile."""
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
-from monitoring.errors import StoreBusy, StoreError
+from monitoring.errors import StoreBusy, StoreError, StoreOverwritten
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import (
     BUSY_TIMEOUT_S,
@@ -14,6 +15,7 @@ from monitoring.storage.sqlite.file.connection import (
     TOKEN_BYTES,
     is_foreign,
     open_writer,
+    transaction,
 )
 from monitoring.storage.sqlite.file.lock import FileLock, Identity, identity_of
 
@@ -49,8 +51,7 @@ class OpenFile:
             raise
         self.real = rescue.real(path)
         """The file behind symbolic links when it was opened."""
-        self._log_names = self._names_of_logs()
-        self._logs = self._current_logs()
+        self._logs = _logs_of(path)
         """The logs that SQLite has opened; empty while the connection is closed, because opening it again has failed."""
         self._page = self._find_stamp()
         stamp = bytes(self.connection.execute("SELECT value FROM stamp").fetchone()[0])
@@ -59,12 +60,9 @@ class OpenFile:
         """The version of the file (see `FileLock.version`) when it was last seen to be ours."""
         self._changing: tuple[int, int] | None = None
 
-    def _names_of_logs(self) -> list[Path]:
-        """Where SQLite looks for its logs now. (Somebody may have replaced the file by a symbolic link.)"""
-        return [rescue.beside(self.path, suffix) for suffix in rescue.LOGS]
-
-    def _current_logs(self) -> list[Identity | None]:
-        return [identity_of(name) for name in self._names_of_logs()]
+    def _has_logs(self, name: Path) -> bool:
+        """Whether our logs are where SQLite looks for them under this name of the file."""
+        return list(_logs_of(name).values()) == list(self._logs.values())
 
     # Are the bytes of the file ours? Every commit changes the stamp, the one row of a table. Whoever overwrites the file by
     # other means than SQLite (`cp`) puts another stamp there, or none.
@@ -75,12 +73,23 @@ class OpenFile:
         number, size = self.connection.execute(query).fetchone()
         return (number - 1) * size, size
 
-    def stamp(self) -> None:
-        """Change the stamp, as part of the transaction that is under way."""
-        self._commits += 1
-        self.connection.execute("UPDATE stamp SET value = ?", (self._token + self._commits.to_bytes(8),))
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction that changes the stamp. Raises `StoreOverwritten` and `sqlite3.Error`."""
+        if not self._is_ours():  # SQLite would mix our pages with somebody else's
+            raise StoreOverwritten(f"{self.path} was {Problem.OVERWRITTEN.value}")
+        try:
+            with transaction(self.connection):
+                self.connection.execute("UPDATE stamp SET value = ?", (self._stamp(self._commits + 1),))
+                yield
+            self._commits += 1
+        finally:
+            self._has_written()
 
-    def is_ours(self) -> bool:
+    def _stamp(self, commits: int) -> bytes:
+        return self._token + commits.to_bytes(8)
+
+    def _is_ours(self) -> bool:
         """False when somebody has overwritten the file by other means than SQLite."""
         version = self.lock.version()
         if version == self._version:
@@ -95,13 +104,13 @@ class OpenFile:
 
     def _has_stamp(self) -> bool:
         """Whether the file has our newest stamp. (Another program's SQLite may just have copied it there from the log.)"""
-        return self._token + self._commits.to_bytes(8) in self._stamped_page()
+        return self._stamp(self._commits) in self._stamped_page()
 
     def _stamped_page(self) -> bytes:
         offset, length = self._page
         return self.lock.read(length, offset)
 
-    def has_written(self) -> None:
+    def _has_written(self) -> None:
         """Accept what we have just written as ours, unless the stamp is gone."""
         version = self.lock.version()
         if version != self._version and self._token in self._stamped_page():
@@ -115,12 +124,12 @@ class OpenFile:
         if identity != self.lock.identity:
             return Problem.REPLACED
         is_database = self.lock.read(HEADER_BYTES).startswith(MAGIC)
-        if not is_database or not self.is_ours():
+        if not is_database or not self._is_ours():
             changing, self._changing = self._changing, self.lock.version()
             if changing != self._changing:  # somebody may still be writing it: look again
                 return None
             return Problem.OVERWRITTEN if is_database else Problem.DAMAGED
-        return None if self._current_logs() == self._logs else Problem.LOGLESS
+        return None if self._has_logs(self.path) else Problem.LOGLESS
 
     def is_foreign(self) -> bool:
         """Whether the file now holds another program's database."""
@@ -131,9 +140,7 @@ class OpenFile:
     def moved_to(self) -> Path | None:
         """The file's new name if it was moved together with its logs; else None."""
         name = self.lock.current_name()
-        if name is None:
-            return None
-        return name if [identity_of(rescue.beside(name, suffix)) for suffix in rescue.LOGS] == self._logs else None
+        return name if name and self._has_logs(name) else None
 
     def drop_logs(self, *, checkpoint: bool = True) -> None:
         """Delete the logs beside a name that is no longer this file's, so that they are not taken for another file's.
@@ -143,8 +150,8 @@ class OpenFile:
         if checkpoint:
             with suppress(sqlite3.Error):
                 self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            self.has_written()
-        for name, identity in zip(self._log_names, self._logs, strict=False):
+            self._has_written()
+        for name, identity in self._logs.items():
             if identity and identity_of(name) == identity:
                 name.unlink()
 
@@ -155,15 +162,15 @@ class OpenFile:
         """
         if self._logs:
             is_empty = self._empty_log()
-            self.has_written()
+            self._has_written()
             self.connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
             if not is_empty:
                 raise StoreBusy(f"{self.path}: another program reads it")
             self.connection.close()
-            self._logs = []
+            self._logs = {}
         self.connection = open_writer(self.path, self.lock)
-        self.real, self._log_names, self._logs = rescue.real(self.path), self._names_of_logs(), self._current_logs()
-        self.has_written()
+        self.real, self._logs = rescue.real(self.path), _logs_of(self.path)
+        self._has_written()
 
     def _empty_log(self) -> bool:
         """Copy the log's content into the file. False while another program's question needs it. Raises `sqlite3.Error`."""
@@ -177,7 +184,7 @@ class OpenFile:
         """
         if not self.lock.is_held:  # it is closed
             return
-        is_ours = self.is_ours()
+        is_ours = self._is_ours()
         if is_ours:
             with suppress(sqlite3.Error):
                 self._empty_log()
@@ -187,3 +194,8 @@ class OpenFile:
         if not is_ours:
             self.drop_logs(checkpoint=False)
         self.lock.release()
+
+
+def _logs_of(path: Path) -> dict[Path, Identity | None]:
+    """The logs that the file of this name has now. (Somebody may have replaced the file by a symbolic link.)"""
+    return {name: identity_of(name) for name in (rescue.beside(path, suffix) for suffix in rescue.LOGS)}
