@@ -7,9 +7,8 @@ formatted by hand, because there is one for every check and a generic serialiser
 import dataclasses
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import index
 from typing import Any
 
 import msgspec
@@ -69,6 +68,24 @@ _ABSENT = "%.0s"
 
 _CAUSE = next(place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.CAUSE)
 _TEXTS = [place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.TEXT]
+_TIMES = [place for place, field in enumerate(CHECK_FIELDS) if field.kind is Kind.MICROSECONDS]
+_ALWAYS = [place for place, field in enumerate(CHECK_FIELDS) if not field.optional and field.kind is not Kind.TEXT]
+"""The fields that each check has."""
+
+_TYPES = {Kind.MILLISECONDS: int, Kind.INTEGER: int, Kind.MICROSECONDS: float, Kind.CAUSE: str, Kind.TEXT: str}
+_CheckRow = msgspec.defstruct("CheckRow", [(it.point, _TYPES[it.kind] | None) for it in CHECK_FIELDS], array_like=True)
+"""What InfluxDB gives for the fields of a check."""
+
+
+class _AlertRow(msgspec.Struct, array_like=True):
+    """What it gives for `ALERT_FIELDS`."""
+
+    type: AlertType
+    start: str
+    end: str | None
+    availability: float
+    cause: str | None
+    detail: str | None
 
 
 class PointWriter:
@@ -219,30 +236,36 @@ def check_from(host: str, row: Row) -> CheckResult | None:
     """
     time_ms, available, *found = row
     try:
-        read = [_READ[field.kind](value) for field, value in zip(CHECK_FIELDS, found, strict=True)]
-        if available is None or any(read[place] is None for place in _ALWAYS):
-            return None
-        read[_CAUSE] = None if available else _cause(read[_CAUSE])
-        return check_of(host, time_ms, [_NONE[place] if value is None else value for place, value in enumerate(read)])
-    except (TypeError, ValueError):
+        read: list[Any] = list(msgspec.structs.astuple(msgspec.convert(found, _CheckRow)))
+    except msgspec.ValidationError:
         return None
+    if available is None or any(read[place] is None for place in _ALWAYS):
+        return None
+    for place in _TIMES:
+        if read[place] is not None:
+            read[place] = round(read[place] * US_PER_S)
+    for place in _TEXTS:
+        read[place] = read[place] or ""
+    read[_CAUSE] = None if available else _cause(read[_CAUSE])
+    return check_of(host, time_ms, read)
 
 
 def alert_from(host: str, row: Row) -> Alert | None:
     """The alert or recovery of a row of `ALERT_FIELDS`."""
-    time_ms, kind, start, end, availability, cause, detail = row
+    time_ms, *values = row
     try:
+        found = msgspec.convert(values, _AlertRow)
         return Alert(
-            type=AlertType(kind),
+            type=found.type,
             host=host,
             time_ms=time_ms,
-            start_ms=from_rfc3339(start),
-            end_ms=from_rfc3339(end) if end else None,
-            availability=float(availability),
-            cause=_cause(cause) if cause else None,
-            detail=_words(detail) or "",
+            start_ms=from_rfc3339(found.start),
+            end_ms=from_rfc3339(found.end) if found.end else None,
+            availability=found.availability,
+            cause=_cause(found.cause) if found.cause else None,
+            detail=found.detail or "",
         )
-    except (ValueError, TypeError):
+    except (msgspec.ValidationError, ValueError):
         return None
 
 
@@ -290,35 +313,8 @@ def _microseconds(seconds: Iterable[float | None]) -> list[int]:
     return [round(value * US_PER_S) for value in seconds if value is not None]
 
 
-def _us(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * US_PER_S)
-
-
 def _cause(found: Any) -> Cause:
     try:
         return Cause(found)
     except ValueError:
         return Cause.ERROR
-
-
-def _whole(found: Any) -> int | None:
-    return None if found is None else index(found)
-
-
-def _words(found: Any) -> str | None:
-    if not isinstance(found, str | None):
-        raise TypeError("no text")
-    return found
-
-
-_READ: Mapping[Kind, Callable[[Any], Any]] = {
-    Kind.MILLISECONDS: _whole,
-    Kind.INTEGER: _whole,
-    Kind.MICROSECONDS: _us,
-    Kind.CAUSE: _words,
-    Kind.TEXT: _words,
-}
-_NONE = [None if field.optional else "" for field in CHECK_FIELDS]
-"""The value of each field when it is absent."""
-_ALWAYS = [place for place, field in enumerate(CHECK_FIELDS) if not field.optional and field.kind is not Kind.TEXT]
-"""The fields that each check has."""
