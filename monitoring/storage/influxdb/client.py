@@ -1,7 +1,4 @@
-"""HTTP to InfluxDB by `requests` and msgpack, with our own errors.
-
-`InfluxStore` imports this module late, because these packages take 0.2 s.
-"""
+"""HTTP to InfluxDB by `requests` and msgpack, with our own errors."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -3,15 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, groupby, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from monitoring.models import Window
 from monitoring.names import is_name
 from monitoring.statistics.summary import Span
+from monitoring.storage.influxdb.client import Series
 from monitoring.storage.influxdb.points import Row
-
-if TYPE_CHECKING:
-    from monitoring.storage.influxdb.client import Series  # at run time later: it takes 0.2 s
 
 HOSTS_AT_ONCE = 100
 """A statement names at most so many hosts."""
@@ -64,7 +61,7 @@ def groups(hosts: Iterable[str], size: int = HOSTS_AT_ONCE) -> Iterator[list[str
         yield some
 
 
-def by_host(series: "Iterable[Series]") -> Iterator[tuple[str, Iterator[Row]]]:
+def by_host(series: Iterable[Series]) -> Iterator[tuple[str, Iterator[Row]]]:
     """The rows of each host, in order of time, from an answer that is grouped by host."""
     for host, pieces in groupby(series, attrgetter("host")):
         yield host, chain.from_iterable(piece.values for piece in pieces)

@@ -17,6 +17,7 @@ from monitoring.names import LONGEST_LOCATION, is_name
 from monitoring.statistics.summary import Span
 from monitoring.statistics.windows import may_be_exact
 from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Ends, IsWanted, Points, always
+from monitoring.storage.influxdb.client import InfluxClient
 from monitoring.storage.influxdb.delete import deletion_steps
 from monitoring.storage.influxdb.points import (
     ALERT_FIELDS,
@@ -61,8 +62,6 @@ class InfluxStore:
 
     def __init__(self, address: DatabaseAddress, location: str = "", read_timeout: float = READ_TIMEOUT_S) -> None:
         """Does not connect yet. `read_timeout`: seconds for each statement. `location` must be a name."""
-        from monitoring.storage.influxdb.client import InfluxClient  # late: it takes 0.2 s
-
         self._database = address.database
         self._client = InfluxClient(address, (CONNECT_TIMEOUT_S, read_timeout))
         self.name = self._client.name
