@@ -3,7 +3,7 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from monitoring.gateway.server import make_server
 from monitoring.gateway.tls import TlsFront, Wsgi, behind
 from monitoring.models import Cause, CheckResult
 from monitoring.storage.base import Backend
-from monitoring.storage.gateway.store import GatewayStore, open_gateway
+from monitoring.storage.gateway.store import GatewayStore
 from monitoring.trust import Trust
 from tests.support.influxd import free_port
 from tests.support.monitor import PATIENCE_S, ROOT
@@ -95,9 +95,14 @@ def through_gateway(database: Backend | Databases, location: str = "") -> Iterat
             store.close()
 
 
+def environ_of(token: str | None) -> Mapping[str, str]:
+    """The environment of a client with this token."""
+    return {} if token is None else {"MONITORING_TOKEN": token}
+
+
 def client_of(port: int, location: str = "", read_timeout: float = 60, token: str | None = None) -> GatewayStore:
     """A client of a gateway on this machine, by plain HTTP."""
-    return GatewayStore(parse_database(f"gateway+http://{HOST}:{port}", {}), location, read_timeout, token=token)
+    return GatewayStore(parse_database(f"gateway+http://{HOST}:{port}", {}), location, read_timeout, environ_of(token))
 
 
 @contextmanager
@@ -105,7 +110,7 @@ def client(
     port: int, token: str | None = None, tls: Trust | None = None, read_timeout: float = 60
 ) -> Iterator[GatewayStore]:
     address = replace(parse_database(f"gateway+http://{HOST}:{port}", {}), tls=tls)
-    store = GatewayStore(address, "", read_timeout, token=token)
+    store = GatewayStore(address, "", read_timeout, environ_of(token))
     try:
         yield store
     finally:
@@ -144,5 +149,5 @@ class Gateway(Running):
 
     def store(self, token: str | None, ca_file: str = "") -> GatewayStore:
         """A client with this token."""
-        environ = {"SSL_CERT_FILE": ca_file, **({} if token is None else {"MONITORING_TOKEN": token})}
-        return open_gateway(parse_database(self.url, environ), "", PATIENCE_S, environ)
+        environ = {"SSL_CERT_FILE": ca_file, **environ_of(token)}
+        return GatewayStore(parse_database(self.url, environ), "", PATIENCE_S, environ)

@@ -46,7 +46,7 @@ class DatabaseKind:
 DATABASES = (
     DatabaseKind("influxdb", "influxdb", "influxdb+https", "monitoring.storage.influxdb.store:InfluxStore", port=8086),
     DatabaseKind(
-        *("gateway", "gateway+http", "gateway+https", "monitoring.storage.gateway.store:open_gateway"),
+        *("gateway", "gateway+http", "gateway+https", "monitoring.storage.gateway.store:GatewayStore"),
         has_name=False,
         no_user="the gateway's token stands in MONITORING_TOKEN",
         is_ours=False,

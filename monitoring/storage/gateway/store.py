@@ -39,10 +39,17 @@ class GatewayStore:
     kind = "gateway"
 
     def __init__(
-        self, address: DatabaseAddress, location: str = "", read_timeout: float = 5.0, *, token: str | None = None
+        self,
+        address: DatabaseAddress,
+        location: str = "",
+        read_timeout: float = 5.0,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """Does not connect yet. `read_timeout`: seconds for each answer."""
-        self._client = GatewayClient(address, token, (CONNECT_TIMEOUT_S, read_timeout))
+        """Does not connect yet. `read_timeout`: seconds for each answer.
+
+        Raises `ConfigError` when the token of the environment cannot be read.
+        """
+        self._client = GatewayClient(address, client_token(environ), (CONNECT_TIMEOUT_S, read_timeout))
         self.name = self._client.name
         self._here = {"location": location} if location else {}
 
@@ -149,10 +156,3 @@ class GatewayStore:
 
 def _ends(window: Window) -> dict[str, int]:
     return {"from_ms": window.from_ms, "until_ms": window.until_ms}
-
-
-def open_gateway(
-    address: DatabaseAddress, location: str = "", read_timeout: float = 5.0, environ: Mapping[str, str] = os.environ
-) -> GatewayStore:
-    """The store at this address, with the token of the environment. Raises `ConfigError` when that cannot be read."""
-    return GatewayStore(address, location, read_timeout, token=client_token(environ))
