@@ -1,7 +1,7 @@
 """Which store `-p`, `-a` and `-w` read. They choose anew before each question, because stores come and go."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from monitoring.errors import StoreError
 from monitoring.models import Window
 from monitoring.shell import Program
 from monitoring.storage.backends import database_address, open_backend
-from monitoring.storage.base import FRESH_MS, MOST_LOCATIONS, SLOW_PENALTY_MS, Reader
+from monitoring.storage.base import FRESH_MS, MOST_LOCATIONS, SLOW_PENALTY_MS, Backend, Reader
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.notifications import Entry
@@ -87,6 +87,16 @@ def _identity_with_log(path: Path) -> tuple[Identity, Identity | None] | None:
     return file, identity_of(beside(path, "-wal"))
 
 
+def readers_of(database: Backend, wanted: str | None, at: Callable[[str], Reader]) -> Readers:
+    """The reader `at` each location of this database (None) or at the wanted one; none if no monitor has written there.
+
+    Raises `StoreError`.
+    """
+    found = database.locations() or [NAMELESS] if database.is_known() else []
+    chosen = [location for location in found if wanted in (None, location)]
+    return {location: at(location) for location in chosen[:MOST_LOCATIONS]}
+
+
 class Database:
     """Patient readers of a database, one for each location, and an impatient one that finds out whether it answers."""
 
@@ -97,13 +107,8 @@ class Database:
         self.name = self._probe.name
 
     def readers(self, wanted: str | None) -> Readers:
-        """Readers of all locations that there are (None) or of the wanted one; none if no monitor has written there.
-
-        Raises `StoreError`.
-        """
-        found = self._probe.locations() or [NAMELESS] if self._probe.is_known() else []
-        chosen = [location for location in found if wanted in (None, location)]
-        return {location: self._reader(location) for location in chosen[:MOST_LOCATIONS]}
+        """As `readers_of`."""
+        return readers_of(self._probe, wanted, self._reader)
 
     def _reader(self, location: str) -> Reader:
         if location not in self._readers:

@@ -16,10 +16,9 @@ from monitoring.gateway.databases import Databases
 from monitoring.gateway.server import Refused
 from monitoring.gateway.tls import Wsgi
 from monitoring.models import Window
-from monitoring.storage.base import MOST_LOCATIONS
 from monitoring.storage.delivery.words import Condition, Source
 from monitoring.storage.notifications import Entry
-from monitoring.storage.routing import NAMELESS, Readers
+from monitoring.storage.routing import Readers, readers_of
 from monitoring.units import MINUTE_MS
 from monitoring.web.application import make_application
 from monitoring.web.serve import LIMITS, host_names
@@ -44,12 +43,9 @@ class OwnDatabaseChoice:
         self.follow(config)
 
     def choose(self) -> tuple[Readers, Source]:
-        database = self._databases.at("")
-        known = database.locations() or [NAMELESS] if database.is_known() else []
-        found = [it for it in known if self._wanted in (None, it)]
-        if not found:
+        readers = readers_of(self._databases.at(""), self._wanted, self._databases.at)
+        if not readers:
             raise StoreError(NOBODY)
-        readers = {location: self._databases.at(location) for location in found[:MOST_LOCATIONS]}
         self._count_unlisted(readers)
         return readers, Source(next(iter(readers.values())).kind, OWN)
 
