@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -36,7 +36,7 @@ from monitoring.models import Alert, AlertType, CheckResult, Downtime, Site, Win
 from monitoring.service.signals import end_at_signals
 from monitoring.statistics.tracker import RestoredState
 from monitoring.storage.backends import open_backend
-from monitoring.storage.base import NamedDatabase, Reader
+from monitoring.storage.base import Reader
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.opening import READER_TIMEOUT_S
 from monitoring.storage.sqlite.store import LocalStore
@@ -44,6 +44,8 @@ from monitoring.thresholds import Rule
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
+
+    from monitoring.storage.influxdb.store import InfluxStore
 
 WINDOW_MS = 4_000
 RULE = Rule(threshold=Fraction(80), recovery_threshold=Fraction(80), window_ms=WINDOW_MS, minimum_failures=2)
@@ -275,28 +277,27 @@ def check_records(reader: Reader, host: str, announced: Sequence[Alert]) -> None
 
 
 @contextmanager
-def temporary_database(address: DatabaseAddress) -> Iterator[NamedDatabase | None]:
+def temporary_database(address: DatabaseAddress) -> Iterator["InfluxStore | None"]:
     """The database `test` on this server, dropped afterwards if it is new; None if no server for databases answers."""
     if not (address.backend and address.backend.has_name):
         yield None
         return
-    database = cast(NamedDatabase, open_backend(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S))
-    try:
-        existed = database.database_exists()
-        database.verify("self-test")
-    except StoreError:
-        database.close()
-        yield None
-        return
-    try:
-        yield database
-    finally:
-        if not existed:
-            database.drop_database()
-        database.close()
+    with closing(open_backend(replace(address, database=TEST_DATABASE), READER_TIMEOUT_S)) as opened:
+        database = cast("InfluxStore", opened)
+        try:
+            existed = database.database_exists()
+            database.verify("self-test")
+        except StoreError:
+            yield None
+            return
+        try:
+            yield database
+        finally:
+            if not existed:
+                database.drop_database()
 
 
-def play_against(make_app: MakeApp, database: NamedDatabase | None, directory: Path, evaluate: Evaluate) -> Sequence[Alert]:
+def play_against(make_app: MakeApp, database: "InfluxStore | None", directory: Path, evaluate: Evaluate) -> Sequence[Alert]:
     """Run the self-test through this database (None: through SQLite). Returns its alerts. Raises `SelfTestFailed`."""
     scripted, clock, streams = ScriptedSite(), SystemClock(), Streams.standard()
     site = Site(scripted.url, scripted.url, interval_ms=INTERVAL_MS, timeout_ms=TIMEOUT_MS, rule=RULE)

@@ -192,25 +192,6 @@ class Backend(Reader, Protocol):
         """Whether any monitor has written here."""
 
 
-class NamedDatabase(Backend, Protocol):
-    """One of several databases of a server, which has them by name. The address ends with that name.
-
-    For the self-test, which creates a database of its own (by `verify`) and leaves nothing behind. All raise `StoreError`.
-    """
-
-    def database_exists(self) -> bool:
-        """Whether the database is there (and these credentials may know it)."""
-
-    def drop_database(self) -> None:
-        """Delete the database with all its data."""
-
-    def drop_host(self, host: str) -> None:
-        """Delete everything of one host, in every location."""
-
-    def drop_record(self, marker: str) -> None:
-        """Delete the record of a local file."""
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The oldest points of the outbox, and the entries that they belong to."""

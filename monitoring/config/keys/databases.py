@@ -28,9 +28,9 @@ class DatabaseKind:
 
     `store` names the "module:callable" that makes the backend from a `DatabaseAddress`, a location and a timeout in seconds,
     without connecting. It is a name so that only the configured backend is imported. `port` is the default port; None: an
-    address must name one. `has_name`: an address ends with the name of a database. `no_user` says why an address must not
-    contain a user and a password; "": it may. `is_ours`: monitors and gateways delete purged and expired data in it, because
-    nobody else does.
+    address must name one. `has_name`: an address ends with the name of a database, so the self-test can create one of its
+    own. `no_user` says why an address must not contain a user and a password; "": it may. `is_ours`: monitors and gateways
+    delete purged and expired data in it, because nobody else does.
     """
 
     name: str

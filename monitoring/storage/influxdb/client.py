@@ -91,10 +91,6 @@ class InfluxClient:
         with self._translated():
             self._send("GET", "ping")
 
-    def database_exists(self) -> bool:
-        """Whether the database is there (and these credentials may know it)."""
-        return any([self._database] in series.values for series in self.query("SHOW DATABASES"))
-
     def query(self, statement: str) -> list[Series]:
         """The series that one statement finds, times in milliseconds. The statement may also change something."""
         return list(self.stream(statement))
