@@ -5,7 +5,7 @@ exactly that. A request is the query of a GET or the body of a POST. The API for
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
@@ -177,25 +177,18 @@ class Endpoint(Generic[Asked, Value]):
     about: str
 
 
-def _endpoint(
-    *place: Any, request: type[Asked], key: str, value: type[Value], about: str, **more: type
-) -> Endpoint[Asked, Value]:
-    """An answer about a window says which one that was, half open, in milliseconds; it may have `more` to say."""
-    method, path, role = place
-    of_window = {"from": int, "until": int} if issubclass(request, WindowQuery) else {}
-    name = "".join(re.findall("[a-z]+", path.removeprefix(STORE).title(), re.IGNORECASE))
-    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value)])
-    return Endpoint(method, path, role, request, answer, key, about)
-
-
-def _post(what: str, request: type[Asked], key: str, value: type[Value], about: str) -> Endpoint[Asked, Value]:
-    return _endpoint("POST", f"{STORE}{what}", "write", request=request, key=key, value=value, about=about)
-
-
 def _get(
     what: str, request: type[Asked], key: str, value: type[Value], about: str, role: Role = "read", **more: type
 ) -> Endpoint[Asked, Value]:
-    return _endpoint("GET", f"{STORE}{what}", role, request=request, key=key, value=value, about=about, **more)
+    """An answer about a window says which one that was, half open, in milliseconds; it may have `more` to say."""
+    of_window = {"from": int, "until": int} if issubclass(request, WindowQuery) else {}
+    name = re.sub("[^A-Za-z]", "", what.title())
+    answer = defstruct(f"{name}Answer", [*of_window.items(), *more.items(), (key, value)])
+    return Endpoint("GET", f"{STORE}{what}", role, request, answer, key, about)
+
+
+def _post(what: str, request: type[Asked], key: str, value: type[Value], about: str) -> Endpoint[Asked, Value]:
+    return replace(_get(what, request, key, value, about, "write"), method="POST")
 
 
 _Record: Any = RecordMessage | None
@@ -222,7 +215,7 @@ LAST_TIME: Endpoint[Located, int | None] = _get(
 )
 KNOWN = _get("known", Nothing, "known", bool, "Has any monitor written?")
 LOCATIONS = _get("locations", Nothing, "locations", list[str], 'Where sites are checked; "" is the location without a name')
-HEALTH = _endpoint("GET", "/healthz", None, request=Nothing, key="status", value=str, about="Does the database answer?")
+HEALTH = replace(_get("healthz", Nothing, "status", str, "Does the database answer?"), path="/healthz", role=None)
 
 ENDPOINTS: tuple[Endpoint[Any, Any], ...] = (
     *(WRITE, VERIFY, RECORD, COUNTS, STATS, RESULTS, MISSING, ALERTS, LAST_ALERTS, STATES, LAST_TIME, KNOWN),
