@@ -109,16 +109,10 @@ class MultiLocationReport:
         return sorted(found, key=_in_order)
 
     def reports(self, readers: Readers, windows_ms: Sequence[int], until_ms: int) -> Sequence[StatsReport]:
-        """A report on the window of each of these lengths that ends at `until_ms`. Raises `StoreError`.
-
-        States that were read for the same moment are not read again, which takes longer than a window.
-        """
-        chosen = self._choose(readers)
-        for view, reader in chosen:
-            if view.at_ms != until_ms:
-                self._read_states(view, reader, until_ms)
+        """A report on the window of each of these lengths that ends at `until_ms`. Raises `StoreError`."""
+        self.read_states(readers, until_ms)
         return [
-            self._joined([self._read_report(view, reader, length_ms, until_ms) for view, reader in chosen])
+            self._joined([self._read_report(view, readers[view.location], length_ms, until_ms) for view in self._current])
             for length_ms in windows_ms
         ]
 
@@ -144,12 +138,13 @@ class MultiLocationReport:
         )
 
     def read_states(self, readers: Readers, until_ms: int) -> None:
-        """Read the states at `until_ms`, for `statuses`; `reports` reads them, too. Raises `StoreError`."""
-        for view, reader in self._choose(readers):
-            self._read_states(view, reader, until_ms)
+        """Read the states at `until_ms`, for `statuses`; `reports` reads them, too. Raises `StoreError`.
 
-    def _read_states(self, view: LocationView, reader: Reader, until_ms: int) -> None:
-        view.last_states, view.at_ms, self._statuses = reader.last_states(until_ms), until_ms, None
+        Those that were read for the same moment are not read again, which takes longer than a window.
+        """
+        for view, reader in self._choose(readers):
+            if view.at_ms != until_ms:
+                view.last_states, view.at_ms, self._statuses = reader.last_states(until_ms), until_ms, None
 
     def statuses(self) -> Mapping[SiteKey, SiteStatus]:
         """The status of each site, by the states read last and the alerts read since; also of others with an open outage.
