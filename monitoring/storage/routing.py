@@ -34,9 +34,6 @@ PROBE_PATIENCE_S = 2.0
 RECENT_MS, RECENT = DAY_MS, "the past day"
 """The local file is read while the database has refused something within this time."""
 
-NAMELESS = ""
-"""The location of monitors that do not name one."""
-
 Readers = Mapping[str, Reader]
 """A reader of each location, by its name."""
 
@@ -92,7 +89,7 @@ def readers_of(database: Backend, wanted: str | None, at: Callable[[str], Reader
 
     Raises `StoreError`.
     """
-    found = database.locations() or [NAMELESS] if database.is_known() else []
+    found = database.locations() or [""] if database.is_known() else []
     chosen = [location for location in found if wanted in (None, location)]
     return {location: at(location) for location in chosen[:MOST_LOCATIONS]}
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 from monitoring.clock import Clock, Deadline
 from monitoring.errors import StoreDenied, StoreError, StoreRefused
 from monitoring.models import Window
-from monitoring.storage.base import Backend, DeliveryRecord, Points, Refusal
+from monitoring.storage.base import KINDS, Backend, DeliveryRecord, Points, Refusal
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
-from monitoring.storage.delivery.sending import by_kind, counted_once, kinds_to_retry, like_refused, send_apart
+from monitoring.storage.delivery.sending import by_kind, counted_once, like_refused, send_apart
 from monitoring.storage.delivery.upkeep import monitor_upkeep
 from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
 from monitoring.storage.sqlite.store import LocalStore
@@ -229,7 +229,8 @@ class Forwarder:
         now_ms = self._tried_ms = self._clock.now_ms()
         next_week_ms = now_ms - (now_ms - MONDAY_MS) % WEEK_MS + WEEK_MS
         self._retry_at_ms = min(now_ms + RETRY_MS, next_week_ms)
-        taken = [kind for kind in kinds_to_retry(self._file.refusals()) if self._takes(kind)]
+        refused_kinds = {refusal.kind for refusal in self._file.refusals() if not refusal.by_age}
+        taken = [kind for kind in KINDS if kind in refused_kinds and self._takes(kind)]
         for kind in taken:
             self.complete_ms = 0
             self._file.retry_refused(kind)

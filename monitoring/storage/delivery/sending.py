@@ -1,7 +1,7 @@
 """Sends points to a database. Finds those that it refuses with few requests, and describes them as ranges."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
@@ -11,7 +11,7 @@ from monitoring import fields
 from monitoring.errors import StoreRefused, untraced
 from monitoring.models import Alert, CheckResult
 from monitoring.statistics.summary import SiteSummary, Span
-from monitoring.storage.base import KINDS, Points, Refusal
+from monitoring.storage.base import Points, Refusal
 
 Point: TypeAlias = CheckResult | Alert | SiteSummary
 
@@ -110,9 +110,3 @@ def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) 
         if it.kind == kind and not it.by_age:
             fields_of[it.host].add(it.field)
     return [point for point in points if any(_has(point, field) for field in fields_of.get(point.host, ()))]
-
-
-def kinds_to_retry(refusals: Iterable[Refusal]) -> Collection[str]:
-    """The kinds with refusals that may be taken one day (not by age), in order."""
-    refused = {refusal.kind for refusal in refusals if not refusal.by_age}
-    return [kind for kind in KINDS if kind in refused]
