@@ -55,20 +55,17 @@ class ReadFile:
     def open(self) -> FileReader | None:
         """A reader of the file that is there now (None: there is none); the same one while file and log are the same."""
         with self._lock:
-            return self._open()
-
-    def _open(self) -> FileReader | None:
-        path = written_file(self.path)
-        identity = _identity_with_log(path)
-        if identity and self._identity == (identity[0], None) and os.access(path.parent, os.W_OK):
-            self._identity = identity  # our own reader created the log
-        if identity != self._identity or path != self.read_path:
-            self.close()
-            self._reader, self._identity = FileReader(path) if identity else None, identity
-            self.read_path = path
-            if self._reader and writer_is_alive(path) and self._reader.has_no_tables():
-                self.close()  # a monitor is about to create them: look again at the next question
-        return self._reader
+            path = written_file(self.path)
+            identity = _identity_with_log(path)
+            if identity and self._identity == (identity[0], None) and os.access(path.parent, os.W_OK):
+                self._identity = identity  # our own reader created the log
+            if identity != self._identity or path != self.read_path:
+                self.close()
+                self._reader, self._identity = FileReader(path) if identity else None, identity
+                self.read_path = path
+                if self._reader and writer_is_alive(path) and self._reader.has_no_tables():
+                    self.close()  # a monitor is about to create them: look again at the next question
+            return self._reader
 
     def close(self) -> None:
         with self._lock:

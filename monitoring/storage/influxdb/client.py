@@ -95,13 +95,6 @@ class InfluxClient:
         """The series that one statement finds, times in milliseconds. The statement may also change something."""
         return list(self.stream(statement))
 
-    def query_each(self, statements: Sequence[str]) -> list[list[Series]]:
-        """The series that each of these statements finds, in one request. The answers must be short."""
-        found: list[list[Series]] = [[] for _ in statements]
-        for number, series in self.stream_each(statements):
-            found[number].append(series)
-        return found
-
     def stream(self, statement: str) -> Iterator[Series]:
         """The series that one statement finds, as they come, times in milliseconds; a long one in pieces.
 

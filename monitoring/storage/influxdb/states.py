@@ -83,9 +83,10 @@ class StateReader:
         length = 1
         while left:
             for some in groups(left):
-                answers = self._client.query_each([self._failures_back(host, left[host], length) for host in some])
-                for host, series in zip(some, answers, strict=True):
-                    rows = series[0].values if series else []
+                asked = [self._failures_back(host, left[host], length) for host in some]
+                answers = {some[number]: series.values for number, series in self._client.stream_each(asked)}
+                for host in some:
+                    rows = answers.get(host, [])
                     outside = [(row[0], row[2] or "") for row in rows if row[3] is None]
                     if outside or len(rows) < length:
                         found[host] = outside[0] if outside else (None, "")
@@ -129,7 +130,7 @@ class StateReader:
         found: list[dict[str, Seen]] = [{} for _ in choices]
         asked = [f"SELECT {choice} {self._checks} AND time < {end_ms}ms GROUP BY host" for choice in choices]
         for number, one in self._client.stream_each(asked):
-            found[number][one.host] = (one.values[0][0], one.values[0][1])
+            found[number][one.host] = one.values[0]
         return found
 
     def _last_good(self, before: Mapping[str, int]) -> dict[str, int]:
@@ -155,6 +156,5 @@ class StateReader:
         found: dict[str, int] = {}
         for some in groups(moments):
             asked = [f"{statement(moments[host])} AND host = {literal(host)}" for host in some]
-            answers = zip(some, self._client.query_each(asked), strict=True)
-            found.update((host, series[0].values[0][0]) for host, series in answers if series)
+            found.update((some[number], series.values[0][0]) for number, series in self._client.stream_each(asked))
         return found

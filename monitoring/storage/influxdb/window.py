@@ -116,7 +116,8 @@ class WindowReader:
         starts = range(window.from_ms, window.until_ms, span.length_ms)
         found = {host: dict.fromkeys(starts, 0) for host in hosts}
         asked = [("sum(checks)", SUMMARIES[FINER[span]])]
-        if sum(self._count("sum(checks)", SUMMARIES[span], window, hosts).values()) <= SOON_COUNTED:
+        in_all = self._ask("sum(checks)", SUMMARIES[span], window, hosts)
+        if sum(row[1] for _, rows in in_all for row in rows) <= SOON_COUNTED:
             asked.append(("count(available)", CHECKS))
         for number, source in asked:
             for host, counts in self._ask(number, source, window, hosts, span):
@@ -155,10 +156,6 @@ class WindowReader:
         """The summaries of these hosts (None: of all) by the beginning of their span."""
         for host, rows in self._ask("packed", SUMMARIES[span], window, hosts):
             yield host, {start: summary for start, packed in rows if (summary := unpack(packed))}
-
-    def _count(self, number: str, source: str, window: Window, hosts: Collection[str]) -> dict[str, int]:
-        """This number, for the window, by host."""
-        return {host: row[1] for host, rows in self._ask(number, source, window, hosts) for row in rows}
 
     def _ask(
         self, fields: str, source: str, window: Window, hosts: Collection[str] | None, by: Span | None = None
