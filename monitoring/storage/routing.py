@@ -3,13 +3,12 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Protocol
 
 from monitoring.clock import Clock
-from monitoring.config import Config, DatabaseAddress
+from monitoring.config import Config
 from monitoring.errors import StoreError
 from monitoring.models import Window
 from monitoring.shell import Program
@@ -30,6 +29,7 @@ def no_monitor_text(program: Program) -> str:
 
 
 PROBE_PATIENCE_S = 2.0
+"""How long the database may take to show that it answers."""
 
 RECENT_MS, RECENT = DAY_MS, "the past day"
 """The local file is read while the database has refused something within this time."""
@@ -91,29 +91,6 @@ def readers_of(database: Backend, wanted: str | None, at: Callable[[str], Reader
     return {location: at(location) for location in chosen[:MOST_LOCATIONS]}
 
 
-class Database:
-    """Patient readers of a database, one for each location, and an impatient one that finds out whether it answers."""
-
-    def __init__(self, address: DatabaseAddress, patience_s: float) -> None:
-        self._open = partial(open_backend, address, patience_s)
-        self._probe = open_backend(address, PROBE_PATIENCE_S)
-        self._readers: dict[str, Reader] = {}
-        self.name = self._probe.name
-
-    def readers(self, wanted: str | None) -> Readers:
-        """As `readers_of`."""
-        return readers_of(self._probe, wanted, self._reader)
-
-    def _reader(self, location: str) -> Reader:
-        if location not in self._readers:
-            self._readers[location] = self._open(location)
-        return self._readers[location]
-
-    def close(self) -> None:
-        for store in (self._probe, *self._readers.values()):
-            store.close()
-
-
 class Choice(Protocol):
     """Says whom to ask, as stores come and go. Methods but `deliveries` are called by one thread."""
 
@@ -160,7 +137,8 @@ class ReaderChoice:
         self._address = database_address(config)
         self._local = ReadFile(config.local_database)
         self._resting: tuple[int, str] | None = None
-        self._database = Database(self._address, self._patience_s) if self._address.backend else None
+        self._probe = open_backend(self._address, PROBE_PATIENCE_S) if self._address.backend else None
+        self._patient: dict[str, Reader] = {}
         self._config = config
 
     def follow(self, config: Config) -> None:
@@ -180,13 +158,13 @@ class ReaderChoice:
 
     @property
     def name(self) -> str:
-        return self._database.name if self._database else ""
+        return self._probe.name if self._probe else ""
 
     def conditions(self) -> Sequence[Condition]:
         local = self._local.open()
         found = [] if local is None or local.path == self._local.path else [words.elsewhere(local.path, self._local.path)]
-        if self._database and local:
-            found += words.refused(self._database.name, local.refusals())
+        if self._probe and local:
+            found += words.refused(self._probe.name, local.refusals())
         return found
 
     def deliveries(self, window: Window) -> Sequence[Entry]:
@@ -198,22 +176,27 @@ class ReaderChoice:
 
     def _ask_around(self, local: FileReader | None) -> tuple[Readers, str]:
         """The readers of the database and why to ask them; or no readers and why not."""
-        if self._database is None:
+        if self._probe is None:
             return {}, words.AS_CONFIGURED
         if local and (reason := self._rests()):
             return {}, reason
         try:
-            readers = self._database.readers(self._wanted)
+            readers = readers_of(self._probe, self._wanted, self._patient_reader)
         except StoreError as error:
             if local is None and self._config.database is not None:  # there is nothing else to read, and its error says why
                 raise
             self.distrust(error)
             return {}, self._rests() or ""
         if not readers:
-            return {}, f"no monitor has written to {self._database.name}"
+            return {}, f"no monitor has written to {self._probe.name}"
         if local and (reason := self._lacks(local)):
             return {}, reason
-        return readers, f"{self._database.name} answers"
+        return readers, f"{self._probe.name} answers"
+
+    def _patient_reader(self, location: str) -> Reader:
+        if location not in self._patient:
+            self._patient[location] = open_backend(self._address, self._patience_s, location)
+        return self._patient[location]
 
     def _nobody(self, why: str) -> str:
         """Why there is nothing to read, in words."""
@@ -223,7 +206,7 @@ class ReaderChoice:
             return f"{self._local.path}: a monitor is running, and its file is gone; it saves it as soon as it can"
         if self._wanted is None:
             return no_monitor_text(self._config.program)
-        there = "the local file is of another one" if self._database is None else f"{why} from there"
+        there = "the local file is of another one" if self._probe is None else f"{why} from there"
         return f"nothing is known of this location: {there}"
 
     def distrust(self, error: StoreError) -> None:
@@ -244,8 +227,9 @@ class ReaderChoice:
 
     def close(self) -> None:
         self._local.close()
-        if self._database:
-            self._database.close()
+        for store in (self._probe, *self._patient.values()):
+            if store:
+                store.close()
 
     def _lacks(self, local: FileReader) -> str | None:
         """What the database lacks of a live monitor; None: nothing. (What a dead one left may never be delivered.)"""
