@@ -60,12 +60,12 @@ class Forwarder:
         self._thread = threading.Thread(target=self.run, name="forwarder", daemon=True)
         self._retry_at_ms = self._tried_ms = self._look_at_ms = 0
         self._compares_next = False
-        self.has_contact = False
         self.has_met = False
         """There was contact at least once."""
         self.complete_ms = 0
         """Everything committed before this moment has been delivered or refused; 0: not known since contact was made."""
         self.trouble: str | None = NOT_ASKED_YET
+        """Why there is no contact; None while there is."""
 
     def start(self) -> None:
         self._thread.start()
@@ -83,8 +83,8 @@ class Forwarder:
             self._asked += 1
             mine = self._asked
             self._work.set()
-            self._progress.wait_for(lambda: self._served >= mine or not self.has_contact, timeout_s)
-            return self.has_contact and self._served >= mine
+            self._progress.wait_for(lambda: self._served >= mine or self.trouble is not None, timeout_s)
+            return self.trouble is None and self._served >= mine
 
     def conditions(self) -> list[Condition]:
         """What a person should know about the database, beside what waits for it."""
@@ -115,7 +115,7 @@ class Forwarder:
         """Make contact, deliver, or use idle time. True: there is more to do at once."""
         self._work.clear()
         try:
-            if not self.has_contact or self._marker != self._file.marker:  # the guard may have changed the file
+            if self.trouble is not None or self._marker != self._file.marker:  # the guard may have changed the file
                 self._make_contact()
             busy = self._deliver() or self._use_idle_time()
         except StoreError as error:
@@ -138,8 +138,7 @@ class Forwarder:
         elif known is not None and is_behind(known, own):
             self._file.requeue(max(0, min(known.newest_ms, known.summarised_ms) - HOUR_MS), EVER_MS)
         self._send_lost_again()
-        self.has_contact = self.has_met = True
-        self.trouble = None
+        self.trouble, self.has_met = None, True
         self._try_refused()
         self._look_at_ms = self._clock.now_ms() + LOOK_MS
 
@@ -175,7 +174,7 @@ class Forwarder:
 
     def _distrust(self, reason: str) -> None:
         with self._progress:
-            self.has_contact, self.complete_ms, self.trouble = False, 0, reason
+            self.complete_ms, self.trouble = 0, reason
             self._progress.notify_all()
 
     # Delivery

@@ -70,7 +70,7 @@ def test_an_empty_outbox_is_no_work_and_no_trouble(database: FragileBackend, for
     assert forwarder.trouble == "the database has not been asked yet"
     assert not forwarder.step()
     assert forwarder.trouble is None
-    assert forwarder.has_contact
+    assert forwarder.trouble is None
     assert forwarder.complete_ms == clock.now_ms()
     assert not database.writes
 
@@ -146,7 +146,7 @@ def test_an_error_nobody_foresaw_does_not_end_delivery(file: LocalStore, databas
     forwarder = Forwarder(file, database, Ending())
     forwarder.start()
     forwarder.notify()
-    eventually(lambda: forwarder.has_contact)
+    eventually(lambda: forwarder.trouble is None)
     forwarder.close(20)
     assert_same(file, database)
 
@@ -167,7 +167,7 @@ def test_whoever_waits_goes_on_when_all_that_was_committed_before_is_there(
 ) -> None:
     """Not when the forwarder has looked in vain before: that moment may be the same millisecond."""
     forwarder.start()
-    eventually(lambda: forwarder.has_contact)
+    eventually(lambda: forwarder.trouble is None)
     for second in range(100):
         file.append([check(second)], [], START_MS)
         assert forwarder.wait_complete(20)
@@ -185,7 +185,7 @@ def test_the_end_of_a_monitor_waits_for_delivery_no_longer_than_it_may(
     """A database that hangs holds up neither the end nor the program: its thread is a daemon."""
     forwarder.start()
     forwarder.notify()
-    eventually(lambda: forwarder.has_contact)
+    eventually(lambda: forwarder.trouble is None)
     database.answers.clear()
     file.append([check(1)], [], START_MS)
     forwarder.notify()
