@@ -1,7 +1,7 @@
 """HTTP to a gateway by `requests`, with our own messages and errors."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 import requests
@@ -40,36 +40,27 @@ class GatewayClient:
         """The answer. Raises `StoreError`: `TooLong` when the answer would be too long, `StoreRefused` as `post` does."""
         if endpoint.method == "POST":
             return self.post(endpoint, msgspec.json.encode(request))
-        with self._translated():
-            parameters = msgspec.to_builtins(request)
-            return self._content(self._send(endpoint, params=parameters), endpoint)
+        return self._exchange(endpoint, params=msgspec.to_builtins(request))
 
     def post(self, endpoint: Endpoint[Asked, Value], body: bytes) -> Value:
         """Send JSON. Raises `StoreRefused` when the gateway will never take it, else as `ask` does."""
         if len(body) > LONGEST_BODY:  # we might not receive a refusal that the gateway sends while we send
             raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
-        with self._translated():
-            return self._content(self._send(endpoint, data=body, headers={"Content-Type": "application/json"}), endpoint)
+        return self._exchange(endpoint, data=body, headers={"Content-Type": "application/json"})
 
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, endpoint: Endpoint[Asked, Value], **content: object) -> requests.Response:
+    def _exchange(self, endpoint: Endpoint[Asked, Value], **content: Any) -> Value:
         url = self._url + endpoint.path
-        return self._session.request(endpoint.method, url, timeout=self._timeout, allow_redirects=False, **content)  # type: ignore[arg-type]
-
-    def _content(self, answer: requests.Response, endpoint: Endpoint[Asked, Value]) -> Value:
-        if answer.status_code != requests.codes.ok:
-            raise self._rejection(answer, is_writing=endpoint.method == "POST")
-        found: Value = getattr(decode(answer.content, endpoint.answer), endpoint.key)
-        return found
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
         try:
-            yield
+            answer = self._session.request(endpoint.method, url, timeout=self._timeout, allow_redirects=False, **content)
+            if answer.status_code != requests.codes.ok:
+                raise self._rejection(answer, is_writing=endpoint.method == "POST")
+            found: Value = getattr(decode(answer.content, endpoint.answer), endpoint.key)
         except (OSError, ValueError) as error:
             raise StoreUnavailable(f"{self.name} {failure(error, 'a gateway')}") from untraced(error)
+        return found
 
     def _rejection(self, answer: requests.Response, *, is_writing: bool) -> StoreError:
         status, refusal = answer.status_code, _refusal(answer)
