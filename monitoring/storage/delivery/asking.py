@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from monitoring.clock import Deadline, StopSignal
 from monitoring.errors import StoreUnavailable
@@ -22,30 +22,23 @@ class TooLate(StoreUnavailable):
     """There was no answer before the deadline."""
 
 
-class Outcome(NamedTuple):
-    """How a question ended: with an answer, or with an error."""
-
-    answer: Any
-    error: BaseException | None
-
-
 class Reply:
-    """Where one thread waits for one outcome; later ones are ignored. A signal handler may put one, too."""
+    """Where one thread waits for an answer or an error; later ones are ignored. A signal handler may put one, too."""
 
     def __init__(self) -> None:
-        self._outcome: Outcome | None = None
+        self._found: tuple[Any, BaseException | None] | None = None
         self._is_there = StopSignal()
 
-    def put(self, outcome: Outcome) -> None:
-        if self._outcome is None:
-            self._outcome = outcome
+    def put(self, answer: Any, error: BaseException | None) -> None:
+        if self._found is None:
+            self._found = answer, error
         self._is_there.set()
 
-    def take(self, within_s: float | None) -> Outcome | None:
-        """The outcome; None when there is none within this time."""
+    def take(self, within_s: float | None) -> tuple[Any, BaseException | None] | None:
+        """What was put; None when there is nothing within this time."""
         self._is_there.wait(None if within_s is None else max(0.0, within_s))
-        outcome, self._outcome = self._outcome, None
-        return outcome
+        found, self._found = self._found, None
+        return found
 
 
 class Asker:
@@ -83,13 +76,13 @@ class Asker:
         if found is None:
             self._reply = Reply()
             raise TooLate(f"{self._name} does not answer in time")
+        answer, error = found
         try:
-            if found.error:
-                raise found.error
-            answer: Answer = found.answer
-            return answer
+            if error:
+                raise error
+            return cast("Answer", answer)
         finally:
-            del found  # an error keeps the frames that it passed, and they must not keep it
+            del found, error  # an error keeps the frames that it passed, and they must not keep it
 
     def is_waited_for(self) -> bool:
         """Does anybody still wait for the answer to the question under way? To be asked by that question."""
@@ -99,7 +92,7 @@ class Asker:
         """Wait for no answer any more, now or later. May be called from a signal handler and from any thread."""
         self._given_up = True
         waiting, self._reply = self._reply, Reply()
-        waiting.put(Outcome(None, StoreUnavailable(f"{self._name} is not waited for any more")))
+        waiting.put(None, StoreUnavailable(f"{self._name} is not waited for any more"))
 
     def end(self) -> None:
         """Let the thread end once it has answered what it was asked."""
@@ -110,15 +103,12 @@ class Asker:
             question, reply = asked
             if reply is self._reply:  # else nobody waits for it any more
                 self._answered, self.is_busy = reply, True
-                found = _outcome(question)
+                answer, error = None, None
+                try:
+                    answer = question()
+                except BaseException as raised:  # noqa: BLE001 - raised again by `ask`
+                    error = raised
                 self.is_busy = False
-                reply.put(found)
-                del found  # an answer of megabytes is not kept until the next question
+                reply.put(answer, error)
+                del answer, error  # an answer of megabytes is not kept until the next question
             del asked, question, reply
-
-
-def _outcome(question: Callable[[], Any]) -> Outcome:
-    try:
-        return Outcome(question(), None)
-    except BaseException as error:  # noqa: BLE001 - raised again by `ask`
-        return Outcome(None, error)
