@@ -88,8 +88,7 @@ class InfluxClient:
 
     def ping(self) -> None:
         """Return when the server answers."""
-        with self._translated():
-            self._send("GET", "ping")
+        self._send("GET", "ping")
 
     def query(self, statement: str) -> list[Series]:
         """The series that one statement finds, times in milliseconds. The statement may also change something."""
@@ -107,9 +106,7 @@ class InfluxClient:
         """As `stream`, but for several statements in one request: each series with the number of its statement."""
         form = {"db": self._database, "q": "; ".join(statements), "epoch": "ms"}
         form |= {"chunked": "true", "chunk_size": str(ROWS_AT_ONCE)}
-        with self._translated():
-            answer = self._send("POST", "query", data=form, stream=True)
-        return self._answers(answer, len(statements))
+        return self._answers(self._send("POST", "query", data=form, stream=True), len(statements))
 
     def _answers(self, answer: requests.Response, statements: int) -> Iterator[tuple[int, Series]]:
         """Each series with the number of its statement."""
@@ -135,8 +132,7 @@ class InfluxClient:
         for place in range(0, len(lines), BATCH):
             body = "\n".join(lines[place : place + BATCH]).encode()
             try:
-                with self._translated():
-                    self._send("POST", "write", params={"db": self._database, "precision": "ms"}, data=body)
+                self._send("POST", "write", params={"db": self._database, "precision": "ms"}, data=body)
             except StoreRefused as refusal:
                 refusals.append(untraced(refusal))
         if refusals:
@@ -147,11 +143,12 @@ class InfluxClient:
 
     def _send(self, method: str, what: str, **content: Any) -> requests.Response:
         """The answer, which has the status of a success."""
-        answer = self._session.request(method, f"{self._url}/{what}", timeout=self._timeout, **content)
-        is_right = answer.status_code == requests.codes.no_content if what == "write" else answer.ok
-        if not is_right:
-            raise self._rejection(answer, _reason(answer.content), is_writing=what == "write")
-        return answer
+        with self._translated():
+            answer = self._session.request(method, f"{self._url}/{what}", timeout=self._timeout, **content)
+            is_right = answer.status_code == requests.codes.no_content if what == "write" else answer.ok
+            if not is_right:
+                raise self._rejection(answer, _reason(answer.content), is_writing=what == "write")
+            return answer
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
