@@ -100,7 +100,7 @@ def lost_text(database: str) -> str:
 
 def unwritten_text(why: str, waiting: int, dropped: int) -> str:
     lost = f", {dropped} lost" if dropped else ""
-    return f"{why}; {plural(waiting, 'point')} {_verb(waiting, 'waits', 'wait')} in memory{lost}"
+    return f"{why}; {_points_wait(waiting)} in memory{lost}"
 
 
 def unwritten(trouble: str) -> Condition:
@@ -132,7 +132,7 @@ def unreachable(database: str, why: str, pending: Pending) -> Condition:
 def _waiting(pending: Pending) -> str:
     if not pending.points:
         return "everything is kept in the local file"
-    return f"{plural(pending.points, 'point')} {_verb(pending.points, 'waits', 'wait')} in the local file"
+    return f"{_points_wait(pending.points)} in the local file"
 
 
 def elsewhere(written: Path, home: Path) -> Condition:
@@ -152,7 +152,7 @@ def refused(database: str, refusals: Sequence[Refusal]) -> Iterable[Condition]:
             text = f"{database} keeps nothing that old: it dropped {plural(count, 'point')}; they stay in the local file"
             yield Condition("aged", text, "aged")
         else:
-            they = f"{plural(count, 'point')} {_verb(count, 'stays', 'stay')} in the local file"
+            they = f"{plural(count, 'point')} {'stays' if count == 1 else 'stay'} in the local file"
             text = f"{found[-1].reason}; {they}, to be tried again every hour"
             yield Condition(f"refused {field}", text, field, f"{database} takes again what it refused")
 
@@ -182,11 +182,11 @@ def kept_text(file: Path, database: str) -> str:
 
 def undelivered_text(points: int, away: Path | None = None) -> str:
     """Where the points are that wait for the database. `away` is their file if the next start will open another one."""
-    waiting = f"{plural(points, 'point')} {_verb(points, 'waits', 'wait')}"
+    waiting = _points_wait(points)
     if away is None:
         return f"{waiting} in the local file for the database; the next start sends what is left"
     return f"{waiting} in {away} for the database; a monitor whose localDatabase is that file sends what is left"
 
 
-def _verb(count: int, one: str, many: str) -> str:
-    return one if count == 1 else many
+def _points_wait(count: int) -> str:
+    return f"{plural(count, 'point')} {'waits' if count == 1 else 'wait'}"
