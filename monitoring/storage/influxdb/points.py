@@ -15,7 +15,7 @@ import msgspec
 
 from monitoring.errors import StoreRefused
 from monitoring.fields import CHECK_FIELDS, LONGEST_DETAIL, Kind, check_of, values
-from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult
+from monitoring.models import PHASES, Alert, AlertType, Cause, CheckResult, ResponseTimes
 from monitoring.names import is_name
 from monitoring.statistics.summary import TIMES, SiteSummary, Span, Summary, packed, site_stats, unpacked
 from monitoring.storage.base import DeliveryRecord
@@ -154,27 +154,20 @@ def _plain_fields(summary: Summary) -> Iterator[str]:
 
     `covers` is without maintenance, so that people's `down / covers` stays right.
     """
-    yield from (
-        f"{name}={number}i"
-        for name, number in (
-            ("checks", summary.checks),
-            ("failures", summary.failures),
-            ("covers", summary.covers_ms - summary.maintenance_ms),
-            ("down", summary.down_ms),
-        )
-    )
     found = site_stats("", summary, ())
-    if found.response is not None:
-        response = found.response
-        yield f"mean={response.mean_us / US_PER_S!r}"
-        names = ("min", response.min_us), ("max", response.max_us)
-        percentiles = ("p50", response.p50_us), ("p95", response.p95_us), ("p99", response.p99_us)
-        yield from (f"{name}={took_us}e-6" for name, took_us in (*names, *percentiles))
-    yield from (f"{phase}={mean_us / US_PER_S!r}" for phase, mean_us in found.phases_us.items())
-    if summary.maintenance_ms:
-        yield f"maintenance={summary.maintenance_ms}i"
-    if summary.last_failure_ms is not None:
-        yield f"lastFailure={summary.last_failure_ms}i"
+    whole = {
+        "checks": summary.checks,
+        "failures": summary.failures,
+        "covers": summary.covers_ms - summary.maintenance_ms,
+        "down": summary.down_ms,
+        "maintenance": summary.maintenance_ms or None,
+        "lastFailure": summary.last_failure_ms,
+    }
+    times_us = dict(found.phases_us)
+    if found.response:
+        times_us |= {name.removesuffix("_us"): getattr(found.response, name) for name in ResponseTimes.__slots__}
+    yield from (f"{name}={number}i" for name, number in whole.items() if number is not None)
+    yield from (f"{name}={took_us / US_PER_S!r}" for name, took_us in times_us.items())
     yield f'statuses="{_counted(summary.statuses)}"'
     yield f'causes="{_counted(summary.causes)}"'
 
