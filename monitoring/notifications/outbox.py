@@ -49,7 +49,8 @@ class Outbox:
         alerts = self._unwritten()
         if not alerts:
             return ()
-        down = {host for host, entry in self.last_sent(channel).items() if entry.event is Event.ALERT}
+        # As in the file: whoever has an entry of the alert has one of the recovery, also if nothing could be sent so far.
+        down = {host for host, entry in self._newest(channel, tuple(Delivery)).items() if entry.event is Event.ALERT}
         entries = []
         for alert in alerts:
             if channel in self._route(alert, [channel] if alert.host in down else []):

@@ -66,6 +66,21 @@ def test_what_waits_in_memory_is_told_and_not_again_when_it_is_written(desk: Des
     assert desk.scripted.titles == ["DOWN: blog", "UP: blog"]
 
 
+def test_the_end_of_an_outage_that_could_not_be_told_yet_is_told_though_nothing_can_be_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the channel would tell that a site is down which is up again, and would not tell its end."""
+    desk.scripted.trouble = AWAY
+    (alert,) = desk.down(SHOP)
+    desk.go_on(10)
+    monkeypatch.setattr(desk.store, "set_delivery", full)
+    desk.unwritten = [desk.as_up(alert)]
+    desk.go_on(20)
+    desk.scripted.trouble = None
+    desk.go_on(60)
+    assert desk.scripted.titles == ["UP: shop"]
+
+
 def test_what_waits_for_a_channel_that_is_gone_is_given_up_and_not_sent_when_it_is_back(desk: Desk) -> None:
     desk.scripted.trouble = AWAY
     desk.down(SHOP)

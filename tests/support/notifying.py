@@ -105,16 +105,17 @@ class Desk:
 
     def up(self, *alerts: Alert, watched: bool = True) -> list[Alert]:
         """These outages have just ended; the sites answer since ten seconds."""
-        now_ms = self.clock.now_ms()
-        found = [
-            Alert(
-                *(AlertType.RECOVERY, it.host, now_ms, it.start_ms, now_ms - 10_000 if watched else None, 92.0, it.cause),
-                *("", it.detail if watched else "no longer watched"),
-            )
-            for it in alerts
-        ]
-        self.store.append((), found, now_ms)
+        found = [self.as_up(it, watched=watched) for it in alerts]
+        self.store.append((), found, self.clock.now_ms())
         return found
+
+    def as_up(self, it: Alert, *, watched: bool = True) -> Alert:
+        """The record of the end of this outage, which is yet to be written."""
+        now_ms = self.clock.now_ms()
+        return Alert(
+            *(AlertType.RECOVERY, it.host, now_ms, it.start_ms, now_ms - 10_000 if watched else None, 92.0, it.cause),
+            *("", it.detail if watched else "no longer watched"),
+        )
 
     def go_on(self, seconds: float, step_s: float = 1) -> None:
         """The sender takes a step each second, or as often as is said."""
