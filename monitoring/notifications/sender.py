@@ -137,16 +137,21 @@ class Sender:
             return self._step_level(pending)
         if not pending:
             return LOOK_MS / 1_000
-        left_ms = (self._not_before_ns - self._clock.monotonic_ns()) // 1_000_000
-        if left_ms > 0:
-            return min(left_ms, LOOK_MS) / 1_000
+        if self._pause_ms() and all(entry.key in self._failures for entry in pending):
+            return min(self._pause_ms(), LOOK_MS) / 1_000
         now_ms = self._clock.now_ms()
         found = plan(pending, self._planning_context(pending, now_ms), now_ms)
         for group in self._in_order(found.groups):
+            if self._pause_ms() and any(entry.key in self._failures for entry in group.entries):
+                break  # all others that are left have failed, too
             if self._ending or not self._send(group):
                 return min(self._retry_ms, LOOK_MS) / 1_000
         next_ms = LOOK_MS if found.again_ms is None else min(LOOK_MS, found.again_ms - self._clock.now_ms())
-        return max(0, next_ms) / 1_000
+        return max(0, min(next_ms, self._pause_ms() or LOOK_MS)) / 1_000
+
+    def _pause_ms(self) -> int:
+        """How long what has failed waits yet. What has not been tried does not: perhaps only one message is not accepted."""
+        return max(0, (self._not_before_ns - self._clock.monotonic_ns()) // 1_000_000)
 
     def _in_order(self, groups: Sequence[Group]) -> Sequence[Group]:
         """The group that failed last comes last, so a message that a service never accepts does not hold up the others."""
@@ -178,7 +183,7 @@ class Sender:
             return self._failed(entries, str(error), is_final=error.is_final)
         except Exception as error:  # noqa: BLE001 - a fault in a channel; only its type is shown, the text may hold a secret
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
-        self._retry_ms = 0
+        self._retry_ms = self._not_before_ns = 0
         now_ms = self._clock.now_ms()
         state = Delivery.LATE if late else Delivery.SENT
         self._outbox.record([replace(entry, state=state, done_ms=now_ms, reason="") for entry in entries])
@@ -202,8 +207,9 @@ class Sender:
         )
         number = max(self._failures.values(), default=0) + 1
         self._failures |= {entry.key: number for entry in entries}
-        self._retry_ms = min(LONGEST_RETRY_MS, self._retry_ms * 2 or FIRST_RETRY_MS)
-        self._not_before_ns = self._clock.monotonic_ns() + self._retry_ms * 1_000_000
+        if not self._pause_ms():
+            self._retry_ms = min(LONGEST_RETRY_MS, self._retry_ms * 2 or FIRST_RETRY_MS)
+            self._not_before_ns = self._clock.monotonic_ns() + self._retry_ms * 1_000_000
         return False
 
     # A level-triggered channel

@@ -11,7 +11,7 @@ from monitoring.notifications.words import conditions
 from monitoring.storage.notifications import Delivery
 from tests.support.notifying import Desk, channel_config, site
 
-SHOP, BLOG = site("shop"), site("blog")
+SHOP, BLOG, BREAD = site("shop"), site("blog"), site("bread")
 MANY = [site(f"site{number}") for number in range(30)]
 AWAY, FOREVER = Undelivered("it does not answer"), Undelivered("error=404", is_final=True)
 EVER = Window(0, 1 << 60)
@@ -112,6 +112,7 @@ def test_a_message_that_is_never_taken_holds_up_no_other(desk: Desk) -> None:
             raise Undelivered("error=500")
         send(message)
 
+    desk.watch([SHOP, BLOG, BREAD])
     desk.scripted.send = refuse_one  # type: ignore[method-assign]
     desk.down(SHOP)
     desk.go_on(60)
@@ -119,6 +120,28 @@ def test_a_message_that_is_never_taken_holds_up_no_other(desk: Desk) -> None:
     desk.go_on(120)
     assert desk.scripted.titles == ["DOWN: blog"]
     assert sorted(states(desk)) == ["pending", "sent"]
+    desk.go_on(1_500, step_s=5)
+    desk.down(BREAD)
+    desk.go_on(10)
+    assert desk.scripted.titles == ["DOWN: blog", "DOWN: bread"]
+    assert "late" not in desk.scripted.accepted[1].text
+
+
+def test_while_a_channel_is_away_what_is_new_is_tried_once_at_once_and_then_with_the_rest(desk: Desk) -> None:
+    desk.watch([SHOP, BREAD])
+    desk.scripted.trouble = AWAY
+    tries: list[str] = []
+    send = desk.scripted.send
+    desk.scripted.send = lambda message: (tries.append(message.title), send(message))  # type: ignore[assignment,func-returns-value]
+    desk.down(SHOP)
+    desk.go_on(1_500, step_s=5)
+    tries.clear()
+    desk.down(BREAD)
+    desk.go_on(20)
+    assert tries == ["DOWN: bread"]
+    desk.scripted.trouble = None
+    desk.go_on(300, step_s=5)
+    assert desk.scripted.titles == ["DOWN: shop", "DOWN: bread"]
 
 
 def test_after_a_day_it_is_given_up(desk: Desk) -> None:
