@@ -7,6 +7,7 @@ message of its own. Messages are merged, never dropped: each entry ends in exact
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 from monitoring.models import Alert, AlertType, Cause
 from monitoring.storage.notifications import Entry, Event
@@ -46,19 +47,24 @@ OWN_SIDE_TOGETHER_MS = MINUTE_MS
 """The longest gap between the first failed checks of two such sites."""
 
 
+Change = TypeVar("Change")
+
+
 @dataclass(frozen=True, slots=True)
 class PlanningContext:
     """What a plan depends on beside the pending entries.
 
     `reported_down`: the hosts that people believe to be down (see the function). `outages`: the times (ms, in order) of each
     host's alerts in the past day, including pending ones. `watched`: the number of sites that are checked.
-    `unstable`: the hosts whose availability since the pending recovery is below the recovery threshold.
+    `unstable`: the hosts whose availability since the pending recovery is below the recovery threshold. `newest`: each
+    host's newest record of the past day, also of those that the channel does not report.
     """
 
     reported_down: Collection[str] = ()
     outages: Mapping[str, Sequence[int]] = field(default_factory=dict)
     watched: int = 0
     unstable: Collection[str] = ()
+    newest: Mapping[str, Alert] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +143,14 @@ class SiteUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The updates in one message, all of one kind. `is_own_side`: see `OWN_SIDE_CAUSES`."""
+    """The updates in one message, all of one kind.
+
+    `own_side`: how many of all sites failed with these, if the trouble is probably on the monitor's side (see
+    `OWN_SIDE_CAUSES`); 0: it is not.
+    """
 
     updates: Sequence[SiteUpdate]
-    is_own_side: bool = False
+    own_side: int = 0
 
     @property
     def event(self) -> Event:
@@ -249,12 +259,12 @@ def _update(host: str, entries: Sequence[Entry], context: PlanningContext, now_m
 
 def _grouped(updates: Iterable[SiteUpdate], context: PlanningContext) -> Iterable[Group]:
     """Updates of one kind as groups: first those that are probably the monitor's own fault, then by time and cause."""
-    rest = sorted(updates, key=lambda update: update.last.time_ms)
-    if own_side := _own_side(rest, context):
-        yield Group(own_side, is_own_side=True)
-        hosts = {update.host for update in own_side}
-        rest = [update for update in rest if update.host not in hosts]
-    for together in _chains(rest, lambda update: update.last.time_ms, TOGETHER_MS):
+    rest = sorted(updates, key=_changed_ms)
+    failed = _failed_by_own_side(rest, context)
+    if own_side := [update for update in rest if update.host in failed]:
+        yield Group(own_side, len(failed))
+        rest = [update for update in rest if update.host not in failed]
+    for together in _chains(rest, _changed_ms, TOGETHER_MS):
         by_cause: dict[object, list[SiteUpdate]] = {}
         for update in together:
             by_cause.setdefault((update.last.alert.cause, update.is_unwatched), []).append(update)
@@ -262,32 +272,43 @@ def _grouped(updates: Iterable[SiteUpdate], context: PlanningContext) -> Iterabl
             yield Group(alike)
 
 
-def _own_side(updates: Iterable[SiteUpdate], context: PlanningContext) -> Sequence[SiteUpdate]:
-    """The sites that failed together with nearly all others, by the monitor's network or name lookup; else none.
+def _failed_by_own_side(updates: Sequence[SiteUpdate], context: PlanningContext) -> Collection[str]:
+    """The hosts that failed together with nearly all others, by the monitor's network or name lookup; else none.
 
-    It compares their first failed checks, because alerts may come at different times: some sites are checked rarely, or
-    hang until their time-out.
+    A channel may report only some of them. It compares their first failed checks, because alerts may come at different
+    times: some sites are checked rarely, or hang until their time-out.
     """
-    by_network = [update for update in updates if update.last.alert.cause in OWN_SIDE_CAUSES and not update.is_unwatched]
-    chains = _chains(sorted(by_network, key=_began_ms), _began_ms, OWN_SIDE_TOGETHER_MS)
-    largest = max(chains, key=len, default=[])
+    if not any(_is_by_network(update.last.alert) for update in updates):
+        return ()
+    is_over = updates[0].event is Event.RECOVERY
+    newest = {host: alert for host, alert in context.newest.items() if is_over or alert.type is AlertType.ALERT}
+    newest |= {update.host: update.last.alert for update in updates}
+    by_network = sorted(filter(_is_by_network, newest.values()), key=_began_ms)
+    largest = max(_chains(by_network, _began_ms, OWN_SIDE_TOGETHER_MS), key=len, default=[])
     share, of = OWN_SIDE_SHARE
-    return largest if len(largest) >= OWN_SIDE_SITES and of * len(largest) >= share * context.watched else []
+    is_enough = len(largest) >= OWN_SIDE_SITES and of * len(largest) >= share * context.watched
+    return {alert.host for alert in largest} if is_enough else ()
 
 
-def _began_ms(update: SiteUpdate) -> int:
-    return update.last.alert.start_ms
+def _is_by_network(alert: Alert) -> bool:
+    return alert.cause in OWN_SIDE_CAUSES and not alert.is_unwatched
 
 
-def _chains(
-    updates: Iterable[SiteUpdate], moment_ms: Callable[[SiteUpdate], int], gap_ms: int
-) -> Iterable[list[SiteUpdate]]:
-    """The updates, which are in order of these moments, split at each gap longer than `gap_ms`."""
-    chain: list[SiteUpdate] = []
-    for update in updates:
-        if chain and moment_ms(update) - moment_ms(chain[-1]) > gap_ms:
+def _began_ms(alert: Alert) -> int:
+    return alert.start_ms
+
+
+def _changed_ms(update: SiteUpdate) -> int:
+    return update.last.time_ms
+
+
+def _chains(changes: Iterable[Change], moment_ms: Callable[[Change], int], gap_ms: int) -> Iterable[list[Change]]:
+    """The changes, which are in order of these moments, split at each gap longer than `gap_ms`."""
+    chain: list[Change] = []
+    for change in changes:
+        if chain and moment_ms(change) - moment_ms(chain[-1]) > gap_ms:
             yield chain
             chain = []
-        chain.append(update)
+        chain.append(change)
     if chain:
         yield chain

@@ -60,18 +60,16 @@ def compose(group: Group, context: MessageContext, now_ms: int) -> Message:
 def _title(group: Group, context: MessageContext) -> str:
     word = _headword(group)
     place = f" [{printable(context.location)}]" if context.location else ""
+    where = ", probably on this side" if group.own_side and group.event is not Event.RECOVERY else ""
     if len(group.updates) == 1:
-        return f"{word}: {_cut(_name(group.updates[0].host, context))}{place}"
+        return f"{word}: {_cut(_name(group.updates[0].host, context))}{where}{place}"
     if group.updates[0].is_unwatched:
         return f"{word}: {plural(len(group.updates), 'site')}{place}"
-    of = _share(group, context)
-    where = ", probably on this side" if group.is_own_side and group.event is not Event.RECOVERY else ""
-    return f"{word}: {of}{where}{place}"
+    return f"{word}: {_share(len(group.updates), group, context)}{where}{place}"
 
 
-def _share(group: Group, context: MessageContext) -> str:
+def _share(count: int, group: Group, context: MessageContext) -> str:
     """How many sites of how many. Those that were removed while the message waited are not among those that are left."""
-    count = len(group.updates)
     is_share = all((site := context.sites.get(update.host)) and site.enabled for update in group.updates)
     return f"{count} of {plural(context.watched, 'site')}" if is_share else plural(count, "site")
 
@@ -92,6 +90,9 @@ def _lines(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     if group.event is Event.CERTIFICATE:
         yield from _certificates(group, context, now_ms)
         return
+    if group.own_side:
+        fail, where = ("failed", OWN_SIDE_WAS) if group.event is Event.RECOVERY else ("fail", OWN_SIDE)
+        yield f"{_share(group.own_side, group, context)} {fail} at once by network causes, {where}."
     if len(group.updates) == 1:
         yield from _about(group.updates[0], context, now_ms)
     else:
@@ -131,9 +132,6 @@ def _about(update: SiteUpdate, context: MessageContext, now_ms: int) -> Iterator
 
 def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     """One line for each of several sites."""
-    if group.is_own_side:
-        fail, where = ("failed", OWN_SIDE_WAS) if group.event is Event.RECOVERY else ("fail", OWN_SIDE)
-        yield f"{_share(group, context)} {fail} at once by network causes, {where}."
     for update in group.updates[:MOST_LISTED]:
         alert, site = update.last.alert, context.sites.get(update.host)
         name = _name(update.host, context)

@@ -285,6 +285,7 @@ class Sender:
             outages=outages,
             watched=self.watched.active,
             unstable=self._unstable(pending, now_ms),
+            newest={alert.host: alert for alert in changes},
         )
 
     def _unstable(self, pending: Sequence[Entry], now_ms: int) -> Collection[str]:

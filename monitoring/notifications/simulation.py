@@ -41,13 +41,14 @@ class _SimulatedChannel:
         self._pending: dict[str, list[Entry]] = {}
         self._reported_down: set[str] = set()
         self._outages: dict[str, deque[int]] = {}
+        self._newest: dict[str, Alert] = {}
 
     def has_sent(self, alert: Alert) -> None:
-        self._note_outage(alert)
+        self._note(alert)
         self._mark_sent(alert)
 
     def add(self, alert: Alert) -> None:
-        self._note_outage(alert)
+        self._note(alert)
         self._pending.setdefault(alert.host, []).append(Entry("", Event(alert.type), alert.time_ms, alert))
 
     def step(self, now_ms: int) -> tuple[Sequence[Sequence[str]], int | None]:
@@ -58,7 +59,7 @@ class _SimulatedChannel:
             while times_ms and times_ms[0] < now_ms - DAY_MS:
                 times_ms.popleft()
         unstable = {host for host, entries in self._pending.items() if self._is_unconfirmed(entries, now_ms)}
-        context = PlanningContext(self._reported_down, self._outages, self._watched, unstable)
+        context = PlanningContext(self._reported_down, self._outages, self._watched, unstable, self._newest)
         newest = [entries[-1] for entries in self._pending.values()]  # enough, and a site may flap all day
         found = plan(newest, context, now_ms)
         for update in chain.from_iterable(group.updates for group in found.groups):
@@ -70,7 +71,8 @@ class _SimulatedChannel:
         recoveries = recoveries_to_confirm(entries, now_ms)
         return any(self._is_unstable(entry.alert.host, Window(entry.time_ms, now_ms)) for entry in recoveries)
 
-    def _note_outage(self, alert: Alert) -> None:
+    def _note(self, alert: Alert) -> None:
+        self._newest[alert.host] = alert
         if alert.type is AlertType.ALERT:
             self._outages.setdefault(alert.host, deque()).append(alert.time_ms)
 

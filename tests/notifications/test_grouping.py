@@ -106,7 +106,7 @@ def test_a_message_is_of_one_kind_and_names_a_site_once(steps: list[tuple[str, o
         hosts = [one.host for one in group.updates]
         assert len(set(hosts)) == len(hosts)
         assert len({one.event for one in group.updates}) == 1
-        assert group.is_own_side or len({one.last.alert.cause for one in group.updates}) == 1
+        assert group.own_side or len({one.last.alert.cause for one in group.updates}) == 1
 
 
 @given(st.integers(1, 5))
