@@ -4,13 +4,12 @@ import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from monitoring.errors import StoreDamaged, StoreError
 from monitoring.models import Alert, CheckResult, Window
-from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, ReaderPool, translated
 from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
@@ -18,9 +17,6 @@ from monitoring.storage.sqlite.tables import blocks_1_1, meta, queries
 
 READERS_END_S = 10.0
 """How long a file that has to be opened again waits for questions under way."""
-
-RETURN_S = 0.001
-"""How long a copy pauses between two steps, so that other threads get the lock."""
 
 SPARE = 256 << 20
 """Free bytes that the disk must have for blocks of 1.1.0 to become rows."""
@@ -40,7 +36,6 @@ class FileStore(FileReader, ABC):
         """While the guard fills another file, what is written is noted here, too; else None."""
         self.said: deque[str] = deque()
         """What a person should know about the file, until the guard's `notices` fetches it."""
-        self._pause = threading.Event()
         self.damage: str | None = None
         """What SQLite said when it last found the file damaged."""
         self._has_room = True
@@ -141,32 +136,6 @@ class FileStore(FileReader, ABC):
         with self.readers.all_closed(READERS_END_S), self.mutex, translated(self.path):
             self.opened.begin_another_log()
         self.readers.warm()
-
-    def copy(self, target: Path, between: Callable[[], None]) -> OpenFile:
-        """Copy everything into a new file of this name, and open that. `become` puts it into use.
-
-        Call it within `exclusively`. Between two steps it releases the lock and calls `between`, which may write: when this
-        returns, the copy has that, too. Raises `sqlite3.Error`, `StoreError` or `OSError` (`FileExistsError`: the name is
-        taken).
-        """
-
-        @contextmanager
-        def pause() -> Iterator[None]:
-            self.mutex.release()
-            try:
-                between()
-                self._pause.wait(RETURN_S)
-                yield
-            finally:
-                self.mutex.acquire()
-
-        name = rescue.real(target)
-        rescue.copy(self.opened.connection, name, pause)
-        try:
-            return OpenFile(target)
-        except BaseException:
-            rescue.remove(name)  # else the next look takes it for somebody else's
-            raise
 
     def number_sites(self, sites: Mapping[str, int]) -> None:
         """Give sites these numbers in a new file, so that readers do not mix sites up while the file changes."""

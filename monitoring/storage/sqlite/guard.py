@@ -5,14 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import Self
 
 from monitoring.errors import MonitoringError, StoreDamaged, StoreError, StoreUnavailable
 from monitoring.models import Window
 from monitoring.storage.sqlite.file import rescue
 from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S
-from monitoring.storage.sqlite.file.lock import NameLock, identity_of, is_empty
-from monitoring.storage.sqlite.file.open_file import Problem
+from monitoring.storage.sqlite.file.lock import NameLock, identity_of
+from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.file_store import FileStore
 from monitoring.units import HOUR_MS
 
@@ -83,12 +82,14 @@ class FileGuard:
         is_well = problem is None and self.away is None
         if now_ms < self._retry_ms or is_well:
             return
-        self.is_saving = True
+        self.is_saving, self._retry_ms = True, now_ms + RETRY_MS
         try:
-            self._put_right(problem)
+            if sentence := self._put_right(problem):
+                self._store.say(sentence)
             self._said = None
+            if self._store.path == self._home:
+                self._retry_ms = 0
         except (MonitoringError, sqlite3.Error, OSError) as error:
-            self._retry_ms = now_ms + RETRY_MS
             self._say_once(problem, error)
         finally:
             self._keep_name()
@@ -99,10 +100,6 @@ class FileGuard:
         if self.name.stands_in:
             self.name.forget()
         self.name.release()
-
-    @property
-    def _path(self) -> Path:
-        return self._store.path
 
     def _keep_name(self) -> None:
         """Take the lock on the name anew if somebody deleted it or a stand-in will not do. Note there what is written."""
@@ -115,26 +112,17 @@ class FileGuard:
                 self.name = name
         self.name.tell(self.away)
 
-    def _put_right(self, problem: Problem | None) -> None:
-        if problem is None:
-            if self._store.readers.path != self._path:
-                self._store.read_from(self._path)
-                self._store.say(f"{self._path} is in its directory again")
-            else:
-                self._go_home()
-        elif problem is Problem.MISSING:
-            self._bring_back()
-        elif problem is Problem.REPLACED:
-            self._evade()
-        elif problem is Problem.OVERWRITTEN:
-            self._leave_overwritten()
-        elif problem is Problem.LOGLESS:
-            self._store.begin_another_log()
-            self._store.say(
-                f"{self._path}: its write-ahead log was deleted or left behind; nothing is lost, and another one was begun"
-            )
-        else:
-            self._begin_anew_from_damaged()
+    def _put_right(self, problem: Problem | None) -> str | None:
+        """Returns what there is to say about it."""
+        repairs = {
+            None: self._go_home,
+            Problem.MISSING: self._bring_back,
+            Problem.REPLACED: self._evade,
+            Problem.OVERWRITTEN: self._leave_overwritten,
+            Problem.LOGLESS: self._begin_another_log,
+            Problem.DAMAGED: self._begin_anew,
+        }
+        return repairs[problem]()
 
     def _say_once(self, problem: Problem | None, error: Exception) -> None:
         """Say why something cannot be repaired, at first and when the reason changes."""
@@ -142,64 +130,96 @@ class FileGuard:
         if problem is None:
             if isinstance(error, StoreError):  # the start has said so
                 return
-            sentence = f"{text}; checks are still kept in {self._path}"
+            sentence = f"{text}; checks are still kept in {self._store.path}"
         else:
-            sentence = f"{self._path} was {problem.value}, and what it held cannot be saved yet: {text}"
+            sentence = f"{self._store.path} was {problem.value}, and what it held cannot be saved yet: {text}"
         if sentence != self._said:
             self._store.say(sentence)
         self._said = sentence
 
-    def _bring_back(self) -> None:
+    # One of these for each problem
+
+    def _bring_back(self) -> str | None:
         """The file was deleted or moved: copy it back under its name, unless its directory was renamed."""
-        path, store = self._path, self._store
+        store, path = self._store, self._store.path
         folder = rescue.real(path).parent
         if not folder.is_dir():
             if name := store.opened.moved_to():
-                if name != store.readers.path:
-                    store.read_from(name)
-                    store.say(f"{path}: its directory is now {name.parent}; checks go on into {name}")
-                return
+                if name == store.readers.path:
+                    return None
+                store.read_from(name)
+                return f"{path}: its directory is now {name.parent}; checks go on into {name}"
             folder.mkdir(parents=True)
-        store.opened.drop_logs()
         was_damaged = store.damage is not None
         kept = self._move(path)
         if was_damaged:
-            store.say(f"{path}: a new file was begun, with {kept.value}")
-        elif kept is Kept.ALL:
-            store.say(f"{path} was deleted or moved away; it is back under its name with {kept.value}")
-        else:
-            store.say(f"{path} was deleted, with no room for a copy; a new file has {kept.value}")
+            return f"{path}: a new file was begun, with {kept.value}"
+        if kept is Kept.ALL:
+            return f"{path} was deleted or moved away; it is back under its name with {kept.value}"
+        return f"{path} was deleted, with no room for a copy; a new file has {kept.value}"
 
-    def _evade(self) -> None:
+    def _evade(self) -> str:
         """Somebody else's file has the name: leave it alone, and copy ours under another name."""
-        path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
-        self._store.opened.drop_logs()
+        path, name = self._store.path, self._name_for_saved()
         kept = self._move(name)
         self._left_alone = True
-        self._store.say(
-            f"{path} was replaced by another file, which is left alone; checks go on in {name}, with {kept.value}"
-        )
+        return f"{path} was replaced by another file, which is left alone; checks go on in {name}, with {kept.value}"
 
-    def _leave_overwritten(self) -> None:
+    def _leave_overwritten(self) -> str:
         """Somebody has put other content into the file: leave it there, and save what SQLite has in memory and log.
 
         If it is a file of ours, say a backup, the next look moves back in. What only the file had is gone.
         """
-        path, name = self._path, rescue.free_name(self._store.opened.real, "saved", self._now_ms)
+        path, name = self._store.path, self._name_for_saved()
         self._left_alone = self._store.opened.is_foreign()
         kept = self._change_to(name, self._undelivered_since())
-        self._retry_ms = self._now_ms + RETRY_MS
-        self._store.say(f"{path} was overwritten with another file; checks go on in {name}, with {kept.value}")
+        return f"{path} was overwritten with another file; checks go on in {name}, with {kept.value}"
 
-    def _begin_anew_from_damaged(self) -> None:
+    def _name_for_saved(self) -> Path:
+        return rescue.free_name(self._store.opened.real, "saved", self._now_ms)
+
+    def _begin_another_log(self) -> str:
+        self._store.begin_another_log()
+        path = self._store.path
+        return f"{path}: its write-ahead log was deleted or left behind; nothing is lost, and another one was begun"
+
+    def _begin_anew(self) -> str:
+        """The file is damaged: set it aside."""
         if self._now_ms < self._set_aside_ms + ASIDE_MS:
             raise StoreUnavailable("so is the file before it: the disk may be failing")
-        path, reason = self._path, self._store.damage or f"{self._path}: its beginning is not that of a database"
+        store, path = self._store, self._store.path
+        reason = store.damage or f"{path}: its beginning is not that of a database"
         aside = rescue.set_aside(path, "damaged", self._now_ms)
-        self._set_aside_ms, self._store.damage = self._now_ms, reason
-        self._store.read_from(aside)
+        self._set_aside_ms, store.damage = self._now_ms, reason
+        store.read_from(aside)
         kept = self._change_to(path, self._now_ms - HOUR_MS)
-        self._store.say(f"{reason}; it is now {aside.name}, and a new file was begun, with {kept.value}")
+        return f"{reason}; it is now {aside.name}, and a new file was begun, with {kept.value}"
+
+    def _go_home(self) -> str | None:
+        """The file is all right, but does not belong here: move home if that is possible now."""
+        store, before = self._store, self._store.path
+        if store.readers.path != before:
+            store.read_from(before)
+            return f"{before} is in its directory again"
+        if not self._left_alone:
+            self._move_in()
+        elif identity_of(self._home) is not None or not self._copy_to(self._home):
+            return None
+        self._left_alone = False
+        rescue.remove(before)
+        with suppress(OSError):  # only a temporary directory of its own is empty now
+            before.parent.rmdir()
+        return f"{self._home} can be written again, and has everything that was measured meanwhile"
+
+    def _move_in(self) -> None:
+        """Change to the file at home, with everything that was measured meanwhile. A damaged one is set aside first."""
+        try:
+            self._change_to(self._home, self._began_ms or 0, all_or_nothing=True)
+        except StoreDamaged as error:
+            self._store.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
+            raise
+
+    # Changing to another file
 
     def _undelivered_since(self) -> int:
         """The time of the oldest check that must not be lost: of the past hour, and older if no database has it yet."""
@@ -209,26 +229,27 @@ class FileGuard:
             return hour_ago_ms if oldest_ms is None else min(hour_ago_ms, oldest_ms - LATE_MS)
         return hour_ago_ms
 
-    # Changing to another file
-
     def _move(self, path: Path) -> Kept:
-        """Change to a copy, or if that is impossible to a new file with what must not be lost."""
+        """Change from a file that lost its name to a copy, or without one to a new file with what must not be lost."""
+        self._store.opened.drop_logs()
         if self._store.damage is None and self._copy_to(path):
             return Kept.ALL
         return self._change_to(path, self._undelivered_since())
 
     def _copy_to(self, path: Path) -> bool:
         """Change to a copy of the open file. False if there is no room for it or the file cannot be read."""
-        with self._store.exclusively() as connection:
-            if not rescue.has_room(connection, rescue.real(path).parent):
+        store, real = self._store, rescue.real(path)
+        with store.exclusively() as connection:
+            if not rescue.has_room(connection, real.parent):
                 return False
             try:
-                copy = self._store.copy(path, self._between)
+                rescue.copy(connection, real, store.mutex, self._between)
+                copy = _open_copy(path)
             except FileExistsError:
                 raise
             except (sqlite3.Error, OSError, StoreDamaged):
                 return False
-            former = self._store.become(copy, is_copy=True)
+            former = store.become(copy, is_copy=True)
         former.close()
         return True
 
@@ -237,7 +258,7 @@ class FileGuard:
 
         `all_or_nothing`: if some of these cannot be carried over, raise `StoreUnavailable` and change nothing.
         """
-        sibling = self._store.open_sibling(path)
+        sibling = type(self._store)(path, 0, name=self.name)
         self._store.echo = []
         try:
             kept = self._fill(sibling, from_ms, all_or_nothing=all_or_nothing)
@@ -266,26 +287,13 @@ class FileGuard:
             raise StoreUnavailable(f"{sibling.path}: not everything could be written")
         return Kept.NEWEST if is_whole else Kept.PART
 
-    def _go_home(self) -> None:
-        """The file is all right, but does not belong here: move home if that is possible now."""
-        self._retry_ms = self._now_ms + RETRY_MS
-        before = self._path
-        if not self._left_alone:
-            self._move_in()
-        elif identity_of(self._home) is not None or not self._copy_to(self._home):
-            return
-        self._left_alone = False
-        rescue.remove(before)
-        with suppress(OSError):  # only a temporary directory of its own is empty now
-            before.parent.rmdir()
-        self._store.say(f"{self._home} can be written again, and has everything that was measured meanwhile")
 
-    def _move_in(self) -> None:
-        try:
-            self._change_to(self._home, self._began_ms or 0, all_or_nothing=True)
-        except StoreDamaged as error:
-            self._store.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
-            raise
+def _open_copy(path: Path) -> OpenFile:
+    try:
+        return OpenFile(path)
+    except BaseException:
+        rescue.remove(rescue.real(path))  # else the next look takes it for somebody else's
+        raise
 
 
 class GuardedStore(FileStore):
@@ -308,16 +316,6 @@ class GuardedStore(FileStore):
                 lock.release()
             raise
         self.guard = FileGuard(self, home or path, lock)
-
-    def open_sibling(self, path: Path) -> Self:
-        """A store of the same kind on another file, under the same lock on a name. Raises as `OpenFile` does."""
-        is_new = identity_of(path) is None
-        try:
-            return type(self)(path, 0, name=self.guard.name)
-        except BaseException:
-            if is_new and is_empty(path):
-                rescue.remove(rescue.real(path))  # else the next look takes it for somebody else's
-            raise
 
     def close(self) -> None:
         super().close()

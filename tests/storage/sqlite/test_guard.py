@@ -212,6 +212,7 @@ def test_readers_find_a_file_whose_directory_was_renamed(tmp_path: Path) -> None
     with closing(LocalStore(path)) as store:
         folder.rename(renamed)
         assert len(look(store)) == 1
+        assert look(store) == []
         assert written_file(path) == renamed / path.name
         renamed.rename(folder)
         assert len(look(store)) == 1

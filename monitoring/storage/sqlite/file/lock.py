@@ -146,6 +146,7 @@ class FileLock:
         Raises `MonitoringError` that names the process which holds the lock, or `StoreUnavailable` when the file cannot be
         opened.
         """
+        self.is_new = not path.exists()
         try:
             self._descriptor = _create(path)
         except OSError as error:

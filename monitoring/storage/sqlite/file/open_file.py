@@ -47,6 +47,8 @@ class OpenFile:
         try:
             self.connection = open_writer(path, self.lock, patience_s, was_known=was_known)
         except BaseException:
+            if self.lock.is_new and not self.lock.version()[0]:  # else the guard takes it for somebody else's
+                rescue.remove(rescue.real(path))
             self.lock.release()
             raise
         self.real = rescue.real(path)
@@ -161,10 +163,7 @@ class OpenFile:
         Raises `sqlite3.Error` or `StoreError`. Then it is to be tried again.
         """
         if self._logs:
-            is_empty = self._empty_log()
-            self._has_written()
-            self.connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
-            if not is_empty:
+            if not self._empty_log():
                 raise StoreBusy(f"{self.path}: another program reads it")
             self.connection.close()
             self._logs = {}
@@ -175,7 +174,10 @@ class OpenFile:
     def _empty_log(self) -> bool:
         """Copy the log's content into the file. False while another program's question needs it. Raises `sqlite3.Error`."""
         self.connection.execute(f"PRAGMA busy_timeout = {SHORT_MS}")
-        return not self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        is_in_use = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        self.connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
+        self._has_written()
+        return not is_in_use
 
     def close(self) -> None:
         """Close the file, which then has everything, also while somebody reads it and so keeps the log beside it.

@@ -3,8 +3,9 @@
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from monitoring.models import CheckResult, Window
 
 STEP_PAGES = 250
 """A step copies a megabyte in some milliseconds, as long as a writer may have to wait."""
+
+RETURN_S = 0.001
+"""How long a copy pauses between two steps, so that other threads get the lock."""
 
 SYNC_STEPS = 4
 """The copy is flushed to the disk after so many steps, so that the last flush is short, too."""
@@ -38,33 +42,40 @@ def beside(path: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
 
 
-def copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractContextManager[None]]) -> None:
+def copy(source: sqlite3.Connection, target: Path, lock: threading.Lock, between: Callable[[], None]) -> None:
     """Copy an open database, whose file may have lost its name, into the new file `target`.
 
-    Between two steps it enters and leaves `pause`. The copy has also what is written then by the same connection. Raises
-    `sqlite3.Error`, or `OSError` (`FileExistsError`: the name is taken). Then there is no copy.
+    The caller holds `lock` on the connection. Between two steps it is free, and `between` is called. The copy has also what
+    is written then by the same connection. Raises `sqlite3.Error`, or `OSError` (`FileExistsError`: the name is taken). Then
+    there is no copy.
     """
     draft = target.with_name(target.name + ".saving")
     remove(draft)
     try:
-        _copy(source, draft, pause)
+        _copy(source, draft, lock, between)
         give_name(draft, target)
     finally:
         remove(draft)
 
 
-def _copy(source: sqlite3.Connection, target: Path, pause: Callable[[], AbstractContextManager[None]]) -> None:
+def _copy(source: sqlite3.Connection, target: Path, lock: threading.Lock, between: Callable[[], None]) -> None:
     connection = sqlite3.connect(target, isolation_level=None)
     descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)  # closed after SQLite has closed the file, not before
-    steps = 0
+    steps, pause = 0, threading.Event()
 
     def after_step(status: int, _remaining: int, _pages: int) -> None:
         nonlocal steps
         steps += 1
-        if status != sqlite3.SQLITE_DONE:  # the copy would lack what is written after the last step
-            with pause():
-                if steps % SYNC_STEPS == 0:
-                    os.fsync(descriptor)
+        if status == sqlite3.SQLITE_DONE:  # the copy would lack what is written after the last step
+            return
+        lock.release()
+        try:
+            between()
+            pause.wait(RETURN_S)
+            if steps % SYNC_STEPS == 0:
+                os.fsync(descriptor)
+        finally:
+            lock.acquire()
 
     try:
         connection.execute("PRAGMA journal_mode = OFF")

@@ -2,8 +2,8 @@
 
 import random
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ NOW_MS = 1_795_891_200_000
 @pytest.mark.parametrize("seed", range(5))
 def test_a_copy_has_everything_though_it_is_written_all_the_time(tmp_path: Path, seed: int) -> None:
     """Its file was deleted, another connection reads; the writer inserts, changes, deletes, rolls back and checkpoints."""
-    choose, file = random.Random(seed), tmp_path / "open.db"
+    choose, file, lock = random.Random(seed), tmp_path / "open.db", threading.Lock()
     with closing(sqlite3.connect(file, isolation_level=None)) as source:
         source.execute("PRAGMA journal_mode = WAL")
         source.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, value BLOB)")
@@ -31,9 +31,9 @@ def test_a_copy_has_everything_though_it_is_written_all_the_time(tmp_path: Path,
             name.unlink()
         pauses = 0
 
-        @contextmanager
-        def write_something() -> Iterator[None]:
+        def write_something() -> None:
             nonlocal pauses
+            assert not lock.locked()
             pauses += 1
             source.execute("BEGIN IMMEDIATE")
             for _ in range(choose.randrange(1, 50)):
@@ -44,9 +44,9 @@ def test_a_copy_has_everything_though_it_is_written_all_the_time(tmp_path: Path,
             if choose.random() < 0.3:
                 source.execute("PRAGMA wal_checkpoint(PASSIVE)")
             reader.execute("SELECT SUM(LENGTH(value)) FROM rows").fetchone()
-            yield
 
-        rescue.copy(source, tmp_path / "copy.db", write_something)
+        with lock:
+            rescue.copy(source, tmp_path / "copy.db", lock, write_something)
         assert pauses > 3
         everything = source.execute("SELECT * FROM rows ORDER BY id").fetchall()
         reader.close()
