@@ -199,6 +199,27 @@ def test_a_file_is_read_where_nothing_may_be_written(written: Path, *, is_writte
             assert reader.communicate("\n")[0] == ("3\n" if store else "2\n")
 
 
+START = """
+import sys
+from pathlib import Path
+from monitoring.storage.sqlite.opening import Opening
+Opening(Path(sys.argv[1]), print, 0).open().close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may enter every directory")
+def test_a_directory_that_may_not_even_be_entered_is_one_where_nothing_can_be_written(
+    written: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    written.parent.chmod(0)
+    command = [*(UNPRIVILEGED if os.geteuid() == 0 else ()), sys.executable, "-c", START, str(written)]
+    environ = os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("temporary"))}
+    start = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    written.parent.chmod(0o700)
+    assert start.stderr == ""
+    assert start.stdout.startswith(f"{written}: Permission denied; checks are kept in {environ['TMPDIR']}")
+
+
 def test_a_file_that_is_nobodys_is_refused_and_nothing_is_left_beside_it(path: Path) -> None:
     path.write_text("notes")
     for _ in range(2):

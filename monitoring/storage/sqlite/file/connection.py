@@ -287,7 +287,7 @@ class ReaderPool:
         return self._identity is None or identity_of(self.path) == self._identity
 
     def _open(self) -> sqlite3.Connection:
-        if self.path.exists() and not self.path.is_file():  # opening a named pipe would block
+        if identity_of(self.path) and not self.path.is_file():  # opening a named pipe would block
             raise StoreUnavailable(f"{self.path}: not a file")
         is_live = may_have_log(self.path) and not self._is_still
         uri = f"file:{quote(os.fsencode(self.path.absolute()))}?mode=ro{'' if is_live else '&immutable=1'}"

@@ -79,7 +79,7 @@ def may_have_log(path: Path) -> bool:
     If not, nobody writes the file, and SQLite has to be told so (`immutable`) to read it.
     """
     file = Path(os.path.realpath(path))
-    return os.access(file.parent, os.W_OK) or file.with_name(file.name + "-wal").exists()
+    return os.access(file.parent, os.W_OK) or identity_of(file.with_name(file.name + "-wal")) is not None
 
 
 class NameLock:
@@ -91,7 +91,7 @@ class NameLock:
         Raises `InUse` that names the process which holds it, or `StoreUnavailable` where neither can be created.
         """
         self._path = lock_path(database)
-        self.was_known = self._path.exists()
+        self.was_known = identity_of(self._path) is not None
         """A monitor has used this name before."""
         self.stands_in = False
         self._told: bytes | None = None
@@ -108,8 +108,8 @@ class NameLock:
         is_free = _patiently(lambda: _try_lock(self._descriptor, fcntl.LOCK_EX))
         if not is_free or (not self.stands_in and _is_held(stand_in)):
             os.close(self._descriptor)
-            holder = stand_in if is_free else self._path
-            raise _in_use(database, holder.read_bytes()[:32].decode("ascii", "replace").partition("\n")[0])
+            process, _ = _noted_in(stand_in if is_free else self._path)
+            raise _in_use(database, process[:32].decode("ascii", "replace"))
         self.tell(None)
 
     def tell(self, file: Path | None) -> None:
@@ -146,7 +146,7 @@ class FileLock:
         Raises `MonitoringError` that names the process which holds the lock, or `StoreUnavailable` when the file cannot be
         opened.
         """
-        self.is_new = not path.exists()
+        self.is_new = identity_of(path) is None
         try:
             self._descriptor = _create(path)
         except OSError as error:
@@ -242,16 +242,22 @@ def _held_lock(database: Path) -> Path | None:
 def written_file(database: Path) -> Path:
     """The file that the live monitor of this name writes; `database` if there is no such monitor."""
     lock = _held_lock(database)
-    try:
-        other = lock.read_bytes().partition(b"\n")[2].removesuffix(b"\n") if lock else b""
-    except OSError:
-        return database
-    return Path(os.fsdecode(other)) if other else database
+    _, file = _noted_in(lock) if lock else (b"", b"")
+    return Path(os.fsdecode(file)) if file else database
 
 
 def writer_is_alive(database: Path) -> bool:
     """Whether a monitor is writing this file now. Does not open the file."""
     return _held_lock(database) is not None or bool(_flocker(database))
+
+
+def _noted_in(lock: Path) -> tuple[bytes, bytes]:
+    """What the holder of a lock on a name has noted there: its process id, and the other file that it writes."""
+    try:
+        process, _, file = lock.read_bytes().partition(b"\n")
+    except OSError:
+        return b"", b""
+    return process, file.removesuffix(b"\n")
 
 
 def _is_held(lock: Path) -> bool:
