@@ -1,5 +1,7 @@
 """How a monitor's start deals with each state of the local file; the promises show the same on the whole monitor."""
 
+import errno
+import fcntl
 import os
 import re
 import shutil
@@ -123,6 +125,25 @@ def test_when_no_disk_takes_a_file_it_is_kept_in_memory(
     monkeypatch.setattr(opening, "IN_MEMORY", str(tmp_path / "nowhere"))
     with pytest.raises(StoreUnavailable, match=r"nowhere/config\.db: No such file or directory"):
         Start(tmp_path / "nowhere" / "config.db")
+
+
+def test_a_file_system_that_has_no_locks_is_one_that_cannot_be_written(
+    path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).parent == path.parent:
+            raise OSError(errno.ENOLCK, "No locks available")
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    start = Start(path)
+    assert start.store.path.is_relative_to(elsewhere)
+    assert start.said[0].startswith(f"{path}: No locks available; checks are kept in")
+    with pytest.raises(MonitoringError, match="another monitor writes here already"):
+        Start(path)
+    start.store.close()
 
 
 def test_a_damaged_file_is_set_aside_and_the_new_one_knows_its_alerts(written: Path) -> None:

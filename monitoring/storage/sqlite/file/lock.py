@@ -97,19 +97,19 @@ class NameLock:
         self._told: bytes | None = None
         stand_in = stand_in_path(database)
         try:
-            self._descriptor = _create(self._path)
+            descriptor = _open_locked(self._path)
         except OSError as error:
             self._path, self.stands_in = stand_in, True
             try:
-                self._descriptor = _create(stand_in, os.O_NOFOLLOW)
+                descriptor = _open_locked(stand_in, os.O_NOFOLLOW)
             except OSError:
                 raise StoreUnavailable(f"{database}: {error.strerror}") from error
-        self.is_held = True
-        is_free = _patiently(lambda: _try_lock(self._descriptor, fcntl.LOCK_EX))
-        if not is_free or (not self.stands_in and _is_held(stand_in)):
-            os.close(self._descriptor)
-            process, _ = _noted_in(stand_in if is_free else self._path)
-            raise _in_use(database, process[:32].decode("ascii", "replace"))
+        if descriptor is None:
+            raise _in_use(database, _noted_in(self._path)[0])
+        self._descriptor, self.is_held = descriptor, True
+        if not self.stands_in and _is_held(stand_in):
+            self.release()
+            raise _in_use(database, _noted_in(stand_in)[0])
         self.tell(None)
 
     def tell(self, file: Path | None) -> None:
@@ -149,13 +149,13 @@ class FileLock:
         self.is_new = identity_of(path) is None
         try:
             self._descriptor = _create(path)
+            try:
+                self._lock(path)
+            except BaseException:
+                os.close(self._descriptor)
+                raise
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error.strerror}") from error
-        try:
-            self._lock(path)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
         self.is_held = True
         status = os.fstat(self._descriptor)
         self.identity: Identity = (status.st_dev, status.st_ino)
@@ -223,6 +223,20 @@ def _create(path: Path, flags: int = 0) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o644)
 
 
+def _open_locked(path: Path, flags: int = 0) -> int | None:
+    """A descriptor of this file, which is created, with the lock on it; None: somebody else holds that."""
+    descriptor = _create(path, flags)
+    try:
+        is_free = _patiently(lambda: _try_lock(descriptor, fcntl.LOCK_EX))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if is_free:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 def _in_use(path: Path, holder: str) -> InUse:
     return InUse(f"{path}: another monitor writes here already (process {holder or 'unknown'})")
 
@@ -242,7 +256,7 @@ def _held_lock(database: Path) -> Path | None:
 def written_file(database: Path) -> Path:
     """The file that the live monitor of this name writes; `database` if there is no such monitor."""
     lock = _held_lock(database)
-    _, file = _noted_in(lock) if lock else (b"", b"")
+    _, file = _noted_in(lock) if lock else ("", b"")
     return Path(os.fsdecode(file)) if file else database
 
 
@@ -251,13 +265,13 @@ def writer_is_alive(database: Path) -> bool:
     return _held_lock(database) is not None or bool(_flocker(database))
 
 
-def _noted_in(lock: Path) -> tuple[bytes, bytes]:
+def _noted_in(lock: Path) -> tuple[str, bytes]:
     """What the holder of a lock on a name has noted there: its process id, and the other file that it writes."""
     try:
         process, _, file = lock.read_bytes().partition(b"\n")
     except OSError:
-        return b"", b""
-    return process, file.removesuffix(b"\n")
+        return "", b""
+    return process[:32].decode("ascii", "replace"), file.removesuffix(b"\n")
 
 
 def _is_held(lock: Path) -> bool:
