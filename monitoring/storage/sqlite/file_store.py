@@ -15,9 +15,6 @@ from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.tables import blocks_1_1, meta, queries
 
-READERS_END_S = 10.0
-"""How long a file that has to be opened again waits for questions under way."""
-
 SPARE = 256 << 20
 """Free bytes that the disk must have for blocks of 1.1.0 to become rows."""
 
@@ -129,12 +126,6 @@ class FileStore(FileReader, ABC):
     def read_from(self, name: Path) -> None:
         """Let readers open the file under this name."""
         self.readers.turn_to(name, self.opened.lock.identity)
-        self.readers.warm()
-
-    def begin_another_log(self) -> None:
-        """Copy the content of a deleted write-ahead log into the file, and begin another log. Raises `StoreBusy`."""
-        with self.readers.all_closed(READERS_END_S), self.mutex, translated(self.path):
-            self.opened.begin_another_log()
         self.readers.warm()
 
     def number_sites(self, sites: Mapping[str, int]) -> None:

@@ -18,6 +18,9 @@ from monitoring.units import HOUR_MS
 LATE_MS = 120_000
 """A check may be stored so long after its time, because it waited for an answer."""
 
+READERS_END_S = 10.0
+"""How long a file that has to be opened again waits for questions under way."""
+
 RETRY_MS = 2_000
 ASIDE_MS = 60_000
 """Files are set aside at least this far apart: a disk that damages every file must not fill up with them."""
@@ -172,16 +175,19 @@ class FileGuard:
         """
         path, name = self._store.path, self._name_for_saved()
         self._left_alone = self._store.opened.is_foreign()
-        kept = self._change_to(name, self._undelivered_since())
+        kept = self._change_to(name)
         return f"{path} was overwritten with another file; checks go on in {name}, with {kept.value}"
 
     def _name_for_saved(self) -> Path:
         return rescue.free_name(self._store.opened.real, "saved", self._now_ms)
 
     def _begin_another_log(self) -> str:
-        self._store.begin_another_log()
-        path = self._store.path
-        return f"{path}: its write-ahead log was deleted or left behind; nothing is lost, and another one was begun"
+        """Copy the content of the deleted write-ahead log into the file, and begin another log."""
+        store = self._store
+        with store.readers.all_closed(READERS_END_S), store.mutex:
+            store.opened.begin_another_log()
+        store.readers.warm()
+        return f"{store.path}: its write-ahead log was deleted or left behind; nothing is lost, and another one was begun"
 
     def _begin_anew(self) -> str:
         """The file is damaged: set it aside."""
@@ -192,7 +198,7 @@ class FileGuard:
         aside = rescue.set_aside(path, "damaged", self._now_ms)
         self._set_aside_ms, store.damage = self._now_ms, reason
         store.read_from(aside)
-        kept = self._change_to(path, self._now_ms - HOUR_MS)
+        kept = self._change_to(path)
         return f"{reason}; it is now {aside.name}, and a new file was begun, with {kept.value}"
 
     def _go_home(self) -> str | None:
@@ -214,7 +220,7 @@ class FileGuard:
     def _move_in(self) -> None:
         """Change to the file at home, with everything that was measured meanwhile. A damaged one is set aside first."""
         try:
-            self._change_to(self._home, self._began_ms or 0, all_or_nothing=True)
+            self._change_to(self._home, is_return=True)
         except StoreDamaged as error:
             self._store.say(f"{error}; it is now {rescue.set_aside(self._home, 'damaged', self._now_ms).name}")
             raise
@@ -234,7 +240,7 @@ class FileGuard:
         self._store.opened.drop_logs()
         if self._store.damage is None and self._copy_to(path):
             return Kept.ALL
-        return self._change_to(path, self._undelivered_since())
+        return self._change_to(path)
 
     def _copy_to(self, path: Path) -> bool:
         """Change to a copy of the open file. False if there is no room for it or the file cannot be read."""
@@ -253,15 +259,16 @@ class FileGuard:
         former.close()
         return True
 
-    def _change_to(self, path: Path, from_ms: int, *, all_or_nothing: bool = False) -> Kept:
-        """Change to the file at `path`, a new one or one of ours, once it has the newest alerts and the checks since then.
+    def _change_to(self, path: Path, *, is_return: bool = False) -> Kept:
+        """Change to another file, a new one or one of ours, once it has the newest alerts and checks.
 
-        `all_or_nothing`: if some of these cannot be carried over, raise `StoreUnavailable` and change nothing.
+        `is_return`: these are all that were measured in this run. If some of them cannot be carried over, raise
+        `StoreUnavailable` and change nothing.
         """
         sibling = type(self._store)(path, 0, name=self.name)
         self._store.echo = []
         try:
-            kept = self._fill(sibling, from_ms, all_or_nothing=all_or_nothing)
+            kept = self._fill(sibling, is_return=is_return)
             with self._store.mutex:
                 for checks, alerts in self._store.echo:
                     sibling.append(checks, alerts, self._now_ms)
@@ -275,15 +282,15 @@ class FileGuard:
         former.close()
         return kept
 
-    def _fill(self, sibling: FileStore, from_ms: int, *, all_or_nothing: bool) -> Kept:
+    def _fill(self, sibling: FileStore, *, is_return: bool) -> Kept:
         store, now_ms = self._store, self._now_ms
         sibling.number_sites(store.sites)
         sibling.append((), store.newest_alerts(), now_ms)
-        window = Window(from_ms, now_ms + 1)
+        window = Window((self._began_ms or 0) if is_return else self._undelivered_since(), now_ms + 1)
         is_whole = rescue.carry_over(
             store.remembered_results, lambda some: sibling.append(some, (), now_ms), window, self._between
         )
-        if all_or_nothing and not is_whole:
+        if is_return and not is_whole:
             raise StoreUnavailable(f"{sibling.path}: not everything could be written")
         return Kept.NEWEST if is_whole else Kept.PART
 

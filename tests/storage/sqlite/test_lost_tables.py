@@ -99,3 +99,13 @@ def assert_goes_on(store: LocalStore, path: Path, statement: str) -> None:
     store.append(checks([5]), [], NOW_MS)
     assert store.last_alerts() == {"a": alert(2)}
     assert checks([5])[0] in list(store.results(EVER))
+
+
+def test_what_no_database_has_is_in_the_other_file_however_old_it_is(store: LocalStore, path: Path) -> None:
+    carry_out(path, "DROP TABLE minutes")
+    with pytest.raises(StoreDamaged, match="table minutes is gone"):
+        store.counts(EVER, "minutes")
+    store.guard.look(START_MS + 10_800_000, lambda: None)
+    (line,) = store.guard.notices()
+    assert line.endswith("with the open alerts, the past hour and what was not delivered")
+    assert list(store.results(EVER)) == checks([1])
