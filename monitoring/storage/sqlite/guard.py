@@ -55,7 +55,9 @@ class FileGuard:
         if self.away:
             name.tell(self.away)
         self._began_ms: int | None = None
+        """Everything that was measured in this run is younger."""
         self._left_alone = False
+        """What has the name of the home is somebody else's: wait until the name is free."""
         self._set_aside_ms = -ASIDE_MS
         self._retry_ms = 0
         self._said: str | None = None
