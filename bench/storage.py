@@ -30,8 +30,8 @@ GATES = {
     "statistics 1 h, ms": 1_000,
     "downtime of all, 2 min, ms": 50,
     "commit p99, ms": 10,
-    "longest step that reads, ms": 50,
-    "longest step that stores, ms": 50,
+    "longest step that adds up, ms": 50,
+    "longest last step of a minute, ms": 50,
     "longest step of a purge, ms": 50,
     "longest step of retention, ms": 50,
     "write-ahead log, MB": 16,
@@ -82,7 +82,7 @@ def fill(store: LocalStore, path: Path, sites: int, interval_ms: int, length_ms:
     """Write as a monitor does: a commit each half second, and between two commits the steps that are due."""
     dice = random.Random(1)
     hosts = [f"https://site-{number}.example.org/" for number in range(sites)]
-    commits, reading, storing, wal = Timed(), Timed(), Timed(), 0
+    commits, adding, last, wal = Timed(), Timed(), Timed(), 0
     offsets = [site * interval_ms // sites for site in range(sites)]
     for now_ms in range(START_MS, START_MS + length_ms, COMMIT_MS):
         due = (
@@ -92,7 +92,7 @@ def fill(store: LocalStore, path: Path, sites: int, interval_ms: int, length_ms:
         )
         checks = [one_check(dice, host, at_ms, interval_ms) for at_ms, host in due]
         commits.call(lambda checks=checks, now_ms=now_ms: store.append(checks, [], now_ms + COMMIT_MS))  # type: ignore[misc]
-        while _step(store, now_ms + COMMIT_MS, reading, storing):
+        while _step(store, now_ms + COMMIT_MS, adding, last):
             pass
         wal = max(wal, path.with_name(path.name + "-wal").stat().st_size)
     return {
@@ -100,21 +100,21 @@ def fill(store: LocalStore, path: Path, sites: int, interval_ms: int, length_ms:
         "commit p99, ms": quantile(commits.took, 0.99),
         "commit p99, ms of CPU": quantile(commits.cpu, 0.99),
         **commits.longest("longest commit"),
-        "step that reads p50, ms": quantile(reading.took, 0.5),
-        "step that reads p99, ms": quantile(reading.took, 0.99),
-        **reading.longest("longest step that reads"),
-        "step that stores p50, ms": quantile(storing.took, 0.5),
-        **storing.longest("longest step that stores"),
+        "step that adds up p50, ms": quantile(adding.took, 0.5),
+        "step that adds up p99, ms": quantile(adding.took, 0.99),
+        **adding.longest("longest step that adds up"),
+        "last step of a minute p50, ms": quantile(last.took, 0.5),
+        **last.longest("longest last step of a minute"),
         "write-ahead log, MB": wal / 1e6,
     }
 
 
-def _step(store: LocalStore, now_ms: int, reading: Timed, storing: Timed) -> bool:
-    """A step of maintenance; those that move the newest summarised minute on also write."""
+def _step(store: LocalStore, now_ms: int, adding: Timed, last: Timed) -> bool:
+    """A step of maintenance. The last one of a minute moves the newest summarised minute on."""
     before, step = store.summarised_ms(), Timed()
     went_on = step.call(lambda: store.maintain(now_ms))
     if went_on:
-        (storing if store.summarised_ms() != before else reading).add(step)
+        (last if store.summarised_ms() != before else adding).add(step)
     return went_on
 
 

@@ -30,7 +30,7 @@ from monitoring.storage.sqlite.tables import (
     shared,
     states,
 )
-from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, site_of, time_of
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, inside, site_of, time_of
 from monitoring.storage.sqlite.tables.summaries import FAILED, JUDGED
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -122,7 +122,7 @@ class FileReader:
             ]
             found = {site: [0, 0, 0, 0] for site in names}
             for columns, source, part in sources:
-                where, values = queries.inside(part, None if hosts is None else names)
+                where, values = inside(part, None if hosts is None else names)
                 query = f"SELECT {SITE}, {columns} FROM {source} WHERE {where} GROUP BY 1"
                 for site, *numbers in connection.execute(query, values):
                     found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
@@ -131,7 +131,7 @@ class FileReader:
         return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
-        where, values = queries.inside(window)
+        where, values = inside(window)
         found: defaultdict[str, list[Failure]] = defaultdict(list)
         with self._snapshot() as connection:
             names = queries.hosts(connection, hosts)
@@ -166,7 +166,7 @@ class FileReader:
                 slice_ms = min(LONGEST_SLICE_MS, slice_ms * 2)
 
     def alerts(self, window: Window) -> Sequence[Alert]:
-        where, values = queries.inside(window)
+        where, values = inside(window)
         with self._snapshot() as connection:
             return self._alerts(connection, f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}", values)
 
@@ -271,7 +271,7 @@ def _ended(connection: sqlite3.Connection, window: Window, names: queries.Names,
     if not ends:
         return {}
     part = Window(window.from_ms, min(window.until_ms, max(ends.values()) + 1))
-    where, values = queries.inside(part, ends)
+    where, values = inside(part, ends)
     query = f"""
 WITH ends (site, end) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(:ends)),
 failed AS (SELECT id, covers FROM {rows.source(connection, [part])} WHERE {where} AND cause IS NOT NULL AND {JUDGED})

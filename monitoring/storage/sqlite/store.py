@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from monitoring.errors import StoreError
 from monitoring.models import Alert, CheckResult, LastState, Window
-from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion, Delivery, Points, Refusal
 from monitoring.storage.notifications import Entry, Route, Warn, never, nowhere
 from monitoring.storage.sqlite.file.open_file import OpenFile
@@ -21,16 +20,14 @@ from monitoring.storage.sqlite.tables import (
     notifications,
     outbox,
     purge,
-    queries,
     retention,
     rows,
     schema,
-    summaries,
 )
 from monitoring.storage.sqlite.tables import states as site_states
 from monitoring.storage.sqlite.tables.meta import Value
 from monitoring.storage.sqlite.tables.outbox import ALL_IN_FLIGHT, NOTHING_IN_FLIGHT
-from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, first_key, site_of
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, first_key, inside, site_of
 from monitoring.storage.sqlite.tables.summariser import Summariser
 
 LOOK_MS = 10_000
@@ -58,7 +55,7 @@ class LocalStore(GuardedStore):
         super()._load(connection)
         self._newest = first_key(rows.ends(connection)[1] + 1) - 1
         self._newest_alerts = {alert.host: alert for alert in self._alerts(connection, NEWEST_ALERTS)}
-        self._summariser = Summariser(self._snapshot, self.writing, meta.number(connection, Value.SUMMARISED_MS))
+        self._summariser = Summariser(connection, self._snapshot, self.writing)
         self.marker = meta.text(connection, Value.MARKER)
         self._purging: tuple[purge.Request, Iterator[None]] | None = None
 
@@ -95,8 +92,7 @@ class LocalStore(GuardedStore):
         with self.writing() as connection:
             sites = site_states.number(connection, self.sites, [point.host for point in points])
             new = self._insert_checks(connection, checks, sites, now_ms)
-            first_open_key = self._summariser.first_open_key
-            outbox.add_checks(connection, [key for key in new if key >= first_open_key], self._newest, now_ms)
+            outbox.add_checks(connection, list(new), self._newest, now_ms, self._in_flight)
             for alert in alerts:
                 row = schema.alert_row(alert, sites[alert.host])
                 connection.execute(schema.INSERT_ALERT, row)
@@ -119,23 +115,8 @@ class LocalStore(GuardedStore):
         new = {key: every[key] for key in sorted(every.keys() - stored)}
         rows_of = [schema.check_row(check, site_of(key)) for key, check in new.items()]
         connection.executemany(schema.INSERT_CHECK, rows_of)
-        first_open_key = self._summariser.first_open_key
-        self._add_late(connection, {key: check for key, check in new.items() if key < first_open_key}, now_ms)
-        self._summariser.changed(new)
+        self._summariser.add(connection, new, now_ms, self._in_flight)
         return new
-
-    def _add_late(self, connection: sqlite3.Connection, late: dict[int, CheckResult], now_ms: int) -> None:
-        """Add checks of minutes that are summarised already."""
-        if not late:
-            return
-        summarised_ms = self._summariser.summarised_ms
-        numbered = [(site_of(key), check) for key, check in late.items()]
-        changed = summaries.add_late(connection, numbered, summarised_ms)
-        outbox.add_missing(connection, "checks", late, now_ms, self._in_flight)
-        for span in Span:
-            keys = [key for of_span, key in changed if of_span is span]
-            outbox.add_missing(connection, span.kind, keys, now_ms, self._in_flight)
-        site_states.save_after(connection, late)
 
     def take_over(
         self, alerts: Sequence[Alert] = (), states: Mapping[str, LastState] | None = None, checks: Sequence[CheckResult] = ()
@@ -193,7 +174,6 @@ class LocalStore(GuardedStore):
             self._purging = None  # begin it again
             raise
         self.sites = sites
-        self._summariser.reset()
         if is_over:
             self._newest_alerts = {alert.host: alert for alert in alerts}
             self.purged = (*self.purged, request.deletion_here())
@@ -231,7 +211,7 @@ class LocalStore(GuardedStore):
             if request is None:
                 return from_1_1.deletion(connection)
             # The database may lack a recovery that was purged before its delivery: it must not keep that alert as open.
-            where, values = queries.inside(Window(0, request.before_ms))
+            where, values = inside(Window(0, request.before_ms))
             kept = self._alerts(connection, f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}", values)
             return replace(request.deletion(), open_alerts_of=tuple({alert.host for alert in kept}))
 

@@ -139,7 +139,7 @@ def _drop_unfinished(connection: sqlite3.Connection, summarised_ms: int) -> None
 
 
 def _add_late(connection: sqlite3.Connection, late: Sequence[Row], summarised_ms: int) -> None:
-    checks = [(site_of(row[0]), check_from_row(row, {site_of(row[0]): ""})) for row in late]
+    checks = {row[0]: check_from_row(row, {site_of(row[0]): ""}) for row in late}
     summaries.add_late(connection, checks, summarised_ms)
     states.save(connection, states.follow(states.load(connection), late))
 

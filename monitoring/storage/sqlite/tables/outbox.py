@@ -1,9 +1,9 @@
 """What a database has yet to receive: entries in order, each a range of keys of one table.
 
 The checks of a commit share an entry, if they are newer than all before. A check that comes out of order has an entry of its
-own, because a range would contain checks that were delivered already. When a minute is summarised before any of its checks
-is delivered, one entry replaces all of theirs, so that months without a database cost little. Summaries come after the
-points of their span because they are stored later.
+own, unless it lies in a range that waits: a range around it would contain checks that were delivered already. When a minute
+is summarised before any of its checks is delivered, one entry replaces all of theirs, so that months without a database cost
+little. Summaries come after the points of their span because they are stored later.
 """
 
 import sqlite3
@@ -55,14 +55,14 @@ class OutboxEntry:
     points: int
 
 
-def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int) -> None:
+def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int, in_flight: int) -> None:
     """Checks with these keys, in order, were stored. `newest` is the newest key stored before."""
     begin = out_of_order = bisect_right(keys, newest)
     while begin < len(keys):
         end = bisect_left(keys, first_key(Span.MINUTE.start_of(time_of(keys[begin])) + MINUTE_MS), begin)
         add(connection, "checks", keys[begin], keys[end - 1], end - begin, created_ms)
         begin = end
-    connection.executemany(INSERT, [("checks", key, key, None, 1, created_ms) for key in keys[:out_of_order]])
+    add_missing(connection, "checks", keys[:out_of_order], created_ms, in_flight)
 
 
 def add(
@@ -72,16 +72,22 @@ def add(
 
 
 def add_missing(connection: sqlite3.Connection, kind: str, keys: Iterable[int], created_ms: int, in_flight: int) -> None:
-    """The rows with these keys have changed: add an entry for each that no entry covers which is not in flight.
+    """The rows with these keys are new or changed: add an entry for each that no entry covers which is not in flight.
 
     Only entries that begin in the same minute, hour or day are searched. To send a row twice does no harm.
     """
-    length_ms = SPANS[kind].length_ms if kind in SPANS else MINUTE_MS
-    covered = "SELECT 1 FROM outbox WHERE kind = ? AND first BETWEEN ? AND ? AND last >= ? AND entry > ? AND site IS NULL"
+    length_ms, is_new = (SPANS[kind].length_ms, 0) if kind in SPANS else (MINUTE_MS, 1)
+    covering = (
+        "SELECT entry FROM outbox WHERE kind = ? AND first BETWEEN ? AND ? AND last >= ? AND entry > ? AND site IS NULL"
+        " ORDER BY first DESC LIMIT 1"
+    )
     for key in keys:
         start = first_key(time_of(key) // length_ms * length_ms)
-        if not connection.execute(covered, (kind, start, key, key, in_flight)).fetchone():
+        cover = connection.execute(covering, (kind, start, key, key, in_flight)).fetchone()
+        if cover is None:
             add(connection, kind, key, key, 1, created_ms)
+        else:
+            connection.execute("UPDATE outbox SET points = points + ? WHERE entry = ?", (is_new, *cover))
 
 
 def fold_minute(connection: sqlite3.Connection, start_ms: int, checks: int, in_flight: int) -> None:

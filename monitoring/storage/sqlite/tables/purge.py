@@ -15,7 +15,7 @@ from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.notifications import Route
 from monitoring.storage.sqlite.tables import notifications, outbox, queries, rows, shared, states, summaries
-from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, alert_from_row, first_key, time_of
+from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, alert_from_row, first_key, inside, time_of
 
 SITES_AT_ONCE = 25
 """A step adds up again the cut span of so many sites."""
@@ -254,7 +254,7 @@ def preview(connection: sqlite3.Connection, request: Request, summarised_ms: int
     places = {site: shared.place(name) for site, name in queries.hosts(connection).items()}
     names = {site: host for site, (at, host) in places.items() if request.host in (None, host) and location in (None, at)}
     window = Window(0, request.before_ms)
-    where, values = queries.inside(window, None if request.host is location is None else names)
+    where, values = inside(window, None if request.host is location is None else names)
 
     def first_ms(*tables: str) -> int | None:
         firsts = [

@@ -25,11 +25,11 @@ from monitoring.storage.sqlite.tables.schema import (
     SITE_BITS,
     SUMS,
     check_from_row,
-    first_key,
+    inside,
     site_of,
     time_of,
 )
-from monitoring.storage.sqlite.tables.summaries import INSIDE, MARK
+from monitoring.storage.sqlite.tables.summaries import MARK
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
 SUMMED_UP = "MAX(last_failure), GROUP_CONCAT(statuses), GROUP_CONCAT(causes)"
@@ -39,17 +39,6 @@ SOON_COUNTED = 2_000_000
 
 Names = Mapping[int, str]
 """Hosts by the numbers of their sites."""
-
-
-def inside(part: Window, sites: Collection[int] | None = None) -> tuple[str, dict[str, Any]]:
-    """A condition on keys, with its parameters: in this window, of these sites (None: of all)."""
-    values: dict[str, Any] = {"first": first_key(part.from_ms), "last": first_key(part.until_ms)}
-    if sites is None:
-        return INSIDE, values
-    if isinstance(sites, range):
-        ends = {"first_site": sites.start, "last_site": sites.stop - 1}
-        return f"{INSIDE} AND {SITE} BETWEEN :first_site AND :last_site", values | ends
-    return f"{INSIDE} AND {SITE} IN (SELECT value FROM json_each(:sites))", values | {"sites": json.dumps(list(sites))}
 
 
 class WindowReader:

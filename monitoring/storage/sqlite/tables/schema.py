@@ -9,12 +9,13 @@ shorter ones (`STORED_IN`): the status from its difference to 200, the response 
 phases, both nearly always 0; `covers` and `maintenance` from one number, `weight`, which is below 0 during maintenance.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from monitoring import fields
 from monitoring.fields import CAUSE_NUMBERS, CAUSES, CHECK_FIELDS, Field, Kind
-from monitoring.models import PHASES, Alert, AlertType, CheckResult
+from monitoring.models import PHASES, Alert, AlertType, CheckResult, Window
 from monitoring.statistics.summary import Span
 
 APPLICATION_ID = int.from_bytes(b"WMon")
@@ -194,6 +195,18 @@ def time_of(key: int) -> int:
 
 def site_of(key: int) -> int:
     return key & SITE_MASK
+
+
+def inside(window: Window, sites: Collection[int] | None = None) -> tuple[str, dict[str, Any]]:
+    """A condition on keys, with its parameters: in this window, of these sites (None: of all)."""
+    where = "id >= :first AND id < :last"
+    values: dict[str, Any] = {"first": first_key(window.from_ms), "last": first_key(window.until_ms)}
+    if sites is None:
+        return where, values
+    if isinstance(sites, range):
+        ends = {"first_site": sites.start, "last_site": sites.stop - 1}
+        return f"{where} AND {SITE} BETWEEN :first_site AND :last_site", values | ends
+    return f"{where} AND {SITE} IN (SELECT value FROM json_each(:sites))", values | {"sites": json.dumps(list(sites))}
 
 
 def check_row(check: CheckResult, site: int) -> Row:

@@ -22,6 +22,7 @@ from monitoring.storage.sqlite.tables.schema import (
     Row,
     check_from_row,
     first_key,
+    inside,
     site_of,
     time_of,
 )
@@ -58,7 +59,7 @@ def number(connection: sqlite3.Connection, known: Mapping[str, int], hosts: Iter
 
 def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, LastState]:
     """The stored states of these sites (None: of all)."""
-    ends = (0, SITE_MASK) if not sites else (min(sites), max(sites))
+    ends = (min(sites, default=0), max(sites, default=-1)) if sites is not None else (0, SITE_MASK)
     found = connection.execute(f"SELECT id, {COLUMNS} FROM sites WHERE last IS NOT NULL AND id BETWEEN ? AND ?", ends)
     return {site: _state(values) for site, *values in found if sites is None or site in sites}
 
@@ -75,13 +76,36 @@ def save(connection: sqlite3.Connection, last_states: Mapping[int, LastState | N
     connection.executemany(f"UPDATE sites SET {settings} WHERE id = ?", found)
 
 
+def newest_ms(connection: sqlite3.Connection) -> int:
+    """The time of the newest check that a stored state contains; -1: there is none."""
+    return int(connection.execute("SELECT IFNULL(MAX(last), -1) FROM sites").fetchone()[0])
+
+
 def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]) -> None:
     """Advance the stored states by these checks, which are stored and in order of their keys. Any of them may be late."""
-    by_site: dict[int, list[CheckResult]] = {}
+    known = load(connection, {site_of(key) for key in checks})
     for key, check in checks.items():
-        by_site.setdefault(site_of(key), []).append(check)
-    known = load(connection, by_site) if by_site else {}
-    save(connection, {site: after(connection, site, known.get(site), own) for site, own in by_site.items()})
+        site, state = site_of(key), known.get(site_of(key))
+        if state is None or check.time_ms > state.last_ms:
+            known[site] = advance(state, check)
+        else:
+            known[site] = _after_late(connection, site, state, check)
+    save(connection, known)
+
+
+def add_late(connection: sqlite3.Connection, checks: Mapping[int, CheckResult], summarised_ms: int) -> None:
+    """As `save_after`, but leave to `save_newer` what is neither summarised nor older than the state of its site."""
+    known = load(connection, {site_of(key) for key in checks})
+    reached = {site: state.last_ms + 1 for site, state in known.items() if state.last_ms >= summarised_ms}
+    late = {key: check for key, check in checks.items() if check.time_ms < reached.get(site_of(key), summarised_ms)}
+    save_after(connection, late)
+
+
+def save_newer(connection: sqlite3.Connection, window: Window, sites: Collection[int]) -> None:
+    """Advance the stored states of these sites by their newer checks in a window."""
+    where, values = inside(window, sites)
+    found = connection.execute(f"SELECT {TELLING_COLUMNS} FROM checks WHERE {where} ORDER BY id", values)
+    save(connection, follow(load(connection, sites), found))
 
 
 def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, LastState]:
@@ -131,25 +155,12 @@ def before(
     The stored states are those at `summarised_ms`; None: they are the newest.
     """
     known = {site: state for site, state in load(connection).items() if site in sites}
-    if summarised_ms is not None and before_ms >= summarised_ms:
+    if summarised_ms is not None and before_ms > summarised_ms:
         query = f"SELECT {TELLING_COLUMNS} FROM checks WHERE id >= ? AND id < ? ORDER BY id"
-        newer = connection.execute(query, (first_key(summarised_ms), first_key(before_ms)))
-        return known | follow(known, newer)
+        known |= follow(known, connection.execute(query, (first_key(summarised_ms), first_key(before_ms))))
     past = {site for site, state in known.items() if state.last_ms >= before_ms}
-    found = {site: Past(connection, site, summarised_ms or 0).state(before_ms) for site in past}
+    found = {site: Past(connection, site, summarised_ms).state(before_ms) for site in past}
     return {site: state for site, state in (known | found).items() if state is not None}
-
-
-def after(
-    connection: sqlite3.Connection, site: int, known: LastState | None, checks: Iterable[CheckResult]
-) -> LastState | None:
-    """The state of a site after these checks, too, which are stored. Any of them may be older than the known state."""
-    for check in checks:
-        if known is None or check.time_ms > known.last_ms:
-            known = advance(known, check)
-        else:
-            known = _after_late(connection, site, known, check)
-    return known
 
 
 def _after_late(connection: sqlite3.Connection, site: int, known: LastState, check: CheckResult) -> LastState:
@@ -196,8 +207,8 @@ def _checks_in(connection: sqlite3.Connection, span: Window, site: int, wanted: 
 class Past:
     """Finds the state of one site at a moment in the past. Summaries say in which minutes to look."""
 
-    def __init__(self, connection: sqlite3.Connection, site: int, summarised_ms: int) -> None:
-        """Before `summarised_ms` a span without a summary has no checks."""
+    def __init__(self, connection: sqlite3.Connection, site: int, summarised_ms: int | None) -> None:
+        """Until `summarised_ms` a span without a summary has no checks. None: it may have some, at any time."""
         self._connection = connection
         self._site = site
         self._summarised_ms = summarised_ms
@@ -253,9 +264,11 @@ class Past:
         return None
 
     def _may_have(self, span: Span, start_ms: int, wanted: "Wanted") -> bool:
+        if self._summarised_ms is not None and start_ms + span.length_ms > self._summarised_ms:
+            return True
         query = f"SELECT {wanted.of_summaries} FROM {span.kind} WHERE id = ?"
         found = self._connection.execute(query, (first_key(start_ms) | self._site,)).fetchone()
-        return bool(found[0]) if found else start_ms + span.length_ms > self._summarised_ms
+        return bool(found[0]) if found else self._summarised_ms is None
 
 
 class Wanted(Enum):

@@ -4,15 +4,13 @@ import sqlite3
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 
 from monitoring.fields import CAUSES
-from monitoring.models import PHASES, Cause, CheckResult
+from monitoring.models import PHASES, Cause, CheckResult, Window
 from monitoring.statistics.summary import FINER, TIMES, Span, Summary, merge, pack_times, unpack_times
-from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, SUMMARY_COLUMNS, SUMS, Row, first_key, site_of
+from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, SUMMARY_COLUMNS, SUMS, Row, first_key, inside, site_of
 
-INSIDE = "id >= :first AND id < :last"
 MARK = f"(id >> {SITE_BITS}) / :width"
 JUDGED = "maintenance IS NULL"
 GOOD = f"FILTER (WHERE cause IS NULL AND {JUDGED})"
@@ -34,6 +32,8 @@ REST_OF_CHECKS = ", ".join(
     (
         f"MAX(id) {FAILED} >> {SITE_BITS}",
         f"COUNT(*) FILTER (WHERE status = {USUAL_STATUS} AND {JUDGED})",
+        f"GROUP_CONCAT(status) FILTER (WHERE status NOT IN (0, {USUAL_STATUS}) AND {JUDGED})",
+        f"GROUP_CONCAT(cause) {FAILED}",
         f"GROUP_CONCAT(response) {GOOD}",
     )
 )
@@ -135,78 +135,39 @@ def of_checks(
     connection: sqlite3.Connection, table: str, where: str, values: Mapping[str, object], width_ms: int
 ) -> Iterator[tuple[int, int, Summary]]:
     """Summarise the checks that meet a condition. Yields site, number of the span of this width, and summary."""
-    values = {**values, "width": width_ms}
-    unusual = _unusual(connection, table, where, values)
     query = f"SELECT {SITE}, {MARK}, {SUMS_OF_CHECKS}, {REST_OF_CHECKS} FROM {table} WHERE {where} GROUP BY 1, 2"
-    for site, mark, *sums, last_failure, usual, responses in connection.execute(query, values):
-        found = summary_of((*sums, last_failure, None, None, b""), Span.MINUTE)
-        found.statuses = {USUAL_STATUS: usual} if usual else {}
-        if (site, mark) in unusual:
-            own = unusual[site, mark]
-            found.statuses, found.causes = {**found.statuses, **own.statuses}, dict(own.causes)
+    found = connection.execute(query, {**values, "width": width_ms})
+    for site, mark, *sums, last_failure, usual, statuses, causes, responses in found:
+        summary = summary_of((*sums, last_failure, None, None, b""), Span.MINUTE)
+        summary.statuses = Counter(_numbers(statuses)) + Counter({USUAL_STATUS: usual})
+        summary.causes = Counter(map(CAUSES.__getitem__, _numbers(causes)))
         if responses is not None:
-            found.times = array(TIMES, sorted(map(int, responses.split(","))))
-            found.shortest_us, found.longest_us = found.times[0], found.times[-1]
-        yield site, mark, found
+            summary.times = array(TIMES, sorted(_numbers(responses)))
+            summary.shortest_us, summary.longest_us = summary.times[0], summary.times[-1]
+        yield site, mark, summary
 
 
-@dataclass(frozen=True, slots=True)
-class Unusual:
-    """How many checks had a status other than the usual one, and how many failed, by cause."""
-
-    statuses: Counter[int] = field(default_factory=Counter)
-    causes: Counter[Cause] = field(default_factory=Counter)
-
-
-def _unusual(
-    connection: sqlite3.Connection, table: str, where: str, values: Mapping[str, object]
-) -> Mapping[tuple[int, int], Unusual]:
-    """By site and span. Such checks are few, and to group all checks by status would take longer than to add them up."""
-    condition = f"{where} AND {JUDGED} AND (cause IS NOT NULL OR status NOT IN (0, {USUAL_STATUS}))"
-    query = f"SELECT {SITE}, {MARK}, status, cause, COUNT(*) FROM {table} WHERE {condition} GROUP BY 1, 2, 3, 4"
-    found: defaultdict[tuple[int, int], Unusual] = defaultdict(Unusual)
-    for site, mark, status, cause, count in connection.execute(query, values):
-        own = found[site, mark]
-        if status not in (0, USUAL_STATUS):
-            own.statuses[status] += count
-        if cause is not None:
-            own.causes[CAUSES[cause]] += count
-    return found
+def _numbers(text: str | None) -> Iterable[int]:
+    """The numbers that SQL has put together."""
+    return map(int, text.split(",")) if text else ()
 
 
 def of_minute(connection: sqlite3.Connection, start_ms: int, sites: Collection[int]) -> dict[int, Summary]:
     """Summarise the checks of these sites in a minute. A site without checks is missing."""
-    where, values = in_minute(start_ms, sites)
+    where, values = inside(Window(start_ms, start_ms + Span.MINUTE.length_ms), sites)
     found = of_checks(connection, "checks", where, values, Span.MINUTE.length_ms)
-    return {site: summary for site, _, summary in found if site in sites}
+    return {site: summary for site, _, summary in found}
 
 
-def in_minute(start_ms: int, sites: Collection[int]) -> tuple[str, dict[str, int]]:
-    """A condition on keys, with its parameters: of a minute, and of all sites from the first to the last of these."""
-    ends = {"first": first_key(start_ms), "last": first_key(start_ms + Span.MINUTE.length_ms)}
-    condition = f"{INSIDE} AND {SITE} BETWEEN :first_site AND :last_site"
-    return condition, ends | {"first_site": min(sites, default=0), "last_site": max(sites, default=-1)}
-
-
-def of_finer(
-    connection: sqlite3.Connection,
-    span: Span,
-    start_ms: int,
-    sites: Iterable[int],
-    newest: Mapping[int, Summary] | None = None,
-) -> dict[int, Summary]:
-    """Add up the finer summaries of these sites in an hour or day. `newest` are finer ones that are not stored yet."""
-    finer, chosen = FINER[span], sorted(sites)
+def of_finer(connection: sqlite3.Connection, span: Span, start_ms: int, sites: Collection[int]) -> dict[int, Summary]:
+    """Add up the finer summaries of these sites in an hour or day."""
+    finer = FINER[span]
     parts: defaultdict[int, list[Summary]] = defaultdict(list)
-    if chosen:
-        wanted = set(chosen)
-        query = select(finer, "id BETWEEN ? AND ?")
-        for at_ms in range(start_ms, start_ms + span.length_ms, finer.length_ms):
-            for key, *row in connection.execute(query, (first_key(at_ms) | chosen[0], first_key(at_ms) | chosen[-1])):
-                if site_of(key) in wanted:
-                    parts[site_of(key)].append(summary_of(row, finer))
-        for site in wanted & (newest or {}).keys():
-            parts[site].append((newest or {})[site])
+    query = select(finer, "id BETWEEN ? AND ?")
+    for at_ms in range(start_ms, start_ms + span.length_ms, finer.length_ms):
+        for key, *row in connection.execute(query, (first_key(at_ms) | min(sites), first_key(at_ms) | max(sites))):
+            if site_of(key) in sites:
+                parts[site_of(key)].append(summary_of(row, finer))
     is_exact = finer is Span.MINUTE  # one sketch of many times is quicker than many sketches of few
     merged = {site: merge(own, exact=is_exact) for site, own in parts.items()}
     return {site: whole.with_sketch() if is_exact else whole for site, whole in merged.items()}
@@ -217,19 +178,14 @@ def store(connection: sqlite3.Connection, span: Span, start_ms: int, found: Mapp
     connection.executemany(insert(span), rows)
 
 
-def add_late(
-    connection: sqlite3.Connection, checks: Sequence[tuple[int, CheckResult]], summarised_ms: int
-) -> list[tuple[Span, int]]:
-    """Add new checks (with the numbers of their sites) to their summaries; return the spans and keys of these.
-
-    Only spans that were over at `summarised_ms` have summaries.
-    """
+def add_late(connection: sqlite3.Connection, checks: Mapping[int, CheckResult], until_ms: int) -> list[tuple[Span, int]]:
+    """Add new checks to the summaries of spans that ended by `until_ms`; return the spans and keys of these."""
     groups: defaultdict[tuple[Span, int], list[CheckResult]] = defaultdict(list)
-    for site, check in checks:
+    for key, check in checks.items():
         for span in Span:
             start_ms = span.start_of(check.time_ms)
-            if start_ms + span.length_ms <= summarised_ms:
-                groups[span, first_key(start_ms) | site].append(check)
+            if start_ms + span.length_ms <= until_ms:
+                groups[span, first_key(start_ms) | site_of(key)].append(check)
     for (span, key), late in groups.items():
         stored = connection.execute(select(span, "id = ?"), (key,)).fetchone()
         parts = [Summary.of(late), *([summary_of(stored[1:], span)] if stored else [])]
