@@ -20,6 +20,9 @@ OLD_CHECKS = f"SELECT id, {', '.join(blocks_1_1.OLD_COLUMNS)}, detail FROM old_c
 TABLES = frozenset({"sites", "checks", "minutes", "blocks", "alerts", "outbox", "purges", "meta"})
 """Its files are recognised by these, beside the version."""
 
+RENAMED = ("checks", "alerts", "outbox", "purges", "meta")
+"""These get another form: what is in them is copied."""
+
 HALVES = ("failures_first_half", "responses_count_first_half", "responses_sum_first_half")
 HISTORY = ("last", "last_covers", "last_available", "last_failure", "good_since", "failing_since", "detail")
 PART_SITES = 100
@@ -30,7 +33,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     known: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
     position = json.loads(known["packed until"]) if "packed until" in known else {"minute_ms": 0, "site": 0, "batch": 0}
     summarised_ms = int(position["minute_ms"])
-    for table in ("checks", "alerts", "outbox", "purges", "meta"):
+    for table in RENAMED:
         connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
     connection.execute("DROP INDEX failed_checks")
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -49,16 +52,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     _note_delivered(connection)
     _move_refused(connection)
     connection.execute("INSERT INTO purges (host, before_ms, forget) SELECT host, before_ms, forget FROM old_purges")
-    for table in (
-        "old_checks",
-        "old_alerts",
-        "old_outbox",
-        "old_purges",
-        "old_meta",
-        "blocks_due",
-        "rollups_due",
-        "dead_letters",
-    ):
+    for table in (*(f"old_{name}" for name in RENAMED), "blocks_due", "rollups_due", "dead_letters"):
         connection.execute(f"DROP TABLE {table}")
 
 

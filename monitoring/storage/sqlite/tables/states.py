@@ -16,7 +16,6 @@ from monitoring.storage.sqlite.tables.schema import (
     CERTIFICATE,
     CHECK_COLUMNS,
     MAINTENANCE,
-    MAX_SITES,
     SITE,
     SITE_MASK,
     Row,
@@ -37,24 +36,17 @@ TELLING_COLUMNS = ", ".join(column if column in _TELLING else "NULL" for column 
 _values = attrgetter(*(one.name for one in fields(LastState)))
 NO_STATE = (None,) * len(fields(LastState))
 
-NEXT_SITE = """
-SELECT IFNULL(MAX(number), -1) + 1
-FROM (SELECT MAX(id) AS number FROM sites UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'sites')
-"""
-"""The next number, which no site has ever had."""
-
 
 def number(connection: sqlite3.Connection, known: Mapping[str, int], hosts: Iterable[str]) -> Mapping[str, int]:
     """The numbers of all sites, after giving these hosts one. Raises `StoreRefused` when there are too many sites."""
     new = dict.fromkeys(host for host in hosts if host not in known)
     if not new:
         return known
-    first = connection.execute(NEXT_SITE).fetchone()[0]
-    if first + len(new) > MAX_SITES:
-        raise StoreRefused(f"more than {MAX_SITES} sites")
-    numbers = {host: number for number, host in enumerate(new, start=first)}
-    connection.executemany("INSERT INTO sites (id, host) VALUES (?, ?)", [(site, host) for host, site in numbers.items()])
-    return {**known, **numbers}
+    connection.executemany("INSERT INTO sites (host) VALUES (?)", [(host,) for host in new])
+    numbers = dict(connection.execute("SELECT host, id FROM sites"))
+    if max(numbers.values()) > SITE_MASK:
+        raise StoreRefused(f"more than {SITE_MASK} sites")
+    return numbers
 
 
 def load(connection: sqlite3.Connection, sites: Collection[int] | None = None) -> dict[int, LastState]:
