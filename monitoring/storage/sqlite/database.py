@@ -6,6 +6,7 @@ name of a site begins with that of its location.
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -17,7 +18,7 @@ from monitoring.storage.base import Deletion, DeliveryRecord, Points
 from monitoring.storage.sqlite.guard import GuardedStore
 from monitoring.storage.sqlite.reader import FileReader
 from monitoring.storage.sqlite.tables import purge, queries, rows, schema, shared, states, summaries
-from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, first_key, site_of
+from monitoring.storage.sqlite.tables.schema import SITE, first_key, site_of
 
 
 class SharedFile(GuardedStore):
@@ -112,25 +113,21 @@ class FileDatabase(FileReader):
         sites = [site for site, host in self._hosts().items() if deletion.hosts is None or host in deletion.hosts]
         tables = [span.kind for span in reversed(Span) if span in deletion.spans]
         for table in [*tables, *(["checks"] if deletion.checks else [])]:
-            yield from self._delete_rows(table, sites, deletion.before_ms)
+            yield from rows.delete_in_steps(self._shared.writing, table, deletion.before_ms, sites)
         if deletion.checks:
             self._forget_states(sites, deletion.before_ms)
         if deletion.alerts:
-            is_open = {host for host, alert in self.last_alerts().items() if alert.type is AlertType.ALERT}
-            kept = is_open if deletion.open_alerts_of is None else is_open.intersection(deletion.open_alerts_of)
-            names = self._hosts()
-            yield from self._delete_rows("alerts", [site for site in sites if names[site] not in kept], deletion.before_ms)
-            for site in (site for site in sites if names[site] in kept):
-                newest_ms = self.last_alerts()[names[site]].time_ms
-                yield from self._delete_rows("alerts", [site], min(deletion.before_ms, newest_ms))
+            yield from self._delete_alerts(sites, deletion)
 
-    def _delete_rows(self, table: str, sites: Collection[int], before_ms: int) -> Iterator[None]:
-        """Delete the rows of these sites before a moment, in steps."""
-        reached: int | None = 0 if sites else None
-        while reached is not None:
-            with self._shared.writing() as connection:
-                reached = rows.delete(connection, table, reached, before_ms, sites)
-            yield
+    def _delete_alerts(self, sites: Collection[int], deletion: Deletion) -> Iterator[None]:
+        opened = [alert for alert in self.last_alerts().values() if alert.type is AlertType.ALERT]
+        kept_of = [alert.host for alert in opened] if deletion.open_alerts_of is None else deletion.open_alerts_of
+        kept_from_ms = {alert.host: alert.time_ms for alert in opened if alert.host in kept_of}
+        names, by_end = self._hosts(), defaultdict[int, list[int]](list)
+        for site in sites:
+            by_end[min(deletion.before_ms, kept_from_ms.get(names[site], deletion.before_ms))].append(site)
+        for before_ms, some in by_end.items():
+            yield from rows.delete_in_steps(self._shared.writing, "alerts", before_ms, some)
 
     def _forget_states(self, sites: Sequence[int], before_ms: int) -> None:
         """Delete the states of sites that have no check left."""
@@ -158,12 +155,9 @@ class FileDatabase(FileReader):
             return queries.WindowReader(connection, window, None, exact=is_exact).missing(self._hosts().keys())
 
     def last_time(self) -> int | None:
-        last_check = f"SELECT MAX(last) FROM sites WHERE id IN ({_CHOSEN})"
-        last_alert = f"SELECT MAX(id) >> {SITE_BITS} FROM alerts WHERE {SITE} IN ({_CHOSEN})"
-        chosen = {"sites": json.dumps(list(self._hosts()))}
         with self._snapshot() as connection:
-            newest = connection.execute(f"{last_check} UNION ALL {last_alert}", chosen).fetchall()
-        return max((time_ms for (time_ms,) in newest if time_ms is not None), default=None)
+            checked_ms = [state.last_ms for state in states.load(connection, self._hosts()).values()]
+        return max([*checked_ms, *(alert.time_ms for alert in self.last_alerts().values())], default=None)
 
     def locations(self) -> Sequence[str]:
         others = f"SELECT {SITE} FROM alerts UNION SELECT {SITE} FROM days"
@@ -179,6 +173,3 @@ class FileDatabase(FileReader):
 
     def close(self) -> None:
         """Nothing: other locations use the same file."""
-
-
-_CHOSEN = "SELECT value FROM json_each(:sites)"

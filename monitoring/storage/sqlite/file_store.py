@@ -1,6 +1,7 @@
 """What the store of a monitor's local file and that of a gateway's file share: one file that is written, and may change."""
 
 import sqlite3
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -13,7 +14,8 @@ from monitoring.models import Alert, CheckResult, Window
 from monitoring.storage.sqlite.file.connection import BUSY_TIMEOUT_S, ReaderPool, translated
 from monitoring.storage.sqlite.file.open_file import OpenFile, Problem
 from monitoring.storage.sqlite.reader import FileReader
-from monitoring.storage.sqlite.tables import blocks_1_1, meta, queries
+from monitoring.storage.sqlite.tables import blocks_1_1, meta, rows
+from monitoring.storage.sqlite.tables.schema import check_from_row, first_key
 
 SPARE = 256 << 20
 """Free bytes that the disk must have for blocks of 1.1.0 to become rows."""
@@ -121,7 +123,8 @@ class FileStore(FileReader, ABC):
         """
         hosts = {site: host for host, site in self.sites.items()}
         with self.exclusively() as connection:
-            return list(queries.results(connection, window, hosts))
+            found = rows.some(connection, first_key(window.from_ms), first_key(window.until_ms) - 1, hosts, sys.maxsize)
+            return [check_from_row(row, hosts) for row in found]
 
     def read_from(self, name: Path) -> None:
         """Let readers open the file under this name."""

@@ -5,6 +5,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from monitoring.errors import StoreUnavailable
@@ -30,7 +32,17 @@ from monitoring.storage.sqlite.tables import (
     shared,
     states,
 )
-from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, SITE_BITS, alert_from_row, inside, site_of, time_of
+from monitoring.storage.sqlite.tables.schema import (
+    ALERT_COLUMNS,
+    SITE,
+    SITE_BITS,
+    alert_from_row,
+    check_from_row,
+    first_key,
+    inside,
+    site_of,
+    time_of,
+)
 from monitoring.storage.sqlite.tables.summaries import FAILED, JUDGED
 from monitoring.units import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -51,8 +63,7 @@ DOWNTIME_OF_SUMMARIES = (
 
 OLDER = "an older version wrote it: start a monitor, which brings it up to date"
 
-SHORTEST_SLICE_MS, LONGEST_SLICE_MS = 1_000, 86_400_000
-MANY_RESULTS = 5_000
+RESULTS_AT_ONCE = 5_000
 
 ROWS_AT_ONCE, MOST_TURNS = 20_000, 4
 """About so many minutes are added up at once, whose response times are all in memory: those of an hour of 1000 sites would
@@ -115,20 +126,10 @@ class FileReader:
         with self._snapshot() as connection:
             names = queries.hosts(connection, hosts)
             planned = plan(window, self._summarised_ms(connection) or 0, exact=window.length_ms < DAY_MS)
-            table = rows.source(connection, planned.checks)
-            sources = [
-                *((DOWNTIME, table, part) for part in planned.checks),
-                *((DOWNTIME_OF_SUMMARIES, span.kind, part) for span, part in planned.summaries()),
-            ]
-            found = {site: [0, 0, 0, 0] for site in names}
-            for columns, source, part in sources:
-                where, values = inside(part, None if hosts is None else names)
-                query = f"SELECT {SITE}, {columns} FROM {source} WHERE {where} GROUP BY 1"
-                for site, *numbers in connection.execute(query, values):
-                    found[site] = [total + number for total, number in zip(found[site], numbers, strict=True)]
-            for site, numbers in _ended(connection, window, names, ended).items():
-                found[site] += numbers
-        return {names[site]: Downtime(*sums) for site, sums in found.items() if sums[0]}
+            sites = None if hosts is None else names
+            found = queries.sums_by_site(connection, planned, DOWNTIME, DOWNTIME_OF_SUMMARIES, sites)
+            of_ended = _ended(connection, window, names, ended)
+        return {names[site]: Downtime(*sums, *of_ended.get(site, ())) for site, sums in found.items()}
 
     def failures(self, window: Window, hosts: Collection[str]) -> Mapping[str, Sequence[Failure]]:
         where, values = inside(window)
@@ -146,24 +147,21 @@ class FileReader:
     # What is stored
 
     def results(self, window: Window, hosts: Collection[str] | None = None) -> Iterator[CheckResult]:
-        """In slices, so that no snapshot of the file is held while the caller works."""
+        for _, moment in groupby(self._results(window, hosts), attrgetter("time_ms")):
+            yield from sorted(moment, key=attrgetter("host"))
+
+    def _results(self, window: Window, hosts: Collection[str] | None) -> Iterator[CheckResult]:
+        """In order of time. Read some at a time, so that no snapshot of the file is held while the caller works."""
         with self._snapshot() as connection:
             oldest_ms, newest_ms = rows.ends(connection)
-            sites = sum(hosts is None or host in hosts for host in self._names(connection).values())
-        from_ms, until_ms = max(window.from_ms, oldest_ms), min(window.until_ms, newest_ms + 1)
-        slice_ms = max(SHORTEST_SLICE_MS, MANY_RESULTS * 1_000 // max(1, sites))  # as if each was checked every second
-        while from_ms < until_ms:
-            part = Window(from_ms, min(from_ms + slice_ms, until_ms))
+        first, last = first_key(max(window.from_ms, oldest_ms)), first_key(min(window.until_ms, newest_ms + 1)) - 1
+        while first <= last:
+            end = min(last, first + first_key(DAY_MS))
             with self._snapshot() as connection:
-                names = self._names(connection)
-                chosen = {site: host for site, host in names.items() if hosts is None or host in hosts}
-                found = list(queries.results(connection, part, chosen))
-            yield from found
-            from_ms = part.until_ms
-            if len(found) > MANY_RESULTS:
-                slice_ms = max(SHORTEST_SLICE_MS, slice_ms // 2)
-            elif len(found) < MANY_RESULTS // 2:
-                slice_ms = min(LONGEST_SLICE_MS, slice_ms * 2)
+                names = {site: host for site, host in self._names(connection).items() if hosts is None or host in hosts}
+                found = rows.some(connection, first, end, names, RESULTS_AT_ONCE)
+            yield from (check_from_row(row, names) for row in found)
+            first = found[-1][0] + 1 if len(found) == RESULTS_AT_ONCE else end + 1
 
     def alerts(self, window: Window) -> Sequence[Alert]:
         where, values = inside(window)

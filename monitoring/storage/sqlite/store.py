@@ -161,8 +161,7 @@ class LocalStore(GuardedStore):
                 request = purge.due(connection)
             if request is None:
                 return False
-            state = (lambda: self._summariser.summarised_ms, lambda: self._in_flight)
-            carried_out = purge.Purge(self.opened.connection, request, now_ms, *state, self._route)
+            carried_out = purge.Purge(self.opened.connection, request, now_ms, lambda: self._in_flight, self._route)
             self._purging = request, carried_out.steps()
         request, steps = self._purging
         try:
@@ -298,7 +297,7 @@ class LocalStore(GuardedStore):
         """
         span = Window(from_ms, until_ms)
         with self._snapshot() as connection:
-            points = outbox.count(connection, span, meta.number(connection, Value.SUMMARISED_MS))
+            points = outbox.count(connection, span)
         with self.writing() as connection:
             outbox.requeue(connection, span, points, self._in_flight)
         return points["checks"] + points["alerts"]

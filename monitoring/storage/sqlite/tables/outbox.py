@@ -9,7 +9,7 @@ little. Summaries come after the points of their span because they are stored la
 import sqlite3
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -20,9 +20,9 @@ from monitoring.storage.sqlite.tables import meta, queries, rows, summaries
 from monitoring.storage.sqlite.tables.meta import Value
 from monitoring.storage.sqlite.tables.schema import (
     ALERT_COLUMNS,
-    OF_SITE,
     Row,
     alert_from_row,
+    between,
     check_from_row,
     first_key,
     site_of,
@@ -53,6 +53,11 @@ class OutboxEntry:
     last: int
     site: int | None
     points: int
+
+    @property
+    def sites(self) -> Collection[int] | None:
+        """The sites whose rows it has; None: all."""
+        return None if self.site is None else (self.site,)
 
 
 def add_checks(connection: sqlite3.Connection, keys: Sequence[int], newest: int, created_ms: int, in_flight: int) -> None:
@@ -117,7 +122,7 @@ def next_delivery(connection: sqlite3.Connection, limit: int) -> Delivery | None
             break
         last_entry, last_key = entry.entry, entry.last
         room = max(1, left // size)
-        found = list(_rows(connection, entry, room + 1))
+        found = _rows(connection, entry, room + 1)
         if len(found) > room:
             found.pop()
             last_key = found[-1][0]
@@ -136,16 +141,14 @@ def _entries(connection: sqlite3.Connection) -> Iterator[OutboxEntry]:
         last = found[-1][0]
 
 
-def _rows(connection: sqlite3.Connection, entry: OutboxEntry, limit: int) -> Iterator[Row]:
-    where = f"id BETWEEN ? AND ? AND {OF_SITE}"
+def _rows(connection: sqlite3.Connection, entry: OutboxEntry, limit: int) -> list[Row]:
+    if entry.kind == "checks":
+        return rows.some(connection, entry.first, entry.last, entry.sites, limit)
+    where, values = between(entry.first, entry.last, entry.sites)
+    query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}"
     if entry.kind in SPANS:
         query = summaries.select(SPANS[entry.kind], where)
-    elif entry.kind == "alerts":
-        query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where}"
-    else:
-        yield from rows.some(connection, entry.first, entry.last, entry.site, limit)
-        return
-    yield from connection.execute(f"{query} ORDER BY id LIMIT ?", (entry.first, entry.last, entry.site, limit))
+    return connection.execute(f"{query} ORDER BY id LIMIT :limit", values | {"limit": limit}).fetchall()
 
 
 def _points(connection: sqlite3.Connection, rows_of: Mapping[str, Mapping[int, Row]]) -> Points:
@@ -198,13 +201,12 @@ def pending(connection: sqlite3.Connection) -> Pending:
     return Pending(points or 0, others or 0, oldest_ms)
 
 
-def points_of(connection: sqlite3.Connection, entry: OutboxEntry, summarised_ms: int) -> int:
+def points_of(connection: sqlite3.Connection, entry: OutboxEntry) -> int:
     """How many points this entry has now."""
     if entry.kind == "checks" and entry.site is None and entry.last - entry.first > first_key(MINUTE_MS):
-        window = Window(time_of(entry.first), time_of(entry.last) + 1)
-        return sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
-    query = f"SELECT COUNT(*) FROM {entry.kind} WHERE id BETWEEN ? AND ? AND {OF_SITE}"
-    return int(connection.execute(query, (entry.first, entry.last, entry.site)).fetchone()[0])
+        return queries.number_of_checks(connection, Window(time_of(entry.first), time_of(entry.last) + 1))
+    where, values = between(entry.first, entry.last, entry.sites)
+    return int(connection.execute(f"SELECT COUNT(*) FROM {entry.kind} WHERE {where}", values).fetchone()[0])
 
 
 def is_waiting(connection: sqlite3.Connection, end: int) -> bool:
@@ -234,9 +236,9 @@ def requeue_alerts(connection: sqlite3.Connection, in_flight: int) -> None:
         add(connection, "alerts", first, last, number, time_of(first))
 
 
-def count(connection: sqlite3.Connection, window: Window, summarised_ms: int) -> dict[str, int]:
+def count(connection: sqlite3.Connection, window: Window) -> dict[str, int]:
     """How many rows of each kind `requeue` would put into the outbox."""
-    counts = {"checks": sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())}
+    counts = {"checks": queries.number_of_checks(connection, window)}
     for kind in KINDS[1:]:
         query = f"SELECT COUNT(*) FROM {kind} WHERE id BETWEEN ? AND ?"
         counts[kind] = connection.execute(query, _range(kind, window)).fetchone()[0]

@@ -8,13 +8,15 @@ gone, and what was in flight is deleted in the database, which happens after its
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Deletion
 from monitoring.storage.notifications import Route
-from monitoring.storage.sqlite.tables import notifications, outbox, queries, rows, shared, states, summaries
+from monitoring.storage.sqlite.tables import meta, notifications, outbox, queries, rows, shared, states, summaries
+from monitoring.storage.sqlite.tables.meta import Value
 from monitoring.storage.sqlite.tables.schema import ALERT_COLUMNS, SITE, alert_from_row, first_key, inside, time_of
 
 SITES_AT_ONCE = 25
@@ -113,14 +115,13 @@ def finish(connection: sqlite3.Connection, deletion: Deletion) -> None:
 class Purge:
     """Carries out a request in this file.
 
-    Checks before `summarised_ms` are summarised. Outbox entries up to `in_flight` are being delivered. `route` says who
-    hears that the record of an open outage was deleted.
+    Outbox entries up to `in_flight` are being delivered. `route` says who hears that the record of an open outage was
+    deleted.
     """
 
     connection: sqlite3.Connection
     request: Request
     now_ms: int
-    summarised_ms: Callable[[], int]
     in_flight: Callable[[], int]
     route: Route
     _site: int | None = field(init=False, default=None)  # None: every site
@@ -140,13 +141,17 @@ class Purge:
     def _parts(self) -> Iterator[None]:
         for table in ("checks", *outbox.SPANS):  # also the summaries of spans that the moment cuts
             sites = None if self._site is None else [self._site]
-            yield from rows.delete_in_steps(self.connection, table, self.request.before_ms, sites)
+            yield from rows.delete_in_steps(lambda: nullcontext(self.connection), table, self.request.before_ms, sites)
         for span in Span:
             yield from self._add_up_again(span)
         self._delete_notifications()
         yield from self._delete_alerts()
         yield from self._count_entries()
         yield from self._forget_sites()
+
+    @property
+    def _summarised_ms(self) -> int:
+        return meta.number(self.connection, Value.SUMMARISED_MS)
 
     @property
     def _end(self) -> int:
@@ -168,7 +173,7 @@ class Purge:
     def _add_up_again(self, span: Span) -> Iterator[None]:
         """Summarise the span that the moment cuts from what is left of it."""
         start_ms = span.start_of(self.request.before_ms)
-        if start_ms == self.request.before_ms or start_ms + span.length_ms > self.summarised_ms():
+        if start_ms == self.request.before_ms or start_ms + span.length_ms > self._summarised_ms:
             return
         for sites in self._sites():
             if span is Span.MINUTE:
@@ -218,7 +223,7 @@ class Purge:
             yield
 
     def _count(self, entry: outbox.OutboxEntry) -> None:
-        points = outbox.points_of(self.connection, entry, self.summarised_ms())
+        points = outbox.points_of(self.connection, entry)
         if points:
             self.connection.execute("UPDATE outbox SET points = ? WHERE entry = ?", (points, entry.entry))
         elif entry.entry > self.in_flight():
@@ -231,8 +236,8 @@ class Purge:
             for site in sites:
                 state = known.get(site)
                 if self.request.forget or (state and state.last_ms < self.request.before_ms):
-                    past = states.Past(self.connection, site, self.summarised_ms())
-                    states.save(self.connection, {site: past.state(self.summarised_ms())})
+                    past = states.Past(self.connection, site, self._summarised_ms)
+                    states.save(self.connection, {site: past.state(self._summarised_ms)})
                 if not self._has_anything(site):
                     self.connection.execute("DELETE FROM sites WHERE id = ?", (site,))
             yield
@@ -241,7 +246,7 @@ class Purge:
         """Whether the site has a check, an alert or a summary."""
         if states.load(self.connection, [site]):
             return True
-        newer = [("alerts", 0), ("checks", self.summarised_ms())]
+        newer = [("alerts", 0), ("checks", self._summarised_ms)]
         newer += [(table, span.start_of(self.request.before_ms)) for table, span in outbox.SPANS.items()]
         query = f"SELECT 1 FROM {{}} WHERE id >= ? AND {SITE} = ? LIMIT 1"
         return any(

@@ -13,7 +13,6 @@ from monitoring.storage.sqlite.tables import blocks_1_1, meta, notifications, ou
 from monitoring.storage.sqlite.tables.meta import Value
 from monitoring.storage.sqlite.tables.schema import SITE, first_key, time_of
 
-BLOCKS_AT_ONCE = 20
 ALERTS_AT_ONCE = 1_000
 
 NEWEST_ALERTS = f"SELECT MAX(id) FROM alerts GROUP BY {SITE}"
@@ -29,13 +28,13 @@ def step(connection: sqlite3.Connection, checks_before_ms: int, alerts_before_ms
     checks_ms = Span.HOUR.start_of(min(checks_before_ms, summarised_ms))
     rolled_ms = Span.DAY.start_of(min(checks_before_ms, alerts_before_ms, summarised_ms))
     return (
-        _delete_checks(connection, checks_ms, summarised_ms, in_flight)
+        _delete_checks(connection, checks_ms, in_flight)
         or _delete_alerts(connection, Span.HOUR.start_of(alerts_before_ms))
         or any(_delete_rows(connection, table, rolled_ms) for table in ("hours", "days"))
     )
 
 
-def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms: int, in_flight: int) -> bool:
+def _delete_checks(connection: sqlite3.Connection, before_ms: int, in_flight: int) -> bool:
     """Take the next step with the oldest hour before this moment. False: there is none."""
     tables = ["checks", "minutes", *(["blocks"] if blocks_1_1.exist(connection) else [])]
     firsts = " UNION ALL ".join(f"SELECT MIN(id) AS id FROM {table}" for table in tables)
@@ -43,7 +42,7 @@ def _delete_checks(connection: sqlite3.Connection, before_ms: int, summarised_ms
     if oldest is None or oldest >= first_key(before_ms):
         return False
     end_ms = Span.HOUR.start_of(time_of(oldest)) + Span.HOUR.length_ms
-    if expire(connection, end_ms, summarised_ms, in_flight):
+    if _expire(connection, end_ms, in_flight):
         return True
     if outbox.is_waiting(connection, first_key(end_ms)):  # in flight: it may still arrive
         return False
@@ -55,17 +54,13 @@ def _delete_rows(connection: sqlite3.Connection, table: str, before_ms: int) -> 
     end = first_key(before_ms)
     if connection.execute(f"SELECT 1 FROM {table} WHERE id < ? LIMIT 1", (end,)).fetchone() is None:
         return False
-    if table == "blocks":
-        oldest = f"SELECT id FROM blocks WHERE id < ? ORDER BY id LIMIT {BLOCKS_AT_ONCE}"
-        connection.execute(f"DELETE FROM blocks WHERE id IN ({oldest})", (end,))
-        return True
     reached = rows.delete(connection, table, 0, before_ms)
     if table in outbox.SPANS:
         _cut_entries(connection, table, reached or end, 0)
     return True
 
 
-def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_flight: int) -> bool:
+def _expire(connection: sqlite3.Connection, end_ms: int, in_flight: int) -> bool:
     """Take checks before this moment out of the outbox, unless they are in flight, and count them. False: there are none."""
     waiting = "kind = 'checks' AND first < ? AND entry > ?"
     query = f"SELECT first, last, points FROM outbox WHERE {waiting}"
@@ -75,11 +70,7 @@ def expire(connection: sqlite3.Connection, end_ms: int, summarised_ms: int, in_f
         return False
     lost = 0
     for first, last, points in found:
-        if last < end:
-            lost += points
-        else:
-            window = Window(time_of(first), end_ms)
-            lost += sum(queries.check_counts(connection, window, queries.hosts(connection), summarised_ms).values())
+        lost += points if last < end else queries.number_of_checks(connection, Window(time_of(first), end_ms))
     _cut_entries(connection, "checks", end, in_flight)
     connection.execute("DELETE FROM refused WHERE kind = 'checks' AND last_ms < ?", (end_ms,))
     meta.put(connection, Value.EXPIRED, meta.number(connection, Value.EXPIRED) + lost)

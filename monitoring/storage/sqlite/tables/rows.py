@@ -2,18 +2,23 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.tables import blocks_1_1
-from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, OF_SITE, SITE, Row, first_key, time_of
+from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, SITE, Row, between, first_key, time_of
 
-ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300}
+ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300, "blocks": 20}
 SCATTERED_AT_ONCE = 200
 LOOK_AT_ONCE = 50_000
 """A step of some milliseconds deletes so many rows of all sites. Of some sites, whose rows lie on many pages, it deletes
 `SCATTERED_AT_ONCE` and looks at `LOOK_AT_ONCE`."""
+
+
+Connected = Callable[[], AbstractContextManager[sqlite3.Connection]]
+"""Gives a connection for reading, or a transaction."""
 
 
 def source(connection: sqlite3.Connection, parts: Sequence[Window]) -> str:
@@ -45,25 +50,28 @@ def _among(connection: sqlite3.Connection, keys: Collection[int], table: str) ->
     return {key for key in keys if connection.execute(query, (key,)).fetchone()}
 
 
-def some(connection: sqlite3.Connection, first: int, last: int, site: int | None, limit: int) -> list[Row]:
-    """`CHECK_COLUMNS` of the first `limit` checks with keys from `first` to `last`, of a site or of all."""
+def some(connection: sqlite3.Connection, first: int, last: int, sites: Collection[int] | None, limit: int) -> list[Row]:
+    """`CHECK_COLUMNS` of the first `limit` checks with keys from `first` to `last`, of these sites (None: of all)."""
     found: list[Row] = []
     while first <= last and len(found) < limit:
         end = min(last, blocks_1_1.last_of_some(connection, first)) if blocks_1_1.exist(connection) else last
         table = source(connection, [Window(time_of(first), time_of(end) + 1)])
-        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE id BETWEEN ? AND ? AND {OF_SITE} ORDER BY id LIMIT ?"
-        found += connection.execute(query, (first, end, site, limit - len(found)))
+        where, values = between(first, end, sites)
+        query = f"SELECT {CHECK_COLUMNS} FROM {table} WHERE {where} ORDER BY id LIMIT :limit"
+        found += connection.execute(query, values | {"limit": limit - len(found)})
         first = end + 1
     return found
 
 
-def delete_in_steps(
-    connection: sqlite3.Connection, table: str, before_ms: int, sites: Collection[int] | None = None
-) -> Iterator[None]:
-    """Delete all rows of these sites (None: of all) before a moment, some for each advance of the iterator."""
-    reached: int | None = 0
+def delete_in_steps(writing: Connected, table: str, before_ms: int, sites: Collection[int] | None = None) -> Iterator[None]:
+    """Delete all rows of these sites (None: of all) before a moment, some for each advance of the iterator.
+
+    `writing` gives the connection for each step.
+    """
+    reached = None if sites is not None and not sites else 0
     while reached is not None:
-        reached = delete(connection, table, reached, before_ms, sites)
+        with writing() as connection:
+            reached = delete(connection, table, reached, before_ms, sites)
         yield
 
 

@@ -25,9 +25,6 @@ SITE_BITS = 20
 SITE_MASK = (1 << SITE_BITS) - 1
 SITE = f"id & {SITE_MASK}"
 """The number of the site, in SQL."""
-OF_SITE = f"IFNULL({SITE} = ?, 1)"
-"""A condition on the site; NULL: any. (SQLite keeps each text of a statement that was prepared, so texts name no values.)"""
-MAX_SITES = SITE_MASK + 1
 
 Row = tuple[Any, ...]
 
@@ -89,63 +86,6 @@ CREATE TABLE checks (
 _SUMS_SQL = ", ".join(f"{column} INTEGER NOT NULL" for column in SUMS)
 _SUMMED_SQL = f"id INTEGER PRIMARY KEY, {_SUMS_SQL}, last_failure INTEGER, statuses TEXT, causes TEXT"
 
-SITES = """
-CREATE TABLE sites (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was a site's is never another one's
-    host TEXT NOT NULL UNIQUE,
-    -- its LastState at the end of the newest summarised minute; NULL: it has no check
-    last INTEGER, last_covers INTEGER, last_available INTEGER,
-    last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT,
-    certificate INTEGER, last_maintenance INTEGER
-)"""
-
-MAINTENANCE_BY_HAND = """
-CREATE TABLE maintenance (  -- begun by hand: the newest one of each site; any process may write here
-    host TEXT PRIMARY KEY, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL
-) WITHOUT ROWID"""
-
-OUTBOX = """
-CREATE TABLE outbox (
-    entry INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,        -- checks, alerts, minutes, hours, days
-    first INTEGER NOT NULL,    -- the keys of that table, from the first to the last one
-    last INTEGER NOT NULL,
-    site INTEGER,              -- of this site only; NULL: of all
-    points INTEGER NOT NULL,   -- about how many
-    created_ms INTEGER NOT NULL
-)"""
-OUTBOX_INDEX = "CREATE INDEX outbox_keys ON outbox (kind, first)"
-
-REFUSED = """
-CREATE TABLE refused (
-    id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL, host TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,
-    field TEXT NOT NULL, reason TEXT NOT NULL, by_age INTEGER NOT NULL
-)"""
-
-PURGES = """
-CREATE TABLE purges (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    host TEXT,                 -- NULL: all sites
-    hosts TEXT,                -- of which hosts the database is to delete as well (JSON); NULL: of that one, or of all
-    before_ms INTEGER NOT NULL,
-    forget INTEGER NOT NULL,   -- 1: an open alert goes, too
-    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many rows went so far
-)"""
-
-NOTIFICATIONS = (
-    """
-CREATE TABLE notifications (
-    channel TEXT NOT NULL, host TEXT NOT NULL, time_ms INTEGER NOT NULL, event TEXT NOT NULL,
-    start_ms INTEGER NOT NULL,  -- when the outage began, the certificate expires
-    record TEXT NOT NULL,      -- the alert record (JSON)
-    state TEXT NOT NULL, done_ms INTEGER, reason TEXT,
-    PRIMARY KEY (channel, host, time_ms, event)
-) WITHOUT ROWID""",
-    "CREATE INDEX notifications_pending ON notifications (channel) WHERE state = 'pending'",
-    "CREATE INDEX notifications_time ON notifications (time_ms)",
-)
-
 SCHEMA = (
     CHECKS,
     f"CREATE TABLE minutes ({_SUMMED_SQL}, times BLOB NOT NULL)",
@@ -159,25 +99,67 @@ CREATE TABLE alerts (
     type TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER, availability REAL NOT NULL, cause INTEGER,
     detail TEXT
 )""",
-    SITES,
-    OUTBOX,
-    OUTBOX_INDEX,
-    REFUSED,
-    PURGES,
-    MAINTENANCE_BY_HAND,
-    *NOTIFICATIONS,
+    """
+CREATE TABLE sites (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was a site's is never another one's
+    host TEXT NOT NULL UNIQUE,
+    -- its LastState at the end of the newest summarised minute; NULL: it has no check
+    last INTEGER, last_covers INTEGER, last_available INTEGER,
+    last_failure INTEGER, good_since INTEGER, failing_since INTEGER, detail TEXT,
+    certificate INTEGER, last_maintenance INTEGER
+)""",
+    """
+CREATE TABLE outbox (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,        -- checks, alerts, minutes, hours, days
+    first INTEGER NOT NULL,    -- the keys of that table, from the first to the last one
+    last INTEGER NOT NULL,
+    site INTEGER,              -- of this site only; NULL: of all
+    points INTEGER NOT NULL,   -- about how many
+    created_ms INTEGER NOT NULL
+)""",
+    "CREATE INDEX outbox_keys ON outbox (kind, first)",
+    """
+CREATE TABLE refused (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL, host TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,
+    field TEXT NOT NULL, reason TEXT NOT NULL, by_age INTEGER NOT NULL
+)""",
+    """
+CREATE TABLE purges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT,                 -- NULL: all sites
+    hosts TEXT,                -- of which hosts the database is to delete as well (JSON); NULL: of that one, or of all
+    before_ms INTEGER NOT NULL,
+    forget INTEGER NOT NULL,   -- 1: an open alert goes, too
+    stage INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0  -- is it done, and how many rows went so far
+)""",
+    """
+CREATE TABLE maintenance (  -- begun by hand: the newest one of each site; any process may write here
+    host TEXT PRIMARY KEY, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL
+) WITHOUT ROWID""",
+    """
+CREATE TABLE notifications (
+    channel TEXT NOT NULL, host TEXT NOT NULL, time_ms INTEGER NOT NULL, event TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,  -- when the outage began, the certificate expires
+    record TEXT NOT NULL,      -- the alert record (JSON)
+    state TEXT NOT NULL, done_ms INTEGER, reason TEXT,
+    PRIMARY KEY (channel, host, time_ms, event)
+) WITHOUT ROWID""",
+    "CREATE INDEX notifications_pending ON notifications (channel) WHERE state = 'pending'",
+    "CREATE INDEX notifications_time ON notifications (time_ms)",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
 """A new file."""
 
-CHECK_COLUMNS = ", ".join(("id", *(field.column for field in CHECK_FIELDS)))
+_COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
+CHECK_COLUMNS = ", ".join(_COLUMNS)
 _STORED = ["id", *filter(None, (STORED_IN.get(field.column, field.column) for field in CHECK_FIELDS))]
 INSERT_CHECK = f"INSERT OR REPLACE INTO checks ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"
 
 ALERT_COLUMNS = "id, type, start_ms, end_ms, availability, cause, detail"
 INSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
-_COLUMNS = ("id", *(field.column for field in CHECK_FIELDS))
 COVERS, STATUS, RESPONSE, CAUSE, DETAIL = map(_COLUMNS.index, ("covers", "status", "response", "cause", "detail"))
 CERTIFICATE, MAINTENANCE = map(_COLUMNS.index, ("certificate", "maintenance"))
 PHASES_FROM = len(CHECK_FIELDS) + 1 - len(PHASES)
@@ -199,8 +181,16 @@ def site_of(key: int) -> int:
 
 def inside(window: Window, sites: Collection[int] | None = None) -> tuple[str, dict[str, Any]]:
     """A condition on keys, with its parameters: in this window, of these sites (None: of all)."""
-    where = "id >= :first AND id < :last"
-    values: dict[str, Any] = {"first": first_key(window.from_ms), "last": first_key(window.until_ms)}
+    return between(first_key(window.from_ms), first_key(window.until_ms) - 1, sites)
+
+
+def between(first: int, last: int, sites: Collection[int] | None = None) -> tuple[str, dict[str, Any]]:
+    """A condition on keys, with its parameters: from the first to the last one, of these sites (None: of all).
+
+    SQLite keeps each text of a statement that was prepared, so the text names no values.
+    """
+    where = "id BETWEEN :first AND :last"
+    values: dict[str, Any] = {"first": first, "last": last}
     if sites is None:
         return where, values
     if isinstance(sites, range):

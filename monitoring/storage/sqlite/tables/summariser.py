@@ -7,12 +7,12 @@ that adds up all checks again. After an end in between, the minute is begun agai
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 
 from monitoring.models import CheckResult, Window
 from monitoring.statistics.summary import FINER, Span
 from monitoring.storage.sqlite.tables import meta, outbox, states, summaries
 from monitoring.storage.sqlite.tables.meta import Value
+from monitoring.storage.sqlite.tables.rows import Connected
 from monitoring.storage.sqlite.tables.schema import SITE, first_key, inside, site_of, time_of
 from monitoring.units import MINUTE_MS
 
@@ -24,8 +24,6 @@ CHECKS_AT_ONCE = 2_500
 
 SITES_AT_ONCE = {Span.HOUR: 15, Span.DAY: 50}
 """A step adds up the hour or the day of so many sites."""
-
-Connected = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
 class Summariser:

@@ -38,10 +38,10 @@ def deliver(connection: sqlite3.Connection, number: int) -> None:
 QUESTIONS: dict[str, Ask] = {
     "a delivery": deliver,
     **{
-        f"how many {kind} wait": lambda connection, number, kind=kind: outbox.points_of(connection, entry(kind, number), 0)
+        f"how many {kind} wait": lambda connection, number, kind=kind: outbox.points_of(connection, entry(kind, number))
         for kind in outbox.KINDS
     },
-    "checks of a site": lambda connection, number: rows.some(connection, number, first_key(START_MS), number, 9),
+    "checks of a site": lambda connection, number: rows.some(connection, number, first_key(START_MS), [number], 9),
     **{
         f"counts of {kind}": lambda connection, number, kind=kind: queries.counts(connection, of(number), {}, kind, None)
         for kind in ("checks", "alerts", "minutes")
