@@ -278,20 +278,24 @@ def refusals(connection: sqlite3.Connection) -> Sequence[Refusal]:
 
 def retry_refused(connection: sqlite3.Connection, kind: str) -> None:
     """Put what was refused of this kind (not by age) into the outbox again, and delete the refusals."""
-    sites = {host: site for site, host in queries.hosts(connection).items()}
-    for one in refusals(connection):
-        if one.kind == kind and not one.by_age and one.host in sites:
-            span = (first_key(one.first_ms), first_key(one.last_ms + 1) - 1)
-            add(connection, kind, *span, one.count, one.first_ms, sites[one.host])
+    for site, one in _refused(connection, kind):
+        span = (first_key(one.first_ms), first_key(one.last_ms + 1) - 1)
+        add(connection, kind, *span, one.count, one.first_ms, site)
     connection.execute("DELETE FROM refused WHERE kind = ? AND NOT by_age", (kind,))
 
 
 def refused_sample(connection: sqlite3.Connection, kind: str, limit: int) -> Points:
     """The newest point of each refusal of this kind (not by age), at most `limit`."""
-    sites = {host: site for site, host in queries.hosts(connection).items()}
     taken: defaultdict[str, dict[int, Row]] = defaultdict(dict)
-    for one in refusals(connection):
-        if one.kind == kind and not one.by_age and one.host in sites and len(taken[kind]) < limit:
-            key = first_key(one.last_ms) | sites[one.host]
+    for site, one in _refused(connection, kind):
+        key = first_key(one.last_ms) | site
+        if len(taken[kind]) < limit:
             taken[kind].update((row[0], row) for row in _rows(connection, OutboxEntry(0, kind, key, key, None, 1), 1))
     return _points(connection, taken)
+
+
+def _refused(connection: sqlite3.Connection, kind: str) -> Iterator[tuple[int, Refusal]]:
+    """What was refused of this kind (not by age), with the number of its site."""
+    sites = {host: site for site, host in queries.hosts(connection).items()}
+    found = [one for one in refusals(connection) if one.kind == kind and not one.by_age]
+    yield from ((sites[one.host], one) for one in found if one.host in sites)

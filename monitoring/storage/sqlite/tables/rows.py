@@ -1,6 +1,5 @@
 """Reads checks by their keys, also those that 1.1.0 has left in blocks, and deletes rows in short steps."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +7,7 @@ from contextlib import AbstractContextManager
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.sqlite.tables import blocks_1_1
-from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, SITE, Row, between, first_key, time_of
+from monitoring.storage.sqlite.tables.schema import CHECK_COLUMNS, Row, between, first_key, time_of
 
 ROWS_AT_ONCE = {"checks": 5_000, "minutes": 1_000, "alerts": 1_000, "hours": 300, "days": 300, "blocks": 20}
 SCATTERED_AT_ONCE = 200
@@ -86,12 +85,12 @@ def delete(
     query = f"SELECT id FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET {count}"
     row = connection.execute(query, (first, end)).fetchone()
     until = int(row[0]) if row else end
+    where, values = between(first, until - 1, sites)
     if sites is None:
-        connection.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", (first, until))
+        connection.execute(f"DELETE FROM {table} WHERE {where}", values)
     else:
-        chosen = f"{SITE} IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT {SCATTERED_AT_ONCE}"
-        query = f"SELECT id FROM {table} WHERE id >= ? AND id < ? AND {chosen}"
-        found = connection.execute(query, (first, until, json.dumps(list(sites)))).fetchall()
+        query = f"SELECT id FROM {table} WHERE {where} ORDER BY id LIMIT {SCATTERED_AT_ONCE}"
+        found = connection.execute(query, values).fetchall()
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", found)
         if len(found) == SCATTERED_AT_ONCE:
             return int(found[-1][0]) + 1
