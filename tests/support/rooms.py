@@ -144,7 +144,7 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.sqlite.file": ("lock rescue", "connection", "open_file"),
     "storage.sqlite": ("reader", "file_store", "guard", "database store", "opening"),
     "storage.influxdb": ("client points", "questions", "delete states window", "store"),
-    "storage.gateway": ("messages", "interface", "client", "store"),
+    "storage.gateway": ("messages", "interface", "store"),
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
     "alerts": ("rule log backtest maintenance", "evaluator replay", "explain purges"),
     "notifications": (

@@ -2,21 +2,39 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import msgspec
+import requests
 
 from monitoring.config.keys.databases import DatabaseAddress
-from monitoring.config.tokens import client_token
-from monitoring.errors import StoreDenied, StoreRefused, untraced
+from monitoring.config.tokens import CLIENT, client_token
+from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
 from monitoring.statistics.summary import Span
 from monitoring.storage.base import Counts, Deletion, DeliveryRecord, Points
 from monitoring.storage.gateway import interface
-from monitoring.storage.gateway.client import GatewayClient, TooLong
-from monitoring.storage.gateway.interface import MOST_POINTS, Asked, Endpoint, Nothing, RecordMessage, Value
-from monitoring.storage.gateway.messages import SPAN_NAMES, AlertMessage, SummaryMessage, check_message, check_of
+from monitoring.storage.gateway.interface import (
+    LONGEST_BODY,
+    MOST_POINTS,
+    Asked,
+    Endpoint,
+    RecordMessage,
+    RefusedAnswer,
+    Value,
+)
+from monitoring.storage.gateway.messages import (
+    SPAN_NAMES,
+    AlertMessage,
+    Malformed,
+    SummaryMessage,
+    check_message,
+    check_of,
+    decode,
+)
+from monitoring.storage.sessions import TrustingSession, failure, one_line
 
 CONNECT_TIMEOUT_S = 2.0
 
@@ -29,9 +47,16 @@ LONGEST_CHOICE = 1_000
 SMALLEST_WINDOW_MS = 2
 """A shorter window cannot be halved."""
 
+LONGEST_REASON = 160
+"""Characters of the gateway's own words that are passed on."""
+
+
+class TooLong(StoreUnavailable):
+    """The answer would be longer than a gateway gives: ask for less."""
+
 
 class GatewayStore:
-    """Keeps `Backend` by a gateway's HTTP interface, for one location.
+    """Keeps `Backend` by a gateway's HTTP interface, for one location. No error contains the token.
 
     Several threads may use it at once. Many checks come in several answers, each of which sees its own moment.
     """
@@ -49,13 +74,17 @@ class GatewayStore:
 
         Raises `ConfigError` when the token of the environment cannot be read.
         """
-        self._client = GatewayClient(address, client_token(environ), (CONNECT_TIMEOUT_S, read_timeout))
-        self.name = self._client.name
+        self.name = f"gateway at {address.server}"
+        self._url = address.url
+        self._timeout = (CONNECT_TIMEOUT_S, read_timeout)
+        self._session = TrustingSession(address.tls)
+        if token := client_token(environ):
+            self._session.headers["Authorization"] = f"Bearer {token}"
         self._here = {"location": location} if location else {}
 
     def ping(self) -> None:
         """Return when the gateway and its database answer."""
-        self._client.ask(interface.HEALTH, Nothing())
+        self._exchange(interface.HEALTH)
 
     # The writer
 
@@ -75,7 +104,7 @@ class GatewayStore:
         refusals = []
         for body in chain.from_iterable(self._bodies(kind, own) for kind, own in messages.items() if own):
             try:
-                self._client.post(interface.WRITE, body)
+                self._post(interface.WRITE, body)
             except StoreRefused as refusal:
                 refusals.append(untraced(refusal))
         if refusals:
@@ -140,19 +169,68 @@ class GatewayStore:
         return {(start_ms, host): count for start_ms, own in found.items() for host, count in own.items()}
 
     def locations(self) -> Sequence[str]:
-        return self._client.ask(interface.LOCATIONS, Nothing())
+        return self._exchange(interface.LOCATIONS)
 
     def is_known(self) -> bool:
-        return self._client.ask(interface.KNOWN, Nothing())
+        return self._exchange(interface.KNOWN)
 
     def close(self) -> None:
-        self._client.close()
+        self._session.close()
+
+    # HTTP
 
     def _ask(self, endpoint: Endpoint[Asked, Value], **content: Any) -> Value:
-        """A question about this location."""
-        request: Callable[..., Asked] = endpoint.request
-        return self._client.ask(endpoint, request(**self._here, **content))
+        """The answer about this location. Raises `StoreError`: `TooLong` when the answer would be too long."""
+        make: Callable[..., Asked] = endpoint.request
+        request = make(**self._here, **content)
+        if endpoint.method == "POST":
+            return self._post(endpoint, msgspec.json.encode(request))
+        return self._exchange(endpoint, params=msgspec.to_builtins(request))
+
+    def _post(self, endpoint: Endpoint[Asked, Value], body: bytes) -> Value:
+        """Send JSON. Raises `StoreRefused` when the gateway will never take it."""
+        if len(body) > LONGEST_BODY:  # we might not receive a refusal that the gateway sends while we send
+            raise StoreRefused(f"{self.name} takes {LONGEST_BODY >> 20} MB at once")
+        return self._exchange(endpoint, data=body, headers={"Content-Type": "application/json"})
+
+    def _exchange(self, endpoint: Endpoint[Asked, Value], **content: Any) -> Value:
+        url = self._url + endpoint.path
+        try:
+            answer = self._session.request(endpoint.method, url, timeout=self._timeout, allow_redirects=False, **content)
+            if answer.status_code != requests.codes.ok:
+                raise self._rejection(answer, is_writing=endpoint.method == "POST")
+            found: Value = getattr(decode(answer.content, endpoint.answer), endpoint.key)
+        except (OSError, ValueError) as error:
+            raise StoreUnavailable(f"{self.name} {failure(error, 'a gateway')}") from untraced(error)
+        return found
+
+    def _rejection(self, answer: requests.Response, *, is_writing: bool) -> StoreError:
+        status, refusal = answer.status_code, _refusal(answer)
+        reason = f": {refusal.error}" if refusal.error else ""
+        if status == 401 and "Authorization" not in self._session.headers:
+            return StoreDenied(
+                f"{self.name} wants a token: set {CLIENT}, or {CLIENT}_FILE, the name of a file that holds it"
+            )
+        if status in (401, 403):
+            return StoreDenied(f"{self.name} denies access{reason}")
+        if status in (400, 413, 422) and is_writing:
+            refused = f"{self.name} refused{reason}"
+            return StoreRefused(refused, dropped=refusal.dropped, field=refusal.field, by_age=refusal.by_age)
+        if status == 413:
+            return TooLong(f"{self.name} refused{reason}")
+        if status == 404:
+            return StoreUnavailable(f"{self.name} is older than this program, or no gateway{reason}")
+        return StoreUnavailable(f"{self.name} answered {status}{reason}")
 
 
 def _ends(window: Window) -> dict[str, int]:
     return {"from_ms": window.from_ms, "until_ms": window.until_ms}
+
+
+def _refusal(answer: requests.Response) -> RefusedAnswer:
+    """The gateway's words, in one short line; empty when there are none."""
+    refusal = RefusedAnswer("")
+    with suppress(Malformed, msgspec.DecodeError):
+        refusal = decode(answer.content, RefusedAnswer)
+    refusal.error = one_line(refusal.error)[:LONGEST_REASON]
+    return refusal
