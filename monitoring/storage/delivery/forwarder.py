@@ -10,7 +10,7 @@ from monitoring.storage.base import KINDS, Backend, DeliveryRecord, Points, Refu
 from monitoring.storage.delivery.comparison import Comparison, without_superseded
 from monitoring.storage.delivery.sending import by_kind, counted_once, like_refused, send_apart
 from monitoring.storage.delivery.upkeep import monitor_upkeep
-from monitoring.storage.delivery.words import NOT_ASKED_YET, Condition, lost_text, not_deleted, refused
+from monitoring.storage.delivery.words import NOT_ASKED_YET, lost_text
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS, HOUR_MS
 
@@ -50,7 +50,7 @@ class Forwarder:
         self._file = file
         self._backend = backend
         self._clock = clock
-        self._upkeep = monitor_upkeep(file, backend, is_ours=is_ours)
+        self.upkeep = monitor_upkeep(file, backend, is_ours=is_ours)
         self._marker = file.marker
         self._ending = threading.Event()
         self._work = threading.Event()
@@ -74,9 +74,6 @@ class Forwarder:
         """The outbox has something new."""
         self._work.set()
 
-    def set_retention(self, checks_ms: int, alerts_ms: int) -> None:
-        self._upkeep.set_retention(checks_ms, alerts_ms)
-
     def wait_complete(self, timeout_s: float) -> bool:
         """Wait until everything committed before this call is delivered. False if not in time or without contact."""
         with self._progress:
@@ -85,11 +82,6 @@ class Forwarder:
             self._work.set()
             self._progress.wait_for(lambda: self._served >= mine or self.trouble is not None, timeout_s)
             return self.trouble is None and self._served >= mine
-
-    def conditions(self) -> list[Condition]:
-        """What a person should know about the database, beside what waits for it."""
-        refusals = list(refused(self._backend.name, self._file.refusals()))
-        return [*refusals, *([not_deleted(self._upkeep.trouble)] if self._upkeep.trouble else [])]
 
     def close(self, timeout_s: float) -> None:
         """Deliver for so long, then end the thread. The rest stays in the outbox."""
@@ -221,7 +213,7 @@ class Forwarder:
                 return True
         if now_ms >= self._look_at_ms:
             self._look()
-        return self._upkeep.step(now_ms)
+        return self.upkeep.step(now_ms)
 
     def _try_refused(self) -> bool:
         """Send a sample of each kind that was refused. Where the database takes some of it, send the rest as well."""

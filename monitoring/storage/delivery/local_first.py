@@ -9,7 +9,7 @@ from monitoring.clock import Clock, Deadline
 from monitoring.display.words import window_text
 from monitoring.errors import StoreDenied, StoreError
 from monitoring.models import Alert, CheckResult, LastState, SiteStats, Window
-from monitoring.storage.base import FRESH_MS, SLOW_PENALTY_MS, Backend, Deletion, OwnReader, Pending
+from monitoring.storage.base import FRESH_MS, SLOW_PENALTY_MS, Backend, Deletion, OwnReader, Pending, Refusal
 from monitoring.storage.delivery import words
 from monitoring.storage.delivery.asking import Asker, Deadlines
 from monitoring.storage.delivery.comparison import overlaps
@@ -82,7 +82,7 @@ class LocalFirstStore:
         self._writer = Writer(file, clock, self._forwarder.notify if self._forwarder else lambda: None)
         self._unwritten = UnwrittenReader(file, self._writer.unwritten)
         self._pending, self._expired = Pending(), 0
-        self._of_delivery: Sequence[Condition] = ()
+        self._refusals: Sequence[Refusal] = ()
         self._ask_database, self._ask_file = Asker(self.name), Asker(str(file.path))
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class LocalFirstStore:
         """From now on delete what is older than this from the local file and the database, in the background."""
         self._file.set_retention(checks_ms, alerts_ms)
         if self._forwarder:
-            self._forwarder.set_retention(checks_ms, alerts_ms)
+            self._forwarder.upkeep.set_retention(checks_ms, alerts_ms)
 
     # What is measured
 
@@ -264,8 +264,10 @@ class LocalFirstStore:
             if self._forwarder.trouble and self._forwarder.trouble != words.NOT_ASKED_YET:
                 found.append(words.unreachable(self.name, self._forwarder.trouble, self.pending()))
             with suppress(StoreError):
-                self._of_delivery = self._forwarder.conditions()
-            found += self._of_delivery
+                self._refusals = self._file.refusals()
+            found += words.refused(self.name, self._refusals)
+            if self._forwarder.upkeep.trouble:
+                found.append(words.not_deleted(self._forwarder.upkeep.trouble))
         return found
 
     def expired(self) -> int:

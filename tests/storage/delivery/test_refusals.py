@@ -8,6 +8,7 @@ from monitoring.errors import StoreRefused
 from monitoring.models import Alert, Cause, CheckResult
 from monitoring.statistics.summary import SiteSummary
 from monitoring.storage.base import Points, Refusal
+from monitoring.storage.delivery import words
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, WEEK_MS, Forwarder
 from monitoring.storage.delivery.sending import Point, send
 from monitoring.storage.sqlite.store import LocalStore
@@ -114,7 +115,7 @@ def test_points_older_than_the_database_keeps_are_dropped_in_words_and_the_rest_
     assert file.pending().points == 0
     assert len(list(database.results(EVER))) == 3_600
     assert sum(it.count for it in file.refusals()) == 7_200
-    (text,) = [it.text for it in forwarder.conditions()]
+    (text,) = [it.text for it in words.refused(database.name, file.refusals())]
     assert text == "a database in memory keeps nothing that old: it dropped 7200 points; they stay in the local file"
 
 
@@ -289,7 +290,7 @@ def test_it_is_told_which_field_and_why(file: LocalStore, database: FragileBacke
     database.refuses = refusing(is_check)
     file.append(checks(range(3)), [], START_MS)
     drain(forwarder)
-    (condition,) = forwarder.conditions()
+    (condition,) = words.refused(database.name, file.refusals())
     assert condition.text == (
         "a database in memory refused: field type conflict: available is a boolean; "
         "3 points stay in the local file, to be tried again every hour"
@@ -305,17 +306,19 @@ def test_more_refused_points_are_no_news_but_another_field_is(
     database.refuses = refusing(is_check)
     file.append(checks(range(3)), [], START_MS)
     drain(forwarder)
-    assert len(log.news(forwarder.conditions())) == 1
+    assert len(log.news(words.refused(database.name, file.refusals()))) == 1
     file.append(checks(range(3, 9)), [], START_MS)
     drain(forwarder)
-    assert log.news(forwarder.conditions()) == []
+    assert log.news(words.refused(database.name, file.refusals())) == []
     database.refuses = refusing(lambda point: isinstance(point, Alert), StoreRefused("conflict", field="cause"))
     file.append([], [alert(9)], START_MS)
     drain(forwarder)
-    assert len(log.news(forwarder.conditions())) == 1
+    assert len(log.news(words.refused(database.name, file.refusals()))) == 1
     file.retry_refused("alerts")
     file.retry_refused("checks")
-    assert log.news(forwarder.conditions()) == ["a database in memory takes again what it refused"] * 2
+    assert (
+        log.news(words.refused(database.name, file.refusals())) == ["a database in memory takes again what it refused"] * 2
+    )
 
 
 def test_a_sample_that_is_taken_in_part_is_taken(file: LocalStore, database: FragileBackend, forwarder: Forwarder) -> None:
