@@ -14,7 +14,8 @@ from monitoring.notifications.base import Channel
 from monitoring.notifications.certificates import warner
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import route_of
-from monitoring.notifications.sender import InMaintenance, Sender, Watched, never_maintained
+from monitoring.notifications.sender import Sender
+from monitoring.notifications.watched import InMaintenance, Watched, never_maintained
 from monitoring.storage.base import OwnReader
 from monitoring.storage.delivery.words import Condition
 from monitoring.storage.sqlite.store import LocalStore

@@ -3,20 +3,20 @@
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from monitoring.clock import Clock
 from monitoring.config.keys.notifications import ChannelConfig
 from monitoring.errors import StoreError
-from monitoring.models import Alert, AlertType, Downtime, Site, Window
+from monitoring.models import Alert, AlertType, Downtime, Window
 from monitoring.notifications.base import Channel, Undelivered
 from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm, reported_down
 from monitoring.notifications.messages import MessageContext, compose, is_late
 from monitoring.notifications.newest import NewestRecords
 from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
-from monitoring.shell import PLAIN, Program
+from monitoring.notifications.watched import Watched
 from monitoring.statistics.windows import availability
 from monitoring.storage.base import OwnReader
 from monitoring.storage.notifications import Delivery, Entry, Event
@@ -37,28 +37,6 @@ RESOLVED_MS = 15 * MINUTE_MS
 
 KILLED_S = 0.5
 """How long a thread may take to end after its channel was closed."""
-
-InMaintenance = Callable[[str, int], object]
-"""Is (or was) this host in maintenance at this moment (ms)? Any thread may call it."""
-
-
-def never_maintained(host: str, time_ms: int) -> None:
-    """No site is in maintenance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The sites at present, by host, and which of them are in maintenance."""
-
-    sites: Mapping[str, Site]
-    location: str = ""
-    is_drill: bool = False
-    in_maintenance: InMaintenance = never_maintained
-    program: Program = PLAIN
-
-    @property
-    def active(self) -> int:
-        return sum(site.enabled for site in self.sites.values())
 
 
 class Sender:

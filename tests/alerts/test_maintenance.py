@@ -12,7 +12,7 @@ from monitoring.config import Config
 from monitoring.config.keys.maintenance import Maintenance
 from monitoring.models import AlertType, Cause, LastState, State, Window
 from monitoring.notifications.notifier import Notifier
-from monitoring.notifications.sender import InMaintenance
+from monitoring.notifications.watched import InMaintenance
 from monitoring.statistics.reference import downtime, summarise
 from monitoring.storage.delivery.words import Condition
 from tests.support.scene import START_MS, Scene, site

@@ -10,7 +10,8 @@ from monitoring.notifications.base import Channel, Message, Undelivered
 from monitoring.notifications.certificates import warner
 from monitoring.notifications.outbox import Outbox
 from monitoring.notifications.routing import route_of
-from monitoring.notifications.sender import Sender, Watched
+from monitoring.notifications.sender import Sender
+from monitoring.notifications.watched import Watched
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 

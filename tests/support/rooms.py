@@ -148,7 +148,12 @@ FLOORS: Mapping[str, Sequence[str]] = {
     "storage.delivery": ("asking comparison pace sending upkeep", "words", "forwarder writer", "unwritten", "local_first"),
     "alerts": ("rule log backtest maintenance", "evaluator replay", "explain purges"),
     "notifications": (
-        *("base grouping routing words channels", "certificates messages newest outbox simulation", "sender", "notifier"),
+        *(
+            "base grouping routing watched words channels",
+            "certificates messages newest outbox simulation",
+            "sender",
+            "notifier",
+        ),
     ),
     "service": ("process systemd signals health",),
     "web": ("board drawing markup", "lists metrics", "cells", "detail history", "pages", "application", "serve"),
