@@ -58,6 +58,13 @@ class Outbox:
                 (down.add if alert.type is AlertType.ALERT else down.discard)(alert.host)
         return entries
 
+    def last_alerts(self) -> Mapping[str, Alert]:
+        """The newest record of each host, whoever was told of it."""
+        found: dict[str, Alert] = {}
+        with suppress(StoreError):
+            found = dict(self._file.last_alerts())
+        return {**found, **{alert.host: alert for alert in self._unwritten()}}
+
     def last_sent(self, channel: str) -> Mapping[str, Entry]:
         """The newest alert or recovery of each host that this channel has sent."""
         return self._newest(channel, (Delivery.SENT, Delivery.LATE))

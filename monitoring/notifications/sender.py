@@ -237,11 +237,18 @@ class Sender:
 
     # What is known about the sites
 
+    @property
+    def _reports_alerts(self) -> bool:
+        return Event.ALERT in self.config.events
+
     def _add_reminders(self) -> None:
         if self.config.reminder_ms is None or self._channel.is_level_triggered:
             return
         now_ms = self._clock.now_ms()
-        newest = self._newest.of(_records(self._outbox.last_sent(self.config.label)), now_ms)
+        if self._reports_alerts:
+            newest = self._newest.of(_records(self._outbox.last_sent(self.config.label)), now_ms)
+        else:
+            newest = self._outbox.last_alerts()
         due = [
             it
             for it in reminders(self.config, newest.values(), self.watched.sites, now_ms)
@@ -258,8 +265,11 @@ class Sender:
         for alert in changes:
             if alert.type is AlertType.ALERT:
                 outages.setdefault(alert.host, []).append(alert.time_ms)
+        reported = set(reported_down(sent, changes, with_recoveries=Event.RECOVERY in self.config.events))
+        if not self._reports_alerts:  # the reminder says it by itself
+            reported |= {entry.alert.host for entry in pending if entry.event is Event.REMINDER}
         return PlanningContext(
-            reported_down=reported_down(sent, changes, with_recoveries=Event.RECOVERY in self.config.events),
+            reported_down=reported,
             outages=outages,
             watched=self.watched.active,
             unstable=self._unstable(pending, now_ms),

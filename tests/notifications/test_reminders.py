@@ -11,7 +11,7 @@ from monitoring.storage.notifications import Entry, Event
 from monitoring.units import HOUR_MS, MINUTE_MS
 from tests.support.notifying import Desk, channel_config, site
 
-SHOP = site("shop")
+SHOP, BLOG = site("shop"), site("blog")
 
 
 def flap(desk: Desk) -> None:
@@ -60,6 +60,23 @@ def test_none_after_the_recovery_by_a_channel_that_wants_no_recoveries(tmp_path:
         desk.up(*alerts)
         desk.go_on(7_200, step_s=20)
     assert desk.scripted.titles == ["DOWN: shop", "STILL DOWN: shop"]
+
+
+@pytest.mark.parametrize(("on", "end"), [(("reminder",), []), (("reminder", "recovery"), ["UP: shop"])])
+def test_they_come_by_a_channel_that_wants_no_alerts(tmp_path: Path, on: Sequence[str], end: Sequence[str]) -> None:
+    """Such as for those who want to know only of what lasts for an hour."""
+    with Desk(tmp_path / "monitor.db", [SHOP, BLOG], channel_config(reminder_ms=HOUR_MS, on=frozenset(on))) as desk:
+        (short,) = desk.down(BLOG)
+        alerts = desk.down(SHOP)
+        desk.go_on(1_800, step_s=20)
+        desk.up(short)
+        desk.go_on(3_600, step_s=20)
+        desk.restart()
+        desk.go_on(1_900, step_s=20)
+        desk.up(*alerts)
+        desk.go_on(7_200, step_s=20)
+    assert desk.scripted.titles[-2 - len(end) :] == ["STILL DOWN: shop", "STILL DOWN: shop", *end]
+    assert desk.scripted.titles.count("STILL DOWN: shop") == len([it for it in desk.scripted.titles if "DOWN" in it]) == 2
 
 
 @pytest.mark.parametrize("is_over", [True, False])
