@@ -99,6 +99,15 @@ def test_mail_arrives_and_a_refusal_for_good_is_one() -> None:
         assert refusal(channel).is_final
 
 
+@pytest.mark.parametrize("words", ["451 4.7.1 greylisted, come back", '554 5.7.1 it\'s "spam"'])
+def test_what_a_mail_server_says_is_the_reason(words: str) -> None:
+    with MailServer() as server:
+        server.refusal = words
+        url = f"mailto://127.0.0.1:{server.port}/?from=monitor@example.org&to=ops@example.org"
+        caught = refusal(Service(channel_config(url=url)))
+    assert (str(caught), caught.is_final) == (f'Sending email to "***@***" failed; {words}', words.startswith("5"))
+
+
 SERVICES = {
     "json://127.0.0.1/": "custom_json",
     "JSONS://user:password@example.org/hook": "custom_json",

@@ -5,6 +5,7 @@ checks the URLs. Each result has a `reason` (None: success) and `is_final` (True
 imports nothing of the monitor.
 """
 
+import ast
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ UNREADABLE = "is not the URL of a service that apprise knows, or lacks a part th
 
 _HTTP_STATUS = re.compile(r"error=(\d{3})")
 _SMTP_STATUS = re.compile(r"\brefused: (\d{3}) |\((\d{3}), b")
+_SMTP_WORDS = re.compile(r"""\((\d{3}), (b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*")""")
 _NETWORK = re.compile(
     r"\[Errno -?\d+\] [A-Za-z ,]+|(?:Read|Connect(?:ion)?) timed out|timed out|Connection refused|"
     r"certificate verify failed: [A-Za-z ,-]+"
@@ -51,7 +53,9 @@ class LogCollector(logging.Handler):
         for match in _SMTP_STATUS.findall(text):
             self.finals.append(int("".join(match)) >= 500)
         if record.levelno >= logging.WARNING:
-            self.warnings.append(text)
+            self.warnings.append(text.rstrip("."))
+        elif said := _SMTP_WORDS.search(text):
+            self.network.append(f"{said[1]} {ast.literal_eval(said[2]).decode(errors='replace')}")
         elif found := _NETWORK.search(text):
             self.network.append(found[0])
 
