@@ -14,6 +14,7 @@ from monitoring.clock import SystemClock
 from monitoring.models import Cause, CheckResult, Window
 from monitoring.statistics import reference
 from monitoring.statistics.summary import Span, Summary
+from monitoring.storage.delivery import words
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.delivery.local_first import LocalFirstStore
 from monitoring.storage.influxdb.store import InfluxStore
@@ -201,7 +202,7 @@ def test_s2_what_is_older_than_the_database_keeps_is_counted_and_the_rest_is_del
     dropped = [it for it in file.refusals() if it.kind == "checks"]
     assert all(it.by_age for it in dropped)
     assert sum(it.count for it in dropped) == len(every) - len(there)
-    assert any("keeps nothing that old: it dropped" in it.text for it in forwarder.conditions())
+    assert any("keeps nothing that old: it dropped" in it.text for it in words.refused(database.name, file.refusals()))
 
 
 def test_a_database_that_hangs_gets_everything_when_it_goes_on(

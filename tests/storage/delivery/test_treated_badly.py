@@ -12,6 +12,7 @@ from monitoring.clock import SystemClock
 from monitoring.models import Alert, AlertType, Cause, CheckResult, Window
 from monitoring.statistics.reference import summarise
 from monitoring.statistics.summary import Span
+from monitoring.storage.delivery import words
 from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.influxdb.store import InfluxStore
 from monitoring.storage.sqlite.store import LocalStore
@@ -112,7 +113,7 @@ def test_a_field_of_another_type_in_any_measurement(bad: Bad, kind: str, line: s
     refused = {it.kind for it in bad.file.refusals()}
     assert refused == {kind}
     assert bad.file.pending().points == 0
-    (told, *_) = bad.forwarder.conditions()
+    (told, *_) = words.refused(bad.database.name, bad.file.refusals())
     assert "field type conflict" in told.text
     if kind != "checks":
         assert list(bad.database.results(EVER)) == list(bad.file.results(EVER))
