@@ -32,8 +32,7 @@ self-test: install ## test the alerting with a server that goes down and comes b
 
 test: $(VENV)/installed-dev ## install what the tests need, and run them
 	@scripts/test-programs
-	$(BIN)/python -m pytest -n 4 --maxschedchunk 2 -m "not timing and not promise" $(TESTS) || [ $$? = $(NO_TESTS) ]
-	$(BIN)/python -m pytest -n 6 --maxschedchunk 1 -m "promise and not timing" $(TESTS) || [ $$? = $(NO_TESTS) ]  # they wait more than they work
+	$(BIN)/python -m pytest -n 6 --dist loadgroup -m "not timing" $(TESTS) || [ $$? = $(NO_TESTS) ]
 	$(BIN)/python -m pytest -n 0 -m timing $(TESTS) || [ $$? = $(NO_TESTS) ]  # nothing else may run beside a stop-watch
 
 test-servers: $(VENV)/installed-dev ## watch sites of nginx, apache, haproxy, httpbin, OpenSSL and dnsmasq

@@ -31,6 +31,15 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # for this process, and for those that it starts
 
 
+@pytest.hookimpl(trylast=True)  # after those that are not wanted were taken out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the promises among the other tests: these compute, those mostly wait, so the processors always have work."""
+    promises = [item for item in items if item.get_closest_marker("promise")]
+    others = [item for item in items if not item.get_closest_marker("promise")]
+    places = {item: (number + 0.5) / len(kind) for kind in (promises, others) for number, item in enumerate(kind)}
+    items.sort(key=places.__getitem__)
+
+
 @pytest.fixture(scope="session")
 def influxd() -> Iterator[Influxd]:
     """For tests that treat it well; others start their own."""

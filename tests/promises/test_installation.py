@@ -55,7 +55,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory, testrun_uid: 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "installed").exists():
             run([sys.executable, "-m", "venv", folder], folder)
-            run([folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", wheel], folder)
+            run([folder / "bin" / "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", wheel], folder)
             (folder / "installed").touch()
     return folder / "bin" / "website-monitor"
 

@@ -23,7 +23,8 @@ from tests.support.processes import Running, run_program, write_websites
 from tests.support.servers import HttpServer, Request, redirect, response
 from tests.support.terminal import Terminal
 
-pytestmark = pytest.mark.promise
+# One process runs them all, as they look at what one run of three monitors has shown.
+pytestmark = [pytest.mark.promise, pytest.mark.xdist_group("odd names")]
 
 OWNED = "\x1b]0;owned\x07"
 """Makes "owned" the title of a terminal that takes it for a command."""

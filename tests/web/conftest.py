@@ -7,7 +7,7 @@ import pytest
 from tests.support.browser import Browser, browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def opened_browser() -> Iterator[Browser]:
     with browser() as one:
         yield one
