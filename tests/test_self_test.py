@@ -22,6 +22,8 @@ from tests.support.influxd import Influxd
 from tests.support.monitor import FOREVER, ROOT
 from tests.support.processes import Running, command
 
+pytestmark = pytest.mark.xdist_group("self-test")  # one process runs them all: most look at the same runs
+
 LONGEST_S = 60.0
 """How long a self-test that passes may take: 20 s on a machine that has time for it."""
 

@@ -15,19 +15,21 @@ from tests.support.monitor import PATIENCE_S, Monitor, wait_for
 from tests.support.processes import Running, command, environment, run_program, write_websites
 from tests.support.target import Target
 
+pytestmark = pytest.mark.xdist_group("choosing")  # one process runs them all: most read what one monitor has left
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
     with Target() as target:
         yield target
 
 
-@pytest.fixture
-def config(target: Target, tmp_path: Path) -> Path:
-    """Two sites with names, both of which were down."""
+@pytest.fixture(scope="module")
+def config(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sites with names, both of which were down. Whoever uses it only reads."""
     sites: list[dict[str, object]] = [{"URL": target.url(f"/{name}"), "name": name} for name in ("shop", "docs")]
     sites[0] |= {"tags": ["eu", "sells"], "group": "front: a"}
-    path = write_websites(tmp_path, sites)
+    path = write_websites(tmp_path_factory.mktemp("watched"), sites)
     for site in ("/shop", "/docs"):
         target.go_down(site)
     with Monitor(path) as monitor:
