@@ -15,7 +15,7 @@ def enter_environment() -> None:
 
     Raises `MonitoringError` if they are not installed there either.
     """
-    if importlib.util.find_spec("pycurl") and importlib.util.find_spec("requests"):
+    if importlib.util.find_spec("pycurl") and importlib.util.find_spec("influxdb"):
         return
     python = ROOT / ".venv" / "bin" / "python"
     if python.exists() and Path(sys.prefix) != ROOT / ".venv":

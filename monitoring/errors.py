@@ -13,7 +13,7 @@
         ├── StoreDenied        wrong or missing credentials: shown to the user, tried again later
         └── StoreRefused       the store will never accept these data (400, 413, 422): find the bad point
 
-Exceptions of drivers (sqlite3, requests, msgpack, pycurl) are translated into these where they are caught.
+Exceptions of drivers (sqlite3, requests, influxdb, pycurl) are translated into these where they are caught.
 Only `main` turns an error into words and an exit status.
 """
 

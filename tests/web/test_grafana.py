@@ -68,7 +68,7 @@ def test_every_panel_finds_something_in_prometheus(prometheus: Prometheus, query
 @pytest.mark.parametrize("query", BY_INFLUXDB, ids=lambda query: query.panel)
 def test_every_panel_finds_something_in_influxdb(influx: InfluxClient, query: object) -> None:
     series = list(influx.query(query.text))  # type: ignore[attr-defined]
-    assert any(row for one in series for row in one["values"])
+    assert any(row for one in series for row in one.values)
 
 
 def test_the_states_are_counted(prometheus: Prometheus) -> None:
@@ -91,8 +91,7 @@ def test_maintenance_is_shown_and_is_in_no_availability(influx: InfluxClient) ->
 
 def by_host(influx: InfluxClient, query: str) -> dict[str, list[dict[str, Any]]]:
     return {
-        series["tags"]["host"]: [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
-        for series in influx.query(query)
+        series.host: [dict(zip(series.columns, row, strict=True)) for row in series.values] for series in influx.query(query)
     }
 
 
@@ -101,7 +100,7 @@ def test_what_can_be_chosen_is_found(prometheus: Prometheus, influx: InfluxClien
     assert labels == ["label_values(monitoring_site_checks, name)", "label_values(monitoring_site_checks, location)"]
     assert {it["metric"]["name"] for it in prometheus.ask("monitoring_site_checks")} == {str(state) for state in State}
     (sites,) = dashboard("influxdb")["templating"]["list"][1:]
-    assert {row[1] for one in influx.query(sites["query"]) for row in one["values"]} == set(HOSTS)
+    assert {row[1] for one in influx.query(sites["query"]) for row in one.values} == set(HOSTS)
 
 
 @pytest.mark.parametrize("name", ["prometheus", "influxdb"])

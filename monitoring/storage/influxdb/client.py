@@ -1,4 +1,4 @@
-"""HTTP to InfluxDB by `requests` and msgpack, with our own errors."""
+"""HTTP to InfluxDB: lines are written by the package `influxdb`, answers are read by `requests` and msgpack as they come."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,10 +8,12 @@ from typing import Any
 import msgpack
 import msgspec
 import requests
+from influxdb import InfluxDBClient
+from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
 from monitoring.config.keys.databases import DatabaseAddress
 from monitoring.errors import StoreDenied, StoreError, StoreRefused, StoreUnavailable, untraced
-from monitoring.storage.sessions import TrustingSession, failure, one_line
+from monitoring.storage.sessions import POOL_SIZE, TrustingSession, failure, one_line
 
 BATCH = 5_000
 """Points in one request, about 1 MB."""
@@ -85,9 +87,22 @@ class InfluxClient:
         self._session.max_redirects = 0  # a redirected write would arrive as a GET, and look stored
         self._session.headers["Accept"] = MSGPACK
         self._session.headers["Accept-Encoding"] = "identity"  # compression costs InfluxDB more than it saves
+        self._client = InfluxDBClient(
+            host=address.server.rpartition(":")[0],
+            port=address.port,
+            database=address.database,
+            username=address.username or None,
+            password=address.password,
+            ssl=address.tls is not None,
+            verify_ssl=self._session.verify,
+            timeout=timeout,
+            retries=1,
+            session=self._session,
+            pool_size=POOL_SIZE,
+        )
 
     def ping(self) -> None:
-        """Return when the server answers."""
+        """Return when the server answers. (The package's own `ping` fails on compatible servers.)"""
         self._send("GET", "ping")
 
     def query(self, statement: str) -> list[Series]:
@@ -98,7 +113,7 @@ class InfluxClient:
         """The series that one statement finds, as they come, times in milliseconds; a long one in pieces.
 
         InfluxDB works on while its answer is read. So an answer of megabytes is never in memory as a whole, and does not
-        keep other threads waiting.
+        keep other threads waiting. (The package reads all of it first.)
         """
         return (series for _, series in self.stream_each([statement]))
 
@@ -115,7 +130,7 @@ class InfluxClient:
             for piece in _pieces(answer):
                 for result in msgspec.convert(piece, _Piece).results:
                     if result.error:
-                        raise self._rejection(answer, result.error)
+                        raise self._rejection(answer.status_code, result.error)
                     if not result.partial:
                         unfinished.discard(result.statement_id)
                     for series in result.series:
@@ -130,9 +145,9 @@ class InfluxClient:
         """
         refusals = []
         for place in range(0, len(lines), BATCH):
-            body = "\n".join(lines[place : place + BATCH]).encode()
             try:
-                self._send("POST", "write", params={"db": self._database, "precision": "ms"}, data=body)
+                with self._translated(is_writing=True):
+                    self._client.write_points(lines[place : place + BATCH], time_precision="ms", protocol="line")
             except StoreRefused as refusal:
                 refusals.append(untraced(refusal))
         if refusals:
@@ -145,21 +160,24 @@ class InfluxClient:
         """The answer, which has the status of a success."""
         with self._translated():
             answer = self._session.request(method, f"{self._url}/{what}", timeout=self._timeout, **content)
-            is_right = answer.status_code == requests.codes.no_content if what == "write" else answer.ok
-            if not is_right:
-                raise self._rejection(answer, _reason(answer.content), is_writing=what == "write")
+            if not answer.ok:
+                raise self._rejection(answer.status_code, _reason(answer.content))
             return answer
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, is_writing: bool = False) -> Iterator[None]:
         try:
             yield
+        except InfluxDBClientError as error:
+            raise self._rejection(error.code, _reason(error.content), is_writing=is_writing) from untraced(error)
+        except InfluxDBServerError as error:
+            reason = _reason(error.args[0]) or "a server error"
+            raise self._rejection(requests.codes.server_error, reason) from untraced(error)
         except (OSError, ValueError, msgspec.MsgspecError, msgpack.UnpackException) as error:
             raise StoreUnavailable(f"{self.name} {failure(error, 'an InfluxDB')}") from untraced(error)
 
-    def _rejection(self, answer: requests.Response, reason: str, *, is_writing: bool = False) -> StoreError:
+    def _rejection(self, status: int, reason: str, *, is_writing: bool = False) -> StoreError:
         """The error that an answer means; with the status of a success, it is inside."""
-        status = answer.status_code
         said = one_line(reason)[:LONGEST_REASON] or status
         if status in (401, 403):
             return StoreDenied(f"{self.name} does not accept these credentials")
@@ -189,8 +207,9 @@ def _pieces(answer: requests.Response) -> Iterator[Any]:
         yield from pieces
 
 
-def _reason(content: bytes) -> str:
+def _reason(body: bytes | str) -> str:
     """InfluxDB's words in the body of an answer; empty when there are none."""
+    content = body.encode() if isinstance(body, str) else body  # the package makes text of some
     with suppress(msgspec.MsgspecError):
         return msgspec.json.decode(content, type=_Trouble).error
     with suppress(msgspec.MsgspecError):
