@@ -135,7 +135,7 @@ class Certificates:
             bundles = list(self._bundles.values())
         for one in bundles:
             one.refresh()
-        troubles = {one.trouble for one in bundles if one.trouble}
+        troubles = {trouble for one in bundles if (trouble := one.trouble)}  # read once: other threads refresh bundles, too
         new, self._reported = troubles - self._reported, troubles
         return [f"{trouble}; what was trusted before still is" for trouble in sorted(new)]
 

@@ -201,7 +201,7 @@ class LocalFirstStore:
         inside = (it for it in self._file.refusals() if it.kind == "checks" and overlaps(it, window))
         return sum(refusal.count for refusal in inside)
 
-    # The state of storage, in words
+    # The state of storage, in words. A trouble is read once: another thread may end it a moment later.
 
     def source(self) -> Source:
         """The store that is asked, and why; also for which windows the database is too slow or has not all points.
@@ -224,13 +224,12 @@ class LocalFirstStore:
 
     def _known_source(self) -> Source:
         """The store that is asked as far as delivery decides that, and why."""
-        if self._writer.trouble:
-            return Source("local", self._writer.trouble)
+        if trouble := self._writer.trouble:
+            return Source("local", trouble)
         if self._forwarder is None or self._reader is None:
             return Source("local", words.AS_CONFIGURED)
-        if self._forwarder.trouble:
-            stored = words.stored_text(self._file.path.name)
-            return Source("local", self._forwarder.trouble if self.awaits_database else stored)
+        if trouble := self._forwarder.trouble:
+            return Source("local", trouble if self.awaits_database else words.stored_text(self._file.path.name))
         if self._clock.now_ms() - self._forwarder.complete_ms > FRESH_MS:
             pending = self.pending()
             pace = self._backlog.pace(self._clock.monotonic_ns(), pending.points)
@@ -256,18 +255,19 @@ class LocalFirstStore:
 
     def _lasting(self) -> list[Condition]:
         found = []
-        if self._writer.trouble and not self._writer.is_left_to_guard:
-            found.append(words.unwritten(self._writer.trouble))
-        if self._writer.maintenance_trouble:
-            found.append(words.not_maintained(self._writer.maintenance_trouble))
-        if self._forwarder and self.awaits_database and not self._writer.trouble:
-            if self._forwarder.trouble and self._forwarder.trouble != words.NOT_ASKED_YET:
-                found.append(words.unreachable(self.name, self._forwarder.trouble, self.pending()))
+        unwritten = self._writer.trouble
+        if unwritten and not self._writer.is_left_to_guard:
+            found.append(words.unwritten(unwritten))
+        if trouble := self._writer.maintenance_trouble:
+            found.append(words.not_maintained(trouble))
+        if self._forwarder and self.awaits_database and not unwritten:
+            if (trouble := self._forwarder.trouble) and trouble != words.NOT_ASKED_YET:
+                found.append(words.unreachable(self.name, trouble, self.pending()))
             with suppress(StoreError):
                 self._refusals = self._file.refusals()
             found += words.refused(self.name, self._refusals)
-            if self._forwarder.upkeep.trouble:
-                found.append(words.not_deleted(self._forwarder.upkeep.trouble))
+            if trouble := self._forwarder.upkeep.trouble:
+                found.append(words.not_deleted(trouble))
         return found
 
     def expired(self) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from monitoring.storage.base import FRESH_MS, SLOW_PENALTY_MS, Refusal
 from monitoring.storage.delivery.asking import Deadlines
 from monitoring.storage.delivery.forwarder import Forwarder
 from monitoring.storage.delivery.local_first import LARGE_BACKLOG, LocalFirstStore
+from monitoring.storage.delivery.upkeep import Upkeep
 from monitoring.storage.delivery.words import ConditionLog, Source
+from monitoring.storage.delivery.writer import Writer
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.failing_file import FailingFile
@@ -42,6 +45,12 @@ def counted(answer: tuple[Mapping[str, SiteStats], Source]) -> tuple[int, Source
     """How many checks there are, and who says so."""
     found, source = answer
     return sum(it.checks for it in found.values()), source
+
+
+def flickering(text: str) -> property:
+    """An attribute that another thread sets and clears between any two looks at it."""
+    values = cycle([text, None])
+    return property(lambda _: next(values), lambda _, value: None)
 
 
 class Running:
@@ -203,6 +212,27 @@ def test_a_named_database_that_is_away_is_missed(running: Running) -> None:
     running.database.trouble = None
     eventually(lambda: not running.store.conditions())
     assert log.news(running.store.conditions()) == ["a database in memory is there again"]
+
+
+@pytest.mark.parametrize(
+    ("whose", "attribute"),
+    [(Writer, "trouble"), (Writer, "maintenance_trouble"), (Forwarder, "trouble"), (Upkeep, "trouble")],
+)
+def test_a_trouble_that_ends_while_it_is_told_is_told_whole(
+    file: FailingFile,
+    database: FragileBackend,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    whose: type,
+    attribute: str,
+) -> None:
+    """The monitor once ended with a traceback: the reason was gone between the question for it and its use."""
+    monkeypatch.setattr(whose, attribute, flickering("the reason"), raising=False)
+    store = LocalFirstStore(file, clock, database, database.second())
+    told = [text for _ in range(9) for text in (store.source().why, *(it.text for it in store.conditions()))]
+    assert all(told)
+    assert any("the reason" in text for text in told)
+    assert not any("None" in text for text in told)
 
 
 def test_the_default_database_is_not_missed_before_it_was_ever_there(
