@@ -108,8 +108,11 @@ def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, L
         site = site_of(row[0])
         if row[0] >= after.get(site, 0):
             _add_telling(telling.setdefault(site, []), row)
-    found = {site: _advanced(known.get(site), own) for site, own in telling.items()}
-    return {site: state for site, state in found.items() if state is not None}
+    found: dict[int, LastState] = {}
+    for site, own in telling.items():
+        for row in own:
+            found[site] = advance(found.get(site, known.get(site)), _check(row))
+    return found
 
 
 def _add_telling(rows: list[Row], row: Row) -> None:
@@ -128,12 +131,6 @@ def _kind(row: Row) -> tuple[bool, bool]:
     return row[CAUSE] is None, row[MAINTENANCE] is None
 
 
-def _advanced(state: LastState | None, checks: Iterable[Row]) -> LastState | None:
-    for row in checks:
-        state = advance(state, _check(row))
-    return state
-
-
 def _check(row: Row) -> CheckResult:
     """The check of a row, without the site's name."""
     return check_from_row(row, {site_of(row[0]): ""})
@@ -144,7 +141,7 @@ def before(
 ) -> dict[int, LastState]:
     """The states of these sites after their checks before a moment.
 
-    The stored states are those at `summarised_ms`; None: they are the newest.
+    The stored states are those at `summarised_ms`, or at the end of the minute that is being summarised; None: the newest.
     """
     known = {site: state for site, state in load(connection).items() if site in sites}
     if summarised_ms is not None and before_ms > summarised_ms:
