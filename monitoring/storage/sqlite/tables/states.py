@@ -86,18 +86,18 @@ def save_after(connection: sqlite3.Connection, checks: Mapping[int, CheckResult]
 
 
 def add_late(connection: sqlite3.Connection, checks: Mapping[int, CheckResult], summarised_ms: int) -> None:
-    """As `save_after`, but leave to `save_newer` what is neither summarised nor older than the state of its site."""
+    """As `save_after`, but leave to `newer` what is neither summarised nor older than the state of its site."""
     known = load(connection, {site_of(key) for key in checks})
     reached = {site: state.last_ms + 1 for site, state in known.items() if state.last_ms >= summarised_ms}
     late = {key: check for key, check in checks.items() if check.time_ms < reached.get(site_of(key), summarised_ms)}
     save_after(connection, late)
 
 
-def save_newer(connection: sqlite3.Connection, window: Window, sites: Collection[int]) -> None:
-    """Advance the stored states of these sites by their newer checks in a window."""
+def newer(connection: sqlite3.Connection, window: Window, sites: Collection[int]) -> dict[int, LastState]:
+    """The stored states of these sites after their newer checks in a window; without sites that have none."""
     where, values = inside(window, sites)
     found = connection.execute(f"SELECT {TELLING_COLUMNS} FROM checks WHERE {where} ORDER BY id", values)
-    save(connection, follow(load(connection, sites), found))
+    return follow(load(connection, sites), found)
 
 
 def follow(known: Mapping[int, LastState], checks: Iterable[Row]) -> dict[int, LastState]:

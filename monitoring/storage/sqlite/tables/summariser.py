@@ -1,8 +1,9 @@
 """Summarises past minutes, and the hours and days that end with them, in short steps.
 
-Each step adds up some sites and stores their summaries, which nobody reads before the last step moves `summarised_ms` past
-them. A check that comes meanwhile is added to what is stored, like every late check; if the turn of its site is yet to come,
-that adds up all checks again. After an end in between, the minute is begun again.
+Each step adds up some sites on a read connection, then stores their summaries in a short transaction. Nobody reads these
+before the last step moves `summarised_ms` past them. A check that comes between two steps is added to what is stored, like
+every late check; if the turn of its site is yet to come, that adds up all checks again. After an end in between, the minute
+is begun again.
 """
 
 import sqlite3
@@ -57,19 +58,21 @@ class Summariser:
 
     def _steps_until(self, until_ms: int, now_ms: int, in_flight: Callable[[], int]) -> Iterator[None]:
         """Summarise the minute that ends at this moment, then the hour and the day that end with it."""
-        minute, newer = Window(until_ms - MINUTE_MS, until_ms), Window(self.summarised_ms, until_ms)
+        minute, rest = Window(until_ms - MINUTE_MS, until_ms), Window(self.summarised_ms, until_ms)
         with self._snapshot() as connection:
             groups = _groups(connection, minute)
         for sites in groups:
-            with self._writing() as connection:
+            with self._snapshot() as connection:
                 found = summaries.of_minute(connection, minute.from_ms, sites)
+                last_states = states.newer(connection, rest, sites)
+            with self._writing() as connection:
                 summaries.store(connection, Span.MINUTE, minute.from_ms, found)
-                states.save_newer(connection, newer, sites)
+                states.save(connection, last_states)
             yield
         for span in _ending(until_ms):
             yield from self._add_up(span, Window(until_ms - span.length_ms, until_ms))
         with self._writing() as connection:
-            states.save_newer(connection, newer, self._changed)
+            states.save(connection, states.newer(connection, rest, self._changed))
             for span in (Span.MINUTE, *_ending(until_ms)):
                 _announce(connection, span, until_ms - span.length_ms, now_ms, in_flight())
             meta.put(connection, Value.SUMMARISED_MS, until_ms)
@@ -85,8 +88,9 @@ class Summariser:
             sites = [site for (site,) in connection.execute(query, values)]
         for first in range(0, len(sites), SITES_AT_ONCE[span]):
             some = sites[first : first + SITES_AT_ONCE[span]]
-            with self._writing() as connection:
+            with self._snapshot() as connection:
                 found = summaries.of_finer(connection, span, window.from_ms, some)
+            with self._writing() as connection:
                 summaries.store(connection, span, window.from_ms, found)
             yield
 
