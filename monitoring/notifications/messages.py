@@ -13,6 +13,7 @@ from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
 from monitoring.notifications.words import expiry_text
 from monitoring.shell import PLAIN, Program
+from monitoring.statistics.windows import availability
 from monitoring.storage.notifications import HISTORY_DELETED, Event
 
 LATE_MS = 60_000
@@ -174,7 +175,10 @@ def _availability(alert: Alert, site: Site, measured: Downtime | None, *, is_dow
         limit = f"a recovery needs {_number(rule.recovery_threshold)} %"
     sums = ""
     if measured and measured.covered_ms:
-        sums = f"{_seconds(measured.down_ms)} down of {_seconds(measured.covered_ms)} measured; "
+        good = availability(measured.covered_ms - measured.down_ms, measured.covered_ms)
+        # A check that was under way at the decision has ended since: those of sites that hang often have.
+        when = "" if good is not None and float(good) == alert.availability else " by now"
+        sums = f"{_seconds(measured.down_ms)} down of {_seconds(measured.covered_ms)} measured{when}; "
     return f"Availability over {window}: {percent_text(alert.availability)} % ({sums}{limit})"
 
 
