@@ -47,6 +47,8 @@ class Notifier:
         self._clock = clock
         self._is_drill = is_drill
         self._senders: list[Sender] = []
+        self._leaving: list[Sender] = []
+        """Those that end after the message that they are sending."""
         self._known: tuple[int, Sequence[Condition]] | None = None
 
     def follow(self, config: Config, in_maintenance: InMaintenance = never_maintained) -> None:
@@ -60,11 +62,12 @@ class Notifier:
             sites = config.active_sites
             self._outbox.set_route(route_of(channels, sites), labels, now_ms, warner(channels, sites))
         known = {sender.config: sender for sender in self._senders}
-        before = {sender.config.label: sender for sender in self._senders}
         kept = [known[channel] for channel in channels if channel in known]
-        for sender in self._senders:
-            if sender not in kept:
-                sender.stop()  # it ends after the message that it is sending
+        left = [sender for sender in self._senders if sender not in kept]
+        for sender in left:
+            sender.stop()
+        self._leaving = [*(sender for sender in self._leaving if sender.is_alive), *left]
+        before = {sender.config.label: sender for sender in self._leaving}
         new = [self._open(channel, before.get(channel.label)) for channel in channels if channel not in known]
         self._senders = [*kept, *new]
         by_host = {site.host: site for site in config.sites}
@@ -100,11 +103,12 @@ class Notifier:
     def close(self) -> None:
         """End all threads. Unsent messages stay in the file for the next start."""
         until = Deadline.after(self._clock, CLOSE_MS)
-        for sender in self._senders:
+        senders = [*self._leaving, *self._senders]
+        for sender in senders:
             sender.stop()
-        for sender in self._senders:
+        for sender in senders:
             sender.close(until.left_s())
-        self._senders = []
+        self._senders, self._leaving = [], []
 
 
 def open_channel(config: ChannelConfig) -> Channel:

@@ -81,6 +81,10 @@ class Sender:
         self._ending = True
         self._wake.set()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def join(self) -> None:
         """Wait for the end of the thread."""
         if self._thread.is_alive():
