@@ -18,11 +18,10 @@ from monitoring.notifications.sender import Sender
 from monitoring.notifications.watched import InMaintenance, Watched, never_maintained
 from monitoring.storage.base import OwnReader
 from monitoring.storage.delivery.words import Condition
-from monitoring.storage.sqlite.store import LocalStore
 from monitoring.units import DAY_MS
 
 LOOK_NS = 2_000_000_000
-"""How often the conditions of the channels are read from the file."""
+"""How often the conditions of the channels are read."""
 
 CLOSE_MS = 1_000
 """How long the end of a run waits for messages that are being sent."""
@@ -33,7 +32,6 @@ class Notifier:
 
     def __init__(
         self,
-        file: LocalStore,
         outbox: Outbox,
         reader: Callable[[], OwnReader],
         clock: Clock,
@@ -41,7 +39,6 @@ class Notifier:
         is_drill: bool = False,
     ) -> None:
         """`reader` returns a reader of everything that this monitor has recorded."""
-        self._file = file
         self._outbox = outbox
         self._reader = reader
         self._clock = clock
@@ -96,9 +93,7 @@ class Notifier:
 
     def _conditions(self) -> Sequence[Condition]:
         now_ms, labels = self._clock.now_ms(), [sender.config.label for sender in self._senders]
-        with suppress(StoreError):
-            return list(words.conditions(self._file.deliveries(Window(now_ms - DAY_MS, now_ms + 1)), labels, now_ms))
-        return ()
+        return list(words.conditions(self._outbox.deliveries(Window(now_ms - DAY_MS, now_ms + 1)), labels, now_ms))
 
     def close(self) -> None:
         """End all threads. Unsent messages stay in the file for the next start."""

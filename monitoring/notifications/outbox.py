@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from monitoring.errors import StoreError
-from monitoring.models import Alert, AlertType
+from monitoring.models import Alert, AlertType, Window
 from monitoring.storage.notifications import Delivery, Entry, Event, Route, Warn, never, nowhere
 from monitoring.storage.sqlite.store import LocalStore
 
@@ -22,6 +22,8 @@ class Outbox:
         self._route: Route = nowhere
         self._lock = threading.Lock()
         self._unrecorded: dict[Key, Entry] = {}
+        self._failing: dict[Key, Entry] = {}
+        """What still has to be sent, with a reason that could not be stored."""
 
     def set_route(self, route: Route, channels: Sequence[str], now_ms: int, warn: Warn = never) -> None:
         """Use these channels from now on. Raises `StoreError`; then the route applies only to the entries in memory."""
@@ -42,6 +44,7 @@ class Outbox:
         found = {entry.key: entry for entry in (*waiting, *stored)}
         with self._lock:
             left = [entry for key, entry in found.items() if key not in self._unrecorded]
+            self._failing = {key: it for key, it in self._failing.items() if it.channel != channel or key in found}
         return sorted(left, key=lambda entry: (entry.time_ms, entry.alert.host))
 
     def _waiting(self, channel: str) -> Sequence[Entry]:
@@ -57,6 +60,16 @@ class Outbox:
                 entries.append(Entry(channel, Event(alert.type), alert.time_ms, alert))
                 (down.add if alert.type is AlertType.ALERT else down.discard)(alert.host)
         return entries
+
+    def deliveries(self, window: Window) -> Sequence[Entry]:
+        """The entries about events of a window, in order of time; also of what could not be written."""
+        stored: Sequence[Entry] = ()
+        with suppress(StoreError):
+            stored = self._file.deliveries(window)
+        with self._lock:
+            found = {entry.key: entry for entry in stored} | self._failing | self._unrecorded
+        inside = (entry for entry in found.values() if window.from_ms <= entry.time_ms < window.until_ms)
+        return sorted(inside, key=lambda entry: (entry.time_ms, entry.alert.host))
 
     def last_alerts(self) -> Mapping[str, Alert]:
         """The newest record of each host, whoever was told of it."""
@@ -86,11 +99,15 @@ class Outbox:
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Store the state of these entries, in memory if the file cannot be written."""
+        by_key = {entry.key: entry for entry in entries}
+        with self._lock:
+            self._failing = {key: entry for key, entry in self._failing.items() if key not in by_key}
         try:
             self._file.set_delivery(entries)
         except StoreError:
             with self._lock:
-                self._unrecorded.update({entry.key: entry for entry in entries if entry.state is not Delivery.PENDING})
+                self._unrecorded |= {key: entry for key, entry in by_key.items() if entry.state is not Delivery.PENDING}
+                self._failing |= {key: entry for key, entry in by_key.items() if entry.state is Delivery.PENDING}
 
     def _record_again(self) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ from monitoring.storage.notifications import Delivery
 from tests.support.notifying import Desk, site
 
 SHOP, BLOG = site("shop"), site("blog")
-AWAY = Undelivered("it does not answer")
+AWAY, REFUSED = Undelivered("it does not answer"), Undelivered("error=404", is_final=True)
 EVER = Window(0, 1 << 60)
 
 
@@ -135,6 +135,34 @@ def test_a_message_is_recorded_as_late_if_it_says_so(desk: Desk, monkeypatch: py
     assert "late" not in desk.scripted.accepted[0].text
 
 
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        (AWAY, "notifications by mail cannot be sent: it does not answer; 1 state change waits"),
+        (REFUSED, "1 state change could not be sent by mail: error=404"),
+    ],
+)
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_channel_that_does_not_work_is_reported_though_nothing_can_be_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, trouble: Undelivered, sentence: str, *, is_written: bool
+) -> None:
+    alert = desk.as_down(SHOP)
+    if is_written:
+        desk.store.append((), [alert], desk.clock.now_ms())
+    else:
+        desk.unwritten = [alert]
+    with monkeypatch.context() as disk:
+        disk.setattr(desk.store, "set_delivery", full)
+        desk.scripted.trouble = trouble
+        desk.go_on(30)
+        assert said(desk) == [sentence]
+        if trouble is AWAY:
+            desk.scripted.trouble = None
+            desk.go_on(60)
+            assert said(desk) == []
+            assert desk.scripted.titles == ["DOWN: shop"]
+
+
 def said(desk: Desk) -> list[str]:
     now_ms = desk.clock.now_ms()
-    return [condition.text for condition in conditions(desk.store.deliveries(EVER), ["mail"], now_ms)]
+    return [condition.text for condition in conditions(desk.outbox.deliveries(EVER), ["mail"], now_ms)]

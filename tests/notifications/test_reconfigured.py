@@ -27,7 +27,7 @@ class Office:
         self._clock, self._store = SystemClock(), store
         self.log, self.gate = folder / "log", folder / "gate"
         self.log.touch()
-        self.notifier = Notifier(store, Outbox(store, tuple), lambda: store, self._clock)
+        self.notifier = Notifier(Outbox(store, tuple), lambda: store, self._clock)
         script = f"echo begin >> '{self.log}'; until [ -e '{self.gate}' ]; do sleep 0.05; done; echo end >> '{self.log}'"
         self.channel = channel_config("ops", "command", command=("sh", "-c", script, str(self.gate)))
 

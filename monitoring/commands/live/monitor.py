@@ -81,7 +81,7 @@ def _monitor(
         make_checkers = partial(  # no nested partial: it would deepen the stack of every checker
             Checkers, lambda site, network: Probe(site, network, certificates=trusted), clock=clock, news=trusted.news
         )
-        notifier = Notifier(local, Outbox(local, store.unwritten_alerts), store.own_reader, clock)
+        notifier = Notifier(Outbox(local, store.unwritten_alerts), store.own_reader, clock)
         app = invocation.make_app(config, store, clock, display, make_checkers, restored, watcher=watcher)
         app.notify_by(notifier)
         heed_signals(app.stop, app.reload)

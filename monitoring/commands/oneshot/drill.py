@@ -74,7 +74,7 @@ def deliver(
     clock, stop = SystemClock(), StopSignal()
     told_of_all = tuple(replace(channel, sites=(), on=frozenset(EVENTS), reminder_ms=None) for channel in channels)
     with closing(LocalStore(directory / "drill.db")) as store:
-        notifier = Notifier(store, Outbox(store, tuple), lambda: store, clock, is_drill=True)
+        notifier = Notifier(Outbox(store, tuple), lambda: store, clock, is_drill=True)
         notifier.follow(Config((replace(DRILL_SITE, rule=rule),), None, store.path, notifications=told_of_all))
         try:
             for record in outage:
