@@ -199,7 +199,7 @@ def test_retention_of_a_monitor_is_for_its_location(shared: Shared, tmp_path: Pa
         local.append(checks([0, 2]), [alert(1), recovery(60)], START_MS)
         local.append([check(3 * 86_400)], [], now_ms)
         forwarder = Forwarder(local, shared.at("paris"), FakeClock(now_ms), is_ours=True)
-        forwarder.set_retention(DAY_MS, DAY_MS)
+        forwarder.upkeep.set_retention(DAY_MS, DAY_MS)
         drain(forwarder)
     assert list(shared.at("paris").results(EVER)) == [check(3 * 86_400)]
     assert shared.at("paris").alerts(EVER) == []
