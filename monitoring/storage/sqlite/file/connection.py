@@ -94,7 +94,7 @@ def open_writer(
 
 
 def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
-    """With `synchronous=FULL` a commit also survives a power cut. It costs two flushes of the disk a second."""
+    """With `synchronous=FULL` a commit also survives a power cut: two flushes of the disk a second, and one a step."""
     with translated(path):
         connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
         try:
