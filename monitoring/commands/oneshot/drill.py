@@ -18,12 +18,15 @@ from monitoring.errors import MonitoringError
 from monitoring.models import Alert, Site, Window
 from monitoring.notifications.notifier import Notifier
 from monitoring.notifications.outbox import Outbox
+from monitoring.shell import Program
 from monitoring.storage.notifications import Delivery, Entry
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.thresholds import Rule
 from monitoring.units import HOUR_MS
 
 DRILL_SITE = Site("drill", "http://drill.invalid/", name="drill", masked_url="http://drill.invalid")
+NO_PROGRAM = Program(repeatable=False)
+"""No command explains a site that exists only here."""
 PATIENCE_MS = 45_000
 """How long a channel may take to send a message."""
 POLL_S = 0.2
@@ -75,7 +78,8 @@ def deliver(
     told_of_all = tuple(replace(channel, sites=(), on=frozenset(EVENTS), reminder_ms=None) for channel in channels)
     with closing(LocalStore(directory / "drill.db")) as store:
         notifier = Notifier(Outbox(store, tuple), lambda: store, clock, is_drill=True)
-        notifier.follow(Config((replace(DRILL_SITE, rule=rule),), None, store.path, notifications=told_of_all))
+        sites = (replace(DRILL_SITE, rule=rule),)
+        notifier.follow(Config(sites, None, store.path, notifications=told_of_all, program=NO_PROGRAM))
         try:
             for record in outage:
                 store.append((), [replace(record, host=DRILL_SITE.host, time_ms=clock.now_ms())], clock.now_ms())

@@ -82,4 +82,5 @@ def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Pat
         answers = deliver([alert, recovery], RULE, [good], tmp_path)
     assert answers == {"good": None}
     assert hook.titles == ["DRILL: DOWN: drill", "DRILL: UP: drill"]
+    assert not [it for it in hook.received if "--explain" in it["message"]]  # no configuration has this site
     assert "Availability over 4 s: 85.00 % (a recovery needs 80 %)" in hook.received[1]["message"]
