@@ -138,7 +138,8 @@ def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[s
         name = _name(update.host, context)
         address = f" ({printable(site.address)})" if site and printable(site.address) != name else ""
         flaps = "".join(f"; {line}" for line in _history(update, context))
-        percent = f"; availability {percent_text(alert.availability)} %" if update.is_down else ""
+        is_news = update.is_down and update.last.event is not Event.REMINDER  # the availability is that of the alert
+        percent = f"; availability {percent_text(alert.availability)} %" if is_news else ""
         yield f"- {name}{address} {_what(update, now_ms)}: {cause_text(alert)}{percent}{flaps}"
     if len(group.updates) > MOST_LISTED:
         yield f"and {len(group.updates) - MOST_LISTED} more"

@@ -62,6 +62,15 @@ def test_none_after_the_recovery_by_a_channel_that_wants_no_recoveries(tmp_path:
     assert desk.scripted.titles == ["DOWN: shop", "STILL DOWN: shop"]
 
 
+def test_they_give_no_availability_because_that_of_the_alert_is_old(tmp_path: Path) -> None:
+    with Desk(tmp_path / "monitor.db", [SHOP, BLOG], channel_config(reminder_ms=HOUR_MS)) as desk:
+        desk.down(SHOP, BLOG)
+        desk.go_on(3_700, step_s=20)
+    down, still_down = desk.scripted.accepted
+    assert down.text.count("availability 75.00 %") == 2
+    assert "vailability" not in still_down.text
+
+
 @pytest.mark.parametrize(("on", "end"), [(("reminder",), []), (("reminder", "recovery"), ["UP: shop"])])
 def test_they_come_by_a_channel_that_wants_no_alerts(tmp_path: Path, on: Sequence[str], end: Sequence[str]) -> None:
     """Such as for those who want to know only of what lasts for an hour."""
