@@ -144,8 +144,11 @@ class Sender:
     def _send(self, group: Group) -> bool:
         """Returns False if the message must be tried again later."""
         now_ms = self._clock.now_ms()
-        message = compose(group, self._message_context(group), now_ms)
-        return self._attempt(lambda: self._channel.send(message), group.entries, is_late(group.due_ms, now_ms))
+
+        def send() -> None:  # also makes the message: a record that nobody foresaw fails as its message, not as the channel
+            self._channel.send(compose(group, self._message_context(group), now_ms))
+
+        return self._attempt(send, group.entries, is_late(group.due_ms, now_ms))
 
     def _attempt(
         self,
@@ -163,7 +166,7 @@ class Sender:
             if error.is_final and parts:
                 return all(part() for part in parts)
             return self._failed(entries, str(error), is_final=error.is_final)
-        except Exception as error:  # noqa: BLE001 - a fault in a channel; only its type is shown, the text may hold a secret
+        except Exception as error:  # noqa: BLE001 - a fault; only its type is shown, the text may hold a secret
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
         self._retry_ms = self._not_before_ns = 0
         now_ms = self._clock.now_ms()

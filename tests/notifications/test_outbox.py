@@ -1,5 +1,7 @@
 """What waits to be sent is told once each, whatever can be written and read, and who is still there."""
 
+from dataclasses import replace
+
 import pytest
 
 from monitoring.errors import StoreUnavailable
@@ -114,6 +116,15 @@ def test_a_refusal_for_good_is_reported_even_if_the_next_message_is_accepted_at_
     assert said(desk) == ["1 state change could not be sent by mail: error=404"]
     desk.go_on(60)
     assert said(desk) == []
+
+
+def test_a_record_of_which_no_message_can_be_made_is_reported_and_holds_up_no_other(desk: Desk) -> None:
+    """Such as one of a year that calendars do not have."""
+    desk.store.append((), [replace(desk.as_down(SHOP), start_ms=1 << 60)], desk.clock.now_ms())
+    desk.down(BLOG, cause=Cause.TLS)
+    desk.go_on(30)
+    assert desk.scripted.titles == ["DOWN: blog"]
+    assert said(desk) == ["notifications by mail cannot be sent: OverflowError in the channel; 1 state change waits"]
 
 
 def test_a_message_is_recorded_as_late_if_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
