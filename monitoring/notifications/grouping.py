@@ -113,11 +113,8 @@ class SiteUpdate:
 
     @property
     def began_ms(self) -> int:
-        """When the first event happened that its message is about: without recoveries, an alert replaces the one before."""
-        began = self.entries[0]
-        for before, entry in pairwise(self.entries):
-            began = entry if before.event is entry.event is Event.ALERT else began
-        return began.time_ms
+        """When the first event happened that its message is about: it tells of the newest outage."""
+        return next((entry for entry in reversed(self.entries) if entry.event is Event.ALERT), self.entries[0]).time_ms
 
     @property
     def is_down(self) -> bool:

@@ -14,7 +14,7 @@ from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
 from monitoring.notifications.words import expiry_text
 from monitoring.shell import PLAIN, Program
 from monitoring.statistics.windows import availability
-from monitoring.storage.notifications import HISTORY_DELETED, Event
+from monitoring.storage.notifications import HISTORY_DELETED, Entry, Event
 
 LATE_MS = 60_000
 """A message that is sent this long after the earliest possible time is late."""
@@ -206,6 +206,14 @@ def _late(group: Group, now_ms: int) -> Sequence[str]:
 def is_late(due_ms: int, now_ms: int) -> bool:
     """Is a message that was due then, and is sent now, one that says so?"""
     return now_ms - due_ms >= LATE_MS
+
+
+def late_entries(group: Group, now_ms: int) -> Sequence[Entry]:
+    """What is recorded as late: all of a message that says so, else older outages in it, unless they waited on purpose."""
+    if is_late(group.due_ms, now_ms):
+        return group.entries
+    waited = (entry for update in group.updates if not update.flaps for entry in update.entries)
+    return [entry for entry in waited if is_late(entry.time_ms, now_ms)]
 
 
 def ordinal(count: int) -> str:

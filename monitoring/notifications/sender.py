@@ -12,7 +12,7 @@ from monitoring.errors import StoreError
 from monitoring.models import Alert, AlertType, Downtime, Window
 from monitoring.notifications.base import Channel, Undelivered
 from monitoring.notifications.grouping import FLAP_MS, Group, PlanningContext, plan, recoveries_to_confirm, reported_down
-from monitoring.notifications.messages import MessageContext, compose, is_late
+from monitoring.notifications.messages import MessageContext, compose, is_late, late_entries
 from monitoring.notifications.newest import NewestRecords
 from monitoring.notifications.outbox import Key, Outbox
 from monitoring.notifications.routing import reminders
@@ -148,13 +148,13 @@ class Sender:
         def send() -> None:  # also makes the message: a record that nobody foresaw fails as its message, not as the channel
             self._channel.send(compose(group, self._message_context(group), now_ms))
 
-        return self._attempt(send, group.entries, is_late(group.due_ms, now_ms))
+        return self._attempt(send, group.entries, late_entries(group, now_ms))
 
     def _attempt(
         self,
         send: Callable[[], None],
         entries: Sequence[Entry],
-        late: bool,
+        late: Sequence[Entry],
         parts: Sequence[Callable[[], bool]] = (),
     ) -> bool:
         """Returns False if the message must be tried again later. `parts` attempt it in parts, if it is refused."""
@@ -170,8 +170,9 @@ class Sender:
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
         self._retry_ms = self._not_before_ns = 0
         now_ms = self._clock.now_ms()
-        state = Delivery.LATE if late else Delivery.SENT
-        self._outbox.record([replace(entry, state=state, done_ms=now_ms, reason="") for entry in entries])
+        states = {entry.key: Delivery.LATE for entry in late}
+        sent = (replace(entry, state=states.get(entry.key, Delivery.SENT), done_ms=now_ms, reason="") for entry in entries)
+        self._outbox.record(list(sent))
         return True
 
     def _failed(self, entries: Sequence[Entry], reason: str, *, is_final: bool) -> bool:
@@ -228,7 +229,7 @@ class Sender:
         middle = len(level) // 2
         halves = [partial(self._send_level, half, pending, now_ms) for half in (level[:middle], level[middle:]) if middle]
         entries = [entry for entry in pending if entry.alert.host in hosts]
-        late = any(is_late(entry.time_ms, now_ms) for entry in entries)
+        late = [entry for entry in entries if is_late(entry.time_ms, now_ms)]
         return self._attempt(lambda: self._channel.send_level(level, names, now_ms), entries, late, halves)
 
     def _send_again(self, level: Sequence[Alert], given_up: Mapping[str, Entry], now_ms: int) -> None:
