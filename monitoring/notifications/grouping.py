@@ -57,7 +57,8 @@ class PlanningContext:
     `reported_down`: the hosts that people believe to be down (see the function). `outages`: the times (ms, in order) of each
     host's alerts in the past day, including pending ones. `watched`: the number of sites that are checked.
     `unstable`: the hosts whose availability since the pending recovery is below the recovery threshold. `newest`: each
-    host's newest record of the past day, also of those that the channel does not report.
+    host's newest record of the past day, also of those that the channel does not report. `over`: the newest record of each
+    host that is up again, if the channel does not report that.
     """
 
     reported_down: Collection[str] = ()
@@ -65,6 +66,7 @@ class PlanningContext:
     watched: int = 0
     unstable: Collection[str] = ()
     newest: Mapping[str, Alert] = field(default_factory=dict)
+    over: Mapping[str, Alert] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,14 @@ class SiteUpdate:
     """All pending entries of one host, in order.
 
     `ready_ms` is the earliest time to send them (None: not before something else happens). `was_reported_down`: the last
-    message said that the host is down.
+    message said that the host is down. `over` has ended the outage, and no entry as the channel does not report it.
     """
 
     entries: Sequence[Entry]
     recent: "Outages"
     was_reported_down: bool
     ready_ms: int | None
+    over: Alert | None = None
 
     @property
     def host(self) -> str:
@@ -242,7 +245,9 @@ def _update(host: str, entries: Sequence[Entry], context: PlanningContext, now_m
     if last.event is Event.CERTIFICATE:
         return SiteUpdate(entries, Outages(), was_reported_down, last.time_ms)
     outages = Outages.before(context.outages.get(host, ()), last.time_ms)
-    update = SiteUpdate(entries, outages, was_reported_down, last.time_ms)
+    over = context.over.get(host)
+    over = over if over and over.time_ms > last.alert.time_ms else None
+    update = SiteUpdate(entries, outages, was_reported_down, last.time_ms, over)
     if not update.flaps or update.is_unwatched or update.event is Event.REMINDER:
         return update
     if not update.is_down:

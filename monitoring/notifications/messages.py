@@ -78,6 +78,8 @@ def _share(count: int, group: Group, context: MessageContext) -> str:
 def _headword(group: Group) -> str:
     if group.event is Event.CERTIFICATE:
         return "CERTIFICATE EXPIRES SOON"
+    if all(update.over for update in group.updates):
+        return "WAS DOWN"
     if group.event is Event.REMINDER:
         return "STILL DOWN"
     if group.event is Event.ALERT:
@@ -119,11 +121,11 @@ def _certificates(group: Group, context: MessageContext, now_ms: int) -> Iterato
 
 def _about(update: SiteUpdate, context: MessageContext, now_ms: int) -> Iterator[str]:
     """Several lines on one site."""
-    alert, site = update.last.alert, context.sites.get(update.host)
+    alert, site, is_down = update.last.alert, context.sites.get(update.host), update.is_down and not update.over
     name = _name(update.host, context)
     address = printable(site.address) if site else name
     yield f"{name if name == address else f'{name} ({address})'} {_what(update, now_ms)}."
-    yield f"{'Cause' if update.is_down else 'The cause was'}: {cause_text(alert)}"
+    yield f"{'Cause' if is_down else 'The cause was'}: {cause_text(alert)}"
     if site and not update.is_unwatched and update.last.event is not Event.REMINDER:
         yield _availability(alert, site, context.measured.get(update.host), is_down=update.is_down)
     yield from _history(update, context)
@@ -147,11 +149,11 @@ def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[s
 
 def _what(update: SiteUpdate, now_ms: int) -> str:
     """The predicate of a sentence about a site."""
-    alert = update.last.alert
+    alert = update.over or update.last.alert
     since = local_text(alert.start_ms)
-    if update.event is Event.REMINDER:
+    if update.event is Event.REMINDER and not update.over:
         return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
-    if update.is_down:
+    if update.is_down and not update.over:
         return f"has been down {'again ' if update.was_reported_down else ''}since {since}"
     if alert.end_ms is None and alert.detail == HISTORY_DELETED:
         return f"no longer counts as down: its history was deleted (it had been down since {since})"

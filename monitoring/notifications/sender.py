@@ -273,7 +273,8 @@ class Sender:
         for alert in changes:
             if alert.type is AlertType.ALERT:
                 outages.setdefault(alert.host, []).append(alert.time_ms)
-        reported = set(reported_down(sent, changes, with_recoveries=Event.RECOVERY in self.config.events))
+        newest, with_recoveries = {alert.host: alert for alert in changes}, Event.RECOVERY in self.config.events
+        reported = set(reported_down(sent, changes, with_recoveries=with_recoveries))
         if not self._reports_alerts:  # the reminder says it by itself
             reported |= {entry.alert.host for entry in pending if entry.event is Event.REMINDER}
         return PlanningContext(
@@ -281,7 +282,8 @@ class Sender:
             outages=outages,
             watched=self.watched.active,
             unstable=self._unstable(pending, now_ms),
-            newest={alert.host: alert for alert in changes},
+            newest=newest,
+            over={} if with_recoveries else {host: it for host, it in newest.items() if it.type is AlertType.RECOVERY},
         )
 
     def _unstable(self, pending: Sequence[Entry], now_ms: int) -> Collection[str]:
