@@ -6,7 +6,7 @@ VENV := .venv
 NO_TESTS := 5  # how pytest says that it was given none
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(VENV)/debian/usr/bin:$(PATH)
-unexport PYTHONDONTWRITEBYTECODE  # nine processes collect the tests: 16 s each without compiled files, 7 s with them
+unexport PYTHONDONTWRITEBYTECODE  # ten processes collect the tests: 16 s each without compiled files, 7 s with them
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ self-test: install ## test the alerting with a server that goes down and comes b
 
 test: $(VENV)/installed-dev ## install what the tests need, and run them
 	@scripts/test-programs
-	$(BIN)/python -m pytest -n 8 --dist loadgroup -m "not timing" $(TESTS) || [ $$? = $(NO_TESTS) ]
+	$(BIN)/python -m pytest -n 6 --dist loadgroup -m "not timing" $(TESTS) || [ $$? = $(NO_TESTS) ]
 	$(BIN)/python -m pytest -n 0 -m timing $(TESTS) || [ $$? = $(NO_TESTS) ]  # nothing else may run beside a stop-watch
 
 test-servers: $(VENV)/installed-dev ## watch sites of nginx, apache, haproxy, httpbin, OpenSSL and dnsmasq
