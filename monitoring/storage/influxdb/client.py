@@ -91,8 +91,8 @@ class InfluxClient:
             host=address.server.rpartition(":")[0],
             port=address.port,
             database=address.database,
-            username=address.username or None,
-            password=address.password,
+            username=None,  # the session has the credentials, and the package's own would be root's
+            password=None,
             ssl=address.tls is not None,
             verify_ssl=self._session.verify,
             timeout=timeout,
