@@ -112,10 +112,11 @@ class GatewayStore:
 
     def _bodies(self, kind: str, messages: Sequence[object]) -> Iterator[bytes]:
         """The bodies of requests with these points of a kind: in halves where one would be too long."""
-        body = msgspec.json.encode({**self._here, kind: messages})
-        if len(messages) == 1 or (len(messages) <= MOST_POINTS and len(body) <= MOST_BYTES):
-            yield body
-            return
+        if len(messages) <= MOST_POINTS:
+            body = msgspec.json.encode({**self._here, kind: messages})
+            if len(messages) == 1 or len(body) <= MOST_BYTES:
+                yield body
+                return
         middle = len(messages) // 2
         yield from self._bodies(kind, messages[:middle])
         yield from self._bodies(kind, messages[middle:])
