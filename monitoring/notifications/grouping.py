@@ -57,8 +57,8 @@ class PlanningContext:
     `reported_down`: the hosts that people believe to be down (see the function). `outages`: the times (ms, in order) of each
     host's alerts in the past day, including pending ones. `watched`: the number of sites that are checked.
     `unstable`: the hosts whose availability since the pending recovery is below the recovery threshold. `newest`: each
-    host's newest record of the past day, also of those that the channel does not report. `over`: the newest record of each
-    host that is up again, if the channel does not report that.
+    host's newest record of the past day, also of those that the channel does not report. `with_recoveries`: the channel
+    reports recoveries.
     """
 
     reported_down: Collection[str] = ()
@@ -66,7 +66,7 @@ class PlanningContext:
     watched: int = 0
     unstable: Collection[str] = ()
     newest: Mapping[str, Alert] = field(default_factory=dict)
-    over: Mapping[str, Alert] = field(default_factory=dict)
+    with_recoveries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,11 @@ class SiteUpdate:
     def began_ms(self) -> int:
         """When the first event happened that its message is about: it tells of the newest outage."""
         return next((entry for entry in reversed(self.entries) if entry.event is Event.ALERT), self.entries[0]).time_ms
+
+    @property
+    def told(self) -> Alert:
+        """The record that says how the host stands now."""
+        return self.over or self.last.alert
 
     @property
     def is_down(self) -> bool:
@@ -245,9 +250,7 @@ def _update(host: str, entries: Sequence[Entry], context: PlanningContext, now_m
     if last.event is Event.CERTIFICATE:
         return SiteUpdate(entries, Outages(), was_reported_down, last.time_ms)
     outages = Outages.before(context.outages.get(host, ()), last.time_ms)
-    over = context.over.get(host)
-    over = over if over and over.time_ms > last.alert.time_ms else None
-    update = SiteUpdate(entries, outages, was_reported_down, last.time_ms, over)
+    update = SiteUpdate(entries, outages, was_reported_down, last.time_ms, _over(last.alert, context))
     if not update.flaps or update.is_unwatched or update.event is Event.REMINDER:
         return update
     if not update.is_down:
@@ -257,6 +260,12 @@ def _update(host: str, entries: Sequence[Entry], context: PlanningContext, now_m
         return SiteUpdate(entries, outages, was_reported_down, held_ms)
     # People who were notified that it is down need no message on a recovery that did not last.
     return SiteUpdate(entries, outages, was_reported_down, None) if was_reported_down else update
+
+
+def _over(alert: Alert, context: PlanningContext) -> Alert | None:
+    """The record that has ended this outage, if the channel does not report it."""
+    newest = None if context.with_recoveries else context.newest.get(alert.host)
+    return newest if newest and newest.type is AlertType.RECOVERY and newest.time_ms > alert.time_ms else None
 
 
 def _grouped(updates: Iterable[SiteUpdate], context: PlanningContext) -> Iterable[Group]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from monitoring.display import words
 from monitoring.display.view_model.overview import slug
 from monitoring.display.words import duration_text, label, local_text, percent_text, plural, whole_percent_text
-from monitoring.models import Alert, Downtime, Site
+from monitoring.models import Alert, AlertType, Downtime, Site
 from monitoring.names import printable
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
@@ -121,11 +121,11 @@ def _certificates(group: Group, context: MessageContext, now_ms: int) -> Iterato
 
 def _about(update: SiteUpdate, context: MessageContext, now_ms: int) -> Iterator[str]:
     """Several lines on one site."""
-    alert, site, is_down = update.last.alert, context.sites.get(update.host), update.is_down and not update.over
+    alert, site = update.last.alert, context.sites.get(update.host)
     name = _name(update.host, context)
     address = printable(site.address) if site else name
     yield f"{name if name == address else f'{name} ({address})'} {_what(update, now_ms)}."
-    yield f"{'Cause' if is_down else 'The cause was'}: {cause_text(alert)}"
+    yield f"{'Cause' if update.told.type is AlertType.ALERT else 'The cause was'}: {cause_text(alert)}"
     if site and not update.is_unwatched and update.last.event is not Event.REMINDER:
         yield _availability(alert, site, context.measured.get(update.host), is_down=update.is_down)
     yield from _history(update, context)
@@ -149,11 +149,11 @@ def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[s
 
 def _what(update: SiteUpdate, now_ms: int) -> str:
     """The predicate of a sentence about a site."""
-    alert = update.over or update.last.alert
+    alert = update.told
     since = local_text(alert.start_ms)
-    if update.event is Event.REMINDER and not update.over:
-        return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
-    if update.is_down and not update.over:
+    if alert.type is AlertType.ALERT:
+        if update.event is Event.REMINDER:
+            return f"is still down; it has been down for {duration_text(now_ms - alert.start_ms)} (since {since})"
         return f"has been down {'again ' if update.was_reported_down else ''}since {since}"
     if alert.end_ms is None and alert.detail == HISTORY_DELETED:
         return f"no longer counts as down: its history was deleted (it had been down since {since})"

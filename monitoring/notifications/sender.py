@@ -170,9 +170,13 @@ class Sender:
             return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
         self._retry_ms = self._not_before_ns = 0
         now_ms = self._clock.now_ms()
-        states = {entry.key: Delivery.LATE for entry in late}
-        sent = (replace(entry, state=states.get(entry.key, Delivery.SENT), done_ms=now_ms, reason="") for entry in entries)
-        self._outbox.record(list(sent))
+        late_keys = {entry.key for entry in late}
+        self._outbox.record(
+            [
+                replace(it, state=Delivery.LATE if it.key in late_keys else Delivery.SENT, done_ms=now_ms, reason="")
+                for it in entries
+            ]
+        )
         return True
 
     def _failed(self, entries: Sequence[Entry], reason: str, *, is_final: bool) -> bool:
@@ -273,7 +277,7 @@ class Sender:
         for alert in changes:
             if alert.type is AlertType.ALERT:
                 outages.setdefault(alert.host, []).append(alert.time_ms)
-        newest, with_recoveries = {alert.host: alert for alert in changes}, Event.RECOVERY in self.config.events
+        with_recoveries = Event.RECOVERY in self.config.events
         reported = set(reported_down(sent, changes, with_recoveries=with_recoveries))
         if not self._reports_alerts:  # the reminder says it by itself
             reported |= {entry.alert.host for entry in pending if entry.event is Event.REMINDER}
@@ -282,8 +286,8 @@ class Sender:
             outages=outages,
             watched=self.watched.active,
             unstable=self._unstable(pending, now_ms),
-            newest=newest,
-            over={} if with_recoveries else {host: it for host, it in newest.items() if it.type is AlertType.RECOVERY},
+            newest={alert.host: alert for alert in changes},
+            with_recoveries=with_recoveries,
         )
 
     def _unstable(self, pending: Sequence[Entry], now_ms: int) -> Collection[str]:
