@@ -17,13 +17,7 @@ def desk_without_recoveries(path: Path, **more: object) -> Desk:
 
 def test_it_is_told_as_one_that_is_over(tmp_path: Path) -> None:
     with desk_without_recoveries(tmp_path) as desk:
-        desk.scripted.trouble = AWAY
-        alerts = desk.down(SHOP)
-        desk.go_on(20)
-        desk.up(*alerts)
-        desk.go_on(70)
-        desk.scripted.trouble = None
-        desk.go_on(400)
+        desk.outage_while_away(SHOP, lasts_s=20, back_s=70, until_s=400)
         (message,) = desk.scripted.accepted
     assert message.title == "WAS DOWN: shop"
     assert "shop (https://shop.example.org) was down for 40 s, from " in message.text

@@ -78,13 +78,7 @@ def test_it_is_tried_again_at_growing_intervals(desk: Desk) -> None:
 
 
 def test_an_alert_and_its_recovery_that_are_both_unsent_are_one_message(desk: Desk) -> None:
-    desk.scripted.trouble = AWAY
-    alerts = desk.down(SHOP)
-    desk.go_on(30)
-    desk.up(*alerts)
-    desk.go_on(30)
-    desk.scripted.trouble = None
-    desk.go_on(120)
+    desk.outage_while_away(SHOP, lasts_s=30, back_s=30, until_s=120)
     assert desk.scripted.titles == ["UP: shop"]
     assert "was down for" in desk.scripted.accepted[0].text
     assert len(states(desk)) == 2

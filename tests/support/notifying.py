@@ -110,6 +110,16 @@ class Desk:
         self.store.append((), found, self.clock.now_ms())
         return found
 
+    def outage_while_away(self, it: Site, lasts_s: int, back_s: int, until_s: int) -> None:
+        """The channel does not answer while this site is down and comes back, and answers again after `back_s`."""
+        self.scripted.trouble = Undelivered("it does not answer")
+        alerts = self.down(it)
+        self.go_on(lasts_s)
+        self.up(*alerts)
+        self.go_on(back_s)
+        self.scripted.trouble = None
+        self.go_on(until_s)
+
     def as_up(self, it: Alert, *, watched: bool = True) -> Alert:
         """The record of the end of this outage, which is yet to be written."""
         now_ms = self.clock.now_ms()
