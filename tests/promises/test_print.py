@@ -81,13 +81,16 @@ def test_two_printers_show_what_a_running_monitor_measures(
 
 
 def test_once_prints_what_the_monitor_printed(target: Target, tmp_path: Path) -> None:
-    """For the same window until the same moment, to the last character; unless a check was under way just then."""
+    """For the same window until the same moment, to the last character; unless a check was under way just then.
+
+    Moments of statistics are 10 s apart, which is no multiple of the interval: no check is under way at all of them.
+    """
     sites = [{"URL": target.url("/a")}, {"URL": target.url("/b"), "name": "bee"}]
-    config = write_websites(tmp_path, sites, defaultCheckInterval=0.5)
+    config = write_websites(tmp_path, sites, defaultCheckInterval=0.7)
     target.go_down("/b")
     with Monitor(config) as monitor:
         monitor.wait_for_announcement("alert")
-        wait_for(lambda: monitor.objects("stats")[1:], "both windows")
+        wait_for(lambda: [one for one in monitor.objects("stats") if one["window"] == 600][2:], "three moments")
         assert monitor.terminate() == 0
     shown = monitor.objects("stats")
     seen = [printed("--at", one["until"], "--window", str(one["window"]), "-c", config) for one in shown]
