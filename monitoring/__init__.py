@@ -1,3 +1,3 @@
 """A website monitor for the terminal: checks, storage, statistics, alerts."""
 
-__version__ = "1.1.0"
+__version__ = "2.0.0.dev0"
