@@ -43,6 +43,8 @@ def send(write: Callable[[Points], None], kind: str, points: Sequence[Any]) -> l
 
 def send_apart(write: Callable[[Points], None], kind: str, points: Sequence[Any], suspects: Sequence[Any]) -> list[Refusal]:
     """The same, with the suspects in a request of their own."""
+    if not suspects:
+        return send(write, kind, points)
     apart = set(map(id, suspects))
     return send(write, kind, suspects) + send(write, kind, [point for point in points if id(point) not in apart])
 
@@ -109,4 +111,6 @@ def like_refused(kind: str, points: Sequence[Any], refusals: Iterable[Refusal]) 
     for it in refusals:
         if it.kind == kind and not it.by_age:
             fields_of[it.host].add(it.field)
+    if not fields_of:
+        return ()
     return [point for point in points if any(_has(point, field) for field in fields_of.get(point.host, ()))]
