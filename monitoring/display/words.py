@@ -16,6 +16,7 @@ NOTHING = "—"
 """Shown in place of an unknown value."""
 
 WAITING = "waiting for the first checks"
+NOTHING_KNOWN = "nothing is known yet"
 
 SOURCES = {"local": "the local file", "influxdb": "InfluxDB", "gateway": "the gateway"}
 """The names of the stores for people, by their names in JSON."""

@@ -18,7 +18,7 @@ from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.overview import last_data
 from monitoring.display.view_model.values import SiteKey, View
 from monitoring.display.view_model.viewing import Order, SiteLine, SiteList
-from monitoring.display.words import WAITING, label, local_text, local_time, plural, window_text
+from monitoring.display.words import label, local_text, local_time, plural, window_text
 from monitoring.models import State as SiteState
 from monitoring.names import printable
 from monitoring.units import DAY_MS
@@ -112,9 +112,7 @@ class Renderer:
         from_ms = self.view.now_ms - RECENT_MS
         recent = [it for it in self.snapshot.overview.incidents if it.is_open or it.last.time_ms >= from_ms]
         alerts = [alert for it in recent for alert in (it.alert, it.recovery) if alert]
-        notes = (*self.view.header.notes, *filter(None, [self.snapshot.overview.read_error]))
-        header = replace(self.view.header, notes=notes)
-        return replace(self.view, header=header, alerts=tuple(sorted(alerts, key=lambda alert: alert.time_ms)))
+        return replace(self.view, alerts=tuple(sorted(alerts, key=lambda alert: alert.time_ms)))
 
     def frame(self, state: State, width: int, height: int) -> Frame:
         """The screen in this size."""
@@ -168,7 +166,7 @@ class Renderer:
         shown = self.events[top : top + scene.page]
         drawn = event_lines(shown, self.names, self.view.now_ms, width, self.snapshot.overview.unmeasured)
         lines = [_with_cursor(line, top + place == cursor, width) for place, line in enumerate(drawn)]
-        lines = lines or [Text(" no incidents so far" if self.view.reports else f" {WAITING}", "weak")]
+        lines = lines or [Text(" no incidents so far" if self.view.reports else f" {self.view.absence}", "weak")]
         rows = {len(head) + place: top + place for place in range(len(drawn))}
         whole = [*head, *lines, *[Text("")] * (scene.page - len(lines)), footer]
         return Frame(bounded(whole, width, height), scene, rows, cursor, drawn[cursor - top : cursor - top + 1])
@@ -231,7 +229,7 @@ class Renderer:
     def _absence(self, state: State) -> str:
         """Why nothing is known of the site on the screen."""
         if not self.view.reports:
-            return WAITING
+            return self.view.absence
         return f"{label(state.site[0], None)} is not configured any more" if state.site else "no site"
 
     # The frame around it

@@ -159,7 +159,7 @@ def _alerts(board: Board) -> Response:
 def _health(board: Board) -> Response:
     """200 while the store can be read, otherwise 503. It hides the reason, because it needs no token."""
     overview = board.latest().overview
-    good = not overview.read_error and not overview.is_stale and bool(overview.rows)
+    good = not overview.view.read_error and not overview.is_stale and bool(overview.rows)
     return Response(msgspec.json.encode({"readable": good}), 200 if good else 503, content_type=JSON)
 
 

@@ -79,7 +79,7 @@ class Board(LatestView):
         kept = self._latest
         if history is not self._history:
             self._history, self._incidents = history, incidents(history)
-        overview = Overview(self.view, self._incidents, days, self.error)
+        overview = Overview(self.view, self._incidents, days)
         known = {site.host: site for site in sites}
         before = replace(kept.overview, view=replace(kept.overview.view, now_ms=overview.view.now_ms))
         is_new = before != overview or kept.sites != known
@@ -89,5 +89,6 @@ class Board(LatestView):
         """Show why the store cannot be read, beside the numbers that were read before."""
         self.read_error(reason)
         kept = self._latest
-        if kept.overview.read_error != reason:
-            self._latest = replace(kept, version=kept.version + 1, overview=replace(kept.overview, read_error=reason))
+        if kept.overview.view.read_error != reason:
+            view = replace(kept.overview.view, read_error=reason)
+            self._latest = replace(kept, version=kept.version + 1, overview=replace(kept.overview, view=view))

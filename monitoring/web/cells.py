@@ -109,17 +109,17 @@ def head_cells(overview: Overview) -> Cells:
     return {
         "headline": escape(headline(overview)),
         "counts": counts,
-        "trouble": escape(printable(overview.read_error or "")),
+        "trouble": escape(printable(overview.view.read_error or "")),
         "source": _source(overview),
     }
 
 
 def _source(overview: Overview) -> Markup:
     """The source and the time of the numbers, and what is wrong with them."""
-    header, reports = overview.view.header, overview.view.reports
-    read = () if overview.read_error else (source_text(header.source, header.why),)
-    age = (f"these numbers are old{last_data(overview)}",) if reports and (overview.is_stale or overview.read_error) else ()
-    notes = (*filter(None, (overview.read_error,)), *header.notes, *age)
+    view, reports = overview.view, overview.view.reports
+    read = () if view.read_error else (source_text(view.header.source, view.header.why),)
+    age = (f"these numbers are old{last_data(overview)}",) if reports and (overview.is_stale or view.read_error) else ()
+    notes = (*view.notes, *age)
     until = (Markup("until {} UTC").format(time_html(reports[0].window.until_ms)),) if reports else ()
     lines = (
         *(Markup("<span>{}</span>").format(it) for it in read),

@@ -57,7 +57,7 @@ class SiteMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("monitoring", "The version of the monitor.", {"version": __version__})
-        readable = float(self._is_known and self._overview.read_error is None)
+        readable = float(self._is_known and self._overview.view.read_error is None)
         yield _gauge("monitoring_store_up", "1 while the store of the checks can be read.", (), [((), readable)])
         if not self._is_known:
             return

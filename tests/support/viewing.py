@@ -30,9 +30,9 @@ def snapshot(
     """These sites with these alert records, all of them read."""
     found = incidents(sorted(alerts, key=lambda alert: alert.time_ms))
     ongoing = [it.alert for it in found if it.is_open and it.alert]
-    view = View(Header(len(rows), "local", "as configured"), NOON, reports(rows, LENGTHS_MS), (), ongoing)
+    view = View(Header(len(rows), "local", "as configured"), NOON, reports(rows, LENGTHS_MS), (), ongoing, read_error=error)
     sites = {row.host: Site(row.host, row.host, row.name) for row in rows}
-    return Snapshot(Overview(view, found, {}, error), sites, at_ms, NOON, True)
+    return Snapshot(Overview(view, found), sites, at_ms, NOON, True)
 
 
 def with_facts(known: Snapshot, host: str, error: str | None = None) -> Snapshot:

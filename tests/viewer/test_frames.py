@@ -119,6 +119,14 @@ def test_before_anything_was_read_there_is_nothing_to_say() -> None:
     assert "waiting for the first checks" in shown(None, NOTHING)
 
 
+def test_a_store_that_was_never_read_is_not_waited_for() -> None:
+    view = replace(NOTHING.overview.view, read_error="InfluxDB does not answer")
+    unread = shown(None, replace(NOTHING, overview=replace(NOTHING.overview, view=view)))
+    assert "! InfluxDB does not answer" in unread
+    assert "nothing is known yet" in unread
+    assert "waiting" not in unread
+
+
 # One site
 
 

@@ -146,8 +146,8 @@ class ViewerFeed:
             self._bell.clear()
 
     def _show_failure(self, error: Exception) -> None:
-        view = self._latest.view
-        self._show(Snapshot(Overview(view, self._incidents, {}, f"{type(error).__name__}: {error}"), clock_ms=view.now_ms))
+        view = replace(self._latest.view, read_error=f"{type(error).__name__}: {error}")
+        self._show(Snapshot(Overview(view, self._incidents), clock_ms=view.now_ms))
 
     def step(self) -> bool:
         """Read some of what is wanted, and show it. Returns whether there is more to read at once."""
@@ -162,7 +162,7 @@ class ViewerFeed:
             trim_memory()
         sites = {site.host: site for site in self._printer.config.sites}
         self._show(Snapshot(overview, sites, wanted.at_ms, self._printer.now_ms(), is_complete, self._facts.facts))
-        return (has_more or not is_complete) and overview.read_error is None and bool(overview.view.reports)
+        return (has_more or not is_complete) and overview.view.read_error is None and bool(overview.view.reports)
 
     # The present
 
@@ -190,7 +190,7 @@ class ViewerFeed:
         self._took_ns.update(dict.fromkeys(self._reads, took_ns // max(1, len(self._reads))))
         self._rests_until_ns = max(self._rests_until_ns, began_ns + min(REST * took_ns, LONGEST_REST_MS * NS_PER_MS))
         view = self._latest.view
-        return Overview(view, self._incidents_now(view), {}, self._latest.error), wanted.every_ms <= self._known()
+        return Overview(view, self._incidents_now(view)), wanted.every_ms <= self._known()
 
     def _incidents_now(self, view: View) -> Sequence[Incident]:
         """The incidents, put together again if the open outages have changed, or every 10 s."""
@@ -217,9 +217,9 @@ class ViewerFeed:
             self._printer.forget_readers(failure)
             header, error = self._latest.view.header, str(failure)
         reports = tuple(past.reports[length_ms] for length_ms in sorted(past.reports))
-        view = View(header, at_ms, reports, (), tuple(past.ongoing()), past.statuses())
+        view = View(header, at_ms, reports, (), tuple(past.ongoing()), past.statuses(), error)
         found = self._listing.of(past.records(of_all=self._listing.is_of_all))
-        return Overview(view, found, {}, error), not past.missing(wanted)
+        return Overview(view, found), not past.missing(wanted)
 
 
 class PastView:

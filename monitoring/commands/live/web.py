@@ -184,7 +184,7 @@ class PageReader:
     def _readers(self) -> Readers:
         """The present readers. Raises `StoreUnavailable` while there are none."""
         if not self._printer.readers:
-            raise StoreUnavailable(self.board.error or "nothing was read yet: try again in a moment")
+            raise StoreUnavailable(self.board.view.read_error or "nothing was read yet: try again in a moment")
         return self._printer.readers
 
     @contextmanager

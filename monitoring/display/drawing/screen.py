@@ -17,7 +17,6 @@ from monitoring.display.view_model.values import SiteKey, SiteRow, View
 from monitoring.display.view_model.viewing import Choice, SiteLine, SiteList, older_windows, place_of
 from monitoring.display.words import (
     GLYPHS,
-    WAITING,
     label,
     local_text,
     plural,
@@ -124,7 +123,7 @@ def _widths(width: int) -> tuple[int, int]:
 
 def _nothing(seen: View, look: Look) -> str:
     if not seen.reports:
-        return WAITING
+        return seen.absence
     choice = look.choice
     if choice.wanted or choice.location is not None:
         return "no site of this filter has a fault" if choice.only_faults else "no site fits this filter"
@@ -134,7 +133,7 @@ def _nothing(seen: View, look: Look) -> str:
 def _head_lines(seen: View, look: Look, width: int, ages: str) -> list[Text]:
     """The head: the number of sites in each state, the window, the time, the store, and notes."""
     source = source_text(seen.header.source, seen.header.why) + ages
-    notes = [line for note in seen.header.notes for line in marked("!", printable(note), "warning", width)]
+    notes = [line for note in seen.notes for line in marked("!", printable(note), "warning", width)]
     sites, right = _sites_and_clock(seen, look, width)
     spare = width - sites.cell_len - len(right)
     together = f" · {source}"

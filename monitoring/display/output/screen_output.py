@@ -139,8 +139,8 @@ class ScreenOutput:
             reports[0] = with_statuses(reports[0], current)
         self._now_ms = now_ms
         notices = self._notices.recent(now_ms)
-        header = replace(header, notes=(*header.notes, *notices, *filter(None, [self._read_error])))
-        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing), current))
+        header = replace(header, notes=(*header.notes, *notices))
+        self._draw(View(header, now_ms, reports, tuple(self._alerts), tuple(ongoing), current, self._read_error))
 
     def _draw(self, view: View) -> None:
         self._view = view

@@ -1,6 +1,7 @@
 """An output that keeps the newest of everything, for the page and the viewer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from monitoring.display.view_model.values import Closing, Header, StatsReport, Statuses, View, with_statuses
 from monitoring.models import Alert
@@ -23,13 +24,12 @@ class Notices:
 
 
 class LatestView:
-    """Implements `Output`. `view` is all that has been read; `error` says why the store cannot be read now."""
+    """Implements `Output`. `view` is all that has been read."""
 
     def __init__(self, now_ms: int, say: Callable[[str], None]) -> None:
         """Notices and errors go to `say`."""
         self._say = say
         self._reports: dict[int, StatsReport] = {}
-        self.error: str | None = None
         self.view = View(Header(0, ""), now_ms)
 
     def start(self, header: Header, now_ms: int, recent: Sequence[Alert] = ()) -> None:  # noqa: ARG002 - the reader has all alerts
@@ -50,9 +50,9 @@ class LatestView:
         self._say(text)
 
     def read_error(self, text: str | None) -> None:
-        if text and text != self.error:
+        if text and text != self.view.read_error:
             self._say(text)
-        self.error = text
+        self.view = replace(self.view, read_error=text)
 
     def refresh(self, header: Header, now_ms: int, statuses: Statuses, ongoing: Sequence[Alert]) -> None:
         current = statuses()
@@ -60,7 +60,7 @@ class LatestView:
             shortest_ms = min(self._reports)
             self._reports[shortest_ms] = with_statuses(self._reports[shortest_ms], current)
         reports = tuple(self._reports[length_ms] for length_ms in sorted(self._reports))
-        self.view = View(header, now_ms, reports, (), tuple(ongoing), current)
+        self.view = View(header, now_ms, reports, (), tuple(ongoing), current, self.view.read_error)
 
     def suspend(self) -> None: ...
 

@@ -9,7 +9,7 @@ from monitoring.display.view_model.incidents import Incident
 from monitoring.display.view_model.ranking import HEALTHY, RANKS, state_counts
 from monitoring.display.view_model.series import Mark
 from monitoring.display.view_model.values import SiteKey, SiteRow, StatsReport, View
-from monitoring.display.words import WAITING, duration_text, plural, time_text
+from monitoring.display.words import duration_text, plural, time_text
 from monitoring.models import SiteStatus, State
 from monitoring.units import DAY_MS
 
@@ -30,13 +30,12 @@ _OTHERS = re.compile(r"[^A-Za-z0-9._]+")
 class Overview:
     """A `View` and its past: outages, newest first, and the days of each site, oldest first.
 
-    `read_error` says why the store cannot be read now. All reports of the view have the same sites and locations.
+    All reports of the view have the same sites and locations.
     """
 
     view: View
     incidents: Sequence[Incident] = ()
     days: Mapping[SiteKey, Sequence[Mark]] = field(default_factory=dict)
-    read_error: str | None = None
 
     @property
     def rows(self) -> Sequence[SiteRow]:
@@ -171,7 +170,7 @@ def headline(overview: Overview) -> str:
     """One sentence on all sites, the worst news first."""
     rows = overview.rows
     if not rows:
-        return "nothing is known yet" if overview.read_error else WAITING
+        return overview.view.absence
     counts = dict(state_counts(rows))
     total = sum(counts.values())
     for state in (State.DOWN, State.RECOVERING, State.FAILING):

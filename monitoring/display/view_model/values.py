@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
 
+from monitoring.display.words import NOTHING_KNOWN, WAITING
 from monitoring.models import Alert, LastState, Site, SiteStats, SiteStatus, State, Window
 from monitoring.statistics import windows
 from monitoring.statistics.status import outage_is_open
@@ -161,7 +162,7 @@ class View:
 
     `reports` are in order of length; some may not have been read yet. `alerts` are recent state changes, newest last,
     `ongoing` the open alerts, oldest first. `statuses` are those of all sites, also of those without a row: a location has
-    none if it has not checked for a day.
+    none if it has not checked for a day. `read_error` says why the store cannot be read now.
     """
 
     header: Header
@@ -170,6 +171,17 @@ class View:
     alerts: Sequence[Alert] = ()
     ongoing: Sequence[Alert] = ()
     statuses: Mapping[SiteKey, SiteStatus] = field(default_factory=dict)
+    read_error: str | None = None
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is wrong or worth knowing, for the head of a screen or page."""
+        return (*filter(None, [self.read_error]), *self.header.notes)
+
+    @property
+    def absence(self) -> str:
+        """Why there are no statistics yet."""
+        return NOTHING_KNOWN if self.read_error else WAITING
 
     @property
     def unmeasured(self) -> Mapping[SiteKey, int]:

@@ -146,12 +146,12 @@ def test_the_hours_of_the_day_say_what_was_measured(store: LocalStore, seen: See
 
 def test_without_a_monitor_it_is_said_and_when_one_comes_it_is_shown(config: Config, seen: Seen, clock: FakeClock) -> None:
     found = seen.steps(USUAL)
-    assert (found.overview.read_error, lengths(found)) == (NO_MONITOR, [])
+    assert (found.overview.view.read_error, lengths(found)) == (NO_MONITOR, [])
     with closing(LocalStore(config.local_database)) as store:
         store.append(checks(range(0, 60, 2)), [], 0)
         clock.advance(1)
         found = seen.steps(USUAL)
-    assert (found.overview.read_error, lengths(found)) == (None, [TEN, HOUR, DAY])
+    assert (found.overview.view.read_error, lengths(found)) == (None, [TEN, HOUR, DAY])
 
 
 def test_the_past_is_as_it_was(store: LocalStore, seen: Seen) -> None:
@@ -244,4 +244,4 @@ def test_a_database_that_does_not_answer_is_said_live_and_in_the_past(config: Co
         seen = Seen(config, choice, clock)
         for wanted in (USUAL, replace(USUAL, at_ms=START_MS), replace(USUAL, key=KEY)):
             found = seen.steps(wanted)
-            assert found.overview.read_error == "InfluxDB does not answer"
+            assert found.overview.view.read_error == "InfluxDB does not answer"

@@ -83,9 +83,9 @@ def test_what_goes_wrong_once_is_said_and_the_page_goes_on(
 
     def read(*_: object) -> None:
         if not seen:
-            seen.append(reader.board.latest().overview.read_error)
+            seen.append(reader.board.latest().overview.view.read_error)
             raise KeyError("a minute")
-        seen.append(reader.board.latest().overview.read_error)
+        seen.append(reader.board.latest().overview.view.read_error)
         if len(seen) == 4:
             stop.set()
 
@@ -126,14 +126,14 @@ def test_an_incident_is_explained_as_the_command_line_does(config: Config, clock
 def test_without_a_monitor_it_says_so_and_waits(config: Config, reader: PageReader, clock: FakeClock) -> None:
     reader.step()
     overview = reader.board.latest().overview
-    assert (overview.read_error, headline(overview)) == (NO_MONITOR, "nothing is known yet")
+    assert (overview.view.read_error, headline(overview)) == (NO_MONITOR, "nothing is known yet")
     for ask in (lambda: reader.board.questions.last_checks(SITE), lambda: reader.board.questions.month(month("2026-01"))):
         with pytest.raises(StoreUnavailable, match=re.escape(NO_MONITOR)):  # not "none lately", nor an empty month
             ask()
     fill(config)
     clock.advance(1)
     reader.step()
-    assert reader.board.latest().overview.read_error is None
+    assert reader.board.latest().overview.view.read_error is None
 
 
 def test_a_monitor_that_died_leaves_unknown_sites(config: Config, reader: PageReader, clock: FakeClock) -> None:
