@@ -44,7 +44,7 @@ READ_TIMEOUT_S = 5.0
 COUNTED: Mapping[str, tuple[str, str]] = {
     "checks": ("count(available)", CHECKS),
     "alerts": ("count(type)", ALERTS),
-    **{span.kind: ("sum(checks)", source) for span, source in SUMMARIES.items()},
+    **{span.kind: ("sum(checks::integer)", source) for span, source in SUMMARIES.items()},
 }
 """How points of each kind are counted, and in which measurement."""
 

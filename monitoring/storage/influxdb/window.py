@@ -115,8 +115,8 @@ class WindowReader:
         """How many checks the next finer summaries have in each span; if not too many, also how many points there are."""
         starts = range(window.from_ms, window.until_ms, span.length_ms)
         found = {host: dict.fromkeys(starts, 0) for host in hosts}
-        asked = [("sum(checks)", SUMMARIES[FINER[span]])]
-        in_all = self._ask("sum(checks)", SUMMARIES[span], window, hosts)
+        asked = [("sum(checks::integer)", SUMMARIES[FINER[span]])]
+        in_all = self._ask("sum(checks::integer)", SUMMARIES[span], window, hosts)
         if sum(row[1] for _, rows in in_all for row in rows) <= SOON_COUNTED:
             asked.append(("count(available)", CHECKS))
         for number, source in asked:
