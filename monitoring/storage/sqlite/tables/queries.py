@@ -20,14 +20,7 @@ from monitoring.statistics.summary import FINER, TIMES, Span, pack_times
 from monitoring.statistics.totals import SiteTotals
 from monitoring.storage.sqlite.tables import meta, rows, summaries
 from monitoring.storage.sqlite.tables.meta import Value
-from monitoring.storage.sqlite.tables.schema import (
-    SITE,
-    SITE_BITS,
-    SUMS,
-    inside,
-    site_of,
-    time_of,
-)
+from monitoring.storage.sqlite.tables.schema import SITE, SITE_BITS, SUMS, inside, site_of, time_of
 from monitoring.storage.sqlite.tables.summaries import MARK
 
 SUMS_OF_SUMMARIES = ", ".join(f"SUM({column})" for column in SUMS)
