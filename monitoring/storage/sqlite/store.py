@@ -215,6 +215,8 @@ class LocalStore(GuardedStore):
             return replace(request.deletion(), open_alerts_of=tuple({alert.host for alert in kept}))
 
     def deletion_done(self, deletion: Deletion) -> None:
+        """Deliver the summaries of the spans that its end cuts: the database has deleted these, whoever sent them when."""
+        self.requeue(deletion.before_ms, deletion.before_ms)
         with self.writing() as connection:
             if deletion.former:
                 meta.remove(connection, Value.FORMER_MARKER)

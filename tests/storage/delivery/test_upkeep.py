@@ -11,7 +11,7 @@ from monitoring.storage.delivery.upkeep import PATIENCE, RETRY_MS, Upkeep, end_m
 from monitoring.storage.sqlite.store import LocalStore
 from monitoring.storage.sqlite.tables.purge import Request
 from tests.support.clock import FakeClock
-from tests.support.forwarded import ask_purge, drain, maintain
+from tests.support.forwarded import ask_purge, assert_same, assert_same_summaries, drain, maintain
 from tests.support.fragile import DOWN, FragileBackend
 from tests.support.points import EVER, START_MS, alert, check, checks, recovery
 
@@ -52,6 +52,23 @@ def test_a_purge_is_carried_out_in_the_database_once_nothing_is_on_its_way(
     sent = len(database.deletions)
     drain(forwarder)
     assert len(database.deletions) == sent
+
+
+def test_what_a_purge_leaves_of_a_day_is_summed_up_in_the_database_too(
+    file: LocalStore, database: FragileBackend, clock: FakeClock
+) -> None:
+    """The database deletes the summaries that the moment cuts, also those that it was sent since."""
+    file.append([*checks(range(0, 2 * 86_400, 600)), *checks(range(0, 2 * 86_400, 600), "b")], [], START_MS)
+    clock.step_wall(2 * 86_400 + 60)
+    maintain(file, clock.now_ms())
+    forwarder = Forwarder(file, database, clock, is_ours=True)
+    drain(forwarder)
+    ask_purge(file, Request("a", START_MS + 10 * HOUR_MS, forget=False))
+    maintain(file, clock.now_ms())
+    drain(forwarder)  # deletes
+    drain(forwarder)
+    assert_same(file, database)
+    assert_same_summaries(file, database)
 
 
 def test_a_purge_waits_for_a_database_that_is_away(file: LocalStore, database: FragileBackend, upkeep: Upkeep) -> None:

@@ -181,8 +181,6 @@ class Purge:
             else:
                 found = summaries.of_finer(self.connection, span, start_ms, sites)
             summaries.store(self.connection, span, start_ms, found)
-            keys = [first_key(start_ms) | site for site in found]
-            outbox.add_missing(self.connection, span.kind, keys, self.now_ms, self.in_flight())
             yield
 
     def _delete_notifications(self) -> None:
