@@ -24,7 +24,7 @@ FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
 
 RETRY_MS = HOUR_MS
-"""How often refused points are tried again; sooner when similar points are taken."""
+"""How often refused points are tried again, sooner when similar points are taken; then all that was delivered is counted."""
 
 LOOK_MS = 60_000
 """How often the database is compared with the file while contact lasts: it may have been put back, or lost something."""
@@ -206,6 +206,7 @@ class Forwarder:
     def _use_idle_time(self) -> bool:
         now_ms = self._clock.now_ms()
         if now_ms >= self._retry_at_ms:
+            self._compares_next = True
             return self._try_refused()
         if self._compares_next:
             self._compares_next = False

@@ -9,7 +9,7 @@ import pytest
 
 from monitoring.models import Window
 from monitoring.statistics.summary import Span
-from monitoring.storage.delivery.forwarder import LOOK_MS, Forwarder
+from monitoring.storage.delivery.forwarder import LOOK_MS, RETRY_MS, Forwarder
 from monitoring.storage.sqlite.store import LocalStore
 from tests.support.clock import FakeClock
 from tests.support.forwarded import assert_same, assert_same_summaries, drain, maintain
@@ -116,6 +116,23 @@ def test_a_measurement_dropped_under_a_running_monitor_is_found_within_a_minute(
     drain(forwarder)
     assert_same(file, database)
     assert forwarder.complete_ms == clock.now_ms()
+
+
+@pytest.mark.parametrize("span", Span)
+def test_summaries_or_a_shard_that_are_lost_while_contact_lasts_are_found_within_an_hour(
+    file: LocalStore, database: FragileBackend, forwarder: Forwarder, clock: FakeClock, span: Span
+) -> None:
+    measure(file, clock, 2 * DAY_S)
+    drain(forwarder)
+    if span is Span.DAY:
+        database.lose_shard(Window(START_MS, START_MS + Span.DAY.length_ms))
+    second_day_ms, summaries = START_MS + Span.DAY.length_ms, database.held.summaries
+    database.held.summaries = {key: it for key, it in summaries.items() if key[0] is not span or key[1] < second_day_ms}
+    clock.advance(RETRY_MS / 1_000)
+    drain(forwarder)  # notices it
+    drain(forwarder)
+    assert_same(file, database)
+    assert_same_summaries(file, database)
 
 
 def test_alerts_that_were_lost_alone_are_sent_again_all_of_them_and_nothing_else(
