@@ -32,8 +32,11 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
 
 
 @pytest.hookimpl(trylast=True)  # after those that are not wanted were taken out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Spread the promises among the other tests: these compute, those mostly wait, so the processors always have work."""
+    if getattr(config.option, "loadgroup", False):  # set by xdist in its processes, which know a group by the end of an id
+        grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+        assert all("@" in item.nodeid for item in grouped), "this pytest-xdist knows no groups with this pytest"
     promises = [item for item in items if item.get_closest_marker("promise")]
     others = [item for item in items if not item.get_closest_marker("promise")]
     places = {item: (number + 0.5) / len(kind) for kind in (promises, others) for number, item in enumerate(kind)}
