@@ -91,7 +91,7 @@ class FileDatabase(FileReader):
 
     def verify(self, marker: str) -> DeliveryRecord | None:
         with self._shared.writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (shared.KNOWN + marker,))
+            connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, '')", (shared.KNOWN + marker,))
             found = connection.execute("SELECT value FROM meta WHERE key = ?", (shared.RECORD + marker,)).fetchone()
         return None if found is None else DeliveryRecord(*json.loads(found[0]))
 
@@ -101,7 +101,7 @@ class FileDatabase(FileReader):
         with self._shared.writing() as connection:
             if not connection.execute("SELECT 1 FROM meta WHERE key = ?", (shared.KNOWN + marker,)).fetchone():
                 raise StoreUnverified(f"{self.name} is a new file: everything must be sent again")
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (shared.RECORD + marker, known))
+            connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (shared.RECORD + marker, known))
 
     def write(self, points: Points) -> None:
         every = (points.checks, points.alerts, points.summaries)

@@ -1,4 +1,7 @@
-"""A file of ours that somebody has taken a table or a column from is damaged, whether a monitor starts or runs."""
+"""A file of ours that somebody has taken a table or a column from is damaged, whether a monitor starts or runs.
+
+One that was given columns is as good as before.
+"""
 
 import shutil
 import sqlite3
@@ -9,9 +12,14 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import StoreDamaged
+from monitoring.models import Window
+from monitoring.storage.base import DeliveryRecord, Points
+from monitoring.storage.sqlite.database import SharedFile
 from monitoring.storage.sqlite.opening import Opening
 from monitoring.storage.sqlite.store import LocalStore
+from monitoring.storage.sqlite.tables import maintenance
 from tests.support.earlier_files import FIXTURES
+from tests.support.forwarded import maintain
 from tests.support.points import EVER, START_MS, alert, checks
 
 NOW_MS = START_MS + 100_000
@@ -109,3 +117,35 @@ def test_what_no_database_has_is_in_the_other_file_however_old_it_is(store: Loca
     (line,) = store.guard.notices()
     assert line.endswith("with the open alerts, the past hour and what was not delivered")
     assert list(store.results(EVER)) == checks([1])
+
+
+def give_columns(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        ours = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for (table,) in ours.fetchall():
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN note TEXT DEFAULT 'mine'")
+
+
+def test_columns_that_somebody_adds_do_no_harm(store: LocalStore, path: Path) -> None:
+    give_columns(path)
+    store.append(checks(range(2, 200)), [alert(3)], NOW_MS)
+    maintain(store, NOW_MS + 200_000)
+    assert store.summarised_ms() > START_MS
+    with store.writing() as connection:
+        maintenance.begin(connection, ["a"], Window(START_MS, NOW_MS))
+    assert store.maintenance_by_hand() == {"a": Window(START_MS, NOW_MS)}
+    store.close()
+    with closing(LocalStore(path)) as again:
+        assert list(again.results(EVER)) == checks(range(1, 200))
+        assert list(again.alerts(EVER)) == [alert(2), alert(3)]
+
+
+def test_nor_do_they_in_the_file_of_a_gateway(tmp_path: Path) -> None:
+    record = DeliveryRecord(1, START_MS, START_MS)
+    with closing(SharedFile(tmp_path / "gateway.db")) as shared:
+        give_columns(shared.path)
+        database = shared.open()
+        assert database.verify("ours") is None
+        database.write(Points(checks([1]), [alert(2)]))
+        database.record("ours", record)
+        assert database.verify("ours") == record

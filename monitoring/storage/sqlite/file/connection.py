@@ -108,7 +108,7 @@ def _open_writer(path: Path, patience_s: float) -> sqlite3.Connection:
                 _migrate(connection, path)
                 connection.execute(STAMP)
                 stamp = os.urandom(TOKEN_BYTES) + bytes(8)
-                connection.execute("INSERT OR IGNORE INTO stamp VALUES (0, ?)", (stamp,))
+                connection.execute("INSERT OR IGNORE INTO stamp (id, value) VALUES (0, ?)", (stamp,))
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that the stamp is in the file
             connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1_000)}")
         except BaseException:

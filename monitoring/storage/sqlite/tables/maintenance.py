@@ -10,7 +10,7 @@ from monitoring.models import Window
 def begin(connection: sqlite3.Connection, hosts: Collection[str], window: Window) -> None:
     """From now on this is the maintenance of these sites, in place of what was begun before."""
     rows = [(host, window.from_ms, window.until_ms) for host in hosts]
-    connection.executemany("INSERT OR REPLACE INTO maintenance VALUES (?, ?, ?)", rows)
+    connection.executemany("INSERT OR REPLACE INTO maintenance (host, from_ms, until_ms) VALUES (?, ?, ?)", rows)
 
 
 def end(connection: sqlite3.Connection, hosts: Collection[str], now_ms: int) -> Collection[str]:

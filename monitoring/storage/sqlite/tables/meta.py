@@ -29,7 +29,7 @@ def text(connection: sqlite3.Connection, value: Value) -> str:
 
 
 def put(connection: sqlite3.Connection, value: Value, new: int | str) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (value.value, new))
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (value.value, new))
 
 
 def raise_to(connection: sqlite3.Connection, value: Value, new: int) -> None:

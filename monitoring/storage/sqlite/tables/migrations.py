@@ -77,7 +77,7 @@ def _copy(connection: sqlite3.Connection) -> str:
 def _create(connection: sqlite3.Connection) -> None:
     for statement in SCHEMA:
         connection.execute(statement)
-    connection.execute("INSERT INTO meta VALUES ('marker', ?)", (uuid.uuid4().hex,))
+    connection.execute("INSERT INTO meta (key, value) VALUES ('marker', ?)", (uuid.uuid4().hex,))
 
 
 FIRST = 9
