@@ -5,9 +5,9 @@ needs another failed check, and a recovery needs another check or a failed one t
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from monitoring.alerts.rule import alert_record, evaluate, recovery_record
+from monitoring.alerts.rule import alert_record, evaluate, recovery_record, unwatched_record
 from monitoring.models import Alert, AlertType, CheckResult, Downtime, Failure, Site
 from monitoring.statistics.status import counts_after_ms, outage_is_open
 
@@ -15,12 +15,16 @@ from monitoring.statistics.status import counts_after_ms, outage_is_open
 class Replay:
     """The decisions of the rule for one site. `add` each check in order, then `finish`."""
 
-    def __init__(self, site: Site, every_ms: int, last: Alert | None = None) -> None:
-        """`site` has the rule to try, which is evaluated every `every_ms`. `last` is the newest alert record before."""
+    def __init__(self, site: Site, every_ms: int, last: Alert | None = None, left_ms: Iterable[int] = ()) -> None:
+        """`site` has the rule to try, which is evaluated every `every_ms`. `last` is the newest alert record before.
+
+        `left_ms` are the moments, in order, at which the site was no longer watched: they end an outage under any rule.
+        """
         self.changes: list[Alert] = []
         self._site = site
         self._every_ms = every_ms
         self._last = last
+        self._left_ms = deque(left_ms)
         self._checks: deque[tuple[int, int]] = deque()  # the window's checks: time and covered time
         self._failed: deque[Failure] = deque()
         self._covered_ms = self._down_ms = 0
@@ -35,6 +39,7 @@ class Replay:
 
     def add(self, check: CheckResult) -> None:
         """Take in the next check, after all evaluations that were due before its result was known."""
+        self._leave(check.time_ms)
         if check.cause is None and not self._failed and not self.outage_is_open:  # the usual case: nothing can change
             self._take(check)
             self._forget(check.time_ms - self._site.rule.window_ms)
@@ -51,8 +56,17 @@ class Replay:
 
     def finish(self, until_ms: int) -> Sequence[Alert]:
         """All state changes that the rule decides before `until_ms`, if no further check follows."""
+        self._leave(until_ms)
         self._decide_until(until_ms)
         return self.changes
+
+    def _leave(self, until_ms: int) -> None:
+        """End the outages that were open when the site was no longer watched, as far as that was before `until_ms`."""
+        while self._left_ms and self._left_ms[0] < until_ms:
+            at_ms = self._left_ms.popleft()
+            self._decide_until(at_ms)
+            if self._last and self.outage_is_open:
+                self._record(unwatched_record(self._last, at_ms))
 
     def _take(self, check: CheckResult) -> None:
         self._is_maintained = bool(check.maintenance)

@@ -122,13 +122,14 @@ def backtest(reader: Reader, location: str, trials: Sequence[Trial], window: Win
     alerts = [alert for alert in reader.alerts(Window(0, window.until_ms)) if alert.host in hosts]
     before = [alert for alert in alerts if alert.time_ms < window.from_ms]
     last = {alert.host: alert for alert in before}
-    replays = {one.host: Replay(one.tried, every_ms, last.get(one.host)) for one in trials}
+    raised = alerts[len(before) :]
+    left_ms = {host: [it.time_ms for it in _of(raised, host) if it.is_unwatched] for host in hosts}
+    replays = {one.host: Replay(one.tried, every_ms, last.get(one.host), left_ms[one.host]) for one in trials}
     coverage = {host: Coverage() for host in hosts}
     for check in _decisive(reader, replays, window, _lead_ms(trials)):
         replay = replays[check.host]
         (replay.add if check.time_ms >= window.from_ms else replay.remember)(check)
         coverage[check.host].add(check)
-    raised = alerts[len(before) :]
     replayed = [change for replay in replays.values() for change in replay.finish(window.until_ms)]
     announced = [
         _messages(before, raised, [one.site for one in trials], coverage),

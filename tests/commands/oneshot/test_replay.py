@@ -10,6 +10,7 @@ import pytest
 
 from monitoring.alerts.backtest import Messages
 from monitoring.alerts.replay import Replay
+from monitoring.alerts.rule import unwatched_record
 from monitoring.commands.oneshot.replay import Trial, backtest
 from monitoring.models import Alert, Cause, CheckResult, Site, Window
 from monitoring.storage.sqlite.store import LocalStore
@@ -153,3 +154,17 @@ def test_each_site_is_replayed_by_its_own_checks_and_what_two_tell_together_is_o
     assert [one.replayed for one in found.sites] == [raised(), [replace(alert, host=cafe) for alert in raised()]]
     assert [one.messages for one in found.sites] == [Messages(4, 4)] * 2
     assert found.messages == Messages(4, 4)
+
+
+def test_an_outage_ends_with_the_watching_of_its_site_under_any_rule() -> None:
+    """A site is removed 60 s into its outage and comes back 10 s later, still down: that alert is not of the old outage."""
+    removed_ms, back_ms = START_MS + 10_060_000, START_MS + 10_070_000
+    first, *_ = raised()
+    end, second = unwatched_record(first, removed_ms), replace(first, time_ms=START_MS + 10_098_000, start_ms=back_ms)
+    store = MemoryStore()
+    for point in [*(it for it in checks() if not removed_ms <= it.time_ms < back_ms), first, end, second]:
+        store.record(point)
+    window = Window(START_MS, START_MS + 11_000_000)
+    (found,) = backtest(store, "", [Trial(Site(SHOP, SHOP), Site(SHOP, SHOP))], window, 2_000).sites
+    assert (found.missed, found.added, [pair.raised for pair in found.pairs]) == ([], [], [first, second])
+    assert found.replayed[1] == end
