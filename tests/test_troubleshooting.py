@@ -21,6 +21,7 @@ NO_TROUBLE = {
     *(
         "a drill on your …: a site goes down, and comes back",
         "a notification to a local web hook, which must receive one message",
+        "      sending …, for at most …",
     ),
     *("    and hourly and daily summaries, from … on", "Deleted here.", "To be deleted: everything before … of …"),
     *(

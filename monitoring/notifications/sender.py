@@ -166,8 +166,9 @@ class Sender:
             if error.is_final and parts:
                 return all(part() for part in parts)
             return self._failed(entries, str(error), is_final=error.is_final)
-        except Exception as error:  # noqa: BLE001 - a fault; only its type is shown, the text may hold a secret
-            return not self._ending and self._failed(entries, f"{type(error).__name__} in the channel", is_final=False)
+        except Exception as error:  # noqa: BLE001 - it must hold up no other message
+            reason = f"a mistake in this program ({type(error).__name__})"  # the error's text may hold a secret
+            return not self._ending and self._failed(entries, reason, is_final=False)
         self._retry_ms = self._not_before_ns = 0
         now_ms = self._clock.now_ms()
         late_keys = {entry.key for entry in late}

@@ -124,7 +124,9 @@ def test_a_record_of_which_no_message_can_be_made_is_reported_and_holds_up_no_ot
     desk.down(BLOG, cause=Cause.TLS)
     desk.go_on(30)
     assert desk.scripted.titles == ["DOWN: blog"]
-    assert said(desk) == ["notifications by mail cannot be sent: OverflowError in the channel; 1 state change waits"]
+    assert said(desk) == [
+        "notifications by mail cannot be sent: a mistake in this program (OverflowError); 1 state change waits"
+    ]
 
 
 def test_a_message_is_recorded_as_late_if_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,11 @@ from monitoring.clock import Deadline, StopSignal, SystemClock
 from monitoring.commands.invocation import Invocation
 from monitoring.config import Config
 from monitoring.config.keys.notifications import CHANNELS, EVENTS, ChannelConfig
+from monitoring.config.parsing.values import show_ms
 from monitoring.display.output.outputs import say
 from monitoring.display.words import plural
 from monitoring.errors import MonitoringError
-from monitoring.models import Alert, Site, Window
+from monitoring.models import Alert, AlertType, Site, Window
 from monitoring.notifications.notifier import Notifier
 from monitoring.notifications.outbox import Outbox
 from monitoring.shell import Program
@@ -27,6 +28,7 @@ from monitoring.units import HOUR_MS
 DRILL_SITE = Site("drill", "http://drill.invalid/", name="drill", masked_url="http://drill.invalid")
 NO_PROGRAM = Program(repeatable=False)
 """No command explains a site that exists only here."""
+DOWN_OR_UP = {AlertType.ALERT: "DOWN", AlertType.RECOVERY: "UP"}
 PATIENCE_MS = 45_000
 """How long a channel may take to send a message."""
 POLL_S = 0.2
@@ -82,6 +84,7 @@ def deliver(
         notifier.follow(Config(sites, None, store.path, notifications=told_of_all, program=NO_PROGRAM))
         try:
             for record in outage:
+                say(f"      sending {DOWN_OR_UP[record.type]}, for at most {show_ms(PATIENCE_MS)}")
                 store.append((), [replace(record, host=DRILL_SITE.host, time_ms=clock.now_ms())], clock.now_ms())
                 notifier.notify()
                 until = Deadline.after(clock, PATIENCE_MS)

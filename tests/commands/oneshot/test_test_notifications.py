@@ -6,6 +6,8 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
+
 from monitoring.commands.oneshot.drill import deliver
 from monitoring.config.keys.notifications import CHANNELS, ChannelConfig
 from monitoring.models import Alert, AlertType, Cause
@@ -71,7 +73,9 @@ def test_the_history_says_who_was_told_and_who_was_not(tmp_path: Path) -> None:
     assert "  sent by ops; mail: late by 4 min; pager: not sent (error=404)" in text
 
 
-def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Path) -> None:
+def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     alert = Alert(AlertType.ALERT, "http://a", START_MS, START_MS, None, 0.0, Cause.CONNECT)
     recovery = Alert(AlertType.RECOVERY, "http://a", START_MS + 9, START_MS, START_MS + 5, 85.0, Cause.CONNECT)
     with WebHook() as hook:
@@ -81,6 +85,7 @@ def test_a_drill_tells_the_users_channels_of_an_outage_and_its_end(tmp_path: Pat
         )
         answers = deliver([alert, recovery], RULE, [good], tmp_path)
     assert answers == {"good": None}
+    assert capsys.readouterr().out == "      sending DOWN, for at most 45 s\n      sending UP, for at most 45 s\n"
     assert hook.titles == ["DRILL: DOWN: drill", "DRILL: UP: drill"]
     assert not [it for it in hook.received if "--explain" in it["message"]]  # no configuration has this site
     assert "Availability over 4 s: 85.00 % (a recovery needs 80 %)" in hook.received[1]["message"]
