@@ -213,6 +213,20 @@ def test_retention_counts_what_no_database_had_and_forgets_it(store: LocalStore)
     assert next(one.time_ms for it in deliver_all(store) for one in it.points.checks) == START_MS + HOUR_MS
 
 
+@pytest.mark.parametrize("kind", ["checks", "minutes"])
+def test_what_was_refused_is_told_as_long_as_the_file_has_it(store: LocalStore, kind: str) -> None:
+    """Also where the outbox is empty: everything else was delivered."""
+    minutes_of(store, 0, 150)
+    delivery = store.next_delivery(10**6)
+    assert delivery is not None
+    ends = (START_MS, START_MS + HOUR_MS)
+    store.acknowledge(delivery, [Refusal(kind, "a", at_ms, at_ms, 1, str(at_ms), "too old", by_age=True) for at_ms in ends])
+    deliver_all(store)
+    store.set_retention(HOUR_MS, 10**11)
+    maintain(store, START_MS + 150 * MINUTE_MS)
+    assert [one.first_ms for one in store.refusals()] == [START_MS + HOUR_MS]
+
+
 def test_the_newest_alert_of_a_site_outlives_retention(store: LocalStore) -> None:
     store.append([], [alert(0), alert(1_000), alert(0, "b")], START_MS)
     store.set_retention(HOUR_MS, HOUR_MS)

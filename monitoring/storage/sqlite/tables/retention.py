@@ -55,6 +55,7 @@ def _delete_rows(connection: sqlite3.Connection, table: str, before_ms: int) -> 
     if connection.execute(f"SELECT 1 FROM {table} WHERE id < ? LIMIT 1", (end,)).fetchone() is None:
         return False
     reached = rows.delete(connection, table, 0, before_ms)
+    connection.execute("DELETE FROM refused WHERE kind = ? AND last_ms < ?", (table, time_of(reached or end)))
     if table in outbox.SPANS:
         _cut_entries(connection, table, reached or end, 0)
     return True
@@ -72,7 +73,6 @@ def _expire(connection: sqlite3.Connection, end_ms: int, in_flight: int) -> bool
     for first, last, points in found:
         lost += points if last < end else queries.number_of_checks(connection, Window(time_of(first), end_ms))
     _cut_entries(connection, "checks", end, in_flight)
-    connection.execute("DELETE FROM refused WHERE kind = 'checks' AND last_ms < ?", (end_ms,))
     meta.put(connection, Value.EXPIRED, meta.number(connection, Value.EXPIRED) + lost)
     return True
 
