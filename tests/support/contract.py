@@ -19,7 +19,7 @@ NOW_MS = ALWAYS.until_ms
 MINUTE_MS, HOUR_MS = Span.MINUTE.length_ms, Span.HOUR.length_ms
 
 any_history = settings(
-    max_examples=30,
+    max_examples=15,  # for each of seventeen stores
     deadline=None,  # a real database on a busy machine
     suppress_health_check=[HealthCheck.too_slow],  # the same
 )
