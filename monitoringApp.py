@@ -281,11 +281,11 @@ class MonitoringApp:
         self._tracker.watch(config.sites)
         self._maintenance.plan(config.maintenance)
         self._store.set_retention(config.check_retention_ms, config.alert_retention_ms)
-        before, self._config = self._config, config
+        before, self._config = self._config, config.in_place_of(self._config)
         if before.alert_interval_ms != config.alert_interval_ms:
             self._evaluation = Timer(self._clock, config.alert_interval_ms)
         if self._notifier:
-            self._notifier.follow(config, self._maintenance.at)
+            self._notifier.follow(self._config, self._maintenance.at)
         self._checkers.change(config.active_sites)
         for sentence in (change_text(before, config), *consequences(before, config)):
             self._display.notice(sentence)

@@ -24,7 +24,8 @@ class Config:
     `database` is None if none is named: then the default InfluxDB is used if it answers. `location` is where checks are
     made from ("": not configured), `trust` the certificates that sites, databases and gateways are verified with.
     `notifications` are the channels, `maintenance` is what is planned. `warnings` are lines for people. `files` are the
-    files that it was read from, as `glob` patterns. `repr` omits the sites, because variables in them may be secrets.
+    files that it was read from, as `glob` patterns. `former_names` are the names of sites that it had before a change.
+    `repr` omits the sites, because variables in them may be secrets.
     """
 
     sites: tuple[Site, ...] = field(repr=False)
@@ -40,6 +41,11 @@ class Config:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
     program: Program = PLAIN
+    former_names: Mapping[str, str | None] = field(default_factory=dict, compare=False)
+
+    def in_place_of(self, before: "Config") -> "Config":
+        """This configuration, which still names the sites that it no longer has: the end of their outages is told."""
+        return replace(self, former_names=before.names)
 
     def started_by(self, program: Program) -> "Config":
         """This configuration of a program that was started in this way, which messages repeat."""
@@ -48,8 +54,8 @@ class Config:
 
     @property
     def names(self) -> Mapping[str, str | None]:
-        """The configured names by host."""
-        return {site.host: site.name for site in self.sites}
+        """The configured names by host, also of sites that were removed from it."""
+        return {**self.former_names, **{site.host: site.name for site in self.sites}}
 
     def site_of(self, host: str) -> Site | None:
         """The configured site of a host; None: there is none."""

@@ -11,8 +11,8 @@ from monitoring.models import Alert, AlertType, Downtime, Site
 from monitoring.names import printable
 from monitoring.notifications.base import Message
 from monitoring.notifications.grouping import FLAP_MS, Group, SiteUpdate
+from monitoring.notifications.watched import Watched
 from monitoring.notifications.words import expiry_text
-from monitoring.shell import PLAIN, Program
 from monitoring.statistics.windows import availability
 from monitoring.storage.notifications import HISTORY_DELETED, Entry, Event
 
@@ -33,34 +33,30 @@ OWN_SIDE_WAS = OWN_SIDE.replace(" is ", " was ")
 class MessageContext:
     """What messages contain beside the records.
 
-    `sites` by host; `watched` is the number of sites that are checked. `measured` has the sums over the alert window of each
-    host's newest record, `recent` those over its past half hour; unknown ones are missing.
+    `measured` has the sums over the alert window of each host's newest record, `recent` those over its past half hour;
+    unknown ones are missing.
     """
 
-    sites: Mapping[str, Site] = field(default_factory=dict)
-    watched: int = 0
+    watched: Watched
     measured: Mapping[str, Downtime] = field(default_factory=dict)
     recent: Mapping[str, Downtime] = field(default_factory=dict)
-    location: str = ""
-    is_drill: bool = False
-    program: Program = PLAIN
 
 
 def compose(group: Group, context: MessageContext, now_ms: int) -> Message:
     """The message for a group."""
-    title = f"{DRILL if context.is_drill else ''}{_title(group, context)}"
+    title = f"{DRILL if context.watched.is_drill else ''}{_title(group, context)}"
     lines = [*_lines(group, context, now_ms), *_late(group, now_ms)]
-    if context.is_drill:
+    if context.watched.is_drill:
         lines.insert(0, "This is a drill: nothing has happened to your sites.")
     about_outages = (entry.alert for entry in group.entries if entry.event is not Event.CERTIFICATE)
-    alerts = [replace(alert, location=context.location) for alert in about_outages]
-    names = [(update.host, site.name if (site := context.sites.get(update.host)) else None) for update in group.updates]
-    return Message(group.event, title, "\n".join(lines), alerts, names, context.is_drill)
+    alerts = [replace(alert, location=context.watched.location) for alert in about_outages]
+    names = [(update.host, context.watched.names.get(update.host)) for update in group.updates]
+    return Message(group.event, title, "\n".join(lines), alerts, names, context.watched.is_drill)
 
 
 def _title(group: Group, context: MessageContext) -> str:
     word = _headword(group)
-    place = f" [{printable(context.location)}]" if context.location else ""
+    place = f" [{printable(context.watched.location)}]" if context.watched.location else ""
     where = ", probably on this side" if group.own_side and group.event is not Event.RECOVERY else ""
     if len(group.updates) == 1:
         return f"{word}: {_cut(_name(group.updates[0].host, context))}{where}{place}"
@@ -71,8 +67,8 @@ def _title(group: Group, context: MessageContext) -> str:
 
 def _share(count: int, group: Group, context: MessageContext) -> str:
     """How many sites of how many. Those that were removed while the message waited are not among those that are left."""
-    is_share = all((site := context.sites.get(update.host)) and site.enabled for update in group.updates)
-    return f"{count} of {plural(context.watched, 'site')}" if is_share else plural(count, "site")
+    is_share = all((site := context.watched.sites.get(update.host)) and site.enabled for update in group.updates)
+    return f"{count} of {plural(context.watched.active, 'site')}" if is_share else plural(count, "site")
 
 
 def _headword(group: Group) -> str:
@@ -101,18 +97,18 @@ def _lines(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     else:
         yield from _about_all(group, context, now_ms)
     host = group.updates[0].host
-    site = context.sites.get(host)
-    if command := context.program.explain(site.name if site else None, host):
+    site = context.watched.sites.get(host)
+    if command := context.watched.program.explain(site.name if site else None, host):
         of = "" if len(group.updates) == 1 else " of the first one"
         yield f"More{of}: {command}"
-    if page := context.program.page:
+    if page := context.watched.program.page:
         yield f"Page: {page}site/{slug(host)}" if site and len(group.updates) == 1 else f"Page: {page}"
 
 
 def _certificates(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     """One line for each site."""
     for update in group.updates[:MOST_LISTED]:
-        name, site = _name(update.host, context), context.sites.get(update.host)
+        name, site = _name(update.host, context), context.watched.sites.get(update.host)
         address = f" ({printable(site.address)})" if site and printable(site.address) != name else ""
         yield f"{name}{address}: {expiry_text(update.last.alert.start_ms, now_ms)}"
     if len(group.updates) > MOST_LISTED:
@@ -121,9 +117,9 @@ def _certificates(group: Group, context: MessageContext, now_ms: int) -> Iterato
 
 def _about(update: SiteUpdate, context: MessageContext, now_ms: int) -> Iterator[str]:
     """Several lines on one site."""
-    alert, site = update.last.alert, context.sites.get(update.host)
+    alert, site = update.last.alert, context.watched.sites.get(update.host)
     name = _name(update.host, context)
-    address = printable(site.address) if site else name
+    address = printable(site.address if site else update.host)
     yield f"{name if name == address else f'{name} ({address})'} {_what(update, now_ms)}."
     yield f"{'Cause' if update.told.type is AlertType.ALERT else 'The cause was'}: {cause_text(alert)}"
     if site and not update.is_unwatched and update.last.event is not Event.REMINDER:
@@ -136,7 +132,7 @@ def _about(update: SiteUpdate, context: MessageContext, now_ms: int) -> Iterator
 def _about_all(group: Group, context: MessageContext, now_ms: int) -> Iterator[str]:
     """One line for each of several sites."""
     for update in group.updates[:MOST_LISTED]:
-        alert, site = update.last.alert, context.sites.get(update.host)
+        alert, site = update.last.alert, context.watched.sites.get(update.host)
         name = _name(update.host, context)
         address = f" ({printable(site.address)})" if site and printable(site.address) != name else ""
         flaps = "".join(f"; {line}" for line in _history(update, context))
@@ -225,8 +221,7 @@ def ordinal(count: int) -> str:
 
 
 def _name(host: str, context: MessageContext) -> str:
-    site = context.sites.get(host)
-    return label(host, site.name if site else None)
+    return label(host, context.watched.names.get(host))
 
 
 def _cut(name: str) -> str:

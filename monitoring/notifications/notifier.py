@@ -68,7 +68,7 @@ class Notifier:
         new = [self._open(channel, before.get(channel.label)) for channel in channels if channel not in known]
         self._senders = [*kept, *new]
         by_host = {site.host: site for site in config.sites}
-        watched = Watched(by_host, config.location, self._is_drill, in_maintenance, config.program)
+        watched = Watched(by_host, config.names, config.location, self._is_drill, in_maintenance, config.program)
         for sender in self._senders:
             sender.watched = watched
         for sender in new:

@@ -54,7 +54,7 @@ class Sender:
         """`reader` returns a reader of the local file for this thread. `before`, the channel's old sender, ends first."""
         self.config = config
         self._before = before
-        self.watched = Watched({})
+        self.watched = Watched({}, {})
         """Any thread may replace it."""
         self._channel = channel
         self._outbox = outbox
@@ -230,7 +230,7 @@ class Sender:
         """Send it, and in halves if it is refused, so that an alert which is never accepted keeps no other away."""
         if not level:
             return True
-        names, hosts = self._names(), {alert.host for alert in level}
+        names, hosts = self.watched.names, {alert.host for alert in level}
         middle = len(level) // 2
         halves = [partial(self._send_level, half, pending, now_ms) for half in (level[:middle], level[middle:]) if middle]
         entries = [entry for entry in pending if entry.alert.host in hosts]
@@ -241,12 +241,9 @@ class Sender:
         """Send what was given up, because its outage goes on: the service may accept it by now. Its failure was reported."""
         if level:
             with suppress(Undelivered):
-                self._channel.send_level(level, self._names(), now_ms)
+                self._channel.send_level(level, self.watched.names, now_ms)
                 entries = [given_up[alert.host] for alert in level]
                 self._outbox.record([replace(it, state=Delivery.LATE, done_ms=now_ms, reason="") for it in entries])
-
-    def _names(self) -> Mapping[str, str | None]:
-        return {host: site.name for host, site in self.watched.sites.items()}
 
     # What is known about the sites
 
@@ -331,9 +328,7 @@ class Sender:
             measured = dict(self._downtime(Window.before(until_ms, site.rule.window_ms), [site.host]))
         flapping = [update.host for update in group.updates if update.recent.flap]
         recent = self._downtime(Window.before(now_ms, FLAP_MS), flapping) if flapping else {}
-        return MessageContext(
-            watched.sites, watched.active, measured, recent, watched.location, watched.is_drill, watched.program
-        )
+        return MessageContext(watched, measured, recent)
 
 
 def _records(entries: Mapping[str, Entry]) -> Mapping[str, Alert]:

@@ -16,9 +16,10 @@ def never_maintained(host: str, time_ms: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The sites at present, by host, and which of them are in maintenance."""
+    """The sites at present, by host, and which of them are in maintenance. `names` are also those of former sites."""
 
     sites: Mapping[str, Site]
+    names: Mapping[str, str | None]
     location: str = ""
     is_drill: bool = False
     in_maintenance: InMaintenance = never_maintained

@@ -275,8 +275,8 @@ def test_a_site_that_is_removed_while_it_is_down_ends_with_a_message(desk: Desk)
     desk.watch([BLOG])
     desk.up(*alerts, watched=False)
     desk.go_on(60)
-    assert desk.scripted.titles == ["DOWN: shop", "NO LONGER WATCHED: https://shop.example.org"]
-    assert "is no longer watched; it was down for" in desk.scripted.accepted[1].text
+    assert desk.scripted.titles == ["DOWN: shop", "NO LONGER WATCHED: shop"]
+    assert "shop (https://shop.example.org) is no longer watched; it was down for" in desk.scripted.accepted[1].text
 
 
 def test_sites_that_are_removed_are_not_counted_among_those_that_are_left(desk: Desk) -> None:

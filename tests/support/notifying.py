@@ -80,7 +80,8 @@ class Desk:
         channels = [self.config]
         route, warn = route_of(channels, self.sites), warner(channels, self.sites)
         self.outbox.set_route(route, [self.config.label], self.clock.now_ms(), warn)
-        self.sender.watched = Watched({site.host: site for site in self.sites})
+        names = {**self.sender.watched.names, **{site.host: site.name for site in self.sites}}
+        self.sender.watched = Watched({site.host: site for site in self.sites}, names)
 
     def restart(self) -> None:
         """As after a SIGKILL: whatever is in memory is gone."""
