@@ -67,7 +67,7 @@ class Alertmanager:
             "detail": printable(alert.detail),
             "since": time_text(alert.start_ms),
             "availability": f"{percent_text(alert.availability)} %",
-            "more": self._program.explain(name, alert.host),
+            "more": self._program.explain(None if alert.is_unwatched else name, alert.host),
         }
         return {
             "labels": {"alertname": ALERT_NAME, "site": alert.host, **self._place()},
