@@ -13,6 +13,7 @@ POOL_SIZE = 8
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.Timeout, "does not answer in time"),
     (requests.exceptions.ConnectionError, "does not answer"),
+    (requests.exceptions.ChunkedEncodingError, "does not answer"),  # the answer ends in the middle, chunked or not
     (requests.RequestException, "does not answer as {} does"),
     (OSError, "cannot be asked by TLS: the certificates to trust cannot be read"),
     (Exception, "does not answer as {} does"),

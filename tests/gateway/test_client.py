@@ -75,6 +75,18 @@ def test_a_gateway_that_is_not_there_is_unavailable() -> None:
         store.write(Points([CHECK]))
 
 
+@pytest.mark.parametrize("headers", [{"Content-Length": "9"}, {"Transfer-Encoding": "chunked"}], ids=["length", "chunks"])
+def test_a_gateway_that_ends_within_an_answer_is_away(headers: dict[str, str]) -> None:
+    """It was killed just then: nothing else listens at its address."""
+    begun = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    answer, away = (
+        f"HTTP/1.1 200 OK\r\n{begun}\r\n4\r\n{{".encode(),
+        pytest.raises(StoreUnavailable, match=r"does not answer$"),
+    )
+    with HttpServer(lambda _: answer) as server, client(server.port) as store, away:
+        store.last_time()
+
+
 def test_a_gateway_that_hangs_is_unavailable() -> None:
     late = pytest.raises(StoreUnavailable, match="in time")
     with socket.create_server((HOST, 0)) as silent, client(silent.getsockname()[1], read_timeout=0.2) as store, late:

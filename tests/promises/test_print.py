@@ -59,6 +59,8 @@ def test_two_printers_show_what_a_running_monitor_measures(
             Running("-p", "--format", "json", "-c", config) as one,
             Running("-p", "--format", "json", "--window", "5m", "-c", config) as two,
         ):
+            for program in (one, two):  # what was decided before their start is history
+                program.until(windows)
             one.until(lambda running: len(windows(running)) >= 2)
             target.go_down("/b")
             for program in (one, two):
