@@ -41,9 +41,14 @@ LENT_PORTS_BEGIN = 32_768
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on; no connection will be lent it before a server does."""
+    """A port of the loopback interface that nobody listens on; no connection will be lent it before a server does.
+
+    The processes of a run choose from different ports: a server takes a second or two to listen.
+    """
+    own, processes = (os.environ.get(f"PYTEST_XDIST_WORKER{end}", "1") for end in ("", "_COUNT"))
+    first = 10_240 + int(own.removeprefix("gw")) % int(processes)
     while True:
-        port = random.randrange(10_240, LENT_PORTS_BEGIN)
+        port = random.randrange(first, LENT_PORTS_BEGIN, int(processes))
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -21,7 +21,10 @@ def assert_sound(file: Path) -> None:
 
 def wait_for_words(monitor: Monitor, words: str, timeout_s: float = NOTICED_S) -> str:
     """The one line on stderr that has these words."""
-    wait_for(lambda: any(words in line for line in monitor.errors), words, timeout_s)
+    try:
+        wait_for(lambda: any(words in line for line in monitor.errors), words, timeout_s)
+    except AssertionError as error:
+        raise AssertionError("\n".join([str(error), *monitor.errors])) from None
     (line,) = (line for line in monitor.errors if words in line)
     return line
 
